@@ -1,0 +1,1 @@
+"""kreis: the AI engineering workflow as one system."""

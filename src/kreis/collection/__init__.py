@@ -1,0 +1,1 @@
+"""Collection: sources, data contracts, quarantine; leaves bronze tables."""

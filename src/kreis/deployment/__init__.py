@@ -1,0 +1,1 @@
+"""Deployment: signed packages, releases, routing, the server and its prediction log."""

@@ -1,0 +1,73 @@
+"""What a package says of itself: one canonical JSON document, whose SHA-256 names the model.
+
+It holds nothing that differs between two runs of the same inputs (no time of day, no run id, no host), so
+the same inputs give the same digest. The run that made it is found through the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from kreis.digests import digest_of
+from kreis.preparation.expressions.tree import Expression
+from kreis.preparation.views import FeatureView, RequestView
+
+__all__ = ["Histogram", "Manifest", "PackagedFile"]
+
+
+class PackagedFile(msgspec.Struct, frozen=True):
+    """One file of a package, by content."""
+
+    sha256: str
+    size: int
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """How a feature was distributed in the training data: the reference for drift.
+
+    `edges` are k inner edges, ascending; `counts` are k+1 counts of the finite values in
+    (-inf, e0], (e0, e1], …, (ek-1, inf); `missing` counts the NaN.
+    """
+
+    edges: list[float]
+    counts: list[int]
+    missing: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A model and all that the service needs to answer with it. Data, never code."""
+
+    format: Literal["kreis.package/1"] = "kreis.package/1"
+    project: str
+    candidate: str
+    kind: Literal["onnx", "rule"]
+    files: dict[str, PackagedFile]
+    rule: Expression | None = None
+    """For kind "rule": an expression over feature names; its value is the score in [0, 1]."""
+    features: list[str]
+    """The model's input, in order."""
+    views: list[FeatureView]
+    request_views: list[RequestView]
+    threshold: float
+    """Decide positively where score >= threshold."""
+    goal: str
+    """The goal's digest."""
+    metric: dict[str, Any]
+    """The business metric as a document."""
+    outcome: str
+    inputs: dict[str, str]
+    """Table name to "version@fingerprint" of what it was trained on."""
+    training: dict[str, Any]
+    """Rows, time range, seed, parameters."""
+    reference: dict[str, Histogram]
+
+    def canonical(self) -> bytes:
+        """The bytes that are stored, signed and digested."""
+        return msgspec.json.encode(self, order="sorted")
+
+    @property
+    def digest(self) -> str:
+        """The model's name: the SHA-256 of the canonical manifest."""
+        return digest_of(self.canonical())

@@ -1,0 +1,119 @@
+"""Every error kreis raises on purpose.
+
+KreisError
+├── ProjectError       what the user declared is wrong
+├── ContractError      the data breaks its contract (holds the report with the rows)
+├── StoreError         a store cannot do what was asked (disk, database, lock)
+│   └── CorruptionError    bytes are not what was acknowledged; names the file
+├── ServiceError       the service, or a peer that it talks to, is not well
+└── RefusalError       kreis refuses, on purpose
+    ├── GateError          a gate of the goal failed
+    ├── PolicyError        a role, an approval or a rule forbids it
+    └── SignatureError     a signature or digest does not match
+
+A message says what is wrong and where; `hint` says what to do next. `exit_code` is what the command line
+returns (listed in docs/reference/exit-codes.md).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ContractError",
+    "CorruptionError",
+    "GateError",
+    "KreisError",
+    "PolicyError",
+    "ProjectError",
+    "RefusalError",
+    "ServiceError",
+    "SignatureError",
+    "StoreError",
+    "nearest",
+]
+
+
+class KreisError(Exception):
+    """The root of every error that kreis raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.message = message
+        self.where = where
+        self.hint = hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\nHint: {self.hint}" if self.hint else text
+
+
+class ProjectError(KreisError):
+    """What the user declared is wrong."""
+
+    exit_code = 2
+
+    @classmethod
+    def unknown_name(cls, kind: str, name: str, known: Iterable[str], *, where: str | None = None) -> ProjectError:
+        """An error for a name that nothing carries, with the nearest names that exist."""
+        return cls(f"unknown {kind} {name!r}", where=where, hint=nearest(name, known))
+
+
+class ContractError(KreisError):
+    """The data breaks its contract."""
+
+    exit_code = 3
+
+
+class StoreError(KreisError):
+    """A store cannot do what was asked."""
+
+    exit_code = 4
+
+
+class CorruptionError(StoreError):
+    """Stored bytes differ from what was acknowledged."""
+
+    exit_code = 5
+
+
+class ServiceError(KreisError):
+    """The service, or something that it talks to, is not well."""
+
+    exit_code = 6
+
+
+class RefusalError(KreisError):
+    """kreis refuses, on purpose."""
+
+    exit_code = 7
+
+
+class GateError(RefusalError):
+    """A gate of the goal failed."""
+
+
+class PolicyError(RefusalError):
+    """A role, an approval or a rule forbids it."""
+
+    exit_code = 8
+
+
+class SignatureError(RefusalError):
+    """A signature or a digest does not match."""
+
+    exit_code = 9
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names are nearest to `name`, or list what is known."""
+    names = sorted(known)
+    if not names:
+        return "nothing of that kind is declared yet"
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(repr(each) for each in close) + "?"
+    return "known: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

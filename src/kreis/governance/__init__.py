@@ -1,0 +1,1 @@
+"""Governance: walks the record, from a prediction back to the goal."""

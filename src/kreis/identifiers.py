@@ -1,0 +1,39 @@
+"""Time-ordered identifiers (UUID version 7, RFC 9562 section 5.7)."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from kreis.clock import microseconds, moment
+
+__all__ = ["new_id", "time_of"]
+
+
+def new_id(now: datetime | int) -> str:
+    """A new UUIDv7 for a moment (a datetime, or microseconds since 1970 UTC).
+
+    The 12 bits after the milliseconds hold the fraction of the millisecond, so identifiers made in one
+    process sort by microsecond.
+    """
+    us = now if isinstance(now, int) else microseconds(now)
+    milliseconds, rest = divmod(us, 1000)
+    value = (milliseconds & 0xFFFFFFFFFFFF) << 80
+    value |= 0x7 << 76
+    value |= (rest * 4096 // 1000) << 64
+    value |= 0b10 << 62
+    value |= int.from_bytes(os.urandom(8)) >> 2
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def time_of(identifier: str) -> datetime:
+    """The moment, to the millisecond, that a UUIDv7 was made for.
+
+    Raises:
+        ValueError: it is no UUIDv7.
+    """
+    text = identifier.replace("-", "")
+    if len(text) != 32 or text[12] != "7":
+        raise ValueError(f"not a time-ordered identifier: {identifier!r}")
+    return moment(int(text[:12], 16) * 1000)

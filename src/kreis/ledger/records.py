@@ -1,0 +1,208 @@
+"""The rows of the ledger, as typed, immutable objects. Times are timezone-aware, in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = [
+    "Alert",
+    "Approval",
+    "AuditEntry",
+    "Document",
+    "Evaluation",
+    "LakeFile",
+    "Model",
+    "Release",
+    "Route",
+    "Run",
+    "RunStep",
+    "Step",
+    "TableVersion",
+    "Verdict",
+]
+
+RunStatus = Literal["running", "advanced", "held", "sent_back", "failed"]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One walk around the circle, or part of it."""
+
+    id: str
+    project: str
+    as_of: datetime
+    status: RunStatus
+    trigger: str
+    """Why it ran: "manual", or the id of the alert that sent the work back."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    pins: dict[str, Any] = {}
+    """Git commit, digest of the dependency lock, seed, versions of the computing libraries."""
+    goal: str
+    """Digest of the goal's document."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished unit of work, named by the hash of its code, parameters and input versions. Never edited."""
+
+    key: str
+    discipline: str
+    name: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    seconds: float
+    finished_at: datetime
+
+
+class RunStep(msgspec.Struct, frozen=True, kw_only=True):
+    """That a run used a step: computed by it, or remembered from an earlier one."""
+
+    run: str
+    key: str
+    position: int
+    remembered: bool
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a discipline of a run concluded."""
+
+    run: str
+    discipline: str
+    kind: Literal["advance", "send_back", "hold", "fail"]
+    reason: str
+    to: str | None = None
+    detail: dict[str, Any] = {}
+    at: datetime
+
+
+class LakeFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One data file that a commit added."""
+
+    path: str
+    sha256: str
+    size: int
+    rows: int
+
+
+class TableVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One acknowledged commit of a lake table."""
+
+    table: str
+    """Layer and name: "bronze/flights"."""
+    version: int
+    step: str
+    """Key of the step that made it (or a digest of the log segment that it holds)."""
+    run: str | None = None
+    mode: Literal["append", "overwrite"]
+    rows: int
+    """Rows in the table at this version."""
+    added: list[LakeFile]
+    commit: str
+    """The Delta commit file's text, so that a lost log can be restored."""
+    commit_sha256: str
+    fingerprint: str
+    """Digest over the contents of this version, independent of file names and of when it was written."""
+    known_until: datetime | None = None
+    at: datetime
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered model: its package's digest and its number in the project."""
+
+    digest: str
+    project: str
+    version: int
+    candidate: str
+    run: str
+    signature: str
+    """DSSE envelope over the manifest, as JSON text."""
+    at: datetime
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model did on data that it had not seen."""
+
+    id: str
+    model: str
+    run: str
+    metrics: dict[str, Any]
+    gates: list[dict[str, Any]]
+    passed: bool
+    at: datetime
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's yes to one model, bound to its digest."""
+
+    id: str
+    model: str
+    role: str
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's part in a release. Shares of the "live" routes add up to 1; a "shadow" only watches."""
+
+    model: str
+    share: float
+    mode: Literal["live", "shadow"] = "live"
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """Which models answer which share of the traffic. Never edited: a rollback is a new release."""
+
+    id: str
+    project: str
+    number: int
+    routes: list[Route]
+    fallback: str | None = None
+    """Digest of the model that answers when a live one cannot."""
+    previous: str | None = None
+    kind: Literal["release", "canary", "promotion", "rollback"] = "release"
+    run: str | None = None
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A monitor saw something; `to` names the discipline that the work goes back to, if any."""
+
+    id: str
+    project: str
+    monitor: str
+    level: Literal["warning", "critical"]
+    summary: str
+    detail: dict[str, Any]
+    to: str | None = None
+    run: str | None = None
+    """The run that answered it."""
+    at: datetime
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that others refer to by digest: a goal, a contract, a model card."""
+
+    digest: str
+    kind: str
+    name: str
+    body: str
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One link of the audit chain; `hash` covers everything else, the previous hash included."""
+
+    position: int
+    at: datetime
+    actor: str
+    event: str
+    subject: str
+    reason: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    previous: str
+    hash: str

@@ -1,0 +1,1 @@
+"""The loop: walks the circle, remembers finished steps, resumes, sends back."""

@@ -1,0 +1,1 @@
+"""Preparation: silver and gold tables, feature views, the point-in-time training frame."""

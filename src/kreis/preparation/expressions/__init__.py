@@ -1,0 +1,1 @@
+"""The allow-listed expression tree: one definition for batches (Polars) and single rows (NumPy)."""

@@ -1,0 +1,1 @@
+"""The online store: the rows that feature views aggregate when a request comes in."""

@@ -1,0 +1,89 @@
+"""Feature views: what is known about an entity at a moment, and what a request brings with it.
+
+Plain data throughout: the project declares them from Polars expressions, a package carries them, the
+service reads them. Polars is not imported here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+
+from kreis.preparation.expressions.tree import Expression
+
+__all__ = ["FeatureView", "FieldType", "RequestView", "parse_duration", "window_name"]
+
+FieldType = Literal["string", "integer", "number", "boolean", "datetime"]
+
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+
+
+class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
+    """Features of one entity, from one table.
+
+    With `windows`, each feature is an aggregation over the entity's rows with
+    `t - window < event_time <= t` and `known_at <= t`, one feature per window, named
+    `{name}__{feature}_{window}` (`carrier__late_rate_24h`). Without, each feature is an expression over the
+    latest row (by event time, then known at) with `event_time <= t`, `t - ttl < event_time` and
+    `known_at <= t`, named `{name}__{feature}`. Values are float64; a missing value is NaN.
+    """
+
+    name: str
+    entity: str
+    """The column, of the table and of the spine, that holds the entity's key (a string)."""
+    table: str
+    """The table that it reads, as declared in the project."""
+    event_time: str
+    known_at: str
+    features: dict[str, Expression]
+    windows: tuple[str, ...] = ()
+    """As written: "90m", "24h", "7d"."""
+    ttl: str | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The full names of its features, in order: feature by feature, window by window."""
+        if not self.windows:
+            return tuple(f"{self.name}__{feature}" for feature in self.features)
+        return tuple(window_name(self.name, feature, window) for feature in self.features for window in self.windows)
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back it looks: the longest window, or the ttl."""
+        spans = self.windows or ((self.ttl,) if self.ttl else ())
+        return max((parse_duration(span) for span in spans), default=timedelta(0))
+
+
+class RequestView(msgspec.Struct, frozen=True, kw_only=True):
+    """Features computed, row by row, from the fields of a request (in training: from columns of the spine).
+
+    Features are named `{name}__{feature}`; values are float64, a missing value is NaN.
+    """
+
+    name: str
+    fields: dict[str, FieldType]
+    features: dict[str, Expression]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The full names of its features, in order."""
+        return tuple(f"{self.name}__{feature}" for feature in self.features)
+
+
+def window_name(view: str, feature: str, window: str) -> str:
+    """The full name of a windowed feature."""
+    return f"{view}__{feature}_{window}"
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration as "90m", "24h" or "7d".
+
+    Raises:
+        ValueError: it is not a positive whole number with one of the units m, h, d.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isdecimal() or int(number) == 0:
+        raise ValueError(f"{text!r} is no duration; write a whole number and m, h or d: '90m', '24h', '7d'")
+    return timedelta(seconds=int(number) * _UNITS[unit])

@@ -1,0 +1,1 @@
+"""Requirements: the goal, written once as code; everything else derives from it."""

@@ -1,0 +1,60 @@
+"""The business metric: what one decision was worth once its outcome is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DecisionValue"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class DecisionValue(msgspec.Struct, frozen=True):
+    """Money per decision of a yes/no question, from the four cases; averaged over `per` decisions.
+
+    The same object is used in evaluation, canary, A/B test and monitoring.
+    """
+
+    unit: str
+    """As shown: "EUR per 1,000 flights"."""
+    true_positive: float
+    false_positive: float
+    true_negative: float = 0.0
+    false_negative: float = 0.0
+    per: int = 1000
+
+    def values(self, outcomes: npt.ArrayLike, decisions: npt.ArrayLike) -> Floats:
+        """The value of each decision, shape (n,), in units of money (not yet times `per`)."""
+        happened = np.asarray(outcomes, dtype=np.float64) > 0.5
+        decided = np.asarray(decisions, dtype=bool)
+        return np.where(
+            decided,
+            np.where(happened, self.true_positive, self.false_positive),
+            np.where(happened, self.false_negative, self.true_negative),
+        ).astype(np.float64)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the most that one decision can be worth."""
+        cases = (self.true_positive, self.false_positive, self.true_negative, self.false_negative)
+        return min(cases), max(cases)
+
+    @property
+    def break_even(self) -> float:
+        """The probability from which a positive decision pays, for calibrated scores (Elkan 2001, eq. 2)."""
+        loss = self.true_negative - self.false_positive
+        gain = self.true_positive - self.false_negative
+        return loss / (loss + gain)
+
+    def to_document(self) -> dict[str, Any]:
+        """As a plain JSON document."""
+        return {"kind": "decision_value", **msgspec.to_builtins(self)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> DecisionValue:
+        """The inverse of `to_document`."""
+        return msgspec.convert({key: value for key, value in document.items() if key != "kind"}, type=cls)

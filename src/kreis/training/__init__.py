@@ -1,0 +1,1 @@
+"""Training: candidates, baselines always among them, each left behind as data (ONNX or an expression)."""
