@@ -13,6 +13,7 @@ import msgspec
 from kreis.digests import digest_of
 from kreis.preparation.expressions.tree import Expression
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.training.reference import Histogram
 
 __all__ = ["Histogram", "Manifest", "PackagedFile"]
 
@@ -22,18 +23,6 @@ class PackagedFile(msgspec.Struct, frozen=True):
 
     sha256: str
     size: int
-
-
-class Histogram(msgspec.Struct, frozen=True):
-    """How a feature was distributed in the training data: the reference for drift.
-
-    `edges` are k inner edges, ascending; `counts` are k+1 counts of the finite values in
-    (-inf, e0], (e0, e1], …, (ek-1, inf); `missing` counts the NaN.
-    """
-
-    edges: list[float]
-    counts: list[int]
-    missing: int
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
