@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["fsync_directory", "fsync_file", "make_directory", "write_durably"]
+from kreis.errors import StoreError
+
+__all__ = ["fsync_directory", "fsync_file", "make_directory", "storing", "write_durably"]
 
 
 def fsync_file(path: Path) -> None:
@@ -52,3 +57,17 @@ def write_durably(path: Path, data: bytes) -> None:
     os.close(handle)
     temporary.rename(path)
     fsync_directory(path.parent)
+
+
+@contextmanager
+def storing(what: str) -> Iterator[None]:
+    """Turn an error of the operating system into a `StoreError` that says what could not be stored or read."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise StoreError(
+            f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""),
+            where=what,
+            hint="free some space and try again; nothing acknowledged was touched" if full else None,
+        ) from error

@@ -1,1 +1,1 @@
-"""Artifacts: content-addressed bytes, verified when read."""
+"""Content-addressed blobs: every read is verified, every write is on disk before it is acknowledged."""
