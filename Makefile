@@ -1,0 +1,44 @@
+# Each target creates its own environment on a machine that has Python 3.11+, make and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-all lint bench clean lock
+
+demo: $(VENV)/.demo  ## A year of flights in a few minutes
+	$(BIN)/kreis demo flights
+
+test: $(VENV)/.dev  ## The default tests
+	$(BIN)/pytest
+
+test-all: $(VENV)/.dev  ## Also the long ones
+	$(BIN)/pytest -m "slow or faults"
+
+lint: $(VENV)/.dev  ## Style, types, import floors
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## Every benchmark, side by side with peers and bare libraries
+	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+$(VENV)/.demo: requirements/demo.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --require-hashes -r requirements/demo.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/.demo
+
+lock:  ## Write the lock files anew (needs uv)
+	uv pip compile pyproject.toml --extra demo --group build --generate-hashes --universal --python-version 3.11 \
+		--no-header --no-emit-index-url --no-annotate -o requirements/demo.lock
+	uv pip compile pyproject.toml --extra demo --extra postgres --group dev --generate-hashes --universal \
+		--python-version 3.11 --no-header --no-emit-index-url --no-annotate -c requirements/demo.lock \
+		-o requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache flights-demo
