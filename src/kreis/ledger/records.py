@@ -204,5 +204,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+    rows: dict[str, dict[str, str]] = {}
+    """The rows that the transaction wrote: table to key (a JSON list) to the row's digest."""
     previous: str
     hash: str

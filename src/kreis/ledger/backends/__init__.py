@@ -1,0 +1,1 @@
+"""The databases that can hold the ledger: one module each, alike in what they offer."""

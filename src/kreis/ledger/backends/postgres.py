@@ -1,0 +1,66 @@
+"""The ledger in PostgreSQL. One writer at a time, by an advisory lock, so the audit chain cannot fork."""
+
+from __future__ import annotations
+
+from sqlalchemy import URL, Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from kreis.errors import CorruptionError, StoreError
+
+__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "explain", "open_engine"]
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another one."""
+
+_LOCK = 0x6B726569
+"""Names the ledger's lock among the advisory locks of a database ("krei")."""
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine for a database.
+
+    Raises:
+        StoreError: psycopg is not installed.
+    """
+    try:
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, max_overflow=-1, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "PostgreSQL needs a driver that is not installed",
+            where=f"ledger {url.render_as_string()}",
+            hint="pip install 'kreis[postgres]'",
+        ) from error
+
+
+def begin_write(connection: Connection) -> None:
+    """Take the ledger's write lock, one for each schema of the database."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:.0f}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK}, hashtext(current_schema()))")
+
+
+def begin_read(connection: Connection) -> None:
+    """One snapshot for all reads; a write is refused, as it would pass the audit by."""
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def explain(error: DBAPIError, where: str) -> StoreError:
+    """Say in kreis's words what PostgreSQL reported."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    said = str(error.orig).strip()
+    if state == "55P03":
+        return StoreError(
+            f"another process has held the write lock for {BUSY_SECONDS:.0f} seconds",
+            where=where,
+            hint="look for it in pg_stat_activity, or try again",
+        )
+    if state.startswith("23"):
+        return StoreError(
+            f"the row contradicts the ledger ({said})", where=where, hint="record first what it refers to"
+        )
+    if state.startswith("XX"):
+        return CorruptionError(f"the database is damaged ({said})", where=where, hint="restore a backup")
+    if not state or state.startswith(("08", "28", "3D", "57P")):
+        return StoreError(
+            f"the database does not answer ({said})", where=where, hint="check that it runs, the URL and the password"
+        )
+    return StoreError(said, where=where, hint="nothing was recorded; see the server's log")

@@ -1,0 +1,137 @@
+"""The ledger in one SQLite file: WAL, an fsync for every commit, one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from kreis.durable import fsync_directory, fsync_file, make_directory
+from kreis.errors import CorruptionError, StoreError
+
+__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "create", "explain", "open_engine"]
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another one."""
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine for an existing file. Transactions begin by `begin_read` and `begin_write` alone.
+
+    Raises:
+        StoreError: it is no file, or no SQLite database.
+    """
+    _check(path)
+    return create_engine(
+        URL.create("sqlite", database=str(path)),
+        creator=lambda: _connect(path),
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=-1,
+    )
+
+
+def create(path: Path, fill: Callable[[Connection], None]) -> None:
+    """Create a ledger whole or not at all: built beside, forced to disk, then given its name.
+
+    When two processes create the same ledger, one wins and the other's is dropped.
+    """
+    make_directory(path.parent)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    engine = create_engine(URL.create("sqlite", database=str(draft)), creator=lambda: _connect(draft, create=True))
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.rollback()
+            with connection.begin():
+                begin_write(connection)
+                fill(connection)
+        engine.dispose()
+        fsync_file(draft)
+        _name(draft, path)
+    finally:
+        engine.dispose()
+        draft.unlink(missing_ok=True)
+    fsync_directory(path.parent)
+
+
+def begin_write(connection: Connection) -> None:
+    """Take the write lock now, so that nothing read in the transaction can be outdated at its end."""
+    connection.exec_driver_sql("PRAGMA query_only = OFF")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def begin_read(connection: Connection) -> None:
+    """One snapshot for all reads; a write is refused, as it would pass the audit by."""
+    connection.exec_driver_sql("PRAGMA query_only = ON")
+    connection.exec_driver_sql("BEGIN")
+
+
+def explain(error: DBAPIError, where: str) -> StoreError:
+    """Say in kreis's words what SQLite reported."""
+    name = getattr(error.orig, "sqlite_errorname", "") or ""
+    said = str(error.orig)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreError(
+            f"another process has held the write lock for {BUSY_SECONDS:.0f} seconds",
+            where=where,
+            hint="find it (`fuser` names it) and end it, or try again",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "Could not decode" in said:
+        return CorruptionError(
+            f"the file is damaged ({said})",
+            where=where,
+            hint="run `kreis audit verify` to see how far it goes, then restore a backup",
+        )
+    if name.startswith("SQLITE_CONSTRAINT"):
+        return StoreError(
+            f"the row contradicts the ledger ({said})", where=where, hint="record first what it refers to"
+        )
+    if name in {"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH"}:
+        return StoreError(said, where=where, hint="check the folder's free space and permissions")
+    return StoreError(said, where=where, hint="nothing was recorded; check the disk, then try again")
+
+
+def _check(path: Path) -> None:
+    try:
+        with path.open("rb") as handle:
+            magic = handle.read(len(_MAGIC))
+    except OSError as error:
+        raise StoreError(f"cannot be read ({error.strerror})", where=f"ledger {path}") from error
+    if magic != _MAGIC:
+        raise StoreError(
+            "is not a SQLite database" if magic else "is an empty file",
+            where=f"ledger {path}",
+            hint="restore a backup; if it was never a ledger, choose another path",
+        )
+
+
+def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
+    mode = "rwc" if create else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _name(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreError(
+            f"the file system cannot name a finished file ({error.strerror})",
+            where=f"ledger {path}",
+            hint="keep the project on a local file system, or the ledger in PostgreSQL",
+        ) from error

@@ -1,0 +1,119 @@
+"""The registry of models: versions, evaluations and approvals, each bound to the model's digest."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from kreis.errors import PolicyError, ProjectError
+from kreis.ledger import schema
+from kreis.ledger.records import Approval, Evaluation, Model
+from kreis.ledger.rows import Records
+from kreis.ledger.transaction import Transaction
+
+__all__ = [
+    "add_approval",
+    "add_evaluation",
+    "approvals_of",
+    "evaluations_of",
+    "find_model",
+    "get_model",
+    "latest_evaluation",
+    "list_models",
+    "register_model",
+]
+
+_MODELS = Records(schema.models, Model, called="model")
+_EVALUATIONS = Records(schema.evaluations, Evaluation, called="evaluation")
+_APPROVALS = Records(schema.approvals, Approval, called="approval")
+_models = schema.models.c
+_evaluations = schema.evaluations.c
+_approvals = schema.approvals.c
+
+
+def register_model(tx: Transaction, *, digest: str, project: str, candidate: str, run: str, signature: str) -> Model:
+    """Give a model the project's next version number. A digest that is known keeps its row, unchanged.
+
+    Raises:
+        ProjectError: the digest belongs to another project.
+    """
+    known = find_model(tx.connection, digest)
+    if known is not None and known.project != project:
+        raise ProjectError(f"model {digest[:12]} belongs to project {known.project!r}", where=f"project {project!r}")
+    if known is not None:
+        return known
+    newest = select(func.max(_models.version)).where(_models.project == project)
+    model = Model(
+        digest=digest,
+        project=project,
+        version=(tx.connection.execute(newest).scalar() or 0) + 1,
+        candidate=candidate,
+        run=run,
+        signature=signature,
+        at=tx.now,
+    )
+    _MODELS.insert(tx, model)
+    return model
+
+
+def find_model(connection: Connection, digest: str) -> Model | None:
+    """The model with exactly this digest, or None."""
+    return _MODELS.first(connection, _models.digest == digest)
+
+
+def get_model(connection: Connection, model: str | int, *, project: str | None = None) -> Model:
+    """A model by digest, by the beginning of one, or (in a project) by version number.
+
+    Raises:
+        ProjectError: there is none, or several.
+    """
+    within = [] if project is None else [_models.project == project]
+    if isinstance(model, str):
+        return _MODELS.by_prefix(connection, model, *within)
+    found = _MODELS.find(connection, _models.version == model, *within, limit=2)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ProjectError(f"several projects have a model version {model}", where="ledger", hint="name the project")
+    newest = connection.execute(select(func.max(_models.version)).where(*within)).scalar()
+    raise ProjectError(
+        f"there is no model version {model}",
+        where="ledger",
+        hint="no model is registered yet" if newest is None else f"the newest version is {newest}",
+    )
+
+
+def list_models(connection: Connection, project: str | None = None) -> list[Model]:
+    """Models, the newest version first."""
+    within = [] if project is None else [_models.project == project]
+    return _MODELS.find(connection, *within, order=[_models.project, _models.version.desc()])
+
+
+def add_evaluation(tx: Transaction, evaluation: Evaluation) -> None:
+    """Record how a model did."""
+    _EVALUATIONS.insert(tx, evaluation)
+
+
+def evaluations_of(connection: Connection, model: str) -> list[Evaluation]:
+    """The evaluations of the model with this digest, the oldest first."""
+    return _EVALUATIONS.find(connection, _evaluations.model == model, order=[_evaluations.id])
+
+
+def latest_evaluation(connection: Connection, model: str) -> Evaluation | None:
+    """The newest evaluation of the model with this digest, or None."""
+    return _EVALUATIONS.first(connection, _evaluations.model == model, order=[_evaluations.id.desc()])
+
+
+def add_approval(tx: Transaction, approval: Approval) -> None:
+    """Record a person's yes, bound to the model's digest.
+
+    Raises:
+        PolicyError: the approval names another person than the one who records it.
+    """
+    if approval.actor != tx.actor:
+        raise PolicyError(f"{tx.actor!r} cannot approve as {approval.actor!r}", where=f"model {approval.model[:12]}")
+    _APPROVALS.insert(tx, approval)
+
+
+def approvals_of(connection: Connection, model: str) -> list[Approval]:
+    """The approvals of the model with this digest, the oldest first."""
+    return _APPROVALS.find(connection, _approvals.model == model, order=[_approvals.id])

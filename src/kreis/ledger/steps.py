@@ -1,0 +1,64 @@
+"""Finished steps: found by key, they are never computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from kreis.ledger import schema
+from kreis.ledger.records import RunStep, Step
+from kreis.ledger.rows import Records
+from kreis.ledger.transaction import Transaction
+
+__all__ = ["add_step", "find_step", "find_steps", "runs_of", "steps_of", "use_step"]
+
+_STEPS = Records(schema.steps, Step, called="step")
+_USES = Records(schema.run_steps, RunStep, called="use of a step")
+_steps = schema.steps.c
+_uses = schema.run_steps.c
+
+_AT_ONCE = 500
+"""Keys in one query; SQLite takes at most 32,766 parameters, and a plan for each length is kept."""
+
+
+def find_step(connection: Connection, key: str) -> Step | None:
+    """The finished step with this key, or None if it was never finished."""
+    return _STEPS.first(connection, _steps.key == key)
+
+
+def find_steps(connection: Connection, keys: Iterable[str]) -> dict[str, Step]:
+    """Those of the keys that are finished, by key."""
+    wanted = list(dict.fromkeys(keys))
+    found: dict[str, Step] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = _STEPS.find(connection, _steps.key.in_(wanted[start : start + _AT_ONCE]))
+        found.update((step.key, step) for step in part)
+    return found
+
+
+def add_step(tx: Transaction, step: Step) -> Step:
+    """Record a finished step and return what stands: if the key is known, the first one, unchanged."""
+    known = find_step(tx.connection, step.key)
+    if known is not None:
+        return known
+    _STEPS.insert(tx, step)
+    return step
+
+
+def use_step(tx: Transaction, use: RunStep) -> None:
+    """Record that a run rests on a step. Said twice of the same run and key, the first stands."""
+    if _USES.first(tx.connection, _uses.run == use.run, _uses.key == use.key) is None:
+        _USES.insert(tx, use)
+
+
+def steps_of(connection: Connection, run: str) -> list[tuple[RunStep, Step]]:
+    """What a run rests on, in order."""
+    uses = _USES.find(connection, _uses.run == run, order=[_uses.position, _uses.key])
+    steps = find_steps(connection, (use.key for use in uses))
+    return [(use, steps[use.key]) for use in uses]
+
+
+def runs_of(connection: Connection, key: str) -> list[str]:
+    """The ids of the runs that rest on a step, the oldest first."""
+    return [use.run for use in _USES.find(connection, _uses.key == key, order=[_uses.run])]
