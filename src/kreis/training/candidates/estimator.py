@@ -1,0 +1,188 @@
+"""Any scikit-learn-compatible classifier that converts to ONNX; LightGBM's among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kreis.errors import ProjectError
+from kreis.training.candidate import Fitted, Matrix, Outcomes, two_classes
+from kreis.training.scoring import OnnxScorer
+
+__all__ = ["Estimator"]
+
+TOLERANCE = 1e-5
+"""Largest difference between a native and a converted score that counts as equal."""
+EXCUSED = 1e-3
+"""Share of the checked rows that may differ more: a converted tree compares in float32 where the native one
+compares in double, so a row within a rounding of a threshold may take the other branch."""
+CHECKED = 2_000
+"""Rows on which the two are compared."""
+
+_MISSING_HINT = "put an imputer first: Estimator(make_pipeline(SimpleImputer(), ...))"
+
+
+class Estimator:
+    """A scikit-learn-compatible classifier, left as it is until training; the object given is never fitted itself."""
+
+    def __init__(self, estimator: Any) -> None:
+        """Declare a classifier instance.
+
+        Raises:
+            ProjectError: it is no classifier instance with `fit`, `predict_proba` and `get_params`.
+        """
+        needed = ("fit", "predict_proba", "get_params", "set_params")
+        absent = [name for name in needed if not hasattr(estimator, name)]
+        if absent or isinstance(estimator, type):
+            raise ProjectError(
+                "it has no " + " or ".join(absent) if absent else "this is a class, not an instance",
+                where=f"Estimator({_class_name(estimator)})",
+                hint="give an instance of a classifier with probabilities, such as LogisticRegression()",
+            )
+        self.estimator = estimator
+
+    def parameters(self) -> dict[str, Any]:
+        """Its class and `get_params`; what is no JSON value stands as its class's name."""
+        parameters = {name: _as_json(value) for name, value in sorted(self.estimator.get_params(deep=True).items())}
+        return {"kind": "estimator", "class": _class_name(self.estimator), "parameters": parameters}
+
+    def with_parameters(self, **values: Any) -> Estimator:
+        """A copy with some of the estimator's parameters changed."""
+        from sklearn.base import clone
+
+        known = self.estimator.get_params(deep=True)
+        for name in values:
+            if name not in known:
+                raise ProjectError.unknown_name("parameter", name, known, where=self._where)
+        return Estimator(clone(self.estimator).set_params(**values))
+
+    @property
+    def _where(self) -> str:
+        return f"Estimator({type(self.estimator).__name__})"
+
+    def fit(self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, seed: int, threads: int) -> Fitted:
+        """Fit a seeded copy, convert it, and prove on rows that both score alike.
+
+        Raises:
+            ProjectError: it cannot be fitted, cannot be converted, scores otherwise after conversion, or gives no
+                score when a feature is missing.
+        """
+        from sklearn.base import clone
+        from threadpoolctl import threadpool_limits
+
+        two_classes(outcomes, where=self._where)
+        model = clone(self.estimator)
+        model.set_params(**_pinned(model, seed, threads))
+        labels = outcomes.astype(np.int64)
+        with threadpool_limits(threads):
+            try:
+                model.fit(matrix, labels)
+            except ValueError as error:
+                hint = _MISSING_HINT if np.isnan(matrix).any() else None
+                raise ProjectError(f"cannot be fitted: {error}", where=self._where, hint=hint) from error
+            content = self._convert(model, matrix)
+            self._compare(model, content, matrix)
+        return Fitted(kind="onnx", features=tuple(features), onnx=content)
+
+    def _convert(self, model: Any, matrix: Matrix) -> bytes:
+        from kreis.training.graph import single_score
+
+        try:
+            if type(model).__module__.startswith("lightgbm"):
+                from kreis.training.candidates.gradient_boosting import booster_to_onnx
+
+                return booster_to_onnx(model.booster_, matrix.shape[1])
+            return single_score(_by_skl2onnx(model, matrix), "probabilities", matrix.shape[1], clip=True)
+        except Exception as error:  # each converter raises classes of its own
+            raise ProjectError(
+                f"{_class_name(model)} cannot be converted to ONNX: {_first_line(error)}",
+                where=self._where,
+                hint="kreis ships data, never code; use an estimator that skl2onnx or onnxmltools converts",
+            ) from error
+
+    def _compare(self, model: Any, content: bytes, matrix: Matrix) -> None:
+        scorer = OnnxScorer.from_onnx(content)
+        rows = matrix[np.linspace(0, len(matrix) - 1, min(len(matrix), CHECKED)).astype(np.intp)]
+        probes = _probes(rows)
+        if not np.isfinite(scorer.score(probes)).all():
+            raise ProjectError("it gives no score when a feature is missing", where=self._where, hint=_MISSING_HINT)
+        for given in (rows, probes):
+            try:
+                native = model.predict_proba(given)[:, 1]
+            except ValueError:
+                # It refuses missing values where its converted form scores them: nothing to compare.
+                continue
+            apart = np.abs(native - scorer.score(given)) > TOLERANCE
+            if apart.sum() > max(1.0, EXCUSED * len(given)):
+                raise ProjectError(
+                    f"{_class_name(model)} scores otherwise as ONNX in {apart.sum()} of {len(given)} rows",
+                    where=self._where,
+                    hint="report it to the converter's project; use GradientBoosting or Logistic meanwhile",
+                )
+
+
+def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
+    from lightgbm import LGBMClassifier
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from skl2onnx import to_onnx, update_registered_converter
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+
+    update_registered_converter(
+        LGBMClassifier,
+        "LightGbmLGBMClassifier",
+        calculate_linear_classifier_output_shapes,
+        convert_lightgbm,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
+    return to_onnx(model, matrix[:1], options={"zipmap": False}, target_opset={"": 17, "ai.onnx.ml": 3})
+
+
+def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:
+    """Settings that make a fit repeatable: seeds where none is given, and the number of threads."""
+    settings: dict[str, Any] = {}
+    for name, value in sorted(model.get_params(deep=True).items()):
+        last = name.rpartition("__")[2]
+        if last == "random_state" and value is None:
+            settings[name] = seed % 2**31
+        elif last == "n_jobs":
+            settings[name] = threads
+    if type(model).__module__.startswith("lightgbm"):
+        settings |= {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+    return settings
+
+
+def _probes(rows: Matrix) -> Matrix:
+    """Rows with one feature missing each (the first 64), one with all missing, and one of zeros."""
+    width = rows.shape[1]
+    probes = np.repeat(rows[:1], min(width, 64) + 2, axis=0)
+    np.fill_diagonal(probes[:-2], np.nan)
+    probes[-2], probes[-1] = np.nan, 0.0
+    return probes
+
+
+def _class_name(thing: Any) -> str:
+    kind = thing if isinstance(thing, type) else type(thing)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, (list, tuple)):
+        return [_as_json(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _as_json(each) for key, each in value.items()}
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return _class_name(value)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

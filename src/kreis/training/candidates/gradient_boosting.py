@@ -1,0 +1,123 @@
+"""Gradient-boosted trees by LightGBM."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, require, two_classes
+
+__all__ = ["GradientBoosting", "booster_to_onnx"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GradientBoosting:
+    """Gradient-boosted trees (LightGBM, Ke et al. 2017). Missing values take the branch that fits them best."""
+
+    trees: int = 200
+    learning_rate: float = 0.05
+    leaves: int = 63
+    """At most so many leaves in a tree."""
+    rows_per_leaf: int = 50
+    """At least so many training rows in a leaf."""
+    l2: float = 1.0
+    """Penalty on the values of leaves."""
+    column_share: float = 1.0
+    """Share of the features that each tree sees."""
+    row_share: float = 1.0
+    """Share of the rows that each tree sees."""
+    bins: int = 255
+    """A feature is cut into at most so many bins."""
+
+    def __post_init__(self) -> None:
+        where = "GradientBoosting"
+        for name, least in (("trees", 1), ("leaves", 2), ("rows_per_leaf", 1), ("bins", 2)):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            require(whole and value >= least, f"{name} must be a whole number from {least}, not {value}", where=where)
+        require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
+        require(self.l2 >= 0, f"l2 must not be negative, as {self.l2} is", where=where)
+        for name in ("column_share", "row_share"):
+            share = getattr(self, name)
+            require(0 < share <= 1, f"{name} must be above 0 and at most 1, not {share}", where=where)
+
+    def parameters(self) -> dict[str, Any]:
+        """Its fields."""
+        return {"kind": "gradient_boosting", **dataclasses.asdict(self)}
+
+    def with_parameters(self, **values: Any) -> GradientBoosting:
+        """A copy with some fields changed."""
+        return changed(self, values)
+
+    def fit(self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, seed: int, threads: int) -> Fitted:
+        """Learn by LightGBM, deterministically, and convert."""
+        import lightgbm
+
+        two_classes(outcomes, where="GradientBoosting")
+        settings = self._settings(seed, threads)
+        data = lightgbm.Dataset(matrix, label=outcomes.astype(np.float32), params=settings, free_raw_data=True)
+        booster = lightgbm.train(settings, data, num_boost_round=self.trees)
+        return Fitted(kind="onnx", features=tuple(features), onnx=booster_to_onnx(booster, len(features)))
+
+    def _settings(self, seed: int, threads: int) -> dict[str, Any]:
+        return {
+            "objective": "binary",
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.rows_per_leaf,
+            "lambda_l2": self.l2,
+            "feature_fraction": self.column_share,
+            "bagging_fraction": self.row_share,
+            "bagging_freq": 0 if self.row_share == 1 else 1,
+            "max_bin": self.bins,
+            "seed": seed % 2**31,
+            "num_threads": threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        }
+
+
+def booster_to_onnx(booster: Any, width: int) -> bytes:
+    """Convert a binary LightGBM Booster so that every row of float32 features falls into the same leaves."""
+    import lightgbm
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    from kreis.training.graph import single_score
+
+    exact = lightgbm.Booster(model_str=_float32_thresholds(booster.model_to_string()))
+    model = convert_lightgbm(
+        exact, initial_types=[("features", FloatTensorType([None, width]))], zipmap=False, target_opset=15
+    )
+    return single_score(model, "probabilities", width)
+
+
+def _float32_thresholds(text: str) -> str:
+    """Replace each threshold, a double, by the largest float32 not above it.
+
+    For a float32 x, `x <= threshold` stays as it was. ONNX holds thresholds as float32, and the converter rounds to
+    the nearest, which sends a row that lies between the two to the other side. `tree_sizes`, byte counts that only
+    speed up reading, no longer hold and go.
+    """
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("threshold="):
+            doubles = np.array(line.removeprefix("threshold=").split(), dtype=np.float64)
+            lines.append("threshold=" + " ".join(repr(float(each)) for each in float32_at_most(doubles)))
+        elif not line.startswith("tree_sizes="):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def float32_at_most(doubles: np.ndarray[Any, np.dtype[np.float64]]) -> Matrix:
+    """The largest float32 that is not above each double, shape (n,)."""
+    with np.errstate(over="ignore"):
+        nearest = doubles.astype(np.float32)
+    above = nearest.astype(np.float64) > doubles
+    rounded: Matrix = np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    return rounded

@@ -1,0 +1,98 @@
+"""Rows to learn from, as arrays: features, outcomes, and their two times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.training.candidate import Matrix, Outcomes
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["TrainingData"]
+
+Indices = npt.NDArray[np.intp]
+Microseconds = npt.NDArray[np.int64]
+
+
+class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """n rows whose outcome is known. Times are microseconds since 1970 UTC."""
+
+    features: tuple[str, ...]
+    matrix: Matrix
+    """float32 of shape (n, f), NaN where missing: features rounded as the service rounds them."""
+    outcomes: Outcomes
+    time: Microseconds
+    """When the question was asked, shape (n,)."""
+    known_at: Microseconds
+    """When the outcome could be known, shape (n,)."""
+
+    def __post_init__(self) -> None:
+        rows = len(self.matrix)
+        if self.matrix.shape != (rows, len(self.features)):
+            raise ProjectError(
+                f"{len(self.features)} features are named, the rows have shape {self.matrix.shape}", where="training"
+            )
+        if {len(self.outcomes), len(self.time), len(self.known_at)} != {rows}:
+            raise ProjectError("features, outcomes and times differ in their number of rows", where="training")
+
+    @classmethod
+    def from_frame(
+        cls, frame: pl.DataFrame, *, features: Sequence[str], outcome: str, time: str, known_at: str
+    ) -> TrainingData:
+        """Take the named columns of a frame; rows without an outcome are left out.
+
+        Args:
+            frame: one row for each question.
+            features: columns that hold numbers or booleans.
+            outcome: a column of 0/1 or false/true, null where not known.
+            time: a datetime column, when the question was asked.
+            known_at: a datetime column, when the outcome could be known.
+
+        Raises:
+            ProjectError: a column is absent, or a time is missing in a row that has an outcome.
+        """
+        import polars as pl
+
+        for kind, name in [*(("feature", each) for each in features), ("column", outcome), ("column", time)]:
+            if name not in frame.columns:
+                raise ProjectError.unknown_name(kind, name, frame.columns, where="training frame")
+        if known_at not in frame.columns:
+            raise ProjectError.unknown_name("column", known_at, frame.columns, where="training frame")
+        rows = frame.filter(pl.col(outcome).is_not_null())
+        if rows[time].null_count() or rows[known_at].null_count():
+            raise ProjectError(f"{time!r} or {known_at!r} is missing in rows with an outcome", where="training frame")
+        matrix = np.empty((rows.height, len(features)), dtype=np.float32)
+        with np.errstate(over="ignore"):
+            for place, name in enumerate(features):
+                matrix[:, place] = rows[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        return cls(
+            features=tuple(features),
+            matrix=matrix,
+            outcomes=rows[outcome].cast(pl.Float64).to_numpy() > 0.5,
+            time=_microseconds(rows[time]),
+            known_at=_microseconds(rows[known_at]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def take(self, rows: Indices) -> TrainingData:
+        """Some of the rows, in the order of their indices."""
+        return TrainingData(
+            features=self.features,
+            matrix=self.matrix[rows],
+            outcomes=self.outcomes[rows],
+            time=self.time[rows],
+            known_at=self.known_at[rows],
+        )
+
+
+def _microseconds(column: pl.Series) -> Microseconds:
+    return column.dt.epoch("us").to_numpy().astype(np.int64, copy=False)

@@ -1,0 +1,164 @@
+"""ONNX graphs as kreis ships them: one input `features`, one output `score`, standard operators, no other file.
+
+A converter's graph is pruned to what the score needs and renamed, so that the same model gives the same bytes.
+onnx is imported inside the functions: it takes a third of a second.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kreis.errors import ProjectError, RefusalError
+
+__all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "single_score"]
+
+INPUT = "features"
+OUTPUT = "score"
+DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+IR_VERSION = 10
+"""Opset 22 and ai.onnx.ml 5 go with it (onnx/docs/Versioning.md)."""
+LARGEST = 256 * 1024 * 1024
+"""A model above this many bytes is refused: protobuf itself ends at 2 GiB, a service should far earlier."""
+
+
+def single_score(model: Any, probabilities: str, width: int, *, clip: bool = False) -> bytes:
+    """Reduce a converted classifier to one output: the probability of the positive class.
+
+    Args:
+        model: a ModelProto whose output `probabilities` is float32 of shape (n, 2).
+        probabilities: the name of that output.
+        width: how many features there are.
+        clip: bound the score to [0, 1], for models that average probabilities in float32.
+
+    Returns:
+        A serialised model: `features` float32 (n, width) to `score` float32 (n,).
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, source = _without_detours(list(model.graph.node), list(model.graph.initializer), probabilities)
+    if any(attribute.HasField("g") for node in nodes for attribute in node.attribute):
+        raise ProjectError("its graph holds control flow", hint="use an estimator that converts to plain operators")
+    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    positive = "positive" if clip else OUTPUT
+    nodes.append(helper.make_node("Gather", [source, "column"], [positive], axis=1))
+    initializers = [helper.make_tensor("column", TensorProto.INT64, [], [1])]
+    if clip:
+        nodes.append(helper.make_node("Clip", [positive, "zero", "one"], [OUTPUT]))
+        initializers += [helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])]
+        initializers += [helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])]
+    used = {name for node in nodes for name in node.input}
+    clashing = used & set(constants) & {each.name for each in initializers}
+    if clashing:
+        raise ProjectError(f"its graph already uses the name {sorted(clashing)[0]!r}")
+    initializers = [each for each in model.graph.initializer if each.name in used] + initializers
+    (given,) = (each.name for each in model.graph.input if each.name not in constants)
+    return finish_graph(nodes, initializers, given, width, _versions(model))
+
+
+def finish_graph(nodes: list[Any], initializers: list[Any], given: str, width: int, versions: dict[str, int]) -> bytes:
+    """Rename everything by position, drop what names the maker, check, and serialise deterministically."""
+    from onnx import TensorProto, helper
+
+    names: dict[str, str] = {"": "", given: INPUT, OUTPUT: OUTPUT}
+    for initializer in initializers:
+        initializer.name = names.setdefault(initializer.name, f"c{len(names)}")
+        initializer.doc_string = ""
+    for position, node in enumerate(nodes):
+        node.name, node.doc_string = f"n{position}", ""
+        for side in (node.input, node.output):
+            side[:] = [names.setdefault(name, f"v{len(names)}") for name in side]
+    graph = helper.make_graph(
+        nodes,
+        "kreis",
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"])],
+        initializers,
+    )
+    needed = {node.domain for node in nodes}
+    opsets = [helper.make_opsetid(domain, versions[domain]) for domain in sorted(needed | {""})]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="kreis")
+    content: bytes = model.SerializeToString(deterministic=True)
+    check_graph(content, width)
+    return content
+
+
+def check_graph(content: bytes, width: int) -> None:
+    """Refuse a model that is more than a self-contained computation from `features` to `score`.
+
+    Raises:
+        RefusalError: too large, unreadable, external data, operators outside ai.onnx and ai.onnx.ml, functions,
+            or other inputs and outputs than float32 (n, width) to float32 (n,).
+    """
+    import onnx
+
+    if len(content) > LARGEST:
+        raise _refusal(f"{len(content):,} bytes are more than the {LARGEST:,} allowed")
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf raises its own classes, which differ between its implementations
+        raise _refusal(f"these bytes are no ONNX model: {error}") from error
+    domains = {each.domain for each in model.opset_import} | {node.domain for node in model.graph.node}
+    if domains - DOMAINS:
+        raise _refusal(f"operators of another domain: {sorted(domains - DOMAINS)}")
+    if model.functions or model.training_info or model.metadata_props:
+        raise _refusal("functions, training information or metadata in a model")
+    tensors = [*model.graph.initializer, *(a.t for node in model.graph.node for a in node.attribute)]
+    if any(tensor.external_data or tensor.data_location for tensor in tensors):
+        raise _refusal("data outside of the model file")
+    if model.graph.sparse_initializer or any(
+        a.HasField("g") or a.graphs or a.tensors for node in model.graph.node for a in node.attribute
+    ):
+        raise _refusal("nested graphs or sparse tensors")
+    _check_signature(model, width)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise _refusal(f"not a valid model: {error}") from error
+
+
+def _check_signature(model: Any, width: int) -> None:
+    from onnx import TensorProto
+
+    def signature(values: Any) -> list[tuple[str, int, int]]:
+        return [(each.name, each.type.tensor_type.elem_type, len(each.type.tensor_type.shape.dim)) for each in values]
+
+    if signature(model.graph.input) != [(INPUT, TensorProto.FLOAT, 2)]:
+        raise _refusal(f"its input is not {INPUT!r}, float32 of shape (n, {width})")
+    found = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    if found != width:
+        raise _refusal(f"it takes {found} features and not {width}")
+    if signature(model.graph.output) != [(OUTPUT, TensorProto.FLOAT, 1)]:
+        raise _refusal(f"its output is not {OUTPUT!r}, float32 of shape (n,)")
+
+
+def _refusal(message: str) -> RefusalError:
+    return RefusalError(message, where="ONNX model", hint="package a model that kreis trained or converted itself")
+
+
+def _without_detours(nodes: list[Any], initializers: list[Any], wanted: str) -> tuple[list[Any], str]:
+    """Only the nodes that `wanted` needs, without copies and multiplications by one; and where it now comes from."""
+    from onnx import numpy_helper
+
+    ones = {each.name for each in initializers if each.dims in ([], [1]) and numpy_helper.to_array(each).item() == 1}
+    origin: dict[str, str] = {}
+    kept = []
+    for node in nodes:
+        node.input[:] = [origin.get(name, name) for name in node.input]
+        if node.op_type == "Identity" or (node.op_type == "Mul" and node.input[1] in ones):
+            origin[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    source = origin.get(wanted, wanted)
+    needed, backwards = {source}, []
+    for node in reversed(kept):
+        if needed.intersection(node.output):
+            backwards.append(node)
+            needed.update(node.input)
+    return backwards[::-1], source
+
+
+def _versions(model: Any) -> dict[str, int]:
+    versions: dict[str, int] = {"": 13}
+    for each in model.opset_import:
+        versions[each.domain] = max(each.version, versions.get(each.domain, 0))
+    return versions

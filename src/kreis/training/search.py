@@ -1,0 +1,162 @@
+"""Search for parameters on the validation tail, by Optuna's tree-structured Parzen estimator."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from kreis.digests import canonical_json
+from kreis.errors import ProjectError
+from kreis.requirements.metric import DecisionValue
+from kreis.training.candidate import Candidate, require
+from kreis.training.data import TrainingData
+from kreis.training.loss import log_loss
+from kreis.training.threshold import best_cut
+
+__all__ = ["Choice", "Integer", "Real", "Search", "Space"]
+
+
+class Integer(msgspec.Struct, frozen=True, tag="integer"):
+    """A whole number from `low` to `high`, both included; `log` searches its logarithm."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_range(self, self.low, self.high, self.log)
+
+
+class Real(msgspec.Struct, frozen=True, tag="real"):
+    """A number from `low` to `high`; `log` searches its logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_range(self, self.low, self.high, self.log)
+
+
+class Choice(msgspec.Struct, frozen=True, tag="choice"):
+    """One of several values, without an order."""
+
+    options: list[bool | int | float | str | None]
+
+    def __post_init__(self) -> None:
+        require(bool(self.options), "there is nothing to choose from", where="Choice")
+
+
+Space = Integer | Real | Choice
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """Try parameters on the fit part and keep those that do best on the validation tail.
+
+    The declared parameters are tried first, so a search never ends with worse ones. Judged by log loss unless told
+    otherwise: the metric at its best cut sees only on which side of one cut a score falls, so on a tail of some
+    thousand rows it ranks candidates by luck, and it rewards the luckiest cut; log loss judges every score, and
+    calibrated scores are what the metric's break-even needs (`benchmarks/search_objective.py` measures both).
+    """
+
+    space: Mapping[str, Space]
+    trials: int = 15
+    objective: Literal["log_loss", "metric"] = "log_loss"
+
+    def __post_init__(self) -> None:
+        require(bool(self.space), "no parameter to search", where="Search", hint='write {"leaves": Integer(15, 255)}')
+        require(self.trials >= 1, f"trials must be at least 1, not {self.trials}", where="Search")
+
+    def parameters(self) -> dict[str, Any]:
+        """Its fields, as a JSON document."""
+        space = {name: msgspec.to_builtins(each) for name, each in self.space.items()}
+        return {"space": space, "trials": self.trials, "objective": self.objective}
+
+    def check(self, candidate: Candidate) -> None:
+        """See that a candidate takes the ends of each parameter's space.
+
+        Raises:
+            ProjectError: it has no parameter of that name, or a value would be out of bounds.
+        """
+        for name, space in self.space.items():
+            for value in space.options if isinstance(space, Choice) else (space.low, space.high):
+                candidate.with_parameters(**{name: value})
+
+    def run(
+        self,
+        candidate: Candidate,
+        fit: TrainingData,
+        validation: TrainingData,
+        *,
+        metric: DecisionValue,
+        seed: int,
+        threads: int,
+        on_progress: Callable[[str, int, int], None],
+    ) -> tuple[Candidate, list[dict[str, Any]]]:
+        """The candidate with the best parameters, and all trials: {"parameters": ..., "loss": ...} in order.
+
+        The same arguments give the same trials. A trial that cannot be fitted counts as the worst.
+        """
+        self.check(candidate)
+
+        def loss(tried: Candidate) -> float:
+            fitted = tried.fit(fit.matrix, fit.outcomes, fit.features, seed=seed, threads=threads)
+            scores = fitted.scorer(threads=threads).score(validation.matrix)
+            if self.objective == "log_loss":
+                return log_loss(scores, validation.outcomes)
+            return -best_cut(scores, validation.outcomes, metric, near=metric.break_even)[1] * metric.per
+
+        on_progress("search", 0, self.trials)
+        first = loss(candidate)
+        trials: list[dict[str, Any]] = [{"parameters": {}, "loss": first}]
+        known = {canonical_json(candidate.parameters()): first}
+        study, distributions = _study(self.space, seed)
+        for done in range(1, self.trials):
+            on_progress("search", done, self.trials)
+            trial = study.ask(distributions)
+            tried = candidate.with_parameters(**trial.params)
+            key = canonical_json(tried.parameters())
+            if key not in known:
+                known[key] = _loss_or_worst(loss, tried)
+            study.tell(trial, min(known[key], 1e12))
+            trials.append({"parameters": dict(trial.params), "loss": known[key] if known[key] < 1e12 else None})
+        best = min((each for each in trials if each["loss"] is not None), key=lambda each: each["loss"])
+        return candidate.with_parameters(**best["parameters"]), trials
+
+
+def _loss_or_worst(loss: Callable[[Candidate], float], tried: Candidate) -> float:
+    try:
+        return loss(tried)
+    except ProjectError:
+        return float("inf")
+
+
+def _study(space: Mapping[str, Space], seed: int) -> tuple[Any, dict[str, Any]]:
+    import optuna
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    def distribution(each: Space) -> Any:
+        if isinstance(each, Choice):
+            return CategoricalDistribution(each.options)
+        if isinstance(each, Integer):
+            return IntDistribution(each.low, each.high, log=each.log)
+        return FloatDistribution(each.low, each.high, log=each.log)
+
+    distributions = {name: distribution(each) for name, each in sorted(space.items())}
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=5)
+        return optuna.create_study(direction="minimize", sampler=sampler), distributions
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _check_range(space: Any, low: float, high: float, log: bool) -> None:
+    where = f"{type(space).__name__}({low}, {high})"
+    require(low <= high, "the lower end lies above the upper", where=where)
+    require(not log or low > 0, "a logarithm needs a lower end above 0", where=where)
