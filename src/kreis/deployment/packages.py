@@ -1,0 +1,177 @@
+"""Packages: a model and all that the service needs to answer with it, stored by content and signed.
+
+Opening one goes from the outside in: signature, digest, format, meaning, then each file. Nothing is ever
+imported, unpickled or executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from kreis.deployment.manifest import Manifest, PackagedFile
+from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
+from kreis.digests import digest_of
+from kreis.errors import CorruptionError, KreisError, ProjectError, SignatureError
+from kreis.preparation.expressions.tree import Expression, aggregates, columns
+
+__all__ = ["PAYLOAD_TYPE", "Blobs", "Package", "build_package", "open_package", "sign_package", "size_limit"]
+
+PAYLOAD_TYPE = "application/vnd.kreis.package+json"
+MODEL_FILE = "model.onnx"
+size_limit = 512 * 1024 * 1024
+"""No file of a package may be larger (bytes)."""
+_FILES = {"onnx": {MODEL_FILE}, "rule": set[str]()}
+
+
+class Blobs(Protocol):
+    """What a package needs of an artifact store (`kreis.artifacts`)."""
+
+    def put(self, data: bytes, /) -> str:
+        """Store bytes durably; returns their SHA-256."""
+        ...
+
+    def get(self, digest: str, /) -> bytes:
+        """The bytes of a digest, verified."""
+        ...
+
+
+class Package(msgspec.Struct, frozen=True):
+    """An opened package: everything in it has been verified."""
+
+    digest: str
+    manifest: Manifest
+    model: bytes | None
+    """The ONNX model; None where the model is a rule."""
+
+
+def build_package(manifest: Manifest, files: Mapping[str, bytes], artifacts: Blobs) -> Manifest:
+    """Store the files and the manifest by content.
+
+    Args:
+        manifest: all but its `files`, which are filled in here.
+        files: `{"model.onnx": bytes}` for kind "onnx", nothing for kind "rule".
+        artifacts: where to; each `put` is durable when it returns.
+
+    Returns:
+        The manifest with its files; its `digest` names the model.
+
+    Raises:
+        ProjectError: the manifest would be refused when opened.
+    """
+    packaged = {name: PackagedFile(digest_of(data), len(data)) for name, data in sorted(files.items())}
+    complete = msgspec.structs.replace(manifest, files=packaged)
+    check_manifest(complete, where=f"candidate {manifest.candidate!r}")
+    for data in files.values():
+        artifacts.put(data)
+    artifacts.put(complete.canonical())
+    return complete
+
+
+def sign_package(manifest: Manifest, keys: Keys) -> str:
+    """The DSSE envelope, as JSON text, over the canonical manifest."""
+    return sign(manifest.canonical(), PAYLOAD_TYPE, keys)
+
+
+def open_package(digest: str, envelope: str | bytes, artifacts: Blobs, trusted: TrustedKeys) -> Package:
+    """Verify and read a package.
+
+    Raises:
+        SignatureError: the signature or the digest does not match.
+        ProjectError: it is signed, but this version of kreis does not take what it says.
+        CorruptionError: a file is missing, or is not what the manifest names.
+    """
+    where = f"package {digest[:12]}"
+    payload = verify(envelope, PAYLOAD_TYPE, trusted, where=where)
+    if digest_of(payload) != digest:
+        raise SignatureError("the signed manifest is another model's", where=where)
+    manifest = _decode(payload, where)
+    check_manifest(manifest, where=where)
+    files = {name: _read(name, file, artifacts, where) for name, file in manifest.files.items()}
+    return Package(digest, manifest, files.get(MODEL_FILE))
+
+
+def _decode(payload: bytes, where: str) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(payload, type=Manifest)
+        whole = manifest.canonical() == payload
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
+        raise ProjectError(
+            f"the manifest is of a format that this version does not read: {error}",
+            where=where,
+            hint="install the version of kreis that packaged it",
+        ) from error
+    if not whole:
+        raise ProjectError("the manifest holds more than this version reads, or is not canonical", where=where)
+    return manifest
+
+
+def check_manifest(manifest: Manifest, *, where: str) -> None:
+    """Refuse a manifest that could not be answered with.
+
+    Raises:
+        ProjectError: unknown or missing files, oversize, features that nothing provides, or expressions
+            outside the allow-list.
+    """
+    expected = _FILES[manifest.kind]
+    if set(manifest.files) != expected:
+        raise ProjectError(
+            f"a package of kind {manifest.kind!r} holds {sorted(expected)}, this one {sorted(manifest.files)}",
+            where=where,
+        )
+    for name, file in manifest.files.items():
+        if not 0 < file.size <= size_limit:
+            raise ProjectError(f"{name} has {file.size} bytes; from 1 to {size_limit} are taken", where=where)
+    _check_features(manifest, where)
+    if (manifest.kind == "rule") != (manifest.rule is not None):
+        raise ProjectError('a rule belongs to kind "rule", and only there', where=where)
+    if manifest.rule is not None:
+        _check_row(manifest.rule, set(manifest.features), f"{where}, rule")
+    for request_view in manifest.request_views:
+        for name, expression in request_view.features.items():
+            _check_row(expression, set(request_view.fields), f"{where}, {request_view.name}__{name}")
+    for view in manifest.views:
+        for name, expression in view.features.items():
+            _validate(expression, f"{where}, {view.name}__{name}")
+
+
+def _check_features(manifest: Manifest, where: str) -> None:
+    names = [name for view in manifest.views for name in view.feature_names]
+    names += [name for view in manifest.request_views for name in view.feature_names]
+    if len(set(names)) != len(names):
+        raise ProjectError("two views provide a feature of the same name", where=where)
+    if not manifest.features or len(set(manifest.features)) != len(manifest.features):
+        raise ProjectError("a model needs at least one feature, and each once", where=where)
+    for feature in manifest.features:
+        if feature not in names:
+            raise ProjectError.unknown_name("feature", feature, names, where=where)
+
+
+def _check_row(expression: Expression, known: set[str], where: str) -> None:
+    """An expression answered row by row: no aggregation, and only columns that are there."""
+    _validate(expression, where)
+    if aggregates(expression):
+        raise ProjectError("an aggregation cannot be computed from one request", where=where)
+    for column in columns(expression):
+        if column not in known:
+            raise ProjectError.unknown_name("column", column, known, where=where)
+
+
+def _validate(expression: Expression, where: str) -> None:
+    from kreis.preparation.expressions.operations import validate
+
+    try:
+        validate(expression)
+    except KreisError as error:
+        raise ProjectError(error.message, where=where, hint=error.hint) from error
+
+
+def _read(name: str, file: PackagedFile, artifacts: Blobs, where: str) -> bytes:
+    data = artifacts.get(file.sha256)
+    if len(data) != file.size or digest_of(data) != file.sha256:
+        raise CorruptionError(
+            f"{name} is not the file that was signed", where=where, hint="restore the artifact from a backup"
+        )
+    return data

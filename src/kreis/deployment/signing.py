@@ -1,0 +1,198 @@
+"""Signatures: Ed25519 (RFC 8032) over DSSE envelopes.
+
+The envelope and its pre-authentication encoding are those of the DSSE specification 1.0 (secure-systems-lab,
+protocol.md): what is signed are the type and the exact bytes of the payload, so they are checked before
+anything parses the payload.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from kreis.digests import digest_of
+from kreis.durable import fsync_directory, fsync_file, make_directory, write_durably
+from kreis.errors import SignatureError, StoreError
+
+__all__ = ["FileKeys", "Keys", "TrustedKeys", "load_trusted", "pae", "sign", "verify"]
+
+TrustedKeys: TypeAlias = Mapping[str, Ed25519PublicKey]
+"""Key id (SHA-256 of the raw 32 bytes, hexadecimal) to public key."""
+
+ENVELOPE_LIMIT = 16 * 1024 * 1024
+
+
+class Keys(Protocol):
+    """Signs for the project. A file by default; a KMS or Vault needs only these two methods."""
+
+    def sign(self, message: bytes) -> tuple[str, bytes]:
+        """The key's id and its Ed25519 signature, 64 bytes, over the message."""
+        ...
+
+    def trusted(self) -> TrustedKeys:
+        """The public keys whose signatures count."""
+        ...
+
+
+class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keyid: str
+    sig: str
+
+
+class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    payloadType: str  # noqa: N815 (spelled as in the specification)
+    payload: str
+    signatures: list[_Signature]
+
+
+class FileKeys:
+    """The project's keys in a folder: `signing.key` (PKCS 8 PEM, mode 0600) and `trusted/*.pub`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the private key, or make one and trust it.
+
+        Raises:
+            StoreError: the key is no Ed25519 key, or others may read it.
+        """
+        self.folder = folder
+        self._private = self._load() if self._path.exists() else self._create()
+        self.key_id = _key_id(self._private.public_key())
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / "signing.key"
+
+    def sign(self, message: bytes) -> tuple[str, bytes]:
+        """The key's id and its signature over the message."""
+        return self.key_id, self._private.sign(message)
+
+    def trusted(self) -> TrustedKeys:
+        """The public keys under `trusted/`."""
+        return load_trusted(self.folder / "trusted")
+
+    def _create(self) -> Ed25519PrivateKey:
+        make_directory(self.folder / "trusted")
+        private = Ed25519PrivateKey.generate()
+        encoding, unencrypted = serialization.Encoding.PEM, serialization.NoEncryption()
+        pem = private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, unencrypted)
+        if not _create_privately(self._path, pem):
+            return self._load()
+        public = private.public_key()
+        public_pem = public.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+        write_durably(self.folder / "trusted" / f"{_key_id(public)[:16]}.pub", public_pem)
+        return private
+
+    def _load(self) -> Ed25519PrivateKey:
+        if self._path.stat().st_mode & 0o077:
+            raise StoreError("others may read the signing key", where=str(self._path), hint=f"chmod 600 {self._path}")
+        try:
+            key = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"no readable private key: {error}", where=str(self._path)) from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise StoreError("the signing key is no Ed25519 key", where=str(self._path))
+        return key
+
+
+def _create_privately(path: Path, data: bytes) -> bool:
+    """Create a file of mode 0600 whole or not at all; false where another process was first."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, data)
+        os.close(handle)
+        fsync_file(temporary)
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_directory(path.parent)
+    return True
+
+
+def load_trusted(folder: Path) -> TrustedKeys:
+    """Read every `*.pub` (PEM) of a folder.
+
+    Raises:
+        SignatureError: there is none, or a file is no Ed25519 public key.
+    """
+    found: dict[str, Ed25519PublicKey] = {}
+    for path in sorted(folder.glob("*.pub")):
+        try:
+            key = serialization.load_pem_public_key(path.read_bytes())
+        except ValueError as error:
+            raise SignatureError(f"no public key: {error}", where=str(path)) from error
+        if not isinstance(key, Ed25519PublicKey):
+            raise SignatureError("no Ed25519 public key", where=str(path))
+        found[_key_id(key)] = key
+    if not found:
+        raise SignatureError("no trusted key, so nothing can be verified", where=str(folder))
+    return found
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """DSSE's pre-authentication encoding (protocol.md, "Signature Definition")."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def sign(payload: bytes, payload_type: str, keys: Keys) -> str:
+    """A DSSE envelope, as JSON text, over the payload."""
+    key_id, signature = keys.sign(pae(payload_type, payload))
+    envelope = _Envelope(
+        payload_type,
+        base64.b64encode(payload).decode(),
+        [_Signature(key_id, base64.b64encode(signature).decode())],
+    )
+    return msgspec.json.encode(envelope).decode()
+
+
+def verify(envelope: str | bytes, payload_type: str, trusted: TrustedKeys, *, where: str) -> bytes:
+    """The payload of an envelope, once a trusted key's signature over it is proved.
+
+    Raises:
+        SignatureError: no envelope, another type of payload, or no valid signature by a trusted key.
+    """
+    if len(envelope) > ENVELOPE_LIMIT:
+        raise SignatureError(f"the envelope is larger than {ENVELOPE_LIMIT} bytes", where=where)
+    try:
+        read = msgspec.json.decode(envelope, type=_Envelope)
+        payload = base64.b64decode(read.payload, validate=True)
+        signatures = [(each.keyid, base64.b64decode(each.sig, validate=True)) for each in read.signatures]
+    except (msgspec.MsgspecError, binascii.Error, UnicodeError, RecursionError, ValueError) as error:
+        raise SignatureError("this is no signed envelope", where=where) from error
+    if read.payloadType != payload_type:
+        raise SignatureError(f"signed as {read.payloadType!r}, not as {payload_type!r}", where=where)
+    message = pae(payload_type, payload)
+    if not any(_valid(trusted.get(key_id), signature, message) for key_id, signature in signatures):
+        raise SignatureError(
+            "no valid signature by a trusted key",
+            where=where,
+            hint="trust the signer by putting its public key into the folder of trusted keys, or sign again",
+        )
+    return payload
+
+
+def _valid(key: Ed25519PublicKey | None, signature: bytes, message: bytes) -> bool:
+    if key is None:
+        return False
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _key_id(key: Ed25519PublicKey) -> str:
+    return digest_of(key.public_bytes_raw())

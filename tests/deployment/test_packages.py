@@ -1,0 +1,158 @@
+"""Packages: built, signed, opened; and everything that is refused on the way."""
+
+import json
+
+import msgspec
+import pytest
+
+from kreis.artifacts.store import ArtifactStore
+from kreis.deployment.manifest import Histogram, Manifest
+from kreis.deployment.packages import PAYLOAD_TYPE, build_package, open_package, sign_package
+from kreis.deployment.signing import FileKeys, sign
+from kreis.digests import digest_of
+from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
+from kreis.preparation.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.preparation.views import FeatureView, RequestView
+
+MODEL = b"not really ONNX, but packages do not look inside"
+
+
+def manifest(**changes):
+    given = {
+        "project": "flights",
+        "candidate": "gbdt",
+        "kind": "onnx",
+        "files": {},
+        "features": ["carrier__delay_24h", "request__hour"],
+        "views": [
+            FeatureView(
+                name="carrier",
+                entity="carrier",
+                table="arrivals",
+                event_time="scheduled",
+                known_at="arrived_at",
+                features={"delay": Aggregate("mean", Column("delay"))},
+                windows=("24h",),
+            )
+        ],
+        "request_views": [RequestView(name="request", fields={"hour": "integer"}, features={"hour": Column("hour")})],
+        "threshold": 0.5,
+        "goal": "0" * 64,
+        "metric": {"kind": "decision_value"},
+        "outcome": "late",
+        "inputs": {"gold/training": "3@abc"},
+        "training": {"rows": 10, "seed": 7},
+        "reference": {"request__hour": Histogram([1.0, 2.5], [1, 2, 3], 0)},
+        **changes,
+    }
+    return Manifest(**given)
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    return ArtifactStore(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return FileKeys(tmp_path / "keys")
+
+
+@pytest.fixture
+def built(artifacts):
+    return build_package(manifest(), {"model.onnx": MODEL}, artifacts)
+
+
+def test_open_gives_back_what_was_built(built, artifacts, keys):
+    package = open_package(built.digest, sign_package(built, keys), artifacts, keys.trusted())
+    assert (package.manifest, package.model, package.digest) == (built, MODEL, built.digest)
+    assert artifacts.get(built.digest) == built.canonical()
+
+
+def test_the_same_inputs_give_the_same_digest(built, artifacts):
+    assert build_package(manifest(), {"model.onnx": MODEL}, artifacts).digest == built.digest
+    assert build_package(manifest(), {"model.onnx": MODEL + b"."}, artifacts).digest != built.digest
+
+
+def test_an_unsigned_package_is_refused(built, artifacts, keys):
+    with pytest.raises(SignatureError):
+        open_package(built.digest, built.canonical(), artifacts, keys.trusted())
+
+
+def test_a_forged_package_is_refused(built, artifacts, keys, tmp_path):
+    stranger = FileKeys(tmp_path / "stranger")
+    with pytest.raises(SignatureError):
+        open_package(built.digest, sign_package(built, stranger), artifacts, keys.trusted())
+
+
+def test_another_models_signature_is_refused(built, artifacts, keys):
+    other = build_package(manifest(threshold=0.6), {"model.onnx": MODEL}, artifacts)
+    with pytest.raises(SignatureError, match="another model"):
+        open_package(built.digest, sign_package(other, keys), artifacts, keys.trusted())
+
+
+def test_changed_bytes_of_the_model_are_refused(built, artifacts, keys, tmp_path):
+    sha256 = built.files["model.onnx"].sha256
+    (path,) = [each for each in (tmp_path / "artifacts").rglob("*") if each.is_file() and each.read_bytes() == MODEL]
+    path.write_bytes(MODEL[:-1] + b"!")
+    with pytest.raises(CorruptionError):
+        open_package(built.digest, sign_package(built, keys), artifacts, keys.trusted())
+    path.unlink()
+    with pytest.raises(StoreError):
+        open_package(built.digest, sign_package(built, keys), artifacts, keys.trusted())
+    assert sha256
+
+
+def signed(document, keys):
+    payload = document if isinstance(document, bytes) else msgspec.json.encode(document, order="sorted")
+    return digest_of(payload), sign(payload, PAYLOAD_TYPE, keys)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "kreis.package/2"}, "format"),
+        ({"surprise": 1}, "more than this version reads"),
+        ({"kind": "pickle"}, "format"),
+        ({"files": {"../../etc/passwd": {"sha256": "0" * 64, "size": 1}}}, "holds"),
+        ({"files": {"model.onnx": {"sha256": "0" * 64, "size": 1 << 40}}}, "bytes"),
+        ({"features": ["carrier__delay_24h", "unheard_of"]}, "unheard_of"),
+        ({"features": []}, "at least one feature"),
+        ({"rule": {"node": "literal", "value": 1.0}}, "rule"),
+    ],
+)
+def test_what_is_signed_but_wrong_is_refused(built, artifacts, keys, change, message):
+    digest, envelope = signed({**json.loads(built.canonical()), **change}, keys)
+    with pytest.raises(ProjectError, match=message):
+        open_package(digest, envelope, artifacts, keys.trusted())
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\x80\x04K\x01.", b"[" * 100_000, b"\xff", b""], ids=["pickle", "deep", "ff", "empty"]
+)
+def test_a_signed_payload_that_is_no_manifest_is_refused(artifacts, keys, payload):
+    digest, envelope = signed(payload, keys)
+    with pytest.raises(ProjectError, match="format"):
+        open_package(digest, envelope, artifacts, keys.trusted())
+
+
+HOSTILE = {
+    "unknown operation": Call("eval", (Literal("__import__('os')"),)),
+    "unknown column": Column("elsewhere"),
+    "aggregation": Aggregate("mean", Column("hour")),
+}
+
+
+@pytest.mark.parametrize("expression", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_expressions_are_refused(artifacts, keys, expression):
+    view = RequestView(name="request", fields={"hour": "integer"}, features={"hour": expression})
+    hostile = manifest(request_views=[view])
+    with pytest.raises(ProjectError):
+        build_package(hostile, {"model.onnx": MODEL}, artifacts)
+
+
+def test_a_rule_needs_no_file_but_known_features(artifacts, keys):
+    rule = build_package(manifest(kind="rule", rule=Column("request__hour")), {}, artifacts)
+    assert open_package(rule.digest, sign_package(rule, keys), artifacts, keys.trusted()).model is None
+    with pytest.raises(ProjectError, match="did you mean"):
+        build_package(manifest(kind="rule", rule=Column("request__hours")), {}, artifacts)
