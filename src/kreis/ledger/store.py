@@ -54,7 +54,8 @@ class Ledger:
         """What it is called in messages; holds no password."""
         self._engine = engine
         self._backend = backend
-        self._clock = clock
+        self.clock = clock
+        """Says what time it is, to whoever writes something that the ledger will record."""
         self._here = threading.local()
         _OPEN.add(self)
 
@@ -84,7 +85,7 @@ class Ledger:
                 raise ProjectError(f"a record needs {name}", where=self.where, hint="nothing goes unexplained")
         with self._only_once(), self._connected() as connection, connection.begin():
             self._backend.begin_write(connection)
-            tx = Transaction(connection, now=self._clock.now(), inputs=inputs or {}, outputs=outputs or {}, **said)
+            tx = Transaction(connection, now=self.clock.now(), inputs=inputs or {}, outputs=outputs or {}, **said)
             yield tx
             chain.append(tx)
 
