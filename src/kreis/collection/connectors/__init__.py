@@ -1,0 +1,1 @@
+"""Readers of files, one format per module; each gives a LazyFrame."""

@@ -1,0 +1,242 @@
+"""A data contract: read from Open Data Contract Standard YAML, compiled once, applied to batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kreis.collection.contracts.checking import check
+from kreis.collection.contracts.columns import compile_column
+from kreis.collection.contracts.document import (
+    CustomProperty,
+    DataContract,
+    SchemaObject,
+    SchemaProperty,
+    ServiceLevel,
+    custom_value,
+)
+from kreis.collection.contracts.options import option_rules
+from kreis.collection.contracts.quality import compile_property_rule, compile_table_rule
+from kreis.collection.contracts.reading import PathInFile, Places, decode, read_yaml
+from kreis.collection.contracts.report import CheckResult, ContractBrokenError
+from kreis.collection.contracts.rules import KeyRule, LatencyRule, Plan, RowRule, TableRule
+from kreis.digests import digest_of_document
+from kreis.errors import ProjectError
+
+__all__ = ["Contract"]
+
+AT_MOST = "kreis.quarantine.at_most"
+EXTRA = "kreis.columns.extra"
+NAN = "kreis.nan.means_null"
+_RESERVED = ("reasons", "contract")
+_SPANS = {
+    "s": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600,
+    "hours": 3600, "d": 86_400, "day": 86_400, "days": 86_400,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a source promises about one table."""
+
+    file: str
+    document: DataContract
+    plan: Plan
+    digest: str
+    """Of what the contract says: comments and layout do not change it."""
+
+    @classmethod
+    def load(cls, path: str | Path, *, table: str | None = None) -> Contract:
+        """Read a contract; `table` names which, where it describes several.
+
+        Raises:
+            ProjectError: the file cannot be read, departs from the standard, or demands what kreis cannot check.
+                Says where (file and line) and what to do.
+        """
+        file = Path(path)
+        plain, places = read_yaml(file)
+        document = decode(plain, DataContract, (), places)
+        if not document.api_version.startswith("v3."):
+            hint = "write apiVersion: v3.2.0 and follow version 3 of the standard"
+            message = f"kreis reads version 3 of the standard, not {document.api_version!r}"
+            raise ProjectError(message, where=places.at("apiVersion"), hint=hint)
+        position = _position(document, table, places)
+        plan = _compile(document, position, places)
+        return cls(str(file), document, plan, digest_of_document([plain, plan.table]))
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.plan.table
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Names and types of the good rows."""
+        return pl.Schema({column.name: column.dtype for column in self.plan.columns})
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """The columns of the primary key, in their declared order; empty where there is none."""
+        return self.plan.primary_key
+
+    def check(
+        self,
+        frame: pl.LazyFrame,
+        *,
+        at: datetime | None = None,
+        collected: pl.LazyFrame | None = None,
+        strict: bool = False,
+    ) -> CheckResult:
+        """Part a batch into good rows and quarantined ones with reasons.
+
+        Args:
+            frame: The batch. Columns are cast to the contract's types; extra ones are dropped and reported, unless
+                the contract says `kreis.columns.extra: keep`.
+            at: The moment that latency is judged at; without it latency is not judged.
+            collected: Rows collected before, at least with the primary key's columns; a row whose key is among them
+                is quarantined.
+            strict: Raise instead of returning bad rows.
+
+        Raises:
+            ContractBrokenError: only if `strict`: a row or the batch breaks the contract.
+        """
+        result = check(self.plan, self.digest, frame, at=at, collected=collected)
+        if strict and (result.report.quarantined or not result.report.passed):
+            raise ContractBrokenError(result, where=self.file)
+        return result
+
+
+def _position(document: DataContract, table: str | None, places: Places) -> int:
+    names = [each.name for each in document.schema]
+    if not names:
+        raise ProjectError("the contract describes no table", where=places.at("schema"), hint="add one under schema")
+    if table is None and len(names) > 1:
+        hint = "say which with table=: " + ", ".join(names)
+        raise ProjectError("the contract describes several tables", where=places.at("schema"), hint=hint)
+    if table is not None and table not in names:
+        raise ProjectError.unknown_name("table", table, names, where=places.at("schema"))
+    return names.index(table) if table is not None else 0
+
+
+def _compile(document: DataContract, position: int, places: Places) -> Plan:
+    table = document.schema[position]
+    path: PathInFile = ("schema", position)
+    _check_names(table, path, places)
+    _check_settings(document.custom_properties, (AT_MOST, EXTRA), ("customProperties",), places)
+    _check_settings(table.custom_properties, (AT_MOST, EXTRA), (*path, "customProperties"), places)
+    columns = {
+        each.name: compile_column(each, (*path, "properties", i), places) for i, each in enumerate(table.properties)
+    }
+    rules: list[RowRule | KeyRule | TableRule | None] = []
+    for i, each in enumerate(table.properties):
+        at = (*path, "properties", i)
+        _check_settings(each.custom_properties, (NAN,), (*at, "customProperties"), places)
+        rules += option_rules(each, columns[each.name], at, places)
+        rules += [
+            compile_property_rule(rule, columns[each.name], (*at, "quality", j), places)
+            for j, rule in enumerate(each.quality)
+        ]
+    rules += [compile_table_rule(rule, columns, (*path, "quality", j), places) for j, rule in enumerate(table.quality)]
+    primary = _primary_key(table.properties)
+    keys = [KeyRule((each.name,), primary=False) for each in table.properties if each.unique]
+    keys += [rule for rule in rules if isinstance(rule, KeyRule)]
+    first = [KeyRule(primary, primary=True)] if primary else []
+    return Plan(
+        table=table.name,
+        columns=tuple(columns.values()),
+        row_rules=_once(rule for rule in rules if isinstance(rule, RowRule)),
+        key_rules=(*first, *_distinct(keys, primary)),
+        table_rules=tuple(rule for rule in rules if isinstance(rule, TableRule)),
+        latency=tuple(_latency(document.sla_properties, table, set(columns), places)),
+        at_most=_at_most(document, table, position, places),
+        keep_extra=_keep_extra(document, table, position, places),
+        primary_key=primary,
+    )
+
+
+def _once(rules: Iterable[RowRule]) -> tuple[RowRule, ...]:
+    """Without rules that are declared twice under the same words (an enum and the same validValues are not)."""
+    return tuple({rule.reason: rule for rule in rules}.values())
+
+
+def _distinct(rules: list[KeyRule], primary: tuple[str, ...]) -> list[KeyRule]:
+    by_columns = {frozenset(rule.columns): rule for rule in rules}
+    by_columns.pop(frozenset(primary), None)
+    return list(by_columns.values())
+
+
+def _check_names(table: SchemaObject, path: PathInFile, places: Places) -> None:
+    if not table.properties:
+        raise ProjectError(f"table {table.name!r} has no properties", where=places.at(*path), hint="list its columns")
+    seen: set[str] = set()
+    for i, each in enumerate(table.properties):
+        where = places.at(*path, "properties", i, "name")
+        if each.name in seen:
+            raise ProjectError(f"the property {each.name!r} is declared twice", where=where, hint="keep one")
+        if each.name in _RESERVED or each.name.startswith("__") or not each.name:
+            hint = "rename it, and give the source's name as physicalName"
+            raise ProjectError(f"the name {each.name!r} is reserved", where=where, hint=hint)
+        seen.add(each.name)
+
+
+def _check_settings(given: list[CustomProperty], known: tuple[str, ...], path: PathInFile, places: Places) -> None:
+    for i, each in enumerate(given):
+        if each.property.startswith("kreis.") and each.property not in known:
+            where = places.at(*path, i)
+            raise ProjectError.unknown_name("kreis setting at this level", each.property, known, where=where)
+
+
+def _primary_key(properties: list[SchemaProperty]) -> tuple[str, ...]:
+    keyed = [(each.primary_key_position, i, each.name) for i, each in enumerate(properties) if each.primary_key]
+    return tuple(name for _, _, name in sorted(keyed))
+
+
+def _setting(document: DataContract, table: SchemaObject, name: str, default: Any) -> Any:
+    return custom_value(table.custom_properties, name, custom_value(document.custom_properties, name, default))
+
+
+def _at_most(document: DataContract, table: SchemaObject, position: int, places: Places) -> float:
+    share = _setting(document, table, AT_MOST, 0.05)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        where = places.at("schema", position, "customProperties")
+        raise ProjectError(f"{AT_MOST} is a share, not {share!r}", where=where, hint="write 0.05 for 5 %")
+    return float(share)
+
+
+def _keep_extra(document: DataContract, table: SchemaObject, position: int, places: Places) -> bool:
+    choice = _setting(document, table, EXTRA, "drop")
+    if choice not in ("drop", "keep"):
+        where = places.at("schema", position, "customProperties")
+        raise ProjectError.unknown_name(f"value of {EXTRA}", str(choice), ("drop", "keep"), where=where)
+    return bool(choice == "keep")
+
+
+def _latency(promises: list[ServiceLevel], table: SchemaObject, columns: set[str], places: Places) -> list[LatencyRule]:
+    rules = []
+    for i, each in enumerate(promises):
+        if each.property.lower() not in ("latency", "ly", "freshness") or each.element is None:
+            continue
+        where = places.at("slaProperties", i)
+        for element in each.element.split(","):
+            holder, _, name = element.strip().rpartition(".")
+            if holder not in ("", table.name):
+                continue
+            if name not in columns:
+                raise ProjectError.unknown_name("property", name, columns, where=where)
+            rules.append(LatencyRule(name, _span(each, where)))
+    return rules
+
+
+def _span(promise: ServiceLevel, where: str) -> timedelta:
+    unit, value = (promise.unit or "").lower(), promise.value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if unit not in _SPANS or not number or not math.isfinite(value) or value <= 0:
+        hint = "value: 1, unit: d (or s, m, h)"
+        raise ProjectError(f"{value!r} {promise.unit!r} is no duration", where=where, hint=hint)
+    return timedelta(seconds=value * _SPANS[unit])
