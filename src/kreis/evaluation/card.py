@@ -1,0 +1,135 @@
+"""A model card as Markdown, in the shape of Hugging Face's: YAML front matter, then sections.
+
+Names and texts come from data and from people, so every value is escaped: none can bring HTML, a link, an
+image, a heading or another table cell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kreis.evaluation.evaluate import EvaluationReport
+from kreis.evaluation.intervals import Estimate
+from kreis.requirements.goal import Goal
+
+__all__ = ["model_card", "plain"]
+
+_MEANING = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&:@^=-])")
+_LONGEST = 500
+
+
+def plain(value: object) -> str:
+    """A value as Markdown that shows as it stands: one line, every character with a meaning escaped."""
+    text = " ".join(str(value).split())
+    text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "…"
+    return _MEANING.sub(r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+
+
+def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -> str:
+    """The card of an evaluated model.
+
+    Args:
+        report: What evaluation found.
+        goal: What the model is for.
+        facts: What else is known of the model, as a flat or nested mapping, shown under "Training": from the
+            package's manifest (`project`, `candidate`, `features`, `inputs`, `training` …).
+    """
+    name = str(facts.get("project", report.challenger.name))
+    parts = [
+        _front_matter(report, name),
+        f"# {plain(name)}: {plain(report.challenger.name)}",
+        _paragraph("Model", f"`{_code(report.challenger.digest or 'not packaged')}`"),
+        "## Intended use",
+        _paragraph("Question", plain(goal.question)),
+        _paragraph("Decision", plain(goal.decision)),
+        _paragraph("Risk class (EU AI Act)", f"{plain(goal.risk.level)}: {plain(goal.risk.because)}"),
+        f"It decides positively from a score of {report.challenger.threshold:.4g}.",
+        "## Evaluation",
+        f"On {report.rows:,} rows of {report.days} days that it had not seen. Intervals are at "
+        f"{report.level:.0%}, with the day as the independent unit.",
+        _metrics(report),
+        "### Gates",
+        _table(
+            ("gate", "passed", "what was found"),
+            ((plain(g.name), "yes" if g.passed else "**no**", plain(g.explanation)) for g in report.gates),
+        ),
+        *_slices(report),
+        "## Training",
+        _table(("fact", "value"), ((plain(key), plain(_shown(value))) for key, value in facts.items())),
+        "## Limits",
+        "It was judged on the period and the population above and on nothing else; monitoring watches whether "
+        "they still hold. Metrics with too few rows in a group are left out, not assumed to be fine.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(report: EvaluationReport, name: str) -> str:
+    metrics = [
+        f"          - type: {json.dumps(key)}\n            value: {found.value:.6g}"
+        for key, found in report.challenger.metrics.items()
+        if found.defined
+    ]
+    return "\n".join(
+        [
+            "---",
+            "library_name: kreis",
+            "pipeline_tag: tabular-classification",
+            "tags: [kreis]",
+            "model-index:",
+            f"  - name: {json.dumps(name)}",
+            "    results:",
+            "      - task: {type: tabular-classification}",
+            f"        dataset: {{name: {json.dumps(f'held out, {report.days} days')}, type: held-out}}",
+            "        metrics:",
+            *metrics,
+            "---",
+        ]
+    )
+
+
+def _paragraph(label: str, text: str) -> str:
+    return f"**{label}:** {text}"
+
+
+def _code(text: str) -> str:
+    return re.sub(r"[^0-9A-Za-z ._-]", "", text)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _number(found: Estimate | None) -> str:
+    return "–" if found is None or not found.defined else str(found)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def _metrics(report: EvaluationReport) -> str:
+    models = [report.challenger, *report.others]
+    names = list(report.challenger.metrics)
+    labels = {"value": f"value ({report.unit})"}
+    return _table(
+        ("metric", *(plain(model.name) for model in models)),
+        ((plain(labels.get(n, n)), *(_number(model.metrics.get(n)) for model in models)) for n in names),
+    )
+
+
+def _slices(report: EvaluationReport) -> list[str]:
+    parts: list[str] = []
+    for column in dict.fromkeys(each.column for each in report.slices):
+        found = [each for each in report.slices if each.column == column]
+        names = list(dict.fromkeys(name for each in found for name in each.metrics))
+        rows = (
+            (plain(each.group), f"{each.n:,}", *(_number(each.metrics.get(name)) for name in names)) for each in found
+        )
+        parts += [f"### By {plain(column)}", _table(("group", "rows", *map(plain, names)), rows)]
+    return parts

@@ -1,0 +1,178 @@
+"""One evaluation: a challenger, the baselines and the champion on the same untouched rows, against the goal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.evaluation.gates import (
+    GateResult,
+    judge_against_champion,
+    judge_baselines,
+    judge_calibration,
+    judge_guardrail,
+)
+from kreis.evaluation.intervals import Estimate, as_blocks, estimate, paired_difference
+from kreis.evaluation.metrics.business_value import BusinessValue
+from kreis.evaluation.metrics.calibration_error import reliability
+from kreis.evaluation.metrics.metric import Codes, Rows
+from kreis.evaluation.metrics.registry import standard_metrics
+from kreis.evaluation.scored import Scored, known_outcomes
+from kreis.evaluation.slices import MINIMUM_SUPPORT, Groups, Slice, group_codes, slices
+from kreis.requirements.goal import Goal
+
+__all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
+
+_CHAMPION = "champion"
+_SLICED = ("value", "recall", "positive_rate", "base_rate", "auc")
+
+
+class ModelMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """One model's metrics by name."""
+
+    name: str
+    digest: str | None
+    threshold: float
+    metrics: dict[str, Estimate]
+
+
+class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How a challenger did on data that it had not seen, and what the gates say."""
+
+    goal: str
+    """The goal's digest."""
+    unit: str
+    """Of the business metric."""
+    level: float
+    rows: int
+    days: int
+    challenger: ModelMetrics
+    others: list[ModelMetrics]
+    """Baselines and champion."""
+    differences: dict[str, Estimate]
+    """The challenger's business metric less each baseline's, and less that of "champion"; paired."""
+    gates: list[GateResult]
+    slices: list[Slice]
+    reliability: list[dict[str, float]]
+    """The challenger's reliability diagram: rows, mean score and frequency per bin."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return all(gate.passed for gate in self.gates)
+
+    @property
+    def value(self) -> Estimate:
+        """The challenger's business metric: what monitoring takes as its reference."""
+        return self.challenger.metrics["value"]
+
+    @property
+    def refusals(self) -> list[str]:
+        """What the failed gates say."""
+        return [gate.explanation for gate in self.gates if not gate.passed]
+
+    def to_document(self) -> dict[str, Any]:
+        """As a plain JSON document; what is undefined is null."""
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return {**document, "passed": self.passed}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> EvaluationReport:
+        """The inverse of `to_document`."""
+        return msgspec.convert(_with_nan(document), type=cls)
+
+
+def evaluate(
+    challenger: Scored,
+    baselines: Sequence[Scored],
+    goal: Goal,
+    *,
+    outcomes: npt.ArrayLike,
+    blocks: npt.ArrayLike,
+    groups: Mapping[str, npt.ArrayLike] | None = None,
+    champion: Scored | None = None,
+    champion_margin: float = 0.0,
+    minimum: int = MINIMUM_SUPPORT,
+    level: float = 0.95,
+) -> EvaluationReport:
+    """Judge a challenger by the goal.
+
+    Args:
+        challenger: The model to judge.
+        baselines: What it must beat; at least one.
+        goal: What is required.
+        outcomes: 0 or 1 for each row, shape (n,).
+        blocks: The day of each row (any labels), shape (n,): rows of one day are not independent.
+        groups: Columns for guardrails and slices, each of shape (n,).
+        champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
+        champion_margin: With more than 0, being shown no worse than this is enough for that gate.
+        minimum: Least rows that must count towards a metric before a group is judged by it.
+        level: Of all intervals.
+
+    Raises:
+        ProjectError: arrays of different lengths, scores that are no probabilities, unknown outcomes, no
+            baseline, an unknown metric or group column.
+    """
+    happened = known_outcomes(outcomes)
+    if not len(happened):
+        raise ProjectError("there are no rows to evaluate on", hint="give the test split more time")
+    days = as_blocks(blocks)
+    others = [*baselines, *([champion] if champion else [])]
+    rows = {id(each): each.rows(happened) for each in (challenger, *others)}
+    own, value = rows[id(challenger)], BusinessValue(goal.metric)
+    columns = {name: group_codes(column) for name, column in (groups or {}).items()}
+    against = {each.name: each for each in baselines} | ({_CHAMPION: champion} if champion else {})
+    if len(against) != len(others):
+        raise ProjectError(f"models share a name: {sorted(each.name for each in others)}", where="evaluate")
+    differences = {
+        name: paired_difference(value, own, rows[id(each)], days, level=level) for name, each in against.items()
+    }
+    gates = [judge_baselines({each.name: differences[each.name] for each in baselines}, goal)]
+    gates += [
+        judge_guardrail(each, own, days, goal, groups=columns, minimum=minimum, level=level) for each in goal.guardrails
+    ]
+    gates.append(judge_calibration(own, days, level=level))
+    if champion:
+        gates.append(
+            judge_against_champion(differences[_CHAMPION], goal, champion=champion.name, margin=champion_margin)
+        )
+    return EvaluationReport(
+        goal=goal.digest,
+        unit=goal.metric.unit,
+        level=level,
+        rows=len(happened),
+        days=int(days.max()) + 1,
+        challenger=_measured(challenger, own, days, goal, level),
+        others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
+        differences=differences,
+        gates=gates,
+        slices=list(_sliced(own, days, goal, columns, minimum, level)),
+        reliability=reliability(own),
+    )
+
+
+def _measured(scored: Scored, rows: Rows, days: Codes, goal: Goal, level: float) -> ModelMetrics:
+    found = {each.name: estimate(each, rows, days, level=level) for each in standard_metrics(goal.metric)}
+    return ModelMetrics(name=scored.name, digest=scored.digest, threshold=scored.threshold, metrics=found)
+
+
+def _sliced(
+    rows: Rows, days: Codes, goal: Goal, columns: Mapping[str, Groups], minimum: int, level: float
+) -> Iterator[Slice]:
+    chosen = [each for each in standard_metrics(goal.metric) if each.name in _SLICED]
+    for name, column in columns.items():
+        yield from slices(chosen, rows, days, column=name, groups=column, minimum=minimum, level=level)
+
+
+def _with_nan(document: Any) -> Any:
+    """Undefined values (null in JSON) of estimates as NaN again."""
+    if isinstance(document, dict):
+        restored = {key: _with_nan(each) for key, each in document.items()}
+        if "blocks" in restored and restored.get("value", 0) is None:
+            restored["value"] = float("nan")
+        return restored
+    return [_with_nan(each) for each in document] if isinstance(document, list) else document

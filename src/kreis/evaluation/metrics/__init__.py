@@ -1,0 +1,1 @@
+"""Metrics, one per file: a value on rows, and what each row contributed to it."""

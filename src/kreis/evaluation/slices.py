@@ -1,0 +1,90 @@
+"""A metric in each group of a column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.evaluation.intervals import Estimate, estimate
+from kreis.evaluation.metrics.metric import Codes, Metric, RatioMetric, Rows
+
+__all__ = ["MINIMUM_SUPPORT", "Groups", "Slice", "group_codes", "slices", "support"]
+
+MINIMUM_SUPPORT = 50
+"""Rows that must count towards a metric (for a recall: positives) before a group is judged by it."""
+
+_MISSING = "(missing)"
+
+
+class Groups(msgspec.Struct, frozen=True):
+    """A column as groups: `codes`, shape (n,), number the `labels`."""
+
+    labels: list[str]
+    codes: Codes
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """One group's metrics. Metrics with too few rows are left out and named in `too_few`."""
+
+    column: str
+    group: str
+    n: int
+    metrics: dict[str, Estimate]
+    too_few: list[str] = []
+
+
+def group_codes(column: npt.ArrayLike) -> Groups:
+    """A column's values as groups, by text; None and NaN are the group "(missing)"."""
+    values = np.asarray(column)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), _MISSING, values.astype(str))
+    elif values.dtype.kind == "O":
+        values = np.array([_MISSING if each is None or each != each else str(each) for each in values], dtype=str)
+    labels, codes = np.unique(values.astype(str), return_inverse=True)
+    return Groups([str(label) for label in labels], codes.astype(np.int64))
+
+
+def support(metric: Metric, rows: Rows) -> int:
+    """How many rows count towards a metric: those with a positive denominator, or all."""
+    return int((metric.terms(rows)[1] > 0).sum()) if isinstance(metric, RatioMetric) else len(rows)
+
+
+def slices(
+    metrics: Sequence[Metric],
+    rows: Rows,
+    blocks: Codes,
+    *,
+    column: str,
+    groups: Groups,
+    minimum: int = MINIMUM_SUPPORT,
+    level: float = 0.95,
+) -> list[Slice]:
+    """Metrics of each group, the largest group first; each with its interval.
+
+    Args:
+        metrics: What to measure.
+        rows: All rows, n of them.
+        blocks: Day codes, shape (n,).
+        column: The column's name, for the result.
+        groups: The column.
+        minimum: Least rows that must count towards a metric.
+        level: Of the intervals.
+    """
+    found = []
+    for code, label in enumerate(groups.labels):
+        mask = groups.codes == code
+        part, days = rows.where(mask), blocks[mask]
+        enough = {metric.name: support(metric, part) >= minimum for metric in metrics}
+        found.append(
+            Slice(
+                column=column,
+                group=label,
+                n=len(part),
+                metrics={m.name: estimate(m, part, days, level=level) for m in metrics if enough[m.name]},
+                too_few=[name for name, yes in enough.items() if not yes],
+            )
+        )
+    return sorted(found, key=lambda each: (-each.n, each.group))

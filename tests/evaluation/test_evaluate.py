@@ -1,0 +1,195 @@
+import msgspec
+import numpy as np
+import pytest
+
+from kreis.errors import ProjectError
+from kreis.evaluation.card import model_card, plain
+from kreis.evaluation.evaluate import EvaluationReport, evaluate
+from kreis.evaluation.gates import GateResult
+from kreis.evaluation.scored import Scored
+from kreis.evaluation.slices import group_codes
+from kreis.requirements.goal import Goal, Guardrail
+from kreis.requirements.metric import DecisionValue
+
+DAYS, PER_DAY = 30, 200
+RNG = np.random.default_rng(42)
+BLOCKS = np.repeat(np.arange(DAYS), PER_DAY)
+LOGIT = RNG.normal(-1.3, 1.2, DAYS * PER_DAY)
+OUTCOMES = (RNG.random(LOGIT.size) < 1 / (1 + np.exp(-LOGIT))).astype(float)
+ORIGIN = np.array(["EWR", "JFK", "LGA"])[RNG.integers(0, 3, LOGIT.size)]
+
+
+def scored(name: str, noise: float, **changes: object) -> Scored:
+    logit = LOGIT + np.random.default_rng(1).normal(0, 1, LOGIT.size) * noise
+    values = {"scores": 1 / (1 + np.exp(-logit)), "threshold": 0.226, "digest": name[0] * 64} | changes
+    return Scored(name, **values)  # type: ignore[arg-type]
+
+
+GOOD, POOR = scored("gbdt", 0.1), scored("rule", 3.0)
+
+
+def goal(**changes: object) -> Goal:
+    values = {
+        "question": "Late?",
+        "decision": "Rebook.",
+        "metric": DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35),
+        "better_than_baseline": 1000.0,
+        "guardrails": [Guardrail("recall", at_least=0.4), Guardrail("recall", at_least=0.4, by="origin")],
+    } | changes
+    return Goal(**values)  # type: ignore[arg-type]
+
+
+def judged(challenger: Scored = GOOD, baselines: tuple[Scored, ...] = (POOR,), **changes: object) -> EvaluationReport:
+    options = {"outcomes": OUTCOMES, "blocks": BLOCKS, "groups": {"origin": ORIGIN}, "goal": goal()} | changes
+    chosen = options.pop("goal")
+    return evaluate(challenger, list(baselines), chosen, **options)  # type: ignore[arg-type]
+
+
+def gate(report: EvaluationReport, name: str) -> GateResult:
+    return next(each for each in report.gates if each.name == name)
+
+
+def test_a_good_model_passes_every_gate():
+    report = judged()
+    assert report.passed, report.refusals
+    assert [each.name for each in report.gates] == ["better_than_baseline", "recall", "recall by origin", "calibration"]
+    assert report.days == DAYS
+    assert report.value.low < report.value.value < report.value.high
+
+
+def test_a_model_that_is_its_baseline_is_not_shown_to_beat_it():
+    report = judged(GOOD, (scored("same", 0.1),))
+    assert not gate(report, "better_than_baseline").passed
+    assert "not shown" in report.refusals[0]
+
+
+def test_every_baseline_must_be_beaten_and_the_hardest_is_named():
+    found = gate(judged(GOOD, (POOR, scored("twin", 0.12))), "better_than_baseline")
+    assert not found.passed
+    assert found.detail["hardest"] == "twin"
+
+
+def test_an_estimate_within_a_guardrail_is_not_enough_when_its_interval_is_not():
+    report = judged()
+    recall = report.challenger.metrics["recall"]
+    between = (recall.low + recall.value) / 2
+    found = gate(judged(goal=goal(guardrails=[Guardrail("recall", at_least=between)])), "recall")
+    assert not found.passed
+    assert "the estimate is, its interval is not" in found.explanation
+
+
+def test_a_guardrail_by_group_is_judged_by_its_hardest_group():
+    weak = np.where(ORIGIN == "LGA", 0.05, GOOD.scores)
+    found = gate(judged(scored("biased", 0, scores=weak)), "recall by origin")
+    assert not found.passed
+    assert found.detail["hardest"] == "LGA"
+    assert set(found.detail["groups"]) == {"EWR", "JFK", "LGA"}
+
+
+def test_groups_too_small_to_judge_are_named_and_not_failed():
+    origin = ORIGIN.astype(object)
+    origin[:30] = None
+    found = gate(judged(groups={"origin": origin}), "recall by origin")
+    assert found.passed
+    assert found.detail["too_few_to_judge"] == ["(missing)"]
+
+
+def test_when_no_group_can_be_judged_the_guardrail_fails():
+    found = gate(judged(minimum=100_000), "recall by origin")
+    assert not found.passed
+    assert found.estimate is None
+
+
+def test_disparate_impact_needs_a_column():
+    with pytest.raises(ProjectError, match="needs a column"):
+        judged(goal=goal(guardrails=[Guardrail("disparate_impact", at_least=0.8)]))
+    rails = [Guardrail("disparate_impact", at_least=0.8, by="origin")]
+    assert gate(judged(goal=goal(guardrails=rails)), "disparate_impact by origin").passed
+
+
+def test_an_unknown_column_comes_with_the_nearest():
+    with pytest.raises(ProjectError, match="did you mean 'origin'"):
+        judged(goal=goal(guardrails=[Guardrail("recall", at_least=0.4, by="orign")]))
+
+
+def test_scores_that_are_no_probabilities_of_the_outcome_fail_calibration():
+    shifted = scored("shifted", 0, scores=np.clip(GOOD.scores + 0.4, 0, 1), threshold=0.626)
+    assert not gate(judged(shifted), "calibration").passed
+
+
+def test_the_champion_must_be_beaten_or_with_a_margin_nearly_equalled():
+    champion = scored("gbdt", 0.12)
+    assert not gate(judged(champion=champion), "beats_champion").passed
+    assert gate(judged(champion=champion, champion_margin=500.0), "beats_champion").passed
+    assert gate(judged(champion=scored("gbdt", 3.0)), "beats_champion").passed
+
+
+def test_baselines_that_share_a_name_are_refused():
+    with pytest.raises(ProjectError, match="share a name"):
+        judged(GOOD, (POOR, scored("rule", 2.0)))
+
+
+def test_no_baseline_is_refused():
+    with pytest.raises(ProjectError, match="no baseline"):
+        judged(GOOD, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"outcomes": np.where(np.arange(OUTCOMES.size) == 7, np.nan, OUTCOMES)}, "the first in row 7: nan"),
+        ({"outcomes": OUTCOMES[:-1]}, "6000 scores but 5999 outcomes"),
+        ({"blocks": BLOCKS[:-1]}, "6000 rows but 5999 blocks"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(change: dict[str, object], message: str):
+    with pytest.raises(ProjectError, match=message):
+        judged(**change)
+
+
+def test_missing_scores_are_refused():
+    with pytest.raises(ProjectError, match="no probabilities, the first in row 0: nan"):
+        scored("broken", 0, scores=np.full(5, np.nan))
+
+
+def test_a_report_survives_json_even_where_metrics_are_undefined():
+    report = judged(scored("never", 0.1, threshold=2.0))
+    text = msgspec.json.encode(report.to_document())
+    again = EvaluationReport.from_document(msgspec.json.decode(text))
+    assert again.to_document() == report.to_document()
+    assert not again.challenger.metrics["precision"].defined
+    assert not again.passed
+
+
+def test_group_codes_name_what_is_missing():
+    assert group_codes(np.array(["b", None, "a"], dtype=object)).labels == ["(missing)", "a", "b"]
+    assert group_codes(np.array([1.0, np.nan])).labels == ["(missing)", "1.0"]
+
+
+def test_a_card_shows_metrics_gates_and_slices():
+    card = model_card(judged(), goal(), {"project": "flight-delays", "training": {"rows": 100}})
+    assert card.startswith("---\nlibrary_name: kreis\n")
+    assert "| better\\_than\\_baseline | yes |" in card
+    assert "### By origin" in card
+    assert "Late?" in card
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "[click](javascript:alert(1))",
+        "![x](http://e.vil/x.png)",
+        "a | b\n# heading",
+        "&lt;img src=x onerror=1&gt;",
+    ],
+)
+def test_a_card_shows_hostile_names_as_text(hostile: str):
+    shown = plain(hostile)
+    assert "<" not in shown
+    assert "\n" not in shown
+    assert "](" not in shown
+    assert " | " not in shown
+    assert "&lt;img" not in shown
+    card = model_card(judged(groups={"origin": np.where(ORIGIN == "EWR", hostile, ORIGIN)}), goal(), {"f": hostile})
+    assert hostile not in card

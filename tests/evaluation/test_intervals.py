@@ -1,0 +1,158 @@
+import math
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kreis.errors import ProjectError
+from kreis.evaluation.intervals import Estimate, estimate, interval, mean_estimate, paired_difference
+from kreis.evaluation.metrics.auc import Auc
+from kreis.evaluation.metrics.metric import Codes, Rows
+from kreis.evaluation.metrics.registry import metric_named
+from kreis.requirements.metric import DecisionValue
+
+VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
+Totals = tuple[np.ndarray, np.ndarray, float]
+
+
+def money(rng: np.random.Generator, runs: int, days: int) -> Totals:
+    """What decisions earn when a day's weather moves all its flights."""
+    rows = rng.integers(600, 1000, (runs, days))
+    hits = rng.binomial(rows, rng.beta(2, 6, (runs, days)) * 0.3)
+    return 120.0 * hits - 35.0 * rng.binomial(rows, 0.12), rows, 120 * 0.25 * 0.3 - 35 * 0.12
+
+
+def rare(rng: np.random.Generator, runs: int, days: int) -> Totals:
+    """Events in 1 of 1,000 rows: about 24 in 30 days."""
+    rows = rng.integers(600, 1000, (runs, days))
+    return rng.poisson(rows * 0.001).astype(float), rows, 0.001
+
+
+def shares(rng: np.random.Generator, runs: int, days: int) -> Totals:
+    """A share that differs by day, on days whose size differs with it."""
+    chance = rng.beta(2, 6, (runs, days))
+    rows = (rng.integers(600, 1000, (runs, days)) * (1 + chance)).astype(int)
+    truth = (0.25 + 0.25**2 + 0.25 * 0.75 / 9) / 1.25
+    return rng.binomial(rows, chance).astype(float), rows, truth
+
+
+def coverage(draw: Callable[[np.random.Generator, int, int], Totals], runs: int, days: int, seed: int) -> float:
+    sums, rows, truth = draw(np.random.default_rng(seed), runs, days)
+    held = 0
+    for y, n in zip(sums, rows, strict=True):
+        ratio = y.sum() / n.sum()
+        low, high = interval(ratio, (y - ratio * n) / n.sum())
+        held += low <= truth <= high
+    return held / runs
+
+
+@pytest.mark.parametrize("draw", [money, rare, shares])
+def test_intervals_cover_the_truth_943_to_957(draw: Callable[[np.random.Generator, int, int], Totals]):
+    assert 0.943 <= coverage(draw, 40_000, 30, seed=11) <= 0.957
+
+
+def flights(rng: np.random.Generator, days: int = 30, per_day: int = 60) -> tuple[Rows, Codes]:
+    """Scores that are right on average, and wrong by the day's weather."""
+    blocks = np.repeat(np.arange(days), per_day)
+    logit = rng.normal(-1.2, 1, days * per_day)
+    weather = rng.normal(0, 0.7, days)[blocks]
+    outcomes = rng.random(len(blocks)) < 1 / (1 + np.exp(-logit - weather))
+    scores = 1 / (1 + np.exp(-logit))
+    return Rows(outcomes, scores, scores >= 0.25), blocks
+
+
+def test_auc_intervals_cover_the_truth_quick():
+    rng = np.random.default_rng(3)
+    population = flights(np.random.default_rng(99), days=20_000, per_day=60)[0]
+    truth = Auc().value(population)
+    held = 0
+    for _ in range(1000):
+        found = estimate(Auc(), *flights(rng))
+        held += found.low <= truth <= found.high
+    assert 0.929 <= held / 1000 <= 0.971
+
+
+def test_intervals_by_day_are_wider_than_intervals_by_row_when_a_day_shares_its_weather():
+    rows, days = flights(np.random.default_rng(1))
+    metric = metric_named("base_rate", VALUE)
+    by_day, by_row = estimate(metric, rows, days), estimate(metric, rows, np.arange(len(rows)))
+    assert by_day.high - by_day.low > 1.5 * (by_row.high - by_row.low)
+    assert by_day.value == by_row.value
+
+
+def test_the_paired_difference_of_a_model_with_itself_is_zero_and_narrow():
+    rows, days = flights(np.random.default_rng(2))
+    same = paired_difference(metric_named("value", VALUE), rows, rows, days)
+    assert same.value == 0
+    assert -350 < same.low < 0 < same.high < 350
+
+
+def test_pairing_takes_out_what_both_models_share():
+    rows, days = flights(np.random.default_rng(4))
+    other = Rows(rows.outcomes, rows.scores, rows.scores >= 0.3)
+    metric = metric_named("value", VALUE)
+    paired = paired_difference(metric, rows, other, days)
+    alone = estimate(metric, rows, days)
+    assert paired.high - paired.low < 0.7 * (alone.high - alone.low)
+
+
+def test_nothing_seen_in_300_rows_does_not_mean_never():
+    rows = Rows(np.ones(300, bool), np.full(300, 0.9), np.zeros(300, bool))
+    found = estimate(metric_named("recall", VALUE), rows, np.repeat(np.arange(10), 30))
+    assert found.value == 0
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 300))
+    assert found.method.startswith("no variation")
+
+
+def test_one_day_says_no_more_than_the_bounds():
+    rows, _ = flights(np.random.default_rng(5), days=1)
+    found = estimate(metric_named("brier", VALUE), rows, np.zeros(len(rows), dtype=np.int64))
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_an_undefined_metric_survives_json():
+    rows = Rows(np.zeros(40, bool), np.full(40, 0.2), np.ones(40, bool))
+    found = estimate(metric_named("recall", VALUE), rows, np.repeat(np.arange(4), 10))
+    assert not found.defined
+    document = found.to_document()
+    assert document["value"] is None
+    assert math.isnan(Estimate.from_document(document).value)
+
+
+def test_rows_without_a_block_are_refused():
+    rows, days = flights(np.random.default_rng(6))
+    with pytest.raises(ProjectError, match="1800 rows but 1799 blocks"):
+        estimate(Auc(), rows, days[:-1])
+
+
+def test_different_rows_cannot_be_paired():
+    rows, days = flights(np.random.default_rng(6))
+    other, _ = flights(np.random.default_rng(7))
+    with pytest.raises(ProjectError, match="same rows"):
+        paired_difference(Auc(), rows, other, days)
+
+
+def test_the_deviation_of_a_block_can_be_read_back():
+    rng = np.random.default_rng(8)
+    days = np.repeat(np.arange(200), 50)
+    values = rng.normal(0, 3, 200)[days] + rng.normal(0, 1, 10_000)
+    assert mean_estimate(values, days).block_deviation == pytest.approx(3, rel=0.15)
+
+
+def test_auc_of_25_000_rows_takes_under_a_tenth_of_a_second():
+    rows, days = flights(np.random.default_rng(9), days=30, per_day=833)
+    estimate(Auc(), rows, days)
+    started = time.process_time()
+    estimate(Auc(), rows, days)
+    assert time.process_time() - started < 0.1
+
+
+def test_importing_evaluation_brings_in_nothing_heavy():
+    import subprocess
+
+    heavy = "{'scipy', 'sklearn', 'polars', 'pandas', 'altair'}"
+    code = f"import sys, kreis.evaluation.evaluate; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
