@@ -1,0 +1,147 @@
+"""The batch join against an oracle that looks at every row for every question."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression
+from kreis.preparation.point_in_time import join
+from kreis.preparation.point_in_time_plan import microseconds_of
+from kreis.preparation.views import FeatureView
+
+SECOND = 1_000_000
+BASE = 1_700_000_000 * SECOND
+X, Y = Column("x"), Column("y")
+OPERATIONS: tuple[str, ...] = ("sum", "mean", "min", "max", "count", "std", "last")
+
+Row = tuple[str | None, int | None, int | None, float | None, float | None]
+
+# Ties, and edges to the microsecond: 30-second steps around windows of whole minutes.
+moments = st.builds(
+    lambda step, edge: BASE + step * 30 * SECOND + edge, st.integers(0, 14), st.sampled_from([0, 0, 0, -1, 1])
+)
+delays = st.sampled_from([0, 0, 0, 1, 30 * SECOND, 60 * SECOND, 200 * SECOND, -30 * SECOND, None])
+numbers = st.one_of(
+    st.integers(-3, 3).map(float),
+    st.sampled_from([0.1, 0.3, 1e6, 1e-3, 12345.678]),
+    st.floats(-1e9, 1e9).map(lambda value: round(value, 12)),
+    st.just(float("nan")),
+    st.none(),
+)
+entities = st.sampled_from(["a", "a", "a", "b", "ü-3", None])
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Row:
+    event = draw(st.one_of(moments, moments, moments, moments, st.none()))
+    delay = draw(delays)
+    known = None if delay is None else (event or BASE) + delay
+    return draw(entities), event, known, draw(numbers), draw(numbers)
+
+
+tables = st.lists(rows(), max_size=25)
+spines = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "ü-3", "nobody", None]), st.one_of(moments, st.none())), max_size=12
+)
+
+
+def table_frame(table: list[Row]) -> pl.DataFrame:
+    moment = pl.Datetime("us", "UTC")
+    schema = {"who": pl.String, "event": moment, "known": moment, "x": pl.Float64, "y": pl.Float64}
+    return pl.DataFrame(table, schema=schema, orient="row")
+
+
+def spine_frame(spine: list[tuple[str | None, int | None]]) -> pl.DataFrame:
+    return pl.DataFrame(spine, schema={"who": pl.String, "at": pl.Datetime("us", "UTC")}, orient="row")
+
+
+def view_of(features: dict[str, Expression], *, windows: tuple[str, ...] = (), ttl: str | None = None) -> FeatureView:
+    times = {"event_time": "event", "known_at": "known"}
+    return FeatureView(name="v", entity="who", table="t", features=features, windows=windows, ttl=ttl, **times)
+
+
+WINDOWED = view_of(
+    {
+        **{f"{operation}_x": Aggregate(operation, X) for operation in OPERATIONS},
+        "rows": Aggregate("len"),
+        "mean_y": Aggregate("mean", Y),
+        "share": Call("divide", (Aggregate("count", Y), Aggregate("len"))),
+    },
+    windows=("1m", "3m", "1h"),
+)
+
+
+def seen(table: list[Row], who: str | None, at: int | None, reach: float) -> list[Row]:
+    """What the law says may be seen, oldest first."""
+    if who is None or at is None:
+        return []
+    kept = [
+        (event, known, place)
+        for place, (entity, event, known, _, _) in enumerate(table)
+        if entity == who and event is not None and known is not None
+        if at - reach < event <= at and known <= at
+    ]
+    return [table[place] for _, _, place in sorted(kept)]
+
+
+def expected(operation: str, rows: list[Row], column: int) -> float:
+    values = [row[column] for row in rows if row[column] is not None and not math.isnan(row[column])]
+    match operation:
+        case "len":
+            return float(len(rows))
+        case "count":
+            return float(len(values))
+        case "sum":
+            return math.fsum(values)
+        case "last":
+            last = rows[-1][column] if rows else None
+            return math.nan if last is None else last
+        case "std":
+            return float(np.std(np.array(values), ddof=1)) if len(values) > 1 else math.nan
+    if not values:
+        return math.nan
+    return {"mean": lambda: math.fsum(values) / len(values), "min": lambda: min(values), "max": lambda: max(values)}[
+        operation
+    ]()
+
+
+def agrees(got: float, want: float, scale: float) -> bool:
+    return (math.isnan(got) and math.isnan(want)) or math.isclose(got, want, rel_tol=1e-9, abs_tol=1e-14 * scale)
+
+
+@settings(max_examples=300, deadline=None)
+@given(tables, spines)
+def test_a_windowed_feature_is_the_aggregate_of_what_was_known(table: list[Row], spine: list[Any]) -> None:
+    result = join(spine_frame(spine), [(WINDOWED, table_frame(table))], time="at")
+    assert result.columns == ["who", "at", *WINDOWED.feature_names]
+    for (who, at), got in zip(spine, result.iter_rows(named=True), strict=True):
+        for window in WINDOWED.windows:
+            kept = seen(table, who, at, microseconds_of(window))
+            for column, name in ((3, "x"), (4, "y")):
+                scale = max((abs(row[column] or 0.0) for row in kept), default=0.0)
+                for operation in OPERATIONS:
+                    key = f"v__{operation}_{name}_{window}"
+                    if key in got:
+                        want = expected(operation, kept, column)
+                        assert agrees(got[key], want, len(kept) * (0.0 if math.isnan(scale) else scale)), (key, who, at)
+            assert got[f"v__rows_{window}"] == len(kept)
+            share = expected("count", kept, 4) / len(kept) if kept else math.nan
+            assert agrees(got[f"v__share_{window}"], share, 0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(tables, spines, st.sampled_from([None, "1m", "2m", "1h"]))
+def test_a_latest_feature_is_that_of_the_last_row_known(table: list[Row], spine: list[Any], ttl: str | None) -> None:
+    view = view_of({"x": X, "sum": Call("add", (X, Y))}, ttl=ttl)
+    result = join(spine_frame(spine), [(view, table_frame(table))], time="at")
+    for (who, at), got in zip(spine, result.iter_rows(named=True), strict=True):
+        kept = seen(table, who, at, microseconds_of(ttl) if ttl else math.inf)
+        x, y = (expected("last", kept, column) for column in (3, 4))
+        assert agrees(got["v__x"], x, 0)
+        assert agrees(got["v__sum"], x + y, 0)
