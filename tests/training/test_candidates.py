@@ -4,26 +4,34 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import Column
+from kreis.preparation.expressions.tree import Aggregate, Column
 from kreis.training.candidates.estimator import Estimator
-from kreis.training.candidates.gradient_boosting import GradientBoosting, _float32_thresholds, float32_at_most
+from kreis.training.candidates.gradient_boosting import (
+    GradientBoosting,
+    _float32_thresholds,
+    booster_to_onnx,
+    float32_at_most,
+)
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
+from kreis.training.scoring import OnnxScorer
 from kreis.training.testing import CHECKS, FEATURES, example_rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightgbm
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.ensemble import RandomForestClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import GaussianNB
-    from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
+    from sklearn.svm import LinearSVC
 
 
 def imputed(model):
@@ -39,7 +47,8 @@ KINDS = {
     "LGBMClassifier": lambda: Estimator(lightgbm.LGBMClassifier(n_estimators=10)),
     "LGBMClassifier in a pipeline": lambda: imputed(lightgbm.LGBMClassifier(n_estimators=5, verbosity=-1)),
     "random forest": lambda: imputed(RandomForestClassifier(10, max_depth=4)),
-    "histogram boosting": lambda: Estimator(HistGradientBoostingClassifier(max_iter=10)),
+    "scaled logistic regression": lambda: imputed(make_pipeline(StandardScaler(), LogisticRegression())),
+    "naive Bayes": lambda: imputed(GaussianNB()),
 }
 
 
@@ -47,3 +56,153 @@ KINDS = {
 @pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 def test_candidate_behaves(make, check):
     check(make)
+
+
+def test_rule_scores_missing_as_zero_and_needs_no_training():
+    matrix = np.array([[0.2, 0, 0], [np.nan, 0, 0], [7.0, 0, 0]], np.float32)
+    fitted = Rule(Column("a")).fit(matrix, np.zeros(3, bool), FEATURES, seed=0, threads=1)
+    assert fitted.scorer().score(matrix).tolist() == [np.float32(0.2), 0.0, 1.0]
+
+
+def test_rule_is_written_in_polars():
+    import polars as pl
+
+    matrix = np.array([[0.2, 0, 0], [np.nan, 0, 0], [0.31, 0, 0]], np.float32)
+    fitted = Rule(pl.col("a") > 0.3).fit(matrix, np.zeros(3, bool), FEATURES, seed=0, threads=1)
+    assert fitted.scorer().score(matrix).tolist() == [0.0, 0.0, 1.0]
+
+
+def test_rule_names_the_nearest_feature_if_it_reads_an_unknown_one():
+    with pytest.raises(ProjectError, match="did you mean 'a'") as caught:
+        Rule(Column("aa")).fit(np.zeros((1, 3), np.float32), np.zeros(1, bool), FEATURES, seed=0, threads=1)
+    assert "aa" in str(caught.value)
+
+
+def test_rule_cannot_aggregate():
+    with pytest.raises(ProjectError, match="cannot aggregate"):
+        Rule(Aggregate("mean", Column("a")))
+
+
+@pytest.mark.parametrize("candidate", [Logistic(), GradientBoosting(), imputed(LogisticRegression())])
+def test_one_outcome_teaches_nothing(candidate):
+    matrix, _ = example_rows(50)
+    with pytest.raises(ProjectError, match="all 50 training rows have the outcome True"):
+        candidate.fit(matrix, np.ones(50, bool), FEATURES, seed=0, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda: Logistic(c=0), "c must be positive"),
+        (lambda: GradientBoosting(trees=0), "trees must be a whole number from 1"),
+        (lambda: GradientBoosting(leaves=31.5), "leaves must be a whole number from 2"),
+        (lambda: GradientBoosting(row_share=1.1), "row_share must be above 0"),
+        (lambda: GradientBoosting().with_parameters(leafs=3), "did you mean 'leaves'"),
+        (lambda: Estimator(LogisticRegression), "not an instance"),
+        (lambda: Estimator(LinearSVC()), "no predict_proba"),
+    ],
+)
+def test_wrong_parameters_are_refused_when_declared(declare, message):
+    with pytest.raises(ProjectError, match=message):
+        declare()
+
+
+def test_logistic_equals_scikit_learn_with_missing_indicators():
+    matrix, outcomes = example_rows(3_000)
+    matrix[:, 2] = matrix[:, 2] * 1e3 + 1e6
+    fitted = Logistic().fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    imputer = SimpleImputer(strategy="median", add_indicator=True)
+    design = imputer.fit_transform(matrix.astype(np.float64))
+    design[:, :3] = StandardScaler().fit_transform(design[:, :3])
+    native = LogisticRegression(max_iter=200, tol=1e-6).fit(design, outcomes).predict_proba(design)[:, 1]
+    assert np.abs(fitted.scorer().score(matrix) - native).max() < 1e-5
+
+
+def booster_of(matrix, outcomes, trees=40):
+    settings = GradientBoosting(rows_per_leaf=5)._settings(3, 1)
+    return lightgbm.train(settings, lightgbm.Dataset(matrix, label=outcomes, params=settings), trees)
+
+
+def test_thresholds_in_float32_leave_every_training_row_in_its_leaves():
+    generator = np.random.default_rng(5)
+    # Neighbouring float32 values: rounding a threshold between two of them to the nearest would move rows.
+    steps = generator.integers(0, 40, size=(4_000, 3))
+    matrix = (np.float32(1.0).view(np.int32) + steps).astype(np.int32).view(np.float32)
+    outcomes = generator.random(4_000) < 0.2 + 0.6 * (steps[:, 0] % 2) * (steps[:, 1] > 20)
+    booster = booster_of(matrix, outcomes)
+    exact = lightgbm.Booster(model_str=_float32_thresholds(booster.model_to_string()))
+    assert (booster.predict(matrix, pred_leaf=True) == exact.predict(matrix, pred_leaf=True)).all()
+    scores = OnnxScorer.from_onnx(booster_to_onnx(booster, 3)).score(matrix)
+    assert np.abs(scores - booster.predict(matrix)).max() < 1e-5
+
+
+def test_gradient_boosting_scores_a_feature_that_is_missing_for_the_first_time_like_lightgbm():
+    matrix, outcomes = example_rows(2_000)
+    matrix = np.nan_to_num(matrix)
+    for shift in (-3.0, 0.0, 3.0):
+        moved = matrix + np.float32(shift)
+        booster = booster_of(moved, outcomes)
+        holes = moved.copy()
+        holes[::2, 0] = np.nan
+        holes[::3, 1] = np.nan
+        scores = OnnxScorer.from_onnx(booster_to_onnx(booster, 3)).score(holes)
+        assert np.abs(scores - booster.predict(holes)).max() < 1e-5
+
+
+def test_gradient_boosting_with_nothing_to_split_answers_the_base_rate():
+    matrix, outcomes = np.ones((200, 2), np.float32), np.arange(200) < 50
+    fitted = GradientBoosting().fit(matrix, outcomes, ("a", "b"), seed=0, threads=1)
+    assert np.allclose(fitted.scorer().score(matrix), 0.25, atol=1e-6)
+
+
+@given(st.lists(st.floats(allow_nan=False, width=64), min_size=1, max_size=20))
+def test_float32_at_most_is_the_largest_not_above(doubles):
+    given_doubles = np.array(doubles)
+    rounded = float32_at_most(given_doubles)
+    assert (rounded.astype(np.float64) <= given_doubles).all()
+    with np.errstate(over="ignore"):
+        above = np.nextafter(rounded, np.float32(np.inf)).astype(np.float64)
+    assert ((above > given_doubles) | np.isposinf(rounded)).all()
+
+
+class Peculiar(ClassifierMixin, BaseEstimator):
+    """A classifier that no converter knows."""
+
+    def fit(self, matrix, outcomes):
+        self.classes_ = np.unique(outcomes)
+        return self
+
+    def predict_proba(self, matrix):
+        return np.full((len(matrix), 2), 0.5)
+
+
+def test_estimator_that_does_not_convert_is_named():
+    matrix, outcomes = example_rows()
+    with pytest.raises(ProjectError, match=r"Peculiar cannot be converted to ONNX"):
+        Estimator(Peculiar()).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+
+
+def test_estimator_that_takes_no_missing_values_asks_for_an_imputer():
+    matrix, outcomes = example_rows()
+    with pytest.raises(ProjectError, match="put an imputer first"):
+        Estimator(LogisticRegression()).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+
+
+def test_estimator_that_would_give_no_score_in_production_is_refused():
+    matrix, outcomes = example_rows()
+    with pytest.raises(ProjectError, match="no score when a feature is missing"):
+        Estimator(LogisticRegression()).fit(np.nan_to_num(matrix), outcomes, FEATURES, seed=0, threads=1)
+
+
+def test_estimator_given_is_never_fitted_itself():
+    matrix, outcomes = example_rows()
+    given_one = lightgbm.LGBMClassifier(n_estimators=3)
+    Estimator(given_one).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    assert not hasattr(given_one, "classes_")
+    assert given_one.random_state is None
+
+
+def test_estimator_parameters_hold_no_address():
+    document = imputed(LogisticRegression()).parameters()
+    assert "0x" not in repr(document)
+    assert document["parameters"]["logisticregression"] == "sklearn.linear_model._logistic.LogisticRegression"

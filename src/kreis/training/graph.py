@@ -21,7 +21,7 @@ LARGEST = 256 * 1024 * 1024
 """A model above this many bytes is refused: protobuf itself ends at 2 GiB, a service should far earlier."""
 
 
-def single_score(model: Any, probabilities: str, width: int, *, clip: bool = False) -> bytes:
+def single_score(model: Any, probabilities: str, width: int, *, clip: bool = False, finite: bool = False) -> bytes:
     """Reduce a converted classifier to one output: the probability of the positive class.
 
     Args:
@@ -29,6 +29,7 @@ def single_score(model: Any, probabilities: str, width: int, *, clip: bool = Fal
         probabilities: the name of that output.
         width: how many features there are.
         clip: bound the score to [0, 1], for models that average probabilities in float32.
+        finite: let an infinite feature count as missing.
 
     Returns:
         A serialised model: `features` float32 (n, width) to `score` float32 (n,).
@@ -38,6 +39,9 @@ def single_score(model: Any, probabilities: str, width: int, *, clip: bool = Fal
     nodes, source = _without_detours(list(model.graph.node), list(model.graph.initializer), probabilities)
     if any(attribute.HasField("g") for node in nodes for attribute in node.attribute):
         raise ProjectError("its graph holds control flow", hint="use an estimator that converts to plain operators")
+    (given,) = (each.name for each in model.graph.input)
+    if finite:
+        nodes, given = _infinite_as_missing(nodes, given)
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     positive = "positive" if clip else OUTPUT
     nodes.append(helper.make_node("Gather", [source, "column"], [positive], axis=1))
@@ -51,7 +55,6 @@ def single_score(model: Any, probabilities: str, width: int, *, clip: bool = Fal
     if clashing:
         raise ProjectError(f"its graph already uses the name {sorted(clashing)[0]!r}")
     initializers = [each for each in model.graph.initializer if each.name in used] + initializers
-    (given,) = (each.name for each in model.graph.input if each.name not in constants)
     return finish_graph(nodes, initializers, given, width, _versions(model))
 
 
@@ -155,6 +158,14 @@ def _without_detours(nodes: list[Any], initializers: list[Any], wanted: str) -> 
             backwards.append(node)
             needed.update(node.input)
     return backwards[::-1], source
+
+
+def _infinite_as_missing(nodes: list[Any], given: str) -> tuple[list[Any], str]:
+    """Put `x + (x - x)` in front, which is x where x is finite and NaN elsewhere; and the input's new name."""
+    from onnx import helper
+
+    front = [helper.make_node("Sub", ["raw", "raw"], ["nought"]), helper.make_node("Add", ["raw", "nought"], [given])]
+    return front + nodes, "raw"
 
 
 def _versions(model: Any) -> dict[str, int]:

@@ -55,7 +55,7 @@ def scores_are_probabilities(make: Factory) -> None:
     matrix, _ = example_rows()
     fitted = _fit(make)
     hard = np.array(
-        [[np.nan] * 3, [0.0] * 3, [np.inf] * 3, [-np.inf] * 3, [3e38, -3e38, 1e-40], [np.nan, 1, np.inf]], np.float32
+        [[np.nan] * 3, [0.0] * 3, [np.inf] * 3, [-np.inf] * 3, [1e15, -1e15, 1e-40], [np.nan, 1, np.inf]], np.float32
     )
     for given in (matrix, hard, matrix[:1], matrix[:0]):
         scores = fitted.scorer().score(given)

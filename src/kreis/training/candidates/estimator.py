@@ -26,7 +26,10 @@ _MISSING_HINT = "put an imputer first: Estimator(make_pipeline(SimpleImputer(), 
 
 
 class Estimator:
-    """A scikit-learn-compatible classifier, left as it is until training; the object given is never fitted itself."""
+    """A scikit-learn-compatible classifier, left as it is until training; the object given is never fitted itself.
+
+    An infinite value counts as missing, in training and, by two operations put in front of the graph, in production.
+    """
 
     def __init__(self, estimator: Any) -> None:
         """Declare a classifier instance.
@@ -77,6 +80,7 @@ class Estimator:
         model = clone(self.estimator)
         model.set_params(**_pinned(model, seed, threads))
         labels = outcomes.astype(np.int64)
+        matrix = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
         with threadpool_limits(threads):
             try:
                 model.fit(matrix, labels)
@@ -94,8 +98,8 @@ class Estimator:
             if type(model).__module__.startswith("lightgbm"):
                 from kreis.training.candidates.gradient_boosting import booster_to_onnx
 
-                return booster_to_onnx(model.booster_, matrix.shape[1])
-            return single_score(_by_skl2onnx(model, matrix), "probabilities", matrix.shape[1], clip=True)
+                return booster_to_onnx(model.booster_, matrix.shape[1], finite=True)
+            return single_score(_by_skl2onnx(model, matrix), "probabilities", matrix.shape[1], clip=True, finite=True)
         except Exception as error:  # each converter raises classes of its own
             raise ProjectError(
                 f"{_class_name(model)} cannot be converted to ONNX: {_first_line(error)}",
@@ -142,15 +146,19 @@ def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
 
 def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:
     """Settings that make a fit repeatable: seeds where none is given, and the number of threads."""
+    parameters = model.get_params(deep=True)
     settings: dict[str, Any] = {}
-    for name, value in sorted(model.get_params(deep=True).items()):
+    for name, value in sorted(parameters.items()):
         last = name.rpartition("__")[2]
         if last == "random_state" and value is None:
             settings[name] = seed % 2**31
-        elif last == "n_jobs":
+        elif last == "n_jobs" and value is not None:
             settings[name] = threads
-    if type(model).__module__.startswith("lightgbm"):
-        settings |= {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+    boosters = {"": model} | {f"{name}__": value for name, value in parameters.items()}
+    for prefix, part in boosters.items():
+        if type(part).__module__.startswith("lightgbm"):
+            fixed = {"n_jobs": threads, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+            settings |= {prefix + name: value for name, value in fixed.items()}
     return settings
 
 
@@ -184,5 +192,8 @@ def _as_json(value: Any) -> Any:
     return _class_name(value)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
+    """The first line of what an error came from: converters put whole models into the outer message."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

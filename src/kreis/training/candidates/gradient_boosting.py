@@ -82,7 +82,7 @@ class GradientBoosting:
         }
 
 
-def booster_to_onnx(booster: Any, width: int) -> bytes:
+def booster_to_onnx(booster: Any, width: int, *, finite: bool = False) -> bytes:
     """Convert a binary LightGBM Booster so that every row of float32 features falls into the same leaves."""
     import lightgbm
     from onnxmltools import convert_lightgbm
@@ -94,7 +94,7 @@ def booster_to_onnx(booster: Any, width: int) -> bytes:
     model = convert_lightgbm(
         exact, initial_types=[("features", FloatTensorType([None, width]))], zipmap=False, target_opset=15
     )
-    return single_score(model, "probabilities", width)
+    return single_score(model, "probabilities", width, finite=finite)
 
 
 def _float32_thresholds(text: str) -> str:
@@ -118,6 +118,6 @@ def float32_at_most(doubles: np.ndarray[Any, np.dtype[np.float64]]) -> Matrix:
     """The largest float32 that is not above each double, shape (n,)."""
     with np.errstate(over="ignore"):
         nearest = doubles.astype(np.float32)
-    above = nearest.astype(np.float64) > doubles
-    rounded: Matrix = np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+        above = nearest.astype(np.float64) > doubles
+        rounded: Matrix = np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
     return rounded

@@ -1,0 +1,98 @@
+"""Nothing that was not known at the cut-off teaches, and nothing that teaches judges."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kreis.clock import microseconds, parse_time
+from kreis.errors import ProjectError
+from kreis.training.splits import TimeSplit
+
+DAY = 86_400_000_000
+START = microseconds(parse_time("2013-01-01"))
+
+
+@st.composite
+def histories(draw):
+    n = draw(st.integers(1, 200))
+    days = draw(st.lists(st.integers(0, 60), min_size=n, max_size=n))
+    delays = draw(st.lists(st.integers(0, 20), min_size=n, max_size=n))
+    time = START + np.array(days, dtype=np.int64) * DAY // 2
+    known_at = time + np.array(delays, dtype=np.int64) * DAY // 4
+    outcomes = np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    rule = TimeSplit(
+        test=draw(st.sampled_from(["1d", "5d", "12h"])),
+        gap=draw(st.sampled_from([None, "1d", "36h"])),
+        validation=draw(st.floats(0.05, 0.9)),
+    )
+    return rule, time, known_at, outcomes
+
+
+@given(histories())
+def test_split_leaks_nothing(history):
+    rule, time, known_at, outcomes = history
+    try:
+        split = rule.split(time, known_at, outcomes)
+    except ProjectError:
+        return
+    assert time[split.train].max() < split.train_end <= split.test_start <= time[split.test].min()
+    assert known_at[split.train].max() <= split.train_end
+    assert time[split.fit].max() < split.validation_start <= time[split.validation].min()
+    assert known_at[split.fit].max() <= split.validation_start
+    assert not set(split.train) & set(split.test)
+    assert not set(split.fit) & set(split.validation)
+    assert set(split.fit) | set(split.validation) <= set(split.train)
+    late = known_at > split.train_end
+    assert set(split.train) == set(np.flatnonzero((time < split.train_end) & ~late))
+    for part in (split.fit, split.validation, split.train, split.test):
+        assert (np.diff(part) > 0).all()
+        assert 0 < outcomes[part].sum() < len(part)
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_split_does_not_depend_on_the_order_of_rows(history, random):
+    rule, time, known_at, outcomes = history
+    order = np.array(random.sample(range(len(time)), len(time)))
+    try:
+        split = rule.split(time, known_at, outcomes)
+    except ProjectError:
+        with pytest.raises(ProjectError):
+            rule.split(time[order], known_at[order], outcomes[order])
+        return
+    shuffled = rule.split(time[order], known_at[order], outcomes[order])
+    for part in ("fit", "validation", "train", "test"):
+        assert set(order[getattr(shuffled, part)]) == set(getattr(split, part))
+
+
+def test_split_ends_where_told():
+    time = START + np.arange(100, dtype=np.int64) * DAY
+    split = TimeSplit(test="10d", gap="5d").split(time, time, np.arange(100) % 2 == 0, until=START + 60 * DAY)
+    assert split.test.tolist() == list(range(50, 60))
+    assert split.train.tolist() == list(range(45))
+    assert split.validation.tolist() == list(range(36, 45))
+    assert split.fit.tolist() == list(range(36))
+
+
+def test_split_without_rows_says_so():
+    empty = np.empty(0, dtype=np.int64)
+    with pytest.raises(ProjectError, match="no row has an outcome"):
+        TimeSplit().split(empty, empty, np.empty(0, dtype=bool))
+
+
+def test_split_of_a_short_history_names_the_part_and_its_dates():
+    time = START + np.arange(10, dtype=np.int64) * DAY
+    with pytest.raises(ProjectError, match="the train part, 2013-01-01 00:00 to 2012-12-11 00:00 UTC, has no rows"):
+        TimeSplit().split(time, time, np.arange(10) % 2 == 0)
+
+
+def test_split_with_one_outcome_counts_its_rows():
+    time = START + np.arange(100, dtype=np.int64) * DAY
+    with pytest.raises(ProjectError, match=r"the test part, .* has 30 rows, all with the outcome False"):
+        TimeSplit().split(time, time, (np.arange(100) % 2 == 0) & (np.arange(100) < 60))
+
+
+@pytest.mark.parametrize("wrong", [{"test": "30"}, {"gap": "soon"}, {"validation": 0.0}, {"test": None}])
+def test_wrong_split_is_refused_when_declared(wrong):
+    with pytest.raises(ProjectError, match="TimeSplit"):
+        TimeSplit(**wrong)

@@ -1,0 +1,187 @@
+"""Training one candidate, whole; and the search for its parameters."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from kreis.digests import digest_of
+from kreis.errors import ProjectError
+from kreis.preparation.expressions.tree import Column
+from kreis.requirements.metric import DecisionValue
+from kreis.training.candidates.gradient_boosting import GradientBoosting
+from kreis.training.candidates.logistic import Logistic
+from kreis.training.candidates.rule import Rule
+from kreis.training.data import TrainingData
+from kreis.training.search import Choice, Integer, Real, Search
+from kreis.training.splits import TimeSplit
+from kreis.training.testing import example_rows
+from kreis.training.train import TrainedCandidate, train
+
+METRIC = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
+DAY = 86_400_000_000
+
+
+def history(rows=1_500):
+    matrix, outcomes = example_rows(rows)
+    time = np.int64(1_356_998_400_000_000) + np.arange(rows, dtype=np.int64) * (DAY // 10)
+    return TrainingData(features=("a", "b", "c"), matrix=matrix, outcomes=outcomes, time=time, known_at=time + DAY // 2)
+
+
+def trained(candidate, data=None, **options):
+    data = data or history()
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    return train(candidate, data, name="it", split=split, metric=METRIC, **options)
+
+
+def test_train_leaves_a_model_that_beats_the_base_rate():
+    data = history()
+    it = trained(GradientBoosting(trees=30, leaves=7), data)
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    scores = it.scorer().score(data.matrix[split.test])
+    value = METRIC.values(data.outcomes[split.test], scores >= it.threshold).mean()
+    assert value > METRIC.values(data.outcomes[split.test], np.ones(len(split.test), bool)).mean() + 1
+    assert it.training["rows"] == len(split.train)
+    assert it.validation["rows"] == len(split.validation)
+    assert it.training["parameters"]["trees"] == 30
+    assert it.training["until"] < it.training["cut_off"]
+    assert it.reference["b"].missing + sum(it.reference["b"].counts) == len(split.train)
+
+
+def test_train_does_not_touch_the_test_part():
+    data = history()
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    spoilt = msgspec.structs.replace(data, matrix=data.matrix.copy(), outcomes=data.outcomes.copy())
+    spoilt.matrix[split.test] = 99.0
+    spoilt.outcomes[split.test] = ~spoilt.outcomes[split.test]
+    for candidate in (Logistic(), GradientBoosting(trees=5)):
+        kept, changed = (
+            train(candidate, each, name="it", split=split, metric=METRIC).to_document() for each in (data, spoilt)
+        )
+        assert kept == changed
+
+
+@pytest.mark.parametrize("candidate", [Logistic(), GradientBoosting(trees=5), Rule(Column("a"))])
+def test_trained_candidate_survives_its_document(candidate):
+    it = trained(candidate)
+    document = msgspec.json.decode(msgspec.json.encode(it.to_document()))
+    back = TrainedCandidate.from_document(document, it.onnx)
+    assert back.to_document() == it.to_document()
+    assert back.onnx == it.onnx
+    assert back.rule == it.rule
+
+
+def test_train_leaves_a_rule_as_it_is():
+    it = trained(Rule(Column("a")))
+    assert (it.kind, it.threshold, it.onnx, it.rule) == ("rule", 0.5, None, Column("a"))
+
+
+PRINT_DIGEST = """
+import sys; sys.path.insert(0, sys.argv[1])
+from test_train import *
+for candidate in (Logistic(), GradientBoosting(trees=20)):
+    print(digest_of(trained(candidate, threads=2).onnx))
+"""
+
+
+def test_train_gives_the_same_bytes_in_another_process():
+    here = [digest_of(trained(each, threads=2).onnx) for each in (Logistic(), GradientBoosting(trees=20))]
+    folder = __file__.rpartition("/")[0]
+    done = subprocess.run([sys.executable, "-c", PRINT_DIGEST, folder], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == here
+
+
+SEARCH = Search({"leaves": Integer(2, 31, log=True), "learning_rate": Real(0.01, 0.3, log=True)}, trials=6)
+
+
+def test_search_is_repeatable_and_never_ends_worse_than_what_was_declared():
+    seen = []
+    runs = [
+        trained(GradientBoosting(trees=10), search=SEARCH, seed=5, on_progress=lambda *at: seen.append(at))
+        for _ in range(2)
+    ]
+    assert runs[0].onnx == runs[1].onnx
+    assert runs[0].training == runs[1].training
+    trials = runs[0].training["trials"]
+    assert len(trials) == 6
+    assert trials[0]["parameters"] == {}
+    best = min(trials, key=lambda each: each["loss"])
+    for name, value in best["parameters"].items():
+        assert runs[0].training["parameters"][name] == value
+    assert runs[0].validation["log_loss"] == pytest.approx(best["loss"])
+    assert seen[:2] == [("search", 0, 6), ("search", 1, 6)]
+    assert trained(GradientBoosting(trees=10), search=SEARCH, seed=6).training["trials"] != trials
+
+
+def test_search_can_be_judged_by_the_metric():
+    search = Search({"c": Choice([0.01, 1.0])}, trials=3, objective="metric")
+    it = trained(Logistic(), search=search)
+    assert all(each["loss"] < 0 for each in it.training["trials"])
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        (Search({"leafs": Integer(2, 31)}), "did you mean 'leaves'"),
+        (Search({"leaves": Integer(1, 31)}), "leaves must be a whole number from 2"),
+    ],
+)
+def test_search_outside_of_what_a_candidate_takes_is_refused(search, message):
+    with pytest.raises(ProjectError, match=message):
+        search.check(GradientBoosting())
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: Integer(5, 1),
+        lambda: Real(0.0, 1.0, log=True),
+        lambda: Choice([]),
+        lambda: Search({}),
+        lambda: Search({"c": Real(1, 2)}, trials=0),
+    ],
+)
+def test_wrong_search_is_refused_when_declared(declare):
+    with pytest.raises(ProjectError):
+        declare()
+
+
+def frame():
+    at = datetime(2013, 1, 1, tzinfo=UTC)
+    return pl.DataFrame(
+        {
+            "x": [1.0, None, 0.1, 4.0],
+            "late": [True, False, None, True],
+            "n": [1, 2, 3, None],
+            "at": [at + timedelta(hours=i) for i in range(4)],
+            "known": [at + timedelta(hours=i + 5) for i in range(4)],
+        }
+    )
+
+
+def test_data_of_a_frame_is_float32_without_rows_of_unknown_outcome():
+    data = TrainingData.from_frame(frame(), features=["x", "late", "n"], outcome="late", time="at", known_at="known")
+    assert data.matrix.dtype == np.float32
+    assert np.array_equal(
+        data.matrix, np.array([[1, 1, 1], [np.nan, 0, 2], [4, 1, np.nan]], np.float32), equal_nan=True
+    )
+    assert data.outcomes.tolist() == [True, False, True]
+    assert data.time[0] == 1_356_998_400_000_000
+    assert (data.known_at - data.time == 5 * 3_600_000_000).all()
+
+
+def test_data_names_the_nearest_column():
+    with pytest.raises(ProjectError, match="unknown feature 'y'"):
+        TrainingData.from_frame(frame(), features=["y"], outcome="late", time="at", known_at="known")
+    with pytest.raises(ProjectError, match="did you mean 'known'"):
+        TrainingData.from_frame(frame(), features=["x"], outcome="late", time="at", known_at="knwon")
+
+
+def test_data_without_a_time_is_refused():
+    without = frame().with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("known"))
+    with pytest.raises(ProjectError, match="is missing in rows with an outcome"):
+        TrainingData.from_frame(without, features=["x"], outcome="late", time="at", known_at="known")
