@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, distinct, select
+from sqlalchemy import Connection, select
 
 from kreis.errors import ProjectError
 from kreis.ledger import schema
@@ -61,7 +61,7 @@ def versions_of(connection: Connection, table: str) -> list[TableVersion]:
 
 def list_tables(connection: Connection) -> list[str]:
     """The names of all tables that have a version, sorted."""
-    return list(connection.execute(select(distinct(_versions.table)).order_by(_versions.table)).scalars())
+    return list(connection.execute(select(_versions.table).distinct().order_by(_versions.table)).scalars())
 
 
 def find_version_by_step(connection: Connection, table: str, step: str) -> TableVersion | None:
