@@ -22,6 +22,9 @@ __all__ = ["AuditReport", "Problem", "check_chain", "entries", "export_lines", "
 
 _Digests = dict[str, dict[str, str]]
 
+_EDITABLE = {"runs", "alerts"}
+"""Tables whose rows are updated: a run ends, an alert is answered. All others are written once."""
+
 
 class Problem(msgspec.Struct, frozen=True):
     """Something that is not as it was recorded; `position` names the audit entry, where it is about one."""
@@ -122,14 +125,27 @@ def _readable_entries(connection: Connection, recorded: _Digests, problems: list
         for row in stored_rows(connection, statement):
             try:
                 entry = chain.entry_of(row)
-                for table, written in entry.rows.items():
-                    recorded.setdefault(table, {}).update(written)
+                problems += _note(entry, recorded)
             except (ValueError, TypeError, AttributeError) as error:
                 problems.append(Problem(f"entry {row['position']} cannot be read ({error})", row["position"]))
             else:
                 yield entry
     except SQLAlchemyError as error:
         problems.append(Problem(f"the audit cannot be read to its end ({_short(error)})"))
+
+
+def _note(entry: AuditEntry, recorded: _Digests) -> list[Problem]:
+    """Add what an entry says of rows to `recorded`; rows that were written once may not be written again."""
+    again: list[Problem] = []
+    for table, written in entry.rows.items():
+        known = recorded.setdefault(table, {})
+        if table not in _EDITABLE:
+            where = f"entry {entry.position}"
+            again += [
+                Problem(f"{where} rewrote {table} {key}", entry.position) for key in written.keys() & known.keys()
+            ]
+        known.update(written)
+    return again
 
 
 def _row_problems(connection: Connection, table: Table, recorded: dict[str, str]) -> Iterator[Problem]:
