@@ -1,1 +1,82 @@
-"""kreis: the AI engineering workflow as one system."""
+"""kreis: the AI engineering workflow as one system.
+
+The names below are what a project's file uses. They are loaded when first asked for, so that importing one
+part of kreis never pulls in the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kreis.collection.sources import Window
+    from kreis.deployment.releases import Canary
+    from kreis.monitoring.monitors.business_metric import BusinessMetric
+    from kreis.monitoring.monitors.drift import Drift
+    from kreis.monitoring.monitors.latency import Latency
+    from kreis.project import Project
+    from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
+    from kreis.requirements.metric import DecisionValue
+    from kreis.training.candidates.estimator import Estimator
+    from kreis.training.candidates.gradient_boosting import GradientBoosting
+    from kreis.training.candidates.logistic import Logistic
+    from kreis.training.candidates.rule import Rule
+    from kreis.training.search import Choice, Integer, Real, Search
+    from kreis.training.splits import TimeSplit
+
+_PLACES = {
+    "BusinessMetric": "kreis.monitoring.monitors.business_metric",
+    "Canary": "kreis.deployment.releases",
+    "Choice": "kreis.training.search",
+    "DecisionValue": "kreis.requirements.metric",
+    "Drift": "kreis.monitoring.monitors.drift",
+    "Estimator": "kreis.training.candidates.estimator",
+    "Goal": "kreis.requirements.goal",
+    "GradientBoosting": "kreis.training.candidates.gradient_boosting",
+    "Guardrail": "kreis.requirements.goal",
+    "Integer": "kreis.training.search",
+    "Latency": "kreis.monitoring.monitors.latency",
+    "Logistic": "kreis.training.candidates.logistic",
+    "Project": "kreis.project",
+    "Real": "kreis.training.search",
+    "Risk": "kreis.requirements.goal",
+    "Rule": "kreis.training.candidates.rule",
+    "Search": "kreis.training.search",
+    "ServiceLevels": "kreis.requirements.goal",
+    "TimeSplit": "kreis.training.splits",
+    "Window": "kreis.collection.sources",
+}
+
+__all__ = [
+    "BusinessMetric",
+    "Canary",
+    "Choice",
+    "DecisionValue",
+    "Drift",
+    "Estimator",
+    "Goal",
+    "GradientBoosting",
+    "Guardrail",
+    "Integer",
+    "Latency",
+    "Logistic",
+    "Project",
+    "Real",
+    "Risk",
+    "Rule",
+    "Search",
+    "ServiceLevels",
+    "TimeSplit",
+    "Window",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'kreis' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,33 @@
+"""`kreis approve`: a person's yes to one model, bound to its digest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption, emit, short
+
+__all__ = ["approve"]
+
+
+def approve(
+    model: Annotated[str, typer.Argument(help="Version number or (the beginning of) the digest of the model.")],
+    role: Annotated[str, typer.Option(help="Role in which you approve, as the project's release names it.")],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the record.")],
+    json: JsonOption = False,
+) -> None:
+    """Approve a model for release. The approval is bound to the model's digest: another byte needs another yes.
+
+    Example:
+
+        kreis approve 3 --role product_owner --reason "checked the slices with the desk"
+    """
+    from kreis.governance.approvals import approve_model
+    from kreis.loop.workspace import Workspace
+
+    approval = approve_model(Workspace.find(), model, role=role, reason=reason)
+    if json:
+        emit(approval)
+    else:
+        typer.echo(f"{approval.actor} approved model {short(approval.model)} as {approval.role}. Next: kreis run")

@@ -1,0 +1,70 @@
+"""`kreis audit`: the hash chain over every change of state."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption, console, date, emit, print_table
+
+__all__ = ["app"]
+
+app = typer.Typer(help="The hash chain over every change of state.", no_args_is_help=True)
+
+EXIT_BROKEN = 5
+
+
+@app.command()
+def verify(
+    head: Annotated[
+        str, typer.Option(help="A head that you noted earlier: the chain must still contain it.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Recompute the chain, and every row that it covers.
+
+    Keep the head that this prints somewhere else: with it, even a rewritten history is caught.
+
+    Example:
+
+        kreis audit verify --head 5f0c…
+    """
+    from kreis.ledger import audit
+    from kreis.loop.workspace import Workspace
+
+    with Workspace.find().ledger.read() as connection:
+        report = audit.verify(connection, head=head or None)
+    if json:
+        emit(report)
+    else:
+        out = console()
+        for problem in report.problems:
+            out.print(f"[red]✗[/] {problem}", soft_wrap=True)
+        if not report.problems:
+            out.print(f"[green]✓[/] {report.entries:,} entries, the chain is whole.")
+        out.print(f"head {report.head}", soft_wrap=True)
+    raise typer.Exit(EXIT_BROKEN if report.problems else 0)
+
+
+@app.command()
+def log(
+    last: Annotated[int, typer.Option(help="How many entries.", min=1)] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Show the last entries: who changed what, when and why."""
+    from collections import deque
+
+    from kreis.ledger import audit
+    from kreis.loop.workspace import Workspace
+
+    with Workspace.find().ledger.read() as connection:
+        entries = list(deque(audit.entries(connection), maxlen=last))
+    if json:
+        emit(entries)
+        return
+    print_table(
+        "Audit",
+        ("# ", "at", "actor", "event", "subject", "reason"),
+        ((str(e.position), date(e.at), e.actor, e.event, e.subject[:36], e.reason) for e in entries),
+    )

@@ -1,0 +1,40 @@
+"""`kreis demo`: a whole project in a few minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption
+
+__all__ = ["app"]
+
+app = typer.Typer(help="A whole project in a few minutes, on real data.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """A whole project in a few minutes, on real data."""
+
+
+@app.command()
+def flights(
+    folder: Annotated[Path, typer.Option(help="Folder to write the project into.")] = Path("flights-demo"),
+    until: Annotated[str, typer.Option(help="Last day to replay.")] = "2013-12-31",
+    port: Annotated[int, typer.Option(help="Port of the service. [default: a free one]")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """All flights that left New York in 2013: will this one arrive 15 minutes late or more?
+
+    Trains on what was known on 1 May, serves May to December with a simulated clock, watches, and learns again
+    when the world has changed. Needs the extra: pip install 'kreis[demo]'.
+
+    Example:
+
+        kreis demo flights --until 2013-06-30
+    """
+    from kreis.demo.flights_year import run_demo
+
+    run_demo(folder, until=until, port=port, as_json=json)

@@ -1,0 +1,37 @@
+"""`kreis rollback`: a new release that names an old version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption, emit, short
+
+__all__ = ["rollback"]
+
+
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; it goes into the record.")],
+    to: Annotated[int | None, typer.Option(help="Number of the release to go back to. [default: the one before]")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Put an earlier release back in service, as a new release. The service follows within a second.
+
+    Example:
+
+        kreis rollback --reason "canary answers look wrong"
+    """
+    from kreis.deployment.pointer import publish
+    from kreis.deployment.releases import rollback as roll_back
+    from kreis.loop.workspace import Workspace
+
+    workspace = Workspace.find()
+    project = workspace.load_project().name
+    release = roll_back(workspace.ledger, project, to=to, actor=workspace.actor, reason=reason)
+    publish(workspace.ledger, project, workspace.service_folder, workspace.keys)
+    if json:
+        emit(release)
+        return
+    models = ", ".join(f"{route.share:.0%} {short(route.model)}" for route in release.routes)
+    typer.echo(f"Release {release.number} is in service: {models}")

@@ -1,0 +1,95 @@
+"""`kreis run`: walk the circle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption, emit
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kreis.loop.circle import RunResult
+    from kreis.loop.workspace import Workspace
+
+__all__ = ["as_of_of", "result_document", "run"]
+
+EXIT_SENT_BACK = 10
+EXIT_HELD = 11
+
+
+def run(
+    as_of: Annotated[
+        str, typer.Option(help="The moment to run for (ISO 8601, UTC): nothing known later is used. [default: today]")
+    ] = "",
+    until: Annotated[str, typer.Option(help="Last discipline to walk.")] = "deployment",
+    start: Annotated[
+        str, typer.Option("--from", help="Compute anew from this discipline on, whatever is remembered.")
+    ] = "requirements",
+    trigger: Annotated[str, typer.Option(hidden=True)] = "manual",
+    json: JsonOption = False,
+) -> None:
+    """Walk the circle: collect, prepare, train, evaluate, package, release.
+
+    What has been computed before is remembered; after a crash, run it again and it goes on where it stopped.
+
+    Examples:
+
+        kreis run
+
+        kreis run --as-of 2013-05-01 --until evaluation
+    """
+    from kreis.cli.live import observer_for
+    from kreis.loop.circle import run_circle
+    from kreis.loop.workspace import Workspace
+
+    workspace = Workspace.find()
+    moment = as_of_of(workspace, as_of)
+    project = workspace.load_project()
+    with observer_for(project, moment, json=json) as observer:
+        result = run_circle(
+            project,
+            workspace,
+            as_of=moment,
+            until=until,  # type: ignore[arg-type]  # checked by run_circle
+            start=start,  # type: ignore[arg-type]
+            trigger=trigger,
+            observer=observer,
+        )
+    if json:
+        emit(result_document(result))
+    raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])
+
+
+def as_of_of(workspace: Workspace, text: str) -> datetime:
+    """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run
+    on the same day has nothing to compute)."""
+    from kreis.clock import parse_time
+    from kreis.errors import ProjectError
+
+    chosen = text or workspace.settings.clock.as_of
+    if not chosen:
+        return workspace.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        return parse_time(chosen)
+    except ValueError as error:
+        raise ProjectError(
+            f"{chosen!r} is no moment", where="--as-of" if text else "kreis.toml [clock]", hint="write 2013-05-01"
+        ) from error
+
+
+def result_document(result: RunResult) -> dict[str, object]:
+    """A run's result as JSON."""
+    return {
+        "run": result.run,
+        "as_of": result.as_of,
+        "status": result.status,
+        "steps": {"computed": result.computed, "remembered": len(result.steps) - result.computed},
+        "computed": [f"{step.discipline}/{step.name}" for step in result.steps if not step.remembered],
+        "verdicts": [
+            {"discipline": discipline, "kind": type(verdict).__name__, **vars(verdict)}
+            for discipline, verdict in result.verdicts.items()
+        ],
+    }

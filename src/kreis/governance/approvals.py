@@ -1,0 +1,48 @@
+"""Approvals: who may say yes to a model, in which role, bound to the model's digest."""
+
+from __future__ import annotations
+
+from kreis.errors import PolicyError, ProjectError
+from kreis.identifiers import new_id
+from kreis.ledger import models, runs
+from kreis.ledger.records import Approval
+from kreis.loop.workspace import Workspace
+
+__all__ = ["approve_model"]
+
+
+def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -> Approval:
+    """Record a person's approval of one model.
+
+    Args:
+        workspace: Where; its settings say who holds which role.
+        model: Version number, digest or beginning of a digest.
+        role: In which role.
+        reason: Why.
+
+    Raises:
+        PolicyError: the actor does not hold the role.
+        ProjectError: no such role or model, or no reason.
+    """
+    roles, actor = workspace.settings.people.roles, workspace.actor
+    if not reason.strip():
+        raise ProjectError("an approval needs a reason", where="kreis approve", hint='--reason "checked the slices"')
+    if role not in roles:
+        raise ProjectError.unknown_name("role", role, roles, where="kreis.toml [people.roles]")
+    if actor not in roles[role]:
+        raise PolicyError(
+            f"{actor!r} does not hold the role {role!r}",
+            where="kreis.toml [people.roles]",
+            hint=f"ask one of {', '.join(roles[role])}",
+        )
+    with workspace.ledger.read() as connection:
+        last = runs.list_runs(connection, limit=1)
+        found = models.get_model(connection, model, project=last[0].project if last else None)
+    with workspace.ledger.record(
+        event="model.approved", subject=found.digest, actor=actor, reason=reason, inputs={"role": role}
+    ) as tx:
+        approval = Approval(
+            id=new_id(tx.now), model=found.digest, role=role, actor=actor, reason=reason, at=tx.now
+        )
+        models.add_approval(tx, approval)
+    return approval

@@ -1,0 +1,208 @@
+"""Why a prediction came out as it did: the walk back, from the answer to the goal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from kreis.clock import moment
+from kreis.deployment.manifest import Manifest
+from kreis.deployment.packages import open_package
+from kreis.deployment.predictions.reader import read_folder
+from kreis.deployment.predictions.records import PredictionRecord
+from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
+from kreis.errors import ProjectError
+from kreis.identifiers import time_of
+from kreis.ledger import documents, models, releases, runs, steps
+from kreis.ledger.records import Model, Run, Step
+from kreis.loop.workspace import Workspace
+from kreis.preparation.expressions.tree import Expression, columns
+from kreis.preparation.views import FeatureView, parse_duration, window_name
+
+__all__ = ["explain"]
+
+_AROUND = timedelta(seconds=2)
+"""An identifier tells its moment to the millisecond; the log is searched this far around it."""
+
+
+def explain(workspace: Workspace, prediction: str) -> dict[str, Any]:
+    """Walk back from a prediction.
+
+    Returns:
+        A document: prediction, release, model, run, features (value, source rows, columns, table version,
+        contracts), goal, and the seconds that it took.
+
+    Raises:
+        ProjectError: no such prediction.
+        SignatureError: the model's package is not what was signed.
+    """
+    started = time.perf_counter()
+    record = _find(workspace, prediction)
+    with workspace.ledger.read() as connection:
+        release = releases.get_release(connection, record["release"])
+        model = models.get_model(connection, record["model"])
+        run = runs.get_run(connection, model.run)
+        made = {step.name: step for _, step in steps.steps_of(connection, run.id)}
+        goal = msgspec.json.decode(documents.get_document(connection, run.goal).body)
+    package = open_package(model.digest, model.signature, workspace.artifacts, workspace.keys.trusted())
+    return {
+        "prediction": record,
+        "release": msgspec.structs.asdict(release),
+        "model": _describe_model(model, package.manifest),
+        "run": _describe_run(run),
+        "features": list(_features(workspace, record, package.manifest, made)),
+        "goal": {**goal, "digest": run.goal},
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _find(workspace: Workspace, prediction: str) -> dict[str, Any]:
+    try:
+        at = time_of(prediction)
+    except ValueError as error:
+        raise ProjectError(
+            str(error), where="kreis why", hint="give the id that the service answered with"
+        ) from error
+    found = _find_in_lake(workspace, prediction, at) or _find_in_journal(workspace, prediction)
+    if found is None:
+        raise ProjectError(f"no prediction {prediction!r} is on record", where=str(workspace.folder))
+    found["outcome"] = _outcome(workspace, found)
+    return found
+
+
+def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[str, Any] | None:
+    if workspace.lake.latest(PREDICTIONS) is None:
+        return None
+    near = pl.col("at").is_between(at - _AROUND, at + _AROUND)
+    rows = workspace.lake.scan(PREDICTIONS).filter(near & (pl.col("id") == prediction)).collect().to_dicts()
+    if not rows:
+        return None
+    row = rows[0]
+    for name in ("keys", "fields", "shadow"):
+        row[name] = msgspec.json.decode(row[name])
+    return row
+
+
+def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | None:
+    """A prediction that has not been moved into the lake yet."""
+    for record in read_folder(workspace.service_folder / "journal"):
+        if isinstance(record, PredictionRecord) and record.id == prediction:
+            found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
+            return {**found, "at": moment(record.at)}
+    return None
+
+
+def _outcome(workspace: Workspace, record: dict[str, Any]) -> float | None:
+    if workspace.lake.latest(OUTCOMES) is None:
+        return None
+    mine = pl.col("prediction") == record["id"]
+    if record["reference"] is not None:
+        mine = mine | (pl.col("reference") == record["reference"])
+    later = pl.col("known_at") >= record["at"]
+    rows = workspace.lake.scan(OUTCOMES).filter(later & mine).sort("known_at").tail(1).collect()
+    return None if rows.is_empty() else float(rows["outcome"][0])
+
+
+def _describe_model(model: Model, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "digest": model.digest,
+        "version": model.version,
+        "candidate": model.candidate,
+        "kind": manifest.kind,
+        "threshold": manifest.threshold,
+        "signature": "valid",
+        "training": manifest.training,
+        "inputs": manifest.inputs,
+    }
+
+
+def _describe_run(run: Run) -> dict[str, Any]:
+    return {"id": run.id, "as_of": run.as_of, "trigger": run.trigger, "status": run.status, "pins": run.pins}
+
+
+def _features(
+    workspace: Workspace, record: dict[str, Any], manifest: Manifest, made: dict[str, Step]
+) -> Iterator[dict[str, Any]]:
+    values = dict(zip(manifest.features, record["features"], strict=True))
+    for view in manifest.views:
+        used = [name for name in view.feature_names if name in values]
+        if not used:
+            continue
+        counts = _source_rows(workspace, view, record, made)
+        table, contracts = _origin(view.table, made)
+        for name, (expression, window) in _definitions(view).items():
+            if name in used:
+                yield {
+                    "name": name,
+                    "value": values[name],
+                    "source_rows": counts.get(window),
+                    "columns": [view.entity, view.event_time, *sorted(columns(expression))],
+                    "table": table,
+                    "contracts": contracts,
+                }
+    for request_view in manifest.request_views:
+        for feature, expression in request_view.features.items():
+            name = f"{request_view.name}__{feature}"
+            if name in values:
+                yield {
+                    "name": name,
+                    "value": values[name],
+                    "source_rows": None,
+                    "columns": sorted(columns(expression)),
+                    "table": "the request",
+                    "contracts": {},
+                }
+
+
+def _definitions(view: FeatureView) -> dict[str, tuple[Expression, str]]:
+    if not view.windows:
+        return {f"{view.name}__{name}": (each, "") for name, each in view.features.items()}
+    return {
+        window_name(view.name, name, window): (each, window)
+        for name, each in view.features.items()
+        for window in view.windows
+    }
+
+
+def _source_rows(
+    workspace: Workspace, view: FeatureView, record: dict[str, Any], made: dict[str, Step]
+) -> dict[str, int]:
+    """How many rows of the view's table could be seen at the moment of the prediction, per window.
+
+    Read from the table's newest version: rows are added, and `known at` says which were there by then.
+    """
+    table = made[view.table].outputs["table"]
+    if workspace.lake.latest(table) is None:
+        return {}
+    at, event = record["at"], pl.col(view.event_time)
+    seen = workspace.lake.scan(table).filter(
+        (pl.col(view.entity) == record["keys"].get(view.entity))
+        & (pl.col(view.known_at) <= at)
+        & (event <= at)
+        & (event > at - view.reach)
+    )
+    spans = view.windows or ("",)
+    counted = seen.select(
+        pl.len().clip(0, 1).alias(span) if not span else (event > at - parse_duration(span)).sum().alias(span)
+        for span in spans
+    ).collect()
+    return {span: int(counted[span][0]) for span in spans}
+
+
+def _origin(table: str, made: dict[str, Step]) -> tuple[str, dict[str, str]]:
+    """A table's version in the model's run, and the contracts of the sources that it was made from."""
+    contracts: dict[str, str] = {}
+    waiting = [table]
+    while waiting:
+        step = made[waiting.pop()]
+        if "contract" in step.outputs:
+            contracts[f"{step.name}@{step.outputs['version']}"] = step.outputs["contract"]
+        else:
+            waiting.extend(name for name in step.inputs if name in made)
+    outputs = made[table].outputs
+    return f"{outputs['table']}@{outputs['version']}", contracts

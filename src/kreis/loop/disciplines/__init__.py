@@ -1,0 +1,1 @@
+"""What the loop does in each discipline: remembered steps, then a verdict."""

@@ -1,0 +1,162 @@
+"""Evaluation: the best candidate against baselines and champion on untouched rows, judged by the goal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from kreis.clock import microseconds
+from kreis.deployment.packages import Package, open_package
+from kreis.digests import digest_of_document
+from kreis.errors import ProjectError
+from kreis.evaluation.evaluate import EvaluationReport, evaluate
+from kreis.evaluation.scored import Scored
+from kreis.ledger import models, releases
+from kreis.loop.disciplines.preparation import read_spine, spine_of
+from kreis.loop.disciplines.training import features_of, read_rows, split_rows, trained_of
+from kreis.loop.state import Circle
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
+
+__all__ = ["champion_of", "perform", "scorer_of"]
+
+_FEW = 12
+"""A key column with at most so many values is sliced by."""
+
+
+def perform(circle: Circle) -> Verdict:
+    """Judge the candidate that did best on the validation tail. The test rows choose nothing."""
+    champion = champion_of(circle)
+    challenger = _challenger(circle)
+    step = _evaluate(circle, challenger, champion)
+    circle.evaluation = step
+    report = EvaluationReport.from_document(step.outputs["report"])
+    if not report.passed:
+        return SendBack(to="training", reason="; ".join(report.refusals), detail={"candidate": challenger})
+    value, auc = report.value, report.challenger.metrics["auc"]
+    return Advance(
+        summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
+        f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days",
+        detail={"candidate": challenger},
+    )
+
+
+def champion_of(circle: Circle) -> Package | None:
+    """The model that answers the largest share of the traffic, opened and verified; None before a release."""
+    workspace = circle.workspace
+    with workspace.ledger.read() as connection:
+        current = releases.current_release(connection, circle.project.name)
+        if current is None:
+            return None
+        live = [route for route in current.routes if route.mode == "live"]
+        model = models.get_model(connection, max(live, key=lambda route: route.share).model)
+    return open_package(model.digest, model.signature, workspace.artifacts, workspace.keys.trusted())
+
+
+def scorer_of(package: Package) -> Scorer:
+    """What turns features into scores, the same as in the service."""
+    if package.model is not None:
+        return OnnxScorer.from_onnx(package.model, threads=2)
+    if package.manifest.rule is None:
+        raise ProjectError("a package holds neither a model nor a rule", where=package.digest)
+    return RuleScorer(package.manifest.rule, package.manifest.features)
+
+
+def _challenger(circle: Circle) -> str:
+    """The candidate worth most on the validation tail; baselines only where there is nothing else."""
+    declared = circle.project.candidates
+    contenders = [name for name in declared if not declared[name].baseline] or list(declared)
+    return max(contenders, key=lambda name: circle.candidates[name].outputs["validation"]["value"])
+
+
+def _evaluate(circle: Circle, challenger: str, champion: Package | None) -> StepResult:
+    project = circle.project
+
+    def compute(key: str) -> dict[str, Any]:
+        report = _report(circle, challenger, champion)
+        return {
+            "candidate": challenger,
+            "champion": None if champion is None else champion.digest,
+            "report": report.to_document(),
+        }
+
+    return circle.memory.step(
+        "evaluation",
+        challenger,
+        parameters={
+            "goal": project.goal.to_document(),
+            "split": project.split_declaration.parameters(),
+            "as_of": circle.moment,
+            "champion": None if champion is None else champion.digest,
+        },
+        inputs={
+            name: digest_of_document({key: value for key, value in step.outputs.items() if key != "training"})
+            for name, step in circle.candidates.items()
+        },
+        compute=compute,
+    )
+
+
+def _report(circle: Circle, challenger: str, champion: Package | None) -> EvaluationReport:
+    project, spine = circle.project, spine_of(circle)
+    names = [name for name in project.candidates if project.candidates[name].baseline]
+    used = {name: features_of(circle, project.candidates[name]) for name in {challenger, *names}}
+    wanted = set().union(*used.values(), champion.manifest.features if champion is not None else ())
+    features = [name for name in project.feature_names if name in wanted]
+    rows = read_rows(circle, features)
+    test = rows.take(split_rows(circle, rows).test)
+    columns = {name: place for place, name in enumerate(features)}
+
+    def scored(name: str, scorer: Scorer, inputs: list[str], threshold: float, digest: str | None) -> Scored:
+        matrix = np.ascontiguousarray(test.matrix[:, [columns[each] for each in inputs]])
+        scores = np.asarray(scorer.score(matrix), dtype=np.float64).clip(0.0, 1.0)
+        return Scored(name=name, scores=scores, threshold=threshold, digest=digest)
+
+    def of(name: str) -> Scored:
+        trained = trained_of(circle, name)
+        return scored(name, trained.scorer(threads=2), list(trained.features), trained.threshold, None)
+
+    serving = None
+    if champion is not None:
+        manifest = champion.manifest
+        missing = sorted(set(manifest.features) - set(columns))
+        if missing:
+            raise ProjectError(
+                f"the model in service reads {missing[0]!r}, which the project no longer declares",
+                where="evaluation",
+                hint="keep the feature until a model without it has replaced the one in service",
+            )
+        serving = scored(
+            f"version in service ({manifest.candidate})",
+            scorer_of(champion),
+            manifest.features,
+            manifest.threshold,
+            champion.digest,
+        )
+    return evaluate(
+        of(challenger),
+        [of(name) for name in names if name != challenger],
+        project.goal,
+        outcomes=test.outcomes,
+        blocks=test.time // 86_400_000_000,
+        groups=_groups(circle, test.time.min(), microseconds(circle.as_of), spine.time),
+        champion=serving,
+    )
+
+
+def _groups(circle: Circle, start: int, end: int, time: str) -> dict[str, npt.ArrayLike]:
+    """Columns of the test rows by which guardrails and slices look."""
+    spine = spine_of(circle)
+    frame = read_spine(circle).filter(pl.col(spine.outcome).is_not_null())
+    at = pl.col(time).dt.epoch("us")
+    frame = frame.filter((at >= start) & (at < end))
+    asked = {guardrail.by for guardrail in circle.project.goal.guardrails if guardrail.by}
+    for name in asked:
+        if name not in frame.columns:
+            raise ProjectError.unknown_name("column", name, frame.columns, where="guardrail")
+    few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}
+    return {name: frame[name].cast(pl.String).fill_null("missing").to_numpy() for name in sorted(asked | few)}

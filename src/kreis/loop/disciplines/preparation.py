@@ -1,0 +1,160 @@
+"""Preparation: silver and gold tables, then each feature view joined to the spine at its moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from kreis.collection.collect import read_bronze
+from kreis.errors import ProjectError
+from kreis.loop.code import code_digest
+from kreis.loop.state import Circle
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.preparation.declare import check_view
+from kreis.preparation.point_in_time import join
+from kreis.preparation.tables import Spine, Table, build
+from kreis.preparation.training_frame import request_features
+from kreis.preparation.views import FeatureView, RequestView
+
+__all__ = ["perform", "read_features", "read_spine", "spine_of"]
+
+
+def perform(circle: Circle) -> Verdict:
+    """Build what has changed, and nothing else."""
+    project = circle.project
+    for table in project.ordered_tables():
+        circle.tables[table.name] = _build(circle, table)
+    spine = spine_of(circle)
+    if circle.tables[spine.table.name].outputs["rows"] == 0:
+        return SendBack(to="collection", reason=f"the spine {spine.table.name!r} is empty as of {circle.as_of:%Y-%m-%d}")
+    for view in project.views.values():
+        circle.features[view.name] = _join(circle, spine, view)
+    for request_view in project.request_views.values():
+        circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
+    rows = circle.tables[spine.table.name].outputs["rows"]
+    return Advance(
+        summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {rows:,} rows to predict"
+    )
+
+
+def spine_of(circle: Circle) -> Spine:
+    """The project's spine."""
+    spine = circle.project.spine_declaration
+    if spine is None:
+        raise ProjectError("no spine is declared", where=str(circle.project.folder))
+    return spine
+
+
+def read_spine(circle: Circle) -> pl.DataFrame:
+    """The rows to predict as of the run's moment."""
+    return _scan(circle, spine_of(circle).table.name).collect()
+
+
+def read_features(circle: Circle, names: list[str]) -> pl.DataFrame:
+    """The columns of some features, row for row aligned with the spine."""
+    frames = []
+    for view in [*circle.project.views.values(), *circle.project.request_views.values()]:
+        wanted = [name for name in view.feature_names if name in names]
+        if wanted:
+            outputs = circle.features[view.name].outputs
+            frames.append(
+                circle.workspace.lake.scan(outputs["table"], outputs["version"]).select(wanted).collect()
+            )
+    return pl.concat(frames, how="horizontal").select(names) if frames else pl.DataFrame()
+
+
+def _scan(circle: Circle, name: str) -> pl.LazyFrame:
+    outputs = circle.tables[name].outputs
+    if name in circle.project.sources:
+        source = circle.project.sources[name]
+        return read_bronze(circle.workspace.lake, source, as_of=circle.as_of, version=outputs["version"])
+    return circle.workspace.lake.scan(outputs["table"], outputs["version"])
+
+
+def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
+    workspace = circle.workspace
+    version = workspace.lake.overwrite(
+        table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run, evolve=True
+    )
+    return {
+        "table": version.table,
+        "version": version.version,
+        "fingerprint": version.fingerprint,
+        "rows": version.rows,
+        "columns": frame.columns,
+    }
+
+
+def _build(circle: Circle, table: Table) -> StepResult:
+    spine = spine_of(circle)
+
+    def compute(key: str) -> dict[str, Any]:
+        frame = build(table, {name: _scan(circle, name) for name in table.inputs})
+        if table is spine.table:
+            frame = _only_past(circle, spine, frame)
+        return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
+
+    return circle.memory.step(
+        "preparation",
+        table.name,
+        code=code_digest(table.function, circle.project.folder),
+        parameters={"layer": table.layer, "as_of": circle.moment},
+        inputs={name: circle.version_of(name) for name in table.inputs},
+        compute=compute,
+    )
+
+
+def _only_past(circle: Circle, spine: Spine, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose decision lies in the past, in order of time; outcomes only as far as they were known."""
+    for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
+        if column not in frame.columns:
+            raise ProjectError.unknown_name("column", column, frame.columns, where=f"spine {spine.table.name!r}")
+    known = pl.col(spine.outcome_known_at) <= circle.as_of
+    return (
+        frame.filter(pl.col(spine.time) <= circle.as_of)
+        .with_columns(
+            pl.when(known).then(pl.col(spine.outcome).cast(pl.Float64)).alias(spine.outcome),
+            pl.when(known).then(pl.col(spine.outcome_known_at)).alias(spine.outcome_known_at),
+        )
+        .sort(spine.time, spine.id)
+    )
+
+
+def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
+    def compute(key: str) -> dict[str, Any]:
+        source = _scan(circle, view.table)
+        check_view(view, dict(source.collect_schema()))
+        rows = read_spine(circle).select(view.entity, spine.time)
+        joined = join(rows, [(view, source.collect())], time=spine.time)
+        frame = joined.select(view.feature_names)
+        return _store(circle, f"gold/features_{view.name}", frame, key, f"feature view {view.name}")
+
+    return _feature_step(circle, spine, view, {view.table: circle.version_of(view.table)}, compute)
+
+
+def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> StepResult:
+    def compute(key: str) -> dict[str, Any]:
+        frame = request_features(read_spine(circle), view)
+        return _store(circle, f"gold/features_{view.name}", frame, key, f"request view {view.name}")
+
+    return _feature_step(circle, spine, view, {}, compute)
+
+
+def _feature_step(
+    circle: Circle,
+    spine: Spine,
+    view: FeatureView | RequestView,
+    inputs: dict[str, str],
+    compute: Callable[[str], dict[str, Any]],
+) -> StepResult:
+    return circle.memory.step(
+        "preparation",
+        f"features {view.name}",
+        parameters={"view": msgspec.to_builtins(view), "time": spine.time},
+        inputs={spine.table.name: circle.version_of(spine.table.name), **inputs},
+        compute=compute,
+    )

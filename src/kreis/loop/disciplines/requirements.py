@@ -1,0 +1,20 @@
+"""Requirements: the goal is declared, whole, and measurable."""
+
+from __future__ import annotations
+
+from kreis.evaluation.metrics.registry import metric_named
+from kreis.loop.state import Circle
+from kreis.loop.verdicts import Advance, Verdict
+
+__all__ = ["perform"]
+
+
+def perform(circle: Circle) -> Verdict:
+    """Check the goal against what evaluation can measure."""
+    goal = circle.project.goal
+    for guardrail in goal.guardrails:
+        metric_named(guardrail.metric, goal.metric)
+    return Advance(
+        summary=f"{goal.question} Must beat the baseline by {goal.better_than_baseline:,g} {goal.metric.unit}",
+        detail={"goal": goal.digest},
+    )

@@ -1,0 +1,123 @@
+"""Training: each candidate a remembered step of its own, left behind as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kreis.errors import ProjectError
+from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
+from kreis.loop.state import Circle
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, Verdict
+from kreis.clock import microseconds
+from kreis.preparation.expressions.tree import columns
+from kreis.project import CandidateDeclaration
+from kreis.training.candidates.rule import Rule
+from kreis.training.data import TrainingData
+from kreis.training.splits import Split
+from kreis.training.train import TrainedCandidate, train
+
+__all__ = ["features_of", "perform", "read_rows", "split_rows", "trained_of"]
+
+
+def perform(circle: Circle) -> Verdict:
+    """Train what has changed. Data are read only if something has."""
+    for declared in circle.project.candidates.values():
+        circle.candidates[declared.name] = _train(circle, declared)
+    validation = {name: step.outputs["validation"]["value"] for name, step in circle.candidates.items()}
+    best = max(validation, key=lambda name: validation[name])
+    unit = circle.project.goal.metric.unit
+    return Advance(
+        summary=f"{len(validation)} candidates; on the validation tail {best} is worth most: {validation[best]:,.0f} {unit}",
+        detail={"validation": validation},
+    )
+
+
+def features_of(circle: Circle, declared: CandidateDeclaration) -> list[str]:
+    """The features that a candidate uses: as declared, or those that a rule reads, or all."""
+    if declared.features is not None:
+        return list(declared.features)
+    known = circle.project.feature_names
+    if isinstance(declared.candidate, Rule):
+        read = columns(declared.candidate.expression)
+        for name in sorted(read):
+            if name not in known:
+                raise ProjectError.unknown_name("feature", name, known, where=f"candidate {declared.name!r}")
+        return [name for name in known if name in read]
+    return list(known)
+
+
+def read_rows(circle: Circle, features: list[str]) -> TrainingData:
+    """The rows whose outcome is known as of the run's moment, with some features."""
+    spine = spine_of(circle)
+    frame = read_spine(circle).select(spine.time, spine.outcome, spine.outcome_known_at)
+    return TrainingData.from_frame(
+        frame.hstack(read_features(circle, features)),
+        features=features,
+        outcome=spine.outcome,
+        time=spine.time,
+        known_at=spine.outcome_known_at,
+    )
+
+
+def split_rows(circle: Circle, rows: TrainingData) -> Split:
+    """Split rows by time, the test part ending at the run's moment."""
+    return circle.project.split_declaration.split(
+        rows.time, rows.known_at, rows.outcomes, until=microseconds(circle.as_of)
+    )
+
+
+def trained_of(circle: Circle, name: str) -> TrainedCandidate:
+    """A candidate of this run, read back from the artifacts."""
+    document = dict(circle.candidates[name].outputs)
+    onnx = document.pop("onnx")
+    return TrainedCandidate.from_document(
+        document, None if onnx is None else circle.workspace.artifacts.get(onnx)
+    )
+
+
+def _train(circle: Circle, declared: CandidateDeclaration) -> StepResult:
+    project, settings = circle.project, circle.workspace.settings.training
+    spine = spine_of(circle)
+    features = features_of(circle, declared)
+
+    def compute(key: str) -> dict[str, Any]:
+        rows = read_rows(circle, features)
+        trained = train(
+            declared.candidate,
+            rows,
+            name=declared.name,
+            split=split_rows(circle, rows),
+            metric=project.goal.metric,
+            seed=settings.seed,
+            threads=settings.threads,
+            search=declared.search,
+            on_progress=circle.memory.progress(declared.name),
+        )
+        onnx = None if trained.onnx is None else circle.workspace.artifacts.put(trained.onnx)
+        return {**trained.to_document(), "onnx": onnx}
+
+    views = [*project.views.values(), *project.request_views.values()]
+    return circle.memory.step(
+        "training",
+        declared.name,
+        parameters={
+            "candidate": declared.candidate.parameters(),
+            "search": None if declared.search is None else declared.search.parameters(),
+            "features": features,
+            "split": project.split_declaration.parameters(),
+            "metric": project.goal.metric.to_document(),
+            "seed": settings.seed,
+            "threads": settings.threads,
+            "as_of": circle.moment,
+        },
+        inputs={
+            spine.table.name: circle.version_of(spine.table.name),
+            **{
+                f"features {view.name}": circle.features[view.name].outputs["fingerprint"]
+                for view in views
+                if set(view.feature_names) & set(features)
+            },
+        },
+        compute=compute,
+    )

@@ -1,0 +1,168 @@
+"""Remembered steps: a finished key is never computed again.
+
+A step's key is the hash of its code, its parameters, the versions of its inputs and of the libraries that
+compute it. Resuming after a crash, running again with nothing changed and comparing two runs are this one
+mechanism: the ledger is the checkpoint.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from kreis.digests import digest_of_document
+from kreis.ledger import steps as ledger_steps
+from kreis.ledger.records import RunStep, Step
+from kreis.ledger.store import Ledger
+
+__all__ = ["Memory", "StepResult", "step_key"]
+
+_LIBRARIES = {
+    "collection": ("polars",),
+    "preparation": ("polars", "numpy"),
+    "training": ("polars", "numpy", "scikit-learn", "lightgbm", "onnxmltools", "skl2onnx", "optuna"),
+    "evaluation": ("numpy", "onnxruntime"),
+    "deployment": (),
+}
+
+Outputs = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """A step's outputs, and whether they were computed now or remembered."""
+
+    key: str
+    discipline: str
+    name: str
+    outputs: Outputs
+    remembered: bool
+    seconds: float
+
+
+def step_key(
+    discipline: str, name: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> str:
+    """The hash that names a step."""
+    return digest_of_document(
+        {
+            "discipline": discipline,
+            "name": name,
+            "code": code,
+            "parameters": parameters,
+            "inputs": inputs,
+            "libraries": _versions(discipline),
+        }
+    )
+
+
+@cache
+def _versions(discipline: str) -> dict[str, str]:
+    versions = {library: metadata.version(library) for library in _LIBRARIES[discipline]}
+    versions["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return versions
+
+
+class Memory:
+    """Computes steps for one run, or remembers them.
+
+    Steps of the disciplines in `again` get keys of this run alone, so they are computed whatever is known.
+    """
+
+    def __init__(self, ledger: Ledger, *, run: str, actor: str, again: frozenset[str] = frozenset()) -> None:
+        self._ledger = ledger
+        self._again = again
+        self._run = run
+        self._actor = actor
+        self._position = 0
+        self.pending: list[RunStep] = []
+        """Remembered steps not yet in the record; the next write takes them along."""
+        self.on_working: Callable[[str], None] = lambda step: None
+        self.on_done: Callable[[StepResult], None] = lambda step: None
+
+    def step(
+        self,
+        discipline: str,
+        name: str,
+        *,
+        code: str = "",
+        parameters: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        compute: Callable[[str], Outputs],
+    ) -> StepResult:
+        """Return a step's outputs, computing them only if its key has never finished.
+
+        Args:
+            discipline: Where it belongs.
+            name: What it is called in the run.
+            code: Digest of the user's code that it runs.
+            parameters: All else that its result depends on; JSON.
+            inputs: Versions of what it reads; JSON.
+            compute: Called with the key; returns the outputs (JSON). What it writes must be whole or
+                absent, and harmless to write twice under the same key.
+        """
+        key = step_key(discipline, name, code=code, parameters=parameters, inputs=inputs)
+        if discipline in self._again:
+            key = digest_of_document([key, self._run])
+        with self._ledger.read() as connection:
+            known = ledger_steps.find_step(connection, key)
+        if known is not None:
+            result = StepResult(
+                key=key, discipline=discipline, name=name, outputs=known.outputs, remembered=True, seconds=0.0
+            )
+            self.pending.append(self._use(key, remembered=True))
+        else:
+            result = self._compute(discipline, name, key, inputs, compute)
+        self.on_done(result)
+        return result
+
+    def progress(self, name: str) -> Callable[[str, int, int], None]:
+        """A progress callback that names the step: told what is done, how many, of how many."""
+        return lambda stage, done, total: self.on_working(
+            f"{name}: {stage}" + (f" {done + 1} of {total}" if total > 1 else "")
+        )
+
+    def _compute(
+        self, discipline: str, name: str, key: str, inputs: Mapping[str, Any], compute: Callable[[str], Outputs]
+    ) -> StepResult:
+        self.on_working(name)
+        started = time.perf_counter()
+        outputs = compute(key)
+        seconds = time.perf_counter() - started
+        with self._ledger.record(
+            event="step.finished",
+            subject=key,
+            actor=self._actor,
+            reason=f"{discipline} {name}",
+            inputs=dict(inputs),
+        ) as tx:
+            step = Step(
+                key=key,
+                discipline=discipline,
+                name=name,
+                inputs=dict(inputs),
+                outputs=outputs,
+                seconds=seconds,
+                finished_at=tx.now,
+            )
+            ledger_steps.add_step(tx, step)
+            self.write_pending(tx)
+            ledger_steps.use_step(tx, self._use(key, remembered=False))
+        return StepResult(
+            key=key, discipline=discipline, name=name, outputs=outputs, remembered=False, seconds=seconds
+        )
+
+    def write_pending(self, tx: Any) -> None:
+        """Put the remembered steps into the record, within a transaction that is open anyway."""
+        for used in self.pending:
+            ledger_steps.use_step(tx, used)
+        self.pending.clear()
+
+    def _use(self, key: str, *, remembered: bool) -> RunStep:
+        self._position += 1
+        return RunStep(run=self._run, key=key, position=self._position, remembered=remembered)

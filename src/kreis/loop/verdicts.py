@@ -1,0 +1,58 @@
+"""What a discipline concludes: go on, go back, wait for a person, or stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict"]
+
+Discipline = Literal["requirements", "collection", "preparation", "training", "evaluation", "deployment", "monitoring"]
+
+DISCIPLINES: tuple[Discipline, ...] = (
+    "requirements",
+    "collection",
+    "preparation",
+    "training",
+    "evaluation",
+    "deployment",
+    "monitoring",
+)
+"""In the order of the circle. `kreis run` walks to deployment; `kreis watch` does the monitoring."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advance:
+    """Done; the next discipline may begin."""
+
+    summary: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendBack:
+    """An earlier discipline has to do better first."""
+
+    to: Discipline
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """A person has to say yes first."""
+
+    needs: str
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fail:
+    """It cannot go on at all."""
+
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+Verdict: TypeAlias = Advance | SendBack | Hold | Fail

@@ -1,0 +1,175 @@
+"""A project's folder at work: its settings, its stores, its clock. Stores open when first used."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kreis.clock import Clock, SystemClock
+from kreis.durable import make_directory
+from kreis.errors import KreisError, ProjectError, StoreError
+from kreis.settings import Settings, find_folder, load_settings
+
+if TYPE_CHECKING:
+    from kreis.artifacts.store import ArtifactStore
+    from kreis.deployment.signing import FileKeys
+    from kreis.lake.store import Lake
+    from kreis.ledger.store import Ledger
+    from kreis.project import Project
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """What every command works on."""
+
+    def __init__(self, folder: Path, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
+        self.folder = folder.resolve()
+        self.settings = settings if settings is not None else load_settings(self.folder)
+        self.clock = clock if clock is not None else SystemClock()
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Workspace:
+        """The workspace around a folder (the present one if not given).
+
+        Raises:
+            ProjectError: there is no kreis.toml here or above.
+        """
+        return cls(find_folder((start if start is not None else Path.cwd()).resolve()))
+
+    @property
+    def state(self) -> Path:
+        """The folder of everything that kreis keeps itself."""
+        return self.folder / ".kreis"
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as the ledger writes it."""
+        if self.settings.people.actor:
+            return self.settings.people.actor
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):
+            return f"uid {os.getuid()}"
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record."""
+        from kreis.ledger.store import open_ledger
+
+        url = self.settings.ledger.url
+        if url:
+            return open_ledger(url, clock=self.clock)
+        make_directory(self.state)
+        return open_ledger(self.state / "ledger.db", clock=self.clock)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The tables."""
+        from kreis.lake.store import Lake
+
+        return Lake(self.folder / self.settings.lake.path, self.ledger)
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The content-addressed bytes."""
+        from kreis.artifacts.store import ArtifactStore
+
+        return ArtifactStore(self.folder / self.settings.artifacts.path)
+
+    @cached_property
+    def keys(self) -> FileKeys:
+        """The keys that sign packages."""
+        from kreis.deployment.signing import FileKeys
+
+        return FileKeys(self.state / "keys")
+
+    @property
+    def service_folder(self) -> Path:
+        """The folder of the release pointer and the prediction journal."""
+        return self.folder / self.settings.service.path
+
+    @property
+    def online_folder(self) -> Path:
+        """The folder of the online store."""
+        return self.folder / self.settings.online.path
+
+    def load_project(self) -> Project:
+        """Execute the project's file and return what it declares.
+
+        Raises:
+            ProjectError: the file is missing, does not run, or declares no project.
+        """
+        from kreis.project import Project
+
+        path = self.folder / self.settings.project.file
+        if not path.is_file():
+            raise ProjectError(
+                f"there is no {self.settings.project.file}",
+                where=str(self.folder),
+                hint="run `kreis init`, or set file in [project] of kreis.toml",
+            )
+        module = _execute(path)
+        found = [value for value in vars(module).values() if isinstance(value, Project)]
+        if len(found) != 1:
+            raise ProjectError(
+                f"declares {len(found)} projects", where=str(path), hint="write project = Project(…) once"
+            )
+        found[0].check()
+        return found[0]
+
+    @contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Hold the folder's run lock: one circle at a time.
+
+        Raises:
+            StoreError: another process holds it.
+        """
+        make_directory(self.state)
+        with (self.state / "run.lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StoreError(
+                    "another kreis run is at work in this folder",
+                    where=str(self.folder),
+                    hint="wait for it, or look at `kreis status`",
+                ) from error
+            yield
+
+
+def _execute(path: Path) -> object:
+    """Run a project's file as a module, with its folder importable."""
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = f"kreis_project_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProjectError("not a Python file", where=str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except KreisError:
+        raise
+    except Exception as error:
+        raise ProjectError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
+    return module
+
+
+def _place(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).parent == path.parent]
+    return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else str(path)

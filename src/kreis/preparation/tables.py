@@ -1,0 +1,117 @@
+"""Tables of the silver and gold layers: a Polars function whose parameters name what it reads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Literal
+
+import polars as pl
+
+from kreis.errors import ProjectError
+
+__all__ = ["Spine", "Table", "build", "inputs_of", "order", "place_of"]
+
+TableFunction = Callable[..., pl.LazyFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A derived table."""
+
+    name: str
+    layer: Literal["silver", "gold"]
+    function: TableFunction
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spine:
+    """The rows to predict: who, when, and what really happened as far as it is known."""
+
+    table: Table
+    id: str
+    """Column that names a row; the client's reference in the service."""
+    time: str
+    """Column with the moment of the decision: nothing known later may be used."""
+    keys: tuple[str, ...]
+    """Columns with the entities' keys."""
+    outcome: str
+    """Column with what really happened (boolean or 0/1), null while unknown."""
+    outcome_known_at: str
+    """Column with the moment from which the outcome is known."""
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """Where a function stands, as "file:line"."""
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def inputs_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters: what it reads.
+
+    Raises:
+        ProjectError: it takes no parameter, or one that cannot be a table's name.
+    """
+    names = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ProjectError(
+                f"{function.__name__}() takes *{parameter.name}; every input must be named",
+                where=place_of(function),
+                hint="write one parameter per source or table that it reads",
+            )
+        names.append(parameter.name)
+    if not names:
+        raise ProjectError(
+            f"{function.__name__}() reads nothing",
+            where=place_of(function),
+            hint="name its parameters like the sources or tables that it reads",
+        )
+    return tuple(names)
+
+
+def order(tables: Mapping[str, Table], sources: Sequence[str]) -> list[Table]:
+    """The tables, each after those that it reads.
+
+    Raises:
+        ProjectError: an input that nothing produces, or tables that read each other in a circle.
+    """
+    known = {*tables, *sources}
+    for table in tables.values():
+        for name in table.inputs:
+            if name not in known:
+                raise ProjectError.unknown_name("source or table", name, known, where=place_of(table.function))
+    graph = {table.name: [name for name in table.inputs if name in tables] for table in tables.values()}
+    try:
+        return [tables[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        raise ProjectError(
+            "tables read each other in a circle: " + " → ".join(reversed(circle)),
+            where=place_of(tables[circle[0]].function),
+            hint="break the circle: move what they share into a table of its own",
+        ) from error
+
+
+def build(table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
+    """Compute a table from its inputs.
+
+    Raises:
+        ProjectError: the function failed or returned something other than a frame.
+    """
+    where = place_of(table.function)
+    try:
+        result: Any = table.function(**{name: frames[name] for name in table.inputs})
+        if isinstance(result, pl.LazyFrame):
+            return result.collect()
+    except pl.exceptions.PolarsError as error:
+        raise ProjectError(f"table {table.name!r} cannot be computed: {error}", where=where) from error
+    if isinstance(result, pl.DataFrame):
+        return result
+    raise ProjectError(
+        f"table {table.name!r} returned {type(result).__name__}", where=where, hint="return a polars LazyFrame"
+    )
