@@ -8,6 +8,7 @@ what was known and what was not.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -32,15 +33,26 @@ class Blocks:
         while sizes[-1] > 1:
             sizes.append((sizes[-1] + 1) // 2)
         self._offsets = np.cumsum([0, *(size + size % 2 for size in sizes)], dtype=np.int64)
-        self._earliest = self._levels(timeline.start, np.minimum, _GREATEST)
-        self._latest: Integers | None = None
         self._start = timeline.start
+
+    @cached_property
+    def _earliest(self) -> Integers:
+        """Of each block, the earliest start."""
+        return self._levels(self._start, np.minimum, _GREATEST)
+
+    @cached_property
+    def _latest(self) -> Integers:
+        """Of each block, the latest start."""
+        return self._levels(self._start, np.maximum, _LEAST)
 
     def last(self, low: _Places, high: _Places, times: Integers) -> Integers:
         """The greatest place in [low, high) whose start is <= t, or -1 where there is none; shape (n,)."""
-        found = np.full(high.size, -1, dtype=np.int64)
+        found = high.astype(np.int64) - 1
+        found[low >= high] = -1
+        active = np.flatnonzero(found >= 0)
+        active = active[self._start[found[active]] > times[active]]
+        found[active] = -1
         place, level = high.astype(np.int64), np.zeros(high.size, dtype=np.int64)
-        active = np.flatnonzero(low < high)
         while active.size:
             at, up = place[active], level[active]
             seen = self._earliest[self._offsets[up] + (at >> up) - 1] <= times[active]
@@ -120,8 +132,6 @@ class Blocks:
 
         Yields the piece, the question of each block (counted from the piece's start) and the block's flat place.
         """
-        if self._latest is None:
-            self._latest = self._levels(self._start, np.maximum, _LEAST)
         for start in range(0, high.size, _AT_ONCE):
             piece = slice(start, min(start + _AT_ONCE, high.size))
             covers = list(self._cover(low[piece].astype(np.int64), high[piece].astype(np.int64), times[piece]))
@@ -147,8 +157,6 @@ class Blocks:
         self, asked: Integers, level: int, blocks: Integers, times: Integers
     ) -> Iterator[tuple[Integers, Integers]]:
         """Of these blocks of one level: those known as a whole, and the known parts of the rest."""
-        if self._latest is None:
-            return
         while asked.size:
             flat = self._offsets[level] + blocks
             whole = self._latest[flat] <= times[asked]

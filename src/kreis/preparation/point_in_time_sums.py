@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from kreis.preparation.point_in_time_timeline import Bools, Floats, Integers, Timeline
 
-__all__ = ["WindowSums"]
+__all__ = ["Limbs", "WindowSums"]
 
 _LIMBS = 3
 _Places = npt.NDArray[np.intp]
@@ -51,29 +51,22 @@ class WindowSums:
         begun = left if self._order is None else _running(values[self._order])
         return begun[self._begun] - left[self._left]
 
-    def floats(self, values: Floats) -> Floats:
-        """Sums of values, where a missing one (NaN) counts nothing, shape (m,) -> (n,)."""
-        infinite = np.isinf(values)
-        if not infinite.any():
-            return self._finite(np.nan_to_num(values, nan=0.0))
-        total = self._finite(np.where(np.isfinite(values), values, 0.0))
-        upward = self.integers((values == np.inf).astype(np.int64)) > 0
-        downward = self.integers((values == -np.inf).astype(np.int64)) > 0
-        total[upward] = np.inf
-        total[downward] = -np.inf
-        total[upward & downward] = np.nan
-        return total
-
-    def _finite(self, values: Floats) -> Floats:
-        bits, limbs = _cut(values)
-        totals = [self.integers(limb) for limb, _ in limbs]
-        for upper, lower in zip(range(len(totals) - 2, -1, -1), range(len(totals) - 1, 0, -1), strict=True):
-            carry = totals[lower] >> bits
-            totals[lower] -= carry << bits
-            totals[upper] += carry
+    def floats(self, values: Limbs) -> Floats:
+        """Sums of values, where a missing one counts nothing, shape (m,) -> (n,)."""
+        totals = [self.integers(limb) for limb, _ in values.limbs]
+        for lower in range(len(totals) - 1, 0, -1):
+            carry = totals[lower] >> values.bits
+            totals[lower] -= carry << values.bits
+            totals[lower - 1] += carry
         result = np.zeros(self._begun.size)
-        for total, (_, exponent) in zip(totals, limbs, strict=True):
-            result += np.ldexp(total.astype(np.float64), exponent)
+        for total, (_, exponent) in zip(totals, values.limbs, strict=True):
+            result += np.ldexp(total.astype(np.float64), exponent) if exponent else total
+        if values.infinite is not None:
+            upward = self.integers((values.infinite > 0).astype(np.int64)) > 0
+            downward = self.integers((values.infinite < 0).astype(np.int64)) > 0
+            result[upward] = np.inf
+            result[downward] = -np.inf
+            result[upward & downward] = np.nan
         return result
 
 
@@ -84,22 +77,29 @@ def _running(values: Integers) -> Integers:
     return sums
 
 
-def _cut(values: Floats) -> tuple[int, list[tuple[Integers, int]]]:
-    """Cut finite floats into limbs of `bits` bits: values = sum of limb * 2^exponent."""
-    bits = min(52, 62 - math.ceil(math.log2(values.size + 1)))
-    largest = float(np.abs(values).max()) if values.size else 0.0
-    size = math.frexp(largest)[1]
-    if size <= bits:
-        whole = values.astype(np.int64)
-        if np.array_equal(whole, values):
-            return bits, [(whole, 0)]
-    limbs = []
-    rest, exponent = values, size
-    for _ in range(_LIMBS):
-        exponent -= bits
-        limb = np.rint(np.ldexp(rest, -exponent))
-        limbs.append((limb.astype(np.int64), exponent))
-        rest = rest - np.ldexp(limb, exponent)
-        if not rest.any():
-            break
-    return bits, limbs
+class Limbs:
+    """Values, shape (m,), cut into whole numbers of at most `bits` bits: the sum of limb * 2^exponent."""
+
+    def __init__(self, values: Floats) -> None:
+        self.bits = min(52, 62 - math.ceil(math.log2(values.size + 1)))
+        self.missing: Bools = np.isnan(values)
+        self.infinite: npt.NDArray[np.int8] | None = None
+        if not np.isfinite(values).all():
+            if np.isinf(values).any():
+                self.infinite = np.isposinf(values).astype(np.int8) - np.isneginf(values).astype(np.int8)
+            values = np.where(np.isfinite(values), values, 0.0)
+        self.limbs: list[tuple[Integers, int]] = []
+        size = math.frexp(max(float(values.max()), -float(values.min())))[1] if values.size else 0
+        if size <= self.bits:
+            whole = values.astype(np.int64)
+            if np.array_equal(whole, values):
+                self.limbs.append((whole, 0))
+                return
+        exponent = size
+        for _ in range(_LIMBS):
+            exponent -= self.bits
+            limb = np.rint(np.ldexp(values, -exponent))
+            self.limbs.append((limb.astype(np.int64), exponent))
+            values = values - np.ldexp(limb, exponent)
+            if not values.any():
+                break

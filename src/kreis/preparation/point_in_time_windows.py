@@ -9,7 +9,7 @@ import numpy as np
 
 from kreis.preparation.point_in_time_blocks import Blocks
 from kreis.preparation.point_in_time_plan import Reduction
-from kreis.preparation.point_in_time_sums import WindowSums
+from kreis.preparation.point_in_time_sums import Limbs, WindowSums
 from kreis.preparation.point_in_time_timeline import Floats, Questions, Timeline
 
 __all__ = ["Windows", "pick"]
@@ -23,6 +23,7 @@ class Windows:
         self._asked = asked
         self._rows = rows
         self._visible = timeline.visible(asked)
+        self._limbs: dict[int, Limbs] = {}
         self._blocks: Blocks | None = None
         self._happened = self._visible
 
@@ -37,7 +38,9 @@ class Windows:
             return sums.rows().astype(np.float64)
         values = self._rows[reduction.column]
         if reduction.operation in ("sum", "mean", "count"):
-            return _from_sums(reduction.operation, sums, values)
+            if reduction.column not in self._limbs:
+                self._limbs[reduction.column] = Limbs(values)
+            return _from_sums(reduction.operation, sums, self._limbs[reduction.column])
         if self._blocks is None:
             self._blocks = Blocks(self._timeline)
             self._happened = self._timeline.happened(self._asked)
@@ -50,9 +53,8 @@ class Windows:
         return self._blocks.extreme(low, high, times, values, largest=reduction.operation == "max")
 
 
-def _from_sums(operation: str, sums: WindowSums, values: Floats) -> Floats:
-    missing = np.isnan(values)
-    count = sums.integers((~missing).astype(np.int64)) if missing.any() else sums.rows()
+def _from_sums(operation: str, sums: WindowSums, values: Limbs) -> Floats:
+    count = sums.integers((~values.missing).astype(np.int64)) if values.missing.any() else sums.rows()
     if operation == "count":
         return count.astype(np.float64)
     total = sums.floats(values)
