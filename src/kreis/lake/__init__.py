@@ -1,1 +1,1 @@
-"""The lake: Delta tables with durable, checked commits."""
+"""Delta tables whose every acknowledged commit is on disk, recorded, and verified when it is read."""

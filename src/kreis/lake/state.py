@@ -1,0 +1,92 @@
+"""What a table consists of at a version, told from the ledger alone: the Delta log is never read to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import polars as pl
+from sqlalchemy import Connection
+
+from kreis.lake.log import schema_in
+from kreis.ledger.records import LakeFile, TableVersion
+from kreis.ledger.tables import get_version, latest_version, versions_of
+
+__all__ = ["DataFile", "States", "TableState", "replay"]
+
+_FEW = 4
+"""So many versions are fetched one by one; more, all together."""
+
+
+class DataFile(msgspec.Struct, frozen=True):
+    """A file of a table, and the version that added it."""
+
+    file: LakeFile
+    version: int
+
+
+class TableState(msgspec.Struct, frozen=True, kw_only=True):
+    """A table at one version."""
+
+    version: TableVersion
+    files: tuple[DataFile, ...]
+    schema: pl.Schema
+    table_id: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its files."""
+        return frozenset(data.file.path for data in self.files)
+
+
+def replay(before: TableState | None, versions: Sequence[TableVersion]) -> TableState | None:
+    """The state after `versions`, which follow each other and the state before."""
+    return _after(before, versions) if versions else before
+
+
+def _after(before: TableState | None, versions: Sequence[TableVersion]) -> TableState:
+    files = list(before.files) if before else []
+    schema, table_id = (before.schema, before.table_id) if before else (pl.Schema(), "")
+    for version in versions:
+        if version.mode == "overwrite":
+            files.clear()
+        files += [DataFile(file, version.version) for file in version.added]
+        schema, table_id = schema_in(version.commit) or (schema, table_id)
+    return TableState(version=versions[-1], files=tuple(files), schema=schema, table_id=table_id)
+
+
+class States:
+    """States of tables; remembers the newest of each, so that following a table costs what was added to it."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, TableState] = {}
+
+    def newest(self, connection: Connection, table: str) -> TableState | None:
+        """The table as the ledger has it now; None if it was never written."""
+        latest = latest_version(connection, table)
+        return None if latest is None else self._reach(connection, latest)
+
+    def at(self, connection: Connection, table: str, version: int) -> TableState:
+        """The table at a version.
+
+        Raises:
+            ProjectError: the table, or this version of it, was never acknowledged.
+        """
+        return self._reach(connection, get_version(connection, table, version))
+
+    def _reach(self, connection: Connection, wanted: TableVersion) -> TableState:
+        known = self._newest.get(wanted.table)
+        if known and known.version.version > wanted.version:
+            known = None
+        if known and known.version.version == wanted.version:
+            return known
+        first = known.version.version + 1 if known else 0
+        if wanted.version - first < _FEW:
+            steps = [get_version(connection, wanted.table, number) for number in range(first, wanted.version)]
+        else:
+            steps = [v for v in versions_of(connection, wanted.table) if first <= v.version < wanted.version]
+        state = _after(known, [*steps, wanted])
+        newest = self._newest.get(wanted.table)
+        if newest is None or newest.version.version < wanted.version:
+            self._newest[wanted.table] = state
+        return state
