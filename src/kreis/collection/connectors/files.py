@@ -1,0 +1,28 @@
+"""What all connectors ask of a path before they open it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kreis.errors import ProjectError, nearest
+
+__all__ = ["checked_file"]
+
+
+def checked_file(path: str | Path, *, within: str | Path | None = None) -> Path:
+    """The file, links resolved.
+
+    Raises:
+        ProjectError: no such file, or it lies outside the folder `within`.
+    """
+    file = Path(path)
+    resolved = file.resolve()
+    if within is not None and not resolved.is_relative_to(Path(within).resolve()):
+        raise ProjectError(f"the file lies outside {within}", where=str(file), hint="move it there, without links")
+    if not resolved.is_file():
+        what = "is a folder, not a file" if resolved.is_dir() else "there is no such file"
+        parent = resolved.parent
+        siblings = [each.name for each in parent.iterdir() if each.is_file()] if parent.is_dir() else []
+        hint = nearest(file.name, siblings) if siblings else f"{parent} holds no files"
+        raise ProjectError(what, where=str(file), hint=hint)
+    return resolved
