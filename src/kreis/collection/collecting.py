@@ -152,7 +152,7 @@ def _read(source: Source, window: Window) -> _Batch:
     early = (known_at > window.until).fill_null(False)
     stale = (known_at <= (window.after or _BEGINNING)).fill_null(False)
     inside = ~(early | stale)
-    return _Batch(rows if inside.all() else rows.filter(inside), early.sum(), stale.sum())
+    return _Batch(rows if inside.all() else rows.filter(inside), int(early.sum()), int(stale.sum()))
 
 
 def _complete(
