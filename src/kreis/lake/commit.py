@@ -7,14 +7,13 @@ from datetime import datetime
 import msgspec
 import polars as pl
 
-from kreis.digests import digest_of
 from kreis.durable import fsync_directory, storing
 from kreis.errors import ContractError
-from kreis.lake.files import fingerprint, write_data_file
+from kreis.lake.files import write_data_file
 from kreis.lake.layout import TableFolder
 from kreis.lake.log import Commit, Mode, compose, publish
 from kreis.lake.schema import SchemaChange, compare
-from kreis.lake.state import TableState
+from kreis.lake.state import TableState, following
 from kreis.ledger.records import TableVersion
 from kreis.ledger.store import Ledger
 from kreis.ledger.tables import add_table_version
@@ -91,21 +90,7 @@ def commit_frame(
         for file in files:
             (folder.path / file.path).unlink(missing_ok=True)
         raise
-    before = state.version if state and intent.mode == "append" else None
-    version = TableVersion(
-        table=folder.table,
-        version=number,
-        step=intent.step,
-        run=intent.run,
-        mode=intent.mode,
-        rows=frame.height + (before.rows if before else 0),
-        added=files,
-        commit=text,
-        commit_sha256=digest_of(text.encode()),
-        fingerprint=fingerprint(before.fingerprint if before else "", schema, files),
-        known_until=intent.known_until,
-        at=at,
-    )
+    version = following(state, folder.table, commit, text, step=intent.step, at=at)
     _acknowledge(folder, ledger, version, intent, compare(state.schema, schema) if state else None)
     return version
 

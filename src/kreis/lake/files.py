@@ -34,8 +34,8 @@ def write_data_file(folder: Path, version: int, frame: pl.DataFrame) -> LakeFile
     return LakeFile(path=path.name, sha256=digest_of_file(path), size=path.stat().st_size, rows=frame.height)
 
 
-def fingerprint(before: str, schema: pl.Schema, added: Iterable[LakeFile]) -> str:
-    """The digest of a version's contents.
+def fingerprint(before: str, schema: pl.Schema, added: Iterable[LakeFile], *, new_schema: bool) -> str:
+    """The digest of a version's contents; one that changes neither rows nor schema keeps the one before.
 
     Equal frames give equal Parquet bytes, however they were chunked, sliced or made (one rechunk, one writer;
     proved in tests/lake/test_lake_fingerprint.py for the installed Polars), so the files' digests stand for
@@ -45,9 +45,13 @@ def fingerprint(before: str, schema: pl.Schema, added: Iterable[LakeFile]) -> st
         before: the fingerprint of the version that is appended to; empty for an overwrite or a first version.
         schema: of the whole table, from this version on.
         added: the files that the version adds.
+        new_schema: whether the schema is not that of the version before.
     """
+    files = [file.sha256 for file in added if file.rows]
+    if before and not files and not new_schema:
+        return before
     columns = [[name, str(kind)] for name, kind in schema.items()]
-    return digest_of_document([before, columns, [file.sha256 for file in added if file.rows]])
+    return digest_of_document([before, columns, files])
 
 
 class Verifier:

@@ -17,12 +17,11 @@ import polars as pl
 from kreis.digests import digest_of, digest_of_file
 from kreis.durable import fsync_directory, make_directory, write_durably
 from kreis.errors import ProjectError
-from kreis.lake.files import fingerprint
 from kreis.lake.layout import TableFolder
 from kreis.lake.log import Commit, parse
 from kreis.lake.report import FindingKind, LakeFinding
 from kreis.lake.schema import compare
-from kreis.lake.state import TableState, replay
+from kreis.lake.state import TableState, following, replay
 from kreis.ledger.records import LakeFile, TableVersion
 from kreis.ledger.runs import get_run
 from kreis.ledger.store import Ledger
@@ -168,25 +167,12 @@ def _adopt(folder: TableFolder, number: int, state: TableState | None, ledger: L
             os.fsync(handle.fileno())
     for directory in (folder.path, folder.log):
         fsync_directory(directory)
-    before = state.version if state and commit.mode == "append" else None
     facts: dict[str, Any] = {"version": number, "step": commit.step, "run": commit.run}
     reason = "a commit was in the log that the ledger did not know: a crash came between, or another writer"
     run = _known_run(ledger, commit.run)
     with ledger.record(event="lake.adopted", subject=folder.table, actor="kreis", reason=reason, outputs=facts) as tx:
-        version = TableVersion(
-            table=folder.table,
-            version=number,
-            step=commit.step or digest_of(data),
-            run=run,
-            mode=commit.mode,
-            rows=sum(file.rows for file in files) + (before.rows if before else 0),
-            added=files,
-            commit=text,
-            commit_sha256=digest_of(data),
-            fingerprint=fingerprint(before.fingerprint if before else "", schema, files),
-            known_until=commit.known_until,
-            at=tx.now,
-        )
+        whole = msgspec.structs.replace(commit, added=files, run=run)
+        version = following(state, folder.table, whole, text, step=commit.step or digest_of(data), at=tx.now)
         add_table_version(tx, version)
     return version
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 import polars as pl
 from sqlalchemy import Connection
 
-from kreis.lake.log import schema_in
+from kreis.digests import digest_of
+from kreis.lake.files import fingerprint
+from kreis.lake.log import Commit, schema_in
 from kreis.ledger.records import LakeFile, TableVersion
 from kreis.ledger.tables import get_version, latest_version, versions_of
 
-__all__ = ["DataFile", "States", "TableState", "replay"]
+__all__ = ["DataFile", "States", "TableState", "following", "replay"]
 
 _FEW = 4
 """So many versions are fetched one by one; more, all together."""
@@ -53,6 +56,39 @@ def _after(before: TableState | None, versions: Sequence[TableVersion]) -> Table
         files += [DataFile(file, version.version) for file in version.added]
         schema, table_id = schema_in(version.commit) or (schema, table_id)
     return TableState(version=versions[-1], files=tuple(files), schema=schema, table_id=table_id)
+
+
+def following(
+    state: TableState | None, table: str, commit: Commit, text: str, *, step: str, at: datetime
+) -> TableVersion:
+    """The version that a commit makes of a state.
+
+    Args:
+        state: the table before; None if the commit makes it.
+        table: its name.
+        commit: what the commit says, its files with digests and rows.
+        text: the commit file's text.
+        step: the key that it is found by.
+        at: when.
+    """
+    before = state.version if state and commit.mode == "append" else None
+    schema = commit.schema or (state.schema if state else pl.Schema())
+    return TableVersion(
+        table=table,
+        version=state.version.version + 1 if state else 0,
+        step=step,
+        run=commit.run,
+        mode=commit.mode,
+        rows=sum(file.rows for file in commit.added) + (before.rows if before else 0),
+        added=commit.added,
+        commit=text,
+        commit_sha256=digest_of(text.encode()),
+        fingerprint=fingerprint(
+            before.fingerprint if before else "", schema, commit.added, new_schema=commit.schema is not None
+        ),
+        known_until=commit.known_until,
+        at=at,
+    )
 
 
 class States:
