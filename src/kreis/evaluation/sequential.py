@@ -30,6 +30,8 @@ __all__ = [
 
 _FRACTIONS = np.array([0.95, *(0.7 * 2.0**-k for k in range(9))])
 """Of the largest safe bet: ten bets, from nearly all down to 1/366 of it."""
+_DETECTING = _FRACTIONS[:6]
+"""Smaller bets would need years of days to say anything."""
 
 
 class MeanState(msgspec.Struct, frozen=True):
@@ -172,7 +174,7 @@ class ChangeState(msgspec.Struct, frozen=True):
 
     n: int = 0
     evidence: list[float] = []
-    """Shiryaev-Roberts sum of each bet."""
+    """Of each bet: its greatest capital over all times at which it could have begun."""
     alarm_at: int | None = None
     """The observation at which it first alarmed."""
 
@@ -186,11 +188,12 @@ class ChangeState(msgspec.Struct, frozen=True):
 class ChangeDetector:
     """Alarms when the mean has fallen below a limit at some unknown time.
 
-    A mixture of Shiryaev-Roberts e-detectors (Shin, Ramdas and Rinaldo 2024, "E-detectors: a nonparametric
-    framework for sequential change detection", New England Journal of Statistics in Data
-    Science 2, 229-260): as long as
-    each observation's mean, given those before it, is at least `limit`, false alarms come at an average of
-    `run_length` observations or more, whatever the distribution.
+    A mixture of CUSUM e-detectors (Shin, Ramdas and Rinaldo 2024, "E-detectors: a nonparametric framework for
+    sequential change detection", New England Journal of Statistics in Data Science 2, 229-260): as long as each
+    observation's mean, given those before it, is at least `limit`, false alarms come at an average of
+    `run_length` observations or more, whatever the distribution. The sums of Shiryaev and Roberts have the same
+    bound, but with small bets they grow by one with each observation and alarm at the bound however well
+    things stand.
 
     Observations above `ceiling` count as `ceiling`. That keeps bets safe without a far upper bound, and is the
     definition of what is watched: the mean of the capped observations.
@@ -224,11 +227,11 @@ class ChangeDetector:
         start = state or ChangeState()
         x = np.minimum(_within(values, -math.inf, math.inf), self.ceiling)
         weight = np.ones(len(x)) if weights is None else _within(weights, 0.0, 1.0)
-        factors = 1 + np.outer(weight * (self.limit - x) / (self.ceiling - self.limit), _FRACTIONS)
-        evidence = np.array(start.evidence) if start.evidence else np.zeros(len(_FRACTIONS))
+        factors = 1 + np.outer(weight * (self.limit - x) / (self.ceiling - self.limit), _DETECTING)
+        evidence = np.array(start.evidence) if start.evidence else np.ones(len(_DETECTING))
         alarm = start.alarm_at
         for step, factor in enumerate(factors, start=1):
-            evidence = np.minimum((evidence + 1) * factor, 1e300)
+            evidence = np.minimum(np.maximum(evidence, 1) * factor, 1e300)
             if alarm is None and evidence.mean() >= self.run_length:
                 alarm = start.n + step
         return ChangeState(n=start.n + len(x), evidence=evidence.tolist(), alarm_at=alarm)

@@ -1,0 +1,96 @@
+"""What a monitor is: shown a day of traffic, it may report a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import msgspec
+
+from kreis.deployment.manifest import Histogram
+from kreis.errors import ProjectError
+from kreis.evaluation.intervals import Estimate
+from kreis.monitoring.observe import DayOfTraffic
+from kreis.requirements.goal import Goal
+
+__all__ = ["Finding", "Monitor", "State", "Watched", "already_seen", "require_positive", "with_day"]
+
+State: TypeAlias = dict[str, Any]
+"""What a monitor remembers between days: a plain JSON document. `None` before the first day."""
+
+_REMEMBERED = 90
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person, or the loop, should know."""
+
+    level: Literal["warning", "critical"]
+    monitor: str
+    summary: str
+    """One sentence."""
+    detail: dict[str, Any] = {}
+    sends_back: bool = False
+    """Whether it is a reason to walk the circle again."""
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in service, and what it is held against."""
+
+    release: str
+    """Its id: with another one, monitors begin anew."""
+    goal: Goal
+    value: Estimate
+    """The business metric as evaluated when the model was released."""
+    reference: Mapping[str, Histogram]
+    """The package's reference distributions, by feature."""
+
+
+@runtime_checkable
+class Monitor(Protocol):
+    """Watches one thing, day by day.
+
+    An implementation is a frozen dataclass that checks itself when declared. Being shown a day twice must
+    change nothing, an empty day must not fail, the state must survive JSON, and another release must make it
+    begin anew; `kreis.monitoring.testing` has these as tests.
+    """
+
+    @property
+    def name(self) -> str:
+        """As shown in alerts."""
+        ...
+
+    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
+        """Look at a day.
+
+        Args:
+            day: What was answered.
+            state: As returned for the day before; `None` at first.
+            watched: What is in service.
+
+        Returns:
+            The state to hand in next, and what was found.
+        """
+        ...
+
+
+def already_seen(state: State, day: date) -> bool:
+    """Whether a state has taken in that day; one from before all that it remembers counts as taken in."""
+    days = state["days"]
+    return day.isoformat() in days or (len(days) == _REMEMBERED and day.isoformat() < days[0])
+
+
+def with_day(state: State, day: date) -> list[str]:
+    """The days that a state has taken in, that one included; the last 90 are remembered."""
+    return sorted([*state["days"], day.isoformat()])[-_REMEMBERED:]
+
+
+def require_positive(where: str, **numbers: float) -> None:
+    """Check a monitor's numbers when it is declared.
+
+    Raises:
+        ProjectError: one is not above 0.
+    """
+    for name, number in numbers.items():
+        if not number > 0:
+            raise ProjectError(f"{name} is {number}", where=where, hint="it must be more than 0")

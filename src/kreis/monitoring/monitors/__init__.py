@@ -1,0 +1,1 @@
+"""Monitors, one per file: what is watched day by day, and when it is to be reported."""

@@ -1,0 +1,98 @@
+"""A day of traffic: what the monitors look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.evaluation.metrics.metric import Booleans, Codes, Floats
+
+__all__ = ["HORIZON", "KNOWN_SHARE", "DayOfTraffic", "day_of_traffic"]
+
+HORIZON = timedelta(hours=36)
+"""How long after a day's end its outcomes are waited for."""
+KNOWN_SHARE = 0.97
+"""With this share of outcomes known there is no more waiting."""
+
+
+@dataclass(frozen=True, eq=False)
+class DayOfTraffic:
+    """One day's answers, n of them."""
+
+    day: date
+    feature_names: tuple[str, ...]
+    features: Floats
+    """Shape (n, f); NaN is missing."""
+    scores: Floats
+    decisions: Booleans
+    outcomes: Floats
+    """NaN where not known yet."""
+    latency_us: Codes
+    models: tuple[str, ...]
+    """Digests of the models that answered."""
+    matured: bool
+    """Whether the outcomes are as complete as they will be waited for."""
+    failed: int = 0
+    """Requests that ended in a server error; they have no row."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def known(self) -> Booleans:
+        """Which outcomes are known, shape (n,)."""
+        known: Booleans = ~np.isnan(self.outcomes)
+        return known
+
+
+def day_of_traffic(
+    day: date,
+    *,
+    now: datetime,
+    feature_names: tuple[str, ...],
+    features: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    decisions: npt.ArrayLike,
+    outcomes: npt.ArrayLike,
+    latency_us: npt.ArrayLike,
+    models: tuple[str, ...] = (),
+    failed: int = 0,
+    horizon: timedelta = HORIZON,
+) -> DayOfTraffic:
+    """Build a day from arrays, and say whether its outcomes have matured.
+
+    They have when `KNOWN_SHARE` of them are known, or when `horizon` has passed since the end of the day (UTC).
+
+    Raises:
+        ProjectError: the arrays do not fit together.
+    """
+    known = np.asarray(outcomes, dtype=np.float64)
+    n = len(known)
+    matrix = np.asarray(features, dtype=np.float64).reshape(-1 if n else 0, len(feature_names))
+    columns = {
+        "features": matrix,
+        "scores": np.asarray(scores, dtype=np.float64),
+        "decisions": np.asarray(decisions, dtype=bool),
+        "latency_us": np.asarray(latency_us, dtype=np.int64),
+    }
+    for name, column in columns.items():
+        if len(column) != n:
+            raise ProjectError(f"{n} outcomes but {len(column)} {name}", where=f"traffic of {day}")
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)
+    complete = n > 0 and float(np.mean(~np.isnan(known))) >= KNOWN_SHARE and now >= end
+    return DayOfTraffic(
+        day=day,
+        feature_names=feature_names,
+        features=matrix,
+        scores=columns["scores"],
+        decisions=columns["decisions"],
+        outcomes=known,
+        latency_us=columns["latency_us"],
+        models=models,
+        matured=complete or now >= end + horizon,
+        failed=failed,
+    )

@@ -1,0 +1,89 @@
+import msgspec
+import numpy as np
+import pytest
+
+from kreis.errors import ProjectError
+from kreis.evaluation.intervals import Estimate
+from kreis.monitoring.monitor import Monitor
+from kreis.monitoring.monitors.business_metric import BusinessMetric
+from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.testing import MonitorBehaviour, a_day, in_service, watch
+
+
+class TestBusinessMetric(MonitorBehaviour):
+    def make(self) -> Monitor:
+        return BusinessMetric()
+
+    def bad_days(self) -> list[DayOfTraffic]:
+        return [a_day(number, hit_rate=0.3) for number in range(100, 160)]
+
+
+def test_a_fall_sends_the_work_back_and_says_what_it_cost():
+    state, findings = watch(BusinessMetric(), [a_day(n, hit_rate=0.5 if n < 30 else 0.3) for n in range(90)])
+    assert len(findings) == 1
+    assert findings[0].sends_back
+    assert findings[0].level == "critical"
+    assert "EUR per 1,000 flights" in findings[0].summary
+    assert findings[0].detail["recent"] < findings[0].detail["reference"]["value"]
+    assert len(state["recent"]) == 28
+
+
+def test_a_day_waits_until_its_outcomes_have_matured():
+    early, late = a_day(3, known=0.5, matured=False), a_day(3)
+    monitor = BusinessMetric()
+    state, findings = watch(monitor, [early])
+    assert (state["days"], findings) == ([], [])
+    assert watch(monitor, [late], state)[0]["days"] == ["2024-01-04"]
+
+
+def test_a_day_without_enough_outcomes_is_reported_and_not_counted():
+    state, findings = watch(BusinessMetric(), [a_day(3, known=0.4)])
+    assert "outcomes have come in" in findings[0].summary
+    assert not findings[0].sends_back
+    assert state["detector"] is None
+
+
+def test_days_count_by_their_decisions():
+    monitor, bad = BusinessMetric(), [a_day(n, hit_rate=0.0, rows=4) for n in range(1, 40)]
+    state, findings = watch(monitor, [a_day(0), *bad])
+    assert findings == []
+    assert state["most"] == 800
+
+
+def test_false_alarms_are_rarer_than_declared_when_the_value_only_varies():
+    """200 services for 300 days at exactly their value at release, days skewed as weather makes them."""
+    reference = Estimate(value=5_000, low=3_500, high=6_500, n=20_000, blocks=30)
+    metric = in_service().goal.metric
+    detector = BusinessMetric(false_alarm_every_days=100).detector(reference, metric)
+    rng = np.random.default_rng(2)
+    deviation = reference.block_deviation
+    days = 5_000 - deviation + rng.exponential(deviation, (200, 300))
+    alarms = sum(detector.observe(each).alarm_at is not None for each in days)
+    assert alarms / 200 <= 0.1  # far below 300 / 100: the limit lies 25 % under the value
+
+
+def test_the_ceiling_gives_up_at_most_half_of_the_fall_that_matters():
+    metric = in_service().goal.metric
+    for deviation in (500.0, 2_000.0, 10_000.0):
+        half = deviation * 2.045 / np.sqrt(30)
+        reference = Estimate(value=5_000, low=5_000 - half, high=5_000 + half, n=20_000, blocks=30)
+        ceiling = BusinessMetric().detector(reference, metric).ceiling
+        k = (ceiling - 5_000) / deviation
+        assert deviation / 2 * (np.sqrt(1 + k * k) - k) <= 0.51 * 1_250
+
+
+def test_a_value_of_one_block_still_gives_a_detector():
+    reference = Estimate(value=5_000, low=-35_000, high=120_000, n=100, blocks=1)
+    assert BusinessMetric().detector(reference, in_service().goal.metric).ceiling == 120_000
+
+
+def test_a_fall_from_nothing_is_refused():
+    watched = msgspec.structs.replace(in_service(), value=Estimate(value=0.0, low=-1, high=1, n=10, blocks=5))
+    with pytest.raises(ProjectError, match="has no size"):
+        watch(BusinessMetric(), [a_day(0)], watched=watched)
+
+
+def test_a_declaration_that_cannot_work_is_refused():
+    for wrong in ({"falls_by": 0}, {"least_known": 2}, {"false_alarm_every_days": 1}):
+        with pytest.raises(ProjectError):
+            BusinessMetric(**wrong)
