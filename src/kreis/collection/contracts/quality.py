@@ -149,8 +149,8 @@ def _broken(metric: str, rule: QualityRule, column: Column, path: PathInFile, pl
         if not isinstance(marks, list) or not marks:
             raise ProjectError("missingValues needs its list", where=where, hint='missingValues: [null, "", "N/A"]')
         present: list[Any] = [each for each in marks if each is not None]
-        missing = among(column, present, where) if present else pl.lit(False)
-        return (missing.fill_null(None in marks) if None in marks else missing), "missing"
+        missing = value.is_null() if None in marks else pl.lit(False)
+        return (missing | among(column, present, where) if present else missing), "missing"
     if not rule.arguments:
         raise ProjectError("invalidValues needs arguments", where=places.at(*path), hint="validValues or pattern")
     invalid = pl.lit(False)
