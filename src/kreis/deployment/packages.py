@@ -14,7 +14,8 @@ import msgspec
 from kreis.deployment.manifest import Manifest, PackagedFile
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.digests import digest_of
-from kreis.errors import CorruptionError, KreisError, ProjectError, SignatureError
+from kreis.errors import CorruptionError, ProjectError, SignatureError
+from kreis.preparation.expressions.operations import validate
 from kreis.preparation.expressions.tree import Expression, aggregates, columns
 
 __all__ = ["PAYLOAD_TYPE", "Blobs", "Package", "build_package", "open_package", "sign_package", "size_limit"]
@@ -134,7 +135,7 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
             _check_row(expression, set(request_view.fields), f"{where}, {request_view.name}__{name}")
     for view in manifest.views:
         for name, expression in view.features.items():
-            _validate(expression, f"{where}, {view.name}__{name}")
+            validate(expression, where=f"{where}, {view.name}__{name}")
 
 
 def _check_features(manifest: Manifest, where: str) -> None:
@@ -151,21 +152,12 @@ def _check_features(manifest: Manifest, where: str) -> None:
 
 def _check_row(expression: Expression, known: set[str], where: str) -> None:
     """An expression answered row by row: no aggregation, and only columns that are there."""
-    _validate(expression, where)
+    validate(expression, where=where)
     if aggregates(expression):
         raise ProjectError("an aggregation cannot be computed from one request", where=where)
     for column in columns(expression):
         if column not in known:
             raise ProjectError.unknown_name("column", column, known, where=where)
-
-
-def _validate(expression: Expression, where: str) -> None:
-    from kreis.preparation.expressions.operations import validate
-
-    try:
-        validate(expression)
-    except KreisError as error:
-        raise ProjectError(error.message, where=where, hint=error.hint) from error
 
 
 def _read(name: str, file: PackagedFile, artifacts: Blobs, where: str) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError, RefusalError
+from kreis.preparation.expressions.kinds import Kind
 from kreis.preparation.expressions.tree import Expression, columns
 
 __all__ = ["OnnxScorer", "RuleScorer", "Scorer"]
@@ -101,14 +102,24 @@ class RuleScorer:
         for name in sorted(columns(expression)):
             if name not in features:
                 raise ProjectError.unknown_name("feature", name, features, where="Rule")
+        from kreis.preparation.expressions.evaluate import compile_row
+
         self.expression = expression
         self.width = len(features)
-        self._places = {name: features.index(name) for name in sorted(columns(expression))}
+        places = {name: features.index(name) for name in sorted(columns(expression))}
+        self._places = places
+        self._kinds: dict[str, Kind] = dict.fromkeys(places, "number")
+        self._row = compile_row({"score": expression}, self._kinds)
 
     def score(self, matrix: Matrix) -> Scores:
         """Scores in [0, 1], float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
+        if len(matrix) == 1:
+            row = matrix[0].tolist()
+            (value,) = self._row({name: row[place] for name, place in self._places.items()})
+            return np.array([min(max(value, 0.0), 1.0) if value == value else 0.0], dtype=np.float32)
         from kreis.preparation.expressions.evaluate import evaluate
 
         read = {name: matrix[:, place].astype(np.float64) for name, place in self._places.items()}
-        values = np.asarray(evaluate(self.expression, read, len(matrix)), dtype=np.float64)
-        return np.broadcast_to(np.nan_to_num(values, nan=0.0).clip(0.0, 1.0), len(matrix)).astype(np.float32)
+        values = evaluate(self.expression, read, self._kinds)
+        scores: Scores = np.nan_to_num(values, nan=0.0).clip(0.0, 1.0).astype(np.float32)
+        return scores if len(scores) == len(matrix) else np.repeat(scores[:1], len(matrix))

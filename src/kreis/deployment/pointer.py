@@ -1,0 +1,61 @@
+"""The service's pointer: one signed file that says which release answers, with the envelopes of its packages.
+
+The releaser writes it after the ledger's commit; the service follows it and needs no database. Whoever can write
+to the folder, but has no key, can at most remove it: it is verified before it is read, and never goes back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
+from kreis.durable import write_durably
+from kreis.errors import SignatureError
+from kreis.ledger.records import Release
+
+__all__ = ["FILE", "PAYLOAD_TYPE", "Pointer", "read_pointer", "write_pointer"]
+
+FILE = "current.json"
+PAYLOAD_TYPE = "application/vnd.kreis.release+json"
+
+
+class PointedModel(msgspec.Struct, frozen=True):
+    """A model of the release: its version in the project, and the DSSE envelope of its package."""
+
+    version: int
+    envelope: str
+
+
+class Pointer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `current.json` says."""
+
+    format: Literal["kreis.release/1"] = "kreis.release/1"
+    release: Release
+    models: dict[str, PointedModel]
+    """By digest: every model that the release's routes and fallback name."""
+
+
+def write_pointer(folder: Path, pointer: Pointer, keys: Keys) -> None:
+    """Sign and publish, whole or not at all."""
+    write_durably(folder / FILE, sign(msgspec.json.encode(pointer, order="sorted"), PAYLOAD_TYPE, keys).encode())
+
+
+def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
+    """The pointer, verified; None where nothing is published yet.
+
+    Raises:
+        SignatureError: it is not signed by a trusted key, or says something that this version does not read.
+    """
+    path = folder / FILE
+    try:
+        envelope = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    payload = verify(envelope, PAYLOAD_TYPE, trusted, where=str(path))
+    try:
+        return msgspec.json.decode(payload, type=Pointer)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise SignatureError(f"signed, but no release that this version reads: {error}", where=str(path)) from error

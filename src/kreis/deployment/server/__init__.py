@@ -1,0 +1,1 @@
+"""The service: one lean process that answers with the released models."""

@@ -1,0 +1,31 @@
+"""`python -m kreis.deployment.server CONFIG.json`: serve until told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from kreis.deployment.server.config import read_config
+from kreis.deployment.server.process import serve
+from kreis.errors import KreisError
+
+
+def main(arguments: list[str]) -> int:
+    """Read the configuration and serve; returns the exit code."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m kreis.deployment.server CONFIG.json\n")
+        return 2
+    try:
+        serve(read_config(Path(arguments[0]).read_bytes(), token=os.environ.get("KREIS_SERVICE_TOKEN")))
+    except KreisError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,175 @@
+"""Answers: choose the model, gather its features, score, decide, and note what it all rested on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from kreis.clock import moment
+from kreis.deployment.predictions.records import PredictionRecord, ShadowScore
+from kreis.deployment.routing import unit_of
+from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply
+from kreis.deployment.server.metrics import Metrics
+from kreis.deployment.server.models import LoadedModel, LoadedRelease
+from kreis.errors import KreisError, nearest
+from kreis.identifiers import new_id
+
+__all__ = ["Answer", "answer_many", "answer_one", "check"]
+
+_LOG = logging.getLogger("kreis.service")
+_LARGEST_FLOAT = 3.4028234e38
+_LARGEST_INTEGER = 2**63
+_TEXT = 1_000
+Row = Ask | Asked
+Answer = tuple[Reply, PredictionRecord]
+
+
+def check(row: Row, release: LoadedRelease) -> None:
+    """Refuse names that no model of the release knows, and values beyond bounds.
+
+    Raises:
+        Refusal: 422, naming the nearest name.
+    """
+    keys, fields, features = row.keys, row.fields, row.features
+    if not keys.keys() <= release.keys:
+        raise _unknown("key", keys, release.keys)
+    if not fields.keys() <= release.fields.keys():
+        raise _unknown("field", fields, release.fields)
+    if not features.keys() <= release.features:
+        raise _unknown("feature", features, release.features)
+    for name, number in features.items():
+        if number is not None and not -_LARGEST_FLOAT <= number <= _LARGEST_FLOAT:
+            raise Refusal(422, "out_of_range", f"feature {name!r} does not fit into 32 bits")
+    for value in (*keys.values(), *fields.values(), row.reference):
+        if value.__class__ is str and len(value) > _TEXT:
+            raise Refusal(422, "too_long", f"a text is longer than {_TEXT} characters")
+    readers = release.readers
+    for name, value in fields.items():
+        try:
+            readers[name](value)
+            if value.__class__ is int and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+                raise ValueError("it does not fit into 64 bits")
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Refusal(422, "wrong_type", f"field {name!r}: {str(error)[:200]}") from error
+
+
+def _unknown(kind: str, given: Mapping[str, Any], known: Any) -> Refusal:
+    name = min(given.keys() - known)
+    return Refusal(422, f"unknown_{kind}", f"unknown {kind} {name[:80]!r}; {nearest(name[:80], known)}")
+
+
+def answer_one(row: Row, release: LoadedRelease, at_us: int, metrics: Metrics, started: int) -> Answer:
+    """Answer one checked row. `started` is the request's arrival by `perf_counter_ns`.
+
+    Raises:
+        Refusal: 422 for a field of the wrong type; 503 if neither the model nor the fallback can answer.
+    """
+    model = release.only
+    if model is None:
+        model = release.models[release.router.choose(unit_of(row.reference, row.keys, row.fields))]
+    fallback = False
+    try:
+        values = model.values(row.keys, row.fields, row.features, at_us)
+        score = model.score_one(values)
+    except (TypeError, ValueError) as error:
+        raise Refusal(422, "wrong_type", str(error)[:300]) from error
+    except Exception as error:
+        model, values, score = _fall_back(row, release, at_us, model, error)
+        fallback = True
+        metrics.fallbacks += 1
+    shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
+    return _answer(row, release, model, at_us, values, score, shadow, fallback, started)
+
+
+def _fall_back(
+    row: Row, release: LoadedRelease, at_us: int, failed: LoadedModel, error: Exception
+) -> tuple[LoadedModel, list[float], float]:
+    fallback = release.fallback
+    _LOG.error("model %s cannot answer: %s", failed.digest[:12], error, exc_info=not isinstance(error, KreisError))
+    if fallback is not None:
+        for stored in (True, False):
+            try:
+                values = fallback.values(row.keys, row.fields, row.features, at_us, stored=stored)
+                return fallback, values, fallback.score_one(values)
+            except Exception as another:
+                _LOG.error("fallback %s cannot answer either: %s", fallback.digest[:12], another)
+    raise Refusal(503, "unavailable", "no model can answer at the moment; try again") from error
+
+
+def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metrics) -> list[ShadowScore]:
+    scores = []
+    for model in release.shadows:
+        try:
+            score = model.score_one(model.values(row.keys, row.fields, row.features, at_us))
+        except Exception as error:
+            metrics.shadow_failures += 1
+            _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
+            continue
+        scores.append(ShadowScore(model.digest, score, score >= model.threshold))
+    return scores
+
+
+def _answer(
+    row: Row,
+    release: LoadedRelease,
+    model: LoadedModel,
+    at_us: int,
+    values: list[float],
+    score: float,
+    shadow: list[ShadowScore],
+    fallback: bool,
+    started: int,
+) -> Answer:
+    identifier = new_id(at_us)
+    decision = score >= model.threshold
+    digest = model.digest
+    reply = Reply(identifier, score, decision, digest, model.version, release.id, moment(at_us), fallback)
+    record = PredictionRecord(
+        id=identifier,
+        at=at_us,
+        release=release.id,
+        model=digest,
+        keys=row.keys,
+        fields=row.fields,
+        features=[None if value != value else value for value in values],
+        score=score,
+        decision=decision,
+        latency_us=(perf_counter_ns() - started) // 1000,
+        reference=row.reference,
+        shadow=shadow,
+    )
+    return reply, record
+
+
+def answer_many(
+    rows: Sequence[Row], release: LoadedRelease, at_us: int, metrics: Metrics, started: int
+) -> list[Answer]:
+    """Answer checked rows, all of one release, each model's rows in one batch.
+
+    Raises:
+        Refusal: as `answer_one`; then none of them is answered.
+    """
+    chosen = [
+        release.only or release.models[release.router.choose(unit_of(row.reference, row.keys, row.fields))]
+        for row in rows
+    ]
+    answers: list[Answer | None] = [None] * len(rows)
+    for model in dict.fromkeys(chosen):
+        places = [place for place, each in enumerate(chosen) if each is model]
+        try:
+            values = [model.values(rows[p].keys, rows[p].fields, rows[p].features, at_us) for p in places]
+            scores = model.score_many(np.array(values, dtype=np.float32))
+        except Exception:
+            # One row spoils the batch: row by row, each gets its own answer, fallback or refusal.
+            for place in places:
+                answers[place] = answer_one(rows[place], release, at_us, metrics, started)
+            continue
+        for place, row_values, score in zip(places, values, scores, strict=True):
+            row = rows[place]
+            shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
+            answers[place] = _answer(row, release, model, at_us, row_values, score, shadow, False, started)
+    return [each for each in answers if each is not None]

@@ -1,0 +1,264 @@
+"""The routes, as one RSGI callable. `/v1/predict` is the hot path: there, microseconds count."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
+from typing import Any
+
+import msgspec
+
+from kreis.clock import Clock, microseconds
+from kreis.deployment.predictions.journal import SUFFIX, GroupSync, Journal
+from kreis.deployment.predictions.records import OutcomeRecord
+from kreis.deployment.server.answers import answer_many, answer_one, check
+from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.follower import Follower
+from kreis.deployment.server.guard import Guard
+from kreis.deployment.server.messages import Asked, Outcome, Outcomes, Refusal
+from kreis.deployment.server.metrics import Metrics, render
+from kreis.deployment.server.models import LoadedRelease
+from kreis.deployment.server.openapi import describe
+from kreis.errors import StoreError
+from kreis.identifiers import new_id
+
+__all__ = ["App"]
+
+_LOG = logging.getLogger("kreis.service")
+_JSON = [("content-type", "application/json")]
+_TEXT = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
+_LATEST = 253_402_300_800_000_000
+"""The end of the year 9999, microseconds since 1970 UTC."""
+Handler = Callable[[Any, Any], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
+
+
+class App:
+    """What granian calls for each request."""
+
+    def __init__(
+        self, config: ServerConfig, clock: Clock, follower: Follower, journal: Journal, metrics: Metrics
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._follower = follower
+        self._journal = journal
+        self._sync = GroupSync(journal) if config.durability == "disk" else None
+        self._metrics = metrics
+        self._guard = Guard(config)
+        self._encode = msgspec.json.Encoder().encode
+        self._decode_ask = msgspec.json.Decoder(Asked).decode
+        self._decode_outcomes = msgspec.json.Decoder(Outcomes).decode
+        self._simulated_us: int | None = None
+        self.draining = False
+        self._routes: dict[str, dict[str, Handler]] = {
+            "/": {"GET": self._index},
+            "/healthz": {"GET": self._healthz},
+            "/readyz": {"GET": self._readyz},
+            "/metrics": {"GET": self._get_metrics},
+            "/openapi.json": {"GET": self._openapi},
+            "/v1/predict": {"POST": self._predict},
+            "/v1/outcomes": {"POST": self._outcomes},
+            "/v1/flush": {"POST": self._flush},
+        }
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request; whatever happens, the client gets an answer without internals."""
+        path, headers = scope.path, scope.headers
+        try:
+            self._guard.admit(path, scope.authority or headers.get("host"), headers)
+            handlers = self._routes.get(path)
+            if handlers is None:
+                raise Refusal(404, "not_found", "there is no such route; see /openapi.json")
+            handler = handlers.get(scope.method)
+            if handler is None:
+                raise Refusal(405, "method_not_allowed", f"use {' or '.join(handlers)}")
+            status, kind, body = await handler(headers, protocol)
+        except Refusal as refusal:
+            status, kind, body = self._refused(path, refusal)
+        except Exception as error:
+            status, kind, body = self._failed(path, error)
+        protocol.response_bytes(status, kind, body)
+
+    async def _predict(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        started = perf_counter_ns()
+        body = await self._guard.body(headers, protocol)
+        metrics = self._metrics
+        release = self._follower.current
+        if release is None:
+            raise Refusal(503, "not_released", "nothing is released yet; try again later")
+        at_us = self._now(headers)
+        try:
+            asked = self._decode_ask(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise _malformed(error) from error
+        if asked.rows is not None:
+            reply = await self._predict_rows(asked, release, at_us, started)
+        else:
+            check(asked, release)
+            answer, record = answer_one(asked, release, at_us, metrics, started)
+            self._journal.append_one(record)
+            if self._sync is not None:
+                await self._sync.wait()
+            metrics.requests["/v1/predict", 200, answer.model, answer.version] += 1
+            metrics.rows += 1
+            reply = self._encode(answer)
+        metrics.observe((perf_counter_ns() - started) * 1e-9)
+        return 200, _JSON, reply
+
+    async def _predict_rows(self, asked: Asked, release: LoadedRelease, at_us: int, started: int) -> bytes:
+        rows = asked.rows or []
+        if asked.keys or asked.fields or asked.features or asked.reference is not None:
+            raise Refusal(422, "ambiguous", "send either one row or 'rows', not both")
+        if not 0 < len(rows) <= self._config.limits.rows:
+            raise Refusal(422, "rows", f"send 1 to {self._config.limits.rows} rows")
+        for place, row in enumerate(rows):
+            try:
+                check(row, release)
+            except Refusal as refusal:
+                raise Refusal(refusal.status, refusal.code, f"row {place}: {refusal.message}") from refusal
+        answers = answer_many(rows, release, at_us, self._metrics, started)
+        self._journal.append([record for _, record in answers])
+        if self._sync is not None:
+            await self._sync.wait()
+        for answer, _ in answers:
+            self._metrics.requests["/v1/predict", 200, answer.model, answer.version] += 1
+        self._metrics.rows += len(answers)
+        return self._encode({"predictions": [answer for answer, _ in answers]})
+
+    async def _outcomes(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        body = await self._guard.body(headers, protocol)
+        now_us = self._now(headers)
+        try:
+            outcomes = self._decode_outcomes(body).outcomes
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise _malformed(error) from error
+        if len(outcomes) > self._config.limits.rows:
+            raise Refusal(422, "rows", f"send up to {self._config.limits.rows} outcomes")
+        records = [_outcome(place, each, now_us) for place, each in enumerate(outcomes)]
+        if records:
+            self._journal.append(records)
+            if self._sync is not None:
+                await self._sync.wait()
+        self._metrics.outcomes += len(records)
+        return self._done("/v1/outcomes", {"accepted": len(records)})
+
+    async def _flush(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        closed = self._journal.rotate()
+        return self._done("/v1/flush", {"closed": closed is not None})
+
+    async def _healthz(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        return self._done("/healthz", {"alive": True})
+
+    async def _readyz(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        release = self._follower.current
+        if release is None or self.draining:
+            raise Refusal(503, "not_ready", "stopping" if self.draining else "nothing is released yet")
+        return self._done("/readyz", {"ready": True, "release": release.number})
+
+    async def _index(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        release = self._follower.current
+        index: dict[str, Any] = {"service": "kreis", "project": self._config.project, "routes": list(self._routes)}
+        if release is not None:
+            index["release"] = {"id": release.id, "number": release.number}
+            index["models"] = {digest: model.version for digest, model in release.models.items()}
+        return self._done("/", index)
+
+    async def _openapi(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        self._metrics.requests["/openapi.json", 200, "", 0] += 1
+        return 200, _JSON, describe(self._follower.current, self._config.project, self._config.limits)
+
+    async def _get_metrics(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        release = self._follower.current
+        waiting = [path.stat().st_size for path in self._config.log.glob(f"[0-9a-f]*{SUFFIX}")]
+        gauges = (
+            ("kreis_release_number", "The release that answers.", 0 if release is None else release.number),
+            (
+                "kreis_release_refused",
+                "1 while the newest release is refused.",
+                float(self._follower.refused is not None),
+            ),
+            ("kreis_log_written_bytes", "Bytes written to the prediction log since the start.", self._journal.written),
+            ("kreis_log_waiting_bytes", "Bytes of the prediction log not yet in the lake.", sum(waiting)),
+            ("kreis_log_waiting_segments", "Segments of the prediction log not yet in the lake.", len(waiting)),
+        )
+        self._metrics.requests["/metrics", 200, "", 0] += 1
+        return 200, _TEXT, render(self._metrics, gauges)
+
+    def _done(self, route: str, document: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        self._metrics.requests[route, 200, "", 0] += 1
+        return 200, _JSON, self._encode(document)
+
+    def _now(self, headers: Any) -> int:
+        """Microseconds since 1970 UTC, from the clock, or from the header where time is simulated.
+
+        Raises:
+            Refusal: 400, the header is sent to a service that lives in real time, or is no moment.
+        """
+        said = headers.get("x-kreis-time")
+        if said is None:
+            return self._simulated_us if self._simulated_us is not None else microseconds(self._clock.now())
+        if not self._config.simulated:
+            raise Refusal(400, "not_simulated", "this service lives in real time; leave the header x-kreis-time out")
+        if not (said.isdecimal() and len(said) < 19 and int(said) < _LATEST):
+            raise Refusal(400, "bad_time", "x-kreis-time takes microseconds since 1970 UTC")
+        self._simulated_us = int(said)
+        return self._simulated_us
+
+    def _refused(self, path: str, refusal: Refusal) -> tuple[int, list[tuple[str, str]], bytes]:
+        route = path if path in self._routes else ""
+        self._metrics.requests[route, refusal.status, "", 0] += 1
+        headers = _JSON
+        if refusal.status == 503:
+            headers = [*_JSON, ("retry-after", "1")]
+        elif refusal.status == 405:
+            headers = [*_JSON, ("allow", ", ".join(self._routes[path]))]
+        elif refusal.status == 401:
+            headers = [*_JSON, ("www-authenticate", "Bearer")]
+        return refusal.status, headers, self._error(refusal.code, refusal.message, self._new_id())
+
+    def _failed(self, path: str, error: Exception) -> tuple[int, list[tuple[str, str]], bytes]:
+        identifier = self._new_id()
+        if isinstance(error, StoreError):
+            status, code, message = 503, "unavailable", "the prediction could not be kept, so it was not given"
+        else:
+            status, code, message = 500, "internal", "this is our fault; the id finds it in the service's log"
+        _LOG.error("%s failed: %s", identifier, error, exc_info=error)
+        self._metrics.requests[path if path in self._routes else "", status, "", 0] += 1
+        return status, _JSON, self._error(code, message, identifier)
+
+    def _new_id(self) -> str:
+        return new_id(self._clock.now())
+
+    def _error(self, code: str, message: str, identifier: str) -> bytes:
+        return self._encode({"error": {"code": code, "message": message, "id": identifier}})
+
+
+def _malformed(error: Exception) -> Refusal:
+    """422 where it is JSON of another shape, 400 where it is no JSON."""
+    if isinstance(error, msgspec.ValidationError):
+        return Refusal(422, "wrong_shape", str(error)[:300])
+    return Refusal(400, "no_json", "the body is no JSON")
+
+
+def _outcome(place: int, outcome: Outcome, now_us: int) -> OutcomeRecord:
+    if (outcome.prediction is None) == (outcome.reference is None):
+        raise Refusal(422, "ambiguous", f"outcome {place}: name either a prediction or a reference")
+    if len(outcome.prediction or outcome.reference or "") > 1_000:
+        raise Refusal(422, "too_long", f"outcome {place}: the name is longer than 1000 characters")
+    known_at = now_us
+    if outcome.known_at is not None:
+        if outcome.known_at.tzinfo is None:
+            raise Refusal(422, "bad_time", f"outcome {place}: known_at needs a time zone")
+        known_at = microseconds(outcome.known_at)
+    return OutcomeRecord(
+        outcome=outcome.outcome, known_at=known_at, prediction=outcome.prediction, reference=outcome.reference
+    )
+
+
+async def keep_house(app: App, journal: Journal, every_s: float = 1.0) -> None:
+    """Rotate the journal's old segments, until cancelled."""
+    while not app.draining:
+        await asyncio.sleep(every_s)
+        journal.tick()

@@ -1,0 +1,98 @@
+"""What the service is started with."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from kreis.errors import PolicyError, ProjectError
+
+__all__ = ["Limits", "ServerConfig", "is_loopback", "read_config"]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one request may ask for; checked before anything is allocated for it."""
+
+    body_bytes: int = 1024 * 1024
+    rows: int = 1_000
+    """Rows of one batch, and outcomes of one message."""
+    header_read_ms: int = 10_000
+    """Time to send a request's head."""
+    connections: int = 2_048
+    """Connections at once; further ones wait to be accepted."""
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the service is started with; a JSON document for `python -m kreis.deployment.server`."""
+
+    project: str
+    service: Path
+    """Folder of the release pointer, `current.json`."""
+    artifacts: Path
+    """Root of the artifact store."""
+    trusted: Path
+    """Folder of the public keys, `*.pub`, whose releases and packages are taken."""
+    log: Path
+    """Folder of the prediction log's segments."""
+    online: Path | None = None
+    """The online feature store; without it every stored feature is missing."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str | None = msgspec.field(default=None)
+    """Bearer token that clients send. Needed wherever others than this machine can reach the service."""
+    simulated: bool = False
+    """Whether the header `x-kreis-time` says what time it is: for demo and drills, never for production."""
+    durability: Literal["process", "disk"] = "process"
+    """What an answer survives: a crash of the process, or a power cut as well (a group fsync before it leaves)."""
+    follow_ms: int = 200
+    """How often to look for a new release."""
+    segment_bytes: int = 16 * 1024 * 1024
+    segment_seconds: float = 300.0
+    limits: Limits = Limits()
+
+    def to_json(self) -> bytes:
+        """The document that `read_config` reads."""
+        return msgspec.json.encode(self, enc_hook=str)
+
+    def check(self) -> None:
+        """Refuse what would be unsafe.
+
+        Raises:
+            PolicyError: reachable by others without a token, or with one that can be guessed.
+        """
+        if not is_loopback(self.host) and len(self.token or "") < 16:
+            raise PolicyError(
+                "the service would be open to others without a token of at least 16 characters",
+                where=f"host {self.host!r}",
+                hint="set KREIS_SERVICE_TOKEN, or listen on 127.0.0.1",
+            )
+
+
+def read_config(document: bytes, *, token: str | None = None) -> ServerConfig:
+    """Read a JSON document; a token from the environment replaces the document's.
+
+    Raises:
+        ProjectError: the document is wrong.
+    """
+    try:
+        config = msgspec.json.decode(document, type=ServerConfig, dec_hook=_to_path)
+    except msgspec.MsgspecError as error:
+        raise ProjectError(f"{error}", where="the service's configuration") from error
+    return msgspec.structs.replace(config, token=token) if token else config
+
+
+def _to_path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(kind)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

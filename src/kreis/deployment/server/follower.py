@@ -1,0 +1,126 @@
+"""Follows the release pointer: verifies, loads and warms up the next release while the present one answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from kreis.deployment.packages import Blobs, open_package
+from kreis.deployment.pointer import FILE, Pointer, read_pointer
+from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.metrics import Metrics
+from kreis.deployment.server.models import LoadedModel, LoadedRelease
+from kreis.deployment.signing import TrustedKeys
+from kreis.errors import KreisError, SignatureError
+
+__all__ = ["Follower"]
+
+_LOG = logging.getLogger("kreis.service")
+_RETRY_S = 5.0
+"""How long after a refusal to look at the same pointer again (an artifact may arrive late)."""
+
+
+class Follower:
+    """Holds the release that answers; a reference to it is all that a request takes."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        trusted: TrustedKeys,
+        artifacts: Blobs,
+        stored: Callable[..., Any] | None,
+        metrics: Metrics,
+        executor: Executor,
+    ) -> None:
+        self._config = config
+        self._trusted = trusted
+        self._artifacts = artifacts
+        self._stored = stored
+        self._metrics = metrics
+        self._executor = executor
+        self._seen: tuple[int, int, int] | None = None
+        self._warm: dict[str, LoadedModel] = {}
+        """Models of the present release and of the one before."""
+        self.current: LoadedRelease | None = None
+        self.refused: str | None = None
+        """Why the newest pointer is not what answers; None where it is."""
+
+    async def look(self) -> bool:
+        """Look at the pointer once; returns whether another release answers now."""
+        seen = self._stat()
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        try:
+            loaded = await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
+        except Exception as error:  # whatever is wrong with a new release, the old one goes on answering
+            self._metrics.refused_releases += 1
+            self.refused = str(error)
+            _LOG.error("release refused: %s", error, exc_info=not isinstance(error, KreisError))
+            return False
+        self.refused = None
+        if loaded is None:
+            return False
+        before, self.current = self.current, loaded
+        self._warm = {**(before.models if before else {}), **loaded.models}
+        self._metrics.swaps += 1
+        _LOG.info("release %d answers (%s)", loaded.number, loaded.id)
+        return True
+
+    async def follow(self) -> None:
+        """Look again and again, until cancelled."""
+        loop = asyncio.get_running_loop()
+        retry = loop.time() + _RETRY_S
+        while True:
+            await asyncio.sleep(self._config.follow_ms / 1000)
+            if self.refused is not None and loop.time() >= retry:
+                self._seen = None
+                retry = loop.time() + _RETRY_S
+            await self.look()
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._config.service / FILE)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _load(self) -> LoadedRelease | None:
+        """Runs beside the event loop; None where there is nothing new."""
+        pointer = read_pointer(self._config.service, self._trusted)
+        if pointer is None:
+            return None
+        release, current = pointer.release, self.current
+        if release.project != self._config.project:
+            raise SignatureError(f"a release of project {release.project!r}", where="release pointer")
+        if current is not None and release.number <= current.number:
+            if release == current.release:
+                return None
+            raise SignatureError(
+                f"release {release.number} is not newer than {current.number}, which answers",
+                where="release pointer",
+                hint="to go back, make a new release: kreis rollback",
+            )
+        return LoadedRelease(release, {digest: self._model(digest, pointer) for digest in _named(pointer)})
+
+    def _model(self, digest: str, pointer: Pointer) -> LoadedModel:
+        warm = self._warm.get(digest)
+        if warm is not None:
+            return warm
+        pointed = pointer.models.get(digest)
+        if pointed is None:
+            raise SignatureError(f"the pointer holds no package {digest[:12]}", where="release pointer")
+        package = open_package(digest, pointed.envelope, self._artifacts, self._trusted)
+        if package.manifest.project != self._config.project:
+            raise SignatureError(f"a model of project {package.manifest.project!r}", where=f"package {digest[:12]}")
+        return LoadedModel(package, pointed.version, self._stored)
+
+
+def _named(pointer: Pointer) -> list[str]:
+    release = pointer.release
+    names = [route.model for route in release.routes] + ([release.fallback] if release.fallback else [])
+    return list(dict.fromkeys(names))

@@ -1,0 +1,87 @@
+"""Who may ask, and how: one place, before any route, denying by default."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+from kreis.deployment.server.config import ServerConfig, is_loopback
+from kreis.deployment.server.messages import Refusal
+
+__all__ = ["Guard"]
+
+_OPEN = frozenset(("/healthz", "/readyz"))
+"""Answered without a token: they say only whether the process lives and is ready."""
+
+
+class Guard:
+    """Checks a request's head and reads its body within bounds."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._loopback = is_loopback(config.host)
+        self._token = f"Bearer {config.token}".encode() if config.token else None
+        self._limit = config.limits.body_bytes
+        self._hosts: set[str] = set()
+        """Values of `Host` found good."""
+
+    def admit(self, path: str, host: str | None, headers: Any) -> None:
+        """Refuse a request from where none may come.
+
+        On loopback, a browser that was led here by another site (DNS rebinding, cross-site requests) sends that
+        site's name in `Host` or `Origin`. Elsewhere the bearer token decides.
+
+        Raises:
+            Refusal: 403 or 401.
+        """
+        if self._loopback:
+            if host not in self._hosts:
+                self._check_host(host)
+            origin = headers.get("origin")
+            if origin is not None and not _names_loopback(urlsplit(origin).netloc if "://" in origin else origin):
+                raise Refusal(403, "forbidden_origin", "requests from other sites are refused")
+        if self._token is not None and path not in _OPEN:
+            given = headers.get("authorization")
+            if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):
+                raise Refusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN'")
+
+    def _check_host(self, host: str | None) -> None:
+        if host is None or not _names_loopback(host):
+            raise Refusal(403, "forbidden_host", "the Host header names another machine")
+        if len(self._hosts) < 16:
+            self._hosts.add(host)
+
+    async def body(self, headers: Any, protocol: Any) -> bytes:
+        """The body, no longer than the limit; a longer one is refused before it is read.
+
+        Raises:
+            Refusal: 413 or 415.
+        """
+        kind = headers.get("content-type")
+        if kind != "application/json" and (kind is None or kind.partition(";")[0].strip() != "application/json"):
+            raise Refusal(415, "unsupported_media_type", "send JSON with the header 'Content-Type: application/json'")
+        if "content-encoding" in headers:
+            raise Refusal(415, "unsupported_encoding", "send the body uncompressed")
+        length = headers.get("content-length")
+        if length is None:
+            return await self._stream(protocol)
+        if len(length) > 9 or int(length) > self._limit:
+            raise Refusal(413, "too_large", f"a body may have {self._limit} bytes at most")
+        body: bytes = await protocol()
+        return body
+
+    async def _stream(self, protocol: Any) -> bytes:
+        body = bytearray()
+        async for chunk in protocol:
+            body += chunk
+            if len(body) > self._limit:
+                raise Refusal(413, "too_large", f"a body may have {self._limit} bytes at most")
+        return bytes(body)
+
+
+def _names_loopback(host: str) -> bool:
+    """Whether a `Host` value, with or without a port, is this machine's own name or address."""
+    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if not name or not (port.isdecimal() or not port):
+        name = host
+    return is_loopback(name.removeprefix("[").removesuffix("]").lower())

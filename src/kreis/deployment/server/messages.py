@@ -1,0 +1,83 @@
+"""What clients send and what they get, as typed messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+
+from kreis.deployment.predictions.records import ShadowScore
+
+__all__ = ["Ask", "Asked", "Outcome", "Outcomes", "Refusal", "Reply", "Value"]
+
+Value: TypeAlias = str | int | float | bool | None
+"""A request field: JSON scalars only, so nothing can be nested."""
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One thing to predict."""
+
+    keys: dict[str, str] = {}
+    """Entity to key: whose stored features to look up."""
+    fields: dict[str, Value] = {}
+    """What the request features are computed from."""
+    reference: str | None = None
+    """The client's own name for it; outcomes may come back under this name."""
+    features: dict[str, float | None] = {}
+    """Features that the client computed itself, by full name; they replace stored and computed ones."""
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A single `Ask`, or `rows` of them."""
+
+    keys: dict[str, str] = {}
+    fields: dict[str, Value] = {}
+    reference: str | None = None
+    features: dict[str, float | None] = {}
+    rows: list[Ask] | None = None
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One answer."""
+
+    id: str
+    score: float
+    decision: bool
+    model: str
+    """Digest of the package that answered."""
+    version: int
+    """The model's number in the project."""
+    release: str
+    at: datetime
+    fallback: bool = False
+    """Whether the fallback answered, because the model that should have could not."""
+
+
+class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What really happened."""
+
+    outcome: float
+    prediction: str | None = None
+    reference: str | None = None
+    known_at: datetime | None = None
+    """When it became known; now, if not said."""
+
+
+class Outcomes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message of outcomes."""
+
+    outcomes: list[Outcome]
+
+
+class Refusal(Exception):  # noqa: N818 (an answer, not a fault)
+    """A request that is not answered: status, code and a message that tells the client what to do."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+Shadows: TypeAlias = list[ShadowScore]

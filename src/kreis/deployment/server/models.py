@@ -1,0 +1,201 @@
+"""A release as the service holds it: opened, loaded and warmed up, before it answers anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from kreis.deployment.packages import Package
+from kreis.deployment.routing import Router
+from kreis.errors import RefusalError
+from kreis.ledger.records import Release
+from kreis.preparation.expressions.rows import compile_row
+from kreis.preparation.expressions.scalars import READERS
+from kreis.preparation.online.lmdb_store import LmdbStore
+from kreis.preparation.online.reader import OnlineFeatures
+from kreis.preparation.views import FeatureView, FieldType, RequestView
+from kreis.training.scoring import Matrix, OnnxScorer, RuleScorer, Scorer
+
+__all__ = ["LoadedModel", "LoadedRelease", "StoredFeatures"]
+
+NAN = math.nan
+
+
+class StoredFeatures(Protocol):
+    """What the online store answers for the views of one model."""
+
+    def vector(self, keys: Mapping[str, str], at_us: int, /) -> Any:
+        """Their features at a moment (microseconds since 1970 UTC), in order; NaN where missing."""
+        ...
+
+
+class LoadedModel:
+    """A package, ready to score."""
+
+    def __init__(self, package: Package, version: int, stored: Callable[[list[FeatureView]], StoredFeatures] | None):
+        """Load and warm up.
+
+        Args:
+            package: opened, so verified.
+            version: the model's number in the project.
+            stored: opens the online features of some views; None where there is no store.
+
+        Raises:
+            RefusalError: ONNX Runtime refuses it, or it does not take the features that it names.
+        """
+        manifest = package.manifest
+        self.digest = package.digest
+        self.version = version
+        self.manifest = manifest
+        self.threshold = manifest.threshold
+        self.scorer = _scorer(package)
+        self.features = {name: place for place, name in enumerate(manifest.features)}
+        views = [view for view in manifest.views if any(name in self.features for name in view.feature_names)]
+        self._stored = stored(views) if stored is not None and views else None
+        self._stored_places = self._places([name for view in views for name in view.feature_names])
+        self._requests = [each for each in map(self._request, manifest.request_views) if each is not None]
+        self.keys = frozenset(view.entity for view in manifest.views)
+        self.fields: dict[str, FieldType] = {}
+        for view in manifest.request_views:
+            self.fields.update(view.fields)
+        self._empty = [NAN] * len(self.features)
+        self._warm_up()
+
+    def values(
+        self,
+        keys: Mapping[str, str],
+        fields: Mapping[str, Any],
+        given: Mapping[str, float | None],
+        at_us: int,
+        *,
+        stored: bool = True,
+    ) -> list[float]:
+        """The features in the manifest's order, as floats; NaN where missing.
+
+        Args:
+            keys: entity to key.
+            fields: what the request brought.
+            given: features by full name, which replace the others.
+            at_us: the moment, microseconds since 1970 UTC.
+            stored: whether to look into the online store at all.
+
+        Raises:
+            StoreError: the online store does not answer.
+            TypeError: a field is of the wrong type.
+            ValueError: a field has a value that its type does not allow.
+        """
+        values = self._empty.copy()
+        if len(given) < len(values):
+            if stored and self._stored is not None and keys:
+                vector = self._stored.vector(keys, at_us)
+                for source, target in self._stored_places:
+                    values[target] = vector[source]
+            for compute, row, places in self._requests:
+                computed = compute({**row, **fields})
+                for source, target in places:
+                    values[target] = computed[source]
+        if given:
+            features = self.features
+            for name, value in given.items():
+                place = features.get(name)
+                if place is not None:
+                    values[place] = NAN if value is None else value
+        return values
+
+    def score_one(self, values: list[float]) -> float:
+        """The score of one row.
+
+        Raises:
+            RefusalError: the model's answer is no number.
+        """
+        score = float(self.scorer.score(np.array([values], dtype=np.float32))[0])
+        if score - score != 0.0:  # NaN or infinite
+            raise RefusalError("the model's score is no number", where=f"model {self.digest[:12]}")
+        return score
+
+    def score_many(self, matrix: Matrix) -> list[float]:
+        """The scores of several rows.
+
+        Raises:
+            RefusalError: one of the model's answers is no number.
+        """
+        scores = self.scorer.score(matrix)
+        if not np.isfinite(scores).all():
+            raise RefusalError("a score of the model is no number", where=f"model {self.digest[:12]}")
+        return [float(score) for score in scores]
+
+    def _places(self, provided: list[str]) -> list[tuple[int, int]]:
+        return [(source, self.features[name]) for source, name in enumerate(provided) if name in self.features]
+
+    def _request(
+        self, view: RequestView
+    ) -> tuple[Callable[[Mapping[str, Any]], list[float]], dict[str, None], Any] | None:
+        """A request view's function, its fields as a row of nothing, and where its features go."""
+        wanted = {f"{view.name}__{name}": expression for name, expression in view.features.items()}
+        wanted = {name: expression for name, expression in wanted.items() if name in self.features}
+        if not wanted:
+            return None
+        return compile_row(wanted, view.fields), dict.fromkeys(view.fields), self._places(list(wanted))
+
+    def _warm_up(self) -> None:
+        rows = np.zeros((4, len(self.features)), dtype=np.float32)
+        rows[1] = np.nan
+        for count in (1, 4, 1):
+            scores = self.scorer.score(rows[:count])
+            if scores.shape != (count,):
+                raise RefusalError(f"scores of shape {scores.shape}", where=f"model {self.digest[:12]}")
+
+
+def _scorer(package: Package) -> Scorer:
+    manifest = package.manifest
+    if manifest.rule is not None:
+        return RuleScorer(manifest.rule, manifest.features)
+    if package.model is None:
+        raise RefusalError("the package holds no model", where=f"package {package.digest[:12]}")
+    scorer = OnnxScorer.from_onnx(package.model, threads=1)
+    if scorer.width != len(manifest.features):
+        raise RefusalError(
+            f"the model takes {scorer.width} features, its manifest names {len(manifest.features)}",
+            where=f"package {package.digest[:12]}",
+        )
+    return scorer
+
+
+class LoadedRelease:
+    """A release with all of its models loaded. Never changed: the service swaps one for the next."""
+
+    def __init__(self, release: Release, models: Mapping[str, LoadedModel]) -> None:
+        self.release = release
+        self.id = release.id
+        self.number = release.number
+        self.router = Router(release)
+        self.models = dict(models)
+        self.only = self.models[self.router.models[0]] if len(self.router.models) == 1 else None
+        self.shadows = [self.models[digest] for digest in self.router.shadows]
+        self.fallback = self.models[release.fallback] if release.fallback else None
+        self.keys = frozenset(key for model in models.values() for key in model.keys)
+        self.fields: dict[str, FieldType] = {}
+        for model in models.values():
+            self.fields.update(model.fields)
+        self.features = frozenset(name for model in models.values() for name in model.features)
+        self.readers = {name: READERS[kind] for name, kind in self.fields.items()}
+        """By field: raises TypeError or ValueError for a value that its type does not take."""
+
+
+def open_store(folder: Path) -> Callable[[list[FeatureView]], StoredFeatures]:
+    """What gives the online features of some views, from one shared store that is opened when first needed.
+
+    The returned function raises StoreError: there is no store yet, or it was not fed with these views.
+    """
+    opened: list[LmdbStore] = []
+
+    def features(views: list[FeatureView]) -> StoredFeatures:
+        if not opened:
+            opened.append(LmdbStore(folder, readonly=True))
+        return OnlineFeatures(opened[0], views)
+
+    return features

@@ -1,0 +1,114 @@
+"""The server process: one worker, its threads pinned low, stopped gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from kreis.artifacts.store import ArtifactStore
+from kreis.clock import SystemClock
+from kreis.deployment.predictions.journal import Journal
+from kreis.deployment.server.app import App, keep_house
+from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.follower import Follower
+from kreis.deployment.server.metrics import Metrics
+from kreis.deployment.server.models import open_store
+from kreis.deployment.signing import load_trusted
+
+__all__ = ["HEAVY", "serve"]
+
+_LOG = logging.getLogger("kreis.service")
+HEAVY = (
+    "altair",
+    "deltalake",
+    "lightgbm",
+    "onnx",
+    "optuna",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "skl2onnx",
+    "sklearn",
+    "sqlalchemy",
+)
+"""What must never be loaded here: trainers, data frames and databases are attack surface and memory."""
+
+
+def serve(config: ServerConfig) -> None:
+    """Answer until SIGTERM or SIGINT; then finish what was begun, and return.
+
+    Raises:
+        PolicyError: the configuration is unsafe.
+        SignatureError: there is no trusted key.
+    """
+    config.check()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(_serve(config))
+    heavy = sorted(set(HEAVY) & sys.modules.keys())
+    _LOG.info("stopped; heavy modules loaded: %s", ", ".join(heavy) or "none")
+
+
+async def _serve(config: ServerConfig) -> None:
+    clock = SystemClock()
+    metrics = Metrics()
+    journal = Journal(config.log, clock, segment_bytes=config.segment_bytes, segment_seconds=config.segment_seconds)
+    with ThreadPoolExecutor(1, thread_name_prefix="releases") as executor:
+        stored = open_store(config.online) if config.online is not None else None
+        trusted = load_trusted(config.trusted)
+        follower = Follower(config, trusted, ArtifactStore(config.artifacts), stored, metrics, executor)
+        await follower.look()
+        app = App(config, clock, follower, journal, metrics)
+        gc.collect()
+        gc.freeze()
+        tasks = [asyncio.create_task(follower.follow()), asyncio.create_task(keep_house(app, journal))]
+        try:
+            await _listen(config, app, follower)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            journal.close()
+
+
+async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
+    server = _granian(config, app)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        app.draining = True
+        server.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(follower.look()))
+    _LOG.info("listening on http://%s:%d, process %d", config.host, config.port, os.getpid())
+    with contextlib.suppress(asyncio.CancelledError):
+        await server.serve()
+
+
+def _granian(config: ServerConfig, app: App) -> Any:
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.server.embed import Server
+
+    return Server(
+        app,
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.RSGI,
+        runtime_threads=1,
+        runtime_blocking_threads=1,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=max(128, config.limits.connections),
+        backpressure=config.limits.connections,
+        http1_settings=HTTP1Settings(header_read_timeout=config.limits.header_read_ms, max_buffer_size=64 * 1024),
+        log_enabled=False,
+    )

@@ -1,0 +1,225 @@
+"""The service from outside: what it answers, what it refuses, and how."""
+
+import json
+import math
+
+import pytest
+
+from kreis.deployment.predictions.reader import read_segment
+
+ROW = {"fields": {"hour": 1, "distance": 0.5, "late": -1.0}, "reference": "flight-1"}
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def records(service):
+    return [record for path in service.config.log.glob("*.log") for record in read_segment(path).predictions]
+
+
+def test_predict_answers_with_score_decision_and_origin(service):
+    status, reply = service.predict(ROW)
+    assert status == 200
+    assert reply["score"] == pytest.approx(sigmoid(0.5), abs=1e-6)
+    assert reply["decision"] is True
+    assert (reply["version"], len(reply["model"]), "fallback" in reply) == (1, 64, False)
+
+
+def test_predict_is_in_the_log_before_it_is_answered(service):
+    _, reply = service.predict({**ROW, "reference": "logged"})
+    (record,) = [record for record in records(service) if record.reference == "logged"]
+    assert record.id == reply["id"]
+    assert record.features == [1.0, 0.5, -1.0]
+    assert record.fields == ROW["fields"]
+    assert (record.model, record.release) == (reply["model"], reply["release"])
+    assert record.latency_us > 0
+
+
+def test_missing_features_are_null_in_the_log(service):
+    _, reply = service.predict({"fields": {"hour": 2}, "reference": "missing"})
+    assert reply["score"] == pytest.approx(sigmoid(2), abs=1e-6)
+    (record,) = [record for record in records(service) if record.reference == "missing"]
+    assert record.features == [2.0, None, None]
+
+
+def test_given_features_replace_computed_ones(service):
+    _, reply = service.predict({**ROW, "features": {"request__hour": -3.0, "request__late": None}})
+    assert reply["score"] == pytest.approx(sigmoid(-2.5), abs=1e-6)
+
+
+def test_a_batch_is_answered_in_order_like_single_rows(service):
+    rows = [{"fields": {"hour": hour}} for hour in (-2, 0, 3)]
+    status, reply = service.predict({"rows": rows})
+    assert status == 200
+    assert [each["score"] for each in reply["predictions"]] == [service.predict(row)[1]["score"] for row in rows]
+
+
+def test_simulated_time_is_the_answers_time(service):
+    _, reply = service.predict(ROW, **{"x-kreis-time": "1367402400123456"})
+    assert reply["at"] == "2013-05-01T10:00:00.123456Z"
+
+
+@pytest.mark.parametrize("time", ["-1", "now", "1e9", "9" * 30])
+def test_a_bad_simulated_time_is_refused(service, time):
+    assert service.predict(ROW, **{"x-kreis-time": time})[0] == 400
+
+
+def test_outcomes_are_logged(service):
+    outcomes = [
+        {"reference": "flight-1", "outcome": 1},
+        {"prediction": "some-id", "outcome": 0.0, "known_at": "2013-05-01T12:00:00Z"},
+    ]
+    assert service.call("POST", "/v1/outcomes", {"outcomes": outcomes}) == (200, {"accepted": 2})
+    found = [each for path in service.config.log.glob("*.log") for each in read_segment(path).outcomes]
+    assert (found[-1].prediction, found[-1].known_at, found[-2].reference) == (
+        "some-id", 1_367_409_600_000_000, "flight-1",
+    )  # fmt: skip
+
+
+def test_flush_closes_the_segment(service):
+    service.predict(ROW)
+    assert service.call("POST", "/v1/flush") == (200, {"closed": True})
+    assert service.call("POST", "/v1/flush") == (200, {"closed": False})
+
+
+def test_metrics_count_requests_by_model(service):
+    def count(text):
+        return sum(int(line.split()[-1]) for line in text.splitlines() if line.startswith("kreis_predictions_total"))
+
+    before = count(service.get("/metrics", raw=True)[1])
+    service.predict({"rows": [ROW, ROW]})
+    text = service.get("/metrics", raw=True)[1]
+    assert count(text) == before + 2
+    for name in (
+        "kreis_requests_total{route",
+        "kreis_predict_seconds_bucket",
+        "kreis_log_waiting_bytes",
+        'version="1"',
+    ):
+        assert name in text
+    assert "kreis_release_number 1" in text
+
+
+def test_openapi_describes_the_loaded_model(service):
+    status, document = service.get("/openapi.json")
+    assert (status, document["info"]["version"]) == (200, "release-1")
+    ask = document["components"]["schemas"]["Ask"]["properties"]
+    assert sorted(ask["fields"]["properties"]) == ["distance", "hour", "late", "scheduled"]
+    assert sorted(ask["features"]["properties"]) == ["request__distance", "request__hour", "request__late"]
+
+
+def test_the_index_and_probes(service):
+    assert service.get("/")[1]["release"]["number"] == 1
+    assert service.get("/healthz") == (200, {"alive": True})
+    assert service.get("/readyz") == (200, {"ready": True, "release": 1})
+
+
+def test_unknown_names_come_with_the_nearest(service):
+    status, reply = service.predict({"fields": {"distanse": 1}})
+    assert (status, reply["error"]["code"]) == (422, "unknown_field")
+    assert "did you mean 'distance'?" in reply["error"]["message"]
+    assert service.predict({"features": {"request__lat": 1}})[1]["error"]["code"] == "unknown_feature"
+    assert service.predict({"keys": {"carrier": "UA"}})[1]["error"]["code"] == "unknown_key"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/predict", 405),
+        ("DELETE", "/metrics", 405),
+        ("POST", "/../etc/passwd", 404),
+    ],
+)
+def test_wrong_routes_are_refused(service, method, path, status):
+    code, reply = service.call(method, path)
+    assert code == status
+    assert set(reply["error"]) == {"code", "message", "id"}
+
+
+def test_other_media_types_and_encodings_are_refused(service):
+    assert service.predict(ROW, **{"Content-Type": "text/plain"})[0] == 415
+    assert service.predict(ROW, **{"Content-Encoding": "gzip"})[0] == 415
+    assert service.predict(ROW, **{"Content-Type": "application/json; charset=utf-8"})[0] == 200
+
+
+def test_too_large_is_refused(service):
+    assert service.predict(b"[" + b" " * 1_048_576)[0] == 413
+    assert service.predict({"rows": [{}] * 1_001})[0] == 422
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_other_sites_are_refused(service, headers):
+    assert service.predict(ROW, **headers)[0] == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:80"])
+def test_this_machines_names_are_taken(service, host):
+    assert service.predict(ROW, Host=host)[0] == 200
+
+
+HOSTILE = [
+    b'{"fields": {"distance": 99999999999999999999999}}', b'{"fields": {"scheduled": 99999999999999999}}',
+    b'{"fields": {"distance": 1' + b"0" * 500 + b"}}",
+    b"", b"null", b"[]", b"{}}", b"\xff\xfe", b"1", b'"x"', b"{", b"[" * 500_000, b'{"a":' * 10_000, b"\x00" * 100,
+    b'{"fields": {"hour": "seven"}}', b'{"fields": {"hour": 1.5}}', b'{"fields": {"hour": [1]}}',
+    b'{"fields": {"hour": {"a": 1}}}', b'{"fields": {"hour": 1e999}}', b'{"fields": {"hour": 99999999999999999999999}}',
+    b'{"fields": {"hour": -9223372036854775809}}', b'{"fields": {"distance": "1"}}', b'{"fields": {"distance": true}}',
+    b'{"fields": {"scheduled": "yesterday"}}', b'{"fields": {"scheduled": 1e300}}', b'{"fields": {"scheduled": true}}',
+    b'{"fields": {"hour": NaN}}', b'{"fields": {"hour": Infinity}}', b'{"fields": null}', b'{"fields": []}',
+    b'{"keys": {"a": 1}}', b'{"keys": {"a": null}}', b'{"reference": 5}', b'{"reference": "\\ud800"}',
+    b'{"fields": {"hour": "\\ud800"}}', b'{"reference": "' + b"x" * 2_000 + b'"}', b'{"rows": null, "surprise": 1}',
+    b'{"rows": []}', b'{"rows": [null]}', b'{"rows": [[]]}', b'{"rows": [{"rows": []}]}', b'{"rows": {}}',
+    b'{"rows": [{}], "fields": {"hour": 1}}', b'{"features": {"request__hour": "a"}}',
+    b'{"features": {"request__hour": 1e39}}',
+    b'{"features": {"request__hour": -1e300}}', b'{"features": {"request__hour": []}}', b'{"__class__": "os.system"}',
+    b'{"fields": {"__proto__": 1}}', b'{"fields": {"\\u0000": 1}}', b'{"fields": {"hour": 1}, "fields": 1}',
+    b'{"reference": "' + "\u202e\U0001f600".encode() + b'", "x": 1}', b"\x80\x04\x95cos\nsystem\n(S'id'\ntR.",
+    b"\xef\xbb\xbf{}", b'{"fields": {"distance": 1e308}, "rows": 5}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/v1/outcomes"])
+def test_hostile_bodies_are_refused_and_harm_nothing(service, path):
+    assert len(HOSTILE) >= 50
+    for body in HOSTILE:
+        status, text = service.call("POST", path, body, raw=True)
+        assert status in (400, 413, 422), (body[:80], status, text)
+        assert set(json.loads(text)["error"]) == {"code", "message", "id"}
+        assert "Traceback" not in text
+        assert "/" not in json.loads(text)["error"]["message"]
+    assert service.predict(ROW)[0] == 200
+
+
+def test_extreme_but_valid_values_are_answered(service):
+    for body in ({}, {"fields": {"distance": 1e308}}, {"fields": {"hour": -(2**63)}}, {"reference": "\x00\u202e😀"}):
+        assert service.predict(body)[0] == 200, body
+
+
+def test_chunked_bodies_are_taken_up_to_the_limit(service):
+    import http.client
+
+    for size, status in ((10, 200), (2_000, 413)):
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+        chunks = iter([b"{", b" " * 1_000 * size, b"}"])
+        connection.putrequest("POST", "/v1/predict")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders()
+        try:
+            for chunk in chunks:
+                connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            connection.send(b"0\r\n\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert connection.getresponse().status == status
+        connection.close()
