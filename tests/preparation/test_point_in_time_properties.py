@@ -1,16 +1,23 @@
-"""The batch join against an oracle that looks at every row for every question."""
+"""Batch and online against an oracle that looks at every row for every question, and against each other."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression
+from kreis.preparation.online.feed import OnlineFeed
+from kreis.preparation.online.layout import Layout
+from kreis.preparation.online.lmdb_store import LmdbStore
+from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.point_in_time import join
 from kreis.preparation.point_in_time_plan import microseconds_of
 from kreis.preparation.views import FeatureView
@@ -145,3 +152,44 @@ def test_a_latest_feature_is_that_of_the_last_row_known(table: list[Row], spine:
         x, y = (expected("last", kept, column) for column in (3, 4))
         assert agrees(got["v__x"], x, 0)
         assert agrees(got["v__sum"], x + y, 0)
+
+
+LATEST = view_of({"x": X, "sum": Call("add", (X, Y))}, ttl="2m")
+EVER = view_of({"x": X, "y": Y})
+shared_folder = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LmdbStore]:
+    folder: Path = tmp_path_factory.mktemp("online")
+    opened = LmdbStore(folder)
+    yield opened
+    opened.close()
+
+
+@shared_folder
+@given(
+    tables, spines, st.sampled_from([WINDOWED, LATEST, EVER]), st.sampled_from(["as known", "all", "all, in pieces"])
+)
+def test_online_equals_batch(store: LmdbStore, table: list[Row], spine: list[Any], view: FeatureView, fed: str) -> None:
+    spine = sorted((each for each in spine if each[1] is not None), key=lambda each: each[1])
+    frame = table_frame(table)
+    batch = join(spine_frame(spine), [(view, frame)], time="at").select(view.feature_names)
+    store.clear(Layout(view))
+    feed = OnlineFeed(store, [(view, frame)], history=fed != "as known")
+    feed.advance(BASE - 10**9)
+    features = OnlineFeatures(store, [view])
+    if fed == "all, in pieces":
+        for step in range(0, 20, 2):
+            feed.advance(BASE + step * 30 * SECOND)
+    if fed != "as known":
+        feed.advance(BASE + 10**10)
+    scale = sum(abs(value) for row in table for value in row[3:] if value is not None and not math.isnan(value))
+    for (who, at), want in zip(spine, batch.iter_rows(), strict=True):
+        if fed == "as known":
+            feed.advance(at)
+        got = features.vector({} if who is None else {"who": who}, at)
+        for name, online, offline in zip(view.feature_names, got, want, strict=True):
+            assert agrees(online, offline, scale), (name, who, at, online, offline)

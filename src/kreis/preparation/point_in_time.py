@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.to_polars import to_polars
+from kreis.preparation.expressions.to_polars import prepare, to_feature
 from kreis.preparation.expressions.tree import Expression, columns
 from kreis.preparation.point_in_time_blocks import Blocks
-from kreis.preparation.point_in_time_plan import aggregate_name, plan_of
+from kreis.preparation.point_in_time_plan import Combination, plan_of
 from kreis.preparation.point_in_time_timeline import Floats, Integers, Questions, Timeline
 from kreis.preparation.point_in_time_windows import Windows, pick
 from kreis.preparation.views import FeatureView, window_name
@@ -91,23 +91,22 @@ def _latest(view: FeatureView, table: pl.DataFrame, timeline: Timeline, asked: Q
 def _windowed(view: FeatureView, table: pl.DataFrame, timeline: Timeline, asked: Questions) -> dict[str, Floats]:
     """Each feature over each window, in the order of the questions."""
     plan = plan_of(view)
-    rows = [column[timeline.order] for column in row_values(table, plan.rows, where=f"table {view.table!r}")]
+    where = f"table {view.table!r} of feature view {view.name!r}"
+    rows = [column[timeline.order] for column in row_values(table, plan.rows, where=where)]
     windows = Windows(timeline, asked, rows)
     found: dict[str, Floats] = {}
     for window, width in zip(view.windows, plan.windows, strict=True):
         answers = windows.reduce(plan.reductions, width)
         for feature, expression in plan.features.items():
-            values = answers[expression] if isinstance(expression, int) else _combine(expression, answers)
+            values = answers[expression] if isinstance(expression, int) else _combine(expression, answers, where)
             found[window_name(view.name, feature, window)] = values
     return {name: found[name] for name in view.feature_names}
 
 
-def _combine(expression: Expression, answers: Sequence[Floats]) -> Floats:
-    """The value of an expression over reductions; a missing one (NaN) enters as null."""
-    frame = pl.DataFrame(
-        {aggregate_name(place): pl.Series(values, nan_to_null=True) for place, values in enumerate(answers)}
-    )
-    return row_values(frame, [expression], where="a windowed feature")[0]
+def _combine(combination: Combination, answers: Sequence[Floats], where: str) -> Floats:
+    """The value of an expression over reductions."""
+    frame = pl.DataFrame({str(index): answers[place] for index, place in enumerate(combination.reductions)})
+    return row_values(frame, [combination.expression], where=where)[0]
 
 
 def row_values(table: pl.DataFrame, expressions: Sequence[Expression], *, where: str) -> list[Floats]:
@@ -116,12 +115,14 @@ def row_values(table: pl.DataFrame, expressions: Sequence[Expression], *, where:
     Raises:
         ProjectError: the table lacks a column.
     """
-    for name in sorted(set().union(*(columns(each) for each in expressions))):
+    read = sorted(set().union(*(columns(each) for each in expressions)))
+    for name in read:
         column_of(table, name, where=where)
-    if not expressions or not table.width:
-        return [np.full(table.height, np.nan) for _ in expressions]
-    chosen = [to_polars(each).cast(pl.Float64).alias(str(place)) for place, each in enumerate(expressions)]
-    frame = table.select(*chosen, pl.first().alias("length"))
+    if not read:
+        table = pl.DataFrame({"row": np.zeros(table.height)})
+    frame = prepare(table.select(read or "row"))
+    chosen = [to_feature(each).alias(str(place)) for place, each in enumerate(expressions)]
+    frame = frame.select(*chosen, pl.first().alias("length"))
     return [frame[str(place)].to_numpy() for place in range(len(expressions))]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from kreis.preparation.expressions.windows import WindowAggregate
 from kreis.preparation.point_in_time_blocks import Blocks
-from kreis.preparation.point_in_time_plan import Reduction
 from kreis.preparation.point_in_time_sums import Limbs, WindowSums
 from kreis.preparation.point_in_time_timeline import Floats, Questions, Timeline
 
@@ -27,20 +27,20 @@ class Windows:
         self._blocks: Blocks | None = None
         self._happened = self._visible
 
-    def reduce(self, reductions: Sequence[Reduction], width: int) -> list[Floats]:
+    def reduce(self, reductions: Sequence[WindowAggregate], width: int) -> list[Floats]:
         """Each reduction over the window (t - width, t], shape (n,) each, in the order of the questions."""
         left = self._timeline.happened(self._asked, width)
         sums = WindowSums(self._timeline, self._visible, left, width)
         return [self._reduce(each, sums, left) for each in reductions]
 
-    def _reduce(self, reduction: Reduction, sums: WindowSums, low: Any) -> Floats:
-        if reduction.column is None:
+    def _reduce(self, reduction: WindowAggregate, sums: WindowSums, low: Any) -> Floats:
+        if reduction.row is None:
             return sums.rows().astype(np.float64)
-        values = self._rows[reduction.column]
+        values = self._rows[reduction.row]
         if reduction.operation in ("sum", "mean", "count"):
-            if reduction.column not in self._limbs:
-                self._limbs[reduction.column] = Limbs(values)
-            return _from_sums(reduction.operation, sums, self._limbs[reduction.column])
+            if reduction.row not in self._limbs:
+                self._limbs[reduction.row] = Limbs(values)
+            return _from_sums(reduction.operation, sums, self._limbs[reduction.row])
         if self._blocks is None:
             self._blocks = Blocks(self._timeline)
             self._happened = self._timeline.happened(self._asked)

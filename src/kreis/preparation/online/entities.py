@@ -1,0 +1,89 @@
+"""One entity's record and tiles as a reader holds them in memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from operator import itemgetter
+from typing import Any
+
+from kreis.errors import CorruptionError
+from kreis.preparation.online.layout import HEADER_TIMES, PER_COLUMN, RECORD_START, Layout
+from kreis.preparation.online.store import Get
+from kreis.preparation.online.suffixes import EMPTY, Moments, Suffixes
+from kreis.preparation.online.tiles import Row
+
+__all__ = ["Entity", "Needs", "TileRows"]
+
+_BY_TIME = itemgetter(0, 1)
+Needs = list[tuple[int, bool, bool]]
+"""Per row expression that is summed: its place, whether extremes and whether squares are asked for."""
+
+
+class TileRows:
+    """The rows of a tile, by event time, known at and arrival, with totals from the newest backwards."""
+
+    __slots__ = ("events", "rows", "suffixes")
+
+    def __init__(self, layout: Layout, needs: Needs, value: Any) -> None:
+        self.rows: list[Row] = sorted(layout.row.iter_unpack(value), key=_BY_TIME)
+        self.events: list[int] = [row[0] for row in self.rows]
+        self.suffixes: dict[int, Suffixes] = {}
+        for column, extremes, squares in needs:
+            at = 2 + column
+            items = [(1.0, v, v, v, 0.0) if (v := row[at]) == v else EMPTY for row in reversed(self.rows)]
+            self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
+
+
+class Entity:
+    """An entity's record at one version; its tiles' rows are read when a window cuts through them.
+
+    Holds the headers of the newest `tail` tiles in order of time, or of all of them.
+    """
+
+    __slots__ = ("_decoded", "_key", "headers", "horizon", "newest", "rows", "suffixes", "tiles", "version", "whole")
+
+    def __init__(self, layout: Layout, needs: Needs, key: bytes, record: Any, tail: int, old: Entity | None) -> None:
+        size, start = layout.header.size, layout.headers_at
+        if len(record) < start or (len(record) - start) % size:
+            raise CorruptionError("a record's length does not fit its view", where=f"online store, {key!r}")
+        self._key = key
+        self.version = bytes(record[:8])
+        self.horizon: int = RECORD_START.unpack_from(record)[1]
+        self.newest: Row = layout.row.unpack_from(record, RECORD_START.size)
+        first = max(start, len(record) - tail * size) if tail else start
+        self.whole = first == start
+        self.headers = list(layout.header.iter_unpack(record[first:]))
+        self.tiles = [header[0] for header in self.headers]
+        self.rows = [0]
+        for header in reversed(self.headers):
+            self.rows.append(self.rows[-1] + header[1])
+        self.suffixes: dict[int, Suffixes] = {}
+        for column, extremes, squares in needs:
+            items = [self.moments(place, column) for place in range(len(self.headers) - 1, -1, -1)]
+            self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
+        self._decoded: dict[int, tuple[int, TileRows]] = old._decoded if old is not None else {}
+
+    def moments(self, place: int, column: int) -> Moments:
+        """The totals of a row expression over the tile at a place."""
+        at = HEADER_TIMES + PER_COLUMN * column
+        moments: Moments = self.headers[place][at : at + PER_COLUMN]
+        return moments
+
+    def after(self, number: int) -> int:
+        """The place of the first tile behind tile `number`."""
+        return bisect_right(self.tiles, number)
+
+    def tile(self, place: int, layout: Layout, needs: Needs, get: Get) -> TileRows:
+        """The rows of the tile at a place; kept, since a tile only changes by growing."""
+        number, count = self.headers[place][:2]
+        known = self._decoded.get(number)
+        if known is not None and known[0] == count:
+            return known[1]
+        value = get(layout.tile_key(self._key, number))
+        if value is None or len(value) != count * layout.row.size:
+            raise CorruptionError(f"tile {number} does not fit its header", where=f"online store, {self._key!r}")
+        rows = TileRows(layout, needs, value)
+        if len(self._decoded) > 2 * len(layout.plan.windows) + 2:
+            self._decoded.clear()
+        self._decoded[number] = (count, rows)
+        return rows

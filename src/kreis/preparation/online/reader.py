@@ -1,0 +1,265 @@
+"""Reading features at a moment, for the answering path: Python's own lists and floats, no Polars.
+
+A windowed feature of an entity is the totals of the tiles inside the window, plus the part of the tile that
+the window cuts through. Records are kept decoded per process and version; a request reads all of them at one
+snapshot of the store.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from kreis.errors import StoreError
+from kreis.preparation.expressions.rows import compile_row
+from kreis.preparation.expressions.windows import WindowAggregate
+from kreis.preparation.online.entities import Entity, Needs
+from kreis.preparation.online.layout import Layout
+from kreis.preparation.online.store import Get, OnlineStore
+from kreis.preparation.online.suffixes import EMPTY, Moments, merge, moments_of
+from kreis.preparation.online.tiles import Row
+from kreis.preparation.point_in_time_plan import Combination
+from kreis.preparation.views import FeatureView
+
+__all__ = ["OnlineFeatures"]
+
+_KEPT = 20_000
+"""Entities kept decoded, per view."""
+_TAIL = 10
+"""Tiles that can lie within a window that ends at the newest: eight whole ones, the one cut, the newest."""
+_NAN = math.nan
+
+
+class OnlineFeatures:
+    """The features of some views, in order, from an online store.
+
+    Raises:
+        StoreError: a view, as declared here, was never fed to the store.
+    """
+
+    def __init__(self, store: OnlineStore, views: Sequence[FeatureView]) -> None:
+        self._store = store
+        self.feature_names = [name for view in views for name in view.feature_names]
+        self._readers: list[tuple[str, _Latest | _Windowed]] = []
+        for view in views:
+            layout = Layout(view)
+            if store.position(layout) is None:
+                hint = "feed it with OnlineFeed, from the same declaration as the package's"
+                raise StoreError(f"the online store holds no rows of the view {view.name!r} as declared", hint=hint)
+            self._readers.append((view.entity, _Windowed(layout) if layout.windowed else _Latest(layout)))
+
+    def vector(self, keys: Mapping[str, str], at_us: int) -> list[float]:
+        """The features at a moment, in order of the views' feature names; missing is NaN.
+
+        Args:
+            keys: entity to key; an entity without a key has no rows.
+            at_us: the moment, in µs since 1970 UTC.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        vector: list[float] = []
+        with self._store.snapshot() as get:
+            for entity, reader in self._readers:
+                vector += reader.read(get, keys.get(entity), at_us)
+        return vector
+
+    def vectors(self, requests: Sequence[tuple[Mapping[str, str], int]]) -> list[list[float]]:
+        """Several vectors at one snapshot."""
+        with self._store.snapshot() as get:
+            return [
+                [value for entity, reader in self._readers for value in reader.read(get, keys.get(entity), at)]
+                for keys, at in requests
+            ]
+
+
+class _Kept:
+    """Decoded records by key, checked against the version that the store holds."""
+
+    def __init__(self, layout: Layout, needs: Needs) -> None:
+        self.layout = layout
+        self.needs = needs
+        self._entities: dict[str, Entity] = {}
+        self._start = b"e" + layout.identity
+
+    def find(self, get: Get, name: str) -> Entity | None:
+        """An entity's record, or None if it has no rows."""
+        key = self._start + name.encode() if len(name) <= 100 else self.layout.entity_key(name)
+        record = get(key)
+        if record is None:
+            return None
+        kept = self._entities.get(name)
+        if kept is not None and kept.version == record[:8]:
+            return kept
+        entity = Entity(self.layout, self.needs, key, record, _TAIL, kept)
+        if kept is None and len(self._entities) >= _KEPT:
+            self._entities.pop(next(iter(self._entities)), None)
+        self._entities[name] = entity
+        return entity
+
+    def all_of(self, get: Get, name: str, entity: Entity) -> Entity:
+        """The entity with all its headers, for a moment that lies before what the store knows."""
+        if entity.whole:
+            return entity
+        key = self.layout.entity_key(name)
+        return Entity(self.layout, self.needs, key, get(key), 0, entity)
+
+    def seen(self, get: Get, entity: Entity, low: int | None, at: int) -> Iterator[tuple[int, list[Row] | None]]:
+        """The tiles with rows in (low, at], newest first: the place, and the rows seen; None if all of them are."""
+        width = self.layout.tile
+        for place in range(entity.after(at // width) - 1, -1, -1):
+            number, _, earliest, latest, known = entity.headers[place][:5]
+            if low is not None and number < low // width:
+                return
+            if (low is None or earliest > low) and latest <= at and known <= at:
+                yield place, None
+                continue
+            rows = entity.tile(place, self.layout, self.needs, get)
+            first = 0 if low is None else bisect_right(rows.events, low)
+            last = bisect_right(rows.events, at)
+            yield place, [row for row in rows.rows[first:last] if row[1] <= at]
+
+
+class _Latest:
+    """Reads the latest row of an entity."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._kept = _Kept(layout, [])
+        self._ttl = layout.plan.ttl
+        self._places = [2 + place for place in layout.plan.features.values() if isinstance(place, int)]
+        self._nothing = [_NAN] * len(self._places)
+
+    def read(self, get: Get, name: str | None, at: int) -> list[float]:
+        entity = None if name is None else self._kept.find(get, name)
+        if entity is None or name is None:
+            return self._nothing
+        row: Row | None = entity.newest
+        if entity.horizon > at:
+            row = self._before(get, name, entity, at)
+        if row is None or (self._ttl is not None and row[0] <= at - self._ttl):
+            return self._nothing
+        return [row[place] for place in self._places]
+
+    def _before(self, get: Get, name: str, entity: Entity, at: int) -> Row | None:
+        """The latest row seen at a moment that lies before the newest."""
+        newest = entity.newest
+        if newest[0] <= at and newest[1] <= at:
+            return newest
+        low = None if self._ttl is None else at - self._ttl
+        kept = self._kept
+        whole = kept.all_of(get, name, entity)
+        for place, rows in kept.seen(get, whole, low, at):
+            found = whole.tile(place, kept.layout, kept.needs, get).rows if rows is None else rows
+            if found:
+                return found[-1]
+        return None
+
+
+class _Windowed:
+    """Reads aggregations over windows of an entity."""
+
+    def __init__(self, layout: Layout) -> None:
+        plan = layout.plan
+        operations: dict[int, set[str]] = {}
+        for each in plan.reductions:
+            if each.row is not None:
+                operations.setdefault(each.row, set()).add(each.operation)
+        self._needs: Needs = [
+            (column, bool({"min", "max"} & asked), "std" in asked)
+            for column, asked in operations.items()
+            if asked != {"last"}
+        ]
+        self._kept = _Kept(layout, self._needs)
+        self._windows = plan.windows
+        self._reductions = plan.reductions
+        self._pick = _pick_of(layout)
+        none = [_reduce(each, 0, {column: EMPTY for column, _, _ in self._needs}, None) for each in plan.reductions]
+        self._nothing = self._pick([none] * len(plan.windows))
+
+    def read(self, get: Get, name: str | None, at: int) -> list[float]:
+        entity = None if name is None else self._kept.find(get, name)
+        if entity is None or name is None:
+            return self._nothing
+        if entity.horizon <= at:
+            return self._pick([self._up_to_now(get, entity, at - width) for width in self._windows])
+        entity = self._kept.all_of(get, name, entity)
+        return self._pick([self._exactly(get, entity, at - width, at) for width in self._windows])
+
+    def _up_to_now(self, get: Get, entity: Entity, low: int) -> list[float]:
+        """The reductions over all rows with an event time after `low`: every one of them is seen."""
+        layout = self._kept.layout
+        number = low // layout.tile
+        place = entity.after(number)
+        k = len(entity.tiles) - place
+        rows = entity.rows[k]
+        totals = {column: entity.suffixes[column].last(k) for column, _, _ in self._needs}
+        if place and entity.tiles[place - 1] == number and entity.headers[place - 1][3] > low:
+            cut = entity.tile(place - 1, layout, self._needs, get)
+            k = len(cut.rows) - bisect_right(cut.events, low)
+            rows += k
+            for column, suffixes in cut.suffixes.items():
+                totals[column] = merge(totals[column], suffixes.last(k))
+        newest = entity.newest if entity.newest[0] > low else None
+        return [_reduce(each, rows, totals, newest) for each in self._reductions]
+
+    def _exactly(self, get: Get, entity: Entity, low: int, at: int) -> list[float]:
+        """The reductions over the rows seen at a moment before the newest."""
+        count, newest = 0, None
+        totals = {column: EMPTY for column, _, _ in self._needs}
+        for place, rows in self._kept.seen(get, entity, low, at):
+            if rows is None:
+                count += entity.headers[place][1]
+                for column, _, _ in self._needs:
+                    totals[column] = merge(totals[column], entity.moments(place, column))
+                if newest is None:
+                    newest = entity.tile(place, self._kept.layout, self._needs, get).rows[-1]
+                continue
+            count += len(rows)
+            for column, _, _ in self._needs:
+                totals[column] = merge(totals[column], moments_of(row[2 + column] for row in rows))
+            if newest is None and rows:
+                newest = rows[-1]
+        return [_reduce(each, count, totals, newest) for each in self._reductions]
+
+
+def _reduce(reduction: WindowAggregate, rows: int, totals: Mapping[int, Moments], newest: Row | None) -> float:
+    operation, column = reduction.operation, reduction.row
+    if column is None:
+        return float(rows)
+    if operation == "last":
+        return _NAN if newest is None else newest[2 + column]
+    count, total, least, most, squares = totals[column]
+    if operation == "mean":
+        return total / count if count else _NAN
+    if operation == "count":
+        return count
+    if operation == "sum":
+        return total
+    if operation == "std":
+        return math.sqrt(squares / (count - 1.0)) if count > 1 else _NAN
+    if not count:
+        return _NAN
+    return least if operation == "min" else most
+
+
+def _pick_of(layout: Layout) -> Callable[[Sequence[Sequence[float]]], list[float]]:
+    """From the reductions per window to the features in order: feature by feature, window by window."""
+    plan = layout.plan
+    windows = range(len(plan.windows))
+    simple = [place for place in plan.features.values() if isinstance(place, int)]
+    if len(simple) == len(plan.features):
+        places = [(window, place) for place in simple for window in windows]
+        return lambda reduced: [reduced[window][place] for window, place in places]
+    readers = [place if isinstance(place, int) else _combined(place) for place in plan.features.values()]
+    return lambda reduced: [
+        reduced[window][reader] if isinstance(reader, int) else reader(reduced[window])
+        for reader in readers
+        for window in windows
+    ]
+
+
+def _combined(combination: Combination) -> Callable[[Sequence[float]], float]:
+    names = {str(index): place for index, place in enumerate(combination.reductions)}
+    compute = compile_row({"": combination.expression}, dict.fromkeys(names, "number"))
+    return lambda reductions: compute({name: reductions[place] for name, place in names.items()})[0]
