@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -11,6 +12,8 @@ from kreis.errors import ProjectError
 from kreis.requirements.metric import DecisionValue
 
 __all__ = ["Goal", "Guardrail", "Risk", "ServiceLevels"]
+
+RiskLevel = Literal["minimal", "limited", "high"]
 
 
 class Guardrail(msgspec.Struct, frozen=True):
@@ -28,6 +31,17 @@ class Guardrail(msgspec.Struct, frozen=True):
                 where=f"Guardrail({self.metric!r})",
                 hint=f'write Guardrail("{self.metric}", at_least=0.4)',
             )
+        if not math.isfinite(self.bound):
+            raise ProjectError("a guardrail's bound is not finite", where=f"Guardrail({self.metric!r})")
+
+    @property
+    def bound(self) -> float:
+        """The bound, whichever side it is on."""
+        return self.at_least if self.at_least is not None else self.at_most or 0.0
+
+    def holds(self, value: float) -> bool:
+        """Whether a value of the metric is within the bound; an unknown value (NaN) is not."""
+        return value >= self.bound if self.at_least is not None else value <= self.bound
 
 
 class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +52,27 @@ class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
     availability: float = 0.999
     """Share of requests answered without a server error."""
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.p99_ms) and self.p99_ms > 0):
+            raise ProjectError(f"p99_ms is {self.p99_ms}", where="ServiceLevels", hint="milliseconds above 0")
+        if not 0 < self.availability <= 1:
+            hint = "a share: 0.999 for 99.9 %"
+            raise ProjectError(f"availability is {self.availability}", where="ServiceLevels", hint=hint)
+
 
 class Risk(msgspec.Struct, frozen=True):
     """The risk class under the EU AI Act (Regulation 2024/1689, articles 5, 6 and 50), and why."""
 
-    level: Literal["minimal", "limited", "high"]
+    level: RiskLevel
     because: str
+
+    def __post_init__(self) -> None:
+        levels = get_args(RiskLevel)
+        if self.level not in levels:
+            raise ProjectError.unknown_name("risk class", self.level, levels, where="Risk")
+        if not self.because.strip():
+            hint = "say in one sentence why: an auditor will ask"
+            raise ProjectError("the risk class has no reason", where="Risk", hint=hint)
 
     @classmethod
     def minimal(cls, *, because: str) -> Risk:
@@ -77,6 +106,18 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("question", "decision"):
             if not getattr(self, name).strip():
                 raise ProjectError(f"the goal's {name} is empty", where="Goal", hint="say it in one sentence")
+        if not self.metric.rewards_right_decisions:
+            hint = "a cost is negative: true_positive=120, false_positive=-35"
+            raise ProjectError(
+                "by its metric, right decisions are worth no more than wrong ones", where="Goal", hint=hint
+            )
+        if not (math.isfinite(self.better_than_baseline) and self.better_than_baseline >= 0):
+            message = f"better_than_baseline is {self.better_than_baseline}"
+            raise ProjectError(message, where="Goal", hint="0 or more, in the metric's unit")
+        declared = [(each.metric, each.by, each.at_least is None) for each in self.guardrails]
+        for metric, by, _ in {each for each in declared if declared.count(each) > 1}:
+            what = f"{metric!r} by {by!r}" if by else repr(metric)
+            raise ProjectError(f"two guardrails bound {what} on the same side", where="Goal", hint="keep the stricter")
 
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from kreis.errors import ProjectError
 
 __all__ = ["DecisionValue"]
 
@@ -27,15 +30,36 @@ class DecisionValue(msgspec.Struct, frozen=True):
     false_negative: float = 0.0
     per: int = 1000
 
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ProjectError: a value is not finite, or `per` is below 1.
+        """
+        where = f"DecisionValue({self.unit!r})"
+        cases = (self.true_positive, self.false_positive, self.true_negative, self.false_negative)
+        if not all(math.isfinite(case) for case in cases):
+            raise ProjectError("a value of a decision is not finite", where=where, hint="say what it is worth in money")
+        if self.per < 1:
+            raise ProjectError(f"per is {self.per}", where=where, hint="per=1000 for money per 1,000 decisions")
+
     def values(self, outcomes: npt.ArrayLike, decisions: npt.ArrayLike) -> Floats:
-        """The value of each decision, shape (n,), in units of money (not yet times `per`)."""
-        happened = np.asarray(outcomes, dtype=np.float64) > 0.5
+        """The value of each decision, shape (n,), in units of money (not yet times `per`); NaN where the outcome is."""
+        known = np.asarray(outcomes, dtype=np.float64)
+        happened = known > 0.5
         decided = np.asarray(decisions, dtype=bool)
-        return np.where(
+        worth = np.where(
             decided,
             np.where(happened, self.true_positive, self.false_positive),
             np.where(happened, self.false_negative, self.true_negative),
         ).astype(np.float64)
+        worth[np.isnan(known)] = np.nan
+        return worth
+
+    @property
+    def rewards_right_decisions(self) -> bool:
+        """Whether deciding rightly is worth more than deciding wrongly, in both cases taken together."""
+        return self.true_positive - self.false_negative + self.true_negative - self.false_positive > 0
 
     @property
     def bounds(self) -> tuple[float, float]:

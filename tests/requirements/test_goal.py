@@ -1,0 +1,100 @@
+"""Goal, guardrails, service levels and risk: what they refuse, and the goal's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from kreis.errors import ProjectError
+from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
+from kreis.requirements.metric import DecisionValue
+
+METRIC = DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35)
+
+
+def goal(**other: Any) -> Goal:
+    fields: dict[str, Any] = {"question": "Late?", "decision": "Rebook.", "metric": METRIC, **other}
+    return Goal(**fields)
+
+
+def test_a_goal_is_named_by_all_that_it_says() -> None:
+    plain = goal()
+    assert plain.digest == goal().digest
+    assert len(plain.digest) == 64
+    changes: list[dict[str, Any]] = [
+        {"question": "Very late?"},
+        {"metric": DecisionValue("EUR per 1,000 flights", 121, -35)},
+        {"better_than_baseline": 1.0},
+        {"guardrails": [Guardrail("recall", at_least=0.4)]},
+        {"service": ServiceLevels(p99_ms=20)},
+        {"risk": Risk.limited(because="talks to people")},
+    ]
+    assert len({plain.digest, *(goal(**change).digest for change in changes)}) == 1 + len(changes)
+
+
+def test_a_goal_is_a_plain_document() -> None:
+    document = goal(guardrails=[Guardrail("recall", at_least=0.4, by="origin")]).to_document()
+    assert msgspec.json.decode(msgspec.json.encode(document)) == document
+    assert document["guardrails"][0] == {"metric": "recall", "at_least": 0.4, "at_most": None, "by": "origin"}
+
+
+def test_a_guardrail_bounds_one_side() -> None:
+    assert Guardrail("recall", at_least=0.4).holds(0.4)
+    assert not Guardrail("recall", at_least=0.4).holds(0.39)
+    assert Guardrail("error", at_most=0.0).holds(0.0)
+    assert not Guardrail("error", at_most=0.1).holds(0.2)
+
+
+@pytest.mark.parametrize("guardrail", [Guardrail("m", at_least=0.0), Guardrail("m", at_most=0.0)])
+def test_a_value_that_is_not_known_holds_no_guardrail(guardrail: Guardrail) -> None:
+    assert not guardrail.holds(float("nan"))
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_least": 0.1, "at_most": 0.2}, {"at_least": float("nan")}])
+def test_a_guardrail_without_one_finite_bound_is_refused(bounds: dict[str, float]) -> None:
+    with pytest.raises(ProjectError, match="guardrail"):
+        Guardrail("recall", **bounds)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"question": " "}, "question is empty"),
+        ({"decision": ""}, "decision is empty"),
+        ({"metric": DecisionValue("EUR", true_positive=-120, false_positive=35)}, "worth no more"),
+        ({"better_than_baseline": -1}, "better_than_baseline"),
+        ({"guardrails": [Guardrail("r", at_least=0.1), Guardrail("r", at_least=0.2)]}, "same side"),
+    ],
+)
+def test_a_goal_that_says_too_little_or_two_things_is_refused(other: dict[str, Any], what: str) -> None:
+    with pytest.raises(ProjectError, match=what):
+        goal(**other)
+
+
+def test_guardrails_may_differ_by_group_and_side() -> None:
+    goal(
+        guardrails=[
+            Guardrail("rate", at_least=0.1),
+            Guardrail("rate", at_most=0.9),
+            Guardrail("rate", at_least=0.1, by="origin"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "levels", [{"p99_ms": 0}, {"p99_ms": float("inf")}, {"availability": 0}, {"availability": 99.9}]
+)
+def test_service_levels_that_cannot_be_are_refused(levels: dict[str, float]) -> None:
+    with pytest.raises(ProjectError, match="is"):
+        ServiceLevels(**levels)
+
+
+def test_a_risk_needs_a_known_class_and_a_reason() -> None:
+    assert Risk.minimal(because="x").level == "minimal"
+    assert Risk.high(because="annex III, 4a").level == "high"
+    with pytest.raises(ProjectError, match="did you mean 'minimal'"):
+        Risk("minimum", "x")  # type: ignore[arg-type]
+    with pytest.raises(ProjectError, match="no reason"):
+        Risk.limited(because=" ")
