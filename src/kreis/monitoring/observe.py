@@ -38,6 +38,8 @@ class DayOfTraffic:
     """Whether the outcomes are as complete as they will be waited for."""
     failed: int = 0
     """Requests that ended in a server error; they have no row."""
+    whole: Booleans | None = None
+    """Rows whose model takes all the features, shape (n,); all rows if not given. Only these tell of drift."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -61,6 +63,7 @@ def day_of_traffic(
     latency_us: npt.ArrayLike,
     models: tuple[str, ...] = (),
     failed: int = 0,
+    whole: Booleans | None = None,
     horizon: timedelta = HORIZON,
 ) -> DayOfTraffic:
     """Build a day from arrays, and say whether its outcomes have matured.
@@ -95,4 +98,5 @@ def day_of_traffic(
         models=models,
         matured=complete or now >= end + horizon,
         failed=failed,
+        whole=whole,
     )

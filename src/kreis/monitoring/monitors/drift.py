@@ -110,7 +110,8 @@ def _add_day(
     """Counts by feature, day and bin, with the day added and only the last `window` days kept."""
     places = [day.feature_names.index(name) for name in names]
     edges = [np.array(watched.reference[name].edges, dtype=np.float64) for name in names]
-    counted = count_columns(day.features[:, places], edges)
+    rows = day.features if day.whole is None else day.features[day.whole]
+    counted = count_columns(rows[:, places], edges)
     return {name: [*counts.get(name, []), own.tolist()][-window:] for name, own in zip(names, counted, strict=True)}
 
 

@@ -1,0 +1,167 @@
+"""Proof that training and serving agree: served requests are replayed from the data, and compared.
+
+Logged features are compared with those that the point-in-time join computes for the same keys at the same
+moment; then the package's scorer is given the logged features and must give the logged scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from kreis.errors import ProjectError
+from kreis.evaluation.metrics.metric import Booleans, Floats
+from kreis.monitoring.traffic import feature_matrix
+from kreis.training.scoring import Scorer
+
+__all__ = ["FeatureDifference", "ParityReport", "agree", "parity"]
+
+RELATIVE = 1e-9
+SCORES_WITHIN = 1e-6
+_EXAMPLES = 5
+
+
+class FeatureDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature that was served otherwise than the data say."""
+
+    feature: str
+    rows: int
+    """How many rows differ."""
+    worst: float | None
+    """Largest relative difference; null if only missing values differ."""
+    examples: list[dict[str, Any]]
+    """Prediction id, served and recomputed value; null is missing."""
+
+
+class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the replay found."""
+
+    rows: int
+    features: int
+    differing: list[FeatureDifference]
+    unmatched: list[str]
+    """Ids of predictions that the recomputation lacks; the first of them."""
+    unmatched_rows: int
+    scores_checked: int
+    scores_differing: int
+    worst_score: float
+    """Largest absolute difference of scores."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything agrees, and something was compared."""
+        return self.rows > 0 and not (self.differing or self.unmatched_rows or self.scores_differing)
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        if self.ok:
+            return f"{self.rows:,} predictions x {self.features} features agree; scores within {self.worst_score:.1e}"
+        names = ", ".join(f"{each.feature} ({each.rows:,} rows)" for each in self.differing[:5]) or "none"
+        return (
+            f"of {self.rows:,} predictions, differing features: {names}; without a counterpart: "
+            f"{self.unmatched_rows:,}; differing scores: {self.scores_differing:,}"
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """As a plain JSON document."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return {**document, "ok": self.ok}
+
+
+def agree(served: Floats, recomputed: Floats) -> Booleans:
+    """Where two arrays hold the same feature values.
+
+    Both missing; or within a relative 1e-9 (sums in another order differ in the last digits); or the same as
+    float32, which is all that a model sees.
+    """
+    scale = np.maximum(np.abs(served), np.abs(recomputed))
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = np.abs(served - recomputed) <= RELATIVE * scale
+        single = served.astype(np.float32) == recomputed.astype(np.float32)
+    same: Booleans = near | single | (np.isnan(served) & np.isnan(recomputed))
+    return same
+
+
+def parity(
+    predictions: pl.DataFrame,
+    recomputed: pl.DataFrame,
+    *,
+    model: str,
+    features: Sequence[str],
+    scorer: Scorer | None = None,
+) -> ParityReport:
+    """Compare one model's logged predictions with what the data say.
+
+    Args:
+        predictions: Rows of `log/predictions`: `id`, `model`, `features`, `score`. Other models' rows are left out.
+        recomputed: `id` and the features as columns, from the point-in-time join over the predictions' keys,
+            fields and times.
+        model: The model's digest.
+        features: The model's features in order, from its manifest.
+        scorer: The package's; without one, scores are not compared.
+
+    Raises:
+        ProjectError: the recomputation lacks a feature or has an id twice.
+    """
+    for name in ("id", *features):
+        if name not in recomputed.columns:
+            raise ProjectError.unknown_name("column", name, recomputed.columns, where="recomputed features")
+    if recomputed["id"].is_duplicated().any():
+        raise ProjectError("an id occurs twice", where="recomputed features")
+    own = predictions.filter(pl.col("model") == model).select("id", "model", "features", "score")
+    joined = own.join(recomputed.select("id", *features), on="id", how="inner", maintain_order="left")
+    unmatched = own.join(recomputed, on="id", how="anti")["id"]
+    served, _ = feature_matrix(joined, features, {model: features})
+    differences = [
+        found
+        for place, name in enumerate(features)
+        if (found := _difference(name, joined["id"], served[:, place], joined[name]))
+    ]
+    gaps = _score_gaps(joined, served, scorer)
+    return ParityReport(
+        rows=len(joined),
+        features=len(features),
+        differing=differences,
+        unmatched=unmatched.head(_EXAMPLES).to_list(),
+        unmatched_rows=len(unmatched),
+        scores_checked=len(gaps),
+        scores_differing=int((~(gaps <= SCORES_WITHIN)).sum()),
+        worst_score=float(gaps.max()) if len(gaps) else 0.0,
+    )
+
+
+def _difference(name: str, ids: pl.Series, served: Floats, column: pl.Series) -> FeatureDifference | None:
+    recomputed: Floats = column.cast(pl.Float64).to_numpy().astype(np.float64)
+    places = np.flatnonzero(~agree(served, recomputed))
+    if not len(places):
+        return None
+    scale = np.maximum(np.abs(served[places]), np.abs(recomputed[places]))
+    relative = np.abs(served[places] - recomputed[places]) / scale
+    present = relative[np.isfinite(relative)]
+    return FeatureDifference(
+        feature=name,
+        rows=len(places),
+        worst=float(present.max()) if len(present) else None,
+        examples=[
+            {"id": ids[int(row)], "served": _or_null(served[row]), "recomputed": _or_null(recomputed[row])}
+            for row in places[:_EXAMPLES]
+        ],
+    )
+
+
+def _or_null(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _score_gaps(joined: pl.DataFrame, served: Floats, scorer: Scorer | None) -> Floats:
+    if scorer is None or not len(joined):
+        return np.empty(0)
+    again: npt.NDArray[np.float32] = scorer.score(served.astype(np.float32))
+    gaps: Floats = np.abs(again.astype(np.float64) - joined["score"].to_numpy())
+    return gaps

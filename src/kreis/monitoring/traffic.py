@@ -1,0 +1,212 @@
+"""Reads the prediction log from the lake: predictions of a time range, each with its latest known outcome.
+
+A day is read at a time and only the columns that are needed, with the range pushed down to the files, so
+memory stays that of one day however long the log is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
+from kreis.errors import ProjectError
+from kreis.evaluation.metrics.metric import Booleans, Floats
+from kreis.monitoring.observe import HORIZON, DayOfTraffic, day_of_traffic
+
+__all__ = ["Scanning", "days_of_traffic", "feature_matrix", "outcomes_known", "read_predictions", "read_traffic"]
+
+_NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "reference")
+
+
+class Scanning(Protocol):
+    """What is needed of the lake."""
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """The rows of a table's latest version."""
+        ...
+
+    def latest(self, table: str) -> Any:
+        """Its latest version, or `None` where there is no such table."""
+        ...
+
+
+def read_predictions(lake: Scanning, since: datetime, until: datetime) -> pl.LazyFrame:
+    """Predictions with `since <= at < until`, all columns of the log.
+
+    Raises:
+        StoreError: the lake cannot be read.
+    """
+    if lake.latest(PREDICTIONS) is None:
+        return pl.LazyFrame(schema=_EMPTY)
+    return lake.scan(PREDICTIONS).filter(pl.col("at") >= since, pl.col("at") < until)
+
+
+def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFrame:
+    """Outcomes that became known from `since` on and no later than `by`.
+
+    Raises:
+        StoreError: the lake cannot be read.
+    """
+    if lake.latest(OUTCOMES) is None:
+        return pl.LazyFrame(schema=_NO_OUTCOMES)
+    return lake.scan(OUTCOMES).filter(pl.col("known_at") >= since, pl.col("known_at") <= by)
+
+
+def read_traffic(
+    lake: Scanning, since: datetime, until: datetime, *, known_by: datetime, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Predictions of a time range, in the order of their time, with `outcome` and `known_at` (null where unknown).
+
+    An outcome belongs to a prediction by its id, or by the client's reference. Of several, the one that became
+    known last wins.
+
+    Args:
+        lake: Holds `log/predictions` and `log/outcomes`.
+        since: First moment.
+        until: First moment after.
+        known_by: Outcomes that became known later are not seen: the present moment, or a past one to look back from.
+        columns: Of the log; all if not given. `id`, `at` and `reference` always come.
+
+    Raises:
+        StoreError: the lake cannot be read.
+    """
+    predictions = read_predictions(lake, since, until)
+    if columns is not None:
+        predictions = predictions.select(list(dict.fromkeys(["id", "at", "reference", *columns])))
+    outcomes = outcomes_known(lake, since, known_by)
+    by_id, by_reference = _latest(outcomes, "prediction"), _latest(outcomes, "reference")
+    joined = (
+        predictions.join(by_id, left_on="id", right_on="prediction", how="left")
+        .join(by_reference, on="reference", how="left", suffix="_of_reference")
+        .with_columns(_newer=(pl.col("known_at_of_reference") > pl.col("known_at")).fill_null(False))
+        .with_columns(_newer_of("outcome"), _newer_of("known_at"))
+        .drop("_newer", "outcome_of_reference", "known_at_of_reference")
+        .sort("at", "id")
+    )
+    return joined.collect()
+
+
+def _newer_of(name: str) -> pl.Expr:
+    other = f"{name}_of_reference"
+    return pl.when("_newer").then(other).otherwise(pl.coalesce(name, other)).alias(name)
+
+
+def _latest(outcomes: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """The outcome known last for each key; of several of one moment the last row."""
+    return (
+        outcomes.filter(pl.col(key).is_not_null())
+        .select(key, "outcome", "known_at")
+        .group_by(key)
+        .agg(pl.col("outcome").sort_by("known_at", maintain_order=True).last(), pl.col("known_at").max())
+    )
+
+
+def days_of_traffic(
+    lake: Scanning,
+    first: date,
+    last: date,
+    *,
+    now: datetime,
+    features: Sequence[str],
+    layouts: Mapping[str, Sequence[str]],
+    failed: Mapping[date, int] | None = None,
+    horizon: timedelta = HORIZON,
+) -> Iterator[DayOfTraffic]:
+    """The days (UTC) from `first` to `last`, both included, one after the other.
+
+    Args:
+        lake: Holds the log.
+        first: First day.
+        last: Last day.
+        now: The present; what became known later is not seen.
+        features: The features to show to monitors: those of the model in service.
+        layouts: Each model's features in order, by digest, as its manifest has them.
+        failed: Requests that ended in a server error, by day.
+        horizon: How long outcomes are waited for.
+
+    Raises:
+        ProjectError: a model answered that has no layout, or its rows have another number of features.
+        StoreError: the lake cannot be read.
+    """
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        start = datetime.combine(day, time(), tzinfo=UTC)
+        frame = read_traffic(lake, start, start + timedelta(days=1), known_by=now, columns=_NEEDED)
+        matrix, whole = feature_matrix(frame, features, layouts)
+        yield day_of_traffic(
+            day,
+            now=now,
+            feature_names=tuple(features),
+            features=matrix,
+            scores=frame["score"].to_numpy(),
+            decisions=frame["decision"].to_numpy(),
+            outcomes=frame["outcome"].cast(pl.Float64).to_numpy(),
+            latency_us=frame["latency_us"].to_numpy(),
+            models=tuple(frame["model"].unique().sort()),
+            failed=(failed or {}).get(day, 0),
+            whole=whole,
+            horizon=horizon,
+        )
+
+
+def feature_matrix(
+    frame: pl.DataFrame, features: Sequence[str], layouts: Mapping[str, Sequence[str]]
+) -> tuple[Floats, Booleans]:
+    """The logged features in one order, shape (n, f), and which rows' models take all of them, shape (n,).
+
+    Raises:
+        ProjectError: as for `days_of_traffic`.
+    """
+    matrix = np.full((len(frame), len(features)), np.nan)
+    whole = np.zeros(len(frame), dtype=bool)
+    models = frame["model"].to_numpy()
+    for model in frame["model"].unique().sort():
+        if model not in layouts:
+            raise ProjectError.unknown_name("model", model, layouts, where="prediction log")
+        layout, mask = list(layouts[model]), models == model
+        values = _values(frame.filter(mask)["features"], len(layout), model)
+        taken = [name in layout for name in features]
+        places = [layout.index(name) for name in features if name in layout]
+        matrix[np.ix_(mask, taken)] = values[:, places]
+        whole[mask] = all(taken)
+    return matrix, whole
+
+
+def _values(column: pl.Series, width: int, model: str) -> Floats:
+    lengths = column.list.len()
+    if (lengths != width).any():
+        found = lengths.filter(lengths != width)[0]
+        raise ProjectError(
+            f"a row has {found} features, its model takes {width}", where=f"prediction log, {model[:12]}"
+        )
+    flat: Floats = column.explode().cast(pl.Float64).to_numpy().astype(np.float64)
+    return flat.reshape(len(column), width)
+
+
+_Schema: TypeAlias = "dict[str, pl.DataType | type[pl.DataType]]"
+_TIME = pl.Datetime("us", "UTC")
+_EMPTY: _Schema = {
+    "id": pl.String,
+    "at": _TIME,
+    "release": pl.String,
+    "model": pl.String,
+    "keys": pl.String,
+    "fields": pl.String,
+    "features": pl.List(pl.Float64),
+    "score": pl.Float64,
+    "decision": pl.Boolean,
+    "latency_us": pl.Int64,
+    "reference": pl.String,
+    "shadow": pl.String,
+}
+_NO_OUTCOMES: _Schema = {
+    "prediction": pl.String,
+    "reference": pl.String,
+    "outcome": pl.Float64,
+    "known_at": _TIME,
+}

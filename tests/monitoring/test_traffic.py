@@ -1,0 +1,129 @@
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from kreis.clock import microseconds
+from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
+from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
+from kreis.errors import ProjectError
+from kreis.monitoring.traffic import days_of_traffic, feature_matrix, read_traffic
+
+START = datetime(2024, 3, 1, tzinfo=UTC)
+A, B = "a" * 64, "b" * 64
+
+
+class Tables:
+    """The lake's reading side over frames in memory."""
+
+    def __init__(self, **tables: pl.DataFrame) -> None:
+        self._tables = {f"log/{name}": frame for name, frame in tables.items()}
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        return self._tables[table].lazy()
+
+    def latest(self, table: str) -> object:
+        return self._tables.get(table)
+
+
+def predicted(
+    name: str, hours: float, *, model: str = A, features: tuple[float | None, ...] = (1.0, None)
+) -> PredictionRecord:
+    return PredictionRecord(
+        id=name,
+        at=microseconds(START + timedelta(hours=hours)),
+        release="r1",
+        model=model,
+        keys={"carrier": "UA"},
+        fields={},
+        features=list(features),
+        score=0.5,
+        decision=True,
+        latency_us=900,
+        reference=f"flight-{name}",
+    )
+
+
+def happened(outcome: float, hours: float, **of: str) -> OutcomeRecord:
+    return OutcomeRecord(outcome=outcome, known_at=microseconds(START + timedelta(hours=hours)), **of)
+
+
+def lake(predictions: list[PredictionRecord], outcomes: list[OutcomeRecord]) -> Tables:
+    return Tables(predictions=predictions_frame(predictions), outcomes=outcomes_frame(outcomes))
+
+
+def outcome_of(tables: Tables, name: str, known_by: float = 1000) -> float | None:
+    frame = read_traffic(
+        tables, START, START + timedelta(days=1), known_by=START + timedelta(hours=known_by), columns=["score"]
+    )
+    return frame.filter(pl.col("id") == name)["outcome"].item()
+
+
+def test_an_outcome_is_found_by_prediction_and_by_reference():
+    tables = lake(
+        [predicted("p", 1), predicted("q", 2), predicted("r", 3)],
+        [happened(1.0, 5, prediction="p"), happened(0.0, 6, reference="flight-q")],
+    )
+    assert [outcome_of(tables, name) for name in "pqr"] == [1.0, 0.0, None]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_outcomes_the_one_known_last_wins_however_it_was_given(order: int):
+    outcomes = [
+        happened(1.0, 5, prediction="p"),
+        happened(0.0, 7, prediction="p"),
+        happened(1.0, 9, reference="flight-p"),
+    ]
+    tables = lake([predicted("p", 1)], outcomes[::order])
+    assert [outcome_of(tables, "p", known_by) for known_by in (4, 6, 8, 10)] == [None, 1.0, 0.0, 1.0]
+
+
+def test_a_log_without_outcomes_or_without_anything_can_be_read():
+    tables = Tables(predictions=predictions_frame([predicted("p", 1)]))
+    assert outcome_of(tables, "p") is None
+    assert len(read_traffic(Tables(), START, START + timedelta(days=1), known_by=START)) == 0
+
+
+def test_days_are_read_one_by_one_with_what_was_known():
+    tables = lake(
+        [predicted("p", 1), predicted("q", 25), predicted("r", 26)],
+        [happened(1.0, 5, prediction="p"), happened(0.0, 30, prediction="q")],
+    )
+    days = list(
+        days_of_traffic(
+            tables,
+            date(2024, 3, 1),
+            date(2024, 3, 3),
+            now=START + timedelta(days=3, hours=1),
+            features=("x", "y"),
+            layouts={A: ("x", "y")},
+            failed={date(2024, 3, 2): 4},
+        )
+    )
+    assert [len(each) for each in days] == [1, 2, 0]
+    assert [each.matured for each in days] == [True, False, False]
+    assert days[1].failed == 4
+    np.testing.assert_array_equal(days[1].outcomes, [0.0, np.nan])
+    np.testing.assert_array_equal(days[0].features, [[1.0, np.nan]])
+    assert days[0].models == (A,)
+    assert days[2].features.shape == (0, 2)
+
+
+def test_models_with_other_features_are_put_in_one_order_and_marked():
+    frame = predictions_frame([predicted("p", 1), predicted("q", 2, model=B, features=(7.0,))])
+    matrix, whole = feature_matrix(frame, ("x", "y"), {A: ("y", "x"), B: ("y",)})
+    np.testing.assert_array_equal(matrix, [[np.nan, 1.0], [np.nan, 7.0]])
+    assert whole.tolist() == [True, False]
+
+
+def test_a_model_without_layout_is_named():
+    frame = predictions_frame([predicted("p", 1)])
+    with pytest.raises(ProjectError, match="unknown model"):
+        feature_matrix(frame, ("x", "y"), {B: ("x", "y")})
+    with pytest.raises(ProjectError, match="a row has 2 features, its model takes 1"):
+        feature_matrix(frame, ("x",), {A: ("x",)})
+
+
+def test_the_tables_are_those_that_shipping_writes():
+    assert (PREDICTIONS, OUTCOMES) == ("log/predictions", "log/outcomes")
