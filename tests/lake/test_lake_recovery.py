@@ -182,22 +182,23 @@ class Crash(BaseException):
     """Stands for the end of the process: no handler of kreis runs for it."""
 
 
-def crash_before_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+def write_and_crash(write: Callable[..., object], frame: pl.DataFrame, step: str) -> None:
+    """Write, and end between the commit to the log and the one to the ledger."""
+
     def crash(*_: object) -> None:
         raise Crash
 
-    monkeypatch.setattr(committing, "_acknowledge", crash)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(committing, "_acknowledge", crash)
+        with pytest.raises(Crash):
+            write(TABLE, frame, step=step, **BY)
 
 
 @pytest.mark.parametrize("before", [0, 2])
-def test_a_commit_without_its_record_is_adopted(
-    lake: Lake, reopen: Reopen, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, before: int
-) -> None:
+def test_a_commit_without_its_record_is_adopted(lake: Lake, reopen: Reopen, ledger: Ledger, before: int) -> None:
     for step in range(before):
         lake.append(TABLE, numbers(step), step=str(step), **BY)
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_before_the_ledger(patch)
-        lake.append(TABLE, numbers(9), step="nine", **BY)
+    write_and_crash(lake.append, numbers(9), "nine")
     found = reopen().latest(TABLE)
     assert found is not None
     assert (found.version, found.step, found.rows) == (before, "nine", before + 1)
@@ -209,22 +210,18 @@ def test_a_commit_without_its_record_is_adopted(
     assert other.append("bronze/y", numbers(9), step="nine", **BY).fingerprint == found.fingerprint
 
 
-def test_an_append_adopts_what_a_crash_left(lake: Lake, reopen: Reopen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_append_adopts_what_a_crash_left(lake: Lake, reopen: Reopen) -> None:
     lake.append(TABLE, numbers(0), step="0", **BY)
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_before_the_ledger(patch)
-        lake.overwrite(TABLE, numbers(1), step="1", **BY)
+    write_and_crash(lake.overwrite, numbers(1), "1")
     assert lake.append(TABLE, numbers(2), step="2", **BY).version == 2
     assert rows(reopen()) == [1, 2]
 
 
 @pytest.mark.parametrize("damage", [zero, halve, garble, cut_last_line])
 def test_a_damaged_commit_without_its_record_is_set_aside(
-    lake: Lake, reopen: Reopen, three: TableFolder, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+    lake: Lake, reopen: Reopen, three: TableFolder, damage: Callable[[Path], None]
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_before_the_ledger(patch)
-        lake.append(TABLE, numbers(9), step="nine", **BY)
+    write_and_crash(lake.append, numbers(9), "nine")
     damage(three.commit(3))
     assert rows(reopen()) == [0, 1, 2]
     assert not three.commit(3).exists()
@@ -233,12 +230,8 @@ def test_a_damaged_commit_without_its_record_is_set_aside(
     assert rows(reopen()) == sorted(pl.scan_delta(str(three.path)).collect()["n"]) == [0, 1, 2, 9]
 
 
-def test_a_commit_whose_data_is_damaged_is_set_aside(
-    lake: Lake, reopen: Reopen, three: TableFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_before_the_ledger(patch)
-        lake.append(TABLE, numbers(9), step="nine", **BY)
+def test_a_commit_whose_data_is_damaged_is_set_aside(lake: Lake, reopen: Reopen, three: TableFolder) -> None:
+    write_and_crash(lake.append, numbers(9), "nine")
     halve(max(three.data_files().values()))
     assert rows(reopen()) == [0, 1, 2]
     assert len(list(three.aside.iterdir())) == 1

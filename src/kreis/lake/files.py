@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import threading
 from collections.abc import Iterable
@@ -11,7 +13,7 @@ import polars as pl
 
 from kreis.digests import digest_of_document, digest_of_file
 from kreis.durable import fsync_directory, fsync_file
-from kreis.errors import CorruptionError
+from kreis.errors import CorruptionError, StoreError
 from kreis.ledger.records import LakeFile
 
 __all__ = ["Verifier", "fingerprint", "write_data_file"]
@@ -22,16 +24,27 @@ def write_data_file(folder: Path, version: int, frame: pl.DataFrame) -> LakeFile
 
     Raises:
         OSError: the disk is full or read-only; what was written of the file is gone.
+        StoreError: Polars could not write it for another reason.
     """
     path = folder / f"{version:08}-{secrets.token_hex(8)}.parquet"
     try:
         frame.write_parquet(path, compression="zstd", statistics=True)
         fsync_file(path)
+    except pl.exceptions.PolarsError as error:
+        path.unlink(missing_ok=True)
+        raise _explained(error, path) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     fsync_directory(folder)
     return LakeFile(path=path.name, sha256=digest_of_file(path), size=path.stat().st_size, rows=frame.height)
+
+
+def _explained(error: pl.exceptions.PolarsError, path: Path) -> Exception:
+    """Polars tells of a full disk by a `ComputeError` whose text ends in "(os error 28)"."""
+    if found := re.search(r"\(os error (\d+)\)", str(error)):
+        return OSError(int(found[1]), os.strerror(int(found[1])), str(path))
+    return StoreError(f"Polars could not write {path}: {error}", where="lake")
 
 
 def fingerprint(before: str, schema: pl.Schema, added: Iterable[LakeFile], *, new_schema: bool) -> str:
