@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
@@ -155,6 +155,7 @@ def test_gradient_boosting_with_nothing_to_split_answers_the_base_rate():
     assert np.allclose(fitted.scorer().score(matrix), 0.25, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, width=64), min_size=1, max_size=20))
 def test_float32_at_most_is_the_largest_not_above(doubles):
     given_doubles = np.array(doubles)
@@ -206,3 +207,15 @@ def test_estimator_parameters_hold_no_address():
     document = imputed(LogisticRegression()).parameters()
     assert "0x" not in repr(document)
     assert document["parameters"]["logisticregression"] == "sklearn.linear_model._logistic.LogisticRegression"
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(width=32) | st.sampled_from([0.3, float("nan")]), min_size=1, max_size=30))
+def test_rule_scores_a_row_alone_exactly_as_in_a_batch(numbers):
+    import polars as pl
+
+    matrix = np.array([[each, 1.0] for each in numbers], np.float32)
+    for expression in (pl.col("a") > 0.3, pl.col("a") / (pl.col("a") + pl.col("b")), pl.lit(0.7)):
+        scorer = Rule(expression).fit(matrix, matrix[:, 0] > 0, ("a", "b"), seed=0, threads=1).scorer()
+        together = scorer.score(matrix)
+        assert [scorer.score(matrix[place : place + 1])[0] for place in range(len(matrix))] == together.tolist()

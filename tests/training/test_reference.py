@@ -1,7 +1,7 @@
 """Histograms count every value once, in the bin that their definition says."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kreis.training.reference import count_values, histogram, quantile_edges, reference_histograms
@@ -9,6 +9,7 @@ from kreis.training.reference import count_values, histogram, quantile_edges, re
 values = st.lists(st.floats(width=32) | st.sampled_from([0.0, 1.0, 2.0, float("nan")]), max_size=80)
 
 
+@settings(deadline=None)
 @given(values, st.integers(2, 12))
 def test_histogram_counts_every_value_once(given_values, bins):
     array = np.array(given_values, dtype=np.float32)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kreis.clock import microseconds, parse_time
@@ -29,6 +29,7 @@ def histories(draw):
     return rule, time, known_at, outcomes
 
 
+@settings(deadline=None)
 @given(histories())
 def test_split_leaks_nothing(history):
     rule, time, known_at, outcomes = history
@@ -50,6 +51,7 @@ def test_split_leaks_nothing(history):
         assert 0 < outcomes[part].sum() < len(part)
 
 
+@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_split_does_not_depend_on_the_order_of_rows(history, random):
     rule, time, known_at, outcomes = history

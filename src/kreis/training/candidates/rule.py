@@ -33,7 +33,7 @@ class Rule:
         else:
             from kreis.preparation.expressions.from_polars import from_polars
 
-            self.expression = from_polars(expression)
+            self.expression = from_polars(expression, where="Rule")
         if aggregates(self.expression):
             raise ProjectError(
                 "a rule decides row by row and cannot aggregate", where="Rule", hint="declare a feature view for it"
