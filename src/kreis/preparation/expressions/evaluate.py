@@ -215,7 +215,7 @@ _DAY = 86_400_000_000
 
 
 def _days(us: Array) -> Array:
-    days: Array = (us // _DAY).astype("datetime64[D]")
+    days: Array = np.asarray(us // _DAY, dtype="datetime64[D]")
     return days
 
 

@@ -159,6 +159,8 @@ def _check_aggregate(node: Aggregate, inside: bool, where: str | None) -> None:
         raise ProjectError(
             f"{node.operation} stands inside another aggregate", where=where, hint="aggregate once; combine the results"
         )
+    if node.argument is not None and not has_column(node.argument):
+        raise ProjectError(f"{node.operation} of a constant", where=where, hint="aggregate a column, or write pl.len()")
     if (node.operation == "len") != (node.argument is None):
         raise ProjectError(f"{node.operation} takes {'no' if node.operation == 'len' else 'one'} argument", where=where)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -102,12 +103,22 @@ def _build(node: Expression) -> pl.Expr:
     if isinstance(node, Aggregate):
         return pl.len().cast(pl.Int64) if node.argument is None else _AGGREGATES[node.operation](_build(node.argument))
     if node.operation in _EXACT and isinstance(node.arguments[1], Literal):
-        left = _build(node.arguments[0])
-        divisor = pl.when(left.is_not_null()).then(_build(node.arguments[1]))
-        return _EXACT[node.operation](left, divisor)
+        return _by_constant(node.operation, _build(node.arguments[0]), node.arguments[1].value)
     if node.operation == "is_in":
         return _is_in(node)
     return _CALLS[node.operation](node.options, *(_build(each) for each in node.arguments))
+
+
+def _by_constant(operation: str, value: pl.Expr, divisor: bool | int | float | str | None) -> pl.Expr:
+    """Divided by a column that holds the constant wherever the value is not null.
+
+    By a constant Polars 2.1 multiplies with its reciprocal, unless the column has one row; by a column it divides.
+    The reciprocal of 0 and of powers of 2 is exact.
+    """
+    if not isinstance(divisor, int | float) or abs(math.frexp(divisor)[0]) in (0.0, 0.5):
+        return _EXACT[operation](value, _literal(divisor))
+    dtype = pl.Float64 if isinstance(divisor, float) else pl.Int64
+    return _EXACT[operation](value, _literal(divisor) - value.is_null().cast(dtype))
 
 
 def _literal(value: bool | int | float | str | None) -> pl.Expr:
@@ -136,7 +147,6 @@ _AGGREGATES: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
     "std": lambda x: x.std(),
     "last": lambda x: x.last(),
 }
-# By a constant, Polars multiplies with the reciprocal unless the column has one row; by a column it divides.
 _EXACT: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
     "divide": lambda x, y: x / y,
     "floor_divide": lambda x, y: x // y,
