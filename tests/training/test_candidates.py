@@ -18,7 +18,10 @@ from kreis.training.candidates.gradient_boosting import (
 )
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
+from kreis.training.declare import as_candidate, as_search
+from kreis.training.fidelity import prove_same
 from kreis.training.scoring import OnnxScorer
+from kreis.training.search import Integer, Real, Search
 from kreis.training.testing import CHECKS, FEATURES, example_rows
 
 with warnings.catch_warnings():
@@ -219,3 +222,30 @@ def test_rule_scores_a_row_alone_exactly_as_in_a_batch(numbers):
         scorer = Rule(expression).fit(matrix, matrix[:, 0] > 0, ("a", "b"), seed=0, threads=1).scorer()
         together = scorer.score(matrix)
         assert [scorer.score(matrix[place : place + 1])[0] for place in range(len(matrix))] == together.tolist()
+
+
+def test_a_model_that_scores_otherwise_as_onnx_is_refused():
+    matrix, outcomes = example_rows()
+    fitted = Logistic().fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    scores = fitted.scorer().score
+    prove_same(fitted.onnx, scores, matrix, where="it")
+    with pytest.raises(ProjectError, match="scores otherwise as ONNX in 600 of 600 rows"):
+        prove_same(fitted.onnx, lambda rows: scores(rows) + 0.01, matrix, where="it", excused=1e-3)
+    with pytest.raises(ProjectError, match="scores otherwise as ONNX in 1 of 600 rows"):
+        prove_same(fitted.onnx, lambda rows: scores(rows) + (np.arange(len(rows)) == 7), matrix, where="it")
+
+
+def test_a_project_may_name_a_classifier_as_it_is():
+    assert isinstance(as_candidate(LogisticRegression()), Estimator)
+    assert as_candidate(rule := Rule(Column("a"))) is rule
+    with pytest.raises(ProjectError, match="has no fit or predict_proba"):
+        as_candidate(3)
+
+
+def test_a_search_is_checked_where_it_is_declared():
+    assert as_search(Logistic(), {"c": Real(0.1, 1)}).trials == 15
+    assert (
+        as_search(Estimator(lightgbm.LGBMClassifier()), Search({"num_leaves": Integer(15, 255)}, trials=3)).trials == 3
+    )
+    with pytest.raises(ProjectError, match="did you mean 'num_leaves'"):
+        as_search(Estimator(lightgbm.LGBMClassifier()), {"numleaves": Integer(15, 255)})

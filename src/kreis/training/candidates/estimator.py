@@ -10,17 +10,12 @@ import numpy as np
 
 from kreis.errors import ProjectError
 from kreis.training.candidate import Fitted, Matrix, Outcomes, two_classes
-from kreis.training.scoring import OnnxScorer
+from kreis.training.fidelity import prove_same
 
 __all__ = ["Estimator"]
 
-TOLERANCE = 1e-5
-"""Largest difference between a native and a converted score that counts as equal."""
 EXCUSED = 1e-3
-"""Share of the checked rows that may differ more: a converted tree compares in float32 where the native one
-compares in double, so a row within a rounding of a threshold may take the other branch."""
-CHECKED = 2_000
-"""Rows on which the two are compared."""
+"""Share of the checked rows that may differ, for converted trees (see `prove_same`)."""
 
 _MISSING_HINT = "put an imputer first: Estimator(make_pipeline(SimpleImputer(), ...))"
 
@@ -88,7 +83,11 @@ class Estimator:
                 hint = _MISSING_HINT if np.isnan(matrix).any() else None
                 raise ProjectError(f"cannot be fitted: {error}", where=self._where, hint=hint) from error
             content = self._convert(model, matrix)
-            self._compare(model, content, matrix)
+
+            def native(rows: Matrix) -> Any:
+                return model.predict_proba(rows)[:, 1]
+
+            prove_same(content, native, matrix, where=self._where, excused=EXCUSED)
         return Fitted(kind="onnx", features=tuple(features), onnx=content)
 
     def _convert(self, model: Any, matrix: Matrix) -> bytes:
@@ -106,26 +105,6 @@ class Estimator:
                 where=self._where,
                 hint="kreis ships data, never code; use an estimator that skl2onnx or onnxmltools converts",
             ) from error
-
-    def _compare(self, model: Any, content: bytes, matrix: Matrix) -> None:
-        scorer = OnnxScorer.from_onnx(content)
-        rows = matrix[np.linspace(0, len(matrix) - 1, min(len(matrix), CHECKED)).astype(np.intp)]
-        probes = _probes(rows)
-        if not np.isfinite(scorer.score(probes)).all():
-            raise ProjectError("it gives no score when a feature is missing", where=self._where, hint=_MISSING_HINT)
-        for given in (rows, probes):
-            try:
-                native = model.predict_proba(given)[:, 1]
-            except ValueError:
-                # It refuses missing values where its converted form scores them: nothing to compare.
-                continue
-            apart = np.abs(native - scorer.score(given)) > TOLERANCE
-            if apart.sum() > max(1.0, EXCUSED * len(given)):
-                raise ProjectError(
-                    f"{_class_name(model)} scores otherwise as ONNX in {apart.sum()} of {len(given)} rows",
-                    where=self._where,
-                    hint="report it to the converter's project; use GradientBoosting or Logistic meanwhile",
-                )
 
 
 def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
@@ -160,15 +139,6 @@ def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:
             fixed = {"n_jobs": threads, "deterministic": True, "force_row_wise": True, "verbosity": -1}
             settings |= {prefix + name: value for name, value in fixed.items()}
     return settings
-
-
-def _probes(rows: Matrix) -> Matrix:
-    """Rows with one feature missing each (the first 64), one with all missing, and one of zeros."""
-    width = rows.shape[1]
-    probes = np.repeat(rows[:1], min(width, 64) + 2, axis=0)
-    np.fill_diagonal(probes[:-2], np.nan)
-    probes[-2], probes[-1] = np.nan, 0.0
-    return probes
 
 
 def _class_name(thing: Any) -> str:

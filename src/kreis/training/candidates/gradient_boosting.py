@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, require, two_classes
+from kreis.training.fidelity import prove_same
 
 __all__ = ["GradientBoosting", "booster_to_onnx"]
 
@@ -60,7 +61,13 @@ class GradientBoosting:
         settings = self._settings(seed, threads)
         data = lightgbm.Dataset(matrix, label=outcomes.astype(np.float32), params=settings, free_raw_data=True)
         booster = lightgbm.train(settings, data, num_boost_round=self.trees)
-        return Fitted(kind="onnx", features=tuple(features), onnx=booster_to_onnx(booster, len(features)))
+        content = booster_to_onnx(booster, len(features))
+
+        def native(rows: Matrix) -> Any:
+            return booster.predict(rows, num_threads=threads)
+
+        prove_same(content, native, matrix, where="GradientBoosting")
+        return Fitted(kind="onnx", features=tuple(features), onnx=content)
 
     def _settings(self, seed: int, threads: int) -> dict[str, Any]:
         return {

@@ -1,0 +1,75 @@
+"""Proof, at the end of each training, that the ONNX bytes score as the native model does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.training.candidate import Matrix
+from kreis.training.scoring import OnnxScorer
+
+__all__ = ["prove_same"]
+
+TOLERANCE = 1e-5
+"""Largest difference between a native and a converted score that counts as equal."""
+CHECKED = 2_000
+"""Training rows on which the two are compared, besides the probes."""
+PROBED = 64
+"""Features that are left out, one at a time, to see what a missing value does."""
+
+
+def prove_same(
+    content: bytes,
+    native: Callable[[Matrix], npt.NDArray[Any]],
+    matrix: Matrix,
+    *,
+    where: str,
+    excused: float = 0.0,
+) -> None:
+    """Compare scores on training rows, and on rows with one feature missing, all missing, and all zero.
+
+    Args:
+        content: the ONNX bytes.
+        native: float32 rows of shape (n, f) to probabilities of shape (n,); may raise ValueError for missing values.
+        matrix: the training rows, shape (n, f).
+        where: what is trained, for messages.
+        excused: share of the rows that may differ. A converted tree compares in float32 where the native one may
+            compare in double, so a row within a rounding of a threshold can take the other branch.
+
+    Raises:
+        ProjectError: the scores differ by more than 1e-5, or there is none when a feature is missing.
+    """
+    scorer = OnnxScorer.from_onnx(content)
+    rows = matrix[np.linspace(0, len(matrix) - 1, min(len(matrix), CHECKED)).astype(np.intp)]
+    probes = _probes(rows)
+    if not np.isfinite(scorer.score(probes)).all():
+        raise ProjectError(
+            "it gives no score when a feature is missing",
+            where=where,
+            hint="put an imputer first: Estimator(make_pipeline(SimpleImputer(), ...))",
+        )
+    for given in (rows, probes):
+        try:
+            expected = native(given)
+        except ValueError:
+            # It refuses missing values where its converted form scores them: nothing to compare.
+            continue
+        apart = int(np.count_nonzero(~(np.abs(expected - scorer.score(given)) <= TOLERANCE)))
+        if apart > (max(1.0, excused * len(given)) if excused else 0):
+            raise ProjectError(
+                f"it scores otherwise as ONNX in {apart} of {len(given)} rows",
+                where=where,
+                hint="report it to the converter's project; use GradientBoosting or Logistic meanwhile",
+            )
+
+
+def _probes(rows: Matrix) -> Matrix:
+    width = rows.shape[1]
+    probes = np.repeat(rows[:1], min(width, PROBED) + 2, axis=0)
+    np.fill_diagonal(probes[:-2], np.nan)
+    probes[-2], probes[-1] = np.nan, 0.0
+    return probes
