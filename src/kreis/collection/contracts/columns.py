@@ -108,7 +108,7 @@ def compile_column(declared: SchemaProperty, path: PathInFile, places: Places) -
 def _width(kind: str, declared: Any, where: str) -> pl.DataType:
     if kind not in _WIDTHS or declared is None:
         return _TYPES[kind]
-    if declared not in _WIDTHS[kind]:
+    if not isinstance(declared, str) or declared not in _WIDTHS[kind]:
         known = ", ".join(_WIDTHS[kind])
         hint = f"known: {known} (Delta tables have no unsigned types: use i64 and minimum: 0)"
         raise ProjectError(f"unknown format {declared!r} of type {kind}", where=where, hint=hint)
@@ -119,8 +119,10 @@ def _time_format(kind: str, declared: Any, where: str) -> str | None:
     """A JDK DateTimeFormatter pattern, as the standard has it, to strptime's."""
     if kind not in ("date", "time", "timestamp") or declared is None:
         return None
+    if not isinstance(declared, str):
+        raise ProjectError(f"a format is a text, not {declared!r}", where=where, hint="yyyy-MM-dd HH:mm:ss")
     pieces: list[str] = []
-    rest = str(declared)
+    rest = declared
     while rest:
         letter = rest[0]
         if letter == "'":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from kreis.collection.contracts.quality import compile_property_rule, compile_ta
 from kreis.collection.contracts.reading import PathInFile, Places, decode, read_yaml
 from kreis.collection.contracts.report import CheckResult, ContractBrokenError
 from kreis.collection.contracts.rules import KeyRule, LatencyRule, Plan, RowRule, TableRule
-from kreis.digests import digest_of_document
+from kreis.digests import canonical_json, digest_of
 from kreis.errors import ProjectError
 
 __all__ = ["Contract"]
@@ -35,6 +34,7 @@ AT_MOST = "kreis.quarantine.at_most"
 EXTRA = "kreis.columns.extra"
 NAN = "kreis.nan.means_null"
 _RESERVED = ("reasons", "contract")
+_CENTURY = 100 * 366 * 86_400
 _SPANS = {
     "s": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600,
     "hours": 3600, "d": 86_400, "day": 86_400, "days": 86_400,
@@ -50,6 +50,8 @@ class Contract:
     plan: Plan
     digest: str
     """Of what the contract says: comments and layout do not change it."""
+    text: str
+    """What the digest is of: the contract and its table's name, as canonical JSON."""
 
     @classmethod
     def load(cls, path: str | Path, *, table: str | None = None) -> Contract:
@@ -68,7 +70,8 @@ class Contract:
             raise ProjectError(message, where=places.at("apiVersion"), hint=hint)
         position = _position(document, table, places)
         plan = _compile(document, position, places)
-        return cls(str(file), document, plan, digest_of_document([plain, plan.table]))
+        text = canonical_json([plain, plan.table]).decode()
+        return cls(str(file), document, plan, digest_of(text.encode()), text)
 
     @property
     def name(self) -> str:
@@ -236,7 +239,7 @@ def _latency(promises: list[ServiceLevel], table: SchemaObject, columns: set[str
 def _span(promise: ServiceLevel, where: str) -> timedelta:
     unit, value = (promise.unit or "").lower(), promise.value
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if unit not in _SPANS or not number or not math.isfinite(value) or value <= 0:
+    if unit not in _SPANS or not number or not 0 < value * _SPANS[unit] < _CENTURY:
         hint = "value: 1, unit: d (or s, m, h)"
         raise ProjectError(f"{value!r} {promise.unit!r} is no duration", where=where, hint=hint)
     return timedelta(seconds=value * _SPANS[unit])

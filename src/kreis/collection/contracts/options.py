@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,6 +51,7 @@ def option_rules(declared: SchemaProperty, column: Column, path: PathInFile, pla
     for name in declared.logical_type_options:
         if name not in _KNOWN[kind]:
             raise ProjectError.unknown_name(f"option of type {kind}", name, _KNOWN[kind], where=places.at(*at, name))
+    _refuse_empty_range(declared.logical_type_options, column, places.at(*at))
     value = pl.col(column.name)
     if kind == "number":
         yield RowRule(column.name, "not finite (NaN or infinite)", ~value.is_finite())
@@ -59,6 +61,15 @@ def option_rules(declared: SchemaProperty, column: Column, path: PathInFile, pla
             yield rule
     if declared.enum:
         yield _enum(column, declared.enum, places.at(*path, "enum"))
+
+
+def _refuse_empty_range(options: Mapping[str, Any], column: Column, where: str) -> None:
+    for least, most in (("minimum", "maximum"), ("minLength", "maxLength")):
+        if least in options and most in options:
+            limit = _limit if least == "minimum" else _number
+            if limit(column, options[least], where) > limit(column, options[most], where):
+                message = f"{least} {options[least]} is above {most} {options[most]}"
+                raise ProjectError(message, where=where, hint="exchange them")
 
 
 def _option(column: Column, name: str, given: Any, where: str) -> RowRule | None:
@@ -72,7 +83,7 @@ def _option(column: Column, name: str, given: Any, where: str) -> RowRule | None
     if name == "pattern":
         return RowRule(column.name, f"does not match {given}", ~matching(value, given, where))
     if name == "format" and column.logical_type == "string":
-        if given not in _FORMATS:
+        if not isinstance(given, str) or given not in _FORMATS:
             raise ProjectError.unknown_name("format of type string", str(given), _FORMATS, where=where)
         return RowRule(column.name, f"no {given}", ~value.str.contains(_FORMATS[given]))
     return None  # how it is read, not what it holds: see columns.py
@@ -97,8 +108,8 @@ def _limit(column: Column, given: Any, where: str) -> Any:
     kind = column.logical_type
     try:
         if kind in ("integer", "number"):
-            if isinstance(given, bool) or not isinstance(given, int | float) or given != given:
-                raise ValueError("write a number")
+            if not _is_number(given):
+                raise ValueError("write a finite number of at most 64 bits")
             return given
         text = given.isoformat() if isinstance(given, date | datetime) else str(given)
         if kind == "date":
@@ -111,8 +122,20 @@ def _limit(column: Column, given: Any, where: str) -> Any:
         raise ProjectError(f"{given!r} is no bound for type {kind}", where=where, hint=str(error)) from error
 
 
+def _is_number(given: Any) -> bool:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return False
+    return abs(given) < 2**63 if isinstance(given, int) else math.isfinite(given)
+
+
+def _number(column: Column, given: Any, where: str) -> Any:
+    if not _is_number(given):
+        raise ProjectError(f"{given!r} is no length of {column.name!r}", where=where, hint="write a whole number")
+    return given
+
+
 def _multiple(column: Column, given: Any, where: str) -> RowRule:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+    if not _is_number(given) or not given > 0:
         raise ProjectError(f"multipleOf must be a number above 0, not {given!r}", where=where)
     value = pl.col(column.name)
     if column.logical_type == "integer" and isinstance(given, int):
@@ -148,7 +171,8 @@ def among(column: Column, allowed: list[Any], where: str) -> pl.Expr:
         kinds: dict[str, tuple[type, ...]] = {"string": (str,), "boolean": (bool,), "number": (int, float)}
         wanted = kinds.get(column.logical_type, (int,))
         for each in allowed:
-            if not isinstance(each, wanted) or (isinstance(each, bool) and column.logical_type != "boolean"):
+            number = column.logical_type in ("integer", "number")
+            if not isinstance(each, wanted) or (number and not _is_number(each)):
                 hint = "put it in quotes" if column.logical_type == "string" else "remove it"
                 message = f"{each!r} is no {column.logical_type}, as {column.name!r} is"
                 raise ProjectError(message, where=where, hint=hint)
@@ -163,11 +187,13 @@ def matching(value: pl.Expr, pattern: Any, where: str) -> pl.Expr:
         ProjectError: not a regular expression that can be matched in linear time: look-around and
             back-references are not.
     """
-    expression = value.str.contains(str(pattern))
+    if not isinstance(pattern, str):
+        raise ProjectError(f"a pattern is a text, not {pattern!r}", where=where, hint="put it in quotes")
     try:
-        pl.select(pl.lit("").str.contains(str(pattern)))
+        pl.select(pl.lit("").str.contains(pattern))
     except pl.exceptions.ComputeError as error:
-        first = str(error).strip().splitlines()[-1].strip()
+        said = [line.strip() for line in str(error).splitlines()]
+        why = next((line for line in said if line.startswith("error:")), said[0])
         hint = "look-around and back-references do not exist here; ^ and $ anchor the pattern"
-        raise ProjectError(f"unreadable pattern {pattern!r}: {first}", where=where, hint=hint) from error
-    return expression
+        raise ProjectError(f"unreadable pattern {pattern!r}: {why}", where=where, hint=hint) from error
+    return value.str.contains(pattern)

@@ -77,7 +77,7 @@ def compile_table_rule(
             hint="arguments: {properties: [a, b]}",
         )
     for name in names:
-        if name not in columns:
+        if not isinstance(name, str) or name not in columns:
             raise ProjectError.unknown_name("property", str(name), columns, where=places.at(*path, "arguments"))
     if comparison.demands_zero(percent=rule.unit == "percent") and not _warns(rule):
         return KeyRule(tuple(names), primary=False)
@@ -155,7 +155,10 @@ def _broken(metric: str, rule: QualityRule, column: Column, path: PathInFile, pl
         raise ProjectError("invalidValues needs arguments", where=places.at(*path), hint="validValues or pattern")
     invalid = pl.lit(False)
     if "validValues" in rule.arguments:
-        invalid = ~among(column, [each for each in rule.arguments["validValues"] if each is not None], where)
+        allowed = rule.arguments["validValues"]
+        if not isinstance(allowed, list):
+            raise ProjectError("validValues is a list", where=where, hint="validValues: [a, b]")
+        invalid = ~among(column, [each for each in allowed if each is not None], where)
     if "pattern" in rule.arguments:
         invalid |= ~matching(value.cast(pl.String), rule.arguments["pattern"], where)
     return invalid, "not among the valid values"

@@ -24,6 +24,8 @@ MOST_NESTING = 32
 MOST_ALIASES = 100
 MOST_NODES = 50_000
 
+_NAMES = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
 T = TypeVar("T", bound=msgspec.Struct)
 PathInFile = tuple[str | int, ...]
 
@@ -146,8 +148,8 @@ def _visit(node: yaml.Node, path: PathInFile, places: Places, budget: _Budget) -
         for key, value in node.value:
             name = key.value
             where = f"{budget.file}:{_line(key)}"
-            if not isinstance(name, str):
-                raise ProjectError("a key must be a name", where=where)
+            if key.tag not in _NAMES:
+                raise ProjectError("a key must be a name", where=where, hint="put it in quotes")
             if name in seen:
                 raise ProjectError(f"the key {name!r} is given twice", where=where, hint="keep one of them")
             seen.add(name)
