@@ -9,7 +9,7 @@ from typing import Any
 from kreis.errors import CorruptionError
 from kreis.preparation.online.layout import HEADER_TIMES, PER_COLUMN, RECORD_START, Layout
 from kreis.preparation.online.store import Get
-from kreis.preparation.online.suffixes import EMPTY, Moments, Suffixes
+from kreis.preparation.online.suffixes import Moments, Suffixes
 from kreis.preparation.online.tiles import Row
 
 __all__ = ["Entity", "Needs", "TileRows"]
@@ -28,10 +28,10 @@ class TileRows:
         self.rows: list[Row] = sorted(layout.row.iter_unpack(value), key=_BY_TIME)
         self.events: list[int] = [row[0] for row in self.rows]
         self.suffixes: dict[int, Suffixes] = {}
+        backwards = self.rows[::-1]
         for column, extremes, squares in needs:
-            at = 2 + column
-            items = [(1.0, v, v, v, 0.0) if (v := row[at]) == v else EMPTY for row in reversed(self.rows)]
-            self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
+            values = list(map(itemgetter(2 + column), backwards))
+            self.suffixes[column] = Suffixes.of_values(values, extremes=extremes, squares=squares)
 
 
 class Entity:

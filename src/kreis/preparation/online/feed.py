@@ -102,12 +102,12 @@ class OnlineFeed:
         return Rows(rows.layout, entities, rows.event_time[kept], rows.known_at[kept], rows.values[kept])
 
     def _expire(self, at: int) -> None:
-        """Once per tile's span, drop what lies out of reach."""
+        """Now and then, drop what lies out of reach; that walks over all entities."""
         for layout in (rows.layout for rows in self._rows):
             if layout.reach is None:
                 continue
             last = self._expired.setdefault(layout.identity, at)
-            if at - last >= layout.tile:
+            if at - last >= max(layout.reach // 2, layout.tile):
                 self._store.expire(layout, at - layout.reach)
                 self._expired[layout.identity] = at
 

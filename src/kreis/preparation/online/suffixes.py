@@ -35,14 +35,26 @@ class Suffixes:
         self.most = list(accumulate(most, max, initial=-math.inf)) if extremes else None
         self.squares = [each[4] for each in accumulate(items, merge, initial=EMPTY)] if squares else None
 
+    @classmethod
+    def of_values(cls, values: list[float], *, extremes: bool, squares: bool) -> Suffixes:
+        """Of single values, from the newest backwards; a missing one (NaN) counts nothing."""
+        if extremes or squares or any(map(math.isnan, values)):
+            items = [(1.0, value, value, value, 0.0) if value == value else EMPTY for value in values]
+            return cls(items, extremes=extremes, squares=squares)
+        plain = cls((), extremes=False, squares=False)
+        plain.counts = list(map(float, range(len(values) + 1)))
+        plain.sums = list(accumulate(values, initial=0.0))
+        return plain
+
     def last(self, k: int) -> Moments:
         """The totals of the last k items; what is not kept stands at 0."""
+        least, most, squares = self.least, self.most, self.squares
         return (
             self.counts[k],
             self.sums[k],
-            self.least[k] if self.least is not None else 0.0,
-            self.most[k] if self.most is not None else 0.0,
-            self.squares[k] if self.squares is not None else 0.0,
+            0.0 if least is None else least[k],
+            0.0 if most is None else most[k],
+            0.0 if squares is None else squares[k],
         )
 
 

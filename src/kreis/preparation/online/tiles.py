@@ -36,7 +36,8 @@ def add_rows(layout: Layout, record: bytes | None, rows: Iterable[Row], version:
             headers[tile], parts[tile] = header, bytearray()
         _fold(header, row, layout.windowed)
         parts[tile] += pack(*row)
-        horizon = max(horizon, event, known)
+        if event > horizon or known > horizon:
+            horizon = max(event, known)
         if newest is None or (event, known) >= newest[:2]:
             newest = row
     head = RECORD_START.pack(version, horizon) + row_struct.pack(*(newest or ()))
@@ -46,14 +47,20 @@ def add_rows(layout: Layout, record: bytes | None, rows: Iterable[Row], version:
 
 def drop_tiles(layout: Layout, record: bytes, before: int, version: int) -> tuple[bytes, list[int]]:
     """The record without the tiles that end before a moment, and their numbers."""
-    size, start = layout.header.size, layout.headers_at
-    numbers = [layout.header.unpack_from(record, at)[0] for at in range(start, len(record), size)]
+    size, at = layout.header.size, layout.headers_at
+    last = before // layout.tile - 1
+    end = len(record)
     if layout.reach is None:  # its newest row never grows too old to be seen
-        numbers = numbers[:-1]
-    gone = [number for number in numbers if (number + 1) * layout.tile <= before]
+        end -= size
+    gone = []
+    while at < end and (number := int.from_bytes(record[at : at + 8], "little", signed=True)) <= last:
+        gone.append(number)
+        at += size
+    if not gone:
+        return record, gone
     _, horizon = RECORD_START.unpack_from(record)
-    head = RECORD_START.pack(version, horizon) + record[RECORD_START.size : start]
-    return head + record[start + len(gone) * size :], gone
+    head = RECORD_START.pack(version, horizon) + record[RECORD_START.size : layout.headers_at]
+    return head + record[at:], gone
 
 
 def _start(layout: Layout, record: bytes | None) -> tuple[Row | None, int]:
@@ -82,23 +89,32 @@ def _empty(layout: Layout, tile: int) -> list[Any]:
 def _fold(header: list[Any], row: Row, windowed: bool) -> None:
     event, known = row[0], row[1]
     header[1] += 1
-    header[2] = min(header[2], event)
-    header[3] = max(header[3], event)
-    header[4] = max(header[4], known)
+    if event < header[2]:
+        header[2] = event
+    if event > header[3]:
+        header[3] = event
+    if known > header[4]:
+        header[4] = known
     if not windowed:
         return
     at = HEADER_TIMES
     for value in row[2:]:
         if value == value:  # not NaN, which is missing
-            count, total = header[at], header[at + 1]
-            header[at] = count + 1.0
-            header[at + 1] = total + value
-            header[at + 2] = min(header[at + 2], value)
-            header[at + 3] = max(header[at + 3], value)
-            if count:  # Youngs and Cramer (1971), eq. 2.1, on the mean so far
-                apart = value - total / count
-                header[at + 4] += apart * apart * count / (count + 1.0)
+            _fold_value(header, at, value)
         at += PER_COLUMN
+
+
+def _fold_value(header: list[Any], at: int, value: float) -> None:
+    count, total = header[at], header[at + 1]
+    header[at] = count + 1.0
+    header[at + 1] = total + value
+    if value < header[at + 2]:
+        header[at + 2] = value
+    if value > header[at + 3]:
+        header[at + 3] = value
+    if count:  # Youngs and Cramer (1971), eq. 2.1, on the mean so far
+        apart = value - total / count
+        header[at + 4] += apart * apart * count / (count + 1.0)
 
 
 def _merge(layout: Layout, body: bytes, changed: dict[int, list[Any]]) -> bytes:
