@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +21,9 @@ __all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "create", "explain", "op
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
+
+_ASK_AGAIN = (0.0005, 0.003)
+"""Seconds between two tries for the write lock, at random within."""
 
 _MAGIC = b"SQLite format 3\x00"
 
@@ -63,9 +69,33 @@ def create(path: Path, fill: Callable[[Connection], None]) -> None:
 
 
 def begin_write(connection: Connection) -> None:
-    """Take the write lock now, so that nothing read in the transaction can be outdated at its end."""
-    connection.exec_driver_sql("PRAGMA query_only = OFF")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Take the write lock now, so that nothing read in the transaction can be outdated at its end.
+
+    SQLite's own wait polls ever more slowly, so that with 16 writers a process that has waited long goes on
+    waiting (8.7 s measured, of 30). Here all who wait ask equally often, and each is as likely to be next.
+    """
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA query_only = OFF")
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        _begin_when_free(raw)
+    except sqlite3.Error:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, so that the error is of SQLAlchemy's type
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+
+def _begin_when_free(raw: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(*_ASK_AGAIN))
+        else:
+            return
 
 
 def begin_read(connection: Connection) -> None:
@@ -119,8 +149,16 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON", "trusted_schema = OFF"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+    except UnicodeDecodeError as error:
+        # of the message in which SQLite quotes a damaged schema
+        connection.close()
+        raise sqlite3.DatabaseError("Could not decode the schema") from error
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
