@@ -1,13 +1,16 @@
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from kreis.clock import microseconds
+from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
 from kreis.errors import ProjectError
+from kreis.lake.store import Lake
+from kreis.ledger.store import open_ledger
 from kreis.monitoring.traffic import days_of_traffic, feature_matrix, read_traffic
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -127,3 +130,19 @@ def test_a_model_without_layout_is_named():
 
 def test_the_tables_are_those_that_shipping_writes():
     assert (PREDICTIONS, OUTCOMES) == ("log/predictions", "log/outcomes")
+
+
+def test_a_real_lake_gives_the_same_day_by_day(tmp_path: Path):
+    predictions = [predicted(f"p{hour}", hour) for hour in range(72)]
+    outcomes = [happened(float(hour % 2), hour + 3, prediction=f"p{hour}") for hour in range(72)]
+    with open_ledger(tmp_path / "ledger.db", clock=SimulatedClock(START)) as ledger:
+        stored = Lake(tmp_path / "lake", ledger)
+        for part, rows in enumerate((predictions[:40], predictions[40:])):
+            stored.append(PREDICTIONS, predictions_frame(rows), step=f"p{part}", actor="test", reason="test")
+        stored.append(OUTCOMES, outcomes_frame(outcomes), step="o", actor="test", reason="test")
+        span = (START + timedelta(days=1), START + timedelta(days=2))
+        found = read_traffic(stored, *span, known_by=START + timedelta(hours=40))
+    expected = read_traffic(lake(predictions, outcomes), *span, known_by=START + timedelta(hours=40))
+    assert found.equals(expected)
+    assert found["outcome"].null_count() == 10
+    assert found["at"].is_sorted()
