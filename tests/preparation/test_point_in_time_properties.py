@@ -154,6 +154,8 @@ def test_a_latest_feature_is_that_of_the_last_row_known(table: list[Row], spine:
         assert agrees(got["v__sum"], x + y, 0)
 
 
+SHORT = view_of(WINDOWED.features, windows=("1m", "3m"))
+"""Many tiles: one spans 22.5 seconds."""
 LATEST = view_of({"x": X, "sum": Call("add", (X, Y))}, ttl="2m")
 EVER = view_of({"x": X, "y": Y})
 shared_folder = settings(
@@ -171,7 +173,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LmdbStore]:
 
 @shared_folder
 @given(
-    tables, spines, st.sampled_from([WINDOWED, LATEST, EVER]), st.sampled_from(["as known", "all", "all, in pieces"])
+    tables, spines, st.sampled_from([SHORT, SHORT, WINDOWED, LATEST, EVER]), st.sampled_from(["as known", "all", "all, in pieces"])
 )
 def test_online_equals_batch(store: LmdbStore, table: list[Row], spine: list[Any], view: FeatureView, fed: str) -> None:
     spine = sorted((each for each in spine if each[1] is not None), key=lambda each: each[1])

@@ -8,10 +8,11 @@ snapshot of the store.
 from __future__ import annotations
 
 import math
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from kreis.errors import StoreError
+from kreis.errors import CorruptionError, StoreError
 from kreis.preparation.expressions.rows import compile_row
 from kreis.preparation.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs
@@ -83,9 +84,13 @@ class _Kept:
         self._entities: dict[str, Entity] = {}
         self._start = b"e" + layout.identity
 
+    def key(self, name: str) -> bytes:
+        """The key of an entity's record."""
+        return self._start + name.encode() if len(name) <= 100 else self.layout.entity_key(name)
+
     def find(self, get: Get, name: str) -> Entity | None:
         """An entity's record, or None if it has no rows."""
-        key = self._start + name.encode() if len(name) <= 100 else self.layout.entity_key(name)
+        key = self.key(name)
         record = get(key)
         if record is None:
             return None
@@ -102,7 +107,7 @@ class _Kept:
         """The entity with all its headers, for a moment that lies before what the store knows."""
         if entity.whole:
             return entity
-        key = self.layout.entity_key(name)
+        key = self.key(name)
         return Entity(self.layout, self.needs, key, get(key), 0, entity)
 
     def seen(self, get: Get, entity: Entity, low: int | None, at: int) -> Iterator[tuple[int, list[Row] | None]]:
@@ -122,32 +127,39 @@ class _Kept:
 
 
 class _Latest:
-    """Reads the latest row of an entity."""
+    """Reads the latest row of an entity; usually the newest that the store holds, straight from its record."""
 
     def __init__(self, layout: Layout) -> None:
         self._kept = _Kept(layout, [])
         self._ttl = layout.plan.ttl
-        self._places = [2 + place for place in layout.plan.features.values() if isinstance(place, int)]
-        self._nothing = [_NAN] * len(self._places)
+        places = [place for place in layout.plan.features.values() if isinstance(place, int)]
+        self._head = struct.Struct(f"<4q{layout.columns}d")
+        self._places = [2 + place for place in places]
+        self._nothing = [_NAN] * len(places)
 
-    def read(self, get: Get, name: str | None, at: int) -> list[float]:
-        entity = None if name is None else self._kept.find(get, name)
-        if entity is None or name is None:
+    def read(self, get: Get, name: str | None, at: int) -> Sequence[float]:
+        record = None if name is None else get(self._kept.key(name))
+        if record is None or name is None:
             return self._nothing
-        row: Row | None = entity.newest
-        if entity.horizon > at:
-            row = self._before(get, name, entity, at)
+        if len(record) < self._head.size:
+            raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
+        head = self._head.unpack_from(record)
+        row: Row | None = head[2:]
+        if head[1] > at:
+            row = self._before(get, name, head[2:], at)
         if row is None or (self._ttl is not None and row[0] <= at - self._ttl):
             return self._nothing
         return [row[place] for place in self._places]
 
-    def _before(self, get: Get, name: str, entity: Entity, at: int) -> Row | None:
-        """The latest row seen at a moment that lies before the newest."""
-        newest = entity.newest
+    def _before(self, get: Get, name: str, newest: Row, at: int) -> Row | None:
+        """The latest row seen at a moment that lies before what the store knows."""
         if newest[0] <= at and newest[1] <= at:
             return newest
         low = None if self._ttl is None else at - self._ttl
         kept = self._kept
+        entity = kept.find(get, name)
+        if entity is None:
+            return None
         whole = kept.all_of(get, name, entity)
         for place, rows in kept.seen(get, whole, low, at):
             found = whole.tile(place, kept.layout, kept.needs, get).rows if rows is None else rows
