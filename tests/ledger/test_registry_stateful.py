@@ -136,7 +136,7 @@ class Registry(RuleBasedStateMachine):
 
 
 Registry.TestCase.settings = settings(
-    max_examples=10, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRegistry = Registry.TestCase
 
@@ -146,6 +146,6 @@ class LongRegistry(Registry):
 
 
 LongRegistry.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRegistryForLonger = pytest.mark.slow(LongRegistry.TestCase)

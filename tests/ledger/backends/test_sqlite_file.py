@@ -81,6 +81,35 @@ def test_folder_without_hard_links_is_said(
         open_ledger(tmp_path / "ledger.db", clock=clock)
 
 
+READ_ONLY = """
+mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c '
+import sys
+from kreis.clock import SystemClock
+from kreis.errors import StoreError
+from kreis.ledger import audit
+from kreis.ledger.store import open_ledger
+with open_ledger(sys.argv[1] + "/ledger.db", clock=SystemClock()) as ledger:
+    with ledger.read() as connection:
+        assert audit.verify(connection).entries == 15
+    try:
+        with ledger.record(event="e", subject="s", actor="a", reason="r"):
+            pass
+    except StoreError as error:
+        print(error)
+' "$1"
+"""
+
+
+def test_ledger_on_a_read_only_disk_is_still_read(filled_file: Ledger, tmp_path: Path) -> None:
+    filled_file.close()
+    may_mount = ["unshare", "-m", "mount", "--bind", str(tmp_path), str(tmp_path)]
+    if shutil.which("unshare") is None or subprocess.run(may_mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a folder read-only is not allowed here")
+    command = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(tmp_path), sys.executable]
+    said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert "attempt to write a readonly database" in said
+
+
 @pytest.fixture
 def whole(filled_file: Ledger, tmp_path: Path) -> tuple[Path, str, dict[str, Any]]:
     """A closed ledger's file, its head, and all that it holds."""

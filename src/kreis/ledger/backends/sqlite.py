@@ -144,8 +144,8 @@ def _check(path: Path) -> None:
 
 
 def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
-    mode = "rwc" if create else "rw"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    how = "mode=rwc" if create else "mode=ro&immutable=1" if _is_frozen(path) else "mode=rw"
+    uri = f"{path.absolute().as_uri()}?{how}"
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
@@ -160,6 +160,12 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether it lies whole on a read-only file system, where SQLite could not open a log beside it."""
+    read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
+    return bool(read_only) and not any(path.with_name(path.name + end).exists() for end in ("-wal", "-shm"))
 
 
 def _name(draft: Path, path: Path) -> None:
