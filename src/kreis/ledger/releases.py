@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from kreis.errors import ProjectError
 from kreis.identifiers import new_id
@@ -77,7 +77,12 @@ def get_release(connection: Connection, release: str | int, *, project: str | No
         return found[0]
     if found:
         raise ProjectError(f"several projects have a release {release}", where="ledger", hint="name the project")
-    raise ProjectError(f"there is no release {release}", where="ledger", hint="see `kreis releases`")
+    newest = connection.execute(select(func.max(_releases.number)).where(*within)).scalar()
+    raise ProjectError(
+        f"there is no release {release}",
+        where="ledger",
+        hint="nothing is released yet" if newest is None else f"the newest release is {newest}",
+    )
 
 
 def list_releases(connection: Connection, project: str | None = None, *, limit: int | None = None) -> list[Release]:

@@ -249,7 +249,7 @@ def test_releases_count_up_and_name_the_one_before(ledger: Ledger, write: Write,
         assert releases.get_release(connection, 1, project="flights") == first
         assert releases.get_release(connection, canary.id) == canary
         assert releases.list_releases(connection, "flights") == [canary, first]
-        with pytest.raises(ProjectError, match="no release 7"):
+        with pytest.raises(ProjectError, match="newest release is 2"):
             releases.get_release(connection, 7)
 
 
