@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
-from kreis.lake.files import write_data_file
+from kreis.lake.files import write_data_file, write_parquet
 from kreis.lake.schema import conform
 from kreis.lake.store import Lake
 
@@ -27,7 +27,7 @@ STORABLE = [pl.Boolean, pl.Int8, pl.Int64, pl.UInt32, pl.Float64, pl.String, pl.
 
 def parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    conform(frame, "t").write_parquet(buffer, compression="zstd", statistics=True)
+    write_parquet(conform(frame, "t"), buffer)
     return buffer.getvalue()
 
 
@@ -52,10 +52,11 @@ def test_bytes_do_not_depend_on_how_a_frame_came_about(frame: pl.DataFrame, data
 @pytest.mark.slow
 def test_bytes_do_not_depend_on_threads_or_process() -> None:
     code = (
-        "import polars as pl, hashlib, io; n = 600_000; i = pl.int_range(n, eager=True);"
+        "import polars as pl, hashlib, io; from kreis.lake.files import write_parquet;"
+        "n = 600_000; i = pl.int_range(n, eager=True);"
         "f = pl.DataFrame({'i': i, 's': (i % 977).cast(pl.String), 'x': (i * 7919 % 1013) / 3}).lazy();"
         "f = f.filter(pl.col('i') % 3 > 0).sort('x', 'i').collect().rechunk();"
-        "b = io.BytesIO(); f.write_parquet(b, compression='zstd', statistics=True);"
+        "b = io.BytesIO(); write_parquet(f, b);"
         "print(hashlib.sha256(b.getvalue()).hexdigest())"
     )
     digests = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from kreis.digests import digest_of_file
-from kreis.errors import CorruptionError
+from kreis.errors import CorruptionError, StoreError
 from kreis.lake import commit as committing
 from kreis.lake.layout import TableFolder
 from kreis.lake.store import Lake
@@ -319,6 +320,27 @@ def test_a_leftover_that_is_linked_as_a_commit_is_not_truncated(three: TableFold
 def test_reading_goes_on_while_a_writer_holds_the_table(three: TableFolder, reopen: Reopen) -> None:
     with three.locked():
         assert rows(reopen()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+def test_a_disk_that_fails_to_sync_acknowledges_nothing(
+    three: TableFolder, lake: Lake, reopen: Reopen, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    rows(lake)
+    real, calls = os.fsync, iter(range(1, 1000))
+
+    def fail(handle: int) -> None:
+        if next(calls) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreError, match="Input/output error"):
+            lake.append(TABLE, numbers(3), step="3", **BY)
+    assert rows(lake) == rows(reopen()) == [0, 1, 2]
+    assert lake.append(TABLE, numbers(3), step="3", **BY).version == 3
+    assert rows(reopen()) == sorted(pl.scan_delta(str(three.path)).collect()["n"]) == [0, 1, 2, 3]
 
 
 def test_check_changes_nothing(three: TableFolder, reopen: Reopen, ledger: Ledger) -> None:

@@ -72,6 +72,9 @@ def commit_frame(
     """
     frame, schema = fit(frame, state, intent, folder.table)
     number = state.version.version + 1 if state else 0
+    if state is None:  # another process may have made the folders and not yet brought their entries to disk
+        for directory in (folder.path, *list(folder.path.parents)[:3]):
+            fsync_directory(directory)
     at = ledger.clock.now()
     files = [write_data_file(folder.path, number, frame)] if frame.height else []
     commit = Commit(

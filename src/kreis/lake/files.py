@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,7 @@ from kreis.durable import fsync_directory, fsync_file
 from kreis.errors import CorruptionError, StoreError
 from kreis.ledger.records import LakeFile
 
-__all__ = ["Verifier", "fingerprint", "write_data_file"]
+__all__ = ["Verifier", "fingerprint", "write_data_file", "write_parquet"]
 
 
 def write_data_file(folder: Path, version: int, frame: pl.DataFrame) -> LakeFile:
@@ -28,7 +29,7 @@ def write_data_file(folder: Path, version: int, frame: pl.DataFrame) -> LakeFile
     """
     path = folder / f"{version:08}-{secrets.token_hex(8)}.parquet"
     try:
-        frame.write_parquet(path, compression="zstd", statistics=True)
+        write_parquet(frame, path)
         fsync_file(path)
     except pl.exceptions.PolarsError as error:
         path.unlink(missing_ok=True)
@@ -38,6 +39,11 @@ def write_data_file(folder: Path, version: int, frame: pl.DataFrame) -> LakeFile
         raise
     fsync_directory(folder)
     return LakeFile(path=path.name, sha256=digest_of_file(path), size=path.stat().st_size, rows=frame.height)
+
+
+def write_parquet(frame: pl.DataFrame, target: Path | BytesIO) -> None:
+    """The one way in which the lake writes Parquet; equal frames in one chunk give equal bytes."""
+    frame.write_parquet(target, compression="zstd", compression_level=1, statistics=True)
 
 
 def _explained(error: pl.exceptions.PolarsError, path: Path) -> Exception:
