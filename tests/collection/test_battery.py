@@ -1,6 +1,6 @@
 """The battery: corrupted batches are caught with a reason that names the place; valid ones are not touched.
 
-25 kinds × 8 seeds here; `pytest -m slow` runs the 1,000 + 1,000 of docs and RELIABILITY.
+28 kinds × 8 seeds here; `pytest -m slow` runs a thousand of each.
 """
 
 from __future__ import annotations

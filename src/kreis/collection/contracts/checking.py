@@ -1,8 +1,6 @@
 """Applies a compiled contract to a batch: one Polars pass finds the bad rows, a second look at those alone says why.
 
-Nearly all rows are good, so the pass computes one Boolean per row. Uniqueness: if there are as many distinct 64-bit
-hashes of the keys as keys, no key comes twice, for certain; only where that fails are the keys themselves compared
-(a hash that collides costs time, never a row).
+Nearly all rows are good, so the pass computes one Boolean per row.
 """
 
 from __future__ import annotations

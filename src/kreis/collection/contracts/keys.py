@@ -1,4 +1,9 @@
-"""Rows whose key came before, in the batch or in what was collected earlier."""
+"""Rows whose key came before, in the batch or in what was collected earlier.
+
+Keys are hashed to 64 bits and the hashes sorted: where no two neighbours are equal, no key comes twice, for
+certain. The keys themselves are compared only among rows whose hash comes twice, so a hash that collides costs
+time, never a row.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ def repeated_rows(
     """
     found: dict[str, pl.Series] = {}
     for rule in plan.key_rules:
-        if not _surely_distinct(rule, table) and (rows := _later_rows(rule, table, sound)).len():
+        if (rows := _later_rows(rule, table, sound)).len():
             found[rule.reason] = _mask(rows, table.height)
     if collected is not None and plan.primary_key:
         rows = _collected_rows(plan, table, sound, collected)
@@ -30,9 +35,17 @@ def repeated_rows(
     return found
 
 
-def _hashes(rule: KeyRule, table: pl.DataFrame) -> pl.Series:
+def _later_rows(rule: KeyRule, table: pl.DataFrame, sound: pl.Series) -> pl.Series:
     key = pl.col(rule.columns[0]) if len(rule.columns) == 1 else pl.struct(rule.columns)
-    return table.select(key.hash().alias("hash")).to_series()
+    hashes = table.select(key.hash().alias("hash")).to_series()
+    whole = _whole(rule, table)
+    ordered = (hashes if whole is None else hashes.filter(whole)).sort()
+    twice = ordered.filter(ordered == ordered.shift(1)).unique()
+    if not twice.len():
+        return pl.Series(_ROW, [], dtype=pl.UInt32)
+    candidates = (sound if whole is None else sound & whole) & hashes.is_in(twice.implode())
+    rows = table.select(rule.columns).with_row_index(_ROW).filter(candidates)
+    return rows.filter(~pl.struct(rule.columns).is_first_distinct()).get_column(_ROW)
 
 
 def _whole(rule: KeyRule, table: pl.DataFrame) -> pl.Series | None:
@@ -40,23 +53,6 @@ def _whole(rule: KeyRule, table: pl.DataFrame) -> pl.Series | None:
     if not any(table.get_column(name).null_count() for name in rule.columns):
         return None
     return table.select(pl.all_horizontal(pl.col(name).is_not_null() for name in rule.columns)).to_series()
-
-
-def _surely_distinct(rule: KeyRule, table: pl.DataFrame) -> bool:
-    hashes, whole = _hashes(rule, table), _whole(rule, table)
-    if whole is not None:
-        hashes = hashes.filter(whole)
-    return hashes.n_unique() == hashes.len()
-
-
-def _later_rows(rule: KeyRule, table: pl.DataFrame, sound: pl.Series) -> pl.Series:
-    whole = _whole(rule, table)
-    candidates = sound if whole is None else sound & whole
-    hashes = _hashes(rule, table)
-    among = hashes.filter(candidates)
-    twice = among.filter(~among.is_first_distinct()).unique()
-    rows = table.select(rule.columns).with_row_index(_ROW).filter(candidates & hashes.is_in(twice.implode()))
-    return rows.filter(~pl.struct(rule.columns).is_first_distinct()).get_column(_ROW)
 
 
 def _collected_rows(plan: Plan, table: pl.DataFrame, sound: pl.Series, collected: pl.LazyFrame) -> pl.Series:
