@@ -82,8 +82,8 @@ def main(rows=100_000, repeats=5):
     bases = {}
     for name, times in results.items():
         wall, cpu = (statistics.median(each[place] for each in times) for place in (0, 1))
-        base = bases.setdefault("predict" if "test part" in name else "fit", wall)
-        print(f"  {name:32} {wall:7.3f} s  CPU {cpu:7.3f} s  ratio {wall / base:5.2f}")
+        base = bases.setdefault("predict" if "test part" in name else "fit", (wall, cpu))
+        print(f"  {name:32} {wall:7.3f} s  CPU {cpu:7.3f} s  ratio {wall / base[0]:5.2f}  CPU {cpu / base[1]:5.2f}")
 
 
 if __name__ == "__main__":
