@@ -10,7 +10,7 @@ import polars as pl
 
 from kreis.errors import ProjectError, nearest
 from kreis.preparation.expressions.from_polars import from_polars
-from kreis.preparation.expressions.kinds import infer
+from kreis.preparation.expressions.kinds import infer, spoken
 from kreis.preparation.expressions.operations import has_aggregate
 from kreis.preparation.expressions.to_polars import kinds_of, prepare, to_feature
 from kreis.preparation.expressions.tree import Expression, columns
@@ -113,6 +113,7 @@ def check_view(view: FeatureView | RequestView, schema: Mapping[str, pl.DataType
     """
     kind = "feature view" if isinstance(view, FeatureView) else "request view"
     where = f"{kind} {view.name!r}"
+    schema = pl.Schema(schema)
     if isinstance(view, FeatureView):
         for role in ("entity", "event_time", "known_at"):
             _check_columns({getattr(view, role)}, schema, f"{where}, {role}")
@@ -233,7 +234,7 @@ def _check_types(tree: Expression, schema: Mapping[str, pl.DataType], where: str
     for part in parts:
         kind = infer(part, known, where=where)
         if kind not in _NUMERIC:
-            raise ProjectError(f"a feature is a number, this is a {kind}", where=where, hint=_as_number(kind))
+            raise ProjectError(f"a feature is a number, this is {spoken(kind)}", where=where, hint=_as_number(kind))
         try:
             prepare(pl.DataFrame(schema=wanted)).select(to_feature(part))
         except pl.exceptions.PolarsError as error:

@@ -221,7 +221,8 @@ def _days(us: Array) -> Array:
 
 def _since(us: Array, unit: str) -> Array:
     days = _days(us)
-    return (days - days.astype(f"datetime64[{unit}]").astype("datetime64[D]")).astype(np.int64) + 1
+    passed: Array = days - days.astype(f"datetime64[{unit}]").astype("datetime64[D]")
+    return passed.astype(np.int64) + 1
 
 
 _PARTS: Final[dict[str, Callable[[Array], Array]]] = {

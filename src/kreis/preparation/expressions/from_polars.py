@@ -15,6 +15,7 @@ from kreis.preparation.expressions.kinds import infer
 from kreis.preparation.expressions.operations import has_column, validate
 from kreis.preparation.expressions.refusals import refusal
 from kreis.preparation.expressions.rows import constant
+from kreis.preparation.expressions.scalars import find_zone
 from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression, Literal
 
 __all__ = ["from_polars"]
@@ -333,6 +334,10 @@ class _Reader:
         return result
 
     def convert_time_zone(self, inputs: list[Any], options: Any) -> Call:
+        try:
+            find_zone(options["inner"])
+        except ProjectError as error:
+            raise self._error(error.message, error.hint or "") from error
         return Call("convert_time_zone", (self.read(inputs[0]),), {"zone": options["inner"]})
 
     def starts_with(self, inputs: list[Any], _: Any) -> Call:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from kreis.errors import ProjectError
 from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression, Literal
 
-__all__ = ["Kind", "infer", "unify"]
+__all__ = ["Kind", "infer", "of_call", "spoken", "unify"]
 
 Kind: TypeAlias = OneOf["boolean", "integer", "number", "string", "datetime", "local", "duration", "null", "any"]
 
@@ -78,11 +78,11 @@ def of_call(call: Call, kinds: list[Kind], where: str | None = None) -> Kind:
         return _of_difference(kinds, where)
     for kind in kinds:
         if kind not in _TAKES.get(name, _EVERY):
-            raise ProjectError(f"{name} does not take a {kind}", where=where, hint=_hint(name, kind))
+            raise ProjectError(f"{name} does not take {spoken(kind)}", where=where, hint=_hint(name, kind))
     if name in _COMPARED:
         _comparable(name, kinds, where)
     if name == "when" and kinds[0] not in _TRUTH:
-        raise ProjectError(f"when() takes a boolean, not a {kinds[0]}", where=where, hint="write a comparison")
+        raise ProjectError(f"when() takes a boolean, not {spoken(kinds[0])}", where=where, hint="write a comparison")
     return _GIVES.get(name) or _of_options(call) or unify(name, kinds[1:] if name == "when" else kinds, where)
 
 
@@ -134,7 +134,7 @@ def _of_aggregate(node: Aggregate, columns: Mapping[str, Kind], where: str | Non
     kind = infer(node.argument, columns, where=where)
     if kind not in _CASTABLE:
         raise ProjectError(
-            f"{node.operation} does not take a {kind}", where=where, hint="aggregate numbers or booleans"
+            f"{node.operation} does not take {spoken(kind)}", where=where, hint="aggregate numbers or booleans"
         )
     if node.operation in ("mean", "std"):
         return "number"
@@ -158,6 +158,11 @@ def _comparable(name: str, kinds: list[Kind], where: str | None) -> None:
     if known <= {"boolean", "integer", "number"} or len(known) == 1:
         return
     raise ProjectError(f"{name} compares {' with '.join(sorted(known))}", where=where, hint="cast one of them")
+
+
+def spoken(kind: Kind) -> str:
+    """The kind with its article, for messages."""
+    return {"integer": "an integer", "local": "a time in another zone"}.get(kind, f"a {kind}")
 
 
 def _hint(name: str, kind: Kind) -> str:

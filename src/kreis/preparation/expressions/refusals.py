@@ -27,6 +27,8 @@ _HINTS: Final[dict[str, tuple[str, str]]] = {
     "Gather": ("gather or get", _ORDER),
     "Slice": ("slice, head or tail", _ORDER),
     "First": ("first", "write last(), which takes the latest by event time"),
+    "NUnique": ("n_unique", "compute it in a silver table"),
+    "Median": ("median", "write mean(), or compute it in a silver table"),
     "LastNonNull": ("last(ignore_nulls=True)", "filter the nulls out in a silver table, then write last()"),
     "Var": ("var", "write std() ** 2"),
     "Filter": ("filter outside an aggregate", "aggregate right after it: x.filter(p).mean()"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from kreis.errors import ProjectError
 from kreis.preparation.expressions import scalars
-from kreis.preparation.expressions.kinds import Kind, infer, of_call, unify
+from kreis.preparation.expressions.kinds import Kind, infer, of_call, spoken, unify
 from kreis.preparation.expressions.operations import has_aggregate, validate
 from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression, Literal
 
@@ -49,6 +49,8 @@ def compile_row(
             return [number(read(row)) for read in readers]
         except KeyError as error:
             raise ProjectError.unknown_name("column", str(error.args[0]), row, where="a row's features") from error
+        except OverflowError as error:
+            raise ValueError(f"a value is out of range: {error}") from error
 
     return compute
 
@@ -65,7 +67,7 @@ def _feature(name: str, expression: Expression, kinds: Mapping[str, Kind]) -> Re
     kind = infer(expression, kinds, where=name)
     if kind not in ("boolean", "integer", "number", "null", "any"):
         raise ProjectError(
-            f"a feature is a number, this is a {kind}", where=name, hint="compare it, or take a part of it"
+            f"a feature is a number, this is {spoken(kind)}", where=name, hint="compare it, or take a part of it"
         )
     return _compile(expression, kinds)[0]
 

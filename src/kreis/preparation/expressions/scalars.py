@@ -47,7 +47,7 @@ def _read_any(value: Any) -> Any:
         return _read_any(value.item())
     if isinstance(value, datetime):
         return in_utc(value)
-    return _read_integer(value)
+    return value if isinstance(value, timedelta) else _read_integer(value)
 
 
 def _read_number(value: Any) -> float | None:
@@ -97,7 +97,7 @@ def _read_datetime(value: Any) -> datetime | None:
 
 
 READERS: Final[dict[Kind, Callable[[Any], Any]]] = {
-    "any": _read_any,
+    **dict.fromkeys(("any", "null", "duration", "local"), _read_any),
     "number": _read_number,
     "integer": _read_integer,
     "boolean": _read_boolean,

@@ -52,7 +52,7 @@ def prepare(frame: Frame) -> Frame:
 def kinds_of(schema: Mapping[str, pl.DataType]) -> dict[str, Kind]:
     """The kinds of the columns that expressions can read, after `prepare`."""
     kinds: dict[str, Kind] = {}
-    for name, dtype in schema.items():
+    for name, dtype in pl.Schema(schema).items():
         if dtype.is_integer():
             kinds[name] = "integer"
         elif dtype.is_float() or dtype.is_decimal():

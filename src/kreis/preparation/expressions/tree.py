@@ -95,6 +95,8 @@ def decode(document: Mapping[str, Any]) -> Expression:
         expression: Expression = msgspec.convert(document, type=Expression)
     except msgspec.ValidationError as error:
         raise ProjectError(f"this is no expression: {error}") from error
+    except RecursionError as error:
+        raise ProjectError("this is no expression: it is nested too deeply") from error
     return expression
 
 

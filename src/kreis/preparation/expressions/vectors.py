@@ -7,20 +7,23 @@ Kept apart are null (the mask) and NaN (a value), as in Polars. A moment is an i
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kreis.clock import microseconds, moment
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.kinds import Kind
+from kreis.preparation.expressions.kinds import Kind, spoken
 from kreis.preparation.expressions.scalars import find_zone, in_utc
 
 __all__ = ["Vector", "from_array", "from_constant", "local_times", "reduce_floats", "reduce_vector", "to_floats"]
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+
+_QUARTERS: Final = 94_694_400
+"""1973-01-01 in seconds: no zone has changed its offset within a quarter of an hour since (Monrovia did in 1972)."""
 
 
 class Vector(NamedTuple):
@@ -101,7 +104,9 @@ def to_floats(vector: Vector) -> npt.NDArray[np.float64]:
         ProjectError: they are neither numbers nor booleans.
     """
     if vector.kind not in ("boolean", "integer", "number", "null"):
-        raise ProjectError(f"a feature is a number, this is a {vector.kind}", hint="compare it, or take a part of it")
+        raise ProjectError(
+            f"a feature is a number, this is {spoken(vector.kind)}", hint="compare it, or take a part of it"
+        )
     return np.where(vector.valid, vector.values.astype(np.float64), np.nan)
 
 
@@ -110,7 +115,8 @@ def local_times(vector: Vector) -> Array:
     if vector.zone == "UTC" or not len(vector.values):
         return vector.values
     zone = find_zone(vector.zone)
-    seconds, place = np.unique(np.where(vector.valid, vector.values // 1_000_000, 0), return_inverse=True)
+    seconds = np.where(vector.valid, vector.values // 1_000_000, 0)
+    seconds, place = np.unique(np.where(seconds >= _QUARTERS, seconds // 900 * 900, seconds), return_inverse=True)
     second = timedelta(seconds=1)
     offsets = np.array([_offset(moment(at * 1_000_000).astimezone(zone)) // second for at in seconds.tolist()])
     shifted: Array = vector.values + offsets[place] * 1_000_000
