@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
-from kreis.clock import moment
+from kreis.clock import microseconds
 from kreis.deployment.predictions.records import PredictionRecord, ShadowScore
 from kreis.deployment.routing import unit_of
 from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply
@@ -44,13 +45,22 @@ def check(row: Row, release: LoadedRelease) -> None:
     for name, number in features.items():
         if number is not None and not -_LARGEST_FLOAT <= number <= _LARGEST_FLOAT:
             raise Refusal(422, "out_of_range", f"feature {name!r} does not fit into 32 bits")
-    for value in (*keys.values(), *fields.values(), row.reference):
-        if value.__class__ is str and len(value) > _TEXT:
-            raise Refusal(422, "too_long", f"a text is longer than {_TEXT} characters")
+    if row.reference is not None and len(row.reference) > _TEXT:
+        raise Refusal(422, "too_long", f"the reference is longer than {_TEXT} characters")
+    for key in keys.values():
+        if len(key) > _TEXT:
+            raise Refusal(422, "too_long", f"a key is longer than {_TEXT} characters")
+    if fields:
+        _check_fields(fields, release)
+
+
+def _check_fields(fields: Mapping[str, Any], release: LoadedRelease) -> None:
     readers = release.readers
     for name, value in fields.items():
         try:
             readers[name](value)
+            if value.__class__ is str and len(value) > _TEXT:
+                raise ValueError(f"it is longer than {_TEXT} characters")
             if value.__class__ is int and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
                 raise ValueError("it does not fit into 64 bits")
         except (TypeError, ValueError, OverflowError) as error:
@@ -62,12 +72,13 @@ def _unknown(kind: str, given: Mapping[str, Any], known: Any) -> Refusal:
     return Refusal(422, f"unknown_{kind}", f"unknown {kind} {name[:80]!r}; {nearest(name[:80], known)}")
 
 
-def answer_one(row: Row, release: LoadedRelease, at_us: int, metrics: Metrics, started: int) -> Answer:
+def answer_one(row: Row, release: LoadedRelease, at: datetime, metrics: Metrics, started: int) -> Answer:
     """Answer one checked row. `started` is the request's arrival by `perf_counter_ns`.
 
     Raises:
         Refusal: 422 for a field of the wrong type; 503 if neither the model nor the fallback can answer.
     """
+    at_us = microseconds(at)
     model = release.only
     if model is None:
         model = release.models[release.router.choose(unit_of(row.reference, row.keys, row.fields))]
@@ -82,7 +93,7 @@ def answer_one(row: Row, release: LoadedRelease, at_us: int, metrics: Metrics, s
         fallback = True
         metrics.fallbacks += 1
     shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
-    return _answer(row, release, model, at_us, values, score, shadow, fallback, started)
+    return _answer(row, release, model, at, at_us, values, score, shadow, fallback, started)
 
 
 def _fall_back(
@@ -117,6 +128,7 @@ def _answer(
     row: Row,
     release: LoadedRelease,
     model: LoadedModel,
+    at: datetime,
     at_us: int,
     values: list[float],
     score: float,
@@ -127,7 +139,7 @@ def _answer(
     identifier = new_id(at_us)
     decision = score >= model.threshold
     digest = model.digest
-    reply = Reply(identifier, score, decision, digest, model.version, release.id, moment(at_us), fallback)
+    reply = Reply(identifier, score, decision, digest, model.version, release.id, at, fallback)
     record = PredictionRecord(
         id=identifier,
         at=at_us,
@@ -146,13 +158,14 @@ def _answer(
 
 
 def answer_many(
-    rows: Sequence[Row], release: LoadedRelease, at_us: int, metrics: Metrics, started: int
+    rows: Sequence[Row], release: LoadedRelease, at: datetime, metrics: Metrics, started: int
 ) -> list[Answer]:
     """Answer checked rows, all of one release, each model's rows in one batch.
 
     Raises:
         Refusal: as `answer_one`; then none of them is answered.
     """
+    at_us = microseconds(at)
     chosen = [
         release.only or release.models[release.router.choose(unit_of(row.reference, row.keys, row.fields))]
         for row in rows
@@ -166,10 +179,10 @@ def answer_many(
         except Exception:
             # One row spoils the batch: row by row, each gets its own answer, fallback or refusal.
             for place in places:
-                answers[place] = answer_one(rows[place], release, at_us, metrics, started)
+                answers[place] = answer_one(rows[place], release, at, metrics, started)
             continue
         for place, row_values, score in zip(places, values, scores, strict=True):
             row = rows[place]
             shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
-            answers[place] = _answer(row, release, model, at_us, row_values, score, shadow, False, started)
+            answers[place] = _answer(row, release, model, at, at_us, row_values, score, shadow, False, started)
     return [each for each in answers if each is not None]

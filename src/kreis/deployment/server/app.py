@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from time import perf_counter_ns
 from typing import Any
 
 import msgspec
 
-from kreis.clock import Clock, microseconds
+from kreis.clock import Clock, microseconds, moment
 from kreis.deployment.predictions.journal import SUFFIX, GroupSync, Journal
 from kreis.deployment.predictions.records import OutcomeRecord
 from kreis.deployment.server.answers import answer_many, answer_one, check
@@ -50,7 +51,7 @@ class App:
         self._encode = msgspec.json.Encoder().encode
         self._decode_ask = msgspec.json.Decoder(Asked).decode
         self._decode_outcomes = msgspec.json.Decoder(Outcomes).decode
-        self._simulated_us: int | None = None
+        self._simulated: datetime | None = None
         self.draining = False
         self._routes: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._index},
@@ -88,16 +89,16 @@ class App:
         release = self._follower.current
         if release is None:
             raise Refusal(503, "not_released", "nothing is released yet; try again later")
-        at_us = self._now(headers)
+        at = self._now(headers)
         try:
             asked = self._decode_ask(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise _malformed(error) from error
         if asked.rows is not None:
-            reply = await self._predict_rows(asked, release, at_us, started)
+            reply = await self._predict_rows(asked, release, at, started)
         else:
             check(asked, release)
-            answer, record = answer_one(asked, release, at_us, metrics, started)
+            answer, record = answer_one(asked, release, at, metrics, started)
             self._journal.append_one(record)
             if self._sync is not None:
                 await self._sync.wait()
@@ -107,7 +108,7 @@ class App:
         metrics.observe((perf_counter_ns() - started) * 1e-9)
         return 200, _JSON, reply
 
-    async def _predict_rows(self, asked: Asked, release: LoadedRelease, at_us: int, started: int) -> bytes:
+    async def _predict_rows(self, asked: Asked, release: LoadedRelease, at: datetime, started: int) -> bytes:
         rows = asked.rows or []
         if asked.keys or asked.fields or asked.features or asked.reference is not None:
             raise Refusal(422, "ambiguous", "send either one row or 'rows', not both")
@@ -118,7 +119,7 @@ class App:
                 check(row, release)
             except Refusal as refusal:
                 raise Refusal(refusal.status, refusal.code, f"row {place}: {refusal.message}") from refusal
-        answers = answer_many(rows, release, at_us, self._metrics, started)
+        answers = answer_many(rows, release, at, self._metrics, started)
         self._journal.append([record for _, record in answers])
         if self._sync is not None:
             await self._sync.wait()
@@ -129,7 +130,7 @@ class App:
 
     async def _outcomes(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         body = await self._guard.body(headers, protocol)
-        now_us = self._now(headers)
+        now_us = microseconds(self._now(headers))
         try:
             outcomes = self._decode_outcomes(body).outcomes
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -190,21 +191,21 @@ class App:
         self._metrics.requests[route, 200, "", 0] += 1
         return 200, _JSON, self._encode(document)
 
-    def _now(self, headers: Any) -> int:
-        """Microseconds since 1970 UTC, from the clock, or from the header where time is simulated.
+    def _now(self, headers: Any) -> datetime:
+        """The moment by the clock, or by the header where time is simulated.
 
         Raises:
             Refusal: 400, the header is sent to a service that lives in real time, or is no moment.
         """
         said = headers.get("x-kreis-time")
         if said is None:
-            return self._simulated_us if self._simulated_us is not None else microseconds(self._clock.now())
+            return self._simulated or self._clock.now()
         if not self._config.simulated:
             raise Refusal(400, "not_simulated", "this service lives in real time; leave the header x-kreis-time out")
         if not (said.isdecimal() and len(said) < 19 and int(said) < _LATEST):
             raise Refusal(400, "bad_time", "x-kreis-time takes microseconds since 1970 UTC")
-        self._simulated_us = int(said)
-        return self._simulated_us
+        self._simulated = moment(int(said))
+        return self._simulated
 
     def _refused(self, path: str, refusal: Refusal) -> tuple[int, list[tuple[str, str]], bytes]:
         route = path if path in self._routes else ""

@@ -67,6 +67,7 @@ async def _serve(config: ServerConfig) -> None:
         app = App(config, clock, follower, journal, metrics)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(20_000, 20, 50)  # a request leaves no cycles behind; look for them seldom
         tasks = [asyncio.create_task(follower.follow()), asyncio.create_task(keep_house(app, journal))]
         try:
             await _listen(config, app, follower)
