@@ -75,8 +75,9 @@ def choose_threshold(scores: npt.ArrayLike, outcomes: npt.ArrayLike, metric: Dec
     row, exceeds one standard error (the one-standard-error rule, Breiman et al. 1984, section 3.4.3); it also stands
     with fewer than 50 cases of either outcome.
 
-    The time after 16 histories (`benchmarks/search_objective.py`) was worth 16,016 per 1,000 decisions so, 14,627 with the break-even, 16,044 with the best cut: where the world drifts, scores
-    are not calibrated; where they are, the rule spares the noise (`tests/training/test_threshold.py`).
+    The time after 16 histories (`benchmarks/search_objective.py`) was worth 16,016 per 1,000 decisions so, 14,627 with
+    the break-even, 16,044 with the best cut: where the world drifts, scores are not calibrated; where they are, the
+    rule spares the noise (`tests/training/test_threshold.py`).
     """
     given = np.asarray(scores, dtype=np.float64)
     happened = np.asarray(outcomes, dtype=np.float64) > 0.5
