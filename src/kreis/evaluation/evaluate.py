@@ -16,7 +16,7 @@ from kreis.evaluation.gates import (
     judge_calibration,
     judge_guardrail,
 )
-from kreis.evaluation.intervals import Estimate, as_blocks, estimate, paired_difference
+from kreis.evaluation.intervals import Estimate, as_blocks, block_sums, estimate, paired_difference
 from kreis.evaluation.metrics.business_value import BusinessValue
 from kreis.evaluation.metrics.calibration_error import reliability
 from kreis.evaluation.metrics.metric import Codes, Rows
@@ -57,6 +57,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     """The challenger's business metric less each baseline's, and less that of "champion"; paired."""
     gates: list[GateResult]
     slices: list[Slice]
+    daily: list[tuple[float, int]] = []
+    """The challenger's business metric on each day, and the day's rows: how days vary, for monitoring."""
     reliability: list[dict[str, float]]
     """The challenger's reliability diagram: rows, mean score and frequency per bin."""
 
@@ -151,8 +153,14 @@ def evaluate(
         differences=differences,
         gates=gates,
         slices=list(_sliced(own, days, goal, columns, minimum, level)),
+        daily=_by_day(value, own, days),
         reliability=reliability(own),
     )
+
+
+def _by_day(value: BusinessValue, rows: Rows, days: Codes) -> list[tuple[float, int]]:
+    above, below = (block_sums(each, days) for each in value.terms(rows))
+    return [(float(a / b), int(b)) for a, b in zip(above, below, strict=True)]
 
 
 def _measured(scored: Scored, rows: Rows, days: Codes, goal: Goal, level: float) -> ModelMetrics:

@@ -1,15 +1,17 @@
 """Estimates with intervals. Rows of one block (a day) may move together, blocks are taken as independent.
 
 The variance is that of the sums by block of the metric's influence values (for the AUC this is Obuchowski
-1997, for ratios the linearisation of Cochran 1977). The interval is Student's t with Hall's transformation
-against skewness (Hall 1992, "On the removal of skewness by transformation", JRSS-B 54, 221-228, g1): a
-percentile bootstrap of days covers 92-93 % where this covers 95 %, and a studentised bootstrap covers as this
-does at a thousand times the work.
+1997, for ratios the linearisation of Cochran 1977). From 8 to 400 blocks the interval is a studentised
+bootstrap of the blocks (Efron 1982, section 10.10; second-order correct, Hall 1988), with the same draws always,
+so that equal inputs give equal intervals. Otherwise it is Student's t with Hall's transformation against skewness
+(Hall 1992, "On the removal of skewness by transformation", JRSS-B 54, 221-228, g1), which covers as well but is a
+tenth to a fifth wider where days are very skewed. A percentile bootstrap of 30 days covers 92-93 %, not 95 %.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,7 +24,9 @@ from kreis.evaluation.quantiles import student_t_quantile
 
 __all__ = ["Estimate", "as_blocks", "block_sums", "estimate", "interval", "mean_estimate", "paired_difference"]
 
-_METHOD = "block influence, Hall-corrected t"
+_BOOTSTRAP = "studentised bootstrap of blocks"
+_HALL = "block influence, Hall-corrected t"
+_FEWEST, _MOST, _DRAWS = 8, 400, 1999
 _NO_VARIATION = "no variation seen: binomial bound"
 _ONE_BLOCK = "fewer than two blocks: bounds of the metric"
 _UNDEFINED = "undefined on these rows"
@@ -39,7 +43,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """Rows."""
     blocks: int
     """Independent units: days."""
-    method: str = _METHOD
+    method: str = _BOOTSTRAP
 
     @property
     def defined(self) -> bool:
@@ -86,11 +90,35 @@ def interval(value: float, influence: Floats, *, level: float = 0.95) -> tuple[f
     centred = influence - influence.mean()
     square = float(centred @ centred)
     error = math.sqrt(square * count / (count - 1))
-    quantile = student_t_quantile(0.5 + level / 2, count - 1)
-    second = square / count
-    skewness = float((centred**3).mean()) / second**1.5 if second > 0 else 0.0
-    shift = skewness / (6 * math.sqrt(count))
-    return value - _hall(quantile, shift) * error, value - _hall(-quantile, shift) * error
+    if _FEWEST <= count <= _MOST:
+        below, above = _studentised(centred, level)
+    else:
+        quantile = student_t_quantile(0.5 + level / 2, count - 1)
+        second = square / count
+        skewness = float((centred**3).mean()) / second**1.5 if second > 0 else 0.0
+        shift = skewness / (6 * math.sqrt(count))
+        below, above = _hall(-quantile, shift), _hall(quantile, shift)
+    return value - above * error, value - below * error
+
+
+def _studentised(centred: Floats, level: float) -> tuple[float, float]:
+    """Quantiles of the t statistic over bootstrap draws of the blocks."""
+    draws = _draws(len(centred))
+    sums = draws @ centred
+    spread = draws @ centred**2 - sums**2 / len(centred)
+    varied = spread > 1e-9 * float(centred @ centred)
+    statistics = sums[varied] / np.sqrt(spread[varied] * len(centred) / (len(centred) - 1))
+    tail = (1 - level) / 2
+    below, above = np.quantile(statistics, [tail, 1 - tail])
+    return float(below), float(above)
+
+
+@lru_cache(maxsize=8)
+def _draws(count: int) -> Floats:
+    """How often each block is drawn in each draw, shape (draws, blocks)."""
+    rng = np.random.default_rng(1979)
+    drawn: Floats = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(np.float64)
+    return drawn
 
 
 def _hall(quantile: float, shift: float) -> float:
@@ -157,7 +185,8 @@ def _finish(
     floor, ceiling = bounds
     codes = as_blocks(blocks)
     count = int(codes.max()) + 1 if len(codes) else 0
-    low, high, method = floor, ceiling, _METHOD
+    low, high = floor, ceiling
+    method = _BOOTSTRAP if _FEWEST <= count <= _MOST else _HALL
     if math.isnan(value):
         method = _UNDEFINED
     elif count < 2:

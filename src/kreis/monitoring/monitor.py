@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -44,6 +44,8 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """The business metric as evaluated when the model was released."""
     reference: Mapping[str, Histogram]
     """The package's reference distributions, by feature."""
+    daily: Sequence[tuple[float, int]] = ()
+    """That metric on each day of the evaluation, and the day's rows (`EvaluationReport.daily`)."""
 
 
 @runtime_checkable

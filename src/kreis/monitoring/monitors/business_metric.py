@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
 from kreis.errors import ProjectError
-from kreis.evaluation.intervals import Estimate
 from kreis.evaluation.sequential import ChangeDetector, ChangeState
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.requirements.metric import DecisionValue
 
 __all__ = ["BusinessMetric"]
 
 _RECENT = 28
+_ENOUGH, _UNDER = 14, 0.9
+"""Days of evaluation from which their own quantile is the ceiling, and which quantile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +46,38 @@ class BusinessMetric:
         """As shown in alerts."""
         return "business_metric"
 
-    def detector(self, reference: Estimate, metric: DecisionValue) -> ChangeDetector:
-        """The detector for a value at release.
+    def detector(self, watched: Watched) -> ChangeDetector:
+        """The detector for what is in service.
 
-        Days above a ceiling count as the ceiling, so that the rare day that earns a fortune does not keep bets
-        small. Capping lowers a mean by at most (sqrt(1 + k^2) - k) / 2 standard deviations of a day, k of them
-        above it (Scarf 1958): k is chosen so that this is at most half of the fall that matters.
+        Days above a ceiling count as the ceiling: otherwise the rare day that earns a fortune keeps all bets
+        small, and a fall is seen months late. The ceiling is what nine in ten days of the evaluation stayed
+        under, and the value at release that a fall is measured from is that of the days so capped.
         """
-        slack = self.falls_by * abs(reference.value)
+        daily, value = watched.daily, watched.value.value
+        if len(daily) >= _ENOUGH:
+            means, rows = np.array([each[0] for each in daily]), np.array([each[1] for each in daily])
+            ceiling = float(np.quantile(means, _UNDER))
+            value = float(np.average(np.minimum(means, ceiling), weights=rows))
+        else:
+            ceiling = self._ceiling_for_few_days(watched)
+        slack = self.falls_by * abs(value)
         if not slack > 0:
-            raise ProjectError(f"a fall from {reference.value} has no size", where="BusinessMetric.falls_by")
+            raise ProjectError(f"a fall from {value} has no size", where="BusinessMetric.falls_by")
+        return ChangeDetector(value - slack, max(ceiling, value + slack), self.false_alarm_every_days)
+
+    def _ceiling_for_few_days(self, watched: Watched) -> float:
+        """A ceiling that gives up at most half of the fall that matters, whatever the distribution of days.
+
+        Capping k standard deviations above a mean lowers it by at most (sqrt(1 + k^2) - k) / 2 of them (Scarf 1958).
+        """
+        held, metric = watched.value, watched.goal.metric
         highest = metric.bounds[1] * metric.per
-        share = slack / reference.block_deviation if reference.blocks > 1 and reference.high > reference.low else 0.0
-        deviations = max(1 - share**2, 0.0) / (2 * share) if share > 0 else math.inf
-        above = deviations * slack / share if math.isfinite(deviations) else math.inf
-        ceiling = min(reference.value + max(above, slack), max(highest, reference.value + slack))
-        return ChangeDetector(reference.value - slack, ceiling, self.false_alarm_every_days)
+        if held.blocks < 2 or held.high <= held.low:
+            return highest
+        share = self.falls_by * abs(held.value) / held.block_deviation
+        if share <= 0:
+            return highest
+        return min(held.value + max(1 - share**2, 0.0) / (2 * share) * held.block_deviation, highest)
 
     def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
         """Take in a matured day; any other day changes nothing and is to be shown again."""
@@ -75,7 +90,7 @@ class BusinessMetric:
         seen = {**state, "days": with_day(state, day.day)}
         if count < self.least_known * len(day):
             return seen, [self._too_few(day, count)]
-        metric, detector = watched.goal.metric, self.detector(watched.value, watched.goal.metric)
+        metric, detector = watched.goal.metric, self.detector(watched)
         mean = float(np.mean(metric.values(day.outcomes[known], day.decisions[known]))) * metric.per
         before = msgspec.convert(state["detector"], ChangeState) if state["detector"] else ChangeState()
         most = max(state["most"], count)

@@ -63,7 +63,7 @@ class Drift:
         moved: dict[str, Divergence] = {}
         if len(next(iter(counts.values()), [])) >= self.window_days:
             moved = {name: stability(_reference(watched.reference[name]), np.array(counts[name])) for name in names}
-        drifting = self._drifting(moved)
+        drifting = self._drifting(moved, state["drifting"])
         new = {name: each for name, each in drifting.items() if name not in state["drifting"]}
         after: State = {
             "release": watched.release,
@@ -81,11 +81,16 @@ class Drift:
                 raise ProjectError.unknown_name("feature", name, known, where="Drift.features")
         return list(self.features or known)
 
-    def _drifting(self, moved: dict[str, Divergence]) -> dict[str, Divergence]:
+    def _drifting(self, moved: dict[str, Divergence], before: list[str]) -> dict[str, Divergence]:
+        """Those shown to be beyond the threshold, and those that were and are not estimated to be back within."""
         if not moved:
             return {}
         quantile = NormalDist().inv_cdf(1 - 1 / (self.false_alarm_every_days * len(moved) + 1))
-        return {name: each for name, each in moved.items() if each.low(quantile) > self.threshold}
+        return {
+            name: each
+            for name, each in moved.items()
+            if each.low(quantile) > self.threshold or (name in before and each.psi > self.threshold)
+        }
 
     def _finding(self, new: dict[str, Divergence], total: int) -> Finding:
         most = sorted(new, key=lambda name: -new[name].psi)
