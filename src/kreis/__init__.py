@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kreis.collection.sources import Window
-    from kreis.deployment.releases import Canary
+    from kreis.deployment.canary import Canary
     from kreis.monitoring.monitors.business_metric import BusinessMetric
     from kreis.monitoring.monitors.drift import Drift
     from kreis.monitoring.monitors.latency import Latency
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
-    "Canary": "kreis.deployment.releases",
+    "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
     "DecisionValue": "kreis.requirements.metric",
     "Drift": "kreis.monitoring.monitors.drift",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from kreis.collection.contracts.contract import Contract
 from kreis.collection.sources import Source, Window
-from kreis.deployment.releases import Canary
+from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
 from kreis.monitoring.monitor import Monitor
 from kreis.preparation import declare

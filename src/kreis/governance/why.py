@@ -13,8 +13,8 @@ import polars as pl
 from kreis.clock import moment
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import open_package
-from kreis.deployment.predictions.reader import read_folder
-from kreis.deployment.predictions.records import PredictionRecord
+from kreis.deployment.predictions.journal import SUFFIX
+from kreis.deployment.predictions.reader import read_segment
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.identifiers import time_of
@@ -90,10 +90,11 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
 
 def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | None:
     """A prediction that has not been moved into the lake yet."""
-    for record in read_folder(workspace.service_folder / "journal"):
-        if isinstance(record, PredictionRecord) and record.id == prediction:
-            found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
-            return {**found, "at": moment(record.at)}
+    for path in sorted(workspace.journal_folder.glob(f"*{SUFFIX}")):
+        for record in read_segment(path).predictions:
+            if record.id == prediction:
+                found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
+                return {**found, "at": moment(record.at)}
     return None
 
 

@@ -14,7 +14,7 @@ import msgspec
 from kreis.digests import digest_of_file
 from kreis.errors import KreisError, ProjectError
 from kreis.identifiers import new_id
-from kreis.ledger import documents, runs
+from kreis.ledger import alerts, documents, runs
 from kreis.ledger.records import Document, Run
 from kreis.ledger.records import Verdict as VerdictRecord
 from kreis.ledger.store import Ledger
@@ -23,7 +23,7 @@ from kreis.loop.observer import Observer, Silent
 from kreis.loop.state import Circle
 from kreis.loop.steps import Memory, StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict
-from kreis.loop.workspace import Workspace
+from kreis.loop.workspace import Workspace, calm_threads
 from kreis.project import Project
 
 __all__ = ["RunResult", "run_circle"]
@@ -94,6 +94,7 @@ def run_circle(
         raise ProjectError.unknown_name("discipline", until, _PERFORM)
     if start not in _PERFORM:
         raise ProjectError.unknown_name("discipline", start, _PERFORM)
+    calm_threads()
     with workspace.only_run():
         walk = _Walk(project, workspace, as_of, trigger, observer or Silent(), start)
         return walk.through(until)
@@ -113,6 +114,7 @@ class _Walk:
     ) -> None:
         self._workspace = workspace
         self._observer = observer
+        self._trigger = trigger
         self._steps: list[StepResult] = []
         ledger = workspace.ledger
         run = Run(
@@ -207,6 +209,8 @@ class _Walk:
             event="run.finished", subject=self.circle.run, actor=self._workspace.actor, reason=reason
         ) as tx:
             runs.finish_run(tx, self.circle.run, status, tx.now)
+            if self._trigger != "manual":
+                alerts.answer_alert(tx, self._trigger, self.circle.run)
 
 
 def _described(verdict: Verdict) -> tuple[Literal["advance", "send_back", "hold", "fail"], str, str | None]:

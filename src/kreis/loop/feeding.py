@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import polars as pl
 
 from kreis.collection.sources import Window
+from kreis.errors import StoreError
+from kreis.loop.state import Circle
+from kreis.loop.workspace import Workspace
+from kreis.preparation.online.feed import OnlineFeed
+from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.tables import build
 from kreis.project import Project
 
-__all__ = ["frames_from_sources"]
+__all__ = ["feed_from_lake", "frames_from_sources", "open_feed"]
 
 
 def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataFrame]:
     """All tables as they would be at `until`, straight from the sources, without the lake.
 
-    Contracts hold here as they do in collection: bad rows are left out. Used where rows are needed ahead of
-    the circle: to feed the online store as rows become known, and to replay traffic.
+    Contracts hold here as they do in collection: bad rows are left out. Used to replay traffic, where rows are
+    needed ahead of the circle.
 
     Returns:
         Source and table names to frames.
@@ -29,3 +35,42 @@ def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataF
     for table in project.ordered_tables():
         frames[table.name] = build(table, {name: frames[name].lazy() for name in table.inputs})
     return frames
+
+
+def open_feed(project: Project, store: LmdbStore, frames: Mapping[str, pl.DataFrame]) -> OnlineFeed:
+    """A feed of the project's views from their tables."""
+    return OnlineFeed(store, [(view, frames[view.table]) for view in project.views.values()])
+
+
+def feed_from_lake(circle: Circle) -> int | None:
+    """Bring the online store up to the run's moment.
+
+    Returns:
+        How many rows were added; None where another process feeds the store already.
+    """
+    workspace = circle.workspace
+    try:
+        store = LmdbStore(workspace.online_folder)
+    except StoreError:
+        if not _is_readable(workspace):
+            raise
+        return None
+    try:
+        tables = {view.table for view in circle.project.views.values()}
+        frames = {name: _read(circle, name) for name in tables}
+        return open_feed(circle.project, store, frames).advance(circle.as_of)
+    finally:
+        store.close()
+
+
+def _read(circle: Circle, name: str) -> pl.DataFrame:
+    outputs = circle.tables[name].outputs
+    return circle.workspace.lake.scan(outputs["table"], outputs["version"]).collect()
+
+
+def _is_readable(workspace: Workspace) -> bool:
+    try:
+        LmdbStore(workspace.online_folder, readonly=True).close()
+    except StoreError:
+        return False
+    return True

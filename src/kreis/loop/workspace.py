@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kreis.ledger.store import Ledger
     from kreis.project import Project
 
-__all__ = ["Workspace"]
+__all__ = ["Workspace", "calm_threads"]
 
 
 class Workspace:
@@ -35,7 +35,7 @@ class Workspace:
     def __init__(self, folder: Path, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
         self.folder = folder.resolve()
         self.settings = settings if settings is not None else load_settings(self.folder)
-        self.clock = clock if clock is not None else SystemClock()
+        self.clock: Clock = clock if clock is not None else SystemClock()
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
@@ -99,6 +99,11 @@ class Workspace:
         return self.folder / self.settings.service.path
 
     @property
+    def journal_folder(self) -> Path:
+        """The folder of prediction records that are not in the lake yet."""
+        return self.service_folder / "journal"
+
+    @property
     def online_folder(self) -> Path:
         """The folder of the online store."""
         return self.folder / self.settings.online.path
@@ -147,8 +152,17 @@ class Workspace:
             yield
 
 
+def calm_threads() -> None:
+    """Let the OpenMP threads of trainers sleep while they wait. To be called before a trainer is imported.
+
+    By default they spin; where another process wants the same cores, a fit then takes ten times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def _execute(path: Path) -> object:
     """Run a project's file as a module, with its folder importable."""
+    calm_threads()
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)

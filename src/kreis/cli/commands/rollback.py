@@ -22,7 +22,7 @@ def rollback(
 
         kreis rollback --reason "canary answers look wrong"
     """
-    from kreis.deployment.pointer import publish
+    from kreis.deployment.releases import publish
     from kreis.deployment.releases import rollback as roll_back
     from kreis.loop.workspace import Workspace
 

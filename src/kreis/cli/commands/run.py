@@ -28,6 +28,9 @@ def run(
     start: Annotated[
         str, typer.Option("--from", help="Compute anew from this discipline on, whatever is remembered.")
     ] = "requirements",
+    simulated_time: Annotated[
+        bool, typer.Option(help="Take the moment of --as-of for the present in the record too. For replays and drills.")
+    ] = False,
     trigger: Annotated[str, typer.Option(hidden=True)] = "manual",
     json: JsonOption = False,
 ) -> None:
@@ -42,11 +45,14 @@ def run(
         kreis run --as-of 2013-05-01 --until evaluation
     """
     from kreis.cli.live import observer_for
+    from kreis.clock import SimulatedClock
     from kreis.loop.circle import run_circle
     from kreis.loop.workspace import Workspace
 
     workspace = Workspace.find()
     moment = as_of_of(workspace, as_of)
+    if simulated_time:
+        workspace.clock = SimulatedClock(moment)
     project = workspace.load_project()
     with observer_for(project, moment, json=json) as observer:
         result = run_circle(

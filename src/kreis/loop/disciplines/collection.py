@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from kreis.collection.collect import collect
+from kreis.collection.collecting import collect
+from kreis.collection.contracts.report import ContractReport
 from kreis.collection.sources import Source
 from kreis.digests import digest_of_document
 from kreis.ledger import documents
@@ -19,25 +20,29 @@ from kreis.loop.verdicts import Advance, SendBack, Verdict
 __all__ = ["perform"]
 
 
+class _BrokenError(Exception):
+    """A contract does not hold. Not a result to remember: the source may be right the next time."""
+
+    def __init__(self, report: ContractReport) -> None:
+        self.report = report
+        super().__init__(report.verdict)
+
+
 def perform(circle: Circle) -> Verdict:
     """Collect every source; a broken contract sends the work back to the owner of the source."""
     for source in circle.project.sources.values():
-        circle.tables[source.name] = _collect(circle, source)
-    broken = {
-        name: circle.tables[name].outputs
-        for name in circle.project.sources
-        if not circle.tables[name].outputs["passed"]
-    }
-    if broken:
-        name, outputs = next(iter(broken.items()))
-        return SendBack(
-            to="collection",
-            reason=f"source {name!r} broke its contract: {outputs['explanation']}",
-            detail={each: found["report"] for each, found in broken.items()},
-        )
+        try:
+            circle.tables[source.name] = _collect(circle, source)
+        except _BrokenError as error:
+            report = error.report
+            return SendBack(
+                to="collection",
+                reason=f"source {source.name!r}: {report.verdict}",
+                detail={"source": source.name, "contract": report.contract, "report": msgspec.to_builtins(report)},
+            )
     rows = sum(circle.tables[name].outputs["rows"] for name in circle.project.sources)
     bad = sum(circle.tables[name].outputs["quarantined"] for name in circle.project.sources)
-    return Advance(summary=f"{rows:,} rows from {len(circle.project.sources)} sources, {bad:,} in quarantine")
+    return Advance(summary=f"{rows:,} rows from {len(circle.project.sources)} sources, {bad:,} set aside in quarantine")
 
 
 def _collect(circle: Circle, source: Source) -> StepResult:
@@ -61,17 +66,16 @@ def _collect(circle: Circle, source: Source) -> StepResult:
             step=key,
             generation=digest_of_document([code, contract]),
         )
-        report = collected.report
+        if not collected.report.passed or collected.table is None:
+            raise _BrokenError(collected.report)
         return {
             "table": collected.table.table,
             "version": collected.table.version,
             "fingerprint": collected.table.fingerprint,
             "rows": collected.table.rows,
             "contract": contract,
-            "quarantined": report.quarantined,
-            "passed": report.passed,
-            "explanation": report.verdict,
-            "report": msgspec.to_builtins(report),
+            "quarantined": 0 if collected.quarantine is None else collected.quarantine.rows,
+            "report": msgspec.to_builtins(collected.report),
         }
 
     return circle.memory.step(

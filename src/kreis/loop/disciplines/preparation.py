@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from kreis.collection.collect import read_bronze
+from kreis.collection.collecting import read_bronze
 from kreis.errors import ProjectError
 from kreis.loop.code import code_digest
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.preparation.declare import check_view
+from kreis.preparation.expressions.to_polars import prepare, to_feature
 from kreis.preparation.point_in_time import join
 from kreis.preparation.tables import Spine, Table, build
-from kreis.preparation.training_frame import request_features
 from kreis.preparation.views import FeatureView, RequestView
 
 __all__ = ["perform", "read_features", "read_spine", "spine_of"]
@@ -78,7 +78,7 @@ def _scan(circle: Circle, name: str) -> pl.LazyFrame:
 def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
     workspace = circle.workspace
     version = workspace.lake.overwrite(
-        table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run, evolve=True
+        table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run
     )
     return {
         "table": version.table,
@@ -138,7 +138,10 @@ def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
 
 def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> StepResult:
     def compute(key: str) -> dict[str, Any]:
-        frame = request_features(read_spine(circle), view)
+        rows = read_spine(circle)
+        check_view(view, dict(rows.schema))
+        named = zip(view.feature_names, view.features.values(), strict=True)
+        frame = prepare(rows.select(list(view.fields))).select(to_feature(each).alias(name) for name, each in named)
         return _store(circle, f"gold/features_{view.name}", frame, key, f"request view {view.name}")
 
     return _feature_step(circle, spine, view, {}, compute)

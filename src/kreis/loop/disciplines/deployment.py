@@ -1,0 +1,195 @@
+"""Deployment: package and sign what passed, register it, and let it answer a first share of the traffic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kreis.deployment.manifest import Manifest
+from kreis.deployment.packages import build_package, sign_package
+from kreis.deployment.releases import challenger_of, champion_of, publish, release, rollback, start_canary
+from kreis.errors import PolicyError
+from kreis.identifiers import new_id
+from kreis.ledger import models, releases
+from kreis.ledger.records import Document, Evaluation, Model, Release
+from kreis.ledger.documents import put_document
+from kreis.digests import digest_of
+from kreis.evaluation.card import model_card
+from kreis.evaluation.evaluate import EvaluationReport
+from kreis.loop.disciplines.preparation import spine_of
+from kreis.loop.disciplines.training import trained_of
+from kreis.loop.feeding import feed_from_lake
+from kreis.loop.state import Circle
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, Hold, Verdict
+
+__all__ = ["perform"]
+
+
+def perform(circle: Circle) -> Verdict:
+    """Make the evaluated candidate a release, or hold until the right person has said yes."""
+    workspace, project = circle.workspace, circle.project
+    declared = project.release_declaration
+    chosen = circle.evaluated()["candidate"]
+    fallback = None
+    if declared.fallback is not None and declared.fallback != chosen:
+        fallback = _register(circle, declared.fallback, _package(circle, declared.fallback), evaluated=False)
+    model = _register(circle, chosen, _package(circle, chosen), evaluated=True)
+    try:
+        released = _release(circle, model, None if fallback is None else fallback.digest)
+    except PolicyError as error:
+        if declared.approval is None:
+            raise
+        return Hold(needs=f"role {declared.approval}", reason=str(error), detail={"model": model.digest})
+    feed_from_lake(circle)
+    publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
+    shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
+    return Advance(
+        summary=f"{chosen} is version {model.version} ({model.digest[:12]}); release {released.number}: {shares}",
+        detail={"model": model.digest, "version": model.version, "release": released.number},
+    )
+
+
+def _package(circle: Circle, name: str) -> StepResult:
+    project, spine = circle.project, spine_of(circle)
+    trained = trained_of(circle, name)
+    used = set(trained.features)
+
+    def compute(key: str) -> dict[str, Any]:
+        manifest = Manifest(
+            project=project.name,
+            candidate=name,
+            kind=trained.kind,
+            files={},
+            rule=trained.rule,
+            features=list(trained.features),
+            views=[view for view in project.views.values() if used & set(view.feature_names)],
+            request_views=[view for view in project.request_views.values() if used & set(view.feature_names)],
+            threshold=trained.threshold,
+            goal=project.goal.digest,
+            metric=project.goal.metric.to_document(),
+            outcome=spine.outcome,
+            inputs={each: circle.version_of(each) for each in circle.tables},
+            training=trained.training,
+            reference=trained.reference,
+        )
+        files = {} if trained.onnx is None else {"model.onnx": trained.onnx}
+        return {"model": build_package(manifest, files, circle.workspace.artifacts).digest}
+
+    return circle.memory.step(
+        "deployment",
+        f"package {name}",
+        parameters={"goal": project.goal.digest, "outcome": spine.outcome},
+        inputs={
+            "candidate": circle.candidates[name].key,
+            **{each: circle.version_of(each) for each in circle.tables},
+        },
+        compute=compute,
+    )
+
+
+def _register(circle: Circle, name: str, package: StepResult, *, evaluated: bool) -> Model:
+    """Put the model, its evaluation and its card into the record; nothing happens where they are there."""
+    workspace, project = circle.workspace, circle.project
+    digest = package.outputs["model"]
+    with workspace.ledger.read() as connection:
+        known = models.find_model(connection, digest)
+        judged = known is not None and (not evaluated or _judged(connection, digest, circle))
+    if known is not None and judged:
+        return known
+    signature = (
+        known.signature if known is not None else sign_package(_manifest(circle, digest), workspace.keys)
+    )
+    with workspace.ledger.record(
+        event="model.registered",
+        subject=digest,
+        actor=workspace.actor,
+        reason=f"candidate {name} of run {circle.run}",
+        inputs={"candidate": circle.candidates[name].key, "package": package.key},
+    ) as tx:
+        model = models.register_model(
+            tx, digest=digest, project=project.name, candidate=name, run=circle.run, signature=signature
+        )
+        if evaluated:
+            _add_evaluation(circle, tx, model)
+        tx.set_outputs({"version": model.version})
+    return model
+
+
+def _manifest(circle: Circle, digest: str) -> Manifest:
+    return msgspec.json.decode(circle.workspace.artifacts.get(digest), type=Manifest)
+
+
+def _judged(connection: Any, digest: str, circle: Circle) -> bool:
+    key = circle.evaluation.key if circle.evaluation is not None else ""
+    return any(each.metrics.get("step") == key for each in models.evaluations_of(connection, digest))
+
+
+def _add_evaluation(circle: Circle, tx: Any, model: Model) -> None:
+    report = EvaluationReport.from_document(circle.evaluated()["report"])
+    document = report.to_document()
+    key = circle.evaluation.key if circle.evaluation is not None else ""
+    models.add_evaluation(
+        tx,
+        Evaluation(
+            id=new_id(tx.now),
+            model=model.digest,
+            run=circle.run,
+            metrics={**document["challenger"]["metrics"], "step": key},
+            gates=document["gates"],
+            passed=report.passed,
+            at=tx.now,
+        ),
+    )
+    manifest = _manifest(circle, model.digest)
+    facts = {name: getattr(manifest, name) for name in ("project", "candidate", "features", "inputs", "training")}
+    card = model_card(report, circle.project.goal, facts)
+    put_document(tx, Document(digest=digest_of(card.encode()), kind="card", name=model.digest, body=card))
+
+
+def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
+    workspace, project = circle.workspace, circle.project
+    ledger, actor, name = workspace.ledger, workspace.actor, project.name
+    declared = project.release_declaration
+    with ledger.read() as connection:
+        current = releases.current_release(connection, name)
+    if current is None:
+        return release(
+            ledger,
+            name,
+            model.digest,
+            actor=actor,
+            reason=f"first model: {circle.evaluated()['candidate']} passed its gates",
+            fallback=fallback,
+            approval=declared.approval,
+            run=circle.run,
+        )
+    if model.digest in (champion_of(current), challenger_of(current)):
+        return current
+    if challenger_of(current) is not None:
+        rollback(ledger, name, actor=actor, reason=f"a newer model passed: version {model.version}", run=circle.run)
+    reason = f"version {model.version} beat the version in service on data as of {circle.as_of:%Y-%m-%d}"
+    first = declared.canary.steps[0]
+    if first >= 1.0:
+        return release(
+            ledger,
+            name,
+            model.digest,
+            actor=actor,
+            reason=reason,
+            fallback=fallback,
+            approval=declared.approval,
+            run=circle.run,
+        )
+    return start_canary(
+        ledger,
+        name,
+        model.digest,
+        first,
+        actor=actor,
+        reason=reason,
+        approval=declared.approval,
+        run=circle.run,
+    )
+

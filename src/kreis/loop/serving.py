@@ -1,0 +1,78 @@
+"""Starts the service: a process of its own that reads data and never the project's code."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from kreis.deployment.releases import publish
+from kreis.deployment.server.config import ServerConfig
+from kreis.durable import make_directory, write_durably
+from kreis.errors import ProjectError
+from kreis.ledger import runs
+from kreis.loop.workspace import Workspace
+
+__all__ = ["become_service", "free_port", "write_config"]
+
+
+def write_config(
+    workspace: Workspace, project: str, *, host: str = "", port: int = 0, simulated: bool = False
+) -> Path:
+    """Publish the current release and write down what the service is started with.
+
+    Returns:
+        The configuration's path, for `python -m kreis.deployment.server`.
+
+    Raises:
+        ProjectError: nothing is released yet.
+        PolicyError: the service would be open to others without a token.
+    """
+    settings = workspace.settings.service
+    released = publish(workspace.ledger, project, workspace.service_folder, workspace.keys)
+    if released is None:
+        raise ProjectError("nothing is released yet", where=str(workspace.folder), hint="kreis run")
+    config = ServerConfig(
+        project=project,
+        service=workspace.service_folder,
+        artifacts=workspace.folder / workspace.settings.artifacts.path,
+        trusted=workspace.state / "keys" / "trusted",
+        log=workspace.journal_folder,
+        online=workspace.online_folder,
+        host=host or settings.host,
+        port=port or settings.port,
+        durability=settings.durability,
+        simulated=simulated,
+        token=settings.token or None,
+    )
+    config.check()
+    make_directory(workspace.journal_folder)
+    path = workspace.service_folder / "server.json"
+    # The token reaches the service through its environment; a file is the wrong place for it.
+    write_durably(path, msgspec.json.encode(msgspec.structs.replace(config, token=None)))
+    return path
+
+
+def become_service(workspace: Workspace, *, host: str, port: int, simulated: bool) -> None:
+    """Replace this process by the service; so nothing of the command line stays in its memory."""
+    with workspace.ledger.read() as connection:
+        last = runs.list_runs(connection, limit=1)
+    if not last:
+        raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
+    config = write_config(workspace, last[0].project, host=host, port=port, simulated=simulated)
+    if workspace.settings.service.token:
+        os.environ["KREIS_SERVICE_TOKEN"] = workspace.settings.service.token
+    workspace.ledger.close()
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "kreis.deployment.server", str(config)])  # noqa: S606
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
