@@ -34,6 +34,9 @@ REQUEST = RequestView(
 )
 
 
+RULE = Call("when", (Call("greater", (Column("request__late"), Literal(0.0))), Literal(1.0), Literal(0.0)))
+
+
 def linear_model(bias=0.0, slope=1.0, width=len(FEATURES)):
     """ONNX bytes: sigmoid(bias + slope * sum of the features); a missing feature counts as 0."""
     from onnx import TensorProto, checker, helper
@@ -121,6 +124,12 @@ class Service:
         self.versions.setdefault(manifest.digest, len(self.versions) + 1)
         return manifest.digest
 
+    def rule_package(self):
+        """A rule's package: 1 for what is late already, else 0."""
+        return self.package(kind="rule", rule=RULE)
+
+    linear_model = staticmethod(linear_model)
+
     def pointer(self, routes, fallback=None, number=None, kind="release"):
         self.number = self.number + 1 if number is None else number
         now = datetime(2013, 5, 1, tzinfo=UTC)
@@ -206,9 +215,6 @@ class Service:
         return self.call("POST", "/v1/predict", body, headers)
 
 
-RULE = Call("when", (Call("greater", (Column("request__late"), Literal(0.0))), Literal(1.0), Literal(0.0)))
-
-
 @pytest.fixture
 def make_service(tmp_path):
     """Makes services that are stopped when the test ends."""
@@ -227,7 +233,7 @@ def make_service(tmp_path):
 def service(tmp_path_factory):
     """One running service with one model and a rule as its fallback, shared by a module's tests."""
     made = Service(tmp_path_factory.mktemp("service"), simulated=True)
-    model, rule = made.package(), made.package(kind="rule", rule=RULE)
+    model, rule = made.package(), made.rule_package()
     made.release(model, fallback=rule)
     try:
         made.start()

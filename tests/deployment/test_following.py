@@ -1,0 +1,296 @@
+"""Following releases while answering: swaps, going back, refusals; starting and stopping."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kreis.deployment.client import ServiceClient
+from kreis.deployment.pointer import FILE, write_pointer
+from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.server.config import ServerConfig, read_config
+from kreis.deployment.server.process import HEAVY
+from kreis.deployment.signing import FileKeys
+from kreis.errors import PolicyError, ProjectError, ServiceError
+from kreis.ledger.records import Route
+
+ROW = {"fields": {"hour": 1}}
+
+
+@pytest.fixture
+def running(make_service):
+    service = make_service()
+    service.release(service.package(), wait=False)
+    service.start().wait_for(1)
+    return service
+
+
+def logged(service):
+    found = {}
+    for path in service.config.log.glob("*.log"):
+        for record in read_segment(path).predictions:
+            found[record.id] = record
+    return found
+
+
+async def under_load(service, act, requests=400, connections=8):
+    """Ask again and again while `act` runs in a thread; returns all answers."""
+    body = json.dumps(ROW).encode()
+    answers = []
+    async with ServiceClient("127.0.0.1", service.port, connections=connections) as client:
+        acting = asyncio.create_task(asyncio.to_thread(act))
+        while not acting.done() or len(answers) < requests:
+            answers += await client.predict_many([body] * 50)
+        await acting
+    return answers
+
+
+def test_swaps_under_load_fail_nothing_and_each_answer_names_one_model(running):
+    first, second = running.package(), running.package(running.linear_model(bias=1.0))
+    score_of = {first: 0.7310586, second: 0.8807971}
+
+    def swap():
+        for number in range(10):
+            running.release((first, second)[number % 2])
+
+    answers = asyncio.run(under_load(running, swap))
+    assert {answer["model"] for answer in answers} == {first, second}
+    for answer in answers:
+        assert answer["score"] == pytest.approx(score_of[answer["model"]], abs=1e-5)
+    releases = [answer["release"] for answer in answers]
+    assert len(set(releases)) >= 3
+
+
+def test_a_canary_splits_and_shadows_only_watch(running):
+    champion, challenger = running.package(), running.package(running.linear_model(bias=1.0))
+    shadow = running.rule_package()
+    routes = [(champion, 0.5, "live"), (challenger, 0.5, "live"), (shadow, 1.0, "shadow")]
+    running.release(*(Route(model=model, share=share, mode=mode) for model, share, mode in routes))
+    rows = [{"fields": {"hour": 1, "late": 1.0}, "reference": f"flight-{number}"} for number in range(200)]
+    answers = running.predict({"rows": rows})[1]["predictions"]
+    counts = [sum(answer["model"] == model for answer in answers) for model in (champion, challenger, shadow)]
+    assert sum(counts) == 200
+    assert counts[2] == 0
+    assert min(counts[:2]) > 60
+    assert [running.predict(row)[1]["model"] for row in rows[:20]] == [answer["model"] for answer in answers[:20]]
+    record = logged(running)[answers[0]["id"]]
+    assert [(each.model, each.score, each.decision) for each in record.shadow] == [(shadow, 1.0, True)]
+
+
+def test_going_back_is_a_newer_release(running):
+    old = running.predict(ROW)[1]["model"]
+    new = running.package(running.linear_model(bias=1.0))
+    running.release(new)
+    assert running.predict(ROW)[1]["model"] == new
+    running.release(old)
+    assert running.predict(ROW)[1]["model"] == old
+
+
+def refused(service, reason):
+    """The service says in its log why, counts it, and answers as before."""
+    service.until(lambda: reason in service.log())
+    service.until(lambda: "kreis_release_refused 1" in service.get("/metrics", raw=True)[1])
+    status, reply = service.predict(ROW)
+    assert (status, reply["version"]) == (200, 1)
+
+
+def test_an_older_pointer_is_refused(running):
+    old = (running.config.service / FILE).read_bytes()
+    running.release(running.package())
+    (running.config.service / FILE).write_bytes(old)
+    refused(running, "is not newer than 2")
+
+
+def test_forged_and_unsigned_pointers_are_refused(running, tmp_path):
+    path = running.config.service / FILE
+    model = running.package()
+    pointer = running.pointer([Route(model=model, share=1.0)])
+    write_pointer(running.config.service, pointer, FileKeys(tmp_path / "stranger"))
+    refused(running, "no valid signature by a trusted key")
+    path.write_bytes(b'{"release": 3}')
+    refused(running, "this is no signed envelope")
+    write_pointer(running.config.service, pointer, running.keys)
+    envelope = json.loads(path.read_bytes())
+    payload = base64.b64decode(envelope["payload"]).replace(b'"number":2', b'"number":9')
+    envelope["payload"] = base64.b64encode(payload).decode()
+    path.write_bytes(json.dumps(envelope).encode())
+    refused(running, "no valid signature")
+
+
+def test_bad_packages_are_refused(running, tmp_path):
+    def publish(digest):
+        running.release(digest, wait=False)
+
+    forged = running.package(running.linear_model(bias=2.0))
+    good = running.envelopes[forged]
+    running.envelopes[forged] = good.replace('"sig":"', '"sig":"AAAA')
+    publish(forged)
+    refused(running, "no valid signature by a trusted key")
+    other = running.package(running.linear_model(bias=3.0))
+    running.envelopes[forged] = running.envelopes[other]
+    publish(forged)
+    refused(running, "another model's")
+    publish(running.package(b"no ONNX at all"))
+    refused(running, "ONNX Runtime cannot load it")
+    publish(running.package(running.linear_model(width=2)))
+    refused(running, "takes 2 features, its manifest names 3")
+    digest = running.package(running.linear_model(bias=4.0))
+    blob = json.loads(running.artifacts.get(digest))["files"]["model.onnx"]["sha256"]
+    path = running.config.artifacts / blob[:2] / blob[2:]
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    publish(digest)
+    refused(running, "differ from those that were stored")
+    running.release(running.package(running.linear_model(bias=5.0)))
+
+
+def test_a_scoring_failure_is_answered_by_the_fallback(make_service):
+    service = make_service()
+    broken = service.package(service.linear_model(bias=float("nan")))
+    rule = service.rule_package()
+    service.release(broken, fallback=rule, wait=False)
+    service.start().wait_for(1)
+    for body in (ROW, {"rows": [ROW]}):
+        status, reply = service.predict(body)
+        reply = reply["predictions"][0] if "predictions" in reply else reply
+        assert (status, reply["fallback"], reply["model"], reply["score"]) == (200, True, rule, 0.0)
+    assert {record.model for record in logged(service).values()} == {rule}
+    assert "kreis_fallbacks_total 2" in service.get("/metrics", raw=True)[1]
+
+
+def test_without_a_fallback_a_scoring_failure_is_503(make_service):
+    service = make_service()
+    service.release(service.package(service.linear_model(bias=float("nan"))), wait=False)
+    service.start().wait_for(1)
+    status, reply = service.predict(ROW)
+    assert (status, reply["error"]["code"]) == (503, "unavailable")
+    assert logged(service) == {}
+
+
+def test_before_the_first_release_the_service_lives_but_is_not_ready(make_service):
+    service = make_service().start()
+    assert service.get("/healthz")[0] == 200
+    assert service.get("/readyz")[0] == 503
+    assert service.predict(ROW)[1]["error"]["code"] == "not_released"
+    service.release(service.package())
+    assert service.predict(ROW)[0] == 200
+
+
+def test_real_time_refuses_the_header_of_simulated_time(running):
+    assert running.predict(ROW, **{"x-kreis-time": "1367402400000000"})[1]["error"]["code"] == "not_simulated"
+
+
+def test_the_token_is_needed_where_one_is_set(make_service):
+    service = make_service(token="a-long-secret-token")
+    service.release(service.package(), wait=False)
+    service.start()
+    service.until(lambda: service.get("/readyz")[0] == 200)
+    assert service.predict(ROW)[0] == 401
+    assert service.predict(ROW, Authorization="Bearer a-long-secret-tokem")[0] == 401
+    assert service.predict(ROW, Authorization="Bearer a-long-secret-token")[0] == 200
+    assert service.get("/metrics")[0] == 401
+
+
+def test_without_a_token_the_service_stays_on_this_machine():
+    folder = Path("unused")
+    config = ServerConfig(
+        project="flights", service=folder, artifacts=folder, trusted=folder, log=folder, host="0.0.0.0"
+    )
+    with pytest.raises(PolicyError, match="open to others"):
+        config.check()
+    assert read_config(config.to_json(), token="t" * 16).token == "t" * 16
+    read_config(config.to_json(), token="t" * 16).check()
+    with pytest.raises(ProjectError, match="configuration"):
+        read_config(b'{"project": "flights", "surprise": 1}')
+
+
+def test_durability_disk_answers_and_logs(make_service):
+    service = make_service(durability="disk")
+    service.release(service.package(), wait=False)
+    service.start().wait_for(1)
+    answers = asyncio.run(under_load(service, lambda: None, requests=100))
+    assert {answer["id"] for answer in answers} == set(logged(service))
+
+
+def test_nothing_heavy_is_loaded_after_real_use(running):
+    running.release(running.rule_package())
+    running.predict({"rows": [ROW, {"fields": {"hour": 2, "late": None}}]})
+    running.get("/openapi.json")
+    maps = Path(f"/proc/{running.process.pid}/maps").read_text()
+    for module in HEAVY:
+        assert f"/{module}/" not in maps, module
+    assert running.stop() == 0
+    assert "heavy modules loaded: none" in running.log()
+
+
+def test_sigterm_under_load_drops_nothing(running):
+    async def ask():
+        """Each request is answered, or its connection closed before it was taken."""
+        answered, body = [], json.dumps(ROW).encode()
+        clients = [ServiceClient("127.0.0.1", running.port, connections=1, timeout_s=5) for _ in range(8)]
+
+        async def one(client):
+            while True:
+                try:
+                    answered.extend(await client.predict_many([body]))
+                except ServiceError:
+                    return
+
+        tasks = [asyncio.create_task(one(client)) for client in clients]
+        await asyncio.sleep(0.3)
+        os.kill(running.process.pid, signal.SIGTERM)
+        await asyncio.gather(*tasks)
+        return answered
+
+    answered = asyncio.run(ask())
+    assert running.process.wait(10) == 0
+    running.process = None
+    assert len(answered) > 50
+    assert {answer["id"] for answer in answered} == set(logged(running))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("durability", ["process", "disk"])
+def test_kill_9_under_load_loses_no_acknowledged_prediction(make_service, durability):
+    service = make_service(durability=durability, segment_bytes=20_000)
+    service.release(service.package(), wait=False)
+    acknowledged = set()
+    for round_ in range(5):
+        service.start().wait_for(1)
+        body = json.dumps(ROW).encode()
+
+        async def ask(pause, body=body):
+            async with ServiceClient("127.0.0.1", service.port, connections=1, timeout_s=5) as client:
+
+                async def one():
+                    own = ServiceClient("127.0.0.1", service.port, connections=1, timeout_s=5)
+                    while True:
+                        try:
+                            acknowledged.update(answer["id"] for answer in await own.predict_many([body]))
+                        except ServiceError:
+                            return
+
+                await client.request("GET", "/healthz")
+                tasks = [asyncio.create_task(one()) for _ in range(8)]
+                await asyncio.sleep(pause)
+                os.kill(service.process.pid, signal.SIGKILL)
+                await asyncio.gather(*tasks)
+
+        asyncio.run(ask(0.1 + 0.07 * round_))
+        service.process.wait(10)
+    assert len(acknowledged) > 200
+    assert acknowledged <= set(logged(service))
+
+
+def test_a_missing_configuration_is_an_exit_code(tmp_path):
+    command = [sys.executable, "-m", "kreis.deployment.server"]
+    assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 2
+    (tmp_path / "config.json").write_bytes(b"{}")
+    done = subprocess.run([*command, tmp_path / "config.json"], capture_output=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
