@@ -223,13 +223,13 @@ class ServiceClient:
                 if connection is not None:
                     self._give_back(connection)
 
-        workers = min(self._count, len(messages))
-        if workers == 1:
-            await work()
-        else:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work())
+        tasks = [asyncio.create_task(work()) for _ in range(min(self._count, len(messages)))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return answers
 
     async def _one(self, connection: _Connection | None, message: bytes) -> tuple[_Connection, tuple[int, bytes]]:

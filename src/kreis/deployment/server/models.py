@@ -90,7 +90,7 @@ class LoadedModel:
         """
         values = self._empty.copy()
         if len(given) < len(values):
-            if stored and self._stored is not None and keys:
+            if stored and self._stored is not None:
                 vector = self._stored.vector(keys, at_us)
                 for source, target in self._stored_places:
                     values[target] = vector[source]
