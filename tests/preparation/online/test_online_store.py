@@ -328,3 +328,14 @@ def test_killing_the_feeder_at_any_moment_leaves_a_store_that_can_be_continued(f
     OnlineFeed(whole, [(WINDOWED, table)], history=True).advance(BASE + 60 * HOUR)
     whole.close()
     assert contents(folder) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 1, 7 * MINUTE])
+def test_a_window_holds_all_its_tiles_however_many_lie_behind(store: LmdbStore, offset: int) -> None:
+    view = view_of(windows=("8h",))
+    times = [BASE + each * 10 * MINUTE for each in range(300)]
+    feed_rows = rows_of(Layout(view), ["a"] * 300, times, [1.0] * 300)
+    store.append([feed_rows], position=1)
+    at = times[-1] + max(offset, 0) + (HOUR if offset < 0 else 0) + offset
+    total = OnlineFeatures(store, [view]).vector({"who": "a"}, at)[4]
+    assert total == sum(at - 8 * HOUR < time <= at for time in times)
