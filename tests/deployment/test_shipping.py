@@ -83,6 +83,13 @@ def test_nothing_to_ship_is_no_error(folder, lake):
     assert ship(folder, lake, "tester").segments == 0
 
 
+def test_rows_of_several_widths_are_one_column():
+    rows = [[1.0, None], [2.0, 3.0], [4.0]]
+    for some in (rows, rows[:2], rows[:1], []):
+        column = shipping._features(some)
+        assert (column.to_list(), column.dtype) == (some, pl.List(pl.Float64))
+
+
 class Crash(BaseException):
     """The process ends here."""
 

@@ -52,7 +52,7 @@ def write_config(
     make_directory(workspace.journal_folder)
     path = workspace.service_folder / "server.json"
     # The token reaches the service through its environment; a file is the wrong place for it.
-    write_durably(path, msgspec.json.encode(msgspec.structs.replace(config, token=None)))
+    write_durably(path, msgspec.json.encode(msgspec.structs.replace(config, token=None), enc_hook=str))
     return path
 
 

@@ -42,6 +42,10 @@ class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
     """As written: "90m", "24h", "7d"."""
     ttl: str | None = None
 
+    def __post_init__(self) -> None:
+        # By name: a view that went through canonical JSON is the same view, feature by feature and byte by byte.
+        msgspec.structs.force_setattr(self, "features", dict(sorted(self.features.items())))
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The full names of its features, in order: feature by feature, window by window."""
@@ -65,6 +69,10 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     fields: dict[str, FieldType]
     features: dict[str, Expression]
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "features", dict(sorted(self.features.items())))
+        msgspec.structs.force_setattr(self, "fields", dict(sorted(self.fields.items())))
 
     @property
     def feature_names(self) -> tuple[str, ...]:

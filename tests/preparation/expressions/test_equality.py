@@ -287,6 +287,18 @@ def test_aggregates_agree_whole_and_decomposed(expr: pl.Expr, frame: pl.DataFram
     assert same(online, together)
 
 
+def test_adding_zero_to_minus_zero_does_not_depend_on_how_many_rows_a_batch_has() -> None:
+    frame = pl.DataFrame({"f": [-0.0, 0.0, 1.0, None], "i": [0, -1, None, 2]})
+    f, i = pl.col("f"), pl.col("i")
+    for expr in (f + 0.0, f + 0, 0.0 + f, f - 0.0, 0.0 - f, 0 - f, pl.lit(-0.0) - f, f + pl.lit(-0.0), i + 0.0, 0 - i):
+        tree = from_polars(expr, where="test")
+        alone = [frame[k : k + 1].select(x=expr.cast(pl.Float64))["x"][0] for k in range(4)]
+        batch = frame.with_columns(x=to_polars(tree).cast(pl.Float64))["x"].to_list()
+        assert all(map(same, alone, batch)), (str(expr), alone, batch)
+        assert all(map(same, alone, evaluate(tree, arrays(frame)))), str(expr)
+        assert all(map(same, alone, [compile_row({"x": tree})(row)[0] for row in frame.to_dicts()])), str(expr)
+
+
 @given(st.integers(2, 40), st.sampled_from([49, 3, 7, 2.5, 0.7, 0.1, -3.0, 0, 0.0]))
 @settings(max_examples=60, deadline=None)
 def test_dividing_by_a_constant_does_not_depend_on_how_many_rows_a_batch_has(rows: int, by: float) -> None:

@@ -108,30 +108,6 @@ def from_polars(expr: pl.Expr, *, where: str) -> Expression:
     return expression
 
 
-def _without_zeros(call: Call) -> Expression:
-    """Adding or taking away a constant zero leaves even -0.0 as it is in Polars, and zero minus x is -x there.
-
-    IEEE 754 has -0.0 + 0.0 = 0.0. A float zero stays, with the sign that changes nothing, as it makes floats of
-    integers.
-    """
-    if call.operation not in ("add", "subtract") or not has_column(call):
-        return call
-    left, right = call.arguments
-    if isinstance(right, Literal) and _is_zero(right):
-        if isinstance(right.value, int):
-            return left
-        return Call(call.operation, (left, Literal(-0.0 if call.operation == "add" else 0.0)))
-    if isinstance(left, Literal) and _is_zero(left):
-        if isinstance(left.value, int):
-            return right if call.operation == "add" else Call("negate", (right,))
-        return Call(call.operation, (Literal(-0.0), right))
-    return call
-
-
-def _is_zero(literal: Literal) -> bool:
-    return literal.value == 0 and not isinstance(literal.value, bool)
-
-
 class _Reader:
     """Reads the JSON that Polars 2.1 writes of an expression. What it does not know, it refuses."""
 
@@ -182,9 +158,9 @@ class _Reader:
             return Literal(value)
         raise self._refuse(f"Literal.{kind}")
 
-    def _fold(self, call: Expression) -> Expression:
+    def _fold(self, call: Call) -> Expression:
         """A call on constants alone becomes a constant, so options can be read off it."""
-        if has_column(call) or not isinstance(call, Call):
+        if has_column(call):
             return call
         validate(call, where=self._where)
         infer(call, {}, where=self._where)
@@ -197,7 +173,7 @@ class _Reader:
         operation = _BINARY.get(body["op"])
         if operation is None:
             raise self._refuse(body["op"])
-        return self._fold(_without_zeros(Call(operation, (self.read(body["left"]), self.read(body["right"])))))
+        return self._fold(Call(operation, (self.read(body["left"]), self.read(body["right"]))))
 
     def _ternary(self, body: Any) -> Expression:
         parts = [self.read(body[name]) for name in ("predicate", "truthy", "falsy")]

@@ -102,23 +102,54 @@ def _build(node: Expression) -> pl.Expr:
         return _literal(node.value)
     if isinstance(node, Aggregate):
         return pl.len().cast(pl.Int64) if node.argument is None else _AGGREGATES[node.operation](_build(node.argument))
-    if node.operation in _EXACT and isinstance(node.arguments[1], Literal):
-        return _by_constant(node.operation, _build(node.arguments[0]), node.arguments[1].value)
+    if node.operation in _INEXACT:
+        return _INEXACT[node.operation](*_spread(node))
+    if node.operation in _COMPARISONS:
+        return _compared(node.operation, *node.arguments)
+    if node.operation == "is_between" and isinstance(node.arguments[0], Literal):
+        value, lower, upper = node.arguments
+        closed = node.options["closed"]
+        above = _compared("greater_equal" if closed in ("both", "left") else "greater", value, lower)
+        return above & _compared("less_equal" if closed in ("both", "right") else "less", value, upper)
     if node.operation == "is_in":
         return _is_in(node)
     return _CALLS[node.operation](node.options, *(_build(each) for each in node.arguments))
 
 
-def _by_constant(operation: str, value: pl.Expr, divisor: bool | int | float | str | None) -> pl.Expr:
-    """Divided by a column that holds the constant wherever the value is not null.
+def _compared(operation: str, left: Expression, right: Expression) -> pl.Expr:
+    """The constant goes to the right: left of a when/then, Polars 2.1 may answer with one row for all."""
+    if isinstance(left, Literal) and not isinstance(right, Literal):
+        return _COMPARISONS[_MIRRORED.get(operation, operation)](_build(right), _build(left))
+    return _COMPARISONS[operation](_build(left), _build(right))
 
-    By a constant Polars 2.1 multiplies with its reciprocal, unless the column has one row; by a column it divides.
-    The reciprocal of 0 and of powers of 2 is exact.
+
+def _spread(node: Call) -> tuple[pl.Expr, pl.Expr]:
+    """Both arguments, a constant as a column where Polars 2.1 would take a shortcut that is not exact.
+
+    Between a column of several rows and a constant, it multiplies with the reciprocal in place of dividing, and
+    leaves even -0.0 as it is when adding 0.0. Of one row, or between columns, it does what IEEE 754 says.
     """
-    if not isinstance(divisor, int | float) or abs(math.frexp(divisor)[0]) in (0.0, 0.5):
-        return _EXACT[operation](value, _literal(divisor))
-    dtype = pl.Float64 if isinstance(divisor, float) else pl.Int64
-    return _EXACT[operation](value, _literal(divisor) - value.is_null().cast(dtype))
+    left, right = node.arguments
+    x, y = _build(left), _build(right)
+    if node.operation in ("add", "subtract"):
+        x = _as_column(left.value, y) if isinstance(left, Literal) and left.value == 0 else x
+        y = _as_column(right.value, x) if isinstance(right, Literal) and right.value == 0 else y
+    elif isinstance(right, Literal) and isinstance(right.value, int | float) and not _has_exact_inverse(right.value):
+        y = _as_column(right.value, x)
+    return x, y
+
+
+def _has_exact_inverse(number: float) -> bool:
+    """Powers of two, and zero, whose inverse is infinite."""
+    return abs(math.frexp(number)[0]) in (0.0, 0.5)
+
+
+def _as_column(number: bool | int | float | str | None, beside: pl.Expr) -> pl.Expr:
+    """The number in each row where `beside` is not null."""
+    nothing = beside.is_null().cast(pl.Float64 if isinstance(number, float) else pl.Int64)
+    if number == 0:
+        return -nothing if math.copysign(1.0, float(number)) < 0 else nothing
+    return _literal(number) - nothing
 
 
 def _literal(value: bool | int | float | str | None) -> pl.Expr:
@@ -147,10 +178,26 @@ _AGGREGATES: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
     "std": lambda x: x.std(),
     "last": lambda x: x.last(),
 }
-_EXACT: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+_INEXACT: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
     "divide": lambda x, y: x / y,
     "floor_divide": lambda x, y: x // y,
     "modulo": lambda x, y: x % y,
+}
+_COMPARISONS: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+    "equal": lambda x, y: x == y,
+    "not_equal": lambda x, y: x != y,
+    "less": lambda x, y: x < y,
+    "less_equal": lambda x, y: x <= y,
+    "greater": lambda x, y: x > y,
+    "greater_equal": lambda x, y: x >= y,
+}
+_MIRRORED: Final = {
+    "less": "greater",
+    "less_equal": "greater_equal",
+    "greater": "less",
+    "greater_equal": "less_equal",
 }
 _CASTS: Final[dict[str, Any]] = {"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
 
@@ -166,16 +213,7 @@ def _clip(options: Mapping[str, Any], value: pl.Expr) -> pl.Expr:
 
 
 _CALLS: Final[dict[str, Callable[..., pl.Expr]]] = {
-    **{name: (lambda options, x, y, exact=exact: exact(x, y)) for name, exact in _EXACT.items()},
-    "add": lambda _, x, y: x + y,
-    "subtract": lambda _, x, y: x - y,
     "multiply": lambda _, x, y: x * y,
-    "equal": lambda _, x, y: x == y,
-    "not_equal": lambda _, x, y: x != y,
-    "less": lambda _, x, y: x < y,
-    "less_equal": lambda _, x, y: x <= y,
-    "greater": lambda _, x, y: x > y,
-    "greater_equal": lambda _, x, y: x >= y,
     "and": lambda _, x, y: x & y,
     "or": lambda _, x, y: x | y,
     "xor": lambda _, x, y: x ^ y,

@@ -64,7 +64,7 @@ class Logistic:
             np.flatnonzero(absent.any(axis=0) & ~absent.all(axis=0)) if self.indicators else np.empty(0, dtype=np.intp)
         )
         design = np.concatenate([filled, absent[:, flagged]], axis=1)
-        with threadpool_limits(threads):
+        with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = LogisticRegression(C=self.c, max_iter=self.iterations, tol=1e-6, random_state=seed)
             _fit_quietly(model, design, outcomes)
         width = len(features)

