@@ -97,7 +97,7 @@ class Project:
         self.goal = goal
         self.spine_declaration: Spine | None = None
         self.split_declaration = TimeSplit(test="30d")
-        self.release_declaration = ReleaseDeclaration(canary=Canary(steps=[1.0]))
+        self.release_declaration = ReleaseDeclaration(canary=Canary(steps=(1.0,)))
         self._declared = _Declared()
         self._folder = Path(_caller_file()).resolve().parent
 
@@ -139,8 +139,12 @@ class Project:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The full names of all features: views first, then request views, in order of declaration."""
-        views = [*self.views.values(), *self.request_views.values()]
-        return tuple(name for view in views for name in view.feature_names)
+        return tuple(name for view in self.all_views for name in view.feature_names)
+
+    @property
+    def all_views(self) -> list[FeatureView | RequestView]:
+        """Feature views, then request views, in order of declaration."""
+        return [*self.views.values(), *self.request_views.values()]
 
     def source(
         self, *, contract: str, known_at: str, version: Callable[[], str] | None = None
@@ -187,7 +191,13 @@ class Project:
         return declare_table
 
     def spine(
-        self, *, id: str, time: str, keys: Sequence[str], outcome: str, outcome_known_at: str
+        self,
+        *,
+        id: str,  # noqa: A002 (the word that the user writes)
+        time: str,
+        keys: Sequence[str],
+        outcome: str,
+        outcome_known_at: str,
     ) -> Callable[[TableFunction], Spine]:
         """Declare the rows to predict. See `kreis.preparation.tables.Spine` for the parameters."""
 

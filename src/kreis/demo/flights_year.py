@@ -91,7 +91,9 @@ def _end_of(until: str) -> datetime:
     except ValueError as error:
         raise ProjectError(f"{until!r} is no day", where="--until", hint="write 2013-12-31") from error
     if not START < end <= WORLD_ENDS - timedelta(days=1):
-        raise ProjectError("the replay runs from 2013-05-01 to 2013-12-31", where="--until", hint="choose a day of these")
+        raise ProjectError(
+            "the replay runs from 2013-05-01 to 2013-12-31", where="--until", hint="choose a day of these"
+        )
     return end
 
 
@@ -112,9 +114,7 @@ def _catch_up(folder: Path, end: datetime) -> None:
         raise KreisError("collecting the last days failed", where=str(folder), hint=done.stderr[-1000:])
 
 
-def _replay(
-    project: Project, workspace: Workspace, service: RunningService, end: datetime, say: Say
-) -> Replayed:
+def _replay(project: Project, workspace: Workspace, service: RunningService, end: datetime, say: Say) -> Replayed:
     world = World(project, end + timedelta(days=1))
     watcher = Watcher(project, workspace, circle=run_in_child(workspace, simulated=True))
     with _progress(say, (end - START).days) as told:

@@ -84,4 +84,3 @@ class World:
 
 def _times(column: pl.Series) -> npt.NDArray[np.int64]:
     return column.dt.epoch("us").to_numpy().astype(np.int64, copy=False)
-

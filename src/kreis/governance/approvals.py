@@ -41,8 +41,6 @@ def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -
     with workspace.ledger.record(
         event="model.approved", subject=found.digest, actor=actor, reason=reason, inputs={"role": role}
     ) as tx:
-        approval = Approval(
-            id=new_id(tx.now), model=found.digest, role=role, actor=actor, reason=reason, at=tx.now
-        )
+        approval = Approval(id=new_id(tx.now), model=found.digest, role=role, actor=actor, reason=reason, at=tx.now)
         models.add_approval(tx, approval)
     return approval

@@ -65,9 +65,7 @@ def _find(workspace: Workspace, prediction: str) -> dict[str, Any]:
     try:
         at = time_of(prediction)
     except ValueError as error:
-        raise ProjectError(
-            str(error), where="kreis why", hint="give the id that the service answered with"
-        ) from error
+        raise ProjectError(str(error), where="kreis why", hint="give the id that the service answered with") from error
     found = _find_in_lake(workspace, prediction, at) or _find_in_journal(workspace, prediction)
     if found is None:
         raise ProjectError(f"no prediction {prediction!r} is on record", where=str(workspace.folder))

@@ -79,12 +79,12 @@ def move_canary(
 
 def _harm(rows: pl.DataFrame, champion: Package, challenger: Package, project: Project) -> str | None:
     """What speaks against the challenger, in a sentence."""
-    answered = rows.filter(pl.col("model") == challenger.digest)["latency_us"]
-    limit = project.goal.service.p99_ms
-    if len(answered) >= _ENOUGH:
-        p99 = float(answered.cast(pl.Float64).quantile(0.99) or 0.0) / 1000
-        if p99 > limit:
-            return f"canary: 99 % of the challenger's answers took up to {p99:.1f} ms, {limit:g} ms are promised"
+    limit, slower = project.goal.service.p99_ms, _p99(rows, challenger)
+    if slower > max(limit, 2 * _p99(rows, champion)):
+        return (
+            f"canary: 99 % of the challenger's answers took up to {slower:.1f} ms, twice as long as the champion's;"
+            f" {limit:g} ms are promised"
+        )
     compared = [champion.digest, challenger.digest]
     known = rows.filter(pl.col("outcome").is_not_null(), pl.col("model").is_in(compared))
     if known.is_empty():
@@ -103,9 +103,13 @@ def _harm(rows: pl.DataFrame, champion: Package, challenger: Package, project: P
     return f"canary: the challenger is worth less, by {-float(np.mean(difference)) * metric.per:,.0f} {metric.unit}"
 
 
-def _value(
-    known: pl.DataFrame, own: Package, other: Package, metric: DecisionValue, happened: Floats
-) -> Floats:
+def _p99(rows: pl.DataFrame, model: Package) -> float:
+    """The 99th percentile of a model's latency, in milliseconds; 0 with too few answers to say."""
+    answered = rows.filter(pl.col("model") == model.digest)["latency_us"]
+    return float(answered.cast(pl.Float64).quantile(0.99) or 0.0) / 1000 if len(answered) >= _ENOUGH else 0.0
+
+
+def _value(known: pl.DataFrame, own: Package, other: Package, metric: DecisionValue, happened: Floats) -> Floats:
     """What each decision would have been worth, had `own` decided."""
     layouts = {each.digest: each.manifest.features for each in (own, other)}
     matrix, _ = feature_matrix(known, own.manifest.features, layouts)

@@ -19,9 +19,7 @@ from kreis.loop.workspace import Workspace
 __all__ = ["become_service", "free_port", "write_config"]
 
 
-def write_config(
-    workspace: Workspace, project: str, *, host: str = "", port: int = 0, simulated: bool = False
-) -> Path:
+def write_config(workspace: Workspace, project: str, *, host: str = "", port: int = 0, simulated: bool = False) -> Path:
     """Publish the current release and write down what the service is started with.
 
     Returns:
@@ -67,7 +65,7 @@ def become_service(workspace: Workspace, *, host: str, port: int, simulated: boo
         os.environ["KREIS_SERVICE_TOKEN"] = workspace.settings.service.token
     workspace.ledger.close()
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "kreis.deployment.server", str(config)])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "kreis.deployment.server", str(config)])
 
 
 def free_port() -> int:

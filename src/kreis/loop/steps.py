@@ -45,9 +45,7 @@ class StepResult:
     seconds: float
 
 
-def step_key(
-    discipline: str, name: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> str:
+def step_key(discipline: str, name: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
     """The hash that names a step."""
     return digest_of_document(
         {
@@ -153,9 +151,7 @@ class Memory:
             ledger_steps.add_step(tx, step)
             self.write_pending(tx)
             ledger_steps.use_step(tx, self._use(key, remembered=False))
-        return StepResult(
-            key=key, discipline=discipline, name=name, outputs=outputs, remembered=False, seconds=seconds
-        )
+        return StepResult(key=key, discipline=discipline, name=name, outputs=outputs, remembered=False, seconds=seconds)
 
     def write_pending(self, tx: Any) -> None:
         """Put the remembered steps into the record, within a transaction that is open anyway."""

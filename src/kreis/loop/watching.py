@@ -180,9 +180,7 @@ class Watcher:
     def _move_canary(self, release: Release, now: datetime) -> CanaryMove | None:
         move = move_canary(self._project, self._workspace, release, now, open_model=self._package)
         if move is not None:
-            publish(
-                self._workspace.ledger, self._project.name, self._workspace.service_folder, self._workspace.keys
-            )
+            publish(self._workspace.ledger, self._project.name, self._workspace.service_folder, self._workspace.keys)
         return move
 
     def _alert(self, findings: list[Finding]) -> Alert | None:
@@ -285,4 +283,3 @@ def keep_watching(workspace: Workspace, *, every: str, once: bool) -> Iterator[L
         if once:
             return
         time.sleep(pause)
-

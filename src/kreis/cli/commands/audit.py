@@ -17,9 +17,7 @@ EXIT_BROKEN = 5
 
 @app.command()
 def verify(
-    head: Annotated[
-        str, typer.Option(help="A head that you noted earlier: the chain must still contain it.")
-    ] = "",
+    head: Annotated[str, typer.Option(help="A head that you noted earlier: the chain must still contain it.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Recompute the chain, and every row that it covers.

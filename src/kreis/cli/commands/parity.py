@@ -27,12 +27,16 @@ def parity(
     from kreis.loop.workspace import Workspace
 
     workspace = Workspace.find()
-    report = replay_parity(workspace.load_project(), workspace, rows=rows)
+    found = replay_parity(workspace.load_project(), workspace, rows=rows)
     if json:
-        emit(report)
+        emit(found.to_document())
     else:
         out = console()
-        out.print(report.summary, soft_wrap=True)
-        for example in report.examples:
-            out.print(f"  {example}", soft_wrap=True)
-    raise typer.Exit(EXIT_DIFFERS if report.differences else 0)
+        mark = "[green]✓[/]" if found.ok else "[red]✗[/]"
+        out.print(f"{mark} {found.rows:,} served predictions, {found.differences:,} differences")
+        for version, report in found.models.items():
+            out.print(f"  version {version}: {report.summary}", soft_wrap=True)
+            for feature in report.differing:
+                for example in feature.examples[:2]:
+                    out.print(f"    {feature.feature}: {example}", soft_wrap=True, markup=False)
+    raise typer.Exit(0 if found.ok else EXIT_DIFFERS)

@@ -13,7 +13,9 @@ __all__ = ["rollback"]
 
 def rollback(
     reason: Annotated[str, typer.Option(help="Why; it goes into the record.")],
-    to: Annotated[int | None, typer.Option(help="Number of the release to go back to. [default: the one before]")] = None,
+    to: Annotated[
+        int | None, typer.Option(help="Number of the release to go back to. [default: the one before]")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Put an earlier release back in service, as a new release. The service follows within a second.

@@ -51,6 +51,8 @@ def _print(document: dict[str, Any], indent: str = "") -> None:
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             out.print(f"{indent}[bold]{key}[/]")
             for each in value:
-                out.print(f"{indent}  - " + ", ".join(f"{k} {v}" for k, v in each.items()), soft_wrap=True, markup=False)
+                out.print(
+                    f"{indent}  - " + ", ".join(f"{k} {v}" for k, v in each.items()), soft_wrap=True, markup=False
+                )
         else:
             out.print(f"{indent}{key}: {value}", soft_wrap=True, markup=False)

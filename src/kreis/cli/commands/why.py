@@ -39,13 +39,17 @@ def _print(walk: dict[str, Any]) -> None:
     prediction, model, run = walk["prediction"], walk["model"], walk["run"]
     verdict = "yes" if prediction["decision"] else "no"
     outcome = "not known yet" if prediction["outcome"] is None else ("yes" if prediction["outcome"] > 0.5 else "no")
-    out.print(f"[bold]{walk['goal']['question']}[/]  [bold]{verdict}[/] ({prediction['score']:.3f}, decided from"
-              f" {model['threshold']:.3f}); what happened: {outcome}")
+    out.print(
+        f"[bold]{walk['goal']['question']}[/]  [bold]{verdict}[/] ({prediction['score']:.3f}, decided from"
+        f" {model['threshold']:.3f}); what happened: {outcome}"
+    )
     out.print(f"prediction  {prediction['id']} at {date(prediction['at'])}, reference {prediction['reference'] or '–'}")
     out.print("keys        " + ", ".join(f"{key}={value}" for key, value in prediction["keys"].items()))
     out.print(f"release     {walk['release']['number']} ({walk['release']['kind']}): {walk['release']['reason']}")
-    out.print(f"model       {model['candidate']} version {model['version']}, {short(model['digest'])}, signed"
-              f" {model['signature']}")
+    out.print(
+        f"model       {model['candidate']} version {model['version']}, {short(model['digest'])}, signed"
+        f" {model['signature']}"
+    )
     out.print(f"run         {run['id']} as of {date(run['as_of'])}, because: {run['trigger']}")
     print_table(
         "",

@@ -8,6 +8,7 @@ ends with the process, so a shipper tells a crashed segment from a live one with
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import struct
@@ -77,7 +78,8 @@ class Journal:
 
     def _write(self, data: bytes | bytearray) -> None:
         if self._size >= self._segment_bytes:
-            self.rotate()
+            with contextlib.suppress(StoreError):  # no room for a new segment: the old one may still take some
+                self.rotate()
         try:
             written = os.write(self._handle, data)
         except OSError as error:
@@ -93,7 +95,11 @@ class Journal:
         os.lseek(self._handle, self._size, os.SEEK_SET)
 
     def tick(self) -> None:
-        """Rotate a segment that holds records and has grown old."""
+        """Rotate a segment that holds records and has grown old.
+
+        Raises:
+            StoreError: the disk takes no new segment; this one goes on.
+        """
         if self._size > len(MAGIC) and microseconds(self._clock.now()) - self._opened_at >= self._segment_us:
             self.rotate()
 
@@ -102,6 +108,9 @@ class Journal:
 
         Returns:
             The closed segment; None where there was nothing in it.
+
+        Raises:
+            StoreError: the disk takes no new segment; this one goes on.
         """
         if self._size == len(MAGIC):
             return None
@@ -130,11 +139,19 @@ class Journal:
         now = self._clock.now()
         name = new_id(now)
         hidden = self.folder / f".{name}.new"
-        handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(handle, MAGIC)
-        self.path = hidden.rename(self.folder / f"{name}{SUFFIX}")
-        fsync_directory(self.folder)
+        handle = -1
+        try:
+            handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(handle, MAGIC)
+            path = hidden.rename(self.folder / f"{name}{SUFFIX}")
+            fsync_directory(self.folder)
+        except OSError as error:
+            if handle >= 0:
+                os.close(handle)
+            hidden.unlink(missing_ok=True)
+            raise StoreError(f"no new segment: {error.strerror}", where=str(self.folder)) from error
+        self.path = path
         self._handle = handle
         self._size = len(MAGIC)
         self._opened_at = microseconds(now)

@@ -12,7 +12,7 @@ from kreis.errors import KreisError
 
 
 def main(arguments: list[str]) -> int:
-    """Read the configuration and serve; returns the exit code."""
+    """Read the configuration and serve; returns an exit code only where that fails."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kreis.deployment.server CONFIG.json\n")
         return 2
@@ -24,7 +24,6 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
 
 
 if __name__ == "__main__":

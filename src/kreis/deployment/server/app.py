@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import Any
 
 import msgspec
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from kreis.clock import Clock, microseconds, moment
 from kreis.deployment.predictions.journal import SUFFIX, GroupSync, Journal
@@ -78,6 +79,8 @@ class App:
             status, kind, body = await handler(headers, protocol)
         except Refusal as refusal:
             status, kind, body = self._refused(path, refusal)
+        except ProtocolClosed:
+            return  # the client has gone, in the middle of its request
         except Exception as error:
             status, kind, body = self._failed(path, error)
         protocol.response_bytes(status, kind, body)
@@ -262,4 +265,7 @@ async def keep_house(app: App, journal: Journal, every_s: float = 1.0) -> None:
     """Rotate the journal's old segments, until cancelled."""
     while not app.draining:
         await asyncio.sleep(every_s)
-        journal.tick()
+        try:
+            journal.tick()
+        except StoreError as error:
+            _LOG.error("%s", error)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 from kreis.artifacts.store import ArtifactStore
 from kreis.clock import SystemClock
@@ -21,6 +20,7 @@ from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import open_store
 from kreis.deployment.signing import load_trusted
+from kreis.errors import ServiceError
 
 __all__ = ["HEAVY", "serve"]
 
@@ -41,21 +41,29 @@ HEAVY = (
 """What must never be loaded here: trainers, data frames and databases are attack surface and memory."""
 
 
-def serve(config: ServerConfig) -> None:
-    """Answer until SIGTERM or SIGINT; then finish what was begun, and return.
+def serve(config: ServerConfig) -> NoReturn:
+    """Answer until SIGTERM or SIGINT; then finish what was begun, and end the process.
 
     Raises:
         PolicyError: the configuration is unsafe.
+        ServiceError: it cannot listen.
         SignatureError: there is no trusted key.
+        StoreError: the prediction log's folder cannot be written.
     """
     config.check()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(_serve(config))
+
+
+def _end() -> NoReturn:
+    """End at once: granian's thread may hold a cut-off connection, and panics (2.8.7) if its loop is taken down."""
     heavy = sorted(set(HEAVY) & sys.modules.keys())
     _LOG.info("stopped; heavy modules loaded: %s", ", ".join(heavy) or "none")
+    logging.shutdown()
+    os._exit(0)
 
 
-async def _serve(config: ServerConfig) -> None:
+async def _serve(config: ServerConfig) -> NoReturn:
     clock = SystemClock()
     metrics = Metrics()
     journal = Journal(config.log, clock, segment_bytes=config.segment_bytes, segment_seconds=config.segment_seconds)
@@ -76,22 +84,30 @@ async def _serve(config: ServerConfig) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             journal.close()
+    _end()
 
 
 async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
     server = _granian(config, app)
     loop = asyncio.get_running_loop()
 
+    stopping = asyncio.Event()
+
     def stop() -> None:
         app.draining = True
         server.stop()
+        loop.call_later(config.stop_s, stopping.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(follower.look()))
     _LOG.info("listening on http://%s:%d, process %d", config.host, config.port, os.getpid())
-    with contextlib.suppress(asyncio.CancelledError):
-        await server.serve()
+    serving, deadline = loop.create_task(server.serve()), loop.create_task(stopping.wait())
+    await asyncio.wait((serving, deadline), return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        _LOG.warning("cut off requests that were not sent within %g s", config.stop_s)
+    elif (error := serving.exception()) is not None:
+        raise ServiceError(f"{error}", where=f"{config.host}:{config.port}", hint="is the port taken?") from error
 
 
 def _granian(config: ServerConfig, app: App) -> Any:

@@ -9,14 +9,14 @@ import msgspec
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import build_package, sign_package
 from kreis.deployment.releases import challenger_of, champion_of, publish, release, rollback, start_canary
-from kreis.errors import PolicyError
-from kreis.identifiers import new_id
-from kreis.ledger import models, releases
-from kreis.ledger.records import Document, Evaluation, Model, Release
-from kreis.ledger.documents import put_document
 from kreis.digests import digest_of
+from kreis.errors import PolicyError
 from kreis.evaluation.card import model_card
 from kreis.evaluation.evaluate import EvaluationReport
+from kreis.identifiers import new_id
+from kreis.ledger import models, releases
+from kreis.ledger.documents import put_document
+from kreis.ledger.records import Document, Evaluation, Model, Release
 from kreis.loop.disciplines.preparation import spine_of
 from kreis.loop.disciplines.training import trained_of
 from kreis.loop.feeding import feed_from_lake
@@ -98,9 +98,7 @@ def _register(circle: Circle, name: str, package: StepResult, *, evaluated: bool
         judged = known is not None and (not evaluated or _judged(connection, digest, circle))
     if known is not None and judged:
         return known
-    signature = (
-        known.signature if known is not None else sign_package(_manifest(circle, digest), workspace.keys)
-    )
+    signature = known.signature if known is not None else sign_package(_manifest(circle, digest), workspace.keys)
     with workspace.ledger.record(
         event="model.registered",
         subject=digest,
@@ -192,4 +190,3 @@ def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
         approval=declared.approval,
         run=circle.run,
     )
-

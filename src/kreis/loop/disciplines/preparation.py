@@ -15,9 +15,9 @@ from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.preparation.declare import check_view
-from kreis.preparation.expressions.to_polars import prepare, to_feature
 from kreis.preparation.point_in_time import join
 from kreis.preparation.tables import Spine, Table, build
+from kreis.preparation.training_frame import request_features
 from kreis.preparation.views import FeatureView, RequestView
 
 __all__ = ["perform", "read_features", "read_spine", "spine_of"]
@@ -30,7 +30,9 @@ def perform(circle: Circle) -> Verdict:
         circle.tables[table.name] = _build(circle, table)
     spine = spine_of(circle)
     if circle.tables[spine.table.name].outputs["rows"] == 0:
-        return SendBack(to="collection", reason=f"the spine {spine.table.name!r} is empty as of {circle.as_of:%Y-%m-%d}")
+        return SendBack(
+            to="collection", reason=f"the spine {spine.table.name!r} is empty as of {circle.as_of:%Y-%m-%d}"
+        )
     for view in project.views.values():
         circle.features[view.name] = _join(circle, spine, view)
     for request_view in project.request_views.values():
@@ -57,13 +59,11 @@ def read_spine(circle: Circle) -> pl.DataFrame:
 def read_features(circle: Circle, names: list[str]) -> pl.DataFrame:
     """The columns of some features, row for row aligned with the spine."""
     frames = []
-    for view in [*circle.project.views.values(), *circle.project.request_views.values()]:
+    for view in circle.project.all_views:
         wanted = [name for name in view.feature_names if name in names]
         if wanted:
             outputs = circle.features[view.name].outputs
-            frames.append(
-                circle.workspace.lake.scan(outputs["table"], outputs["version"]).select(wanted).collect()
-            )
+            frames.append(circle.workspace.lake.scan(outputs["table"], outputs["version"]).select(wanted).collect())
     return pl.concat(frames, how="horizontal").select(names) if frames else pl.DataFrame()
 
 
@@ -77,9 +77,7 @@ def _scan(circle: Circle, name: str) -> pl.LazyFrame:
 
 def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
     workspace = circle.workspace
-    version = workspace.lake.overwrite(
-        table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run
-    )
+    version = workspace.lake.overwrite(table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run)
     return {
         "table": version.table,
         "version": version.version,
@@ -140,8 +138,7 @@ def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> St
     def compute(key: str) -> dict[str, Any]:
         rows = read_spine(circle)
         check_view(view, dict(rows.schema))
-        named = zip(view.feature_names, view.features.values(), strict=True)
-        frame = prepare(rows.select(list(view.fields))).select(to_feature(each).alias(name) for name, each in named)
+        frame = request_features(rows, view)
         return _store(circle, f"gold/features_{view.name}", frame, key, f"request view {view.name}")
 
     return _feature_step(circle, spine, view, {}, compute)

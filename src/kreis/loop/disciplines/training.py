@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kreis.clock import microseconds
 from kreis.errors import ProjectError
 from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
-from kreis.clock import microseconds
 from kreis.preparation.expressions.tree import columns
 from kreis.project import CandidateDeclaration
 from kreis.training.candidates.rule import Rule
@@ -28,7 +28,8 @@ def perform(circle: Circle) -> Verdict:
     best = max(validation, key=lambda name: validation[name])
     unit = circle.project.goal.metric.unit
     return Advance(
-        summary=f"{len(validation)} candidates; on the validation tail {best} is worth most: {validation[best]:,.0f} {unit}",
+        summary=f"{len(validation)} candidates; on the validation tail {best} is worth most:"
+        f" {validation[best]:,.0f} {unit}",
         detail={"validation": validation},
     )
 
@@ -71,9 +72,7 @@ def trained_of(circle: Circle, name: str) -> TrainedCandidate:
     """A candidate of this run, read back from the artifacts."""
     document = dict(circle.candidates[name].outputs)
     onnx = document.pop("onnx")
-    return TrainedCandidate.from_document(
-        document, None if onnx is None else circle.workspace.artifacts.get(onnx)
-    )
+    return TrainedCandidate.from_document(document, None if onnx is None else circle.workspace.artifacts.get(onnx))
 
 
 def _train(circle: Circle, declared: CandidateDeclaration) -> StepResult:
@@ -97,7 +96,6 @@ def _train(circle: Circle, declared: CandidateDeclaration) -> StepResult:
         onnx = None if trained.onnx is None else circle.workspace.artifacts.put(trained.onnx)
         return {**trained.to_document(), "onnx": onnx}
 
-    views = [*project.views.values(), *project.request_views.values()]
     return circle.memory.step(
         "training",
         declared.name,
@@ -115,7 +113,7 @@ def _train(circle: Circle, declared: CandidateDeclaration) -> StepResult:
             spine.table.name: circle.version_of(spine.table.name),
             **{
                 f"features {view.name}": circle.features[view.name].outputs["fingerprint"]
-                for view in views
+                for view in project.all_views
                 if set(view.feature_names) & set(features)
             },
         },
