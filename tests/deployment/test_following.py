@@ -5,10 +5,12 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kreis.deployment.client import ServiceClient
@@ -254,6 +256,27 @@ def test_sigterm_under_load_drops_nothing(running):
     assert {answer["id"] for answer in answered} == set(logged(running))
 
 
+def test_clients_that_stall_or_leave_harm_nobody_and_do_not_hold_up_a_stop(make_service):
+    service = make_service(stop_s=0.3)
+    service.release(service.package(), wait=False)
+    service.start().wait_for(1)
+    head = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    )
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", service.port)) as leaving:
+            leaving.send(head + b"{")
+    stalled = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(100)]
+    for each in stalled:
+        each.send(head + b"{")
+    assert service.predict(ROW)[0] == 200
+    assert service.stop() == 0
+    for each in stalled:
+        each.close()
+    assert " ERROR " not in service.log()
+    assert "cut off" in service.log()
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("durability", ["process", "disk"])
 def test_kill_9_under_load_loses_no_acknowledged_prediction(make_service, durability):
@@ -285,6 +308,15 @@ def test_kill_9_under_load_loses_no_acknowledged_prediction(make_service, durabi
         service.process.wait(10)
     assert len(acknowledged) > 200
     assert acknowledged <= set(logged(service))
+
+
+def test_a_taken_port_is_an_exit_code(running, make_service):
+    second = make_service("second")
+    path = second.root / "config.json"
+    path.write_bytes(msgspec.structs.replace(second.config, port=running.port).to_json())
+    command = [sys.executable, "-m", "kreis.deployment.server", path]
+    done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, b"is the port taken?" in done.stderr) == (6, True), done.stderr
 
 
 def test_a_missing_configuration_is_an_exit_code(tmp_path):

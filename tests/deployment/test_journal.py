@@ -152,3 +152,17 @@ def test_a_disk_that_takes_no_bytes_is_an_error(tmp_path):
     with pytest.raises(StoreError, match="takes no records"):
         journal.append_one(prediction(1))
     os.close(journal._handle)
+
+
+def test_a_failed_rotation_goes_on_in_the_old_segment(tmp_path, monkeypatch):
+    journal = Journal(tmp_path, CLOCK, segment_bytes=100)
+    journal.append_one(prediction(1))
+    monkeypatch.setattr(os, "O_EXCL", os.O_DIRECTORY)  # so that no segment can be made
+    with pytest.raises(StoreError, match="no new segment"):
+        journal.rotate()
+    journal.append_one(prediction(2))
+    monkeypatch.undo()
+    assert [record.id for record in read_segment(journal.path).predictions] == ["p1", "p2"]
+    journal.append_one(prediction(3))
+    assert len(list(tmp_path.glob("*.log"))) == 2
+    journal.close()

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
@@ -88,9 +89,9 @@ async def _serve(config: ServerConfig) -> NoReturn:
 
 
 async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
+    _check_port(config)
     server = _granian(config, app)
     loop = asyncio.get_running_loop()
-
     stopping = asyncio.Event()
 
     def stop() -> None:
@@ -106,8 +107,20 @@ async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
     await asyncio.wait((serving, deadline), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         _LOG.warning("cut off requests that were not sent within %g s", config.stop_s)
-    elif (error := serving.exception()) is not None:
-        raise ServiceError(f"{error}", where=f"{config.host}:{config.port}", hint="is the port taken?") from error
+    else:
+        serving.result()
+
+
+def _check_port(config: ServerConfig) -> None:
+    """granian listens with SO_REUSEPORT, so a second service would quietly take half of the first one's requests."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            where = f"{config.host}:{config.port}"
+            raise ServiceError(f"cannot listen ({error.strerror})", where=where, hint="is the port taken?") from error
 
 
 def _granian(config: ServerConfig, app: App) -> Any:
