@@ -47,7 +47,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Whether the header `x-kreis-time` says what time it is: for demo and drills, never for production."""
     durability: Literal["process", "disk"] = "process"
     """What an answer survives: a crash of the process, or a power cut as well (a group fsync before it leaves)."""
-    stop_s: float = 10.0
+    stop_s: float = 5.0
     """How long a stop waits for requests under way; whoever has not sent his by then is cut off."""
     follow_ms: int = 200
     """How often to look for a new release."""
