@@ -106,6 +106,7 @@ def _register(circle: Circle, name: str, package: StepResult, *, evaluated: bool
         reason=f"candidate {name} of run {circle.run}",
         inputs={"candidate": circle.candidates[name].key, "package": package.key},
     ) as tx:
+        circle.memory.write_pending(tx)  # the model's run must hold all that it rests on, should it be cut off now
         model = models.register_model(
             tx, digest=digest, project=project.name, candidate=name, run=circle.run, signature=signature
         )

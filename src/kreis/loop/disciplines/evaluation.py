@@ -14,13 +14,15 @@ from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
-from kreis.ledger import models, releases
+from kreis.ledger import models, releases, steps
+from kreis.ledger.records import Route
 from kreis.loop.disciplines.preparation import read_spine, spine_of
 from kreis.loop.disciplines.training import features_of, read_rows, split_rows, trained_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
+from kreis.training.train import TrainedCandidate
 
 __all__ = ["champion_of", "perform", "scorer_of"]
 
@@ -30,9 +32,8 @@ _FEW = 12
 
 def perform(circle: Circle) -> Verdict:
     """Judge the candidate that did best on the validation tail. The test rows choose nothing."""
-    champion = champion_of(circle)
     challenger = _challenger(circle)
-    step = _evaluate(circle, challenger, champion)
+    step = _evaluate(circle, challenger, _opponent_of(circle, challenger))
     circle.evaluation = step
     report = EvaluationReport.from_document(step.outputs["report"])
     if not report.passed:
@@ -47,14 +48,51 @@ def perform(circle: Circle) -> Verdict:
 
 def champion_of(circle: Circle) -> Package | None:
     """The model that answers the largest share of the traffic, opened and verified; None before a release."""
+    live = _live(circle)
+    return _open(circle, max(live, key=lambda route: route.share).model) if live else None
+
+
+def _live(circle: Circle) -> list[Route]:
+    with circle.workspace.ledger.read() as connection:
+        current = releases.current_release(connection, circle.project.name)
+    return [] if current is None else [route for route in current.routes if route.mode == "live"]
+
+
+def _open(circle: Circle, digest: str) -> Package:
     workspace = circle.workspace
     with workspace.ledger.read() as connection:
-        current = releases.current_release(connection, circle.project.name)
-        if current is None:
-            return None
-        live = [route for route in current.routes if route.mode == "live"]
-        model = models.get_model(connection, max(live, key=lambda route: route.share).model)
-    return open_package(model.digest, model.signature, workspace.artifacts, workspace.keys.trusted())
+        model = models.get_model(connection, digest)
+    return open_package(digest, model.signature, workspace.artifacts, workspace.keys.trusted())
+
+
+def _opponent_of(circle: Circle, challenger: str) -> Package | None:
+    """The model that a candidate has to beat: the champion or, where the candidate is live itself already, the one
+    that it had to beat to get there. So a run that is repeated or resumed after its release concludes the same.
+    """
+    for route in _live(circle):
+        if _is(_open(circle, route.model), trained_of(circle, challenger)):
+            judged_against = _opponent_on_record(circle, route.model)
+            return None if judged_against is None else _open(circle, judged_against)
+    return champion_of(circle)
+
+
+def _is(package: Package, trained: TrainedCandidate) -> bool:
+    """Whether a candidate decides by the very bytes, features and threshold of a package."""
+    manifest = package.manifest
+    return (package.model, manifest.rule, manifest.features, manifest.threshold) == (
+        trained.onnx,
+        trained.rule,
+        list(trained.features),
+        trained.threshold,
+    )
+
+
+def _opponent_on_record(circle: Circle, digest: str) -> str | None:
+    with circle.workspace.ledger.read() as connection:
+        last = models.latest_evaluation(connection, digest)
+        step = None if last is None else steps.find_step(connection, last.metrics.get("step", ""))
+    opponent: str | None = None if step is None else step.outputs["champion"]
+    return opponent
 
 
 def scorer_of(package: Package) -> Scorer:
