@@ -1,4 +1,4 @@
-"""Serving: kreis beside the bare libraries (granian RSGI + msgspec + ONNX Runtime, nothing else), alternately in one run.
+"""Serving: kreis beside the bare libraries (granian RSGI, msgspec, ONNX Runtime), alternately in one run.
 
 One LightGBM model (500 trees, 20 float features), single rows; the server on one core, the load on another.
 kreis routes, validates, counts and writes its prediction log to disk meanwhile; the bare server does none of it.
@@ -82,7 +82,9 @@ def prepare(root: Path, model: bytes, port: int, durability: str) -> list[str]:
     from kreis.preparation.views import RequestView
 
     names = [name.removeprefix("row__") for name in FEATURES]
-    view = RequestView(name="row", fields=dict.fromkeys(names, "number"), features={name: Column(name) for name in names})
+    view = RequestView(
+        name="row", fields=dict.fromkeys(names, "number"), features={name: Column(name) for name in names}
+    )
     manifest = Manifest(
         project="bench", candidate="gbdt", kind="onnx", files={}, features=FEATURES, views=[], request_views=[view],
         threshold=0.5, goal="0" * 64, metric={}, outcome="y", inputs={}, training={}, reference={},
@@ -190,6 +192,20 @@ def measure(port: int, pid: int, messages: list[bytes], concurrency: int, second
     }
 
 
+def requests() -> list[tuple[str, bytes]]:
+    """1,000 requests for each kind of server, as they go over the wire."""
+    random = np.random.default_rng(1)
+    messages = []
+    for number, row in enumerate(random.normal(size=(1_000, len(FEATURES)))):
+        values = dict(zip(FEATURES, np.round(row, 4).tolist(), strict=True))
+        bodies = {"bare": {"features": values}, "kreis": {"features": values, "reference": f"row-{number}"}}
+        for kind, document in bodies.items():
+            body = json.dumps(document)
+            head = "POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            messages.append((kind, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()))
+    return messages
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -197,14 +213,7 @@ def main() -> None:
     parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    random = np.random.default_rng(1)
-    messages = []
-    for number, row in enumerate(random.normal(size=(1_000, len(FEATURES)))):
-        values = dict(zip(FEATURES, np.round(row, 4).tolist(), strict=True))
-        for kind in ("kreis", "bare"):
-            body = json.dumps({"features": values, **({"reference": f"row-{number}"} if kind == "kreis" else {})})
-            head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            messages.append((kind, (head + body).encode()))
+    messages = requests()
     with tempfile.TemporaryDirectory() as folder:
         results = run(Path(folder), messages, given)
     report(results)
@@ -212,7 +221,9 @@ def main() -> None:
         given.json.write_text(json.dumps(results, indent=1))
 
 
-def run(root: Path, messages: list[tuple[str, bytes]], given: argparse.Namespace) -> dict[str, dict[str, list[dict[str, float]]]]:
+def run(
+    root: Path, messages: list[tuple[str, bytes]], given: argparse.Namespace
+) -> dict[str, dict[str, list[dict[str, float]]]]:
     model = train(given.trees)
     (root / "model.onnx").write_bytes(model)
     ports = {name: free_port() for name in ("bare", "kreis", "kreis, disk")}
@@ -242,7 +253,9 @@ def report(results: dict[str, dict[str, list[dict[str, float]]]]) -> None:
     def median(name: str, concurrency: str, what: str) -> float:
         return statistics.median(each[what] for each in results[name][concurrency])
 
-    print(f"{'server':<12} {'at once':>7} {'req/s':>7} {'p50 µs':>8} {'p99 µs':>8} {'CPU µs/req':>11} {'MB':>5} {'CPU / bare':>11}")
+    names = ("at once", "req/s", "p50 µs", "p99 µs", "CPU µs/req", "MB", "CPU / bare")
+    widths = (7, 7, 8, 8, 11, 5, 11)
+    print(f"{'server':<12} " + " ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
     for concurrency in ("1", "32"):
         for name in results:
             values = [median(name, concurrency, what) for what in next(iter(results[name]["1"]))]
