@@ -81,15 +81,20 @@ class FileKeys:
         return load_trusted(self.folder / "trusted")
 
     def _create(self) -> Ed25519PrivateKey:
+        """Trust first, key second: cut off between the two, what is left is a trusted key that nobody has. The other
+        way round, a key would be left whose signatures never count.
+        """
         make_directory(self.folder / "trusted")
         private = Ed25519PrivateKey.generate()
         encoding, unencrypted = serialization.Encoding.PEM, serialization.NoEncryption()
-        pem = private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, unencrypted)
-        if not _create_privately(self._path, pem):
-            return self._load()
         public = private.public_key()
         public_pem = public.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-        write_durably(self.folder / "trusted" / f"{_key_id(public)[:16]}.pub", public_pem)
+        trusted = self.folder / "trusted" / f"{_key_id(public)[:16]}.pub"
+        write_durably(trusted, public_pem)
+        pem = private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, unencrypted)
+        if not _create_privately(self._path, pem):
+            trusted.unlink()
+            return self._load()
         return private
 
     def _load(self) -> Ed25519PrivateKey:
