@@ -17,12 +17,15 @@ from kreis.ledger.records import Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from kreis.ledger.store import Ledger, Transaction
 
 __all__ = [
     "advance_canary",
     "challenger_of",
     "champion_of",
+    "check_approval",
     "promote",
     "publish",
     "release",
@@ -72,7 +75,7 @@ def release(
         return current
 
     def plan(tx: Transaction, _: Release | None) -> tuple[list[Route], str | None]:
-        _check_approval(tx, model, approval, actor)
+        check_approval(tx.connection, model, approval, actor)
         return routes, fallback
 
     return _record(ledger, project, "release", plan, actor, reason, run)
@@ -106,7 +109,7 @@ def start_canary(
             )
         if champion == challenger:
             raise ProjectError("the challenger is the champion already", where=f"project {project!r}")
-        _check_approval(tx, challenger, approval, actor)
+        check_approval(tx.connection, challenger, approval, actor)
         return [*_split(champion, challenger, share), *_shadows(before, challenger)], before.fallback
 
     return _record(ledger, project, "canary", plan, actor, reason, run)
@@ -137,7 +140,7 @@ def advance_canary(
         held = next(route.share for route in before.routes if route.model == challenger)
         if share <= held:
             raise ProjectError(f"the challenger has {held:.0%} already", where=f"project {project!r}")
-        _check_approval(tx, challenger, approval, actor)
+        check_approval(tx.connection, challenger, approval, actor)
         return [*_split(champion_of(before), challenger, share), *_shadows(before, challenger)], before.fallback
 
     return _record(ledger, project, "canary", plan, actor, reason, run)
@@ -156,7 +159,7 @@ def promote(
     def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
         before = _released(current, project)
         challenger = _challenger(before)
-        _check_approval(tx, challenger, approval, actor)
+        check_approval(tx.connection, challenger, approval, actor)
         return [_whole(challenger), *_shadows(before, challenger)], before.fallback
 
     return _record(ledger, project, "promotion", plan, actor, reason, run)
@@ -229,18 +232,21 @@ def challenger_of(release: Release) -> str | None:
     return live[-1] if len(live) > 1 else None
 
 
-def _record(ledger: Ledger, project: str, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None) -> Release:
-    with ledger.record(event=kind, subject=f"project {project}", actor=actor, reason=reason) as tx:
-        routes, fallback = plan(tx, current_release(tx.connection, project))
-        made = add_release(tx, project=project, routes=routes, fallback=fallback, kind=kind, run=run)
-        tx.set_outputs({"release": made.id, "number": made.number, "models": [route.model for route in routes]})
-    return made
+def check_approval(connection: Connection, model: str, role: str | None, actor: str) -> None:
+    """Say nothing if the model may be released.
 
+    Args:
+        connection: to the ledger.
+        model: digest of the model.
+        role: whose approval is needed; None where none is.
+        actor: who releases; his own approval does not count.
 
-def _check_approval(tx: Transaction, model: str, role: str | None, actor: str) -> None:
+    Raises:
+        PolicyError: the approval is missing.
+    """
     if role is None:
         return
-    given = [each for each in approvals_of(tx.connection, model) if each.role == role]
+    given = [each for each in approvals_of(connection, model) if each.role == role]
     if any(each.actor != actor for each in given):
         return
     what = "only by the one who releases it" if given else "not approved"
@@ -249,6 +255,14 @@ def _check_approval(tx: Transaction, model: str, role: str | None, actor: str) -
         where=f"release by {actor!r}",
         hint=f"kreis approve {model[:12]} --role {role} --reason '…'",
     )
+
+
+def _record(ledger: Ledger, project: str, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None) -> Release:
+    with ledger.record(event=kind, subject=f"project {project}", actor=actor, reason=reason) as tx:
+        routes, fallback = plan(tx, current_release(tx.connection, project))
+        made = add_release(tx, project=project, routes=routes, fallback=fallback, kind=kind, run=run)
+        tx.set_outputs({"release": made.id, "number": made.number, "models": [route.model for route in routes]})
+    return made
 
 
 def _before_the_newest(releases: list[Release], current: Release) -> Release:

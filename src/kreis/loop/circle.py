@@ -233,7 +233,7 @@ def _reason(verdicts: dict[Discipline, Verdict]) -> str:
 def _close_interrupted(ledger: Ledger, workspace: Workspace, project: str, successor: str) -> None:
     """Runs that still say "running" were cut off: this process holds the folder's run lock."""
     with ledger.read() as connection:
-        open_runs = runs.unfinished_runs(connection, project)
+        open_runs = [run for run in runs.unfinished_runs(connection, project) if run.status == "running"]
     for run in open_runs:
         with ledger.record(
             event="run.interrupted",

@@ -8,7 +8,15 @@ import msgspec
 
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import build_package, sign_package
-from kreis.deployment.releases import challenger_of, champion_of, publish, release, rollback, start_canary
+from kreis.deployment.releases import (
+    challenger_of,
+    champion_of,
+    check_approval,
+    publish,
+    release,
+    rollback,
+    start_canary,
+)
 from kreis.digests import digest_of
 from kreis.errors import PolicyError
 from kreis.evaluation.card import model_card
@@ -36,6 +44,13 @@ def perform(circle: Circle) -> Verdict:
     if declared.fallback is not None and declared.fallback != chosen:
         fallback = _register(circle, declared.fallback, _package(circle, declared.fallback), evaluated=False)
     model = _register(circle, chosen, _package(circle, chosen), evaluated=True)
+    if (taken_out := _taken_out(circle, model)) is not None:
+        return Hold(
+            needs="a person",
+            reason=f"release {taken_out.number} took version {model.version} out of service ({taken_out.reason});"
+            " it does not come back by itself: kreis rollback --to NUMBER names a release that had it",
+            detail={"model": model.digest},
+        )
     try:
         released = _release(circle, model, None if fallback is None else fallback.digest)
     except PolicyError as error:
@@ -147,6 +162,19 @@ def _add_evaluation(circle: Circle, tx: Any, model: Model) -> None:
     put_document(tx, Document(digest=digest_of(card.encode()), kind="card", name=model.digest, body=card))
 
 
+def _taken_out(circle: Circle, model: Model) -> Release | None:
+    """The rollback, by a person or a canary's harm, with which a model left service, if that is how it left."""
+    with circle.workspace.ledger.read() as connection:
+        newer: Release | None = None
+        for each in releases.list_releases(connection, circle.project.name):
+            if any(route.model == model.digest for route in each.routes if route.mode == "live"):
+                break
+            newer = each
+        else:
+            return None
+    return newer if newer is not None and newer.kind == "rollback" and newer.run is None else None
+
+
 def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
     workspace, project = circle.workspace, circle.project
     ledger, actor, name = workspace.ledger, workspace.actor, project.name
@@ -166,6 +194,8 @@ def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
         )
     if model.digest in (champion_of(current), challenger_of(current)):
         return current
+    with ledger.read() as connection:  # before the canary that is going on makes room
+        check_approval(connection, model.digest, declared.approval, actor)
     if challenger_of(current) is not None:
         rollback(ledger, name, actor=actor, reason=f"a newer model passed: version {model.version}", run=circle.run)
     reason = f"version {model.version} beat the version in service on data as of {circle.as_of:%Y-%m-%d}"
