@@ -139,4 +139,10 @@ project.candidate(
 # Deployment and monitoring: a fifth of the traffic first, back to collection when the money falls.
 
 project.release(Canary(steps=[0.2, 1.0], hold="2d"), fallback="rule")
-project.monitor(Drift(), Latency(), BusinessMetric(falls_by=0.25, false_alarm_every_days=90), sends_back_to="collection")
+project.monitor(
+    Drift(sends_back=True),
+    BusinessMetric(falls_by=0.25),
+    Latency(),
+    sends_back_to="collection",
+    at_most_every="30d",
+)

@@ -19,7 +19,7 @@ from kreis.errors import KreisError, ProjectError
 from kreis.monitoring.monitor import Monitor
 from kreis.preparation import declare
 from kreis.preparation.tables import Spine, Table, inputs_of, order, place_of
-from kreis.preparation.views import FeatureView, FieldType, RequestView
+from kreis.preparation.views import FeatureView, FieldType, RequestView, parse_duration
 from kreis.requirements.goal import Goal
 from kreis.training.candidate import Candidate
 from kreis.training.search import Search
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
 __all__ = ["CandidateDeclaration", "MonitorDeclaration", "Project", "ReleaseDeclaration"]
 
 T = TypeVar("T")
+
+DISCIPLINES = (
+    "requirements",
+    "collection",
+    "preparation",
+    "training",
+    "evaluation",
+    "deployment",
+    "monitoring",
+)
+"""In the order of the circle."""
 SourceFunction = Callable[[Window], "pl.LazyFrame"]
 TableFunction = Callable[..., "pl.LazyFrame"]
 
@@ -64,6 +75,8 @@ class MonitorDeclaration:
 
     monitor: Monitor
     sends_back_to: str
+    at_most_every: str
+    """How long to wait before a monitor may send the work back again: "7d"."""
 
 
 @dataclass(kw_only=True)
@@ -302,10 +315,26 @@ class Project:
         """Declare how a model that passed goes live, which candidate answers when it cannot, who must say yes."""
         self.release_declaration = ReleaseDeclaration(canary=canary, fallback=fallback, approval=approval)
 
-    def monitor(self, *monitors: Monitor, sends_back_to: str = "collection") -> None:
-        """Declare what is watched, and to which discipline the work goes back when it alerts."""
+    def monitor(self, *monitors: Monitor, sends_back_to: str = "collection", at_most_every: str = "7d") -> None:
+        """Declare what is watched, and to which discipline the work goes back when it alerts.
+
+        Args:
+            monitors: `Drift`, `BusinessMetric`, `Latency`, `Availability`, or your own.
+            sends_back_to: A discipline.
+            at_most_every: How long to wait before the work may be sent back again; an alert meanwhile waits.
+
+        Raises:
+            ProjectError: no such discipline, or no duration.
+        """
+        if sends_back_to not in DISCIPLINES:
+            raise ProjectError.unknown_name("discipline", sends_back_to, DISCIPLINES, where=_caller())
+        try:
+            parse_duration(at_most_every)
+        except ValueError as error:
+            raise ProjectError(str(error), where=_caller()) from error
         self._declared.monitors.extend(
-            MonitorDeclaration(monitor=monitor, sends_back_to=sends_back_to) for monitor in monitors
+            MonitorDeclaration(monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every)
+            for monitor in monitors
         )
 
     def ordered_tables(self) -> list[Table]:

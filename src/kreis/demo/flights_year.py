@@ -107,11 +107,11 @@ def _walk(folder: Path, *, as_json: bool) -> None:
 
 def _catch_up(folder: Path, end: datetime) -> None:
     """Collect and prepare what happened meanwhile, so that `kreis parity` and `kreis why` find it in the lake."""
-    moment = (end + timedelta(days=1)).isoformat()
-    command = [sys.executable, "-m", "kreis", "run", "--until", "preparation", "--simulated-time", "--as-of", moment]
+    command = [sys.executable, "-m", "kreis", "run", "--until", "preparation", "--simulated-time"]
+    command += ["--as-of", end.isoformat()]
     done = subprocess.run([*command, "--json"], cwd=folder, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise KreisError("collecting the last days failed", where=str(folder), hint=done.stderr[-1000:])
+        raise KreisError("collecting the last days failed", where=str(folder), hint=(done.stdout + done.stderr)[-1000:])
 
 
 def _replay(project: Project, workspace: Workspace, service: RunningService, end: datetime, say: Say) -> Replayed:

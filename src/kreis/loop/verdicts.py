@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict"]
 
 Discipline = Literal["requirements", "collection", "preparation", "training", "evaluation", "deployment", "monitoring"]
 
-DISCIPLINES: tuple[Discipline, ...] = (
-    "requirements",
-    "collection",
-    "preparation",
-    "training",
-    "evaluation",
-    "deployment",
-    "monitoring",
-)
+DISCIPLINES: tuple[Discipline, ...] = get_args(Discipline)
 """In the order of the circle. `kreis run` walks to deployment; `kreis watch` does the monitoring."""
 
 

@@ -17,7 +17,7 @@ import msgspec
 from kreis.clock import SimulatedClock, SystemClock
 from kreis.deployment.packages import Package, open_package
 from kreis.deployment.predictions.shipping import PREDICTIONS, ship
-from kreis.deployment.releases import champion_of, publish
+from kreis.deployment.releases import challenger_of, champion_of, publish
 from kreis.durable import make_directory, write_durably
 from kreis.errors import ServiceError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
@@ -80,6 +80,10 @@ class _Memory(msgspec.Struct, kw_only=True):
     next_day: date | None = None
     """The first day that the monitors have not taken in yet."""
     states: dict[str, Any] = {}
+    quiet_until: datetime | None = None
+    """Until when no monitor may send the work back again."""
+    waiting: str | None = None
+    """The alert that waits for that moment."""
 
 
 class Watcher:
@@ -118,17 +122,36 @@ class Watcher:
                 self._memory.next_day = day.day + _DAY
         look.drift = _greatest_drift(self._memory.states)
         look.canary = self._move_canary(release, now)
-        look.sent_back = self._alert(look.findings)
-        if look.sent_back is not None:
-            look.circle = self._circle(now, look.sent_back.id)
-            self._memory.states = {}
+        raised = self._alert(look.findings)
+        if raised is not None:
+            self._memory.waiting = raised.id
+        self._send_back(look, now)
         self._save()
         return look
+
+    def _send_back(self, look: Look, now: datetime) -> None:
+        """Walk the circle for the alert that waits, unless it is too soon or a canary is still going on."""
+        memory = self._memory
+        if memory.waiting is None or (memory.quiet_until is not None and now < memory.quiet_until):
+            return
+        with self._workspace.ledger.read() as connection:
+            alert = alerts.get_alert(connection, memory.waiting)
+            release = releases.current_release(connection, self._project.name)
+        if release is None or challenger_of(release) is not None:
+            return
+        look.sent_back = alert
+        look.circle = self._circle(now, alert.id)
+        pause = next(each for each in self._project.monitors if each.monitor.name == alert.monitor).at_most_every
+        memory.quiet_until = now + parse_duration(pause)
+        memory.waiting = None
+        memory.states = {}
 
     def _begin_anew_with(self, champion: str) -> None:
         """Monitors compare with the evaluation of the model in service: another model, another beginning."""
         if self._memory.champion != champion:
-            self._memory = _Memory(champion=champion, next_day=self._memory.next_day)
+            self._memory = _Memory(
+                champion=champion, next_day=self._memory.next_day, quiet_until=self._memory.quiet_until
+            )
 
     def _days(self, release: Release, now: datetime) -> Iterator[DayOfTraffic]:
         yesterday = now.date() - _DAY
@@ -184,8 +207,8 @@ class Watcher:
         return move
 
     def _alert(self, findings: list[Finding]) -> Alert | None:
-        """Put findings into the record; return the alert that sends the work back, if any."""
-        sent_back = None
+        """Put findings into the record; return the first that sends the work back, if any."""
+        first = None
         workspace = self._workspace
         places = {declared.monitor.name: declared.sends_back_to for declared in self._project.monitors}
         for finding in findings:
@@ -203,9 +226,9 @@ class Watcher:
                     at=tx.now,
                 )
                 alerts.add_alert(tx, alert)
-            if finding.sends_back and sent_back is None:
-                sent_back = alert
-        return sent_back
+            if finding.sends_back and first is None:
+                first = alert
+        return first
 
     def _load(self) -> _Memory:
         try:

@@ -110,7 +110,7 @@ def test_a_repeated_batch_changes_nothing(store: LmdbStore) -> None:
     assert store.append([rows], position=7) == 0
     assert store.append([rows], position=6) == 0
     assert store.position(layout) == 7
-    assert OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[8] == 1.0
+    assert OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[WINDOWED.feature_names.index("v__sum_1h")] == 1.0
 
 
 def test_a_new_feed_goes_on_where_the_last_one_stopped(folder: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_failed_append_leaves_the_last_state(store: LmdbStore) -> None:
     with pytest.raises(Exception, match="expected 3 items"):
         store.append([rows_of(layout, ["a"], [BASE], [5.0]), broken], position=2)
     assert store.position(layout) == 1
-    assert OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[8] == 1.0
+    assert OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[WINDOWED.feature_names.index("v__sum_1h")] == 1.0
 
 
 def test_the_map_grows_when_it_is_full(folder: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_combined_feature_of_an_unknown_entity_is_that_of_no_rows(store: LmdbS
         windows=("1h",),
     )
     OnlineFeed(store, [(view, table_of(5))], history=True).advance(BASE + 60 * HOUR)
-    share_value, rows = OnlineFeatures(store, [view]).vector({"who": "nobody"}, BASE)
+    rows, share_value = OnlineFeatures(store, [view]).vector({"who": "nobody"}, BASE)
     assert math.isnan(share_value)
     assert rows == 0.0
 
@@ -337,5 +337,5 @@ def test_a_window_holds_all_its_tiles_however_many_lie_behind(store: LmdbStore, 
     feed_rows = rows_of(Layout(view), ["a"] * 300, times, [1.0] * 300)
     store.append([feed_rows], position=1)
     at = times[-1] + max(offset, 0) + (HOUR if offset < 0 else 0) + offset
-    total = OnlineFeatures(store, [view]).vector({"who": "a"}, at)[4]
+    total = OnlineFeatures(store, [view]).vector({"who": "a"}, at)[view.feature_names.index("v__sum_8h")]
     assert total == sum(at - 8 * HOUR < time <= at for time in times)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from kreis.cli.output import JsonOption, console, date, emit, print_table, short
 
 if TYPE_CHECKING:
     from kreis.loop.workspace import Workspace
 
 __all__ = ["status", "status_document"]
+
+_ALERTS = 3
 
 
 def status(json: JsonOption = False) -> None:
@@ -48,8 +48,10 @@ def status(json: JsonOption = False) -> None:
     )
     for verdict in document["verdicts"]:
         out.print(f"  {verdict['discipline']:<13} {verdict['kind']:<9} {verdict['reason']}", soft_wrap=True)
-    for alert in document["alerts"]:
-        typer.echo(f"Open alert {alert['id']} ({alert['monitor']}, {date(alert['at'])}): {alert['summary']}")
+    if document["alerts"]:
+        out.print(f"\n[bold]{len(document['alerts'])} open alerts[/], the last ones:")
+    for alert in document["alerts"][:_ALERTS]:
+        out.print(f"  {date(alert['at'])} {alert['monitor']}: {alert['summary']}", soft_wrap=True, markup=False)
 
 
 def status_document(workspace: Workspace) -> dict[str, Any]:

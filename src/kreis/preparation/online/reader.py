@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from kreis.errors import CorruptionError, StoreError
 from kreis.preparation.expressions.rows import compile_row
 from kreis.preparation.expressions.windows import WindowAggregate
-from kreis.preparation.online.entities import Entity, Needs
+from kreis.preparation.online.entities import Entity, Needs, TileRows
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Get, OnlineStore
-from kreis.preparation.online.suffixes import EMPTY, Moments, merge, moments_of
+from kreis.preparation.online.suffixes import EMPTY, Moments, merge, totals_of
 from kreis.preparation.online.tiles import Row
 from kreis.preparation.point_in_time_plan import Combination
 from kreis.preparation.views import FeatureView
@@ -185,6 +185,7 @@ class _Windowed:
         self._kept = _Kept(layout, self._needs)
         self._windows = plan.windows
         self._reductions = plan.reductions
+        self._wants_last = any(each.operation == "last" for each in plan.reductions)
         self._pick = _pick_of(layout)
         none = [_reduce(each, 0, {column: EMPTY for column, _, _ in self._needs}, None) for each in plan.reductions]
         self._nothing = self._pick([none] * len(plan.windows))
@@ -196,7 +197,8 @@ class _Windowed:
         if entity.horizon <= at:
             return self._pick([self._up_to_now(get, entity, at - width) for width in self._windows])
         entity = self._kept.all_of(get, name, entity)
-        return self._pick([self._exactly(get, entity, at - width, at) for width in self._windows])
+        whole: dict[int, tuple[int, list[Moments], Row | None]] = {}
+        return self._pick([self._exactly(get, entity, at - width, at, whole) for width in self._windows])
 
     def _up_to_now(self, get: Get, entity: Entity, low: int) -> list[float]:
         """The reductions over all rows with an event time after `low`: every one of them is seen."""
@@ -215,24 +217,55 @@ class _Windowed:
         newest = entity.newest if entity.newest[0] > low else None
         return [_reduce(each, rows, totals, newest) for each in self._reductions]
 
-    def _exactly(self, get: Get, entity: Entity, low: int, at: int) -> list[float]:
-        """The reductions over the rows seen at a moment before the newest."""
+    def _exactly(
+        self, get: Get, entity: Entity, low: int, at: int, whole: dict[int, tuple[int, list[Moments], Row | None]]
+    ) -> list[float]:
+        """The reductions over the rows seen at a moment before the newest.
+
+        `whole` keeps what was summed of tiles that lie wholly after `low`, for the windows that follow.
+        """
         count, newest = 0, None
-        totals = {column: EMPTY for column, _, _ in self._needs}
-        for place, rows in self._kept.seen(get, entity, low, at):
-            if rows is None:
-                count += entity.headers[place][1]
-                for column, _, _ in self._needs:
-                    totals[column] = merge(totals[column], entity.moments(place, column))
-                if newest is None:
-                    newest = entity.tile(place, self._kept.layout, self._needs, get).rows[-1]
-                continue
-            count += len(rows)
-            for column, _, _ in self._needs:
-                totals[column] = merge(totals[column], moments_of(row[2 + column] for row in rows))
-            if newest is None and rows:
-                newest = rows[-1]
-        return [_reduce(each, count, totals, newest) for each in self._reductions]
+        totals = [EMPTY for _ in self._needs]
+        for place, part in self._parts(get, entity, low, at, whole):
+            seen, moments, last = part if part is not None else self._whole_tile(get, entity, place)
+            count += seen
+            totals = [merge(total, each) for total, each in zip(totals, moments, strict=True)]
+            if newest is None:
+                newest = last
+        by_column = {need[0]: total for need, total in zip(self._needs, totals, strict=True)}
+        return [_reduce(each, count, by_column, newest) for each in self._reductions]
+
+    def _parts(
+        self, get: Get, entity: Entity, low: int, at: int, whole: dict[int, tuple[int, list[Moments], Row | None]]
+    ) -> Iterator[tuple[int, tuple[int, list[Moments], Row | None] | None]]:
+        """The tiles with rows in (low, at], newest first, with the totals of their seen rows; None if all are seen."""
+        headers, width = entity.headers, self._kept.layout.tile
+        for place in range(entity.after(at // width) - 1, -1, -1):
+            number, _, earliest, latest, known = headers[place][:5]
+            if number < low // width:
+                return
+            inside = earliest > low
+            if inside and latest <= at and known <= at:
+                yield place, None
+            elif inside and place in whole:
+                yield place, whole[place]
+            else:
+                part = self._part(entity.tile(place, self._kept.layout, self._needs, get), low, at)
+                if inside:
+                    whole[place] = part
+                yield place, part
+
+    def _part(self, tile: TileRows, low: int, at: int) -> tuple[int, list[Moments], Row | None]:
+        rows = [
+            row for row in tile.rows[bisect_right(tile.events, low) : bisect_right(tile.events, at)] if row[1] <= at
+        ]
+        moments = [totals_of([row[2 + need[0]] for row in rows], need[1] or need[2]) for need in self._needs]
+        return len(rows), moments, rows[-1] if rows else None
+
+    def _whole_tile(self, get: Get, entity: Entity, place: int) -> tuple[int, list[Moments], Row | None]:
+        moments = [entity.moments(place, column) for column, _, _ in self._needs]
+        last = entity.tile(place, self._kept.layout, self._needs, get).rows[-1] if self._wants_last else None
+        return entity.headers[place][1], moments, last
 
 
 def _reduce(reduction: WindowAggregate, rows: int, totals: Mapping[int, Moments], newest: Row | None) -> float:
