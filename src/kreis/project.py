@@ -18,10 +18,12 @@ from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
 from kreis.monitoring.monitor import Monitor
 from kreis.preparation import declare
+from kreis.preparation.expressions.tree import columns
 from kreis.preparation.tables import Spine, Table, inputs_of, order, place_of
 from kreis.preparation.views import FeatureView, FieldType, RequestView, parse_duration
 from kreis.requirements.goal import Goal
 from kreis.training.candidate import Candidate
+from kreis.training.candidates.rule import Rule
 from kreis.training.search import Search
 from kreis.training.splits import TimeSplit
 
@@ -87,6 +89,8 @@ class _Declared:
     request_views: dict[str, RequestView] = field(default_factory=dict)
     candidates: dict[str, CandidateDeclaration] = field(default_factory=dict)
     monitors: list[MonitorDeclaration] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    """"candidate NAME", "view NAME" or "release" to file and line."""
 
 
 class Project:
@@ -112,7 +116,8 @@ class Project:
         self.split_declaration = TimeSplit(test="30d")
         self.release_declaration = ReleaseDeclaration(canary=Canary(steps=(1.0,)))
         self._declared = _Declared()
-        self._folder = Path(_caller_file()).resolve().parent
+        self._file = _caller_file()
+        self._folder = Path(self._file).resolve().parent
 
     @property
     def folder(self) -> Path:
@@ -263,6 +268,7 @@ class Project:
             ),
         )
         self._declared.views[name] = view
+        self._declared.places[f"view {name}"] = where
         return view
 
     def request_view(
@@ -303,6 +309,7 @@ class Project:
         """
         if name in self.candidates:
             raise ProjectError(f"there are two candidates called {name!r}", where=_caller(), hint="rename one")
+        self._declared.places[f"candidate {name}"] = _caller()
         self._declared.candidates[name] = CandidateDeclaration(
             name=name,
             candidate=candidate,
@@ -313,6 +320,7 @@ class Project:
 
     def release(self, canary: Canary, *, fallback: str | None = None, approval: str | None = None) -> None:
         """Declare how a model that passed goes live, which candidate answers when it cannot, who must say yes."""
+        self._declared.places["release"] = _caller()
         self.release_declaration = ReleaseDeclaration(canary=canary, fallback=fallback, approval=approval)
 
     def monitor(self, *monitors: Monitor, sends_back_to: str = "collection", at_most_every: str = "7d") -> None:
@@ -347,7 +355,7 @@ class Project:
         Raises:
             ProjectError: the first thing that is wrong, with place and remedy.
         """
-        where = str(self.folder / "project.py")
+        where = self._file
         if not self.sources:
             raise ProjectError("no source is declared", where=where, hint="write a function under @project.source")
         if self.spine_declaration is None:
@@ -358,36 +366,33 @@ class Project:
             )
         self.ordered_tables()
         for view in self.views.values():
-            if view.table not in self.tables:
-                raise ProjectError.unknown_name(
-                    "table", view.table, self.tables, where=f"{where}, feature view {view.name!r}"
-                )
-            if view.entity not in self.spine_declaration.keys:
-                raise ProjectError.unknown_name(
-                    "key of the spine",
-                    view.entity,
-                    self.spine_declaration.keys,
-                    where=f"{where}, feature view {view.name!r}",
-                )
-        self._check_candidates(where)
+            self._check_view(view, self.spine_declaration)
+        self._check_candidates()
 
-    def _check_candidates(self, where: str) -> None:
-        known = self.feature_names
+    def _check_view(self, view: FeatureView, spine: Spine) -> None:
+        place = f"{self._declared.places[f'view {view.name}']}, feature view {view.name!r}"
+        if view.table not in self.tables:
+            raise ProjectError.unknown_name("table", view.table, self.tables, where=place)
+        if view.entity not in spine.keys:
+            raise ProjectError.unknown_name("key of the spine", view.entity, spine.keys, where=place)
+
+    def _check_candidates(self) -> None:
+        known, places = self.feature_names, self._declared.places
         if not any(declared.baseline for declared in self.candidates.values()):
             raise ProjectError(
                 "no candidate is a baseline: there is nothing to be better than",
-                where=where,
+                where=self._file,
                 hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
             )
         for declared in self.candidates.values():
-            for feature in declared.features or ():
+            read = columns(declared.candidate.expression) if isinstance(declared.candidate, Rule) else ()
+            for feature in [*(declared.features or ()), *sorted(read)]:
                 if feature not in known:
-                    raise ProjectError.unknown_name(
-                        "feature", feature, known, where=f"{where}, candidate {declared.name!r}"
-                    )
+                    place = f"{places[f'candidate {declared.name}']}, candidate {declared.name!r}"
+                    raise ProjectError.unknown_name("feature", feature, known, where=place)
         fallback = self.release_declaration.fallback
         if fallback is not None and fallback not in self.candidates:
-            raise ProjectError.unknown_name("candidate", fallback, self.candidates, where=f"{where}, release")
+            raise ProjectError.unknown_name("candidate", fallback, self.candidates, where=places["release"])
 
     def _add_table(self, function: TableFunction, layer: Literal["silver", "gold"]) -> Table:
         where = place_of(function)

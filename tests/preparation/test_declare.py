@@ -32,10 +32,10 @@ def test_a_windowed_view_holds_trees_and_names_features_by_window() -> None:
     view = carrier({"rate": late.mean(), "flights": pl.len()})
     assert view.features["rate"] == from_polars(late.mean(), where="here")
     assert view.feature_names == (
-        "carrier__rate_24h",
-        "carrier__rate_7d",
         "carrier__flights_24h",
         "carrier__flights_7d",
+        "carrier__rate_24h",
+        "carrier__rate_7d",
     )
     check_view(view, SCHEMA)
 

@@ -70,7 +70,7 @@ def test_rows_whose_outcome_is_not_known_are_dropped(spine: pl.DataFrame, arriva
     assert frame["late"].to_list() == [True, True]
     assert frame["carrier__late_rate_24h"].fill_nan(None).to_list() == [1.0, None]
     assert frame["trip__thousands"].to_list() == [0.5, 2.475]
-    assert frame.columns[-3:] == ["carrier__late_rate_24h", "trip__thousands", "trip__from_jfk"]
+    assert frame.columns[-3:] == ["carrier__late_rate_24h", "trip__from_jfk", "trip__thousands"]
 
 
 def test_rows_whose_outcome_is_not_known_stay_with_a_null(spine: pl.DataFrame, arrivals: pl.DataFrame) -> None:

@@ -13,7 +13,7 @@ from kreis.deployment.packages import Package, open_package
 from kreis.evaluation.intervals import Estimate, as_blocks, estimate, mean_estimate
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.metric import Floats, Rows
-from kreis.ledger import alerts, models, releases
+from kreis.ledger import models, releases
 from kreis.loop.disciplines.evaluation import scorer_of
 from kreis.loop.watching import Look
 from kreis.loop.workspace import Workspace
@@ -66,7 +66,7 @@ def tell(project: Project, workspace: Workspace, looks: Sequence[Look], start: d
         overall=_band(_money(judged.served, judged.days, per)),
         gain=_band(_money(judged.served - judged.frozen, judged.days, per)),
         changes=_changes(workspace, project),
-        send_backs=_send_backs(workspace, project, looks),
+        send_backs=_send_backs(looks),
     )
     return Story(
         timeline=timeline,
@@ -177,14 +177,14 @@ def _changes(workspace: Workspace, project: Project) -> list[VersionChange]:
     return changes
 
 
-def _send_backs(workspace: Workspace, project: Project, looks: Sequence[Look]) -> list[SendBack]:
-    with workspace.ledger.read() as connection:
-        raised = alerts.list_alerts(connection, project.name)
-    ends = {look.sent_back.id: look.circle for look in looks if look.sent_back is not None}
-    found = []
-    for alert in sorted(raised, key=lambda each: each.at):
-        if alert.to is not None:
-            end = ends.get(alert.id)
-            tail = f" → {end.status}: {end.reason}" if end is not None else ""
-            found.append(SendBack(at=alert.at.date(), to=alert.to, reason=alert.summary + tail))
-    return found
+def _send_backs(looks: Sequence[Look]) -> list[SendBack]:
+    """Each time that a monitor's alert turned the circle, and how that ended."""
+    return [
+        SendBack(
+            at=look.at.date(),
+            to=look.sent_back.to or "collection",
+            reason=f"{look.sent_back.summary} → {look.circle.status}: {look.circle.reason}",
+        )
+        for look in looks
+        if look.sent_back is not None and look.circle is not None
+    ]

@@ -64,7 +64,7 @@ def _model(workspace: Workspace, name: str, version: int | None) -> Document:
         document["metrics"] = {
             each: f"{found['value']:.4g} ({found['low']:.4g} to {found['high']:.4g})"
             for each, found in evaluation.metrics.items()
-            if found["value"] is not None
+            if isinstance(found, dict) and found["value"] is not None
         }
         document["gates"] = [{"passed": gate["passed"], "says": gate["explanation"]} for gate in evaluation.gates]
     return document

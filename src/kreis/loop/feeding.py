@@ -7,11 +7,13 @@ from datetime import datetime
 
 import polars as pl
 
+from kreis.clock import microseconds
 from kreis.collection.sources import Window
 from kreis.errors import StoreError
 from kreis.loop.state import Circle
 from kreis.loop.workspace import Workspace
 from kreis.preparation.online.feed import OnlineFeed
+from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.tables import build
 from kreis.project import Project
@@ -49,6 +51,8 @@ def feed_from_lake(circle: Circle) -> int | None:
         How many rows were added; None where another process feeds the store already.
     """
     workspace = circle.workspace
+    if _is_fed(circle):
+        return 0
     try:
         store = LmdbStore(workspace.online_folder)
     except StoreError:
@@ -59,6 +63,20 @@ def feed_from_lake(circle: Circle) -> int | None:
         tables = {view.table for view in circle.project.views.values()}
         frames = {name: _read(circle, name) for name in tables}
         return open_feed(circle.project, store, frames).advance(circle.as_of)
+    finally:
+        store.close()
+
+
+def _is_fed(circle: Circle) -> bool:
+    """Whether every view stands at the run's moment or later already; then no table need be read."""
+    try:
+        store = LmdbStore(circle.workspace.online_folder, readonly=True)
+    except StoreError:
+        return False
+    try:
+        until = microseconds(circle.as_of)
+        positions = [store.position(Layout(view)) for view in circle.project.views.values()]
+        return all(position is not None and position >= until for position in positions)
     finally:
         store.close()
 

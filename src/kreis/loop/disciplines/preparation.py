@@ -16,7 +16,7 @@ from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.preparation.declare import check_view
 from kreis.preparation.point_in_time import join
-from kreis.preparation.tables import Spine, Table, build
+from kreis.preparation.tables import Spine, Table, build, place_of
 from kreis.preparation.training_frame import request_features
 from kreis.preparation.views import FeatureView, RequestView
 
@@ -110,7 +110,7 @@ def _only_past(circle: Circle, spine: Spine, frame: pl.DataFrame) -> pl.DataFram
     """Rows whose decision lies in the past, in order of time; outcomes only as far as they were known."""
     for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
         if column not in frame.columns:
-            raise ProjectError.unknown_name("column", column, frame.columns, where=f"spine {spine.table.name!r}")
+            raise ProjectError.unknown_name("column", column, frame.columns, where=place_of(spine.table.function))
     known = pl.col(spine.outcome_known_at) <= circle.as_of
     return (
         frame.filter(pl.col(spine.time) <= circle.as_of)
