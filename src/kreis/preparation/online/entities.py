@@ -22,7 +22,7 @@ Needs = list[tuple[int, bool, bool]]
 class TileRows:
     """The rows of a tile, by event time, known at and arrival, with totals from the newest backwards."""
 
-    __slots__ = ("events", "rows", "suffixes")
+    __slots__ = ("_seen_from", "_waiting", "events", "rows", "suffixes")
 
     def __init__(self, layout: Layout, needs: Needs, value: Any) -> None:
         self.rows: list[Row] = sorted(layout.row.iter_unpack(value), key=_BY_TIME)
@@ -32,6 +32,20 @@ class TileRows:
         for column, extremes, squares in needs:
             values = list(map(itemgetter(2 + column), backwards))
             self.suffixes[column] = Suffixes.of_values(values, extremes=extremes, squares=squares)
+        self._waiting: list[Row] | None = None
+        self._seen_from: list[int] = []
+
+    def unseen(self, at: int) -> list[Row]:
+        """The rows that happen or become known after a moment."""
+        if self._waiting is None:
+            self._waiting = sorted(self.rows, key=_seen_from)
+            self._seen_from = [_seen_from(row) for row in self._waiting]
+        return self._waiting[bisect_right(self._seen_from, at) :]
+
+
+def _seen_from(row: Row) -> int:
+    event, known = row[0], row[1]
+    return int(event if event > known else known)
 
 
 class Entity:
