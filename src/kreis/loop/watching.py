@@ -97,6 +97,7 @@ class Watcher:
         self._circle = circle
         self._path = workspace.state / "watch.json"
         self._packages: dict[str, Package] = {}
+        self._watching: Watched | None = None
         make_directory(workspace.state)
         self._memory = self._load()
 
@@ -191,14 +192,16 @@ class Watcher:
 
     def _watched(self, release: Release) -> Watched:
         digest = champion_of(release)
-        report = report_of(self._workspace, digest)
-        return Watched(
-            release=digest,
-            goal=self._project.goal,
-            value=report.value,
-            reference=self._package(digest).manifest.reference,
-            daily=report.daily,
-        )
+        if self._watching is None or self._watching.release != digest:
+            report = report_of(self._workspace, digest)
+            self._watching = Watched(
+                release=digest,
+                goal=self._project.goal,
+                value=report.value,
+                reference=self._package(digest).manifest.reference,
+                daily=report.daily,
+            )
+        return self._watching
 
     def _move_canary(self, release: Release, now: datetime) -> CanaryMove | None:
         move = move_canary(self._project, self._workspace, release, now, open_model=self._package)

@@ -174,7 +174,10 @@ def _execute(path: Path) -> object:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except KreisError:
+    except KreisError as error:
+        if str(path.parent) not in (error.where or ""):
+            place = _place(error, path)
+            error.where = f"{place}, {error.where}" if error.where else place
         raise
     except Exception as error:
         raise ProjectError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
