@@ -127,17 +127,18 @@ def evaluate(
     rows = {id(each): each.rows(happened) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
-    against = {each.name: each for each in baselines} | ({_CHAMPION: champion} if champion else {})
-    if len(against) != len(others):
-        raise ProjectError(f"models share a name: {sorted(each.name for each in others)}", where="evaluate")
+    against = _opponents(baselines, champion)
     differences = {
         name: paired_difference(value, own, rows[id(each)], days, level=level) for name, each in against.items()
     }
-    gates = [judge_baselines({each.name: differences[each.name] for each in baselines}, goal)]
-    gates += [
-        judge_guardrail(each, own, days, goal, groups=columns, minimum=minimum, level=level) for each in goal.guardrails
+    gates = [
+        judge_baselines({each.name: differences[each.name] for each in baselines}, goal),
+        *(
+            judge_guardrail(each, own, days, goal, groups=columns, minimum=minimum, level=level)
+            for each in goal.guardrails
+        ),
+        judge_calibration(own, days, level=level),
     ]
-    gates.append(judge_calibration(own, days, level=level))
     if champion:
         gates.append(
             judge_against_champion(differences[_CHAMPION], goal, champion=champion.name, margin=champion_margin)
@@ -156,6 +157,13 @@ def evaluate(
         daily=_by_day(value, own, days),
         reliability=reliability(own),
     )
+
+
+def _opponents(baselines: Sequence[Scored], champion: Scored | None) -> dict[str, Scored]:
+    against = {each.name: each for each in baselines} | ({_CHAMPION: champion} if champion else {})
+    if len(against) != len(baselines) + (champion is not None):
+        raise ProjectError(f"models share a name: {sorted(each.name for each in baselines)}", where="evaluate")
+    return against
 
 
 def _by_day(value: BusinessValue, rows: Rows, days: Codes) -> list[tuple[float, int]]:

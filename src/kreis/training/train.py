@@ -100,14 +100,9 @@ def train(
     if refit and fitted.kind == "onnx":
         tell("refit", 0, 1)
         fitted = _fit(candidate, rows, seed, threads)
-    training = {
-        **_described(rows, split),
-        "seed": seed,
-        "threads": threads,
-        "refit": refit,
-        "parameters": candidate.parameters(),
-        "threshold": msgspec.to_builtins(threshold),
-    }
+    chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
+    if trials:
+        chosen["trials"] = trials
     return TrainedCandidate(
         name=name,
         kind=fitted.kind,
@@ -115,7 +110,7 @@ def train(
         rule=fitted.rule,
         features=data.features,
         threshold=threshold.value,
-        training=training | ({"trials": trials} if trials else {}),
+        training={**_described(rows, split), **chosen, "threshold": msgspec.to_builtins(threshold)},
         reference=reference_histograms(rows.matrix, data.features),
         validation=_judged(scores, validation, threshold.value, metric),
     )
