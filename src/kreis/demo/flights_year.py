@@ -174,7 +174,7 @@ def _summary(replayed: Replayed, story: Story, seconds: float, service_cpu: floa
         "replacements": max(len(story.timeline.changes) - 1, 0),
         "unit": story.timeline.unit,
         "value": {
-            name: found.to_document()
+            name: None if found is None else found.to_document()
             for name, found in {
                 "kreis": story.served,
                 "frozen first version": story.frozen,

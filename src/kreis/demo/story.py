@@ -34,8 +34,8 @@ class Story:
     served: Estimate
     frozen: Estimate
     baseline: Estimate
-    gain: Estimate
-    """Served less frozen, paired by decision."""
+    gain: Estimate | None
+    """Served less frozen, paired by decision; None where every decision was the same."""
     over_baseline: Estimate
 
 
@@ -58,13 +58,15 @@ def tell(project: Project, workspace: Workspace, looks: Sequence[Look], start: d
     known = rows.filter(pl.col("outcome").is_not_null())
     judged = _judge(project, workspace, known)
     per = project.goal.metric.per
+    apart = judged.served - judged.frozen
+    gain = _money(apart, judged.days, per) if apart.any() else None
     timeline = Timeline(
         project=project.name,
         unit=project.goal.metric.unit,
         baseline=_baseline_name(project),
         months=_months(judged, workspace, project, known, looks),
         overall=_band(_money(judged.served, judged.days, per)),
-        gain=_band(_money(judged.served - judged.frozen, judged.days, per)),
+        gain=None if gain is None else _band(gain),
         changes=_changes(workspace, project),
         send_backs=_send_backs(looks),
     )
@@ -73,7 +75,7 @@ def tell(project: Project, workspace: Workspace, looks: Sequence[Look], start: d
         served=_money(judged.served, judged.days, per),
         frozen=_money(judged.frozen, judged.days, per),
         baseline=_money(judged.baseline, judged.days, per),
-        gain=_money(judged.served - judged.frozen, judged.days, per),
+        gain=gain,
         over_baseline=_money(judged.served - judged.baseline, judged.days, per),
     )
 

@@ -17,21 +17,24 @@ __all__ = ["print_story"]
 
 def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction: str) -> None:
     """Print it."""
-    console = Console(highlight=False, width=None)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=110)
     timeline = story.timeline
     table = Table(title=timeline.unit, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("month", "version", "drift (PSI)", "AUC", "kreis", "first version", f"baseline ({timeline.baseline})"):
-        table.add_column(name, justify="left" if name in ("month", "version") else "right", header_style="dim")
+    for name in ("month", "version", "AUC", "kreis (95 %)", "first version", timeline.baseline, "drift (PSI)"):
+        left = name in ("month", "version", "drift (PSI)")
+        table.add_column(name, justify="left" if left else "right", header_style="dim", no_wrap=True)
     for month in timeline.months:
-        drift = "–" if month.drift is None else f"{month.drift:.2f} {month.drifting}"
+        drift = "–" if month.drift is None else f"{month.drift:.1f} {month.drifting}"
         table.add_row(
             f"{month.month:%Y-%m}",
             ", ".join(f"v{version}" for version in month.versions),
-            drift,
             "–" if month.auc is None else f"{month.auc.value:.3f}",
             _with_interval(month.value),
             "–" if month.frozen is None else f"{month.frozen.value:,.0f}",
             "–" if month.baseline is None else f"{month.baseline.value:,.0f}",
+            drift,
         )
     console.print(table)
     console.print()
@@ -42,7 +45,7 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         ("kreis less first version", story.gain),
         ("kreis less baseline", story.over_baseline),
     ):
-        console.print(f"{label:<30} {_total(found)} {timeline.unit}")
+        console.print(f"{label:<30} " + ("the same" if found is None else f"{_total(found)} {timeline.unit}"))
     console.print("\n[bold]Sent back[/]")
     for back in timeline.send_backs or ():
         console.print(f"{back.at} to {back.to}: {back.reason}", soft_wrap=True)
@@ -50,7 +53,8 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         console.print("nothing")
     console.print(
         f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes,"
-        f" {summary['service_cpu_us_per_request']:.0f} µs of the service's CPU each; {summary['seconds']:.0f} s in all."
+        f" {summary['service_cpu_us_per_request']:.0f} µs of the service's CPU each; {summary['seconds']:.0f} s in all.",
+        soft_wrap=True,
     )
     console.print(f"The plot: {folder}/timeline.png and timeline.html\n\n[bold]Try next[/]")
     for command in (
