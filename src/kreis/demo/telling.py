@@ -51,9 +51,10 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         console.print(f"{back.at} to {back.to}: {back.reason}", soft_wrap=True)
     if not timeline.send_backs:
         console.print("nothing")
+    cpu = summary["service_cpu_us_per_request"]
     console.print(
-        f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes,"
-        f" {summary['service_cpu_us_per_request']:.0f} µs of the service's CPU each; {summary['seconds']:.0f} s in all.",
+        f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of the service's CPU each;"
+        f" {summary['seconds']:.0f} s in all.",
         soft_wrap=True,
     )
     console.print(f"The plot: {folder}/timeline.png and timeline.html\n\n[bold]Try next[/]")
