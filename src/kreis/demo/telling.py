@@ -53,7 +53,7 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         console.print("nothing")
     cpu = summary["service_cpu_us_per_request"]
     console.print(
-        f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of the service's CPU each;"
+        f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of service CPU each;"
         f" {summary['seconds']:.0f} s in all.",
         soft_wrap=True,
     )
