@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from typing import Annotated
 
@@ -21,17 +23,22 @@ from kreis.cli.commands import (
     watch,
     why,
 )
-from kreis.cli.output import report_error
+from kreis.cli.output import report_error, report_unforeseen
 from kreis.errors import KreisError
 
 __all__ = ["app", "main"]
 
+TRACEBACK = "KREIS_TRACEBACK"
+EXIT_INTERRUPTED = 130
+_MANY_OBJECTS = 100_000
+
 app = typer.Typer(
     name="kreis",
     help="From a business goal to a monitored service, and back: the AI engineering workflow as one system.",
-    epilog="Exit codes: 0 fine, 1 unforeseen, 2 declaration or usage, 3 contract, 4 store, 5 corruption, 6 service,"
-    " 7 refused, 8 policy, 9 signature, 10 sent back, 11 held.",
+    epilog="Begin with: kreis demo flights, or kreis init. Exit codes: 0 fine, 1 unforeseen, 2 declaration or usage,"
+    " 3 contract, 4 store, 5 corruption, 6 service, 7 refused, 8 policy, 9 signature, 10 sent back, 11 held.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -67,12 +74,48 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; kreis's own errors are printed without a traceback."""
+    """Run the command line. Errors are printed without a traceback, and every end has its exit code."""
+    gc.set_threshold(_MANY_OBJECTS)  # what a start makes stays; to look through it time and again finds nothing
+    try:
+        raise SystemExit(_exit_code())
+    finally:
+        gc.freeze()  # at the end the system takes all memory back: Python need not look through it first
+
+
+def _exit_code() -> int:
     try:
         app()
+    except SystemExit as ended:
+        return _flushed(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return _reader_gone()
     except KreisError as error:
         report_error(error, as_json="--json" in sys.argv)
-        raise SystemExit(error.exit_code) from None
+        return error.exit_code
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        report_unforeseen(error, as_json="--json" in sys.argv, variable=TRACEBACK)
+        return 1
+    return 0
+
+
+def _flushed(code: int) -> int:
+    """The code, once the output has really left: a reader may have gone in the meantime."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _reader_gone()
+    return code
+
+
+def _reader_gone() -> int:
+    """Whoever read the output wants no more of it (`kreis show … | head`); nothing is wrong."""
+    # What is still buffered would fail again, loudly, when Python closes the stream at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 if __name__ == "__main__":

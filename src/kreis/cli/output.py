@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,17 @@ from kreis.errors import KreisError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["JsonOption", "console", "date", "emit", "money", "print_table", "report_error", "short"]
+__all__ = [
+    "JsonOption",
+    "console",
+    "date",
+    "emit",
+    "money",
+    "print_table",
+    "report_error",
+    "report_unforeseen",
+    "short",
+]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -49,27 +58,33 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 def report_error(error: KreisError, *, as_json: bool) -> None:
     """Print an error: what, where, what next."""
     if as_json:
-        emit(
-            {
-                "error": {
-                    "kind": type(error).__name__,
-                    "message": error.message,
-                    "where": error.where,
-                    "hint": error.hint,
-                    "exit_code": error.exit_code,
-                }
-            }
-        )
-        return
+        _emit_error(type(error).__name__, error.message, error.where, error.hint, error.exit_code)
+    else:
+        _print_error(error.message, error.where, error.hint)
+
+
+def report_unforeseen(error: Exception, *, as_json: bool, variable: str) -> None:
+    """Print an error that nobody meant to raise, and how to see where it comes from."""
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    hint = f"this is a fault in kreis or in the project's code; set {variable}=1 to see the traceback"
+    if as_json:
+        _emit_error(type(error).__name__, said, None, hint, 1)
+    else:
+        _print_error(said, None, hint)
+
+
+def _emit_error(kind: str, message: str, where: str | None, hint: str | None, exit_code: int) -> None:
+    document = {"kind": kind, "message": message, "where": where, "hint": hint, "exit_code": exit_code}
+    emit({"error": document})
+
+
+def _print_error(message: str, where: str | None, hint: str | None) -> None:
     from rich.text import Text
 
     out = console(stderr=True)
-    out.print(Text.assemble(("Error: ", "bold red"), error.message))
-    if error.where:
-        out.print(Text.assemble(("Where: ", "bold"), error.where))
-    if error.hint:
-        out.print(Text.assemble(("Next:  ", "bold"), error.hint))
-    sys.stderr.flush()
+    for label, style, text in (("Error: ", "bold red", message), ("Where: ", "bold", where), ("Next:  ", "bold", hint)):
+        if text:
+            out.print(Text.assemble((label, style), text), soft_wrap=True)
 
 
 def short(digest: str | None) -> str:

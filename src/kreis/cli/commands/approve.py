@@ -12,12 +12,18 @@ __all__ = ["approve"]
 
 
 def approve(
-    model: Annotated[str, typer.Argument(help="Version number or (the beginning of) the digest of the model.")],
-    role: Annotated[str, typer.Option(help="Role in which you approve, as the project's release names it.")],
-    reason: Annotated[str, typer.Option(help="Why; it goes into the record.")],
+    model: Annotated[
+        str, typer.Argument(help="Version number or (the beginning of) the digest of the model.", metavar="MODEL")
+    ],
+    role: Annotated[
+        str, typer.Option(help="Role in which you approve, as the project's release names it.", metavar="ROLE")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the record.", metavar="TEXT")],
     json: JsonOption = False,
 ) -> None:
-    """Approve a model for release. The approval is bound to the model's digest: another byte needs another yes.
+    """Approve a model for release.
+
+    The approval is bound to the model's digest: another byte needs another yes.
 
     Example:
 

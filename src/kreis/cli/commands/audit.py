@@ -10,21 +10,28 @@ from kreis.cli.output import JsonOption, console, date, emit, print_table
 
 __all__ = ["app"]
 
-app = typer.Typer(help="The hash chain over every change of state.", no_args_is_help=True)
+app = typer.Typer(help="The hash chain over every change of state.", no_args_is_help=True, rich_markup_mode=None)
 
 EXIT_BROKEN = 5
 
 
 @app.command()
 def verify(
-    head: Annotated[str, typer.Option(help="A head that you noted earlier: the chain must still contain it.")] = "",
+    head: Annotated[
+        str,
+        typer.Option(
+            help="A head that you noted earlier: the chain must still contain it.", metavar="HASH", show_default=False
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Recompute the chain, and every row that it covers.
 
     Keep the head that this prints somewhere else: with it, even a rewritten history is caught.
 
-    Example:
+    Examples:
+
+        kreis audit verify
 
         kreis audit verify --head 5f0c…
     """
@@ -47,10 +54,15 @@ def verify(
 
 @app.command()
 def log(
-    last: Annotated[int, typer.Option(help="How many entries.", min=1)] = 20,
+    last: Annotated[int, typer.Option(help="How many entries.", min=1, metavar="NUMBER")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show the last entries: who changed what, when and why."""
+    """Show the last entries: who changed what, when and why.
+
+    Example:
+
+        kreis audit log --last 50
+    """
     from collections import deque
 
     from kreis.ledger import audit

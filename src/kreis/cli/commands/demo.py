@@ -11,7 +11,7 @@ from kreis.cli.output import JsonOption
 
 __all__ = ["app"]
 
-app = typer.Typer(help="A whole project in a few minutes, on real data.", no_args_is_help=True)
+app = typer.Typer(help="A whole project in a few minutes, on real data.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
@@ -21,12 +21,18 @@ def _group() -> None:
 
 @app.command()
 def flights(
-    folder: Annotated[Path, typer.Option(help="Folder to write the project into.")] = Path("flights-demo"),
-    until: Annotated[str, typer.Option(help="Last day to replay.")] = "2013-12-31",
-    port: Annotated[int, typer.Option(help="Port of the service. [default: a free one]")] = 0,
+    folder: Annotated[Path, typer.Option(help="Folder to write the project into.", metavar="FOLDER")] = Path(
+        "flights-demo"
+    ),
+    until: Annotated[str, typer.Option(help="Last day to replay.", metavar="DAY")] = "2013-12-31",
+    port: Annotated[
+        int, typer.Option(help="Port of the service. [default: a free one]", metavar="NUMBER", show_default=False)
+    ] = 0,
     json: JsonOption = False,
 ) -> None:
-    """All flights that left New York in 2013: will this one arrive 15 minutes late or more?
+    """Replay a year of flights: which will be late?
+
+    All that left New York in 2013: will this one arrive 15 minutes late or more?
 
     Trains on what was known on 1 May, serves May to December with a simulated clock, watches, and learns again
     when the world has changed. Needs the extra: pip install 'kreis[demo]'.

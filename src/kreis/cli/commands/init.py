@@ -13,11 +13,17 @@ __all__ = ["init"]
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder to create it in.")] = Path(),
-    example: Annotated[str, typer.Option(help="Begin with an example: minimal or flights.")] = "minimal",
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to create it in.", metavar="FOLDER", show_default="here")
+    ] = Path(),
+    example: Annotated[
+        str, typer.Option(help="Begin with an example: minimal or flights.", metavar="NAME")
+    ] = "minimal",
     json: JsonOption = False,
 ) -> None:
-    """Write a project that runs: project.py, a data contract, kreis.toml and a README. Nothing is overwritten.
+    """Write a project that runs.
+
+    Its project.py, data contracts, kreis.toml and README. Nothing is overwritten.
 
     Example:
 

@@ -14,10 +14,12 @@ EXIT_DIFFERS = 7
 
 
 def parity(
-    rows: Annotated[int, typer.Option(help="How many served predictions to replay.", min=1)] = 10_000,
+    rows: Annotated[int, typer.Option(help="How many served predictions to replay.", min=1, metavar="NUMBER")] = 10_000,
     json: JsonOption = False,
 ) -> None:
-    """Replay served predictions: recompute each feature by the point-in-time join, and each score by the package.
+    """Prove that service and training agree.
+
+    Replays served predictions: each feature is recomputed by the point-in-time join, each score by the package.
 
     Example:
 

@@ -12,13 +12,16 @@ __all__ = ["rollback"]
 
 
 def rollback(
-    reason: Annotated[str, typer.Option(help="Why; it goes into the record.")],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the record.", metavar="TEXT")],
     to: Annotated[
-        int | None, typer.Option(help="Number of the release to go back to. [default: the one before]")
+        int | None,
+        typer.Option(help="Number of the release to go back to. [default: the one before]", metavar="NUMBER"),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Put an earlier release back in service, as a new release. The service follows within a second.
+    """Put an earlier release back in service.
+
+    As a new release: releases are never edited. The service follows within a second.
 
     Example:
 

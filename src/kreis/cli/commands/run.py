@@ -20,23 +20,45 @@ EXIT_SENT_BACK = 10
 EXIT_HELD = 11
 
 
+def _disciplines() -> list[str]:
+    return ["requirements", "collection", "preparation", "training", "evaluation", "deployment"]
+
+
 def run(
     as_of: Annotated[
-        str, typer.Option(help="The moment to run for (ISO 8601, UTC): nothing known later is used. [default: today]")
+        str,
+        typer.Option(
+            help="The moment to run for (ISO 8601, UTC): nothing known later is used. [default: kreis.toml, or today]",
+            metavar="TIME",
+            show_default=False,
+        ),
     ] = "",
-    until: Annotated[str, typer.Option(help="Last discipline to walk.")] = "deployment",
+    until: Annotated[
+        str, typer.Option(help="Last discipline to walk.", metavar="DISCIPLINE", autocompletion=_disciplines)
+    ] = "deployment",
     start: Annotated[
-        str, typer.Option("--from", help="Compute anew from this discipline on, whatever is remembered.")
+        str,
+        typer.Option(
+            "--from",
+            help="Compute anew from this discipline on, whatever is remembered. [default: nothing anew]",
+            metavar="DISCIPLINE",
+            show_default=False,
+            autocompletion=_disciplines,
+        ),
     ] = "requirements",
     simulated_time: Annotated[
-        bool, typer.Option(help="Take the moment of --as-of for the present in the record too. For replays and drills.")
+        bool,
+        typer.Option(
+            "--simulated-time", help="Take the moment of --as-of for the present in the record too. For replays."
+        ),
     ] = False,
     trigger: Annotated[str, typer.Option(hidden=True)] = "manual",
     json: JsonOption = False,
 ) -> None:
-    """Walk the circle: collect, prepare, train, evaluate, package, release.
+    """Walk the circle, from the goal to a release.
 
-    What has been computed before is remembered; after a crash, run it again and it goes on where it stopped.
+    Requirements, collection, preparation, training, evaluation, deployment: each returns a verdict. What has been
+    computed before is remembered; after a crash, run it again and it goes on where it stopped.
 
     Examples:
 

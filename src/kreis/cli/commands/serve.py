@@ -10,13 +10,25 @@ __all__ = ["serve"]
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on. [default: from kreis.toml, 127.0.0.1]")] = "",
-    port: Annotated[int, typer.Option(help="Port. [default: from kreis.toml, 8080]")] = 0,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. [default: kreis.toml, or 127.0.0.1]", metavar="ADDRESS", show_default=False
+        ),
+    ] = "",
+    port: Annotated[
+        int, typer.Option(help="Port. [default: kreis.toml, or 8080]", metavar="NUMBER", show_default=False)
+    ] = 0,
     simulated_time: Annotated[
-        bool, typer.Option(help="Take the time from the x-kreis-time header. For replays; never for real traffic.")
+        bool,
+        typer.Option(
+            "--simulated-time", help="Take the time from the x-kreis-time header. For replays; never for real traffic."
+        ),
     ] = False,
 ) -> None:
-    """Serve the current release over HTTP; follows new releases without dropping a request.
+    """Serve the current release over HTTP.
+
+    Follows new releases without dropping a request. docs/reference/http.md describes the API.
 
     Example:
 

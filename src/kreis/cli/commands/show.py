@@ -12,12 +12,23 @@ from kreis.errors import ProjectError
 __all__ = ["show"]
 
 
+def _kinds() -> list[str]:
+    return ["run", "model", "table", "release"]
+
+
 def show(
-    kind: Annotated[str, typer.Argument(help="run, model, table or release.")],
+    kind: Annotated[str, typer.Argument(help="run, model, table or release.", metavar="KIND", autocompletion=_kinds)],
     name: Annotated[
-        str, typer.Argument(help="Identifier, digest, version or release number, or layer/table. [default: the last]")
+        str,
+        typer.Argument(
+            help="Identifier, digest, version or release number, or layer/table. [default: the last; all tables]",
+            metavar="NAME",
+            show_default=False,
+        ),
     ] = "",
-    version: Annotated[int | None, typer.Option(help="Version of the table. [default: the last]")] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Version of the table. [default: the last]", metavar="NUMBER")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show a run, a model, a table or a release.

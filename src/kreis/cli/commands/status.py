@@ -15,9 +15,11 @@ _ALERTS = 3
 
 
 def status(json: JsonOption = False) -> None:
-    """Show what is in service, how the last runs ended, and what is open.
+    """Show what is in service, the last runs, what is open.
 
-    Example:
+    Examples:
+
+        kreis status
 
         kreis status --json
     """

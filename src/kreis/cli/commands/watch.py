@@ -12,16 +12,20 @@ __all__ = ["watch"]
 
 
 def watch(
-    once: Annotated[bool, typer.Option(help="Look once and end, for cron.")] = False,
-    every: Annotated[str, typer.Option(help="How often to look: 5m, 1h, 1d.")] = "1h",
+    once: Annotated[bool, typer.Option("--once", help="Look once and end, for cron.")] = False,
+    every: Annotated[str, typer.Option(help="How often to look: 5m, 1h, 1d.", metavar="DURATION")] = "1h",
     json: JsonOption = False,
 ) -> None:
-    """Watch the service: move its log into the lake, feed the online store, look at each finished day,
-    advance canaries, and run the circle again when a monitor sends the work back.
+    """Watch the service, and keep the circle turning.
 
-    Example:
+    Moves the service's log into the lake, feeds the online store, looks at each finished day, advances canaries, and
+    runs the circle again when a monitor sends the work back.
+
+    Examples:
 
         kreis watch --every 1h
+
+        kreis watch --once --json
     """
     from kreis.loop.watching import keep_watching
     from kreis.loop.workspace import Workspace

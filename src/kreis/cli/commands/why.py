@@ -15,10 +15,14 @@ __all__ = ["why"]
 
 
 def why(
-    prediction: Annotated[str, typer.Argument(help="Identifier of a prediction, as the service returned it.")],
+    prediction: Annotated[
+        str, typer.Argument(help="Identifier of a prediction, as the service returned it.", metavar="PREDICTION")
+    ],
     json: JsonOption = False,
 ) -> None:
-    """Walk back from a prediction: model, run, features, columns, source rows, contract, goal.
+    """Walk back from a prediction to the goal.
+
+    Model, run, features with their values and source rows, columns, tables, contracts, goal.
 
     Example:
 
