@@ -1,0 +1,111 @@
+"""The minimal example as a project to work on, through the real command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "minimal"
+
+
+class Shop:
+    """A folder with a copy of `examples/minimal`, and `kreis` run in it as a person would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cpu_seconds = 0.0
+        """CPU time of the last command."""
+
+    @classmethod
+    def new(cls, folder: Path, *, like: Path = EXAMPLE) -> Shop:
+        shutil.copytree(
+            like, folder, ignore=shutil.ignore_patterns("__pycache__", *([] if like != EXAMPLE else [".kreis"]))
+        )
+        return cls(folder)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / ".kreis"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "kreis", *arguments]
+
+    def environment(self, actor: str = "ann", **more: str) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KREIS_")}
+        return {**inherited, "KREIS_PEOPLE_ACTOR": actor, "COLUMNS": "200", **more}
+
+    def run(self, *arguments: str, code: int = 0, actor: str = "ann") -> subprocess.CompletedProcess[str]:
+        """Run a command; its exit code must be `code`."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(actor),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        assert done.returncode == code, f"exit code {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def kreis(self, *arguments: str, code: int = 0, actor: str = "ann") -> str:
+        """Run a command and return all that it printed."""
+        done = self.run(*arguments, code=code, actor=actor)
+        return done.stdout + done.stderr
+
+    def document(self, *arguments: str, code: int = 0, actor: str = "ann") -> Any:
+        """Run a command with --json and return the document."""
+        return json.loads(self.run(*arguments, "--json", code=code, actor=actor).stdout)
+
+    def edit(self, old: str, new: str, *, file: str = "project.py") -> None:
+        """Replace a text that the file holds."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A project in which nothing has run yet."""
+    return Shop.new(tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def evaluated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that has come as far as evaluation, for copies only."""
+    made = Shop.new(tmp_path_factory.mktemp("evaluated") / "shop")
+    made.run("run", "--until", "evaluation")
+    return made.folder
+
+
+@pytest.fixture(scope="session")
+def released_once(tmp_path_factory: pytest.TempPathFactory, evaluated_once: Path) -> Path:
+    """A project with one release, for copies only."""
+    made = Shop.new(tmp_path_factory.mktemp("released") / "shop", like=evaluated_once)
+    made.run("run")
+    return made.folder
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path, evaluated_once: Path) -> Shop:
+    """A project of one's own that has come as far as evaluation."""
+    return Shop.new(tmp_path / "evaluated", like=evaluated_once)
+
+
+@pytest.fixture
+def released(tmp_path: Path, released_once: Path) -> Shop:
+    """A project of one's own with one release."""
+    return Shop.new(tmp_path / "released", like=released_once)

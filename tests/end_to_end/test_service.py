@@ -1,0 +1,126 @@
+"""From a served prediction back to the goal: a real `kreis serve`, asked over HTTP, watched and explained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kreis.clock import microseconds
+from kreis.loop.serving import free_port
+
+NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
+
+
+class Serving:
+    """A `kreis serve` that listens."""
+
+    def __init__(self, process, port):
+        self.process, self.port = process, port
+
+    def post(self, path, document, at=NOON):
+        headers = {"x-kreis-time": str(microseconds(at)), "content-type": "application/json"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(document).encode(), headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def ready(self):
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+@contextmanager
+def serving(shop):
+    port = free_port()
+    log = (shop.folder / "service.log").open("wb")
+    process = subprocess.Popen(
+        shop.command("serve", "--port", str(port), "--simulated-time"),
+        cwd=shop.folder, env=shop.environment(), stdout=log, stderr=log,
+    )  # fmt: skip
+    served = Serving(process, port)
+    try:
+        deadline = time.monotonic() + 30
+        while not served.ready():
+            assert process.poll() is None, (shop.folder / "service.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+@pytest.fixture
+def traffic(released):
+    """A project that has answered 41 requests; one of them is known to have gone wrong."""
+    rows = [
+        {
+            "keys": {"customer": f"c{number:03}"},
+            "fields": {"amount": 20.0 + number, "category": ("shoes", "shirts", "books", "kitchen")[number % 4]},
+            "reference": f"o9{number:04}",
+        }
+        for number in range(40)
+    ]
+    with serving(released) as served:
+        asked = {"keys": {"customer": "c042"}, "fields": {"amount": 59.9, "category": "shoes"}, "reference": "o90042"}
+        first = served.post("/v1/predict", asked)
+        served.post("/v1/predict", {"rows": rows}, at=NOON + timedelta(hours=1))
+        outcomes = [{"prediction": first["id"], "outcome": 1.0}, {"reference": "o90001", "outcome": 0.0}]
+        assert served.post("/v1/outcomes", {"outcomes": outcomes}, at=NOON + timedelta(days=5)) == {"accepted": 2}
+    assert served.process.returncode == 0
+    return released, first
+
+
+def test_walks_back_from_a_prediction_to_the_goal(traffic):
+    shop, prediction = traffic
+    in_journal = shop.document("why", prediction["id"])
+    looked = shop.document("watch", "--once")
+    assert looked["predictions"] == 41
+    walk = shop.document("why", prediction["id"])
+    assert walk["prediction"]["outcome"] == 1.0
+    assert in_journal["features"] == walk["features"]
+    assert walk["prediction"]["score"] == prediction["score"]
+    assert walk["model"]["digest"] == prediction["model"]
+    assert walk["model"]["signature"] == "valid"
+    assert walk["release"]["number"] == 1
+    assert walk["goal"]["question"] == "Will this order be returned?"
+    features = {feature["name"]: feature for feature in walk["features"]}
+    assert len(features) == 8
+    rate = features["customer__return_rate_180d"]
+    assert rate["table"].startswith("silver/settled@")
+    assert list(rate["contracts"]) == ["settlements@0"]
+    assert rate["source_rows"] == features["customer__orders_180d"]["value"] > 0
+    assert features["order__amount"] == {
+        "name": "order__amount", "value": pytest.approx(59.9), "source_rows": None, "columns": ["amount"],
+        "table": "the request", "contracts": {},
+    }  # fmt: skip
+    told = shop.kreis("why", prediction["id"])
+    assert "Will this order be returned?" in told
+    assert "what happened: yes" in told
+    assert "no prediction" in shop.kreis("why", prediction["id"][:-4] + "0000", code=2)
+
+
+def test_serves_what_the_training_join_computes(traffic):
+    shop, _ = traffic
+    assert "kreis watch --once" in shop.kreis("parity", code=2)
+    shop.run("watch", "--once")
+    assert shop.document("watch", "--once")["predictions"] == 0
+    found = shop.document("parity")
+    assert (found["rows"], found["ok"], found["differences"]) == (41, True, 0)
+
+
+def test_refuses_to_serve_what_is_not_there(evaluated):
+    assert "nothing is released yet" in evaluated.kreis("serve", "--port", str(free_port()), code=2)
+
+
+def test_refuses_to_serve_to_everyone_without_a_token(released):
+    assert "without a token" in released.kreis("serve", "--host", "0.0.0.0", "--port", str(free_port()), code=8)
