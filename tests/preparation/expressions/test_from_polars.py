@@ -69,6 +69,7 @@ REFUSED = {
     "inside another aggregate": x.mean().sum(),
     "of a constant": pl.lit(1).sum(),
     "last() of filtered rows": x.filter(y > 1).last(),
+    "when() of a constant": pl.when(pl.lit(True)).then(x).otherwise(y),
     "element": pl.element(),
     "as_struct": pl.struct("x", "y"),
     "does not take a boolean": (x > 1) + (y > 1),

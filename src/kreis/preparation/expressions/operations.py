@@ -150,6 +150,8 @@ def _check_call(node: Call, where: str | None) -> None:
         raise ProjectError(f"{node.operation} lacks its option {min(missing)!r}", where=where)
     if node.operation == "is_in" and not all(isinstance(each, Literal) for each in node.arguments[1:]):
         raise ProjectError("is_in takes constants only", where=where)
+    if node.operation == "when" and has_column(node) and not has_column(node.arguments[0]):
+        raise ProjectError("when() of a constant", where=where, hint="write the branch that it chooses")
 
 
 def _check_aggregate(node: Aggregate, inside: bool, where: str | None) -> None:

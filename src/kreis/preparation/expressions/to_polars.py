@@ -111,9 +111,21 @@ def _build(node: Expression) -> pl.Expr:
         closed = node.options["closed"]
         above = _compared("greater_equal" if closed in ("both", "left") else "greater", value, lower)
         return above & _compared("less_equal" if closed in ("both", "right") else "less", value, upper)
+    if node.operation == "when":
+        predicate = _build(node.arguments[0])
+        then, otherwise = (_branch(each, predicate) for each in node.arguments[1:])
+        return pl.when(predicate).then(then).otherwise(otherwise)
     if node.operation == "is_in":
         return _is_in(node)
     return _CALLS[node.operation](node.options, *(_build(each) for each in node.arguments))
+
+
+def _branch(node: Expression, predicate: pl.Expr) -> pl.Expr:
+    """A number as a column: else, chosen in every row, it goes on as a constant, with the shortcuts of `_spread`."""
+    if not isinstance(node, Literal) or isinstance(node.value, bool | str) or node.value is None:
+        return _build(node)
+    nothing = predicate.is_null().cast(pl.Float64 if isinstance(node.value, float) else pl.Int64) * 0
+    return _literal(node.value) - nothing if node.value != 0 else _signed_zero(node.value, nothing)
 
 
 def _compared(operation: str, left: Expression, right: Expression) -> pl.Expr:
@@ -147,9 +159,13 @@ def _has_exact_inverse(number: float) -> bool:
 def _as_column(number: bool | int | float | str | None, beside: pl.Expr) -> pl.Expr:
     """The number in each row where `beside` is not null."""
     nothing = beside.is_null().cast(pl.Float64 if isinstance(number, float) else pl.Int64)
-    if number == 0:
-        return -nothing if math.copysign(1.0, float(number)) < 0 else nothing
+    if isinstance(number, int | float) and number == 0:
+        return _signed_zero(number, nothing)
     return _literal(number) - nothing
+
+
+def _signed_zero(number: float, zeros: pl.Expr) -> pl.Expr:
+    return -zeros if math.copysign(1.0, number) < 0 else zeros
 
 
 def _literal(value: bool | int | float | str | None) -> pl.Expr:
@@ -232,7 +248,6 @@ _CALLS: Final[dict[str, Callable[..., pl.Expr]]] = {
     "sin": lambda _, x: x.sin(),
     "cos": lambda _, x: x.cos(),
     "cast": lambda options, x: x.cast(_CASTS[options["to"]], strict=False),
-    "when": lambda _, p, x, y: pl.when(p).then(x).otherwise(y),
     "is_null": lambda _, x: x.is_null(),
     "is_not_null": lambda _, x: x.is_not_null(),
     "is_nan": lambda _, x: x.is_nan(),
