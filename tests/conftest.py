@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ class Shop:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="session")
+def new_shop() -> Callable[..., Shop]:
+    """Makes a project in a folder: a copy of the example, or of another project."""
+    return Shop.new
 
 
 @pytest.fixture
