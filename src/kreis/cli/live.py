@@ -34,7 +34,7 @@ def observer_for(project: Project, as_of: datetime, *, json: bool) -> Iterator[O
         from rich.live import Live
 
         view = _LiveView(project, as_of)
-        with Live(view.table(), refresh_per_second=8) as live:
+        with Live(get_renderable=view.table, refresh_per_second=8) as live:
             view.live = live
             yield view
     else:
@@ -107,6 +107,9 @@ class _LiveView:
     """A table that redraws in place."""
 
     def __init__(self, project: Project, as_of: datetime) -> None:
+        from rich.spinner import Spinner
+
+        self._spinner = Spinner("dots")
         self._counts = _Counts()
         self._title = f"{project.name} as of {as_of:%Y-%m-%d %H:%M} UTC"
         self._present: Discipline | None = None
@@ -115,7 +118,6 @@ class _LiveView:
         self.live: Live | None = None
 
     def table(self) -> Table:
-        from rich.spinner import Spinner
         from rich.table import Table
         from rich.text import Text
 
@@ -131,7 +133,8 @@ class _LiveView:
                 row = Text.assemble(verdict_text(verdict), ("  " + self._counts.text(discipline), "dim"))
                 table.add_row(Text(mark, colour), discipline, f"{self._counts.seconds[discipline]:.1f}", row)
             elif discipline == self._present:
-                table.add_row(Spinner("dots"), Text(discipline, "bold"), "", Text(self._step, "dim"))
+                seconds = time.perf_counter() - self._counts.started[discipline]
+                table.add_row(self._spinner, Text(discipline, "bold"), f"{seconds:.1f}", Text(self._step, "dim"))
             else:
                 table.add_row(Text("·", "dim"), Text(discipline, "dim"), "", "")
         return table
@@ -156,4 +159,4 @@ class _LiveView:
 
     def _draw(self) -> None:
         if self.live is not None:
-            self.live.update(self.table(), refresh=True)
+            self.live.refresh()

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from kreis.errors import ProjectError
-from kreis.evaluation.intervals import Estimate, estimate
+from kreis.evaluation.intervals import Estimate, estimate, readable
 from kreis.evaluation.metrics.calibration_error import CalibrationError
 from kreis.evaluation.metrics.metric import Codes, Metric, Rows
 from kreis.evaluation.metrics.registry import is_across_groups, metric_named
@@ -67,7 +67,7 @@ def judge_baselines(differences: Mapping[str, Estimate], goal: Goal) -> GateResu
         explanation=(
             f"against {hardest!r} it gains {found} {goal.metric.unit}; "
             + ("at least" if passed else "not shown to be at least")
-            + f" the {need:,.4g} that the goal asks for"
+            + f" the {readable(need)} that the goal asks for"
         ),
         detail={"hardest": hardest, "baselines": sorted(differences)},
     )
@@ -76,7 +76,7 @@ def judge_baselines(differences: Mapping[str, Estimate], goal: Goal) -> GateResu
 def judge_against_champion(difference: Estimate, goal: Goal, *, champion: str, margin: float = 0.0) -> GateResult:
     """Whether the model is shown to beat the champion or, with a margin, to be no worse than that."""
     passed = difference.low > -margin
-    what = "better" if margin == 0 else f"no more than {margin:,.4g} worse"
+    what = "better" if margin == 0 else f"no more than {readable(margin)} worse"
     return GateResult(
         name="beats_champion",
         passed=passed,
@@ -146,7 +146,7 @@ def _holds(found: Estimate, at_least: float | None, at_most: float | None) -> bo
 
 
 def _verdict(found: Estimate, at_least: float | None, at_most: float | None) -> str:
-    bound = f"at least {at_least:,.4g}" if at_least is not None else f"at most {at_most:,.4g}"
+    bound = f"at least {readable(at_least)}" if at_least is not None else f"at most {readable(at_most)}"
     if not found.defined:
         return f"undefined here, so not shown to be {bound}"
     if _holds(found, at_least, at_most):

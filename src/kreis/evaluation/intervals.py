@@ -22,7 +22,16 @@ from kreis.errors import ProjectError
 from kreis.evaluation.metrics.metric import Codes, Floats, Metric, RatioMetric, Rows
 from kreis.evaluation.quantiles import student_t_quantile
 
-__all__ = ["Estimate", "as_blocks", "block_sums", "estimate", "interval", "mean_estimate", "paired_difference"]
+__all__ = [
+    "Estimate",
+    "as_blocks",
+    "block_sums",
+    "estimate",
+    "interval",
+    "mean_estimate",
+    "paired_difference",
+    "readable",
+]
 
 _BOOTSTRAP = "studentised bootstrap of blocks"
 _HALL = "block influence, Hall-corrected t"
@@ -70,7 +79,12 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert({**document, "value": math.nan if value is None else value}, type=cls)
 
     def __str__(self) -> str:
-        return f"{self.value:,.4g} [{self.low:,.4g}, {self.high:,.4g}]"
+        return f"{readable(self.value)} ({readable(self.low)} to {readable(self.high)})"
+
+
+def readable(value: float) -> str:
+    """A number as people read it: four digits, or whole with its thousands set off."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
 
 
 def as_blocks(labels: npt.ArrayLike) -> Codes:

@@ -1,19 +1,27 @@
-"""What `kreis show` shows: a run, a model, a table or a release, as plain documents."""
+"""What `kreis show` shows: a run, a model, its card, a table or a release, as plain documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kreis.errors import ProjectError
-from kreis.ledger import models, releases, runs, steps, tables
+from kreis.ledger import documents, models, releases, runs, steps, tables
+from kreis.ledger.records import Evaluation, Model, Release, TableVersion
 from kreis.loop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 __all__ = ["SHOW"]
 
 Document = dict[str, Any]
+
+_ROWS = 3
+"""Rows of a table that are shown."""
+_HISTORY = 10
 
 
 def _run(workspace: Workspace, name: str, version: int | None) -> Document:
@@ -23,12 +31,12 @@ def _run(workspace: Workspace, name: str, version: int | None) -> Document:
         else:
             last = runs.list_runs(connection, limit=1)
             if not last:
-                raise ProjectError("nothing has run yet", hint="kreis run")
+                raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
             run = last[0]
         return {
             **msgspec.structs.asdict(run),
             "verdicts": [
-                {"discipline": each.discipline, "kind": each.kind, "reason": each.reason}
+                {"discipline": each.discipline, "kind": each.kind, "to": each.to, "reason": each.reason}
                 for each in runs.verdicts_of(connection, run.id)
             ],
             "steps": [
@@ -46,33 +54,73 @@ def _run(workspace: Workspace, name: str, version: int | None) -> Document:
 
 def _model(workspace: Workspace, name: str, version: int | None) -> Document:
     with workspace.ledger.read() as connection:
-        if name:
-            model = models.get_model(connection, name, project=_project(workspace))
-        else:
-            known = models.list_models(connection)
-            if not known:
-                raise ProjectError("no model is registered yet", hint="kreis run")
-            model = max(known, key=lambda each: each.version)
+        model = _find_model(connection, workspace, name)
         evaluation = models.latest_evaluation(connection, model.digest)
         approvals = models.approvals_of(connection, model.digest)
+        current = releases.current_release(connection, model.project)
     document = msgspec.structs.asdict(model)
     del document["signature"]
+    document["serving"] = _serving(current, model)
     document["manifest"] = _manifest(workspace, model.digest)
     document["approvals"] = [msgspec.structs.asdict(each) for each in approvals]
     if evaluation is not None:
-        document["passed"] = evaluation.passed
-        document["metrics"] = {
-            each: f"{found['value']:.4g} ({found['low']:.4g} to {found['high']:.4g})"
-            for each, found in evaluation.metrics.items()
-            if isinstance(found, dict) and found["value"] is not None
-        }
-        document["gates"] = [{"passed": gate["passed"], "says": gate["explanation"]} for gate in evaluation.gates]
+        document["evaluation"] = _evaluation(evaluation)
     return document
+
+
+def _card(workspace: Workspace, name: str, version: int | None) -> Document:
+    with workspace.ledger.read() as connection:
+        model = _find_model(connection, workspace, name)
+        cards = [card for card in documents.list_documents(connection, "card") if card.name == model.digest]
+    if not cards:
+        raise ProjectError(
+            f"version {model.version} ({model.candidate}) has no card",
+            where=str(workspace.folder),
+            hint="a model gets one when it is evaluated; baselines are compared with, not evaluated",
+        )
+    return {"model": model.digest, "version": model.version, "markdown": cards[-1].body}
+
+
+def _find_model(connection: Connection, workspace: Workspace, name: str) -> Model:
+    """By version, digest or beginning of one; the newest without a name."""
+    project = _project(connection, workspace)
+    if name:
+        return models.get_model(connection, name, project=project)
+    known = models.list_models(connection, project)
+    if not known:
+        raise ProjectError("no model is registered yet", where=str(workspace.folder), hint="kreis run")
+    return known[0]
+
+
+def _serving(current: Release | None, model: Model) -> str | None:
+    """What the current release has it do, in words."""
+    if current is None:
+        return None
+    for route in current.routes:
+        if route.model == model.digest:
+            return f"release {current.number}: {route.share:.0%} {route.mode}"
+    return f"release {current.number}: fallback" if current.fallback == model.digest else None
+
+
+def _evaluation(evaluation: Evaluation) -> Document:
+    return {
+        "passed": evaluation.passed,
+        "at": evaluation.at,
+        "run": evaluation.run,
+        "metrics": {
+            name: {"value": found["value"], "low": found["low"], "high": found["high"]}
+            for name, found in evaluation.metrics.items()
+            if isinstance(found, dict) and found["value"] is not None
+        },
+        "gates": [
+            {"name": gate["name"], "passed": gate["passed"], "says": gate["explanation"]} for gate in evaluation.gates
+        ],
+    }
 
 
 def _manifest(workspace: Workspace, digest: str) -> Document:
     document: Document = msgspec.json.decode(workspace.artifacts.get(digest))
-    shown = ("candidate", "kind", "features", "threshold", "goal", "outcome", "inputs", "training")
+    shown = ("candidate", "kind", "features", "threshold", "goal", "metric", "outcome", "inputs", "training")
     return {name: document[name] for name in shown}
 
 
@@ -80,60 +128,85 @@ def _table(workspace: Workspace, name: str, version: int | None) -> Document:
     with workspace.ledger.read() as connection:
         known = tables.list_tables(connection)
         if not name:
-            return {
-                "tables": [
-                    {"table": each, "version": last.version, "rows": last.rows, "known_until": last.known_until}
-                    for each in known
-                    if (last := tables.latest_version(connection, each)) is not None
-                ]
-            }
+            latest = [(each, tables.latest_version(connection, each)) for each in known]
+            return {"tables": [{"table": each, **_version(last)} for each, last in latest if last is not None]}
         if name not in known:
-            raise ProjectError.unknown_name("table", name, known)
-        history = tables.versions_of(connection, name)
-    chosen = history[-1].version if version is None else version
+            raise ProjectError.unknown_name("table", name, known, where=str(workspace.folder))
+        history = {each.version: each for each in tables.versions_of(connection, name)}
+    chosen = max(history) if version is None else version
+    if chosen not in history:
+        hint = f"it has the versions {min(history)} to {max(history)}"
+        raise ProjectError(f"table {name!r} has no version {chosen}", where=str(workspace.folder), hint=hint)
     frame = workspace.lake.scan(name, chosen)
     return {
         "table": name,
-        "version": chosen,
-        "columns": {column: str(kind) for column, kind in frame.collect_schema().items()},
-        "first_rows": frame.head(3).collect().to_dicts(),
-        "history": [
-            {"version": each.version, "mode": each.mode, "rows": each.rows, "at": each.at, "run": each.run}
-            for each in history[-10:]
-        ],
+        **_version(history[chosen]),
+        "fingerprint": history[chosen].fingerprint,
+        "columns": {column: _type(str(kind)) for column, kind in frame.collect_schema().items()},
+        "first_rows": frame.head(_ROWS).collect().to_dicts(),
+        "history": [{**_version(each), "run": each.run} for each in list(history.values())[-_HISTORY:]],
     }
+
+
+def _version(each: TableVersion) -> Document:
+    return {
+        "version": each.version,
+        "mode": each.mode,
+        "rows": each.rows,
+        "added_bytes": sum(file.size for file in each.added),
+        "known_until": each.known_until,
+        "at": each.at,
+    }
+
+
+def _type(kind: str) -> str:
+    """A column's type without Python's quotes and keywords."""
+    return kind.replace("time_unit=", "").replace("time_zone=", "").replace("'", "")
 
 
 def _release(workspace: Workspace, name: str, version: int | None) -> Document:
     with workspace.ledger.read() as connection:
-        project = _project(workspace)
+        project = _project(connection, workspace)
         if name:
             release = releases.get_release(connection, int(name) if name.isdecimal() else name, project=project)
         else:
             current = releases.current_release(connection, project)
             if current is None:
-                raise ProjectError("nothing is in service yet", hint="kreis run")
+                raise ProjectError("nothing is in service yet", where=str(workspace.folder), hint="kreis run")
             release = current
-        document = msgspec.structs.asdict(release)
-        document["routes"] = [msgspec.structs.asdict(route) for route in release.routes]
-        document["history"] = [
-            {"number": each.number, "kind": each.kind, "at": each.at, "reason": each.reason}
-            for each in releases.list_releases(connection, project, limit=10)
-        ]
-    return document
+        known = {model.digest: model for model in models.list_models(connection, project)}
+        history = releases.list_releases(connection, project, limit=_HISTORY)
+    fallback = known.get(release.fallback or "")
+    return {
+        **msgspec.structs.asdict(release),
+        "routes": [
+            {
+                **msgspec.structs.asdict(route),
+                "candidate": known[route.model].candidate,
+                "version": known[route.model].version,
+            }
+            for route in release.routes
+        ],
+        "fallback_candidate": None if fallback is None else fallback.candidate,
+        "fallback_version": None if fallback is None else fallback.version,
+        "history": [
+            {"number": each.number, "kind": each.kind, "at": each.at, "actor": each.actor, "reason": each.reason}
+            for each in history
+        ],
+    }
 
 
-def _project(workspace: Workspace) -> str:
-    with workspace.ledger.read() as connection:
-        last = runs.list_runs(connection, limit=1)
+def _project(connection: Connection, workspace: Workspace) -> str:
+    last = runs.list_runs(connection, limit=1)
     if not last:
-        raise ProjectError("nothing has run yet", hint="kreis run")
+        raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
     return last[0].project
 
 
 SHOW: Mapping[str, Callable[[Workspace, str, int | None], Document]] = {
     "run": _run,
     "model": _model,
+    "card": _card,
     "table": _table,
     "release": _release,
 }

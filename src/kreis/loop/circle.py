@@ -161,6 +161,9 @@ class _Walk:
                 self._conclude(discipline, Fail(reason=str(error)))
                 self._finish("failed", str(error))
                 raise
+            except KeyboardInterrupt:
+                self._finish("failed", f"{discipline}: interrupted")
+                raise
             verdicts[discipline] = verdict
             self._conclude(discipline, verdict)
             self._observer.conclude(discipline, verdict)

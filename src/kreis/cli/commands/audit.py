@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, console, date, emit, print_table
+from kreis.cli.output import JsonOption, console, date, emit, print_table, short_id, working
 
 __all__ = ["app"]
 
@@ -38,7 +38,7 @@ def verify(
     from kreis.ledger import audit
     from kreis.loop.workspace import Workspace
 
-    with Workspace.find().ledger.read() as connection:
+    with working("recomputing the chain", quiet=json), Workspace.find().ledger.read() as connection:
         report = audit.verify(connection, head=head or None)
     if json:
         emit(report)
@@ -75,6 +75,6 @@ def log(
         return
     print_table(
         "Audit",
-        ("# ", "at", "actor", "event", "subject", "reason"),
-        ((str(e.position), date(e.at), e.actor, e.event, e.subject[:36], e.reason) for e in entries),
+        ("entry ", "at (UTC)", "actor", "event", "subject", "reason"),
+        ((str(e.position), date(e.at), e.actor, e.event, short_id(e.subject), e.reason) for e in entries),
     )

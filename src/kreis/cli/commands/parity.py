@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, console, emit
+from kreis.cli.output import JsonOption, console, emit, working
 
 __all__ = ["parity"]
 
@@ -29,7 +29,8 @@ def parity(
     from kreis.loop.workspace import Workspace
 
     workspace = Workspace.find()
-    found = replay_parity(workspace.load_project(), workspace, rows=rows)
+    with working("replaying what was served", quiet=json):
+        found = replay_parity(workspace.load_project(), workspace, rows=rows)
     if json:
         emit(found.to_document())
     else:

@@ -76,16 +76,20 @@ def run(
     if simulated_time:
         workspace.clock = SimulatedClock(moment)
     project = workspace.load_project()
-    with observer_for(project, moment, json=json) as observer:
-        result = run_circle(
-            project,
-            workspace,
-            as_of=moment,
-            until=until,  # type: ignore[arg-type]  # checked by run_circle
-            start=start,  # type: ignore[arg-type]
-            trigger=trigger,
-            observer=observer,
-        )
+    try:
+        with observer_for(project, moment, json=json) as observer:
+            result = run_circle(
+                project,
+                workspace,
+                as_of=moment,
+                until=until,  # type: ignore[arg-type]  # checked by run_circle
+                start=start,  # type: ignore[arg-type]
+                trigger=trigger,
+                observer=observer,
+            )
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. What is finished is remembered: kreis run goes on from there.", err=True)
+        raise
     if json:
         emit(result_document(result))
     raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])

@@ -1,4 +1,4 @@
-"""`kreis show`: a run, a model, a table or a release in detail."""
+"""`kreis show`: a run, a model, its card, a table or a release."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, console, emit
+from kreis.cli.output import JsonOption, emit
 from kreis.errors import ProjectError
 
 __all__ = ["show"]
 
 
 def _kinds() -> list[str]:
-    return ["run", "model", "table", "release"]
+    return ["run", "model", "card", "table", "release"]
 
 
 def show(
-    kind: Annotated[str, typer.Argument(help="run, model, table or release.", metavar="KIND", autocompletion=_kinds)],
+    kind: Annotated[
+        str, typer.Argument(help="run, model, card, table or release.", metavar="KIND", autocompletion=_kinds)
+    ],
     name: Annotated[
         str,
         typer.Argument(
@@ -31,13 +33,15 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a run, a model, a table or a release.
+    """Show a run, a model, its card, a table or a release.
 
     Examples:
 
         kreis show run
 
         kreis show model 2
+
+        kreis show card 2 > model-card.md
 
         kreis show table silver/landed --version 0
     """
@@ -50,20 +54,28 @@ def show(
     if json:
         emit(document)
     else:
-        _print(document)
+        _print(kind, document)
 
 
-def _print(document: dict[str, Any], indent: str = "") -> None:
-    out = console()
-    for key, value in document.items():
-        if isinstance(value, dict) and value:
-            out.print(f"{indent}[bold]{key}[/]")
-            _print(value, indent + "  ")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            out.print(f"{indent}[bold]{key}[/]")
-            for each in value:
-                out.print(
-                    f"{indent}  - " + ", ".join(f"{k} {v}" for k, v in each.items()), soft_wrap=True, markup=False
-                )
-        else:
-            out.print(f"{indent}{key}: {value}", soft_wrap=True, markup=False)
+def _print(kind: str, document: dict[str, Any]) -> None:
+    match kind:
+        case "run":
+            from kreis.cli.shown.run import print_run
+
+            print_run(document)
+        case "model":
+            from kreis.cli.shown.model import print_model
+
+            print_model(document)
+        case "card":
+            from kreis.cli.shown.card import print_card
+
+            print_card(document)
+        case "table":
+            from kreis.cli.shown.table import print_table_of_lake
+
+            print_table_of_lake(document)
+        case "release":
+            from kreis.cli.shown.release import print_release
+
+            print_release(document)

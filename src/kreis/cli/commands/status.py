@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kreis.cli.output import JsonOption, console, date, emit, print_table, short
+from kreis.cli.output import JsonOption, console, date, emit, mark, print_table, print_title, short, short_id
 
 if TYPE_CHECKING:
     from kreis.loop.workspace import Workspace
 
 __all__ = ["status", "status_document"]
+
+_ALERTS = 5
+"""Open alerts that are printed; --json has all."""
 
 _ALERTS = 3
 
@@ -29,31 +32,77 @@ def status(json: JsonOption = False) -> None:
     if json:
         emit(document)
         return
+    _print_release(document["release"])
+    _print_runs(document["runs"], document["verdicts"])
+    _print_alerts(document["alerts"])
+
+
+def _print_release(release: dict[str, Any] | None) -> None:
     out = console()
-    release = document["release"]
     if release is None:
-        out.print("[bold]In service:[/] nothing yet. `kreis run` walks the circle to the first release.")
-    else:
-        out.print(f"[bold]In service:[/] release {release['number']} since {date(release['at'])}: {release['reason']}")
-        for route in release["routes"]:
-            out.print(
-                f"  {route['share']:.0%} {route['mode']}: {route['candidate']} version {route['version']}"
-                f" ({short(route['model'])})"
-            )
+        out.print(
+            "[bold]In service:[/] nothing yet. `kreis run` walks the circle to the first release.", soft_wrap=True
+        )
+        return
+    print_title(f"In service: release {release['number']} since {date(release['at'])} UTC")
+    out.print(release["reason"], markup=False, soft_wrap=True)
     print_table(
-        "\nLast runs",
-        ("run", "as of", "status", "why", "started"),
+        "",
+        ("share ", "mode", "candidate", "version ", "model"),
         (
-            (run["id"], date(run["as_of"]), run["status"], run["trigger"], date(run["started_at"]))
-            for run in document["runs"]
+            (f"{each['share']:.0%}", each["mode"], each["candidate"], str(each["version"]), short(each["model"]))
+            for each in release["routes"]
         ),
     )
-    for verdict in document["verdicts"]:
-        out.print(f"  {verdict['discipline']:<13} {verdict['kind']:<9} {verdict['reason']}", soft_wrap=True)
-    if document["alerts"]:
-        out.print(f"\n[bold]{len(document['alerts'])} open alerts[/], the last ones:")
-    for alert in document["alerts"][:_ALERTS]:
-        out.print(f"  {date(alert['at'])} {alert['monitor']}: {alert['summary']}", soft_wrap=True, markup=False)
+
+
+def _print_runs(runs: list[dict[str, Any]], verdicts: list[dict[str, Any]]) -> None:
+    if not runs:
+        return
+    print_table(
+        "\nLast runs (times in UTC)",
+        ("run", "as of", "status", "took ", "started", "because"),
+        (
+            (
+                short_id(run["id"]),
+                date(run["as_of"]),
+                run["status"].replace("_", " "),
+                _took(run),
+                date(run["started_at"]),
+                "by hand" if run["trigger"] == "manual" else f"alert {short_id(run['trigger'])}",
+            )
+            for run in runs
+        ),
+    )
+    print_table(
+        "\nThe last one",
+        ("", "discipline", "conclusion"),
+        (
+            (
+                mark(each["kind"]),
+                each["discipline"],
+                (f"back to {each['to']}: " if each["to"] else "") + each["reason"],
+            )
+            for each in verdicts
+        ),
+    )
+
+
+def _took(run: dict[str, Any]) -> str:
+    if run["finished_at"] is None:
+        return "–"
+    return f"{(run['finished_at'] - run['started_at']).total_seconds():.1f} s"
+
+
+def _print_alerts(alerts: list[dict[str, Any]]) -> None:
+    if not alerts:
+        return
+    last = sorted(alerts, key=lambda each: each["at"])[-_ALERTS:]
+    print_table(
+        f"\nOpen alerts: {len(alerts)}" + (f", the last {_ALERTS}" if len(alerts) > _ALERTS else ""),
+        ("at (UTC)", "monitor", "level", "finding"),
+        ((date(each["at"]), each["monitor"], each["level"], each["summary"]) for each in last),
+    )
 
 
 def status_document(workspace: Workspace) -> dict[str, Any]:

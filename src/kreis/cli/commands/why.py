@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, console, date, emit, print_table, short
-
-if TYPE_CHECKING:
-    pass
+from kreis.cli.output import JsonOption, date, emit, number, print_facts, print_table, print_title, short, working
 
 __all__ = ["why"]
 
@@ -31,7 +28,8 @@ def why(
     from kreis.governance.why import explain
     from kreis.loop.workspace import Workspace
 
-    walk = explain(Workspace.find(), prediction)
+    with working("walking back", quiet=json):
+        walk = explain(Workspace.find(), prediction)
     if json:
         emit(walk)
     else:
@@ -39,30 +37,35 @@ def why(
 
 
 def _print(walk: dict[str, Any]) -> None:
-    out = console()
-    prediction, model, run = walk["prediction"], walk["model"], walk["run"]
-    verdict = "yes" if prediction["decision"] else "no"
-    outcome = "not known yet" if prediction["outcome"] is None else ("yes" if prediction["outcome"] > 0.5 else "no")
-    out.print(
-        f"[bold]{walk['goal']['question']}[/]  [bold]{verdict}[/] ({prediction['score']:.3f}, decided from"
-        f" {model['threshold']:.3f}); what happened: {outcome}"
+    prediction, model, run, goal = walk["prediction"], walk["model"], walk["run"], walk["goal"]
+    print_title(f"{goal['question']} {'Yes' if prediction['decision'] else 'No'}.")
+    keys = ", ".join(f"{name} {key}" for name, key in prediction["keys"].items())
+    trigger = "by hand" if run["trigger"] == "manual" else f"because of alert {run['trigger']}"
+    print_facts(
+        (
+            ("score", f"{prediction['score']:.3f}; yes from {model['threshold']:.3f}"),
+            ("what happened", _outcome(prediction["outcome"])),
+            ("prediction", f"{prediction['id']} at {date(prediction['at'])} UTC"),
+            ("reference", prediction["reference"] or ""),
+            ("keys", keys),
+            ("release", f"{walk['release']['number']} ({walk['release']['kind']}): {walk['release']['reason']}"),
+            (
+                "model",
+                f"{model['candidate']} version {model['version']} ({short(model['digest'])}), signature"
+                f" {model['signature']}",
+            ),
+            ("run", f"{run['id']} as of {date(run['as_of'])} UTC, {trigger}"),
+            ("goal", f"{short(goal['digest'])}: {goal['decision']}"),
+        )
     )
-    out.print(f"prediction  {prediction['id']} at {date(prediction['at'])}, reference {prediction['reference'] or '–'}")
-    out.print("keys        " + ", ".join(f"{key}={value}" for key, value in prediction["keys"].items()))
-    out.print(f"release     {walk['release']['number']} ({walk['release']['kind']}): {walk['release']['reason']}")
-    out.print(
-        f"model       {model['candidate']} version {model['version']}, {short(model['digest'])}, signed"
-        f" {model['signature']}"
-    )
-    out.print(f"run         {run['id']} as of {date(run['as_of'])}, because: {run['trigger']}")
     print_table(
-        "",
-        ("feature", "value ", "source rows ", "read from columns", "table@version", "contract"),
+        "\nWhat it rested on",
+        ("feature", "value ", "rows ", "read from", "table@version", "contract"),
         (
             (
                 feature["name"],
-                "missing" if feature["value"] is None else f"{feature['value']:.4g}",
-                "" if feature["source_rows"] is None else str(feature["source_rows"]),
+                "missing" if feature["value"] is None else number(feature["value"]),
+                "" if feature["source_rows"] is None else f"{feature['source_rows']:,}",
                 ", ".join(feature["columns"]),
                 feature["table"],
                 ", ".join(f"{name} {short(digest)}" for name, digest in feature["contracts"].items()),
@@ -70,5 +73,8 @@ def _print(walk: dict[str, Any]) -> None:
             for feature in walk["features"]
         ),
     )
-    out.print(f"\ngoal        {short(walk['goal']['digest'])}: {walk['goal']['decision']}")
-    out.print(f"answered in {walk['seconds']:.2f} s")
+    typer.echo(f"\nWalked back in {walk['seconds']:.2f} s.")
+
+
+def _outcome(outcome: float | None) -> str:
+    return "not known yet" if outcome is None else ("yes" if outcome > 0.5 else "no")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kreis.evaluation.intervals import readable
 from kreis.evaluation.metrics.registry import metric_named
 from kreis.loop.state import Circle
 from kreis.loop.verdicts import Advance, Verdict
@@ -15,6 +16,6 @@ def perform(circle: Circle) -> Verdict:
     for guardrail in goal.guardrails:
         metric_named(guardrail.metric, goal.metric)
     return Advance(
-        summary=f"{goal.question} Must beat the baseline by {goal.better_than_baseline:,g} {goal.metric.unit}",
+        summary=f"{goal.question} Must beat the baseline by {readable(goal.better_than_baseline)} {goal.metric.unit}",
         detail={"goal": goal.digest},
     )

@@ -1,0 +1,1 @@
+"""How `kreis show` prints each kind of thing, one kind per file."""
