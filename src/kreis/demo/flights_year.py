@@ -140,21 +140,27 @@ def _progress(say: Say, days: int) -> Iterator[Callable[[datetime, Replayed], No
             tell_line = bar.console.print if live else say
             for line in _lines(day, replayed):
                 tell_line(line)
-            if not live and day.day == 1:
-                say(f"   {day - timedelta(days=1):%Y-%m-%d} {told}")
+            if day.day == 1:
+                tell_line(_month_line(day, replayed))
 
         yield on_day
 
 
 def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
+    """What changes something; the other alerts are counted by month, and in the record."""
     look = replayed.looks[-1]
-    for finding in look.findings:
-        yield f"   {day:%Y-%m-%d} {finding.monitor}: {finding.summary}"
-    if look.circle is not None:
-        to = look.sent_back.to if look.sent_back is not None else "collection"
-        yield f"   {day:%Y-%m-%d} ↩ back to {to}; the circle turned: {look.circle.status}, {look.circle.reason}"
+    if look.sent_back is not None and look.circle is not None:
+        yield f"   {day:%Y-%m-%d} ↩ back to {look.sent_back.to}, by {look.sent_back.monitor}: {look.sent_back.summary}"
+        mark = "✓" if look.circle.status == "advanced" else "✗"
+        yield f"              {mark} the circle turned: {look.circle.reason}"
     if look.canary is not None:
         yield f"   {day:%Y-%m-%d} release {look.canary.release.number} {look.canary.kind}: {look.canary.reason}"
+
+
+def _month_line(day: datetime, replayed: Replayed) -> str:
+    last = day - timedelta(days=1)
+    alerts = sum(len(look.findings) for look in replayed.looks if (look.at - timedelta(days=1)).month == last.month)
+    return f"   {last:%Y-%m-%d} {replayed.requests:,} answered so far, {alerts} alerts in {last:%B}"
 
 
 def _write_story(folder: Path, story: Story) -> None:
