@@ -22,6 +22,7 @@ __all__ = [
     "emit",
     "mark",
     "number",
+    "plain",
     "print_facts",
     "print_table",
     "print_title",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _PIPE_WIDTH = 500
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _UNBROKEN = 16
 """A column is never broken whose cells have at most so many characters: dates, identifiers, numbers."""
 _ROOM = 80
@@ -59,7 +61,7 @@ def emit(document: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; numbers (columns whose title ends with a blank) are set right."""
-    cells = [list(row) for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     right = [column.endswith(" ") for column in columns]
     if title:
         print_title(title)
@@ -71,7 +73,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print facts, one a line, their names in a column; those without a value are left out."""
-    cells = [[name, value] for name, value in facts if value]
+    cells = [[name, plain(value)] for name, value in facts if value]
     if sys.stdout.isatty():
         _print_grid([], cells, [False, False])
     else:
@@ -80,7 +82,7 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 def print_title(title: str) -> None:
     """Print the title of what follows."""
-    typer.secho(title, bold=True)
+    typer.secho("\n" * title.startswith("\n") + plain(title.strip()), bold=True)
 
 
 def _print_grid(columns: list[str], cells: list[list[str]], right: list[bool]) -> None:
@@ -144,7 +146,13 @@ def _print_error(message: str, where: str | None, hint: str | None) -> None:
     out = console(stderr=True)
     for label, style, text in (("Error: ", "bold red", message), ("Where: ", "bold", where), ("Next:  ", "bold", hint)):
         if text:
-            out.print(Text.assemble((label, style), text), soft_wrap=True)
+            out.print(Text.assemble((label, style), "\n".join(map(plain, text.splitlines()))), soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """A text in one line, without what could steer a terminal: it may come from data."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(each if each.isprintable() else _REPLACED for each in line)
 
 
 def mark(kind: str) -> str:

@@ -26,7 +26,7 @@ from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, Se
 from kreis.loop.workspace import Workspace, calm_threads
 from kreis.project import Project
 
-__all__ = ["RunResult", "run_circle"]
+__all__ = ["RunResult", "run_circle", "walked"]
 
 _PERFORM: dict[Discipline, Callable[[Circle], Verdict]] = {
     "requirements": requirements.perform,
@@ -90,14 +90,23 @@ def run_circle(
         ProjectError: the declaration is wrong.
         StoreError: a store failed, or another run is at work in this folder.
     """
-    if until not in _PERFORM:
-        raise ProjectError.unknown_name("discipline", until, _PERFORM)
-    if start not in _PERFORM:
-        raise ProjectError.unknown_name("discipline", start, _PERFORM)
+    until, start = walked(until), walked(start)
     calm_threads()
     with workspace.only_run():
         walk = _Walk(project, workspace, as_of, trigger, observer or Silent(), start)
         return walk.through(until)
+
+
+def walked(name: str) -> Discipline:
+    """A discipline that a run walks, by name.
+
+    Raises:
+        ProjectError: there is none of this name, or it is left to `kreis watch`.
+    """
+    for discipline in _PERFORM:
+        if discipline == name:
+            return discipline
+    raise ProjectError.unknown_name("discipline", name, _PERFORM)
 
 
 class _Walk:
@@ -234,9 +243,14 @@ def _reason(verdicts: dict[Discipline, Verdict]) -> str:
 
 
 def _close_interrupted(ledger: Ledger, workspace: Workspace, project: str, successor: str) -> None:
-    """Runs that still say "running" were cut off: this process holds the folder's run lock."""
+    """Runs that still say "running" were cut off: this process holds the folder's run lock. What they left half
+    written, and nothing refers to, is cleared away first.
+    """
     with ledger.read() as connection:
         open_runs = [run for run in runs.unfinished_runs(connection, project) if run.status == "running"]
+    if open_runs:
+        workspace.lake.repair()
+        workspace.artifacts.sweep()
     for run in open_runs:
         with ledger.record(
             event="run.interrupted",

@@ -19,7 +19,7 @@ from kreis.deployment.packages import Package, open_package
 from kreis.deployment.predictions.shipping import PREDICTIONS, ship
 from kreis.deployment.releases import challenger_of, champion_of, publish
 from kreis.durable import make_directory, write_durably
-from kreis.errors import ServiceError, StoreError
+from kreis.errors import ProjectError, ServiceError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.identifiers import new_id
 from kreis.ledger import alerts, models, releases, steps
@@ -298,9 +298,12 @@ def keep_watching(workspace: Workspace, *, every: str, once: bool) -> Iterator[L
     """Look now, and then every so often, until interrupted.
 
     Raises:
-        ValueError: `every` is no duration.
+        ProjectError: `every` is no duration, or the project is wrong.
     """
-    pause = parse_duration(every).total_seconds()
+    try:
+        pause = parse_duration(every).total_seconds()
+    except ValueError as error:
+        raise ProjectError(str(error), where="--every") from error
     project = workspace.load_project()
     clock = workspace.clock if isinstance(workspace.clock, SimulatedClock) else SystemClock()
     watcher = Watcher(project, workspace, circle=run_in_child(workspace))

@@ -68,9 +68,10 @@ def run(
     """
     from kreis.cli.live import observer_for
     from kreis.clock import SimulatedClock
-    from kreis.loop.circle import run_circle
+    from kreis.loop.circle import run_circle, walked
     from kreis.loop.workspace import Workspace
 
+    last, first = walked(until), walked(start)
     workspace = Workspace.find()
     moment = as_of_of(workspace, as_of)
     if simulated_time:
@@ -82,8 +83,8 @@ def run(
                 project,
                 workspace,
                 as_of=moment,
-                until=until,  # type: ignore[arg-type]  # checked by run_circle
-                start=start,  # type: ignore[arg-type]
+                until=last,
+                start=first,
                 trigger=trigger,
                 observer=observer,
             )

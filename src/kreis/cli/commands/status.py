@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kreis.cli.output import JsonOption, console, date, emit, mark, print_table, print_title, short, short_id
+import typer
+
+from kreis.cli.output import JsonOption, date, emit, mark, plain, print_table, print_title, short, short_id
 
 if TYPE_CHECKING:
     from kreis.loop.workspace import Workspace
 
 __all__ = ["status", "status_document"]
 
-_ALERTS = 5
-"""Open alerts that are printed; --json has all."""
-
 _ALERTS = 3
+"""Open alerts that are printed; --json has all."""
 
 
 def status(json: JsonOption = False) -> None:
@@ -38,14 +38,12 @@ def status(json: JsonOption = False) -> None:
 
 
 def _print_release(release: dict[str, Any] | None) -> None:
-    out = console()
     if release is None:
-        out.print(
-            "[bold]In service:[/] nothing yet. `kreis run` walks the circle to the first release.", soft_wrap=True
-        )
+        print_title("In service: nothing yet")
+        typer.echo("kreis run walks the circle to the first release.")
         return
     print_title(f"In service: release {release['number']} since {date(release['at'])} UTC")
-    out.print(release["reason"], markup=False, soft_wrap=True)
+    typer.echo(plain(release["reason"]))
     print_table(
         "",
         ("share ", "mode", "candidate", "version ", "model"),
