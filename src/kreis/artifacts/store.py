@@ -111,6 +111,21 @@ class ArtifactStore:
                     problems.append(ArtifactProblem(path, "corrupt"))
         return problems
 
+    def sweep(self) -> list[Path]:
+        """Delete what interrupted writes left; nobody may be storing anything meanwhile.
+
+        Returns:
+            What was deleted.
+
+        Raises:
+            StoreError: a file cannot be deleted.
+        """
+        with storing(f"artifacts in {self._root}"):
+            leftovers = sorted(self._root.glob(".*.tmp"))
+            for path in leftovers:
+                path.unlink()
+        return leftovers
+
     def _files(self) -> Iterator[Path]:
         return (Path(folder, name) for folder, _, names in os.walk(self._root) for name in names)
 

@@ -63,10 +63,17 @@ class FileKeys:
 
         Raises:
             StoreError: the key is no Ed25519 key, or others may read it.
+            SignatureError: the key is not trusted, so what it signs would never be taken.
         """
         self.folder = folder
         self._private = self._load() if self._path.exists() else self._create()
         self.key_id = _key_id(self._private.public_key())
+        if self.key_id not in self.trusted():
+            raise SignatureError(
+                "nobody trusts this key",
+                where=str(self._path),
+                hint=f"put its public key into {folder / 'trusted'}, or restore the key that was there",
+            )
 
     @property
     def _path(self) -> Path:

@@ -71,7 +71,7 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
 def _front_matter(report: EvaluationReport, name: str) -> str:
     metrics = [
         f"          - type: {json.dumps(key)}\n            value: {found.value:.6g}"
-        for key, found in report.challenger.metrics.items()
+        for key, found in _ordered(report.challenger.metrics)
         if found.defined
     ]
     return "\n".join(
@@ -113,9 +113,14 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
+def _ordered(metrics: Mapping[str, Estimate]) -> list[tuple[str, Estimate]]:
+    """The goal's metric first, the others by name: a report that was read back has lost the order it was made in."""
+    return sorted(metrics.items(), key=lambda item: (item[0] != "value", item[0]))
+
+
 def _metrics(report: EvaluationReport) -> str:
     models = [report.challenger, *report.others]
-    names = list(report.challenger.metrics)
+    names = [name for name, _ in _ordered(report.challenger.metrics)]
     labels = {"value": f"value ({report.unit})"}
     return _table(
         ("metric", *(plain(model.name) for model in models)),
@@ -127,7 +132,7 @@ def _slices(report: EvaluationReport) -> list[str]:
     parts: list[str] = []
     for column in dict.fromkeys(each.column for each in report.slices):
         found = [each for each in report.slices if each.column == column]
-        names = list(dict.fromkeys(name for each in found for name in each.metrics))
+        names = list(dict.fromkeys(name for each in found for name, _ in _ordered(each.metrics)))
         rows = (
             (plain(each.group), f"{each.n:,}", *(_number(each.metrics.get(name)) for name in names)) for each in found
         )

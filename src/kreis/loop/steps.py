@@ -15,7 +15,9 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from kreis.digests import digest_of_document
+import msgspec
+
+from kreis.digests import canonical_json, digest_of_document
 from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import RunStep, Step
 from kreis.ledger.store import Ledger
@@ -130,7 +132,7 @@ class Memory:
     ) -> StepResult:
         self.on_working(name)
         started = time.perf_counter()
-        outputs = compute(key)
+        outputs: Outputs = msgspec.json.decode(canonical_json(compute(key)))  # as it will be remembered, order and all
         seconds = time.perf_counter() - started
         with self._ledger.record(
             event="step.finished",

@@ -23,6 +23,7 @@ def verify(
             help="A head that you noted earlier: the chain must still contain it.", metavar="HASH", show_default=False
         ),
     ] = "",
+    deep: Annotated[bool, typer.Option("--deep", help="Read every table file, artifact and package, too.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Recompute the chain, and every row that it covers.
@@ -33,19 +34,29 @@ def verify(
 
         kreis audit verify
 
-        kreis audit verify --head 5f0c…
+        kreis audit verify --deep --head 5f0c…
     """
+    import msgspec
+
     from kreis.ledger import audit
     from kreis.loop.workspace import Workspace
 
-    with working("recomputing the chain", quiet=json), Workspace.find().ledger.read() as connection:
+    workspace = Workspace.find()
+    with working("recomputing the chain", quiet=json), workspace.ledger.read() as connection:
         report = audit.verify(connection, head=head or None)
+    if deep:
+        from kreis.governance.damage import find_damage
+
+        with working("reading every file", quiet=json):
+            damaged = [audit.Problem(line) for line in find_damage(workspace)]
+        report = msgspec.structs.replace(report, problems=[*report.problems, *damaged])
     if json:
         emit(report)
     else:
         out = console()
         for problem in report.problems:
-            out.print(f"[red]✗[/] {problem}", soft_wrap=True)
+            out.print("[red]✗[/] ", end="")
+            out.print(problem.what, soft_wrap=True, markup=False)
         if not report.problems:
             out.print(f"[green]✓[/] {report.entries:,} entries, the chain is whole.")
         out.print(f"head {report.head}", soft_wrap=True)

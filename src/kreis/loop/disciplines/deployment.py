@@ -158,7 +158,8 @@ def _add_evaluation(circle: Circle, tx: Any, model: Model) -> None:
     )
     manifest = _manifest(circle, model.digest)
     facts = {name: getattr(manifest, name) for name in ("project", "candidate", "features", "inputs", "training")}
-    card = model_card(report, circle.project.goal, facts)
+    packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
+    card = model_card(msgspec.structs.replace(report, challenger=packaged), circle.project.goal, facts)
     put_document(tx, Document(digest=digest_of(card.encode()), kind="card", name=model.digest, body=card))
 
 
