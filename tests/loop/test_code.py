@@ -68,20 +68,52 @@ def test_sees_what_changes_a_result(tmp_path: Path, other: str) -> None:
     assert digest(tmp_path, BASE) != digest(tmp_path, other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("__import__('datetime').timedelta(days=3)", "__import__('datetime').timedelta(days=4)"),
+        ("__import__('datetime').date(2025, 1, 1)", "__import__('datetime').datetime(2025, 1, 1)"),
+        ("__import__('pathlib').Path('/data/a.csv')", "__import__('pathlib').Path('/data/b.csv')"),
+        ("__import__('pathlib').Path(__file__).parent / 'a'", "__import__('pathlib').Path(__file__).parent / 'b'"),
+        ("__import__('decimal').Decimal('1.0')", "__import__('decimal').Decimal('1.1')"),
+        ("__import__('re').compile('a')", "__import__('re').compile('b')"),
+        ("__import__('polars').col('a')", "__import__('polars').col('b')"),
+        ("__import__('kreis').TimeSplit(test='30d')", "__import__('kreis').TimeSplit(test='31d')"),
+        ("{'a': [1, (2, 3)]}", "{'a': [1, (2, 4)]}"),
+        ("{'a', 'b'}", "{'a', 'c'}"),
+        ("1", "True"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_sees_another_constant_of_every_kind(tmp_path: Path, one: str, other: str) -> None:
+    assert digest(tmp_path, BASE.replace("= 3", f"= {one}")) != digest(tmp_path, BASE.replace("= 3", f"= {other}"))
+
+
+def test_is_the_same_wherever_the_project_lies(tmp_path: Path) -> None:
+    source = BASE.replace("= 3", "= __import__('pathlib').Path(__file__).parent / 'data.csv'")
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    assert digest(tmp_path / "here", source) == digest(tmp_path / "there", source)
+
+
 def test_follows_a_module_of_the_project_by_attribute(tmp_path: Path) -> None:
     (tmp_path / "beside_code_test.py").write_text("def used(x):\n    return x\n\ndef unused(x):\n    return x\n")
-    source = """
+    source = f"""
         import sys
-        sys.path.insert(0, {folder!r})
+        sys.path.insert(0, {str(tmp_path)!r})
         sys.modules.pop("beside_code_test", None)
         import beside_code_test
         def table(rows):
             return beside_code_test.used(rows)
-    """.format(folder=str(tmp_path))
+    """
     before = digest(tmp_path, source)
-    (tmp_path / "beside_code_test.py").write_text("def used(x):\n    return x\n\ndef unused(x):\n    return x + 100000\n")
+    (tmp_path / "beside_code_test.py").write_text(
+        "def used(x):\n    return x\n\ndef unused(x):\n    return x + 100000\n"
+    )
     assert digest(tmp_path, source) == before
-    (tmp_path / "beside_code_test.py").write_text("def used(x):\n    return x + 22222222\n\ndef unused(x):\n    return x\n")
+    (tmp_path / "beside_code_test.py").write_text(
+        "def used(x):\n    return x + 22222222\n\ndef unused(x):\n    return x\n"
+    )
     assert digest(tmp_path, source) != before
 
 

@@ -80,6 +80,7 @@ def collect(
     step: str,
     run: str | None = None,
     generation: str = "",
+    afresh: bool = False,
 ) -> Collected:
     """Bring bronze up to `until`.
 
@@ -92,6 +93,7 @@ def collect(
         run: The run it belongs to.
         generation: A digest of what gives the rows their meaning (the contract, the source's code). Where it
             differs from that of the rows in bronze, everything is collected anew; old versions stay readable.
+        afresh: collect everything anew in any case, as after rows in bronze were damaged.
 
     Raises:
         ServiceError: the source could not be read.
@@ -100,7 +102,7 @@ def collect(
     mark = f"@{generation[:16]}"
     place = _Place(lake=lake, source=source, actor=actor, run=run, key=step + mark)
     latest = lake.latest(place.bronze)
-    anew = latest is None or not latest.step.endswith(mark)
+    anew = afresh or latest is None or not latest.step.endswith(mark)
     window = Window(None if anew or latest is None else latest.known_until, until)
     if window.after is not None and until <= window.after:
         return Collected(table=latest, quarantine=lake.latest(place.quarantine), report=_nothing(source), window=window)

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+from uuid import UUID
 
 from kreis.digests import digest_of_document
 
 __all__ = ["code_digest"]
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_PRINTED = (date, time, timedelta, Decimal, Fraction, UUID, re.Pattern)
+"""Constants whose `repr` tells all of them, in every process the same."""
 
 
 def code_digest(function: Callable[..., Any], folder: Path) -> str:
@@ -36,7 +46,7 @@ def _visit_function(function: Any, folder: Path, found: dict[str, str]) -> None:
     if name in found:
         return
     found[name] = _tree_of(function)
-    found[f"{name}()"] = repr((_plain(function.__defaults__), _plain(function.__kwdefaults__)))
+    found[f"{name}()"] = repr((_plain(function.__defaults__, folder), _plain(function.__kwdefaults__, folder)))
     names = set(_names(function.__code__))
     for free, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         _visit_value(f"{name}.{free}", cell.cell_contents, names, folder, found)
@@ -57,19 +67,30 @@ def _visit_value(name: str, value: Any, names: set[str], folder: Path, found: di
         if _inside(inner.__code__.co_filename, folder):
             _visit_function(inner, folder, found)
     else:
-        found.setdefault(name, repr(_plain(value)))
+        found.setdefault(name, repr(_plain(value, folder)))
 
 
-def _plain(value: Any) -> Any:
-    """A form of a constant that prints the same in every process; other objects count by their type alone."""
+def _plain(value: Any, folder: Path) -> Any:
+    """A form of a constant that prints the same in every process and wherever the project lies; of other objects,
+    the type alone counts.
+    """
     if isinstance(value, _PLAIN):
         return value
+    if isinstance(value, Enum):
+        return [type(value).__qualname__, value.name, _plain(value.value, folder)]
+    if isinstance(value, _PRINTED):
+        return repr(value)
+    if isinstance(value, PurePath):
+        return ["path", str(value.relative_to(folder) if value.is_relative_to(folder) else value)]
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(each, folder) for each in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(repr(_plain(each)) for each in value)
+        return sorted(repr(_plain(each, folder)) for each in value)
     if isinstance(value, dict):
-        return sorted((repr(_plain(key)), _plain(each)) for key, each in value.items())
+        return sorted((repr(_plain(key, folder)), _plain(each, folder)) for key, each in value.items())
+    if is_dataclass(value) and not isinstance(value, type):
+        fields = {each.name: _plain(getattr(value, each.name), folder) for each in dataclass_fields(value)}
+        return [type(value).__qualname__, fields]
     meta = getattr(value, "meta", None)
     if meta is not None and hasattr(meta, "serialize"):
         return meta.serialize(format="json")

@@ -121,6 +121,10 @@ class Memory:
         self.on_done(result)
         return result
 
+    def computes_anew(self, discipline: str) -> bool:
+        """Whether a discipline's steps are computed whatever is known."""
+        return discipline in self._again
+
     def progress(self, name: str) -> Callable[[str, int, int], None]:
         """A progress callback that names the step: told what is done, how many, of how many."""
         return lambda stage, done, total: self.on_working(

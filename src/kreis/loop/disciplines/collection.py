@@ -65,6 +65,7 @@ def _collect(circle: Circle, source: Source) -> StepResult:
             run=circle.run,
             step=key,
             generation=digest_of_document([code, contract]),
+            afresh=circle.memory.computes_anew("collection"),
         )
         if not collected.report.passed or collected.table is None:
             raise _BrokenError(collected.report)
