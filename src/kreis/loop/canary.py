@@ -47,7 +47,9 @@ def move_canary(
     """Move a canary on, or back; None where there is none, or nothing to decide yet.
 
     Both models score every logged request since the canary began, whoever answered it, so the comparison is
-    paired. It is made at every look, so it uses a test that stays valid however often one looks (alpha 0.05).
+    paired. It is made at every look, so it uses a test that stays valid however often one looks (alpha 0.05). Its
+    observations are the means of hours: it shows that the challenger was expected to be worse at some time, given
+    what came before, which is reason enough to go back.
 
     Args:
         project: Whose canary.
@@ -96,8 +98,10 @@ def _harm(rows: pl.DataFrame, champion: Package, challenger: Package, project: P
     )
     low, high = metric.bounds
     test = MeanTest(low=low - high, high=high - low, limit=0.0, shows="below")
-    daily = known.select(day=pl.col("at").dt.date()).with_columns(difference=difference).group_by("day").mean()
-    state = test.observe(daily.sort("day")["difference"].to_numpy())
+    hourly = (
+        known.select(hour=pl.col("at").dt.truncate("1h")).with_columns(difference=difference).group_by("hour").mean()
+    )
+    state = test.observe(hourly.sort("hour")["difference"].to_numpy())
     if state.rejected_at is None:
         return None
     return f"canary: the challenger is worth less, by {-float(np.mean(difference)) * metric.per:,.0f} {metric.unit}"
