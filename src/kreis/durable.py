@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kreis.errors import StoreError
 
-__all__ = ["fsync_directory", "fsync_file", "make_directory", "storing", "write_durably"]
+__all__ = ["clear_leftovers", "fsync_directory", "fsync_file", "make_directory", "storing", "write_durably"]
 
 
 def fsync_file(path: Path) -> None:
@@ -57,6 +57,12 @@ def write_durably(path: Path, data: bytes) -> None:
     os.close(handle)
     temporary.rename(path)
     fsync_directory(path.parent)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Delete what interrupted writes of a file left beside it; the caller is its only writer."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 @contextmanager

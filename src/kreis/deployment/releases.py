@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
-from kreis.durable import make_directory
+from kreis.durable import clear_leftovers, make_directory
 from kreis.errors import PolicyError, ProjectError, SignatureError
 from kreis.ledger.models import approvals_of, get_model
 from kreis.ledger.records import Release, Route
@@ -214,8 +214,7 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
             if current is None or _points_to(folder, current, keys):
                 return current
             models = {digest: get_model(connection, digest) for digest in _named(current)}
-        for leftover in folder.glob(f".{FILE}.*.tmp"):  # of a publisher that was cut off; we hold the lock
-            leftover.unlink()
+        clear_leftovers(folder / FILE)
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
         write_pointer(folder, Pointer(release=current, models=pointed), keys)
         return current

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from kreis.durable import make_directory, write_durably
+from kreis.durable import clear_leftovers, make_directory, write_durably
 from kreis.errors import StoreError
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Get, Rows
@@ -58,6 +58,7 @@ class LmdbStore:
             make_directory(folder)
             self._writer = _only_writer(folder)
             self._discard_if_torn()
+            clear_leftovers(self._marker)
             boot = _boot()
             durable = durable or boot is None
             write_durably(self._marker, _CLEAN if durable or boot is None else boot)
