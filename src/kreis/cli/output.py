@@ -1,11 +1,10 @@
-"""How the command line speaks: tables for people, JSON for programs, errors without tracebacks."""
+"""How the command line speaks: pages for people, JSON for programs, errors without tracebacks."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,32 +14,19 @@ from kreis.errors import KreisError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = [
-    "JsonOption",
-    "console",
-    "date",
-    "emit",
-    "mark",
-    "number",
-    "plain",
-    "print_facts",
-    "print_table",
-    "print_title",
-    "report_error",
-    "report_unforeseen",
-    "short",
-    "short_id",
-    "size",
-    "working",
-]
+    from kreis.governance.pages.page import Grid, Page
+
+__all__ = ["JsonOption", "console", "emit", "print_page", "report_error", "report_unforeseen", "working"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 _PIPE_WIDTH = 500
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _UNBROKEN = 16
 """A column is never broken whose cells have at most so many characters: dates, identifiers, numbers."""
+_UNBROKEN_FIRST = 24
+"""The same for the first column, which names the row."""
 _ROOM = 80
 """Unless the terminal has fewer columns than this."""
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -59,62 +45,53 @@ def emit(document: Any) -> None:
     typer.echo(msgspec.json.format(encoded, indent=2).decode())
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; numbers (columns whose title ends with a blank) are set right."""
-    cells = [[plain(cell) for cell in row] for row in rows]
-    right = [column.endswith(" ") for column in columns]
-    if title:
-        print_title(title)
-    if sys.stdout.isatty():
-        _print_grid([column.strip() for column in columns], cells, right)
-    else:
-        _print_lines([[column.strip() for column in columns], *cells], right)
+def print_page(page: Page) -> None:
+    """Print a page: fitted to a terminal, or as plain lines into a pipe or a file."""
+    if not sys.stdout.isatty():
+        typer.echo(str(page))
+        return
+    from kreis.governance.pages.texts import plain
+
+    out = console()
+    out.print(plain(page.title), style="bold", markup=False)
+    if facts := [(name, value) for name, value in page.facts if value]:
+        _print_cells(out, [], facts, [False, False])
+    for grid in page.grids:
+        _print_grid(out, grid)
+    if page.end:
+        out.print(f"\n{plain(page.end)}", markup=False)
 
 
-def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print facts, one a line, their names in a column; those without a value are left out."""
-    cells = [[name, plain(value)] for name, value in facts if value]
-    if sys.stdout.isatty():
-        _print_grid([], cells, [False, False])
-    else:
-        _print_lines(cells, [False, False])
+def _print_grid(out: Console, grid: Grid) -> None:
+    from kreis.governance.pages.texts import plain
+
+    out.print()
+    if grid.title:
+        out.print(plain(grid.title), style="bold", markup=False)
+    _print_cells(out, [column.strip() for column in grid.columns], grid.rows, grid.right)
 
 
-def print_title(title: str) -> None:
-    """Print the title of what follows."""
-    typer.secho("\n" * title.startswith("\n") + plain(title.strip()), bold=True)
-
-
-def _print_grid(columns: list[str], cells: list[list[str]], right: list[bool]) -> None:
-    """Fit a table to the terminal: long cells are broken into lines, short ones only where there is no room."""
+def _print_cells(out: Console, titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    """Fit rows to the terminal: long cells are broken into lines, short ones only where there is no room."""
     from rich.table import Table
     from rich.text import Text
 
-    out = console()
-    table = Table(show_header=bool(columns), header_style="dim", box=None, pad_edge=False)
+    from kreis.governance.pages.texts import plain
+
+    cells = [[plain(cell) for cell in row] for row in rows]
+    table = Table(show_header=bool(titles), header_style="dim", box=None, pad_edge=False)
     for place, to_the_right in enumerate(right):
         longest = max((len(row[place]) for row in cells), default=0)
         table.add_column(
-            columns[place] if columns else "",
+            titles[place] if titles else "",
             justify="right" if to_the_right else "left",
             overflow="fold",
-            no_wrap=longest <= _UNBROKEN and out.width >= _ROOM,
-            style="dim" if not columns and place == 0 else None,
+            no_wrap=longest <= (_UNBROKEN if place else _UNBROKEN_FIRST) and out.width >= _ROOM,
+            style="dim" if not titles and place == 0 else None,
         )
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
-
-
-def _print_lines(cells: list[list[str]], right: list[bool]) -> None:
-    """For a pipe or a file: a row is a line, however long."""
-    widths = [max(len(row[place]) for row in cells) for place in range(len(right))] if cells else []
-    for row in cells:
-        padded = (
-            cell.rjust(width) if to_the_right else cell.ljust(width)
-            for cell, width, to_the_right in zip(row, widths, right, strict=True)
-        )
-        typer.echo("  ".join(padded).rstrip())
 
 
 def report_error(error: KreisError, *, as_json: bool) -> None:
@@ -143,34 +120,13 @@ def _emit_error(kind: str, message: str, where: str | None, hint: str | None, ex
 def _print_error(message: str, where: str | None, hint: str | None) -> None:
     from rich.text import Text
 
+    from kreis.governance.pages.texts import plain
+
     out = console(stderr=True)
     for label, style, text in (("Error: ", "bold red", message), ("Where: ", "bold", where), ("Next:  ", "bold", hint)):
         if text:
-            out.print(Text.assemble((label, style), "\n".join(map(plain, text.splitlines()))), soft_wrap=True)
-
-
-def plain(text: str) -> str:
-    """A text in one line, without what could steer a terminal: it may come from data."""
-    line = " ".join(text.split())
-    return line if line.isprintable() else "".join(each if each.isprintable() else _REPLACED for each in line)
-
-
-def mark(kind: str) -> str:
-    """The mark of a verdict."""
-    return {"advance": "✓", "send_back": "↩", "hold": "‖", "fail": "✗"}.get(kind, "·")
-
-
-def number(value: float) -> str:
-    """A number as people read it: four digits, or whole with its thousands set off."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= one:
-            return f"{count / one:.1f} {unit}"
-    return f"{count} B"
+            lines = "\n".join(plain(line) for line in text.splitlines())
+            out.print(Text.assemble((label, style), lines), soft_wrap=True)
 
 
 @contextmanager
@@ -181,18 +137,3 @@ def working(text: str, *, quiet: bool = False) -> Iterator[None]:
         return
     with console(stderr=True).status(f"{text} …"):
         yield
-
-
-def short(digest: str | None) -> str:
-    """The first twelve digits of a digest, enough to name it."""
-    return digest[:12] if digest else "–"
-
-
-def short_id(identifier: str | None) -> str:
-    """The first thirteen characters of an identifier, its millisecond: enough to name it."""
-    return identifier[:13] if identifier else "–"
-
-
-def date(at: datetime | None) -> str:
-    """A moment, to the minute."""
-    return f"{at:%Y-%m-%d %H:%M}" if at is not None else "–"

@@ -1,13 +1,19 @@
-"""Who watches a run: the live view, plain lines, JSON, or nobody."""
+"""Who watches a run: plain lines, nobody, or whatever else does what an `Observer` does."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from kreis.loop.steps import StepResult
-from kreis.loop.verdicts import Discipline, Verdict
+from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words
 
-__all__ = ["Observer", "Silent"]
+__all__ = ["MARKS", "Lines", "Observer", "Silent", "StepCounts"]
+
+MARKS: dict[type[Verdict], str] = {Advance: "✓", SendBack: "↩", Hold: "‖", Fail: "✗"}
+_SLOW_S = 2.0
+"""Steps that take longer get a line of their own."""
 
 
 class Observer(Protocol):
@@ -44,3 +50,67 @@ class Silent:
 
     def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
         """Nothing."""
+
+
+class StepCounts:
+    """Steps and seconds of each discipline so far."""
+
+    def __init__(self) -> None:
+        self.computed = dict.fromkeys(DISCIPLINES, 0)
+        self.remembered = dict.fromkeys(DISCIPLINES, 0)
+        self._started: dict[Discipline, float] = {}
+
+    def begin(self, discipline: Discipline) -> None:
+        """Start the discipline's clock."""
+        self._started[discipline] = time.perf_counter()
+
+    def count(self, discipline: Discipline, step: StepResult) -> None:
+        """Count a step."""
+        counted = self.remembered if step.remembered else self.computed
+        counted[discipline] += 1
+
+    def seconds(self, discipline: Discipline) -> float:
+        """Since the discipline began."""
+        return time.perf_counter() - self._started[discipline]
+
+    def text(self, discipline: Discipline) -> str:
+        """In words."""
+        computed, remembered = self.computed[discipline], self.remembered[discipline]
+        parts = [f"{computed} computed"] if computed else []
+        parts += [f"{remembered} remembered"] if remembered else []
+        return ", ".join(parts)
+
+
+class Lines:
+    """One line per verdict, and one per step that took long.
+
+    Args:
+        title: The first line.
+        say: Is called with each line.
+    """
+
+    def __init__(self, title: str, say: Callable[[str], None]) -> None:
+        self._counts = StepCounts()
+        self._present: Discipline = "requirements"
+        self._say = say
+        say(title)
+
+    def begin(self, discipline: Discipline) -> None:
+        """Note when."""
+        self._present = discipline
+        self._counts.begin(discipline)
+
+    def working(self, step: str) -> None:
+        """Told when the step is done."""
+
+    def done(self, step: StepResult) -> None:
+        """Count it."""
+        self._counts.count(self._present, step)
+        if not step.remembered and step.seconds >= _SLOW_S:
+            self._say(f"  {step.name}: {step.seconds:.1f} s")
+
+    def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
+        """Say it."""
+        steps = self._counts.text(discipline)
+        line = f"{MARKS[type(verdict)]} {discipline:<13}{self._counts.seconds(discipline):6.1f} s  {in_words(verdict)}"
+        self._say(line + (f"  [{steps}]" if steps else ""))

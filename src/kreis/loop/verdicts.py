@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict"]
+__all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict", "in_words"]
 
 Discipline = Literal["requirements", "collection", "preparation", "training", "evaluation", "deployment", "monitoring"]
 
@@ -48,3 +48,16 @@ class Fail:
 
 
 Verdict: TypeAlias = Advance | SendBack | Hold | Fail
+
+
+def in_words(verdict: Verdict) -> str:
+    """A verdict in one line."""
+    match verdict:
+        case Advance():
+            return verdict.summary
+        case SendBack():
+            return f"back to {verdict.to}: {verdict.reason}"
+        case Hold():
+            return f"waits for {verdict.needs}: {verdict.reason}"
+        case Fail():
+            return verdict.reason

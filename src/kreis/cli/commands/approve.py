@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, short
+from kreis.cli.output import JsonOption, emit
 
 __all__ = ["approve"]
 
@@ -30,6 +30,7 @@ def approve(
         kreis approve 3 --role product_owner --reason "checked the slices with the desk"
     """
     from kreis.governance.approvals import approve_model
+    from kreis.governance.pages.texts import short
     from kreis.loop.workspace import Workspace
 
     approval = approve_model(Workspace.find(), model, role=role, reason=reason)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, console, date, emit, print_table, short_id, working
+from kreis.cli.output import JsonOption, console, emit, print_page, working
 
 __all__ = ["app"]
 
@@ -76,6 +76,8 @@ def log(
     """
     from collections import deque
 
+    from kreis.governance.pages.page import Grid, Page
+    from kreis.governance.pages.texts import date, short_id
     from kreis.ledger import audit
     from kreis.loop.workspace import Workspace
 
@@ -84,8 +86,6 @@ def log(
     if json:
         emit(entries)
         return
-    print_table(
-        "Audit",
-        ("entry ", "at (UTC)", "actor", "event", "subject", "reason"),
-        ((str(e.position), date(e.at), e.actor, e.event, short_id(e.subject), e.reason) for e in entries),
-    )
+    rows = [(str(e.position), date(e.at), e.actor, e.event, short_id(e.subject), e.reason) for e in entries]
+    columns = ("entry ", "at (UTC)", "actor", "event", "subject", "reason")
+    print_page(Page(title=f"The last {len(rows)} entries", grids=(Grid("", columns, rows),)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, short
+from kreis.cli.output import JsonOption, emit
 
 __all__ = ["rollback"]
 
@@ -29,6 +29,7 @@ def rollback(
     """
     from kreis.deployment.releases import publish
     from kreis.deployment.releases import rollback as roll_back
+    from kreis.governance.pages.texts import short
     from kreis.loop.workspace import Workspace
 
     workspace = Workspace.find()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, emit, print_page
 from kreis.errors import ProjectError
 
 __all__ = ["show"]
@@ -58,24 +58,9 @@ def show(
 
 
 def _print(kind: str, document: dict[str, Any]) -> None:
-    match kind:
-        case "run":
-            from kreis.cli.shown.run import print_run
+    if kind == "card":
+        typer.echo(document["markdown"], nl=False)
+    else:
+        from kreis.governance.pages.kinds import PAGES
 
-            print_run(document)
-        case "model":
-            from kreis.cli.shown.model import print_model
-
-            print_model(document)
-        case "card":
-            from kreis.cli.shown.card import print_card
-
-            print_card(document)
-        case "table":
-            from kreis.cli.shown.table import print_table_of_lake
-
-            print_table_of_lake(document)
-        case "release":
-            from kreis.cli.shown.release import print_release
-
-            print_release(document)
+        print_page(PAGES[kind](document))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, date, emit, number, print_facts, print_table, print_title, short, working
+from kreis.cli.output import JsonOption, emit, print_page, working
 
 __all__ = ["why"]
 
@@ -25,6 +25,7 @@ def why(
 
         kreis why 013e5f2a-7c00-7000-8f00-2b1f6d1c9a10
     """
+    from kreis.governance.pages.why import why_page
     from kreis.governance.why import explain
     from kreis.loop.workspace import Workspace
 
@@ -33,48 +34,4 @@ def why(
     if json:
         emit(walk)
     else:
-        _print(walk)
-
-
-def _print(walk: dict[str, Any]) -> None:
-    prediction, model, run, goal = walk["prediction"], walk["model"], walk["run"], walk["goal"]
-    print_title(f"{goal['question']} {'Yes' if prediction['decision'] else 'No'}.")
-    keys = ", ".join(f"{name} {key}" for name, key in prediction["keys"].items())
-    trigger = "by hand" if run["trigger"] == "manual" else f"because of alert {run['trigger']}"
-    print_facts(
-        (
-            ("score", f"{prediction['score']:.3f}; yes from {model['threshold']:.3f}"),
-            ("what happened", _outcome(prediction["outcome"])),
-            ("prediction", f"{prediction['id']} at {date(prediction['at'])} UTC"),
-            ("reference", prediction["reference"] or ""),
-            ("keys", keys),
-            ("release", f"{walk['release']['number']} ({walk['release']['kind']}): {walk['release']['reason']}"),
-            (
-                "model",
-                f"{model['candidate']} version {model['version']} ({short(model['digest'])}), signature"
-                f" {model['signature']}",
-            ),
-            ("run", f"{run['id']} as of {date(run['as_of'])} UTC, {trigger}"),
-            ("goal", f"{short(goal['digest'])}: {goal['decision']}"),
-        )
-    )
-    print_table(
-        "\nWhat it rested on",
-        ("feature", "value ", "rows ", "read from", "table@version", "contract"),
-        (
-            (
-                feature["name"],
-                "missing" if feature["value"] is None else number(feature["value"]),
-                "" if feature["source_rows"] is None else f"{feature['source_rows']:,}",
-                ", ".join(feature["columns"]),
-                feature["table"],
-                ", ".join(f"{name} {short(digest)}" for name, digest in feature["contracts"].items()),
-            )
-            for feature in walk["features"]
-        ),
-    )
-    typer.echo(f"\nWalked back in {walk['seconds']:.2f} s.")
-
-
-def _outcome(outcome: float | None) -> str:
-    return "not known yet" if outcome is None else ("yes" if outcome > 0.5 else "no")
+        print_page(why_page(walk))

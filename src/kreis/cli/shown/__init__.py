@@ -1,1 +1,0 @@
-"""How `kreis show` prints each kind of thing, one kind per file."""

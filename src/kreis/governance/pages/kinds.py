@@ -1,0 +1,21 @@
+"""The page of each kind of thing that `kreis show` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kreis.governance.pages.model import model_page
+from kreis.governance.pages.page import Page
+from kreis.governance.pages.release import release_page
+from kreis.governance.pages.run import run_page
+from kreis.governance.pages.table import table_page
+
+__all__ = ["PAGES"]
+
+PAGES: Mapping[str, Callable[[dict[str, Any]], Page]] = {
+    "run": run_page,
+    "model": model_page,
+    "table": table_page,
+    "release": release_page,
+}

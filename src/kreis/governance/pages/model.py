@@ -1,0 +1,90 @@
+"""A model: what it learned from, how it decides, how it did, and who said yes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.texts import date, number, short
+
+__all__ = ["model_page"]
+
+
+def model_page(model: dict[str, Any]) -> Page:
+    """The page of a model's document."""
+    manifest = model["manifest"]
+    grids = list(_evaluation(model["evaluation"], manifest["metric"])) if "evaluation" in model else []
+    grids.append(Grid("Features", ("view", "feature"), _features(manifest["features"])))
+    grids.append(Grid("Learned from", ("table", "version ", "fingerprint"), _inputs(manifest["inputs"])))
+    if model["approvals"]:
+        grids.append(
+            Grid(
+                "Approvals",
+                ("at (UTC)", "who", "as", "why"),
+                [(date(each["at"]), each["actor"], each["role"], each["reason"]) for each in model["approvals"]],
+            )
+        )
+    return Page(
+        title=f"Version {model['version']} of {model['project']}: {model['candidate']} ({manifest['kind']})",
+        facts=tuple(_facts(model, manifest)),
+        grids=grids,
+    )
+
+
+def _facts(model: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    training = manifest["training"]
+    yield "digest", model["digest"]
+    yield "serving", model["serving"] or "no"
+    yield "registered", f"{date(model['at'])} UTC by run {model['run']}"
+    yield "decides", f"yes from a score of {manifest['threshold']:.4g}"
+    if "rows" in training:
+        share = training["positives"] / max(training["rows"], 1)
+        span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
+        yield "learned from", f"{training['rows']:,} rows, {span}; {share:.1%} positive"
+    yield "parameters", _parameters({**training.get("parameters", {}), "kind": None})
+    if trials := training.get("trials"):
+        best = min(trials, key=lambda trial: trial["loss"])
+        yield "search", f"{len(trials)} trials; best: {_parameters(best['parameters']) or 'as declared'}"
+    if "seed" in training:
+        yield "seed", str(training["seed"])
+
+
+def _parameters(parameters: dict[str, Any]) -> str:
+    shown = {name: value for name, value in parameters.items() if value is not None}
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
+    )
+
+
+def _evaluation(evaluation: dict[str, Any], metric: dict[str, Any]) -> Iterator[Grid]:
+    names = {"value": str(metric.get("unit", "value"))}
+    yield Grid(
+        "Evaluation on rows that it had not seen",
+        ("metric", "value ", "95 % interval"),
+        [
+            (
+                names.get(name, name.replace("_", " ")),
+                number(found["value"]),
+                f"{number(found['low'])} to {number(found['high'])}",
+            )
+            for name, found in evaluation["metrics"].items()
+        ],
+    )
+    yield Grid(
+        "Gates", ("", "finding"), [("✓" if gate["passed"] else "✗", gate["says"]) for gate in evaluation["gates"]]
+    )
+
+
+def _features(names: list[str]) -> list[tuple[str, str]]:
+    """By view: the names without the view's, on one line."""
+    views: dict[str, list[str]] = {}
+    for name in names:
+        view, _, feature = name.partition("__")
+        views.setdefault(view, []).append(feature)
+    return [(view, ", ".join(features)) for view, features in views.items()]
+
+
+def _inputs(inputs: dict[str, str]) -> list[tuple[str, str, str]]:
+    places = {name: place.partition("@") for name, place in inputs.items()}
+    return [(name, version, short(fingerprint)) for name, (version, _, fingerprint) in places.items()]

@@ -1,0 +1,54 @@
+"""A run: what each discipline concluded, and the steps that it rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.texts import conclusion, date, mark, short, trigger
+
+__all__ = ["run_page", "verdict_rows"]
+
+
+def run_page(run: dict[str, Any]) -> Page:
+    """The page of a run's document."""
+    started, finished = run["started_at"], run["finished_at"]
+    took = "" if finished is None else f" in {(finished - started).total_seconds():.1f} s"
+    pins = (f"{name.replace('_', ' ')} {_pin(value)}" for name, value in run["pins"].items())
+    return Page(
+        title=f"Run {run['id']} of {run['project']}: {run['status'].replace('_', ' ')}{took}",
+        facts=(
+            ("as of", f"{date(run['as_of'])} UTC"),
+            ("started", f"{date(started)} UTC, {trigger(run['trigger'])}"),
+            ("goal", short(run["goal"])),
+            ("pinned", ", ".join(pins)),
+        ),
+        grids=(
+            Grid("Verdicts", ("", "discipline", "conclusion"), verdict_rows(run["verdicts"])),
+            Grid("Steps", ("discipline", "step", "computed in ", "in this run", "key"), _steps(run["steps"])),
+        ),
+    )
+
+
+def verdict_rows(verdicts: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Verdicts as rows: mark, discipline, conclusion."""
+    return [(mark(each["kind"]), each["discipline"], conclusion(each["reason"], each["to"])) for each in verdicts]
+
+
+def _steps(steps: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            each["discipline"],
+            each["name"],
+            f"{each['seconds']:.2f} s",
+            "remembered" if each["remembered"] else "computed",
+            each["key"],
+        )
+        for each in steps
+    ]
+
+
+def _pin(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {short(str(each))}" for name, each in value.items())
+    return short(value) if isinstance(value, str) else str(value)

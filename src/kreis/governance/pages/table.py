@@ -1,0 +1,80 @@
+"""A table: its columns with the first rows, and its versions; or the list of all tables."""
+
+from __future__ import annotations
+
+from datetime import date as Day
+from datetime import datetime
+from typing import Any
+
+from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.texts import date, short_id, size
+
+__all__ = ["table_page"]
+
+_LONGEST = 40
+
+
+def table_page(document: dict[str, Any]) -> Page:
+    """The page of a table's document, or of the list's."""
+    if "tables" in document:
+        return _list(document["tables"])
+    known_until = document["known_until"]
+    return Page(
+        title=f"{document['table']}, version {document['version']}: {document['rows']:,} rows",
+        facts=(
+            ("written", f"{date(document['at'])} UTC"),
+            ("known until", f"{date(known_until)} UTC" if known_until else ""),
+            ("fingerprint", document["fingerprint"]),
+        ),
+        grids=(_columns(document), _versions(document["history"])),
+    )
+
+
+def _list(tables: list[dict[str, Any]]) -> Page:
+    rows = [
+        (each["table"], str(each["version"]), f"{each['rows']:,}", date(each["known_until"]), date(each["at"]))
+        for each in tables
+    ]
+    grid = Grid("", ("table", "version ", "rows ", "known until", "written (UTC)"), rows)
+    return Page(title=f"{len(tables)} tables", grids=(grid,))
+
+
+def _columns(document: dict[str, Any]) -> Grid:
+    rows = document["first_rows"]
+    titles = ("column", "type", *(f"row {place}" for place in range(1, len(rows) + 1)))
+    cells = [(column, kind, *(_cell(row[column]) for row in rows)) for column, kind in document["columns"].items()]
+    return Grid("Columns", titles, cells)
+
+
+def _versions(history: list[dict[str, Any]]) -> Grid:
+    rows = [
+        (
+            str(each["version"]),
+            each["mode"],
+            f"{each['rows']:,}",
+            size(each["added_bytes"]),
+            date(each["at"]),
+            short_id(each["run"]),
+        )
+        for each in history
+    ]
+    return Grid("Versions", ("version ", "mode", "rows ", "added ", "written (UTC)", "run"), rows)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "–"
+        case datetime():
+            return date(value)
+        case Day():
+            return value.isoformat()
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case list():
+            text = ", ".join(map(str, value))
+        case _:
+            text = str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,58 @@
+"""Values as people read them. Standard library only: the command line loads this to say anything at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+__all__ = ["conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "trigger"]
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def plain(text: str) -> str:
+    """A text in one line, without what could steer a terminal: it may come from data."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(each if each.isprintable() else _REPLACED for each in line)
+
+
+def number(value: float) -> str:
+    """A number: four digits, or whole with its thousands set off."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def size(count: int) -> str:
+    """Bytes."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= one:
+            return f"{count / one:.1f} {unit}"
+    return f"{count} B"
+
+
+def date(at: datetime | None) -> str:
+    """A moment, to the minute."""
+    return f"{at:%Y-%m-%d %H:%M}" if at is not None else "–"
+
+
+def short(digest: str | None) -> str:
+    """The first twelve digits of a digest, enough to name it."""
+    return digest[:12] if digest else "–"
+
+
+def short_id(identifier: str | None) -> str:
+    """The first thirteen characters of an identifier, its millisecond: enough to name it."""
+    return identifier[:13] if identifier else "–"
+
+
+def mark(kind: str) -> str:
+    """The mark of a verdict."""
+    return {"advance": "✓", "send_back": "↩", "hold": "‖", "fail": "✗"}.get(kind, "·")
+
+
+def conclusion(reason: str, to: str | None) -> str:
+    """A verdict's reason, with where the work goes back to."""
+    return f"back to {to}: {reason}" if to else reason
+
+
+def trigger(name: str) -> str:
+    """Why a run ran."""
+    return "by hand" if name == "manual" else f"alert {short_id(name)}"

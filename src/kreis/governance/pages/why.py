@@ -1,0 +1,58 @@
+"""Why a prediction came out as it did: the walk from the answer back to the goal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.texts import date, number, short, trigger
+
+__all__ = ["why_page"]
+
+
+def why_page(walk: dict[str, Any]) -> Page:
+    """The page of a walk's document."""
+    prediction, model, run, goal = walk["prediction"], walk["model"], walk["run"], walk["goal"]
+    release = walk["release"]
+    return Page(
+        title=f"{goal['question']} {'Yes' if prediction['decision'] else 'No'}.",
+        facts=(
+            ("score", f"{prediction['score']:.3f}; yes from {model['threshold']:.3f}"),
+            ("what happened", _outcome(prediction["outcome"])),
+            ("prediction", f"{prediction['id']} at {date(prediction['at'])} UTC"),
+            ("reference", prediction["reference"] or ""),
+            ("keys", ", ".join(f"{name} {key}" for name, key in prediction["keys"].items())),
+            ("release", f"{release['number']} ({release['kind']}): {release['reason']}"),
+            ("model", f"{model['candidate']} version {model['version']} ({short(model['digest'])})"),
+            ("signature", model["signature"]),
+            ("run", f"{run['id']} as of {date(run['as_of'])} UTC, {trigger(run['trigger'])}"),
+            ("goal", f"{short(goal['digest'])}: {goal['decision']}"),
+        ),
+        grids=(
+            Grid(
+                "What it rested on",
+                ("feature", "value ", "rows ", "table@version", "columns"),
+                [_feature(each) for each in walk["features"]],
+            ),
+            Grid("Under contract", ("source@version", "contract"), _contracts(walk["features"])),
+        ),
+        end=f"Walked back in {walk['seconds']:.2f} s.",
+    )
+
+
+def _feature(feature: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        feature["name"],
+        "missing" if feature["value"] is None else number(feature["value"]),
+        "" if feature["source_rows"] is None else f"{feature['source_rows']:,}",
+        feature["table"],
+        ", ".join(feature["columns"]),
+    )
+
+
+def _contracts(features: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted({(name, short(digest)) for feature in features for name, digest in feature["contracts"].items()})
+
+
+def _outcome(outcome: float | None) -> str:
+    return "not known yet" if outcome is None else ("yes" if outcome > 0.5 else "no")
