@@ -161,9 +161,13 @@ def state_of(folder: Path) -> dict[str, Any]:
 
 
 def files_in(folder: Path) -> list[str]:
-    """The files, without what is random in their names. A key or a ledger whose making was cut off may lie beside."""
+    """The files, without what is random in their names. What was cut off in the making of a key, of a ledger or of
+    the online store's marker may lie beside: the next writer of each clears it away, if there ever is one.
+    """
     names = [re.sub(r"[0-9a-f]{12,}", "#", str(path.relative_to(folder))) for path in folder.rglob("*")]
-    return sorted(name for name in names if not name.startswith(("keys/", ".ledger.db.", "ledger.db-")))
+    return sorted(
+        name for name in names if not name.startswith(("keys/", ".ledger.db.", "ledger.db-", "online/.open."))
+    )
 
 
 def online_state(folder: Path) -> list[tuple[bytes, bytes]]:

@@ -85,7 +85,7 @@ class ArtifactStore:
             raise CorruptionError(
                 "the bytes differ from those that were stored",
                 where=str(path),
-                hint="restore the file from a backup, or store the same bytes again",
+                hint="restore the file from a backup, or make the same bytes again: `kreis run --from training`",
             )
         return data
 

@@ -108,4 +108,6 @@ class Verifier:
             self._seen.add(key)
 
 
-_RESTORE = "restore it from a backup, or overwrite the table from its source; other versions may still be whole"
+_RESTORE = (
+    "restore it from a backup, or make the table anew: `kreis run --from collection`; other versions may be whole"
+)
