@@ -132,8 +132,8 @@ project.candidate("rule", Rule(pl.col("origin__late_rate_6h") > 0.3), baseline=T
 project.candidate("logistic", Logistic())
 project.candidate(
     "gbdt",
-    GradientBoosting(trees=200, learning_rate=0.06),
-    search=Search({"leaves": Integer(15, 63, log=True)}, trials=3),
+    GradientBoosting(trees=200, learning_rate=0.06, leaves=15),
+    search=Search({"leaves": Integer(7, 31, log=True)}, trials=2),
 )
 
 # Deployment and monitoring: a fifth of the traffic first, back to collection when the money falls.

@@ -82,6 +82,8 @@ class _Kept:
         self.layout = layout
         self.needs = needs
         self._entities: dict[str, Entity] = {}
+        self._looked_back: set[str] = set()
+        """Entities that were asked about a moment before their newest row: decoded with all their headers."""
         self._start = b"e" + layout.identity
 
     def key(self, name: str) -> bytes:
@@ -97,9 +99,12 @@ class _Kept:
         kept = self._entities.get(name)
         if kept is not None and kept.version == record[:8]:
             return kept
-        entity = Entity(self.layout, self.needs, key, record, _TAIL, kept)
+        tail = 0 if name in self._looked_back else _TAIL
+        entity = Entity(self.layout, self.needs, key, record, tail, kept)
         if kept is None and len(self._entities) >= _KEPT:
-            self._entities.pop(next(iter(self._entities)), None)
+            oldest = next(iter(self._entities))
+            self._entities.pop(oldest, None)
+            self._looked_back.discard(oldest)
         self._entities[name] = entity
         return entity
 
@@ -108,7 +113,10 @@ class _Kept:
         if entity.whole:
             return entity
         key = self.key(name)
-        return Entity(self.layout, self.needs, key, get(key), 0, entity)
+        whole = Entity(self.layout, self.needs, key, get(key), 0, entity)
+        self._looked_back.add(name)
+        self._entities[name] = whole
+        return whole
 
     def seen(self, get: Get, entity: Entity, low: int | None, at: int) -> Iterator[tuple[int, list[Row] | None]]:
         """The tiles with rows in (low, at], newest first: the place, and the rows seen; None if all of them are."""
