@@ -1,7 +1,7 @@
 """kreis: the AI engineering workflow as one system.
 
-The names below are what a project's file uses. They are loaded when first asked for, so that importing one
-part of kreis never pulls in the others.
+The names below are what a project's file uses; `open_project` is for notebooks. They are loaded when first asked
+for, so that importing one part of kreis never pulls in the others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kreis.monitoring.monitors.business_metric import BusinessMetric
     from kreis.monitoring.monitors.drift import Drift
     from kreis.monitoring.monitors.latency import Latency
+    from kreis.notebook import open_project
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
     from kreis.requirements.metric import DecisionValue
@@ -46,6 +47,7 @@ _PLACES = {
     "ServiceLevels": "kreis.requirements.goal",
     "TimeSplit": "kreis.training.splits",
     "Window": "kreis.collection.sources",
+    "open_project": "kreis.notebook",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "ServiceLevels",
     "TimeSplit",
     "Window",
+    "open_project",
 ]
 
 

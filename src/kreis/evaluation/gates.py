@@ -7,6 +7,7 @@ made at the same level: all must pass, so nothing is gained by trying many (Berg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,7 +147,8 @@ def _holds(found: Estimate, at_least: float | None, at_most: float | None) -> bo
 
 
 def _verdict(found: Estimate, at_least: float | None, at_most: float | None) -> str:
-    bound = f"at least {readable(at_least)}" if at_least is not None else f"at most {readable(at_most)}"
+    lower = f"at least {readable(at_least)}" if at_least is not None else ""
+    bound = lower or f"at most {readable(at_most if at_most is not None else math.nan)}"
     if not found.defined:
         return f"undefined here, so not shown to be {bound}"
     if _holds(found, at_least, at_most):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kreis.errors import PolicyError, ProjectError
+from kreis.governance.naming import model_named
 from kreis.identifiers import new_id
 from kreis.ledger import models, runs
 from kreis.ledger.records import Approval
@@ -37,7 +38,7 @@ def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -
         )
     with workspace.ledger.read() as connection:
         last = runs.list_runs(connection, limit=1)
-        found = models.get_model(connection, model, project=last[0].project if last else None)
+        found = model_named(connection, model, last[0].project if last else None)
     with workspace.ledger.record(
         event="model.approved", subject=found.digest, actor=actor, reason=reason, inputs={"role": role}
     ) as tx:

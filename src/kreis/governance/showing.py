@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kreis.errors import ProjectError
+from kreis.governance.naming import model_named
 from kreis.ledger import documents, models, releases, runs, steps, tables
 from kreis.ledger.records import Evaluation, Model, Release, TableVersion
 from kreis.loop.workspace import Workspace
@@ -85,7 +86,7 @@ def _find_model(connection: Connection, workspace: Workspace, name: str) -> Mode
     """By version, digest or beginning of one; the newest without a name."""
     project = _project(connection, workspace)
     if name:
-        return models.get_model(connection, name, project=project)
+        return model_named(connection, name, project)
     known = models.list_models(connection, project)
     if not known:
         raise ProjectError("no model is registered yet", where=str(workspace.folder), hint="kreis run")

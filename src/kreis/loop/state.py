@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from kreis.errors import ProjectError
+from kreis.ledger import runs, steps
 from kreis.loop.steps import Memory, StepResult
 from kreis.loop.workspace import Workspace
 from kreis.project import Project
 
-__all__ = ["Circle"]
+__all__ = ["Circle", "prepared_in"]
 
 
 @dataclass(kw_only=True)
@@ -50,3 +51,45 @@ class Circle:
         if self.evaluation is None:
             raise ProjectError("nothing has been evaluated in this run")
         return self.evaluation.outputs
+
+
+def prepared_in(project: Project, workspace: Workspace, run: str = "") -> Circle:
+    """The state that a run left after preparation, read back from the record.
+
+    Args:
+        project: As declared now.
+        workspace: Where.
+        run: Whose; the last run that got through preparation if not given.
+
+    Raises:
+        ProjectError: there is none, or it did not prepare what the project now declares.
+    """
+    where = str(workspace.folder)
+    with workspace.ledger.read() as connection:
+        chosen = [runs.get_run(connection, run)] if run else runs.list_runs(connection, project.name)
+        for each in chosen:
+            verdicts = {verdict.discipline: verdict.kind for verdict in runs.verdicts_of(connection, each.id)}
+            if verdicts.get("preparation") == "advance":
+                made = {step.name: step for _, step in steps.steps_of(connection, each.id)}
+                break
+        else:
+            raise ProjectError("nothing is prepared yet", where=where, hint="kreis run --until preparation")
+
+    def remembered(name: str) -> StepResult:
+        if name not in made:
+            raise ProjectError(f"run {each.id} has no {name!r}", where=where, hint="the project has changed: kreis run")
+        step = made[name]
+        return StepResult(
+            key=step.key, discipline=step.discipline, name=name, outputs=step.outputs, remembered=True, seconds=0.0
+        )
+
+    views = [*project.views, *project.request_views]
+    return Circle(
+        project=project,
+        workspace=workspace,
+        as_of=each.as_of,
+        run=each.id,
+        memory=Memory(workspace.ledger, run=each.id, actor=workspace.actor),
+        tables={name: remembered(name) for name in [*project.sources, *project.tables]},
+        features={name: remembered(f"features {name}") for name in views},
+    )

@@ -14,12 +14,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kreis.clock import Clock, SystemClock
+from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory
 from kreis.errors import KreisError, ProjectError, StoreError
 from kreis.settings import Settings, find_folder, load_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kreis.artifacts.store import ArtifactStore
     from kreis.deployment.signing import FileKeys
     from kreis.lake.store import Lake
@@ -92,6 +94,22 @@ class Workspace:
         from kreis.deployment.signing import FileKeys
 
         return FileKeys(self.state / "keys")
+
+    def moment(self, text: str = "") -> datetime:
+        """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run on the
+        same day has nothing to compute).
+
+        Raises:
+            ProjectError: the text is no moment.
+        """
+        chosen = text or self.settings.clock.as_of
+        if not chosen:
+            return self.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            return parse_time(chosen)
+        except ValueError as error:
+            where = "--as-of" if text else "kreis.toml [clock]"
+            raise ProjectError(f"{chosen!r} is no moment", where=where, hint="write 2013-05-01") from error
 
     @property
     def service_folder(self) -> Path:

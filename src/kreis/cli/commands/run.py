@@ -9,12 +9,9 @@ import typer
 from kreis.cli.output import JsonOption, emit
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from kreis.loop.circle import RunResult
-    from kreis.loop.workspace import Workspace
 
-__all__ = ["as_of_of", "result_document", "run"]
+__all__ = ["result_document", "run"]
 
 EXIT_SENT_BACK = 10
 EXIT_HELD = 11
@@ -73,7 +70,7 @@ def run(
 
     last, first = walked(until), walked(start)
     workspace = Workspace.find()
-    moment = as_of_of(workspace, as_of)
+    moment = workspace.moment(as_of)
     if simulated_time:
         workspace.clock = SimulatedClock(moment)
     project = workspace.load_project()
@@ -94,23 +91,6 @@ def run(
     if json:
         emit(result_document(result))
     raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])
-
-
-def as_of_of(workspace: Workspace, text: str) -> datetime:
-    """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run
-    on the same day has nothing to compute)."""
-    from kreis.clock import parse_time
-    from kreis.errors import ProjectError
-
-    chosen = text or workspace.settings.clock.as_of
-    if not chosen:
-        return workspace.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        return parse_time(chosen)
-    except ValueError as error:
-        raise ProjectError(
-            f"{chosen!r} is no moment", where="--as-of" if text else "kreis.toml [clock]", hint="write 2013-05-01"
-        ) from error
 
 
 def result_document(result: RunResult) -> dict[str, object]:

@@ -1,0 +1,326 @@
+"""A project in a notebook: open its folder, run the circle, look at tables, models and releases.
+
+Frames are Polars'; everything else is a `Shown`: a document to compute with that shows itself as a page, the
+same that `kreis show` prints.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from datetime import date as Day
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kreis.errors import ProjectError
+from kreis.governance.naming import model_named
+from kreis.governance.pages.kinds import PAGES
+from kreis.governance.pages.page import Page
+from kreis.governance.pages.status import status_page
+from kreis.governance.pages.why import why_page
+from kreis.governance.showing import SHOW
+from kreis.governance.status import status_document
+from kreis.governance.why import explain
+from kreis.ledger import models, releases, runs, tables
+from kreis.loop.workspace import Workspace
+from kreis.project import Project
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from kreis.ledger.records import Release
+
+__all__ = ["OpenProject", "Shown", "open_project"]
+
+_OPENED: set[Path] = set()
+
+
+def open_project(folder: str | Path = ".") -> OpenProject:
+    """Open a project's folder, or the one around it that holds a `kreis.toml`.
+
+    The project's file is executed anew, so after an edit, open it again.
+
+    Raises:
+        ProjectError: there is no project, or its declaration is wrong.
+    """
+    workspace = Workspace.find(Path(folder))
+    _forget(workspace.folder)
+    return OpenProject(workspace, workspace.load_project())
+
+
+class Shown:
+    """What is on record of one thing."""
+
+    def __init__(self, document: dict[str, Any], page: Page) -> None:
+        self.document = document
+        """All of it, as plain data; `shown["status"]` is short for `shown.document["status"]`."""
+        self.page = page
+        """What is to be read of it."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.document:
+            raise KeyError(f"{name!r}; there are {', '.join(self.document)}")
+        return self.document[name]
+
+    def __repr__(self) -> str:
+        return str(self.page)
+
+    def _repr_html_(self) -> str:
+        return self.page._repr_html_()
+
+
+class OpenProject:
+    """An open project."""
+
+    def __init__(self, workspace: Workspace, project: Project) -> None:
+        self.workspace = workspace
+        """Its settings and stores."""
+        self.project = project
+        """What its file declares."""
+
+    def run(
+        self,
+        as_of: str | Day | datetime = "",
+        *,
+        until: str = "deployment",
+        start: str = "requirements",
+        say: Callable[[str], None] | None = None,
+    ) -> Shown:
+        """Walk the circle, as `kreis run` does.
+
+        Args:
+            as_of: The moment: nothing known later is used. As in kreis.toml, or the start of today, if not given.
+            until: The last discipline to walk.
+            start: The discipline from which remembered steps are computed anew.
+            say: Is called with a line about each discipline; prints it if not given.
+
+        Returns:
+            The run: `["status"]` is "advanced", "held", "sent_back" or "failed".
+
+        Raises:
+            ProjectError: a wrong name, moment or declaration.
+            StoreError: a store failed, or another run is at work in this folder.
+        """
+        from kreis.loop.circle import run_circle, walked
+        from kreis.loop.observer import Lines
+
+        moment = self.workspace.moment(as_of) if isinstance(as_of, str) else _in_utc(as_of)
+        last, first = walked(until), walked(start)
+        lines = Lines(f"{self.project.name} as of {moment:%Y-%m-%d %H:%M} UTC", _print if say is None else say)
+        result = run_circle(self.project, self.workspace, as_of=moment, until=last, start=first, observer=lines)
+        return self.show("run", result.run)
+
+    def show(self, kind: str, name: str | int = "", *, version: int | None = None) -> Shown:
+        """What `kreis show` shows: a "run", a "model", a "table" or a "release"; the last one without a name.
+
+        Raises:
+            ProjectError: no such kind or thing.
+        """
+        if kind not in PAGES:
+            raise ProjectError.unknown_name("kind of thing", kind, PAGES)
+        document = SHOW[kind](self.workspace, str(name), version)
+        return Shown(document, PAGES[kind](document))
+
+    def why(self, prediction: str) -> Shown:
+        """Walk back from a prediction to the goal.
+
+        Raises:
+            ProjectError: no such prediction.
+        """
+        walk = explain(self.workspace, prediction)
+        return Shown(walk, why_page(walk))
+
+    def card(self, model: str | int = "") -> str:
+        """A model's card, as Markdown; the newest one's if none is named.
+
+        Raises:
+            ProjectError: no such model, or it has none.
+        """
+        return str(SHOW["card"](self.workspace, str(model), None)["markdown"])
+
+    @property
+    def status(self) -> Shown:
+        """What is in service, the last runs, the open alerts."""
+        document = status_document(self.workspace)
+        return Shown(document, status_page(document))
+
+    @property
+    def release(self) -> Shown | None:
+        """The release in service; None before the first."""
+        return None if self._current() is None else self.show("release")
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """The last fifty runs, the newest first."""
+        import polars as pl
+
+        with self.workspace.ledger.read() as connection:
+            found = runs.list_runs(connection, self.project.name)
+        names = ("id", "as_of", "status", "trigger", "started_at", "finished_at")
+        return pl.DataFrame([{name: getattr(run, name) for name in names} for run in found], infer_schema_length=None)
+
+    @property
+    def tables(self) -> pl.DataFrame:
+        """The tables of the lake at their newest versions."""
+        import polars as pl
+
+        document = SHOW["table"](self.workspace, "", None)
+        return pl.DataFrame(document["tables"], infer_schema_length=None)
+
+    @property
+    def models(self) -> pl.DataFrame:
+        """The registered models, the newest first: business value with its interval, AUC, share of the traffic."""
+        import polars as pl
+
+        with self.workspace.ledger.read() as connection:
+            known = models.list_models(connection, self.project.name)
+            evaluations = {each.digest: models.latest_evaluation(connection, each.digest) for each in known}
+        current = self._current()
+        shares = {} if current is None else {route.model: route.share for route in current.routes}
+        rows = []
+        for model in known:
+            evaluation = evaluations[model.digest]
+            metrics = {} if evaluation is None else evaluation.metrics
+            rows.append(
+                {
+                    "version": model.version,
+                    "candidate": model.candidate,
+                    "share": shares.get(model.digest, 0.0),
+                    "passed": None if evaluation is None else evaluation.passed,
+                    **{name: metrics.get("value", {}).get(name) for name in ("value", "low", "high")},
+                    "auc": metrics.get("auc", {}).get("value"),
+                    "registered_at": model.at,
+                    "digest": model.digest,
+                }
+            )
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def table(self, name: str, version: int | None = None) -> pl.DataFrame:
+        """A table of the lake.
+
+        Args:
+            name: "silver/landed", or "landed" where that names one alone.
+            version: The newest if not given.
+
+        Raises:
+            ProjectError: no such table.
+        """
+        with self.workspace.ledger.read() as connection:
+            known = tables.list_tables(connection)
+        found = [each for each in known if name in (each, each.partition("/")[2])]
+        if len(found) != 1:
+            raise ProjectError.unknown_name("table", name, found or known, where=str(self.workspace.folder))
+        return self.workspace.lake.scan(found[0], version).collect()
+
+    def training_frame(self, run: str = "", *, only_known: bool = True) -> pl.DataFrame:
+        """The rows to predict with all their features at their moments, as candidates learn from them.
+
+        Args:
+            run: Whose; the last one that got through preparation if not given.
+            only_known: Leave out rows whose outcome was not known as of the run.
+
+        Returns:
+            The spine's columns, then the features by full name; a missing value is null.
+
+        Raises:
+            ProjectError: nothing is prepared yet, or the project now declares what the run did not prepare.
+        """
+        import polars as pl
+
+        from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
+        from kreis.loop.state import prepared_in
+
+        circle = prepared_in(self.project, self.workspace, run)
+        frame = read_spine(circle).hstack(read_features(circle, list(self.project.feature_names)))
+        return frame.filter(pl.col(spine_of(circle).outcome).is_not_null()) if only_known else frame
+
+    def score(self, frame: pl.DataFrame, model: str | int = "") -> pl.Series:
+        """Scores of a registered model for rows of features, by the package that the service answers with.
+
+        Args:
+            frame: Has the model's features as columns, by full name.
+            model: Version or digest; the champion in service if not given.
+
+        Raises:
+            ProjectError: no such model, or a feature is missing.
+            SignatureError: the package is not what was signed.
+        """
+        import numpy as np
+        import polars as pl
+
+        from kreis.deployment.packages import open_package
+        from kreis.deployment.releases import champion_of
+        from kreis.loop.disciplines.evaluation import scorer_of
+
+        current = self._current()
+        if not model and current is None:
+            raise ProjectError("nothing is in service yet", where=str(self.workspace.folder), hint="name a version")
+        chosen = str(model) if model or current is None else champion_of(current)
+        with self.workspace.ledger.read() as connection:
+            found = model_named(connection, chosen, self.project.name)
+        keys = self.workspace.keys.trusted()
+        package = open_package(found.digest, found.signature, self.workspace.artifacts, keys)
+        for feature in package.manifest.features:
+            if feature not in frame.columns:
+                raise ProjectError.unknown_name("feature", feature, frame.columns, where="score")
+        matrix = frame.select(pl.col(package.manifest.features).cast(pl.Float32)).to_numpy()
+        return pl.Series("score", scorer_of(package).score(np.ascontiguousarray(matrix)))
+
+    @cached_property
+    def _page(self) -> Page:
+        declared = self.project
+        return Page(
+            title=f"{declared.name}: {declared.goal.question}",
+            facts=(
+                ("folder", str(self.workspace.folder)),
+                ("decision", declared.goal.decision),
+                ("sources", ", ".join(declared.sources)),
+                ("tables", ", ".join(declared.tables)),
+                (
+                    "features",
+                    f"{len(declared.feature_names)}, in " + ", ".join([*declared.views, *declared.request_views]),
+                ),
+                ("candidates", ", ".join(declared.candidates)),
+            ),
+        )
+
+    def __repr__(self) -> str:
+        return str(self._page)
+
+    def _repr_html_(self) -> str:
+        return self._page._repr_html_()
+
+    def _current(self) -> Release | None:
+        with self.workspace.ledger.read() as connection:
+            return releases.current_release(connection, self.project.name)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _in_utc(at: Day | datetime) -> datetime:
+    if not isinstance(at, datetime):
+        return datetime.combine(at, time(), UTC)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _forget(folder: Path) -> None:
+    """Let the modules of opened projects be imported anew: they may have been edited, and two projects may both
+    have a `sources.py`."""
+    _OPENED.add(folder)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and name != "__main__" and any(_holds(each, Path(file)) for each in _OPENED):
+            del sys.modules[name]
+    sys.path[:] = [each for each in sys.path if each != str(folder)]
+
+
+def _holds(folder: Path, file: Path) -> bool:
+    """Whether a file is the project's own: a virtual environment may well lie within its folder."""
+    if not file.is_relative_to(folder):
+        return False
+    return not any(part.startswith(".") or part == "site-packages" for part in file.relative_to(folder).parts)
