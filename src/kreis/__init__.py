@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.monitoring.monitors.availability import Availability
     from kreis.monitoring.monitors.business_metric import BusinessMetric
     from kreis.monitoring.monitors.drift import Drift
     from kreis.monitoring.monitors.latency import Latency
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kreis.training.splits import TimeSplit
 
 _PLACES = {
+    "Availability": "kreis.monitoring.monitors.availability",
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
@@ -51,6 +53,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Availability",
     "BusinessMetric",
     "Canary",
     "Choice",
