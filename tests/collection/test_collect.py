@@ -64,11 +64,32 @@ def test_windows_of_any_size_give_the_same_rows(source: Source, lake: Lake, shop
     assert ids(lake) == shop.rows["id"].to_list()
 
 
-def test_a_repeated_step_and_an_earlier_moment_change_nothing(source: Source, lake: Lake, shop: Shop) -> None:
+def test_a_repeated_step_changes_nothing_and_reports_the_same(source: Source, lake: Lake, shop: Shop) -> None:
+    run(source, lake, T0 + HOUR)
+    shop.windows.clear()
+    first = run(source, lake, T0 + 2 * HOUR)
+    assert run(source, lake, T0 + 2 * HOUR) == first
+    assert [window.after for window in shop.windows] == [T0 + HOUR, T0 + HOUR]
+    assert first.report.rows == 60
+    assert first.table is not None
+    assert first.table.version == 1
+
+
+def test_an_earlier_moment_changes_nothing(source: Source, lake: Lake, shop: Shop) -> None:
     table = run(source, lake, T0 + HOUR).table
-    assert run(source, lake, T0 + HOUR).table == table
     assert run(source, lake, T0 + HOUR / 2).table == table
     assert len(shop.windows) == 1
+
+
+def test_afresh_collects_everything_anew(source: Source, lake: Lake, shop: Shop) -> None:
+    run(source, lake, T0 + HOUR)
+    again = collect(
+        source, until=T0 + HOUR, lake=lake, actor="test", step="again", generation="g1", afresh=True
+    )  # fmt: skip
+    assert [window.after for window in shop.windows] == [None, None]
+    assert again.anew
+    assert again.table is not None
+    assert (again.table.version, again.table.mode, again.table.rows) == (1, "overwrite", 61)
 
 
 def test_a_window_without_rows_breaks_a_contract_that_demands_rows(source: Source, lake: Lake, shop: Shop) -> None:

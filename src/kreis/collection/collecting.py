@@ -102,18 +102,19 @@ def collect(
     mark = f"@{generation[:16]}"
     place = _Place(lake=lake, source=source, actor=actor, run=run, key=step + mark)
     latest = lake.latest(place.bronze)
-    anew = afresh or latest is None or not latest.step.endswith(mark)
-    window = Window(None if anew or latest is None else latest.known_until, until)
+    start = _start(place, latest)
+    anew = afresh or start is None or not start.step.endswith(mark)
+    window = Window(None if anew or start is None else start.known_until, until)
     if window.after is not None and until <= window.after:
         return Collected(table=latest, quarantine=lake.latest(place.quarantine), report=_nothing(source), window=window)
     batch = _read(source, window)
-    known = None if anew else lake.scan(place.bronze)
+    known = None if anew or start is None else lake.scan(place.bronze, start.version)
     result = source.contract.check(batch.rows.lazy(), at=until, collected=known)
     report = _complete(result.report, source, batch, until, known)
     quarantine = _set_aside(place, result, window, report, anew=anew)
     table = latest
     if report.passed:
-        table = _keep(place, result.good, window, anew=anew and latest is not None)
+        table = _keep(place, result.good, window, anew=anew and start is not None)
     return Collected(
         table=table, quarantine=quarantine, report=report, window=window, not_yet_known=batch.early, anew=anew
     )
@@ -126,6 +127,15 @@ def read_bronze(lake: Lake, source: Source, as_of: datetime, version: int | None
         ProjectError: nothing was ever collected, or there is no such version.
     """
     return lake.scan(f"bronze/{source.name}", version).filter(pl.col(source.known_at) <= as_of)
+
+
+def _start(place: _Place, latest: TableVersion | None) -> TableVersion | None:
+    """The version that the step begins with. One that the step itself wrote, before it was cut off, is not it: the
+    window is read again, so that the report tells of it, and the rows stand as they are.
+    """
+    if latest is None or latest.step != place.key:
+        return latest
+    return place.lake.version(place.bronze, latest.version - 1) if latest.version else None
 
 
 def _nothing(source: Source) -> ContractReport:

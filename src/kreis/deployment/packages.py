@@ -18,7 +18,16 @@ from kreis.errors import CorruptionError, ProjectError, SignatureError
 from kreis.preparation.expressions.operations import validate
 from kreis.preparation.expressions.tree import Expression, aggregates, columns
 
-__all__ = ["PAYLOAD_TYPE", "Blobs", "Package", "build_package", "open_package", "sign_package", "size_limit"]
+__all__ = [
+    "PAYLOAD_TYPE",
+    "Blobs",
+    "Package",
+    "build_package",
+    "open_package",
+    "read_manifest",
+    "sign_package",
+    "size_limit",
+]
 
 PAYLOAD_TYPE = "application/vnd.kreis.package+json"
 MODEL_FILE = "model.onnx"
@@ -84,14 +93,28 @@ def open_package(digest: str, envelope: str | bytes, artifacts: Blobs, trusted: 
         ProjectError: it is signed, but this version of kreis does not take what it says.
         CorruptionError: a file is missing, or is not what the manifest names.
     """
-    where = f"package {digest[:12]}"
-    payload = verify(envelope, PAYLOAD_TYPE, trusted, where=where)
-    if digest_of(payload) != digest:
-        raise SignatureError("the signed manifest is another model's", where=where)
-    manifest = _decode(payload, where)
-    check_manifest(manifest, where=where)
-    files = {name: _read(name, file, artifacts, where) for name, file in manifest.files.items()}
+    manifest = read_manifest(digest, envelope, trusted)
+    files = {name: _read(name, file, artifacts, _where(digest)) for name, file in manifest.files.items()}
     return Package(digest, manifest, files.get(MODEL_FILE))
+
+
+def read_manifest(digest: str, envelope: str | bytes, trusted: TrustedKeys) -> Manifest:
+    """Verify and read what a package says, without its files.
+
+    Raises:
+        SignatureError: the signature or the digest does not match.
+        ProjectError: it is signed, but this version of kreis does not take what it says.
+    """
+    payload = verify(envelope, PAYLOAD_TYPE, trusted, where=_where(digest))
+    if digest_of(payload) != digest:
+        raise SignatureError("the signed manifest is another model's", where=_where(digest))
+    manifest = _decode(payload, _where(digest))
+    check_manifest(manifest, where=_where(digest))
+    return manifest
+
+
+def _where(digest: str) -> str:
+    return f"package {digest[:12]}"
 
 
 def _decode(payload: bytes, where: str) -> Manifest:

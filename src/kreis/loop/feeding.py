@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
 
 from kreis.clock import microseconds
 from kreis.collection.sources import Window
+from kreis.deployment.packages import read_manifest
 from kreis.errors import StoreError
+from kreis.ledger import models, releases
 from kreis.loop.state import Circle
 from kreis.loop.workspace import Workspace
+from kreis.preparation.expressions.tree import columns
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.tables import build
+from kreis.preparation.views import FeatureView
 from kreis.project import Project
 
 __all__ = ["feed_from_lake", "frames_from_sources", "open_feed"]
@@ -45,13 +49,20 @@ def open_feed(project: Project, store: LmdbStore, frames: Mapping[str, pl.DataFr
 
 
 def feed_from_lake(circle: Circle) -> int | None:
-    """Bring the online store up to the run's moment.
+    """Bring the online store up to the run's moment: the project's views, and those of the models in service where
+    the project defines them otherwise by now.
 
     Returns:
         How many rows were added; None where another process feeds the store already.
+
+    Raises:
+        SignatureError: a model in service is not what was signed.
+        StoreError: the store cannot be written.
     """
     workspace = circle.workspace
-    if _is_fed(circle):
+    frames = _Frames(circle)
+    views = [*circle.project.views.values(), *_views_in_service(circle, frames)]
+    if _is_fed(circle, views):
         return 0
     try:
         store = LmdbStore(workspace.online_folder)
@@ -60,14 +71,46 @@ def feed_from_lake(circle: Circle) -> int | None:
             raise
         return None
     try:
-        tables = {view.table for view in circle.project.views.values()}
-        frames = {name: _read(circle, name) for name in tables}
-        return open_feed(circle.project, store, frames).advance(circle.as_of)
+        return OnlineFeed(store, [(view, frames[view.table]) for view in views]).advance(circle.as_of)
     finally:
         store.close()
 
 
-def _is_fed(circle: Circle) -> bool:
+class _Frames(dict[str, pl.DataFrame]):
+    """The tables of a run, read when asked for."""
+
+    def __init__(self, circle: Circle) -> None:
+        super().__init__()
+        self._circle = circle
+
+    def __missing__(self, name: str) -> pl.DataFrame:
+        outputs = self._circle.tables[name].outputs
+        frame = self[name] = self._circle.workspace.lake.scan(outputs["table"], outputs["version"]).collect()
+        return frame
+
+
+def _views_in_service(circle: Circle, frames: _Frames) -> list[FeatureView]:
+    """Views of models that may answer, other than the project's, as far as the tables can still provide them."""
+    workspace, project = circle.workspace, circle.project
+    with workspace.ledger.read() as connection:
+        current = releases.current_release(connection, project.name)
+        if current is None:
+            return []
+        digests = {route.model for route in current.routes} | ({current.fallback} if current.fallback else set())
+        known = [models.get_model(connection, digest) for digest in sorted(digests)]
+    trusted = workspace.keys.trusted()
+    found: list[FeatureView] = []
+    for model in known:
+        for view in read_manifest(model.digest, model.signature, trusted).views:
+            if view in found or project.views.get(view.name) == view or view.table not in circle.tables:
+                continue
+            read = {view.entity, view.event_time, view.known_at}.union(*map(columns, view.features.values()))
+            if read <= set(frames[view.table].columns):
+                found.append(view)
+    return found
+
+
+def _is_fed(circle: Circle, views: Sequence[FeatureView]) -> bool:
     """Whether every view stands at the run's moment or later already; then no table need be read."""
     try:
         store = LmdbStore(circle.workspace.online_folder, readonly=True)
@@ -75,15 +118,10 @@ def _is_fed(circle: Circle) -> bool:
         return False
     try:
         until = microseconds(circle.as_of)
-        positions = [store.position(Layout(view)) for view in circle.project.views.values()]
+        positions = [store.position(Layout(view)) for view in views]
         return all(position is not None and position >= until for position in positions)
     finally:
         store.close()
-
-
-def _read(circle: Circle, name: str) -> pl.DataFrame:
-    outputs = circle.tables[name].outputs
-    return circle.workspace.lake.scan(outputs["table"], outputs["version"]).collect()
 
 
 def _is_readable(workspace: Workspace) -> bool:

@@ -25,9 +25,8 @@ from kreis.identifiers import new_id
 from kreis.ledger import models, releases
 from kreis.ledger.documents import put_document
 from kreis.ledger.records import Document, Evaluation, Model, Release
-from kreis.loop.disciplines.preparation import spine_of
+from kreis.loop.disciplines.preparation import spine_of, used_views
 from kreis.loop.disciplines.training import trained_of
-from kreis.loop.feeding import feed_from_lake
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, Verdict
@@ -57,7 +56,6 @@ def perform(circle: Circle) -> Verdict:
         if declared.approval is None:
             raise
         return Hold(needs=f"role {declared.approval}", reason=str(error), detail={"model": model.digest})
-    feed_from_lake(circle)
     publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
     return Advance(
@@ -69,7 +67,7 @@ def perform(circle: Circle) -> Verdict:
 def _package(circle: Circle, name: str) -> StepResult:
     project, spine = circle.project, spine_of(circle)
     trained = trained_of(circle, name)
-    used = set(trained.features)
+    views, request_views = used_views(project, trained.features)
 
     def compute(key: str) -> dict[str, Any]:
         manifest = Manifest(
@@ -79,8 +77,8 @@ def _package(circle: Circle, name: str) -> StepResult:
             files={},
             rule=trained.rule,
             features=list(trained.features),
-            views=[view for view in project.views.values() if used & set(view.feature_names)],
-            request_views=[view for view in project.request_views.values() if used & set(view.feature_names)],
+            views=views,
+            request_views=request_views,
             threshold=trained.threshold,
             goal=project.goal.digest,
             metric=project.goal.metric.to_document(),

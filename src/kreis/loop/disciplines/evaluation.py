@@ -16,11 +16,12 @@ from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
 from kreis.ledger import models, releases, steps
 from kreis.ledger.records import Route
-from kreis.loop.disciplines.preparation import read_spine, spine_of
-from kreis.loop.disciplines.training import features_of, read_rows, split_rows, trained_of
+from kreis.loop.disciplines.preparation import packaged_features, read_spine, spine_of, used_views
+from kreis.loop.disciplines.training import features_of, read_rows, rows_with, split_rows, trained_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.project import Project
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.train import TrainedCandidate
 
@@ -70,20 +71,19 @@ def _opponent_of(circle: Circle, challenger: str) -> Package | None:
     that it had to beat to get there. So a run that is repeated or resumed after its release concludes the same.
     """
     for route in _live(circle):
-        if _is(_open(circle, route.model), trained_of(circle, challenger)):
+        if _is(_open(circle, route.model), trained_of(circle, challenger), circle.project):
             judged_against = _opponent_on_record(circle, route.model)
             return None if judged_against is None else _open(circle, judged_against)
     return champion_of(circle)
 
 
-def _is(package: Package, trained: TrainedCandidate) -> bool:
+def _is(package: Package, trained: TrainedCandidate, project: Project) -> bool:
     """Whether a candidate decides by the very bytes, features and threshold of a package."""
     manifest = package.manifest
-    return (package.model, manifest.rule, manifest.features, manifest.threshold) == (
-        trained.onnx,
-        trained.rule,
-        list(trained.features),
-        trained.threshold,
+    return (
+        (package.model, manifest.rule) == (trained.onnx, trained.rule)
+        and (manifest.features, manifest.threshold) == (list(trained.features), trained.threshold)
+        and (manifest.views, manifest.request_views) == used_views(project, trained.features)
     )
 
 
@@ -134,47 +134,40 @@ def _evaluate(circle: Circle, challenger: str, champion: Package | None) -> Step
         inputs={
             name: digest_of_document({key: value for key, value in step.outputs.items() if key != "training"})
             for name, step in circle.candidates.items()
-        },
+        }
+        | {"rows": _rows_read(circle)},
         compute=compute,
     )
+
+
+def _rows_read(circle: Circle) -> list[str]:
+    """Fingerprints of all that an evaluation may read: features, and the tables that a champion's own are made of."""
+    tables = [circle.tables[name] for name in circle.project.tables]
+    return [step.outputs["fingerprint"] for step in (*tables, *circle.features.values())]
 
 
 def _report(circle: Circle, challenger: str, champion: Package | None) -> EvaluationReport:
     project, spine = circle.project, spine_of(circle)
     names = [name for name in project.candidates if project.candidates[name].baseline]
     used = {name: features_of(circle, project.candidates[name]) for name in {challenger, *names}}
-    wanted = set().union(*used.values(), champion.manifest.features if champion is not None else ())
+    wanted = set().union(*used.values())
     features = [name for name in project.feature_names if name in wanted]
     rows = read_rows(circle, features)
-    test = rows.take(split_rows(circle, rows).test)
+    tested = split_rows(circle, rows).test
+    test = rows.take(tested)
     columns = {name: place for place, name in enumerate(features)}
-
-    def scored(name: str, scorer: Scorer, inputs: list[str], threshold: float, digest: str | None) -> Scored:
-        matrix = np.ascontiguousarray(test.matrix[:, [columns[each] for each in inputs]])
-        scores = np.asarray(scorer.score(matrix), dtype=np.float64).clip(0.0, 1.0)
-        return Scored(name=name, scores=scores, threshold=threshold, digest=digest)
 
     def of(name: str) -> Scored:
         trained = trained_of(circle, name)
-        return scored(name, trained.scorer(threads=2), list(trained.features), trained.threshold, None)
+        matrix = test.matrix[:, [columns[each] for each in trained.features]]
+        return _scored(name, trained.scorer(threads=2), matrix, trained.threshold, None)
 
     serving = None
     if champion is not None:
         manifest = champion.manifest
-        missing = sorted(set(manifest.features) - set(columns))
-        if missing:
-            raise ProjectError(
-                f"the model in service reads {missing[0]!r}, which the project no longer declares",
-                where="evaluation",
-                hint="keep the feature until a model without it has replaced the one in service",
-            )
-        serving = scored(
-            f"version in service ({manifest.candidate})",
-            scorer_of(champion),
-            manifest.features,
-            manifest.threshold,
-            champion.digest,
-        )
+        own = rows_with(circle, packaged_features(circle, manifest)).take(tested)
+        name = f"version in service ({manifest.candidate})"
+        serving = _scored(name, scorer_of(champion), own.matrix, manifest.threshold, champion.digest)
     return evaluate(
         of(challenger),
         [of(name) for name in names if name != challenger],
@@ -184,6 +177,11 @@ def _report(circle: Circle, challenger: str, champion: Package | None) -> Evalua
         groups=_groups(circle, test.time.min(), microseconds(circle.as_of), spine.time),
         champion=serving,
     )
+
+
+def _scored(name: str, scorer: Scorer, matrix: npt.NDArray[np.float32], threshold: float, digest: str | None) -> Scored:
+    scores = np.asarray(scorer.score(np.ascontiguousarray(matrix)), dtype=np.float64).clip(0.0, 1.0)
+    return Scored(name=name, scores=scores, threshold=threshold, digest=digest)
 
 
 def _groups(circle: Circle, start: int, end: int, time: str) -> dict[str, npt.ArrayLike]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 import polars as pl
+import polars.selectors as cs
 
 from kreis.collection.collecting import read_bronze
+from kreis.deployment.manifest import Manifest
 from kreis.errors import ProjectError
 from kreis.loop.code import code_digest
+from kreis.loop.feeding import feed_from_lake
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
@@ -19,12 +22,15 @@ from kreis.preparation.point_in_time import join
 from kreis.preparation.tables import Spine, Table, build, place_of
 from kreis.preparation.training_frame import request_features
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.project import Project
 
-__all__ = ["perform", "read_features", "read_spine", "spine_of"]
+__all__ = ["packaged_features", "perform", "read_features", "read_spine", "spine_of", "used_views"]
 
 
 def perform(circle: Circle) -> Verdict:
-    """Build what has changed, and nothing else."""
+    """Build what has changed, and nothing else; then let the service know it. Whether a new model comes of it or not,
+    the one in service answers with the newest data.
+    """
     project = circle.project
     for table in project.ordered_tables():
         circle.tables[table.name] = _build(circle, table)
@@ -37,6 +43,7 @@ def perform(circle: Circle) -> Verdict:
         circle.features[view.name] = _join(circle, spine, view)
     for request_view in project.request_views.values():
         circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
+    feed_from_lake(circle)
     rows = circle.tables[spine.table.name].outputs["rows"]
     return Advance(
         summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {rows:,} rows to predict"
@@ -65,6 +72,44 @@ def read_features(circle: Circle, names: list[str]) -> pl.DataFrame:
             outputs = circle.features[view.name].outputs
             frames.append(circle.workspace.lake.scan(outputs["table"], outputs["version"]).select(wanted).collect())
     return pl.concat(frames, how="horizontal").select(names) if frames else pl.DataFrame()
+
+
+def packaged_features(circle: Circle, manifest: Manifest) -> pl.DataFrame:
+    """The features that a packaged model reads, by its own definitions, row for row aligned with the spine.
+
+    Where the project defines a view otherwise by now, the package's is computed; nothing is stored.
+
+    Raises:
+        ProjectError: a table or column that it reads is no longer there.
+    """
+    project, spine = circle.project, spine_of(circle)
+    rows = read_spine(circle)
+    frames = []
+    for view in manifest.views:
+        if project.views.get(view.name) == view:
+            frames.append(read_features(circle, list(view.feature_names)))
+        elif view.table in project.tables:
+            source = _scan(circle, view.table).collect()
+            frames.append(join(rows.select(view.entity, spine.time), [(view, source)], time=spine.time))
+        else:
+            raise ProjectError(
+                f"the model in service reads the table {view.table!r}, which the project no longer declares",
+                where=f"feature view {view.name!r}",
+                hint="keep it until a model without it has replaced the one in service",
+            )
+    frames += [request_features(rows, view) for view in manifest.request_views]
+    return pl.concat(
+        [frame.select(cs.by_name(manifest.features, require_all=False)) for frame in frames], how="horizontal"
+    ).select(manifest.features)
+
+
+def used_views(project: Project, features: Iterable[str]) -> tuple[list[FeatureView], list[RequestView]]:
+    """The views that provide some features."""
+    used = set(features)
+    return (
+        [view for view in project.views.values() if used & set(view.feature_names)],
+        [view for view in project.request_views.values() if used & set(view.feature_names)],
+    )
 
 
 def _scan(circle: Circle, name: str) -> pl.LazyFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 from kreis.clock import microseconds
 from kreis.errors import ProjectError
 from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
@@ -17,7 +19,7 @@ from kreis.training.data import TrainingData
 from kreis.training.splits import Split
 from kreis.training.train import TrainedCandidate, train
 
-__all__ = ["features_of", "perform", "read_rows", "split_rows", "trained_of"]
+__all__ = ["features_of", "perform", "read_rows", "rows_with", "split_rows", "trained_of"]
 
 
 def perform(circle: Circle) -> Verdict:
@@ -50,11 +52,16 @@ def features_of(circle: Circle, declared: CandidateDeclaration) -> list[str]:
 
 def read_rows(circle: Circle, features: list[str]) -> TrainingData:
     """The rows whose outcome is known as of the run's moment, with some features."""
+    return rows_with(circle, read_features(circle, features))
+
+
+def rows_with(circle: Circle, features: pl.DataFrame) -> TrainingData:
+    """The rows whose outcome is known as of the run's moment, with features that are aligned with the spine."""
     spine = spine_of(circle)
     frame = read_spine(circle).select(spine.time, spine.outcome, spine.outcome_known_at)
     return TrainingData.from_frame(
-        frame.hstack(read_features(circle, features)),
-        features=features,
+        frame.hstack(features),
+        features=features.columns,
         outcome=spine.outcome,
         time=spine.time,
         known_at=spine.outcome_known_at,
