@@ -1,0 +1,174 @@
+"""Remembered steps: a key that has finished is never computed again, and remembers what was computed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kreis.clock import SimulatedClock
+from kreis.ledger import audit, runs, steps
+from kreis.ledger.records import Run
+from kreis.ledger.store import Ledger, open_ledger
+from kreis.loop import steps as loop_steps
+from kreis.loop.steps import Memory, step_key
+
+T0 = datetime(2025, 8, 15, tzinfo=UTC)
+_COUNT = itertools.count()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with open_ledger(tmp_path / "ledger.db", clock=SimulatedClock(T0)) as opened:
+        yield opened
+
+
+def begin(ledger: Ledger, name: str, **given: Any) -> Memory:
+    with ledger.record(event="run.started", subject=name, actor="ann", reason="test") as tx:
+        run = Run(id=name, project="p", as_of=T0, status="running", trigger="manual", started_at=T0, goal="0" * 64)
+        runs.start_run(tx, run)
+    return Memory(ledger, run=name, actor="ann", **given)
+
+
+class Work:
+    """Counts how often it is done."""
+
+    def __init__(self, outputs: Any = None) -> None:
+        self.done = 0
+        self.outputs = {"answer": 42} if outputs is None else outputs
+
+    def __call__(self, key: str) -> Any:
+        self.done += 1
+        return self.outputs
+
+
+def step(memory: Memory, work: Work, name: str = "orders", discipline: str = "collection", **changes: Any) -> Any:
+    given = {"code": "c", "parameters": {"until": "2025"}, "inputs": {"raw": "1"}, **changes}
+    return memory.step(discipline, name, compute=work, **given)
+
+
+def test_computes_once_and_then_remembers(ledger):
+    work = Work()
+    first = step(begin(ledger, "run1"), work)
+    second = step(begin(ledger, "run2"), work)
+    assert (first.remembered, second.remembered, work.done) == (False, True, 1)
+    assert first.outputs == second.outputs == {"answer": 42}
+    assert first.key == second.key
+    assert second.seconds == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code": "d"},
+        {"parameters": {"until": "2026"}},
+        {"inputs": {"raw": "2"}},
+        {"name": "o"},
+        {"discipline": "training"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_computes_again_what_has_changed(ledger, changes):
+    work = Work()
+    step(begin(ledger, "run1"), work)
+    assert not step(begin(ledger, "run2"), work, **changes).remembered
+    assert work.done == 2
+
+
+def test_another_version_of_a_library_computes_again_what_it_computes(monkeypatch):
+    given = {"code": "", "parameters": {}, "inputs": {}}
+    before = {each: step_key(each, "x", **given) for each in ("collection", "training")}
+    whole = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "99" if name == "lightgbm" else whole(name))
+    loop_steps._versions.cache_clear()
+    after = {each: step_key(each, "x", **given) for each in before}
+    loop_steps._versions.cache_clear()
+    assert after["collection"] == before["collection"]
+    assert after["training"] != before["training"]
+
+
+def test_a_step_that_fails_is_not_remembered(ledger):
+    def fail(key: str) -> Any:
+        raise RuntimeError
+
+    memory = begin(ledger, "run1")
+    with pytest.raises(RuntimeError):
+        step(memory, fail)
+    work = Work()
+    assert not step(memory, work).remembered
+    assert work.done == 1
+
+
+def test_again_computes_whatever_is_known_and_leaves_the_known_alone(ledger):
+    work = Work()
+    first = step(begin(ledger, "run1"), work)
+    again = begin(ledger, "run2", again=frozenset({"collection"}))
+    assert again.computes_anew("collection")
+    anew = step(again, work)
+    assert (anew.remembered, anew.key != first.key, work.done) == (False, True, 2)
+    third = step(begin(ledger, "run3"), work)
+    assert third.remembered
+    assert third.key == first.key
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(outputs=st.dictionaries(st.text(), JSON, max_size=4))
+def test_outputs_are_the_same_computed_or_remembered(ledger, outputs):
+    number = next(_COUNT)
+    work, parameters = Work(outputs), {"number": number}
+    computed = step(begin(ledger, f"run{number}a"), work, parameters=parameters)
+    remembered = step(begin(ledger, f"run{number}b"), work, parameters=parameters)
+    assert (computed.remembered, remembered.remembered) == (False, True)
+    assert repr(computed.outputs) == repr(remembered.outputs)  # the order of keys, too
+    assert computed.outputs == outputs
+
+
+def test_remembered_steps_reach_the_record_with_the_next_write(ledger):
+    work = Work()
+    step(begin(ledger, "run1"), work, "a")
+    memory = begin(ledger, "run2")
+    step(memory, work, "a")
+    assert [use.name for use in read(ledger, "run2")] == []
+    step(memory, work, "b")
+    assert [use.name for use in read(ledger, "run2")] == ["a", "b"]
+    step(memory, work, "b")
+    with ledger.record(event="x", subject="x", actor="ann", reason="x") as tx:
+        memory.write_pending(tx)
+    assert memory.pending == []
+    with ledger.read() as connection:
+        assert audit.verify(connection).ok
+
+
+def read(ledger: Ledger, run: str) -> list[Any]:
+    with ledger.read() as connection:
+        return [found for _, found in steps.steps_of(connection, run)]
+
+
+def test_tells_what_is_worked_on_and_what_is_done(ledger):
+    memory = begin(ledger, "run1")
+    told: list[Any] = []
+    memory.on_working = lambda name: told.append(name)
+    memory.on_done = lambda result: told.append((result.name, result.remembered))
+    step(memory, Work())
+    memory.progress("orders")("fit", 0, 1)
+    memory.progress("orders")("trial", 2, 20)
+    step(memory, Work())
+    assert told == ["orders", ("orders", False), "orders: fit", "orders: trial 3 of 20", ("orders", True)]
