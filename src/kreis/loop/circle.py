@@ -93,7 +93,7 @@ def run_circle(
     until, start = walked(until), walked(start)
     calm_threads()
     with workspace.only_run():
-        walk = _Walk(project, workspace, as_of, trigger, observer or Silent(), start)
+        walk = _Walk(project, workspace, as_of, trigger, Silent() if observer is None else observer, start)
         return walk.through(until)
 
 
