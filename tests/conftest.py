@@ -17,6 +17,16 @@ import pytest
 EXAMPLE = Path(__file__).parent.parent / "examples" / "minimal"
 
 
+WEAK = {
+    "true_positive=6.0": "true_positive=2.5",
+    "better_than_baseline=50": "better_than_baseline=0",
+    "> 0.4": "> 2.0",
+    "Logistic()": 'Logistic(), features=["order__shoes"]',
+    '\nproject.candidate("gbdt"': '\n# project.candidate("gbdt"',
+}
+"""What makes the example's model a weak one."""
+
+
 class Shop:
     """A folder with a copy of `examples/minimal`, and `kreis` run in it as a person would."""
 
@@ -77,6 +87,15 @@ class Shop:
         assert old in text
         path.write_text(text.replace(old, new))
 
+    def release_a_weak_model(self) -> None:
+        """Release a weak model on what was known two weeks earlier; the project is then as it was before."""
+        path = self.folder / "project.py"
+        whole = path.read_text()
+        for old, new in WEAK.items():
+            self.edit(old, new)
+        self.run("run", "--as-of", "2025-08-01")
+        path.write_text(whole)
+
 
 @pytest.fixture(scope="session")
 def new_shop() -> Callable[..., Shop]:
@@ -104,6 +123,21 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, evaluated_once: Path
     made = Shop.new(tmp_path_factory.mktemp("released") / "shop", like=evaluated_once)
     made.run("run")
     return made.folder
+
+
+@pytest.fixture(scope="session")
+def canary_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose second model is a canary beside a weak first one, for copies only."""
+    made = Shop.new(tmp_path_factory.mktemp("canary") / "shop")
+    made.release_a_weak_model()
+    made.run("run")
+    return made.folder
+
+
+@pytest.fixture
+def canary(tmp_path: Path, canary_once: Path) -> Shop:
+    """A project of one's own with a canary going on."""
+    return Shop.new(tmp_path / "canary", like=canary_once)
 
 
 @pytest.fixture

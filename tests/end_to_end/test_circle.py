@@ -162,6 +162,37 @@ def test_goes_back_by_a_new_release_and_stays_there(released):
     assert released.document("status")["release"]["number"] == 2
 
 
+def live(shop):
+    release = shop.document("status")["release"]
+    return release["number"], [(route["version"], route["share"]) for route in release["routes"]]
+
+
+def test_a_better_model_begins_with_a_share_of_the_traffic(canary):
+    assert live(canary) == (2, [(2, 0.8), (4, 0.2)])
+    assert canary.document("run")["computed"] == []
+    assert live(canary) == (2, [(2, 0.8), (4, 0.2)])
+
+
+def test_what_was_taken_out_of_service_does_not_come_back_by_itself(canary):
+    canary.run("rollback", "--reason", "answers look odd")
+    assert live(canary) == (3, [(2, 1.0)])
+    last = canary.document("run", code=11)["verdicts"][-1]
+    assert (last["kind"], last["needs"]) == ("Hold", "a person")
+    assert "release 3 took version 4 out of service (answers look odd)" in last["reason"]
+    assert live(canary) == (3, [(2, 1.0)])
+    canary.run("rollback", "--to", "2", "--reason", "it was the data")
+    assert live(canary) == (4, [(2, 0.8), (4, 0.2)])
+    assert canary.document("run")["computed"] == []
+
+
+def test_a_canary_goes_on_while_another_model_waits_for_a_yes(canary):
+    canary.edit('fallback="rule")', 'fallback="rule", approval="owner")')
+    canary.edit("Logistic()", "Logistic(c=0.5)")
+    last = canary.document("run", code=11)["verdicts"][-1]
+    assert last["needs"] == "role owner"
+    assert live(canary) == (2, [(2, 0.8), (4, 0.2)])
+
+
 def test_what_was_done_can_be_looked_up(released):
     run = released.document("show", "run")
     assert [verdict["kind"] for verdict in run["verdicts"]] == ["advance"] * 6

@@ -217,34 +217,11 @@ def half_way_is_consistent(folder: Path) -> None:
             assert pointer.release in published
 
 
-WEAK = {
-    "true_positive=6.0": "true_positive=2.5",
-    "better_than_baseline=50": "better_than_baseline=0",
-    "> 0.4": "> 2.0",
-    "Logistic()": 'Logistic(), features=["order__shoes"]',
-    '\nproject.candidate("gbdt"': '\n# project.candidate("gbdt"',
-}
-"""What makes the example's model a weak one."""
-
-
-def with_a_weak_model(shop: Any) -> None:
-    """Release a weak model on what was known two weeks earlier, then put the project back as it was."""
-    path = shop.folder / "project.py"
-    whole = path.read_text()
-    text = whole
-    for old, new in WEAK.items():
-        assert old in text
-        text = text.replace(old, new)
-    path.write_text(text)
-    shop.run("run", "--as-of", "2025-08-01")
-    path.write_text(whole)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, new_shop: Any) -> list[Undisturbed]:
     folder = tmp_path_factory.mktemp("undisturbed")
     new_shop(folder / "first")
-    with_a_weak_model(new_shop(folder / "canary"))
+    new_shop(folder / "canary").release_a_weak_model()
     return [measured(folder / "first", "a first run", new_shop), measured(folder / "canary", "a canary's", new_shop)]
 
 

@@ -1,0 +1,240 @@
+"""What a user declares: checked as it is declared, and as a whole once all is there."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from kreis import (
+    BusinessMetric,
+    Canary,
+    DecisionValue,
+    Drift,
+    Goal,
+    Logistic,
+    Project,
+    Risk,
+    Rule,
+    TimeSplit,
+    Window,
+)
+from kreis.errors import ContractError, KreisError, ProjectError
+
+CONTRACT = """
+apiVersion: v3.2.0
+kind: DataContract
+id: orders
+version: 1.0.0
+schema:
+  - name: orders
+    properties:
+      - {name: order, logicalType: string, primaryKey: true}
+      - {name: customer, logicalType: string, required: true}
+      - {name: at, logicalType: timestamp, required: true}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    made = Project(
+        "returns",
+        goal=Goal(
+            question="Will it come back?",
+            decision="Ask.",
+            metric=DecisionValue("EUR", true_positive=6.0, false_positive=-1.5),
+            risk=Risk.minimal(because="asks a question"),
+        ),
+    )
+    made._folder = tmp_path
+    (tmp_path / "orders.yaml").write_text(CONTRACT)
+    return made
+
+
+def with_source(project):
+    @project.source(contract="orders.yaml", known_at="at")
+    def orders(window: Window) -> pl.LazyFrame:
+        return pl.LazyFrame()
+
+    return orders
+
+
+def with_tables(project):
+    with_source(project)
+
+    @project.table(layer="silver")
+    def past(orders: pl.LazyFrame) -> pl.LazyFrame:
+        return orders
+
+    @project.spine(id="order", time="at", keys=["customer"], outcome="returned", outcome_known_at="settled")
+    def questions(orders: pl.LazyFrame) -> pl.LazyFrame:
+        return orders
+
+    return past
+
+
+def complete(project):
+    past = with_tables(project)
+    project.feature_view(
+        "customer",
+        entity="customer",
+        table=past,
+        event_time="at",
+        known_at="settled",
+        features={"rate": pl.col("returned").mean()},
+        windows=["7d", "30d"],
+    )
+    project.request_view("order", fields={"amount": "number"}, features={"amount": pl.col("amount")})
+    project.candidate("rule", Rule(pl.col("customer__rate_7d") > 0.4), baseline=True)
+    project.candidate("logistic", Logistic())
+    return project
+
+
+def test_gathers_what_was_declared(project):
+    complete(project)
+    project.split(TimeSplit(test="14d"))
+    project.release(Canary(steps=[0.5, 1.0]), fallback="rule", approval="owner")
+    project.monitor(Drift(), BusinessMetric(falls_by=0.2), sends_back_to="training")
+    project.check()
+    assert list(project.sources) == ["orders"]
+    assert [table.name for table in project.ordered_tables()] == ["past", "questions"]
+    assert project.spine_declaration.keys == ("customer",)
+    assert project.feature_names == ("customer__rate_7d", "customer__rate_30d", "order__amount")
+    assert [(each.name, each.baseline) for each in project.candidates.values()] == [("rule", True), ("logistic", False)]
+    assert (project.release_declaration.fallback, project.release_declaration.approval) == ("rule", "owner")
+    assert [(each.monitor.name, each.sends_back_to) for each in project.monitors] == [
+        ("drift", "training"),
+        ("business_metric", "training"),
+    ]
+    assert project.split_declaration.test == "14d"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "ä", "a_b", "../x"])
+def test_a_name_is_letters_digits_and_hyphens(project, name):
+    with pytest.raises(ProjectError, match="cannot name a project") as caught:
+        Project(name, goal=project.goal)
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_a_source_needs_its_contract(project):
+    with pytest.raises(ProjectError, match=r"source 'lost' has no contract at lost\.yaml") as caught:
+
+        @project.source(contract="lost.yaml", known_at="at")
+        def lost(window: Window) -> pl.LazyFrame:
+            return pl.LazyFrame()
+
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_a_source_is_known_at_a_column_of_its_contract(project):
+    with pytest.raises(KreisError, match="known"):
+
+        @project.source(contract="orders.yaml", known_at="knwon")
+        def orders(window: Window) -> pl.LazyFrame:
+            return pl.LazyFrame()
+
+
+def test_a_wrong_contract_is_refused_where_it_is_wrong(project, tmp_path):
+    (tmp_path / "orders.yaml").write_text(CONTRACT.replace("logicalType: timestamp", "logicalType: moment"))
+    with pytest.raises(KreisError) as caught:
+        with_source(project)
+    assert isinstance(caught.value, (ProjectError, ContractError))
+    assert "orders.yaml" in str(caught.value)
+
+
+def test_sources_and_tables_share_their_names(project):
+    with_source(project)
+    with pytest.raises(ProjectError, match="already a source or table called 'orders'"):
+        with_source(project)
+    with pytest.raises(ProjectError, match="already a source or table called 'orders'") as caught:
+
+        @project.table(layer="silver")
+        def orders(past: pl.LazyFrame) -> pl.LazyFrame:
+            return past
+
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_there_is_one_spine(project):
+    with_tables(project)
+    with pytest.raises(ProjectError, match="one spine") as caught:
+
+        @project.spine(id="order", time="at", keys=["customer"], outcome="returned", outcome_known_at="settled")
+        def others(orders: pl.LazyFrame) -> pl.LazyFrame:
+            return orders
+
+    assert "'questions'" in caught.value.hint
+
+
+def test_views_and_candidates_have_names_of_their_own(project):
+    complete(project)
+    with pytest.raises(ProjectError, match="two views called 'customer'"):
+        project.request_view("customer", fields={"amount": "number"}, features={"amount": pl.col("amount")})
+    with pytest.raises(ProjectError, match="two candidates called 'rule'") as caught:
+        project.candidate("rule", Logistic())
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_the_whole_needs_a_source_a_spine_and_a_baseline(project):
+    with pytest.raises(ProjectError, match="no source is declared"):
+        project.check()
+    with_source(project)
+    with pytest.raises(ProjectError, match="no spine is declared"):
+        project.check()
+
+
+def test_a_model_needs_something_to_beat(project):
+    with_tables(project)
+    project.candidate("logistic", Logistic())
+    with pytest.raises(ProjectError, match="no candidate is a baseline"):
+        project.check()
+
+
+UNKNOWN = {
+    "table": (lambda p: view(p, table="passt"), "unknown table 'passt'", "did you mean 'past'?"),
+    "entity": (lambda p: view(p, entity="costumer"), "unknown key of the spine 'costumer'", "did you mean 'customer'?"),
+    "feature": (
+        lambda p: p.candidate("other", Logistic(), features=["customer__rate_3d"]),
+        "unknown feature 'customer__rate_3d'",
+        "did you mean 'customer__rate_7d' or 'customer__rate_30d'?",
+    ),
+    "feature of a rule": (
+        lambda p: p.candidate("other", Rule(pl.col("order__amuont") > 1)),
+        "unknown feature 'order__amuont'",
+        "did you mean 'order__amount'?",
+    ),
+    "fallback": (
+        lambda p: p.release(Canary(steps=[1.0]), fallback="rules"),
+        "unknown candidate 'rules'",
+        "did you mean 'rule'?",
+    ),
+}
+
+
+def view(project, **changes):
+    given = {"entity": "customer", "table": "past", "event_time": "at", "known_at": "settled", **changes}
+    project.feature_view("more", features={"n": pl.len()}, windows=["7d"], **given)
+
+
+@pytest.mark.parametrize(("declare", "message", "hint"), UNKNOWN.values(), ids=UNKNOWN)
+def test_an_unknown_name_is_refused_with_line_and_nearest_name(project, declare, message, hint):
+    complete(project)
+    declare(project)
+    with pytest.raises(ProjectError) as caught:
+        project.check()
+    assert message in caught.value.message
+    assert set(caught.value.hint.split("'")[1::2]) == set(hint.split("'")[1::2])
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_an_expression_that_cannot_be_served_is_refused_at_its_line(project):
+    with pytest.raises(ProjectError, match="allow-list") as caught:
+        project.request_view(
+            "order", fields={"amount": "number"}, features={"amount": pl.col("amount").rank()}
+        )  # fmt: skip
+    assert caught.value.where.startswith(f"{__file__}:")
+    assert "'amount'" in caught.value.where
+
+
+def test_a_monitor_sends_back_to_a_discipline(project):
+    with pytest.raises(ProjectError, match="unknown discipline 'collect'"):
+        project.monitor(Drift(), sends_back_to="collect")
