@@ -198,7 +198,7 @@ def test_what_was_done_can_be_looked_up(released):
     assert [verdict["kind"] for verdict in run["verdicts"]] == ["advance"] * 6
     assert len(run["steps"]) == 12
     model = released.document("show", "model")
-    assert model["passed"]
+    assert model["evaluation"]["passed"]
     assert model["candidate"] == "logistic"
     assert model["manifest"]["inputs"].keys() == {"orders", "settlements", "settled", "questions"}
     tables = [each["table"] for each in released.document("show", "table")["tables"]]

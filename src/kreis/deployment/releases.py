@@ -250,7 +250,7 @@ def check_approval(connection: Connection, model: str, role: str | None, actor: 
     given = [each for each in approvals_of(connection, model) if each.role == role]
     if any(each.actor != actor for each in given):
         return
-    what = "only by the one who releases it" if given else "not approved"
+    what = "approved only by the one who releases it" if given else "not approved"
     raise PolicyError(
         f"model {model[:12]} is {what}; a release needs the yes of another person as {role!r}",
         where=f"release by {actor!r}",

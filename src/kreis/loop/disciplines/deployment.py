@@ -55,13 +55,18 @@ def perform(circle: Circle) -> Verdict:
     except PolicyError as error:
         if declared.approval is None:
             raise
-        return Hold(needs=f"role {declared.approval}", reason=str(error), detail={"model": model.digest})
+        return Hold(needs=f"role {declared.approval}", reason=_said(error), detail={"model": model.digest})
     publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
     return Advance(
         summary=f"{chosen} is version {model.version} ({model.digest[:12]}); release {released.number}: {shares}",
         detail={"model": model.digest, "version": model.version, "release": released.number},
     )
+
+
+def _said(error: PolicyError) -> str:
+    """An error in one line; where it arose is clear."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _package(circle: Circle, name: str) -> StepResult:
