@@ -18,8 +18,8 @@ def watch(
 ) -> None:
     """Watch the service, and keep the circle turning.
 
-    Moves the service's log into the lake, feeds the online store, looks at each finished day, advances canaries, and
-    runs the circle again when a monitor sends the work back.
+    Moves the service's log into the lake, looks at each finished day, advances canaries, and runs the circle again
+    when a monitor sends the work back. New data reach the service with `kreis run --until preparation`.
 
     Examples:
 
