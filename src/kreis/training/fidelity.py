@@ -21,6 +21,9 @@ CHECKED = 2_000
 PROBED = 64
 """Features that are left out, one at a time, to see what a missing value does."""
 
+_IMPUTE = "put an imputer first: Estimator(make_pipeline(SimpleImputer(), ...))"
+_REPORT = "report it to the converter's project; use GradientBoosting or Logistic meanwhile"
+
 
 def prove_same(
     content: bytes,
@@ -50,7 +53,7 @@ def prove_same(
         raise ProjectError(
             "it gives no score when a feature is missing",
             where=where,
-            hint="put an imputer first: Estimator(make_pipeline(SimpleImputer(), ...))",
+            hint=_IMPUTE,
         )
     for given in (rows, probes):
         try:
@@ -58,12 +61,15 @@ def prove_same(
         except ValueError:
             # It refuses missing values where its converted form scores them: nothing to compare.
             continue
-        apart = int(np.count_nonzero(~(np.abs(expected - scorer.score(given)) <= TOLERANCE)))
+        differs = ~(np.abs(expected - scorer.score(given)) <= TOLERANCE)
+        apart = int(np.count_nonzero(differs))
         if apart > (max(1.0, excused * len(given)) if excused else 0):
+            only_missing = bool(np.isnan(given[differs]).any(axis=1).all())
             raise ProjectError(
-                f"it scores otherwise as ONNX in {apart} of {len(given)} rows",
+                f"it scores otherwise as ONNX in {apart} of {len(given)} rows"
+                + (", all with a missing value" if only_missing else ""),
                 where=where,
-                hint="report it to the converter's project; use GradientBoosting or Logistic meanwhile",
+                hint=_IMPUTE if only_missing else _REPORT,
             )
 
 
