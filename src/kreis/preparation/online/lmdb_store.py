@@ -63,7 +63,7 @@ class LmdbStore:
             durable = durable or boot is None
             write_durably(self._marker, _CLEAN if durable or boot is None else boot)
         elif not (folder / "data.mdb").exists() or self._torn():
-            hint = "feed it: `kreis run` and `kreis watch` do"
+            hint = "feed it: `kreis run` does"
             raise StoreError("there is no online store that can be read", where=str(folder), hint=hint)
         flags: dict[str, Any] = {"readonly": readonly, "sync": durable, "metasync": durable, "writemap": False}
         try:
