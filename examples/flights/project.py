@@ -108,7 +108,9 @@ project.feature_view(
     table=sky,
     event_time="observed_at",
     known_at="known_at",
-    features={name: pl.col(name) for name in ["temp", "humid", "wind_speed", "precip", "pressure", "visib", "freezing"]},
+    features={
+        name: pl.col(name) for name in ["temp", "humid", "wind_speed", "precip", "pressure", "visib", "freezing"]
+    },
     ttl="6h",
 )
 

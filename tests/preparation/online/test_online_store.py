@@ -110,7 +110,9 @@ def test_a_repeated_batch_changes_nothing(store: LmdbStore) -> None:
     assert store.append([rows], position=7) == 0
     assert store.append([rows], position=6) == 0
     assert store.position(layout) == 7
-    assert OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[WINDOWED.feature_names.index("v__sum_1h")] == 1.0
+    assert (
+        OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[WINDOWED.feature_names.index("v__sum_1h")] == 1.0
+    )
 
 
 def test_a_new_feed_goes_on_where_the_last_one_stopped(folder: Path) -> None:
@@ -131,7 +133,9 @@ def test_a_failed_append_leaves_the_last_state(store: LmdbStore) -> None:
     with pytest.raises(Exception, match="expected 3 items"):
         store.append([rows_of(layout, ["a"], [BASE], [5.0]), broken], position=2)
     assert store.position(layout) == 1
-    assert OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[WINDOWED.feature_names.index("v__sum_1h")] == 1.0
+    assert (
+        OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)[WINDOWED.feature_names.index("v__sum_1h")] == 1.0
+    )
 
 
 def test_the_map_grows_when_it_is_full(folder: Path) -> None:
