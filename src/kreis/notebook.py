@@ -113,7 +113,7 @@ class OpenProject:
         return self.show("run", result.run)
 
     def show(self, kind: str, name: str | int = "", *, version: int | None = None) -> Shown:
-        """What `kreis show` shows: a "run", a "model", a "table" or a "release"; the last one without a name.
+        """What `kreis show` shows: a "run", "model", "table", "release" or "alert"; the last one without a name.
 
         Raises:
             ProjectError: no such kind or thing.

@@ -1,4 +1,4 @@
-"""What `kreis show` shows: a run, a model, its card, a table or a release, as plain documents."""
+"""What `kreis show` shows: a run, a model, its card, a table, a release or an alert, as plain documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.errors import ProjectError
 from kreis.governance.naming import model_named
-from kreis.ledger import documents, models, releases, runs, steps, tables
+from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
 from kreis.ledger.records import Evaluation, Model, Release, TableVersion
 from kreis.loop.workspace import Workspace
 
@@ -23,6 +23,7 @@ Document = dict[str, Any]
 _ROWS = 3
 """Rows of a table that are shown."""
 _HISTORY = 10
+_ALERTS = 20
 
 
 def _run(workspace: Workspace, name: str, version: int | None) -> Document:
@@ -197,6 +198,14 @@ def _release(workspace: Workspace, name: str, version: int | None) -> Document:
     }
 
 
+def _alert(workspace: Workspace, name: str, version: int | None) -> Document:
+    with workspace.ledger.read() as connection:
+        if name:
+            return msgspec.structs.asdict(alerts.get_alert(connection, name))
+        last = alerts.list_alerts(connection, limit=_ALERTS)
+    return {"alerts": [msgspec.structs.asdict(each) for each in last]}
+
+
 def _project(connection: Connection, workspace: Workspace) -> str:
     last = runs.list_runs(connection, limit=1)
     if not last:
@@ -210,4 +219,5 @@ SHOW: Mapping[str, Callable[[Workspace, str, int | None], Document]] = {
     "card": _card,
     "table": _table,
     "release": _release,
+    "alert": _alert,
 }

@@ -77,7 +77,7 @@ def log(
     from collections import deque
 
     from kreis.governance.pages.page import Grid, Page
-    from kreis.governance.pages.texts import date, short_id
+    from kreis.governance.pages.texts import date, subject
     from kreis.ledger import audit
     from kreis.loop.workspace import Workspace
 
@@ -86,6 +86,6 @@ def log(
     if json:
         emit(entries)
         return
-    rows = [(str(e.position), date(e.at), e.actor, e.event, short_id(e.subject), e.reason) for e in entries]
+    rows = [(str(e.position), date(e.at), e.actor, e.event, subject(e.subject), e.reason) for e in entries]
     columns = ("entry ", "at (UTC)", "actor", "event", "subject", "reason")
     print_page(Page(title=f"The last {len(rows)} entries", grids=(Grid("", columns, rows),)))

@@ -1,4 +1,4 @@
-"""`kreis show`: a run, a model, its card, a table or a release."""
+"""`kreis show`: a run, a model, its card, a table, a release or an alert."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["show"]
 
 
 def _kinds() -> list[str]:
-    return ["run", "model", "card", "table", "release"]
+    return ["run", "model", "card", "table", "release", "alert"]
 
 
 def show(
     kind: Annotated[
-        str, typer.Argument(help="run, model, card, table or release.", metavar="KIND", autocompletion=_kinds)
+        str, typer.Argument(help="run, model, card, table, release or alert.", metavar="KIND", autocompletion=_kinds)
     ],
     name: Annotated[
         str,
         typer.Argument(
-            help="Identifier, digest, version or release number, or layer/table. [default: the last; all tables]",
+            help="Identifier, digest, version or release number, or layer/table. [default: the last, or a list]",
             metavar="NAME",
             show_default=False,
         ),
@@ -33,7 +33,7 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a run, a model, its card, a table or a release.
+    """Show a run, model, card, table, release or alert.
 
     Examples:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kreis.governance.pages.alert import alert_page
 from kreis.governance.pages.model import model_page
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.release import release_page
@@ -18,4 +19,5 @@ PAGES: Mapping[str, Callable[[dict[str, Any]], Page]] = {
     "model": model_page,
     "table": table_page,
     "release": release_page,
+    "alert": alert_page,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-__all__ = ["conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "trigger"]
+__all__ = ["conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "subject", "trigger"]
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -41,6 +41,11 @@ def short(digest: str | None) -> str:
 def short_id(identifier: str | None) -> str:
     """The first thirteen characters of an identifier, its millisecond: enough to name it."""
     return identifier[:13] if identifier else "–"
+
+
+def subject(text: str) -> str:
+    """What an entry is about: identifiers and digests shortened, names as they are."""
+    return short_id(text) if len(text) > 30 and set(text) <= set("0123456789abcdef-") else text
 
 
 def mark(kind: str) -> str:
