@@ -184,7 +184,8 @@ def test_a_reader_that_leaves_early_is_no_trouble(arguments: str, released_once:
 @pytest.mark.parametrize(
     "arguments",
     ["", "run", "status", "show run", "show model", "show card", "show table", "show table gold/questions",
-     "show table quarantine/orders", "show release", "show alert", "audit verify", "audit log", "run --from evaluation"],
+     "show table quarantine/orders", "show release", "show alert", "audit verify", "audit log",
+     "run --from evaluation"],
 )  # fmt: skip
 def test_what_goes_into_a_pipe_is_plain_text(arguments: str, released: Any) -> None:
     done = subprocess.run([*KREIS, *arguments.split()], cwd=released.folder, capture_output=True, check=False)
