@@ -164,7 +164,7 @@ def commands_in(block: Block) -> Iterator[tuple[int, list[str]]]:
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_commands_and_their_options_exist(page: Path) -> None:
     for block in blocks(page):
-        if block.language in ("python", "json", "yaml", "toml", "diff"):
+        if block.language in ("python", "json", "yaml", "toml", "diff", "text"):
             continue
         for line, words in commands_in(block):
             command: Any = typer.main.get_command(app)
