@@ -87,6 +87,12 @@ def test_from_computes_again_and_comes_to_the_same_model(released):
     assert released.document("status")["release"] == before
 
 
+def test_from_collection_does_not_release_the_same_model_twice(released):
+    before = released.document("status")["release"]
+    assert released.document("run", "--from", "collection")["steps"]["remembered"] == 0
+    assert released.document("status")["release"] == before
+
+
 def test_a_broken_contract_sends_the_work_back_until_the_data_are_right(shop):
     orders = shop.folder / "data" / "orders.csv"
     whole = orders.read_text()
