@@ -15,7 +15,7 @@ from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.metric import Floats, Rows
 from kreis.ledger import models, releases
 from kreis.loop.disciplines.evaluation import scorer_of
-from kreis.loop.watching import Look
+from kreis.loop.watching import CircleOutcome, Look
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.timeline import Band, Month, SendBack, Timeline, VersionChange
 from kreis.monitoring.traffic import feature_matrix, read_traffic
@@ -185,8 +185,14 @@ def _send_backs(looks: Sequence[Look]) -> list[SendBack]:
         SendBack(
             at=look.at.date(),
             to=look.sent_back.to or "collection",
-            reason=f"{look.sent_back.summary} → {look.circle.status}: {look.circle.reason}",
+            reason=f"by {look.sent_back.monitor} → {_ended(look.circle)}",
         )
         for look in looks
         if look.sent_back is not None and look.circle is not None
     ]
+
+
+def _ended(circle: CircleOutcome) -> str:
+    if circle.status == "advanced":
+        return f"a better version was released: {circle.reason.split(';')[0]}"
+    return f"the version in service stayed: {circle.reason.split('; ')[-2:][0]}"

@@ -1,7 +1,7 @@
 """Reads the prediction log from the lake: predictions of a time range, each with its latest known outcome.
 
-A day is read at a time and only the columns that are needed, with the range pushed down to the files, so
-memory stays that of one day however long the log is.
+A few days are read at a time and only the columns that are needed, with the range pushed down to the files, so
+memory stays that of those days however long the log is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from kreis.monitoring.observe import HORIZON, DayOfTraffic, day_of_traffic
 
 __all__ = ["Scanning", "days_of_traffic", "feature_matrix", "outcomes_known", "read_predictions", "read_traffic"]
 
+_DAY = timedelta(days=1)
+_AT_ONCE = 4
+"""Days read together: finding a day's files costs more than reading them, and so few days cost no memory."""
 _NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "reference")
 
 
@@ -133,25 +136,31 @@ def days_of_traffic(
         ProjectError: a model answered that has no layout, or its rows have another number of features.
         StoreError: the lake cannot be read.
     """
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number)
-        start = datetime.combine(day, time(), tzinfo=UTC)
-        frame = read_traffic(lake, start, start + timedelta(days=1), known_by=now, columns=_NEEDED)
-        matrix, whole = feature_matrix(frame, features, layouts)
-        yield day_of_traffic(
-            day,
-            now=now,
-            feature_names=tuple(features),
-            features=matrix,
-            scores=frame["score"].to_numpy(),
-            decisions=frame["decision"].to_numpy(),
-            outcomes=frame["outcome"].cast(pl.Float64).to_numpy(),
-            latency_us=frame["latency_us"].to_numpy(),
-            models=tuple(frame["model"].unique().sort()),
-            failed=(failed or {}).get(day, 0),
-            whole=whole,
-            horizon=horizon,
-        )
+    for start in range(0, (last - first).days + 1, _AT_ONCE):
+        chosen = [first + timedelta(days=start + each) for each in range(_AT_ONCE)]
+        chosen = [day for day in chosen if day <= last]
+        rows = read_traffic(lake, _midnight(chosen[0]), _midnight(chosen[-1]) + _DAY, known_by=now, columns=_NEEDED)
+        for day in chosen:
+            frame = rows.filter(pl.col("at") >= _midnight(day), pl.col("at") < _midnight(day) + _DAY)
+            matrix, whole = feature_matrix(frame, features, layouts)
+            yield day_of_traffic(
+                day,
+                now=now,
+                feature_names=tuple(features),
+                features=matrix,
+                scores=frame["score"].to_numpy(),
+                decisions=frame["decision"].to_numpy(),
+                outcomes=frame["outcome"].cast(pl.Float64).to_numpy(),
+                latency_us=frame["latency_us"].to_numpy(),
+                models=tuple(frame["model"].unique().sort()),
+                failed=(failed or {}).get(day, 0),
+                whole=whole,
+                horizon=horizon,
+            )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def feature_matrix(
