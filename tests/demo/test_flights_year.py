@@ -35,7 +35,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 @pytest.mark.slow
 def test_demo_answers_every_flight_and_tells_the_story(replayed: tuple[Path, dict[str, Any]]) -> None:
     folder, summary = replayed
-    assert summary["requests"] == 3_669
+    assert summary["predictions"] == 3_669
     assert 3_300 < summary["outcomes"] < 3_669
     (month,) = summary["timeline"]["months"]
     assert month["month"] == "2013-05-01"

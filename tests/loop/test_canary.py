@@ -87,8 +87,8 @@ class Place:
         release(ledger, "canary", champion, actor="a", reason="first")
         return start_canary(ledger, "canary", challenger, 0.2, actor="a", reason="better")
 
-    def log(self, made: Release, *, slow: str | None = None) -> None:
-        """Ten days of requests, a fifth answered by the challenger."""
+    def log(self, made: Release, *, slow: str | None = None, until: int = DAYS * PER_DAY) -> None:
+        """Ten days of requests, a fifth answered by the challenger; the first ones of a model may be slow."""
         champion, challenger = (route.model for route in made.routes)
         predictions, outcomes = [], []
         for number in range(DAYS * PER_DAY):
@@ -105,7 +105,7 @@ class Place:
                 features=[x],
                 score=1.0,
                 decision=True,
-                latency_us=90_000 if model == slow else 500,
+                latency_us=90_000 if model == slow and number < until else 500,
             )
             predictions += [record] * (3 if slow else 1)
             outcomes.append(OutcomeRecord(prediction=record.id, outcome=float(x > 0.5), known_at=at + 3_600_000_000))
@@ -163,6 +163,15 @@ def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:
     assert move is not None
     assert move.kind == "rolled back"
     assert "90.0 ms" in move.reason
+
+
+def test_stays_when_answers_are_slow_for_a_moment(place: Place) -> None:
+    challenger = place.model("challenger", 0.5)
+    made = place.canary(place.model("champion", 0.6), challenger)
+    place.log(made, slow=challenger, until=3)
+    move = place.move(made, after=timedelta(days=2))
+    assert move is not None
+    assert move.kind == "promoted"
 
 
 def test_does_nothing_where_there_is_no_canary(place: Place) -> None:

@@ -135,7 +135,7 @@ def _progress(say: Say, days: int) -> Iterator[Callable[[datetime, Replayed], No
         task = bar.add_task("2013-05-01", total=days, told="")
 
         def on_day(day: datetime, replayed: Replayed) -> None:
-            told = f"{replayed.requests:,} answered"
+            told = f"{replayed.predictions:,} answered"
             bar.update(task, advance=1, description=f"{day:%Y-%m-%d}", told=told)
             tell_line = bar.console.print if live else say
             for line in _lines(day, replayed):
@@ -160,7 +160,7 @@ def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
 def _month_line(day: datetime, replayed: Replayed) -> str:
     last = day - timedelta(days=1)
     alerts = sum(len(look.findings) for look in replayed.looks if (look.at - timedelta(days=1)).month == last.month)
-    return f"   {last:%Y-%m-%d} {replayed.requests:,} answered so far, {alerts} alerts in {last:%B}"
+    return f"   {last:%Y-%m-%d} {replayed.predictions:,} answered so far, {alerts} alerts in {last:%B}"
 
 
 def _write_story(folder: Path, story: Story) -> None:
@@ -173,9 +173,9 @@ def _write_story(folder: Path, story: Story) -> None:
 def _summary(replayed: Replayed, story: Story, seconds: float, service_cpu: float) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 1),
-        "requests": replayed.requests,
+        "predictions": replayed.predictions,
         "outcomes": replayed.outcomes,
-        "service_cpu_us_per_request": round(service_cpu / max(replayed.requests, 1) * 1e6, 1),
+        "service_cpu_us_per_prediction": round(service_cpu / max(replayed.predictions, 1) * 1e6, 1),
         "send_backs": len(story.timeline.send_backs),
         "replacements": max(len(story.timeline.changes) - 1, 0),
         "unit": story.timeline.unit,

@@ -29,7 +29,7 @@ _CONNECTIONS = 8
 class Replayed:
     """What happened."""
 
-    requests: int = 0
+    predictions: int = 0
     outcomes: int = 0
     looks: list[Look] = field(default_factory=list)
 
@@ -107,9 +107,8 @@ class _Replay:
             # Rows known within the hour are fed before its requests; a request sees only those known by its moment.
             self._feed.advance(start + _HOUR - 1)
             bodies, times = traffic.requests(start, start + _HOUR)
-            if bodies:
-                await client.predict_many(bodies, times)
-                self._replayed.requests += len(bodies)
+            await client.predict_many(bodies, times)
+        self._replayed.predictions += len(traffic.rows)
         if known:
             self._replayed.outcomes += await client.outcomes(known)
 

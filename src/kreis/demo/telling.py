@@ -51,9 +51,9 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         console.print(f"{back.at} to {back.to}: {back.reason}", soft_wrap=True)
     if not timeline.send_backs:
         console.print("nothing")
-    cpu = summary["service_cpu_us_per_request"]
+    cpu = summary["service_cpu_us_per_prediction"]
     console.print(
-        f"\n{summary['requests']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of service CPU each;"
+        f"\n{summary['predictions']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of service CPU each;"
         f" {summary['seconds']:.0f} s in all.",
         soft_wrap=True,
     )

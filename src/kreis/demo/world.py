@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -21,16 +22,21 @@ __all__ = ["Traffic", "World"]
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Requests in order of time."""
+    """What is asked, in order of time."""
 
     asked_at: npt.NDArray[np.int64]
-    """Microseconds since 1970 UTC, ascending."""
-    bodies: list[bytes]
+    """Of each row, microseconds since 1970 UTC, ascending."""
+    rows: list[bytes]
+    """Each as the service takes it, JSON."""
 
     def requests(self, start: int, end: int) -> tuple[list[bytes], list[int]]:
-        """Requests with `start <= time < end`."""
+        """Requests with `start <= time < end`, and their times: what is asked at one moment is one request."""
         low, high = np.searchsorted(self.asked_at, [start, end])
-        return self.bodies[low:high], self.asked_at[low:high].tolist()
+        times, rows = self.asked_at[low:high], self.rows[low:high]
+        firsts = np.flatnonzero(np.diff(times, prepend=-1)).tolist()
+        groups = [rows[first:last] for first, last in pairwise([*firsts, len(rows)])]
+        bodies = [group[0] if len(group) == 1 else b'{"rows":[%b]}' % b",".join(group) for group in groups]
+        return bodies, times[firsts].tolist()
 
 
 class World:
@@ -46,11 +52,11 @@ class World:
         self._rows = self.frames[spine.table.name]
 
     def traffic(self, start: datetime, end: datetime) -> Traffic:
-        """The requests with `start <= decision time < end`."""
+        """What is asked with `start <= decision time < end`."""
         spine = self._spine
         within = (pl.col(spine.time) >= start) & (pl.col(spine.time) < end)
         rows = self._rows.filter(within).sort(spine.time, spine.id)
-        return Traffic(asked_at=_times(rows[spine.time]), bodies=self._bodies(rows))
+        return Traffic(asked_at=_times(rows[spine.time]), rows=self._rows_asked(rows))
 
     def known_between(self, start: datetime, end: datetime, *, asked_from: datetime) -> list[dict[str, Any]]:
         """Outcomes known at `start <= time < end` of what was asked since `asked_from`, as the service takes them."""
@@ -65,7 +71,7 @@ class World:
         )
         return known.to_dicts()
 
-    def _bodies(self, rows: pl.DataFrame) -> list[bytes]:
+    def _rows_asked(self, rows: pl.DataFrame) -> list[bytes]:
         spine, encode = self._spine, msgspec.json.Encoder().encode
         fields = {name for view in self._project.request_views.values() for name in view.fields}
         keys = rows.select(pl.col(key).cast(pl.String) for key in spine.keys).to_dicts()

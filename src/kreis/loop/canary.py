@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -23,8 +23,12 @@ from kreis.requirements.metric import DecisionValue
 
 __all__ = ["CanaryMove", "move_canary"]
 
-_ENOUGH = 200
-"""Latencies are judged from so many answers on."""
+_ALPHA = 0.025
+"""Of each of the two tests; a challenger that is no worse goes back with probability 0.05 at most."""
+_SLOW = 0.01
+"""The share of answers that the service level lets be slower than its 99th percentile."""
+_LOOKS = 48
+"""Parts of a hold in which latencies are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +51,10 @@ def move_canary(
     """Move a canary on, or back; None where there is none, or nothing to decide yet.
 
     Both models score every logged request since the canary began, whoever answered it, so the comparison is
-    paired. It is made at every look, so it uses a test that stays valid however often one looks (alpha 0.05). Its
-    observations are the means of hours: it shows that the challenger was expected to be worse at some time, given
-    what came before, which is reason enough to go back.
+    paired. It is made at every look, so it uses a test that stays valid however often one looks. Its observations
+    are the means of hours: it shows that the challenger was expected to be worse at some time, given what came
+    before, which is reason enough to go back. Latencies are compared in the same way, part of the hold by part: a
+    machine that stalls for a moment stalls both, and slow answers of one moment are one observation.
 
     Args:
         project: Whose canary.
@@ -81,12 +86,25 @@ def move_canary(
 
 def _harm(rows: pl.DataFrame, champion: Package, challenger: Package, project: Project) -> str | None:
     """What speaks against the challenger, in a sentence."""
-    limit, slower = project.goal.service.p99_ms, _p99(rows, challenger)
-    if slower > max(limit, 2 * _p99(rows, champion)):
-        return (
-            f"canary: 99 % of the challenger's answers took up to {slower:.1f} ms, twice as long as the champion's;"
-            f" {limit:g} ms are promised"
-        )
+    return _slower(rows, champion, challenger, project) or _worse(rows, champion, challenger, project)
+
+
+def _slower(rows: pl.DataFrame, champion: Package, challenger: Package, project: Project) -> str | None:
+    promised = project.goal.service.p99_ms
+    part = min(max(project.release_declaration.canary.held / _LOOKS, timedelta(minutes=1)), timedelta(hours=1))
+    slow = rows.group_by("model", part=pl.col("at").dt.truncate(part)).agg(
+        share=(pl.col("latency_us") > promised * 1000).mean()
+    )
+    own, other = (slow.filter(pl.col("model") == each.digest) for each in (challenger, champion))
+    both = own.join(other, on="part").sort("part")
+    test = MeanTest(low=-1.0, high=1.0, limit=_SLOW, shows="above", alpha=_ALPHA)
+    if test.observe((both["share"] - both["share_right"]).to_numpy()).rejected_at is None:
+        return None
+    p99 = float(rows.filter(pl.col("model") == challenger.digest)["latency_us"].quantile(0.99) or 0.0) / 1000
+    return f"canary: 99 % of the challenger's answers took up to {p99:.1f} ms, {promised:g} ms are promised; it is shown to be late more often than the champion"
+
+
+def _worse(rows: pl.DataFrame, champion: Package, challenger: Package, project: Project) -> str | None:
     compared = [champion.digest, challenger.digest]
     known = rows.filter(pl.col("outcome").is_not_null(), pl.col("model").is_in(compared))
     if known.is_empty():
@@ -97,7 +115,7 @@ def _harm(rows: pl.DataFrame, champion: Package, challenger: Package, project: P
         known, champion, challenger, metric, happened
     )
     low, high = metric.bounds
-    test = MeanTest(low=low - high, high=high - low, limit=0.0, shows="below")
+    test = MeanTest(low=low - high, high=high - low, limit=0.0, shows="below", alpha=_ALPHA)
     hourly = (
         known.select(hour=pl.col("at").dt.truncate("1h")).with_columns(difference=difference).group_by("hour").mean()
     )
@@ -105,12 +123,6 @@ def _harm(rows: pl.DataFrame, champion: Package, challenger: Package, project: P
     if state.rejected_at is None:
         return None
     return f"canary: the challenger is worth less, by {-float(np.mean(difference)) * metric.per:,.0f} {metric.unit}"
-
-
-def _p99(rows: pl.DataFrame, model: Package) -> float:
-    """The 99th percentile of a model's latency, in milliseconds; 0 with too few answers to say."""
-    answered = rows.filter(pl.col("model") == model.digest)["latency_us"]
-    return float(answered.cast(pl.Float64).quantile(0.99) or 0.0) / 1000 if len(answered) >= _ENOUGH else 0.0
 
 
 def _value(known: pl.DataFrame, own: Package, other: Package, metric: DecisionValue, happened: Floats) -> Floats:

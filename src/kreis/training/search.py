@@ -11,9 +11,10 @@ import msgspec
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.requirements.metric import DecisionValue
-from kreis.training.candidate import Candidate, require
+from kreis.training.candidate import Candidate, Fitted, require
 from kreis.training.data import TrainingData
 from kreis.training.loss import log_loss
+from kreis.training.scoring import Scores
 
 __all__ = ["Choice", "Integer", "Real", "Search", "Space"]
 
@@ -50,6 +51,18 @@ class Choice(msgspec.Struct, frozen=True, tag="choice"):
 
 
 Space = Integer | Real | Choice
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search found."""
+
+    candidate: Candidate
+    """With the best parameters."""
+    fitted: Fitted
+    """It, as fitted on the fit part."""
+    trials: list[dict[str, Any]]
+    """All of them in order: {"parameters": ..., "loss": ...}."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,24 +109,24 @@ class Search:
         seed: int,
         threads: int,
         on_progress: Callable[[str, int, int], None],
-    ) -> tuple[Candidate, list[dict[str, Any]]]:
-        """The candidate with the best parameters, and all trials: {"parameters": ..., "loss": ...} in order.
+    ) -> Found:
+        """Try them all.
 
         The same arguments give the same trials. A trial that cannot be fitted counts as the worst.
+
+        Raises:
+            ProjectError: the candidate as declared cannot be fitted.
         """
         self.check(candidate)
 
-        def loss(tried: Candidate) -> float:
+        def fitted_and_loss(tried: Candidate) -> tuple[Fitted, float]:
             fitted = tried.fit(fit.matrix, fit.outcomes, fit.features, seed=seed, threads=threads)
-            scores = fitted.scorer(threads=threads).score(validation.matrix)
-            if self.objective == "log_loss":
-                return log_loss(scores, validation.outcomes)
-            return -float(metric.values(validation.outcomes, scores >= metric.break_even).mean() * metric.per)
+            return fitted, self._loss(fitted.scorer(threads=threads).score(validation.matrix), validation, metric)
 
         on_progress("search", 0, self.trials)
-        first = loss(candidate)
-        trials: list[dict[str, Any]] = [{"parameters": {}, "loss": first}]
-        known = {canonical_json(candidate.parameters()): first}
+        best, (fitted, least) = candidate, fitted_and_loss(candidate)
+        trials: list[dict[str, Any]] = [{"parameters": {}, "loss": least}]
+        known = {canonical_json(candidate.parameters()): least}
         study, distributions = _study(self.space, seed)
         for done in range(1, self.trials):
             on_progress("search", done, self.trials)
@@ -121,18 +134,20 @@ class Search:
             tried = candidate.with_parameters(**trial.params)
             key = canonical_json(tried.parameters())
             if key not in known:
-                known[key] = _loss_or_worst(loss, tried)
+                try:
+                    another, known[key] = fitted_and_loss(tried)
+                except ProjectError:
+                    known[key] = float("inf")
+                if known[key] < least:
+                    best, fitted, least = tried, another, known[key]
             study.tell(trial, min(known[key], 1e12))
             trials.append({"parameters": dict(trial.params), "loss": known[key] if known[key] < 1e12 else None})
-        best = min((each for each in trials if each["loss"] is not None), key=lambda each: each["loss"])
-        return candidate.with_parameters(**best["parameters"]), trials
+        return Found(candidate=best, fitted=fitted, trials=trials)
 
-
-def _loss_or_worst(loss: Callable[[Candidate], float], tried: Candidate) -> float:
-    try:
-        return loss(tried)
-    except ProjectError:
-        return float("inf")
+    def _loss(self, scores: Scores, rows: TrainingData, metric: DecisionValue) -> float:
+        if self.objective == "log_loss":
+            return log_loss(scores, rows.outcomes)
+        return -float(metric.values(rows.outcomes, scores >= metric.break_even).mean() * metric.per)
 
 
 def _study(space: Mapping[str, Space], seed: int) -> tuple[Any, dict[str, Any]]:

@@ -89,11 +89,11 @@ def train(
     fit, validation = data.take(split.fit), data.take(split.validation)
     trials: list[dict[str, Any]] = []
     if search is not None:
-        candidate, trials = search.run(
-            candidate, fit, validation, metric=metric, seed=seed, threads=threads, on_progress=tell
-        )
-    tell("fit", 0, 1)
-    fitted = _fit(candidate, fit, seed, threads)
+        found = search.run(candidate, fit, validation, metric=metric, seed=seed, threads=threads, on_progress=tell)
+        candidate, fitted, trials = found.candidate, found.fitted, found.trials
+    else:
+        tell("fit", 0, 1)
+        fitted = _fit(candidate, fit, seed, threads)
     scores = fitted.scorer(threads=threads).score(validation.matrix)
     threshold = _threshold(fitted, scores, validation, metric)
     rows = data.take(split.train)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any
 
@@ -51,10 +52,25 @@ def _seen_from(row: Row) -> int:
 class Entity:
     """An entity's record at one version; its tiles' rows are read when a window cuts through them.
 
-    Holds the headers of the newest `tail` tiles in order of time, or of all of them.
+    Holds the headers of the newest `tail` tiles in order of time, or of all of them. `answer` is what was read of it
+    at the moment `asked`: what is asked of an airport at one moment is asked for each of its flights.
     """
 
-    __slots__ = ("_decoded", "_key", "headers", "horizon", "newest", "rows", "suffixes", "tiles", "version", "whole")
+    __slots__ = (
+        "_decoded",
+        "_key",
+        "_seen_by",
+        "answer",
+        "asked",
+        "headers",
+        "horizon",
+        "newest",
+        "rows",
+        "suffixes",
+        "tiles",
+        "version",
+        "whole",
+    )
 
     def __init__(self, layout: Layout, needs: Needs, key: bytes, record: Any, tail: int, old: Entity | None) -> None:
         size, start = layout.header.size, layout.headers_at
@@ -76,12 +92,21 @@ class Entity:
             items = [self.moments(place, column) for place in range(len(self.headers) - 1, -1, -1)]
             self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
         self._decoded: dict[int, tuple[int, TileRows]] = old._decoded if old is not None else {}
+        self._seen_by: list[int] = []
+        self.asked: int | None = None
+        self.answer: list[float] = []
 
     def moments(self, place: int, column: int) -> Moments:
         """The totals of a row expression over the tile at a place."""
         at = HEADER_TIMES + PER_COLUMN * column
         moments: Moments = self.headers[place][at : at + PER_COLUMN]
         return moments
+
+    def first_unseen(self, at: int) -> int:
+        """The place before which all tiles are seen whole at a moment."""
+        if not self._seen_by:
+            self._seen_by = list(accumulate((max(header[3], header[4]) for header in self.headers), max))
+        return bisect_right(self._seen_by, at)
 
     def after(self, number: int) -> int:
         """The place of the first tile behind tile `number`."""

@@ -207,21 +207,31 @@ class _Windowed:
         entity = None if name is None else self._kept.find(get, name)
         if entity is None or name is None:
             return self._nothing
+        if entity.asked != at:
+            if entity.horizon > at:
+                entity = self._kept.all_of(get, name, entity)
+            entity.answer = self._pick(self._reduced(get, entity, at))
+            entity.asked = at
+        return entity.answer
+
+    def _reduced(self, get: Get, entity: Entity, at: int) -> Sequence[Sequence[float]]:
+        """The reductions at a moment, window by window."""
         if entity.horizon <= at:
-            return self._pick([self._up_to_now(get, entity, at - width) for width in self._windows])
-        entity = self._kept.all_of(get, name, entity)
+            return [self._up_to_now(get, entity, at - width) for width in self._windows]
         if self._sums_only:
             unseen = self._unseen(get, entity, at)
             found = [self._less(get, entity, at - width, unseen) for width in self._windows]
             if None not in found:
-                return self._pick(found)  # type: ignore[arg-type]
+                return found  # type: ignore[return-value]
         whole: dict[int, tuple[int, list[Moments], Row | None]] = {}
-        return self._pick([self._exactly(get, entity, at - width, at, whole) for width in self._windows])
+        return [self._exactly(get, entity, at - width, at, whole) for width in self._windows]
 
     def _unseen(self, get: Get, entity: Entity, at: int) -> list[Row]:
         """The rows that the store holds already and a moment before its newest cannot see."""
         rows: list[Row] = []
-        for place, header in enumerate(entity.headers):
+        headers = entity.headers
+        for place in range(entity.first_unseen(at), len(headers)):
+            header = headers[place]
             if header[3] > at or header[4] > at:
                 rows += entity.tile(place, self._kept.layout, self._needs, get).unseen(at)
         return rows
