@@ -101,7 +101,8 @@ def _slower(rows: pl.DataFrame, champion: Package, challenger: Package, project:
     if test.observe((both["share"] - both["share_right"]).to_numpy()).rejected_at is None:
         return None
     p99 = float(rows.filter(pl.col("model") == challenger.digest)["latency_us"].quantile(0.99) or 0.0) / 1000
-    return f"canary: 99 % of the challenger's answers took up to {p99:.1f} ms, {promised:g} ms are promised; it is shown to be late more often than the champion"
+    late = "it is shown to be late more often than the champion"
+    return f"canary: 99 % of the challenger's answers took up to {p99:.1f} ms, {promised:g} ms are promised; {late}"
 
 
 def _worse(rows: pl.DataFrame, champion: Package, challenger: Package, project: Project) -> str | None:
