@@ -116,6 +116,13 @@ def test_search_is_repeatable_and_never_ends_worse_than_what_was_declared():
     assert trained(GradientBoosting(trees=10), search=SEARCH, seed=6).training["trials"] != trials
 
 
+def test_search_finds_the_same_side_by_side():
+    search = Search({"leaves": Integer(2, 31, log=True)}, trials=5)
+    one, three = (trained(GradientBoosting(trees=10), search=search, threads=threads) for threads in (1, 3))
+    assert one.training["trials"] == three.training["trials"]
+    assert one.onnx == three.onnx
+
+
 def test_search_can_be_judged_by_log_loss():
     search = Search({"c": Choice([0.0001, 1.0])}, trials=3, objective="log_loss")
     it = trained(Logistic(c=0.0001), search=search)

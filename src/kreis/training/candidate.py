@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,9 @@ class Fitted:
 
 class Candidate(Protocol):
     """A way to answer the goal's question. `kreis.training.testing` holds the tests that every kind passes."""
+
+    side_by_side: ClassVar[bool]
+    """Whether several fits may run in threads of one process: none sets what all of it shares."""
 
     def parameters(self) -> dict[str, Any]:
         """What determines the result, as a JSON document; it goes into the key of the training step."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from operator import itemgetter
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.requirements.metric import DecisionValue
-from kreis.training.candidate import Candidate, Fitted, require
+from kreis.training.candidate import Candidate, Fitted, Outcomes, require
 from kreis.training.data import TrainingData
 from kreis.training.loss import log_loss
 from kreis.training.scoring import Scores
@@ -51,6 +55,8 @@ class Choice(msgspec.Struct, frozen=True, tag="choice"):
 
 
 Space = Integer | Real | Choice
+_WORST = 1e12
+"""The loss of a trial that cannot be fitted, as the sampler is told it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +116,7 @@ class Search:
         threads: int,
         on_progress: Callable[[str, int, int], None],
     ) -> Found:
-        """Try them all.
+        """Try them all: as many at once as there are threads, where the candidate's fits may run side by side.
 
         The same arguments give the same trials. A trial that cannot be fitted counts as the worst.
 
@@ -118,36 +124,62 @@ class Search:
             ProjectError: the candidate as declared cannot be fitted.
         """
         self.check(candidate)
-
-        def fitted_and_loss(tried: Candidate) -> tuple[Fitted, float]:
-            fitted = tried.fit(fit.matrix, fit.outcomes, fit.features, seed=seed, threads=threads)
-            return fitted, self._loss(fitted.scorer(threads=threads).score(validation.matrix), validation, metric)
-
-        on_progress("search", 0, self.trials)
-        best, (fitted, least) = candidate, fitted_and_loss(candidate)
-        trials: list[dict[str, Any]] = [{"parameters": {}, "loss": least}]
-        known = {canonical_json(candidate.parameters()): least}
+        at_once = threads if candidate.side_by_side else 1
+        judge = _Judge(self.objective, candidate, fit, validation, metric, seed)
         study, distributions = _study(self.space, seed)
-        for done in range(1, self.trials):
-            on_progress("search", done, self.trials)
-            trial = study.ask(distributions)
-            tried = candidate.with_parameters(**trial.params)
-            key = canonical_json(tried.parameters())
-            if key not in known:
-                try:
-                    another, known[key] = fitted_and_loss(tried)
-                except ProjectError:
-                    known[key] = float("inf")
-                if known[key] < least:
-                    best, fitted, least = tried, another, known[key]
-            study.tell(trial, min(known[key], 1e12))
-            trials.append({"parameters": dict(trial.params), "loss": known[key] if known[key] < 1e12 else None})
-        return Found(candidate=best, fitted=fitted, trials=trials)
+        trials: list[dict[str, Any]] = []
+        losses: dict[bytes, float] = {}
+        best: list[_Judged] = []
+        with ThreadPoolExecutor(at_once) as pool:
+            while len(trials) < self.trials:
+                on_progress("search", len(trials), self.trials)
+                places = range(len(trials), min(len(trials) + at_once, self.trials))
+                asked = [study.ask(distributions) if place else None for place in places]
+                tried = [candidate if each is None else candidate.with_parameters(**each.params) for each in asked]
+                keys = [canonical_json(each.parameters()) for each in tried]
+                new = {key: each for key, each in zip(keys, tried, strict=True) if key not in losses}
+                share = max(1, threads // max(1, len(new)))
+                for key, judged in zip(new, pool.map(partial(judge, threads=share), new.values()), strict=True):
+                    losses[key] = math.inf if judged is None else judged[0]
+                    best = sorted([*best, *([judged] if judged else [])], key=itemgetter(0))[:1]
+                for each, key in zip(asked, keys, strict=True):
+                    if each is not None:
+                        study.tell(each, min(losses[key], _WORST))
+                    loss = losses[key] if losses[key] < _WORST else None
+                    trials.append({"parameters": {} if each is None else dict(each.params), "loss": loss})
+        _, chosen, fitted = best[0]
+        return Found(candidate=chosen, fitted=fitted, trials=trials)
 
-    def _loss(self, scores: Scores, rows: TrainingData, metric: DecisionValue) -> float:
+
+_Judged: TypeAlias = "tuple[float, Candidate, Fitted]"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Judge:
+    """Fits what is tried and says what it loses on the validation tail; None where it cannot be fitted."""
+
+    objective: Literal["metric", "log_loss"]
+    declared: Candidate
+    fit: TrainingData
+    validation: TrainingData
+    metric: DecisionValue
+    seed: int
+
+    def __call__(self, tried: Candidate, *, threads: int) -> _Judged | None:
+        rows = self.fit
+        try:
+            fitted = tried.fit(rows.matrix, rows.outcomes, rows.features, seed=self.seed, threads=threads)
+        except ProjectError:
+            if tried is self.declared:
+                raise
+            return None
+        scores = fitted.scorer(threads=threads).score(self.validation.matrix)
+        return self._loss(scores, self.validation.outcomes), tried, fitted
+
+    def _loss(self, scores: Scores, outcomes: Outcomes) -> float:
         if self.objective == "log_loss":
-            return log_loss(scores, rows.outcomes)
-        return -float(metric.values(rows.outcomes, scores >= metric.break_even).mean() * metric.per)
+            return log_loss(scores, outcomes)
+        return -float(self.metric.values(outcomes, scores >= self.metric.break_even).mean() * self.metric.per)
 
 
 def _study(space: Mapping[str, Space], seed: int) -> tuple[Any, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Estimator:
 
     An infinite value counts as missing, in training and, by two operations put in front of the graph, in production.
     """
+
+    side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
 
     def __init__(self, estimator: Any) -> None:
         """Declare a classifier instance.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ __all__ = ["GradientBoosting", "booster_to_onnx"]
 class GradientBoosting:
     """Gradient-boosted trees (LightGBM, Ke et al. 2017). Missing values take the branch that fits them best."""
 
+    side_by_side: ClassVar[bool] = True
     trees: int = 200
     learning_rate: float = 0.05
     leaves: int = 63

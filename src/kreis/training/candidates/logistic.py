@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ class Logistic:
     also gets an indicator of that.
     """
 
+    side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
     c: float = 1.0
     """Inverse of the penalty's strength (scikit-learn's C)."""
     indicators: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kreis.errors import ProjectError
 from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
@@ -21,6 +21,8 @@ class Rule:
 
     A yes/no expression scores 1 or 0. It learns nothing, and decides positively from a score of 0.5 on.
     """
+
+    side_by_side: ClassVar[bool] = True
 
     def __init__(self, expression: pl.Expr | Expression) -> None:
         """Declare a rule from a Polars expression over feature names, or from kreis's own.
