@@ -194,8 +194,10 @@ def _summary(replayed: Replayed, story: Story, seconds: float, service_cpu: floa
 
 
 def _example_prediction(workspace: Workspace) -> str:
-    """The id of the last prediction that said yes, for the reader to ask about."""
+    """The id of a prediction that said yes and whose outcome is known, for the reader to ask about."""
     import polars as pl
 
-    rows = workspace.lake.scan("log/predictions").filter(pl.col("decision")).select("id").tail(1).collect()
-    return str(rows["id"][0]) if len(rows) else ""
+    arrived = workspace.lake.scan("log/outcomes").select("reference")
+    rows = workspace.lake.scan("log/predictions").filter(pl.col("decision")).select("id", "at", "reference")
+    known = rows.join(arrived, on="reference", how="semi").sort("at", "id").select("id").tail(1).collect()
+    return str(known["id"][0]) if len(known) else ""
