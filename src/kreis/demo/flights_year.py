@@ -194,10 +194,11 @@ def _summary(replayed: Replayed, story: Story, seconds: float, service_cpu: floa
 
 
 def _example_prediction(workspace: Workspace) -> str:
-    """The id of a prediction that said yes and whose outcome is known, for the reader to ask about."""
+    """The id of the last prediction that said yes, knew all its features and was answered by what happened."""
     import polars as pl
 
     arrived = workspace.lake.scan("log/outcomes").select("reference")
-    rows = workspace.lake.scan("log/predictions").filter(pl.col("decision")).select("id", "at", "reference")
+    whole = pl.col("features").list.drop_nulls().list.len() == pl.col("features").list.len()
+    rows = workspace.lake.scan("log/predictions").filter(pl.col("decision") & whole).select("id", "at", "reference")
     known = rows.join(arrived, on="reference", how="semi").sort("at", "id").select("id").tail(1).collect()
     return str(known["id"][0]) if len(known) else ""
