@@ -12,7 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# The same examples every time, on a machine of any speed.
+hypothesis.settings.register_profile(
+    "kreis", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("kreis")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "minimal"
 

@@ -283,7 +283,7 @@ WRONG = {
         "compute it in a silver table",
     ),
     "a column that the spine lacks": (
-        ('spine(\n    id="order_id"', 'spine(\n    id="order"'),
+        ('spine(id="order_id"', 'spine(id="order"'),
         "@project.spine(",
         "unknown column 'order'",
         "order_id",
