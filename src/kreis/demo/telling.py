@@ -21,22 +21,7 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
     if not console.is_terminal:
         console = Console(highlight=False, width=110)
     timeline = story.timeline
-    table = Table(title=timeline.unit, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("month", "version", "AUC", "kreis (95 %)", "first version", timeline.baseline, "drift (PSI)"):
-        left = name in ("month", "version", "drift (PSI)")
-        table.add_column(name, justify="left" if left else "right", header_style="dim", no_wrap=True)
-    for month in timeline.months:
-        drift = "–" if month.drift is None else f"{month.drift:.1f} {month.drifting}"
-        table.add_row(
-            f"{month.month:%Y-%m}",
-            ", ".join(f"v{version}" for version in month.versions),
-            "–" if month.auc is None else f"{month.auc.value:.3f}",
-            _with_interval(month.value),
-            "–" if month.frozen is None else f"{month.frozen.value:,.0f}",
-            "–" if month.baseline is None else f"{month.baseline.value:,.0f}",
-            drift,
-        )
-    console.print(table)
+    console.print(_months(story))
     console.print()
     for label, found in (
         ("kreis", story.served),
@@ -58,7 +43,32 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         soft_wrap=True,
     )
     console.print(f"The plot: {folder}/timeline.png and timeline.html\n\n[bold]Try next[/]")
-    for command in (
+    for command in _next(folder, prediction):
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def _months(story: Story) -> Table:
+    timeline = story.timeline
+    table = Table(title=timeline.unit, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in ("month", "version", "AUC", "kreis (95 %)", "first version", timeline.baseline, "drift (PSI)"):
+        left = name in ("month", "version", "drift (PSI)")
+        table.add_column(name, justify="left" if left else "right", header_style="dim", no_wrap=True)
+    for month in timeline.months:
+        drift = "–" if month.drift is None else f"{month.drift:.1f} {month.drifting}"
+        table.add_row(
+            f"{month.month:%Y-%m}",
+            ", ".join(f"v{version}" for version in month.versions),
+            "–" if month.auc is None else f"{month.auc.value:.3f}",
+            _with_interval(month.value),
+            "–" if month.frozen is None else f"{month.frozen.value:,.0f}",
+            "–" if month.baseline is None else f"{month.baseline.value:,.0f}",
+            drift,
+        )
+    return table
+
+
+def _next(folder: Path, prediction: str) -> list[str]:
+    return [
         f"cd {folder}",
         "kreis status",
         f"kreis why {prediction}",
@@ -66,8 +76,7 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         "kreis show model 2",
         "kreis audit verify",
         "kreis serve",
-    ):
-        console.print(f"  {command}", soft_wrap=True)
+    ]
 
 
 def _with_interval(band: Band) -> str:

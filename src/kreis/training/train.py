@@ -101,8 +101,7 @@ def train(
         tell("refit", 0, 1)
         fitted = _fit(candidate, rows, seed, threads)
     chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
-    if trials:
-        chosen["trials"] = trials
+    chosen |= {"trials": trials} if trials else {}
     return TrainedCandidate(
         name=name,
         kind=fitted.kind,
