@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -62,9 +62,10 @@ def run_demo(folder: Path, *, until: str, port: int, as_json: bool) -> None:
         replayed = _replay(project, workspace, service, end, say)
         service_cpu = service.cpu_seconds
     say("\n5. The story")
-    story = tell(project, workspace, replayed.looks, START, end)
-    _write_story(folder, story)
-    _catch_up(folder, end)
+    with _working(say, "drawing the months, collecting the last days"):
+        story = tell(project, workspace, replayed.looks, START, end)
+        _write_story(folder, story)
+        _catch_up(folder, end)
     summary = _summary(replayed, story, time.perf_counter() - started, service_cpu)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(summary, enc_hook=str), indent=2).decode())
@@ -144,6 +145,14 @@ def _progress(say: Say, days: int) -> Iterator[Callable[[datetime, Replayed], No
                 tell_line(_month_line(day, replayed))
 
         yield on_day
+
+
+def _working(say: Say, on_what: str) -> AbstractContextManager[object]:
+    """A spinner while something takes a few seconds, on a terminal."""
+    from rich.console import Console
+
+    console = Console()
+    return console.status(on_what) if console.is_terminal and say is not _quiet else nullcontext()
 
 
 def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
