@@ -52,6 +52,7 @@ def test_parity_finds_no_difference(replayed: tuple[Path, dict[str, Any]]) -> No
     assert report["rows"] == 3_669
     assert report["differences"] == 0
     assert report["ok"]
+    assert kreis("parity", "--rows", "500", cwd=folder)["rows"] == 500
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kreis.clock import SimulatedClock
+from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.predictions import shipping
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord, ShadowScore
@@ -65,6 +65,8 @@ def test_ship_moves_closed_segments(folder, lake):
     assert (json.loads(row["keys"]), json.loads(row["shadow"])) == ({"carrier": "UA"}, [["n", 0.5, True]])
     assert rows.schema["features"] == pl.List(pl.Float64)
     assert lake.scan(OUTCOMES).collect()["reference"].to_list() == ["flight-1"]
+    assert microseconds(lake.latest(PREDICTIONS).known_until) == prediction(0).at
+    assert microseconds(lake.latest(OUTCOMES).known_until) == OUTCOME.known_at
 
 
 def test_the_segment_in_use_stays(folder, lake):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,16 @@ def test_scan_travels_to_any_version(lake: Lake, reopen: Callable[[], Lake], tmp
         assert [rows(opened, "bronze/x", version) for version in range(12)] == expected
         assert [opened.version("bronze/x", version).rows for version in range(12)] == list(map(len, expected))
     assert [delta_rows(tmp_path, "bronze/x", version) for version in range(12)] == [sorted(e) for e in expected]
+
+
+def test_scan_leaves_out_files_whose_rows_were_known_before(lake: Lake, reopen: Callable[[], Lake]) -> None:
+    day = timedelta(days=1)
+    for step, known in enumerate((T0, T0 + day, None, T0 + 2 * day)):
+        lake.append("log/x", numbers(step), step=str(step), known_until=known, **BY)
+    for opened in (lake, reopen()):
+        for since, found in ((T0, [0, 1, 2, 3]), (T0 + day, [1, 2, 3]), (T0 + 3 * day, [2])):
+            assert opened.scan("log/x", known_since=since).collect()["n"].to_list() == found
+        assert opened.scan("log/x", 1, known_since=T0 + 3 * day).collect().schema == {"n": pl.Int64}
 
 
 def test_other_delta_readers_agree(lake: Lake, tmp_path: Path, flights: pl.DataFrame) -> None:

@@ -77,7 +77,8 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
     if workspace.lake.latest(PREDICTIONS) is None:
         return None
     near = pl.col("at").is_between(at - _AROUND, at + _AROUND)
-    rows = workspace.lake.scan(PREDICTIONS).filter(near & (pl.col("id") == prediction)).collect().to_dicts()
+    log = workspace.lake.scan(PREDICTIONS, known_since=at - _AROUND)
+    rows = log.filter(near & (pl.col("id") == prediction)).collect().to_dicts()
     if not rows:
         return None
     row = rows[0]
@@ -103,7 +104,8 @@ def _outcome(workspace: Workspace, record: dict[str, Any]) -> float | None:
     if record["reference"] is not None:
         mine = mine | (pl.col("reference") == record["reference"])
     later = pl.col("known_at") >= record["at"]
-    rows = workspace.lake.scan(OUTCOMES).filter(later & mine).sort("known_at").tail(1).collect()
+    log = workspace.lake.scan(OUTCOMES, known_since=record["at"])
+    rows = log.filter(later & mine).sort("known_at").tail(1).collect()
     return None if rows.is_empty() else float(rows["outcome"][0])
 
 

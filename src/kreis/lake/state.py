@@ -26,6 +26,8 @@ class DataFile(msgspec.Struct, frozen=True):
 
     file: LakeFile
     version: int
+    known_until: datetime | None
+    """None of its rows became known later, where the commit said so."""
 
 
 class TableState(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ def _after(before: TableState | None, versions: Sequence[TableVersion]) -> Table
     for version in versions:
         if version.mode == "overwrite":
             files.clear()
-        files += [DataFile(file, version.version) for file in version.added]
+        files += [DataFile(file, version.version, version.known_until) for file in version.added]
         schema, table_id = schema_in(version.commit) or (schema, table_id)
     return TableState(version=versions[-1], files=tuple(files), schema=schema, table_id=table_id)
 

@@ -92,11 +92,17 @@ class Lake:
         intent = Intent(mode="overwrite", step=step, actor=actor, reason=reason, run=run, known_until=known_until)
         return self._write(table, frame, intent)
 
-    def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
+    def scan(self, table: str, version: int | None = None, *, known_since: datetime | None = None) -> pl.LazyFrame:
         """The rows of a version, by default the newest, in the order in which they were written.
 
         Every file is compared with its acknowledged digest before this returns, once in this `Lake` as long as
         its size, time and inode stay. Selections and filters on the result are pushed into the files.
+
+        Args:
+            table: `layer/name`.
+            version: its number.
+            known_since: leave out the files all of whose rows were known before: a log's newest days cost the same
+                however long it is.
 
         Raises:
             CorruptionError: a file is gone or damaged; names it, the table and the version.
@@ -107,6 +113,8 @@ class Lake:
         state = self._state(table, version)
         paths = []
         for data in state.files:
+            if known_since is not None and data.known_until is not None and data.known_until < known_since:
+                continue
             path = folder.path / data.file.path
             with storing(f"lake {table}"):
                 self._verifier.verify(path, data.file, where=f"lake {table}, version {data.version}")

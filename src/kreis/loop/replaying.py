@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from kreis.deployment.packages import Package, open_package
@@ -80,16 +81,23 @@ def replay_parity(project: Project, workspace: Workspace, *, rows: int, seed: in
         raise ProjectError(
             "no predictions are in the lake yet", hint="kreis watch --once moves the service's log there"
         )
-    served = workspace.lake.scan(PREDICTIONS).collect()
-    if len(served) > rows:
-        served = served.sample(rows, seed=seed)
-    served = served.sort("at", "id")
+    served = _drawn(workspace.lake.scan(PREDICTIONS), rows, seed).sort("at", "id")
     frames = _Frames(project, workspace)
     reports = {
         version: _compare(served.filter(pl.col("model") == package.digest), package, frames)
         for version, package in _packages(workspace, served["model"].unique().sort().to_list())
     }
     return Parity(rows=len(served), models=reports)
+
+
+def _drawn(log: pl.LazyFrame, rows: int, seed: int) -> pl.DataFrame:
+    """So many rows of the log, each as likely as any other, without holding the others."""
+    total = log.select(pl.len()).collect().item()
+    if total <= rows:
+        return log.collect()
+    places = np.sort(np.random.default_rng(seed).choice(total, rows, replace=False))
+    chosen = pl.LazyFrame({"place": pl.Series(places, dtype=pl.UInt32)})
+    return log.with_row_index("place").join(chosen, on="place", how="semi").drop("place").collect(engine="streaming")
 
 
 class _Frames(dict[str, pl.DataFrame]):

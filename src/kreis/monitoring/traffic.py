@@ -29,8 +29,8 @@ _NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "
 class Scanning(Protocol):
     """What is needed of the lake."""
 
-    def scan(self, table: str) -> pl.LazyFrame:
-        """The rows of a table's latest version."""
+    def scan(self, table: str, *, known_since: datetime | None = None) -> pl.LazyFrame:
+        """The rows of a table's latest version; files may be left out all of whose rows were known before."""
         ...
 
     def latest(self, table: str) -> Any:
@@ -46,7 +46,7 @@ def read_predictions(lake: Scanning, since: datetime, until: datetime) -> pl.Laz
     """
     if lake.latest(PREDICTIONS) is None:
         return pl.LazyFrame(schema=_EMPTY)
-    return lake.scan(PREDICTIONS).filter(pl.col("at") >= since, pl.col("at") < until)
+    return lake.scan(PREDICTIONS, known_since=since).filter(pl.col("at") >= since, pl.col("at") < until)
 
 
 def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFrame:
@@ -57,7 +57,7 @@ def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFram
     """
     if lake.latest(OUTCOMES) is None:
         return pl.LazyFrame(schema=_NO_OUTCOMES)
-    return lake.scan(OUTCOMES).filter(pl.col("known_at") >= since, pl.col("known_at") <= by)
+    return lake.scan(OUTCOMES, known_since=since).filter(pl.col("known_at") >= since, pl.col("known_at") <= by)
 
 
 def read_traffic(

@@ -12,11 +12,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from kreis.clock import moment
 from kreis.deployment.predictions.journal import SUFFIX
 from kreis.deployment.predictions.reader import Segment, closed_segments, parse_segment
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
@@ -39,7 +41,9 @@ _BATCH = 256
 class Appending(Protocol):
     """What shipping needs of the lake (`kreis.lake`): an append that takes each step key once."""
 
-    def append(self, table: str, frame: pl.DataFrame, *, step: str, actor: str, reason: str) -> Any:
+    def append(
+        self, table: str, frame: pl.DataFrame, *, step: str, actor: str, reason: str, known_until: datetime
+    ) -> Any:
         """Append rows in one acknowledged commit; with a known step key nothing happens."""
         ...
 
@@ -155,12 +159,14 @@ def _append(plan: _Plan, segments: list[Segment], lake: Appending, actor: str) -
     predictions = [record for segment in segments for record in segment.predictions]
     outcomes = [record for segment in segments for record in segment.outcomes]
     reason = f"{len(segments)} segments of the prediction log"
+    frames = []
     if predictions:
-        frame = predictions_frame(predictions)
-        lake.append(PREDICTIONS, frame, step=digest_of_document([PREDICTIONS, plan.key]), actor=actor, reason=reason)
+        frames.append((PREDICTIONS, predictions_frame(predictions), max(each.at for each in predictions)))
     if outcomes:
-        frame = outcomes_frame(outcomes)
-        lake.append(OUTCOMES, frame, step=digest_of_document([OUTCOMES, plan.key]), actor=actor, reason=reason)
+        frames.append((OUTCOMES, outcomes_frame(outcomes), max(each.known_at for each in outcomes)))
+    for table, frame, latest in frames:
+        key = digest_of_document([table, plan.key])
+        lake.append(table, frame, step=key, actor=actor, reason=reason, known_until=moment(latest))
     return Shipped(len(predictions), len(outcomes), len(segments), sum(segment.torn for segment in segments))
 
 
