@@ -119,6 +119,16 @@ def test_serves_what_the_training_join_computes(traffic):
     assert (found["rows"], found["ok"], found["differences"]) == (41, True, 0)
 
 
+def test_proves_parity_after_a_run_as_of_an_earlier_day(traffic):
+    shop, prediction = traffic
+    shop.run("watch", "--once")
+    before = shop.document("why", prediction["id"])["features"]
+    shop.run("run", "--as-of", "2025-06-01", "--until", "preparation")
+    assert shop.document("show", "table", "silver/settled")["known_until"].startswith("2025-06-01")
+    assert shop.document("parity")["ok"]
+    assert shop.document("why", prediction["id"])["features"] == before
+
+
 def test_refuses_to_serve_what_is_not_there(evaluated):
     assert "nothing is released yet" in evaluated.kreis("serve", "--port", str(free_port()), code=2)
 

@@ -175,13 +175,14 @@ def _source_rows(
 ) -> dict[str, int]:
     """How many rows of the view's table could be seen at the moment of the prediction, per window.
 
-    Read from the table's newest version: rows are added, and `known at` says which were there by then.
+    Read from the version that reaches farthest: rows are added, and `known at` says which were there by then.
     """
     table = made[view.table].outputs["table"]
-    if workspace.lake.latest(table) is None:
+    version = workspace.lake.farthest(table)
+    if version is None:
         return {}
     at, event = record["at"], pl.col(view.event_time)
-    seen = workspace.lake.scan(table).filter(
+    seen = workspace.lake.scan(table, version.version).filter(
         (pl.col(view.entity) == record["keys"].get(view.entity))
         & (pl.col(view.known_at) <= at)
         & (event <= at)

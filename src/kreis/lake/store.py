@@ -25,7 +25,14 @@ from kreis.lake.state import States, TableState
 from kreis.ledger.records import TableVersion
 from kreis.ledger.runs import get_run
 from kreis.ledger.store import Ledger
-from kreis.ledger.tables import find_version_by_step, get_version, latest_version, list_tables, versions_of
+from kreis.ledger.tables import (
+    farthest_version,
+    find_version_by_step,
+    get_version,
+    latest_version,
+    list_tables,
+    versions_of,
+)
 
 __all__ = ["Lake"]
 
@@ -129,6 +136,16 @@ class Lake:
         self._settle_for_reading(folder)
         with self._ledger.read() as connection:
             return latest_version(connection, table)
+
+    def farthest(self, table: str) -> TableVersion | None:
+        """The version whose rows were known until latest, the newest of several; None if the table was never written.
+
+        It is the newest but for runs as of an earlier day, which write a table as it was then.
+        """
+        folder = TableFolder(self._root, table)
+        self._settle_for_reading(folder)
+        with self._ledger.read() as connection:
+            return farthest_version(connection, table)
 
     def version(self, table: str, number: int) -> TableVersion:
         """One acknowledged version.

@@ -12,6 +12,7 @@ from kreis.ledger.transaction import Transaction
 
 __all__ = [
     "add_table_version",
+    "farthest_version",
     "find_version_by_step",
     "get_version",
     "latest_version",
@@ -35,6 +36,12 @@ def add_table_version(tx: Transaction, version: TableVersion) -> None:
 def latest_version(connection: Connection, table: str) -> TableVersion | None:
     """The newest acknowledged version of a table, or None if it has none."""
     return _VERSIONS.first(connection, _versions.table == table, order=[_versions.version.desc()])
+
+
+def farthest_version(connection: Connection, table: str) -> TableVersion | None:
+    """The version whose rows were known until latest, the newest of several; None if the table has none."""
+    farthest = [_versions.known_until.desc().nulls_last(), _versions.version.desc()]
+    return _VERSIONS.first(connection, _versions.table == table, order=farthest)
 
 
 def get_version(connection: Connection, table: str, version: int) -> TableVersion:

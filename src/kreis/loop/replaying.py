@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -38,6 +39,10 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     models: dict[int, ParityReport]
     """By version."""
+    tables_until: datetime | None
+    """The moment up to which the tables reach; null if that is not known."""
+    beyond: int
+    """How many of the predictions were made later."""
 
     @property
     def ok(self) -> bool:
@@ -58,15 +63,18 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
             "rows": self.rows,
             "ok": self.ok,
             "differences": self.differences,
+            "tables_until": self.tables_until,
+            "beyond": self.beyond,
             "models": {f"v{version}": report.to_document() for version, report in self.models.items()},
         }
 
 
 def replay_parity(project: Project, workspace: Workspace, *, rows: int, seed: int = 7) -> Parity:
-    """Recompute served predictions by the point-in-time join over the tables as they are now.
+    """Recompute served predictions by the point-in-time join over the tables as far as they reach.
 
     Rows known after a prediction do not count for it, so newer tables give the same features; the tables must
-    reach up to the predictions, though (`kreis run --until preparation` brings them there).
+    reach up to the predictions, though (`kreis run --until preparation` brings them there). A table that a run as of
+    an earlier day has written last is read as it was before.
 
     Args:
         project: Declares the views' tables.
@@ -87,7 +95,9 @@ def replay_parity(project: Project, workspace: Workspace, *, rows: int, seed: in
         version: _compare(served.filter(pl.col("model") == package.digest), package, frames)
         for version, package in _packages(workspace, served["model"].unique().sort().to_list())
     }
-    return Parity(rows=len(served), models=reports)
+    until = frames.until
+    beyond = 0 if until is None else int((served["at"] > until).sum())
+    return Parity(rows=len(served), models=reports, tables_until=until, beyond=beyond)
 
 
 def _drawn(log: pl.LazyFrame, rows: int, seed: int) -> pl.DataFrame:
@@ -101,18 +111,23 @@ def _drawn(log: pl.LazyFrame, rows: int, seed: int) -> pl.DataFrame:
 
 
 class _Frames(dict[str, pl.DataFrame]):
-    """The newest version of each table that a view reads, loaded once."""
+    """Each table that a view reads, in the version that reaches farthest; loaded once."""
 
     def __init__(self, project: Project, workspace: Workspace) -> None:
         super().__init__()
         self._project = project
         self._workspace = workspace
+        self.until: datetime | None = None
+        """The moment up to which all those reach that were asked for."""
 
     def __missing__(self, name: str) -> pl.DataFrame:
         if name not in self._project.tables:
             raise ProjectError.unknown_name("table", name, self._project.tables, where="the package's feature views")
-        table = self._project.tables[name]
-        frame = self[name] = self._workspace.lake.scan(f"{table.layer}/{name}").collect()
+        table, lake = f"{self._project.tables[name].layer}/{name}", self._workspace.lake
+        version = lake.farthest(table)
+        if version is not None and version.known_until is not None:
+            self.until = version.known_until if self.until is None else min(self.until, version.known_until)
+        frame = self[name] = lake.scan(table, None if version is None else version.version).collect()
         return frame
 
 

@@ -17,6 +17,7 @@ from kreis.ledger.store import Ledger, Transaction
 
 Write = Callable[..., AbstractContextManager[Transaction]]
 LATER = datetime(2013, 5, 2, 12, 30, 0, 123456, tzinfo=UTC)
+EARLIER = datetime(2013, 5, 1, tzinfo=UTC)
 
 
 def test_runs_are_listed_newest_first(ledger: Ledger, write: Write, make) -> None:
@@ -138,6 +139,20 @@ def test_table_versions_are_found_by_number_and_by_step(ledger: Ledger, write: W
         assert tables.find_version_by_step(connection, "bronze/flights", "step-1") == made[1]
         assert tables.find_version_by_step(connection, "bronze/weather", "step-1") is None
         assert tables.list_tables(connection) == ["bronze/flights", "bronze/weather"]
+
+
+def test_version_that_reaches_farthest_is_found(ledger: Ledger, write: Write, make) -> None:
+    reaches = [None, LATER, LATER, EARLIER, None]
+    made = [make.table_version("silver/landed", number, known_until=until) for number, until in enumerate(reaches)]
+    with write() as tx:
+        for version in made:
+            tables.add_table_version(tx, version)
+        for number in range(2):
+            tables.add_table_version(tx, make.table_version("silver/sky", number))
+    with ledger.read() as connection:
+        assert tables.farthest_version(connection, "silver/landed") == made[2]
+        assert tables.farthest_version(connection, "silver/sky") == tables.get_version(connection, "silver/sky", 1)
+        assert tables.farthest_version(connection, "silver/none") is None
 
 
 def test_missing_table_version_says_what_there_is(ledger: Ledger, write: Write, make) -> None:

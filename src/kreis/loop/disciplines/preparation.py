@@ -122,7 +122,9 @@ def _scan(circle: Circle, name: str) -> pl.LazyFrame:
 
 def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
     workspace = circle.workspace
-    version = workspace.lake.overwrite(table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run)
+    version = workspace.lake.overwrite(
+        table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run, known_until=circle.as_of
+    )
     return {
         "table": version.table,
         "version": version.version,
