@@ -251,7 +251,9 @@ def test_latency_is_judged_at_a_moment(write_contract: Write) -> None:
     )
     frame = pl.LazyFrame({"x": [NOON]})
     assert contract.check(frame, at=NOON + timedelta(hours=1)).report.passed
-    assert not contract.check(frame, at=NOON + timedelta(hours=2)).report.passed
+    late = contract.check(frame, at=NOON + timedelta(days=3, hours=2)).report
+    assert not late.passed
+    assert "the newest x is 3 days 2:00:00 old, but at most 1:00:00 is promised" in late.verdict
     assert contract.check(frame).report.passed
 
 

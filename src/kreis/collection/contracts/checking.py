@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -181,5 +181,13 @@ def latency_failures(plan: Plan, newest: Mapping[str, Any], at: datetime) -> lis
         if not isinstance(latest, datetime):
             latest = datetime.combine(latest, datetime.min.time(), at.tzinfo)
         if (late := at - latest) > rule.at_most:
-            failures.append(f"the newest {rule.column} is {late} old, but at most {rule.at_most} is promised")
+            promised = f"at most {_span(rule.at_most)} is promised"
+            failures.append(f"the newest {rule.column} is {_span(late)} old, but {promised}")
     return failures
+
+
+def _span(span: timedelta) -> str:
+    """A span to the second, such as "3 days 4:05:09", "2 days", "0:30:00"."""
+    days, rest = span.days, timedelta(seconds=span.seconds)
+    told = [f"{days:,} day{'s' if days > 1 else ''}"] if days else []
+    return " ".join([*told, *([str(rest)] if rest or not days else [])])
