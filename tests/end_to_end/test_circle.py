@@ -79,6 +79,12 @@ def test_until_stops_there(shop):
     assert "unknown discipline 'preperation'" in shop.kreis("run", "--until", "preperation", code=2)
 
 
+def test_refuses_a_moment_in_the_future(shop):
+    told = shop.kreis("run", "--as-of", "2999-01-01", code=2)
+    assert "lies in the future" in told
+    assert not shop.document("show", "table")["tables"]
+
+
 def test_from_computes_again_and_comes_to_the_same_model(released):
     before = released.document("status")["release"]
     document = released.document("run", "--from", "training")

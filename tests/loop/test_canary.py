@@ -168,8 +168,8 @@ def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:
 def test_stays_when_answers_are_slow_for_a_moment(place: Place) -> None:
     challenger = place.model("challenger", 0.5)
     made = place.canary(place.model("champion", 0.6), challenger)
-    place.log(made, slow=challenger, until=3)
-    move = place.move(made, after=timedelta(days=2))
+    place.log(made, slow=challenger, until=6)  # 6 of its 360 answers, in two of the hold's parts
+    move = place.move(made, after=timedelta(days=DAYS))
     assert move is not None
     assert move.kind == "promoted"
 

@@ -117,7 +117,7 @@ def test_search_is_repeatable_and_never_ends_worse_than_what_was_declared():
 
 
 def test_search_finds_the_same_side_by_side():
-    search = Search({"leaves": Integer(2, 31, log=True)}, trials=5)
+    search = Search({"leaves": Integer(2, 31, log=True)}, trials=5)  # as many as are drawn before any is judged
     one, three = (trained(GradientBoosting(trees=10), search=search, threads=threads) for threads in (1, 3))
     assert one.training["trials"] == three.training["trials"]
     assert one.onnx == three.onnx

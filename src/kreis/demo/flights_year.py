@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from importlib import metadata
 from pathlib import Path
@@ -36,10 +36,18 @@ START = datetime.fromisoformat("2013-05-01T00:00:00+00:00")
 WORLD_ENDS = datetime.fromisoformat("2014-01-03T00:00:00+00:00")
 
 Say = Callable[[str], None]
+Working = Callable[[str], AbstractContextManager[None]]
 
 
-def run_demo(folder: Path, *, until: str, port: int, as_json: bool) -> None:
+def run_demo(folder: Path, *, until: str, port: int, as_json: bool, working: Working) -> None:
     """Write the example, walk the circle as of 1 May, serve and replay the rest of the year, tell the story.
+
+    Args:
+        folder: For the project; must not be in use.
+        until: Last day to replay.
+        port: Of the service; 0 for a free one.
+        as_json: Print one JSON document instead of the story.
+        working: Shows that something is going on.
 
     Raises:
         ProjectError: the extra is missing, the folder is in use, or `until` is no day after 1 May 2013.
@@ -62,7 +70,7 @@ def run_demo(folder: Path, *, until: str, port: int, as_json: bool) -> None:
         replayed = _replay(project, workspace, service, end, say)
         service_cpu = service.cpu_seconds
     say("\n5. The story")
-    with _working(say, "drawing the months, collecting the last days"):
+    with working("drawing the months, collecting the last days"):
         story = tell(project, workspace, replayed.looks, START, end)
         _write_story(folder, story)
         _catch_up(folder, end)
@@ -145,14 +153,6 @@ def _progress(say: Say, days: int) -> Iterator[Callable[[datetime, Replayed], No
                 tell_line(_month_line(day, replayed))
 
         yield on_day
-
-
-def _working(say: Say, on_what: str) -> AbstractContextManager[object]:
-    """A spinner while something takes a few seconds, on a terminal."""
-    from rich.console import Console
-
-    console = Console()
-    return console.status(on_what) if console.is_terminal and say is not _quiet else nullcontext()
 
 
 def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:

@@ -87,10 +87,16 @@ def run_circle(
         How it ended; failures of data and gates are verdicts, not exceptions.
 
     Raises:
-        ProjectError: the declaration is wrong.
+        ProjectError: the declaration is wrong, or the moment lies in the future.
         StoreError: a store failed, or another run is at work in this folder.
     """
     until, start = walked(until), walked(start)
+    if as_of > workspace.clock.now():
+        raise ProjectError(
+            f"{as_of:%Y-%m-%d %H:%M} UTC lies in the future: what will be known by then is not known yet",
+            where="--as-of, or as_of in kreis.toml",
+            hint="choose a moment that has passed",
+        )
     calm_threads()
     with workspace.only_run():
         walk = _Walk(project, workspace, as_of, trigger, Silent() if observer is None else observer, start)

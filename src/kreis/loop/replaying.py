@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -39,10 +38,6 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     models: dict[int, ParityReport]
     """By version."""
-    tables_until: datetime | None
-    """The moment up to which the tables reach; null if that is not known."""
-    beyond: int
-    """How many of the predictions were made later."""
 
     @property
     def ok(self) -> bool:
@@ -63,8 +58,6 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
             "rows": self.rows,
             "ok": self.ok,
             "differences": self.differences,
-            "tables_until": self.tables_until,
-            "beyond": self.beyond,
             "models": {f"v{version}": report.to_document() for version, report in self.models.items()},
         }
 
@@ -95,9 +88,7 @@ def replay_parity(project: Project, workspace: Workspace, *, rows: int, seed: in
         version: _compare(served.filter(pl.col("model") == package.digest), package, frames)
         for version, package in _packages(workspace, served["model"].unique().sort().to_list())
     }
-    until = frames.until
-    beyond = 0 if until is None else int((served["at"] > until).sum())
-    return Parity(rows=len(served), models=reports, tables_until=until, beyond=beyond)
+    return Parity(rows=len(served), models=reports)
 
 
 def _drawn(log: pl.LazyFrame, rows: int, seed: int) -> pl.DataFrame:
@@ -117,16 +108,12 @@ class _Frames(dict[str, pl.DataFrame]):
         super().__init__()
         self._project = project
         self._workspace = workspace
-        self.until: datetime | None = None
-        """The moment up to which all those reach that were asked for."""
 
     def __missing__(self, name: str) -> pl.DataFrame:
         if name not in self._project.tables:
             raise ProjectError.unknown_name("table", name, self._project.tables, where="the package's feature views")
         table, lake = f"{self._project.tables[name].layer}/{name}", self._workspace.lake
         version = lake.farthest(table)
-        if version is not None and version.known_until is not None:
-            self.until = version.known_until if self.until is None else min(self.until, version.known_until)
         frame = self[name] = lake.scan(table, None if version is None else version.version).collect()
         return frame
 

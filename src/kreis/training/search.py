@@ -141,7 +141,8 @@ class Search:
                 share = max(1, threads // max(1, len(new)))
                 for key, judged in zip(new, pool.map(partial(judge, threads=share), new.values()), strict=True):
                     losses[key] = math.inf if judged is None else judged[0]
-                    best = sorted([*best, *([judged] if judged else [])], key=itemgetter(0))[:1]
+                    if judged is not None:
+                        best = [min([*best, judged], key=itemgetter(0))]
                 for each, key in zip(asked, keys, strict=True):
                     if each is not None:
                         study.tell(each, min(losses[key], _WORST))

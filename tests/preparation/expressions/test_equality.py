@@ -196,7 +196,7 @@ def close(left: float | None, right: float | None, scale: float = 1.0) -> bool:
     return same(left, right) or a == b or abs(a - b) <= 1e-12 * max(abs(a), abs(b), scale)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(features(), frames())
 def test_all_four_paths_give_the_same_values(expr: pl.Expr, frame: pl.DataFrame) -> None:
     frame = prepare(frame)
@@ -215,7 +215,7 @@ def test_all_four_paths_give_the_same_values(expr: pl.Expr, frame: pl.DataFrame)
     assert all(map(same, alone, rows)), (str(expr), alone, rows)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(features())
 def test_the_document_gives_back_the_expression_and_its_fingerprint(expr: pl.Expr) -> None:
     try:
@@ -264,7 +264,7 @@ def tame_frames(draw: Any) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(aggregations(), tame_frames())
 def test_aggregates_agree_whole_and_decomposed(expr: pl.Expr, frame: pl.DataFrame) -> None:
     try:
@@ -319,7 +319,7 @@ def test_adding_zero_to_minus_zero_does_not_depend_on_how_many_rows_a_batch_has(
 
 
 @given(st.integers(2, 40), st.sampled_from([49, 3, 7, 2.5, 0.7, 0.1, -3.0, 0, 0.0]))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 def test_dividing_by_a_constant_does_not_depend_on_how_many_rows_a_batch_has(rows: int, by: float) -> None:
     frame = pl.DataFrame({"i": range(rows), "f": [0.7 * k for k in range(rows)], "w": [49.0 * k for k in range(rows)]})
     for name in ("i", "f", "w"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
@@ -122,7 +122,6 @@ _TREES: Any = st.recursive(
 )
 
 
-@settings(deadline=None, derandomize=True)
 @given(_TREES)
 def test_any_tree_is_either_refused_or_compiles(tree: Expression) -> None:
     try:

@@ -296,7 +296,6 @@ def test_several_requests_are_read_at_one_snapshot(store: LmdbStore) -> None:
         assert np.array_equal(together, features.vector(keys, at), equal_nan=True)
 
 
-@pytest.mark.faults
 def test_the_same_question_again_sees_what_came_meanwhile(store: LmdbStore) -> None:
     layout, at = Layout(WINDOWED), BASE + HOUR // 2
     store.append([rows_of(layout, ["a"], [BASE], [1.0])], position=1)
@@ -306,6 +305,7 @@ def test_the_same_question_again_sees_what_came_meanwhile(store: LmdbStore) -> N
     assert [features.vector({"who": "a"}, moment)[place] for moment in (at, BASE, at)] == [4.0, 1.0, 4.0]
 
 
+@pytest.mark.faults
 def test_killing_the_feeder_at_any_moment_leaves_a_store_that_can_be_continued(folder: Path, tmp_path: Path) -> None:
     table = table_of(2000, delay=HOUR)
     table.write_parquet(tmp_path / "table.parquet")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption
+from kreis.cli.output import JsonOption, working
 
 __all__ = ["app"]
 
@@ -43,4 +44,4 @@ def flights(
     """
     from kreis.demo.flights_year import run_demo
 
-    run_demo(folder, until=until, port=port, as_json=json)
+    run_demo(folder, until=until, port=port, as_json=json, working=partial(working, quiet=json))

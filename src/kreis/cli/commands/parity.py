@@ -42,11 +42,4 @@ def parity(
             for feature in report.differing:
                 for example in feature.examples[:2]:
                     out.print(f"    {feature.feature}: {example}", soft_wrap=True, markup=False)
-        if found.beyond and found.tables_until and not found.ok:
-            reach = f"{found.tables_until:%Y-%m-%d %H:%M} UTC"
-            out.print(
-                f"{found.beyond:,} of them were made after {reach}, up to which the tables reach."
-                " Next: kreis run --until preparation, and again",
-                soft_wrap=True,
-            )
     raise typer.Exit(0 if found.ok else EXIT_DIFFERS)
