@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 
 import pytest
 
@@ -145,8 +146,36 @@ def test_other_media_types_and_encodings_are_refused(service):
 
 
 def test_too_large_is_refused(service):
-    assert service.predict(b"[" + b" " * 1_048_576)[0] == 413
     assert service.predict({"rows": [{}] * 1_001})[0] == 422
+    for size in (1_048_577, 8_000_000):
+        assert service.predict(b" " * size)[0] == 413
+
+
+def test_a_refused_client_that_is_still_sending_sees_why(service):
+    body = b" " * 4_000_000
+    assert service.predict(body, Host="evil.example")[0] == 403
+    assert service.call("POST", "/nowhere", body)[0] == 404
+    chunked = b"".join(b"100000\r\n" + b" " * 0x100000 + b"\r\n" for _ in range(4)) + b"0\r\n\r\n"
+    assert b"413" in raw_answer(service, "Transfer-Encoding: chunked", chunked)
+
+
+def test_a_refused_client_that_stops_sending_is_not_waited_for(service):
+    assert b"413" in raw_answer(service, "Content-Length: 2000000", b" " * 1_000)
+    with socket.create_connection(("127.0.0.1", service.port)) as gone:
+        gone.sendall(b"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000\r\n\r\n ")
+    assert service.predict(ROW)[0] == 200
+
+
+def test_a_client_that_asks_before_it_sends_is_refused_at_once(service):
+    assert b"413" in raw_answer(service, "Expect: 100-continue\r\nContent-Length: 2000000", b"", timeout=1.5)
+
+
+def raw_answer(service, headers, body, timeout=10.0):
+    """The status line that answers bytes sent as they are, on a connection that stays open."""
+    head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{headers}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=timeout) as connection:
+        connection.sendall(head.encode() + body)
+        return connection.recv(100).partition(b"\r\n")[0]
 
 
 @pytest.mark.parametrize(

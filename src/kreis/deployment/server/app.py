@@ -78,6 +78,7 @@ class App:
                 raise Refusal(405, "method_not_allowed", f"use {' or '.join(handlers)}")
             status, kind, body = await handler(headers, protocol)
         except Refusal as refusal:
+            await self._guard.discard(headers, protocol)
             status, kind, body = self._refused(path, refusal)
         except ProtocolClosed:
             return  # the client has gone, in the middle of its request

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
+
+from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]
 
 from kreis.deployment.server.config import ServerConfig, is_loopback
 from kreis.deployment.server.messages import Refusal
@@ -13,6 +18,8 @@ __all__ = ["Guard"]
 
 _OPEN = frozenset(("/healthz", "/readyz"))
 """Answered without a token: they say only whether the process lives and is ready."""
+_DISCARDED_BYTES = 16 * 1024 * 1024
+_DISCARDED_SECONDS = 2.0
 
 
 class Guard:
@@ -52,7 +59,7 @@ class Guard:
             self._hosts.add(host)
 
     async def body(self, headers: Any, protocol: Any) -> bytes:
-        """The body, no longer than the limit; a longer one is refused before it is read.
+        """The body, no longer than the limit; a longer one is never held.
 
         Raises:
             Refusal: 413 or 415.
@@ -71,12 +78,40 @@ class Guard:
         return body
 
     async def _stream(self, protocol: Any) -> bytes:
-        body = bytearray()
-        async for chunk in protocol:
+        body, chunks = bytearray(), aiter(protocol)
+        async for chunk in _each(chunks):
             body += chunk
             if len(body) > self._limit:
+                await _discard(chunks)
                 raise Refusal(413, "too_large", f"a body may have {self._limit} bytes at most")
         return bytes(body)
+
+    async def discard(self, headers: Any, protocol: Any) -> None:
+        """Let a client that was refused send the body that nobody reads; cut off while it sends, it never sees why.
+
+        One that asks before it sends ("Expect: 100-continue") need not.
+        """
+        if "expect" not in headers:
+            with suppress(ProtocolError, ProtocolClosed):  # the body has been read; the client has gone
+                await _discard(aiter(protocol))
+
+
+async def _each(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks that are left; granian's own iterator can be asked for an iterator only once."""
+    with suppress(StopAsyncIteration):
+        while True:
+            yield await anext(chunks)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    """Read on and forget, within bounds of size and time."""
+    taken = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARDED_SECONDS):
+            async for chunk in _each(chunks):
+                taken += len(chunk)
+                if taken > _DISCARDED_BYTES:
+                    return
 
 
 def _names_loopback(host: str) -> bool:
