@@ -57,7 +57,14 @@ def settled(settlements: pl.LazyFrame) -> pl.LazyFrame:
     return settlements.with_columns(pl.col("returned").cast(pl.Float64))
 
 
-@project.spine(id="order_id", time="placed_at", keys=["customer"], outcome="returned", outcome_known_at="settled_at")
+@project.spine(
+    id="order_id",
+    time="placed_at",
+    keys=["customer"],
+    outcome="returned",
+    outcome_known_at="settled_at",
+    outcome_within="14d",
+)
 def questions(orders: pl.LazyFrame, settled: pl.LazyFrame) -> pl.LazyFrame:
     return orders.join(settled.select("order_id", "returned", "settled_at"), on="order_id", how="left")
 

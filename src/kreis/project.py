@@ -216,8 +216,14 @@ class Project:
         keys: Sequence[str],
         outcome: str,
         outcome_known_at: str,
+        outcome_within: str = "36h",
+        positive: str | float | bool | None = None,
     ) -> Callable[[TableFunction], Spine]:
-        """Declare the rows to predict. See `kreis.preparation.tables.Spine` for the parameters."""
+        """Declare the rows to predict. See `kreis.preparation.tables.Spine` for the parameters.
+
+        Raises:
+            ProjectError: there is a spine already, or `outcome_within` is not a duration.
+        """
 
         def declare_spine(function: TableFunction) -> Spine:
             if self.spine_declaration is not None:
@@ -226,6 +232,10 @@ class Project:
                     where=place_of(function),
                     hint=f"{self.spine_declaration.table.name!r} is it already",
                 )
+            try:
+                parse_duration(outcome_within)
+            except ValueError as error:
+                raise ProjectError(str(error), where=f"{place_of(function)}, outcome_within") from error
             self.spine_declaration = Spine(
                 table=self._add_table(function, "gold"),
                 id=id,
@@ -233,6 +243,8 @@ class Project:
                 keys=tuple(keys),
                 outcome=outcome,
                 outcome_known_at=outcome_known_at,
+                outcome_within=outcome_within,
+                positive=positive,
             )
             return self.spine_declaration
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
 import polars as pl
 
 from kreis.errors import ProjectError
+from kreis.preparation.views import parse_duration
 
 __all__ = ["Spine", "Table", "build", "inputs_of", "order", "place_of"]
 
@@ -42,6 +44,16 @@ class Spine:
     """Column with what really happened (boolean or 0/1), null while unknown."""
     outcome_known_at: str
     """Column with the moment from which the outcome is known."""
+    outcome_within: str = "36h"
+    """How long after `time` an outcome is known at the latest: "14d". Training, test, canary and monitors leave out
+    rows that are younger, known or not: otherwise the outcomes that arrive quickly would be over-represented."""
+    positive: str | float | bool | None = None
+    """The outcome's value that means yes, where the column holds two other values than true/false or 1/0."""
+
+    @property
+    def horizon(self) -> timedelta:
+        """`outcome_within` as a duration."""
+        return parse_duration(self.outcome_within)
 
 
 def place_of(function: Callable[..., Any]) -> str:

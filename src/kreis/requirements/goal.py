@@ -101,6 +101,9 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     guardrails: list[Guardrail] = []
     service: ServiceLevels = ServiceLevels()
     risk: Risk = Risk("minimal", "not assessed")
+    favourable: Literal["positive", "negative"] | None = None
+    """Which decision is good for the person concerned: "negative" where yes means *refuse credit*. Fairness metrics
+    compare the shares of favourable decisions."""
 
     def __post_init__(self) -> None:
         for name in ("question", "decision"):
@@ -121,7 +124,10 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""
-        return {**msgspec.to_builtins(self), "metric": self.metric.to_document()}
+        document = {**msgspec.to_builtins(self), "metric": self.metric.to_document()}
+        if self.favourable is None:  # goals written before the field keep their digest
+            del document["favourable"]
+        return document
 
     @property
     def digest(self) -> str:
