@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all lint bench clean lock
+.PHONY: demo test test-all simulate lint bench clean lock
 
 demo: $(VENV)/.demo  ## A year of flights in a few minutes
 	$(BIN)/kreis demo flights
@@ -13,7 +13,10 @@ test: $(VENV)/.dev  ## The default tests
 	$(BIN)/pytest
 
 test-all: $(VENV)/.dev  ## Also the long ones
-	$(BIN)/pytest -m "slow or faults"
+	$(BIN)/pytest -m "slow or faults or simulation"
+
+simulate: $(VENV)/.dev  ## Every simulation with its full number of runs; prints measured beside stated rates
+	KREIS_SIMULATIONS=2000 $(BIN)/pytest -m simulation -s
 
 lint: $(VENV)/.dev  ## Style, types, import floors
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -104,6 +104,39 @@ class Shop:
         path.write_text(whole)
 
 
+class Simulations:
+    """How often a random world is repeated, and how a measured rate is held to the stated one."""
+
+    MONTE_CARLO = 2.6
+    """Standard errors of the simulation itself that a rate may be off by."""
+
+    def runs(self, few: int) -> int:
+        """`few` in CI, KREIS_SIMULATIONS in `make simulate`."""
+        return int(os.environ.get("KREIS_SIMULATIONS", few))
+
+    def at_most(self, what: str, hits: int, runs: int, stated: float) -> None:
+        """The measured rate is not shown to be above the stated one."""
+        self._tell(what, hits, runs, f"at most {stated:.2%}")
+        assert hits / runs <= stated + self._error(stated, runs), f"{what}: {hits} of {runs}, stated {stated:.2%}"
+
+    def at_least(self, what: str, hits: int, runs: int, stated: float) -> None:
+        """The measured rate is not shown to be below the stated one."""
+        self._tell(what, hits, runs, f"at least {stated:.2%}")
+        assert hits / runs >= stated - self._error(stated, runs), f"{what}: {hits} of {runs}, stated {stated:.2%}"
+
+    def _error(self, stated: float, runs: int) -> float:
+        return self.MONTE_CARLO * (stated * (1 - stated) / runs) ** 0.5
+
+    def _tell(self, what: str, hits: int, runs: int, stated: str) -> None:
+        print(f"SIMULATED {what}: {hits / runs:.2%} of {runs:,} runs ({stated})")
+
+
+@pytest.fixture(scope="session")
+def simulations() -> Simulations:
+    """See `Simulations`."""
+    return Simulations()
+
+
 @pytest.fixture(scope="session")
 def new_shop() -> Callable[..., Shop]:
     """Makes a project in a folder: a copy of the example, or of another project."""
