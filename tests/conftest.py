@@ -128,7 +128,7 @@ class Simulations:
         return self.MONTE_CARLO * (stated * (1 - stated) / runs) ** 0.5
 
     def _tell(self, what: str, hits: int, runs: int, stated: str) -> None:
-        print(f"SIMULATED {what}: {hits / runs:.2%} of {runs:,} runs ({stated})")
+        print(f"SIMULATED {what}: {hits / runs:.2%} of {runs:,} runs ({stated})")  # noqa: T201 (what `make simulate` is for)
 
 
 @pytest.fixture(scope="session")
