@@ -12,7 +12,7 @@ import typer
 
 from kreis.loop.observer import MARKS, Lines, Observer, Silent, StepCounts
 from kreis.loop.steps import StepResult
-from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words
+from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 from kreis.project import Project
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class _LiveView:
                 row = Text.assemble(in_words(verdict), ("  " + self._counts.text(discipline), "dim"))
                 seconds = f"{self._seconds[discipline]:.1f}"
                 table.add_row(Text(MARKS[kind], _COLOURS[kind]), discipline, seconds, row)
+                for warning in warnings_of(verdict):
+                    table.add_row("", "", "", Text(f"! {warning}", "yellow"))
             elif discipline == self._present:
                 seconds = f"{self._counts.seconds(discipline):.1f}"
                 table.add_row(self._spinner, Text(discipline, "bold"), seconds, Text(self._step, "dim"))

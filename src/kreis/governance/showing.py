@@ -38,7 +38,13 @@ def _run(workspace: Workspace, name: str, version: int | None) -> Document:
         return {
             **msgspec.structs.asdict(run),
             "verdicts": [
-                {"discipline": each.discipline, "kind": each.kind, "to": each.to, "reason": each.reason}
+                {
+                    "discipline": each.discipline,
+                    "kind": each.kind,
+                    "to": each.to,
+                    "reason": each.reason,
+                    "detail": each.detail,
+                }
                 for each in runs.verdicts_of(connection, run.id)
             ],
             "steps": [

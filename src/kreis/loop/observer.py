@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kreis.loop.steps import StepResult
-from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words
+from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 
 __all__ = ["MARKS", "Lines", "Observer", "Silent", "StepCounts"]
 
@@ -114,3 +114,5 @@ class Lines:
         steps = self._counts.text(discipline)
         line = f"{MARKS[type(verdict)]} {discipline:<13}{self._counts.seconds(discipline):6.1f} s  {in_words(verdict)}"
         self._say(line + (f"  [{steps}]" if steps else ""))
+        for warning in warnings_of(verdict):
+            self._say(f"  ! {warning}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict", "in_words"]
+__all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict", "in_words", "warnings_of"]
 
 Discipline = Literal["requirements", "collection", "preparation", "training", "evaluation", "deployment", "monitoring"]
 
@@ -61,3 +61,8 @@ def in_words(verdict: Verdict) -> str:
             return f"waits for {verdict.needs}: {verdict.reason}"
         case Fail():
             return verdict.reason
+
+
+def warnings_of(verdict: Verdict) -> list[str]:
+    """What a person should know although it stops nothing: the `warnings` of the verdict's detail."""
+    return list(verdict.detail.get("warnings", ()))

@@ -31,8 +31,12 @@ def run_page(run: dict[str, Any]) -> Page:
 
 
 def verdict_rows(verdicts: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Verdicts as rows: mark, discipline, conclusion."""
-    return [(mark(each["kind"]), each["discipline"], conclusion(each["reason"], each["to"])) for each in verdicts]
+    """Verdicts as rows: mark, discipline, conclusion; then what each warns of."""
+    rows = []
+    for each in verdicts:
+        rows.append((mark(each["kind"]), each["discipline"], conclusion(each["reason"], each["to"])))
+        rows += [("!", "", warning) for warning in each["detail"].get("warnings", ())]
+    return rows
 
 
 def _steps(steps: list[dict[str, Any]]) -> list[tuple[str, ...]]:
