@@ -21,7 +21,7 @@ import pytest
 from kreis.clock import SimulatedClock
 from kreis.digests import digest_of
 from kreis.identifiers import new_id
-from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
+from kreis.ledger import alerts, documents, identity, models, releases, runs, steps, tables, watchers
 from kreis.ledger.records import (
     Alert,
     Approval,
@@ -35,6 +35,7 @@ from kreis.ledger.records import (
     Step,
     TableVersion,
     Verdict,
+    WatcherMemory,
 )
 from kreis.ledger.store import Ledger, Transaction, open_ledger
 
@@ -159,6 +160,8 @@ def fill(ledger: Ledger, make: Make, circles: int = 3) -> None:
     for number in range(circles):
         run = make.run()
         with write(event="run.started", subject=run.id, inputs={"number": number}) as tx:
+            if number == 0:
+                identity.identify(tx, "flights")
             documents.put_document(tx, make.document(f'{{"goal":{number}}}'))
             runs.start_run(tx, run)
         with write(event="step.finished") as tx:
@@ -174,6 +177,7 @@ def fill(ledger: Ledger, make: Make, circles: int = 3) -> None:
             releases.add_release(tx, project="flights", routes=[Route(model=model.digest, share=1.0)], run=run.id)
             alert = make.alert()
             alerts.add_alert(tx, alert)
+            watchers.remember(tx, WatcherMemory(project="flights", document={"look": number}, at=START))
         with write(event="run.finished") as tx:
             alerts.answer_alert(tx, alert.id, run.id)
             runs.finish_run(tx, run.id, "advanced", START)

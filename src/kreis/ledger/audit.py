@@ -16,14 +16,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from kreis.digests import canonical_json
 from kreis.ledger import chain, schema
 from kreis.ledger.records import AuditEntry
-from kreis.ledger.rows import row_digest, row_key, stored_rows
+from kreis.ledger.rows import is_as_written, row_key, stored_rows
 
 __all__ = ["AuditReport", "Problem", "check_chain", "entries", "export_lines", "head", "read_lines", "verify"]
 
 _Digests = dict[str, dict[str, str]]
 
-_EDITABLE = {"runs", "alerts"}
-"""Tables whose rows are updated: a run ends, an alert is answered. All others are written once."""
+_EDITABLE = {"runs", "alerts", "watchers"}
+"""Tables whose rows are updated: a run ends, an alert is answered, a watcher looks. All others are written once."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -157,7 +157,7 @@ def _row_problems(connection: Connection, table: Table, recorded: dict[str, str]
             seen.add(key)
             if key not in recorded:
                 yield Problem(f"{table.name}: row {key} was added outside the ledger")
-            elif not row_digest(table, row) == row["sha256"] == recorded[key]:
+            elif row["sha256"] != recorded[key] or not is_as_written(table, row):
                 yield Problem(f"{table.name}: row {key} was edited")
     except SQLAlchemyError as error:
         yield Problem(f"{table.name}: cannot be read to its end ({_short(error)})")

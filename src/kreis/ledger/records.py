@@ -13,6 +13,7 @@ __all__ = [
     "AuditEntry",
     "Document",
     "Evaluation",
+    "Identity",
     "LakeFile",
     "Model",
     "Release",
@@ -22,6 +23,7 @@ __all__ = [
     "Step",
     "TableVersion",
     "Verdict",
+    "WatcherMemory",
 ]
 
 RunStatus = Literal["running", "advanced", "held", "sent_back", "failed"]
@@ -141,6 +143,9 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     actor: str
     reason: str
+    key: str | None = None
+    """Fingerprint of the person's key that signed it."""
+    signature: str | None = None
     at: datetime
 
 
@@ -181,6 +186,28 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     run: str | None = None
     """The run that answered it."""
+    closed_at: datetime | None = None
+    """When its cause was over."""
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
+    at: datetime
+
+
+class WatcherMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What watching a project remembers from one look to the next: one row, written anew by each look."""
+
+    project: str
+    document: dict[str, Any]
+    at: datetime
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose record this is: one ledger belongs to one project and one lake."""
+
+    ledger: str
+    project: str
+    lake: str
     at: datetime
 
 

@@ -3,6 +3,9 @@
 Stored are only texts, 64-bit integers and doubles: times as microseconds since 1970 UTC, flags as 0 or 1,
 documents as canonical JSON. So a row reads back byte for byte on either database, and its digest, kept beside
 it in `sha256`, is taken over what is stored.
+
+A column that a later revision adds is optional: null in every row written before it, so that their digests stay
+(`rows.row_digest`). Nothing is ever renamed or dropped.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ __all__ = [
     "audit",
     "documents",
     "evaluations",
+    "identity",
     "metadata",
     "models",
     "releases",
@@ -38,9 +42,10 @@ __all__ = [
     "steps",
     "table_versions",
     "verdicts",
+    "watchers",
 ]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `migrations/versions`. A test holds the two together."""
 
 TEXT = Text(collation="C").with_variant(Text(), "sqlite")
@@ -183,6 +188,8 @@ approvals = _table(
     _text("role"),
     _text("actor"),
     _text("reason"),
+    _text("key", optional=True),
+    _text("signature", optional=True),
     _whole("at"),
     Index(None, "model", "id"),
     key="id",
@@ -215,9 +222,30 @@ alerts = _table(
     _text("detail"),
     _text("to", optional=True),
     _run(optional=True),
+    _whole("closed_at", optional=True),
+    _whole("acknowledged_at", optional=True),
+    _text("acknowledged_by", optional=True),
+    _text("acknowledged_note", optional=True),
     _whole("at"),
     Index(None, "project", "id"),
     key="id",
+)
+
+watchers = _table(
+    "watchers",
+    _text("project"),
+    _text("document"),
+    _whole("at"),
+    key="project",
+)
+
+identity = _table(
+    "identity",
+    _text("ledger"),
+    _text("project"),
+    _text("lake"),
+    _whole("at"),
+    key="ledger",
 )
 
 documents = _table(
