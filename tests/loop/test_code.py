@@ -1,16 +1,19 @@
-"""code_digest: what changes a function's hash, and what does not."""
+"""code_of: what changes a function's hash, what does not, and what cannot be told."""
+# ruff: noqa: E501
 
 from __future__ import annotations
 
 import importlib.util
 import itertools
+import linecache
+import sys
 import textwrap
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from kreis.loop.code import code_digest
+from kreis.loop.code import code_of
 
 _COUNT = itertools.count()
 
@@ -23,12 +26,13 @@ def load(folder: Path, source: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules["declared"] = module
     spec.loader.exec_module(module)
     return module
 
 
 def digest(folder: Path, source: str) -> str:
-    return code_digest(load(folder, source).table, folder)
+    return code_of(load(folder, source).table, folder).digest
 
 
 BASE = """
@@ -124,3 +128,116 @@ def test_is_the_same_in_every_process(tmp_path: Path) -> None:
 
 def test_stops_at_a_function_that_calls_itself(tmp_path: Path) -> None:
     assert digest(tmp_path, "def table(rows):\n    return table(rows) if rows else 0\n")
+
+
+def ways() -> dict[str, tuple[str, str, str]]:
+    """Ways by which a step reaches a 1, of which each must see that it became a 2."""
+    return {
+        "base class": ("class A:\n    def f(self): return 1\nclass B(A): pass", "B().f()", ""),
+        "helper of a method": ("def h(): return 1\nclass A:\n    def f(self): return h()", "A().f()", ""),
+        "helper of a base's method": ("def h(): return 1\nclass A:\n    def f(self): return h()\nclass B(A): pass", "B().f()", ""),
+        "static method": ("def h(): return 1\nclass A:\n    @staticmethod\n    def f(): return h()", "A.f()", ""),
+        "class method": ("def h(): return 1\nclass A:\n    @classmethod\n    def f(cls): return h()", "A.f()", ""),
+        "property": ("def h(): return 1\nclass A:\n    @property\n    def f(self): return h()", "A().f", ""),
+        "cached property": ("import functools\ndef h(): return 1\nclass A:\n    @functools.cached_property\n    def f(self): return h()", "A().f", ""),
+        "class attribute": ("LIMIT = 1\nclass A:\n    limit = LIMIT", "A.limit", ""),
+        "instance": ("class A:\n    def __init__(self, x): self.x = x\na = A(1)", "a.x", ""),
+        "instance in slots": ("class A:\n    __slots__ = ('x',)\n    def __init__(self, x): self.x = x\na = A(1)", "a.x", ""),
+        "dataclass": ("from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\na = A(1)", "a.x", ""),
+        "struct": ("import msgspec\nclass A(msgspec.Struct):\n    x: int\na = A(1)", "a.x", ""),
+        "named tuple": ("from typing import NamedTuple\nclass A(NamedTuple):\n    x: int\na = A(1)", "a.x", ""),
+        "enumeration": ("from enum import Enum\nclass A(Enum):\n    X = 1", "A.X.value", ""),
+        "partial": ("import functools\ndef h(x): return x\np = functools.partial(h, 1)", "p()", ""),
+        "helper in a partial": ("import functools\ndef h(x): return 1\np = functools.partial(h, 0)", "p()", ""),
+        "dict of functions": ("def h(): return 1\nFS = {'h': h}", "FS['h']()", ""),
+        "list of lambdas": ("FS = [\n    lambda: (\n        1\n    ),\n]", "FS[0]()", ""),
+        "two lambdas on a line": ("FS = [lambda: 0, lambda: 1]", "FS[1]()", ""),
+        "tuple of objects": ("class A:\n    def f(self): return 1\nFS = (A(),)", "FS[0].f()", ""),
+        "decorator": ("def d(f):\n    return lambda: f() + 1\n@d\ndef h(): return 0", "h()", ""),
+        "decorator that keeps the name": ("import functools\ndef d(f):\n    @functools.wraps(f)\n    def w(): return f() + 1\n    return w\n@d\ndef h(): return 0", "h()", ""),
+        "decorated": ("import functools\ndef d(f):\n    @functools.wraps(f)\n    def w(): return f()\n    return w\n@d\ndef h(): return 1", "h()", ""),
+        "argument of a decorator": ("def d(n):\n    return lambda f: lambda: n\n@d(1)\ndef h(): return 0", "h()", ""),
+        "cached": ("import functools\n@functools.lru_cache\ndef h(): return 1", "h()", ""),
+        "dispatched by type": ("import functools\n@functools.singledispatch\ndef h(x): return 0\n@h.register\ndef _(x: int): return 1", "h(3)", ""),
+        "attribute of a function": ("def h(): return h.x\nh.x = 1", "h()", ""),
+        "default that is a function": ("def h(): return 1\ndef g(f=h): return f()", "g()", ""),
+        "bound method": ("class A:\n    def f(self): return 1\nf = A().f", "f()", ""),
+        "method of a value": ("get = {'x': 1}.get", "get('x')", ""),
+        "array": ("import numpy\nA = numpy.array([[1.0]])", "A", ""),
+        "number of NumPy": ("import numpy\nA = numpy.float32(1)", "A", ""),
+        "type of NumPy": ("import numpy\nA = numpy.dtype('i1')", "A", ""),
+        "frame": ("import polars\nA = polars.DataFrame({'a': [1]})", "A", ""),
+        "series": ("import polars\nA = polars.Series([1])", "A", ""),
+        "type of Polars": ("import polars\nA = polars.Decimal(1)", "A", ""),
+        "schema": ("import polars\nA = polars.Schema({'c1': polars.Int8})", "A", ""),
+        "estimator": ("from sklearn.linear_model import Ridge\nA = Ridge(1)", "A", ""),
+        "helper in an estimator": ("from sklearn.preprocessing import FunctionTransformer\ndef h(x): return 1\nA = FunctionTransformer(h)", "A", ""),
+        "zone": ("import zoneinfo\nA = zoneinfo.ZoneInfo('Etc/GMT+1')", "A", ""),
+        "type alias": ("from typing import Literal\nA = Literal[1]", "A", ""),
+        "metaclass": ("class M(type):\n    def f(cls): return 1\nclass A(metaclass=M): pass", "A.f()", ""),
+        "import in the body": ("", "f()", "def f(): return 1"),
+        "helper of an import in the body": ("", "f()", "def h(): return 1\ndef f(): return h()"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ways())
+def test_sees_what_is_reached_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    before, use, beside = ways()[way]
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def reached(number: str) -> str:
+        sys.modules.pop("beside_code", None)
+        (tmp_path / "beside_code.py").write_text(beside.replace("1", number))
+        first = "from beside_code import f\n    " if beside else ""
+        source = f"{before.replace('1', number)}\ndef table(rows):\n    {first}return {use}\n"
+        found = code_of(load(tmp_path, source).table, tmp_path)
+        assert not found.unknown
+        return found.digest
+
+    assert reached("1") == reached("1")
+    linecache.clearcache()  # both sizes and times of the files beside are the same
+    assert reached("1") != reached("2")
+
+
+@pytest.mark.parametrize(
+    ("constant", "use", "told"),
+    [
+        ("A = __import__('threading').Lock()", "A", "declared.A is of _thread.lock"),
+        ("A = __import__('polars').col('a').map_elements(lambda x: 1)", "A", "calls a Python function"),
+        ("A = __import__('polars').LazyFrame({'a': [1]})", "A", "LazyFrame"),
+        ("", "eval('1')", "table calls eval()"),
+        ("import importlib", "importlib.import_module(rows)", "table calls import_module()"),
+        ("class A: pass\na = A()\na.lock = __import__('threading').Lock()", "a", "_thread.lock"),
+    ],
+)
+def test_says_what_it_cannot_follow(tmp_path: Path, constant: str, use: str, told: str) -> None:
+    found = code_of(load(tmp_path, f"{constant}\ndef table(rows):\n    return {use}\n").table, tmp_path)
+    assert any(told in each for each in found.unknown), found.unknown
+
+
+def test_follows_all_names_of_a_module_that_are_reached_by_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "import beside_code\ndef table(rows):\n    return getattr(beside_code, rows)()\n"
+    digests = []
+    for number in "123":
+        sys.modules.pop("beside_code", None)
+        linecache.clearcache()
+        (tmp_path / "beside_code.py").write_text(f"def f():\n    return {number}\n")
+        digests.append(digest(tmp_path, source))
+    assert len(set(digests)) == 3
+
+
+def test_names_the_files_that_constants_are_paths_of(tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text("1")
+    source = (
+        "from pathlib import Path\nRATES = Path(__file__).parent / 'rates.csv'\ndef table(rows):\n    return RATES\n"
+    )
+    module = load(tmp_path, source)
+    before = code_of(module.table, tmp_path)
+    (tmp_path / "rates.csv").write_text("22")
+    after = code_of(module.table, tmp_path)
+    assert before.digest == after.digest
+    assert before.files.keys() == after.files.keys() == {"rates.csv"}
+    assert before.files != after.files

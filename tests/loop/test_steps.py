@@ -18,6 +18,7 @@ from kreis.ledger import audit, runs, steps
 from kreis.ledger.records import Run
 from kreis.ledger.store import Ledger, open_ledger
 from kreis.loop import steps as loop_steps
+from kreis.loop.code import Code
 from kreis.loop.steps import Memory, step_key
 
 T0 = datetime(2025, 8, 15, tzinfo=UTC)
@@ -50,7 +51,7 @@ class Work:
 
 
 def step(memory: Memory, work: Work, name: str = "orders", discipline: str = "collection", **changes: Any) -> Any:
-    given = {"code": "c", "parameters": {"until": "2025"}, "inputs": {"raw": "1"}, **changes}
+    given = {"code": Code(digest="c"), "parameters": {"until": "2025"}, "inputs": {"raw": "1"}, **changes}
     return memory.step(discipline, name, compute=work, **given)
 
 
@@ -67,7 +68,8 @@ def test_computes_once_and_then_remembers(ledger):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"code": "d"},
+        {"code": Code(digest="d")},
+        {"code": Code(digest="c", files={"rates.csv": "1"})},
         {"parameters": {"until": "2026"}},
         {"inputs": {"raw": "2"}},
         {"name": "o"},
@@ -79,6 +81,18 @@ def test_computes_again_what_has_changed(ledger, changes):
     work = Work()
     step(begin(ledger, "run1"), work)
     assert not step(begin(ledger, "run2"), work, **changes).remembered
+    assert work.done == 2
+
+
+def test_computes_in_every_run_what_reaches_something_that_cannot_be_followed(ledger):
+    work, code = Work(), Code(digest="c", unknown=("helper is of socket.socket",))
+    for run in ("run1", "run2"):
+        done = step(begin(ledger, run), work, code=code)
+        assert not done.remembered
+        assert done.unknown == code.unknown
+    with ledger.read() as connection:
+        (_, recorded), *_ = steps.steps_of(connection, "run2")
+    assert recorded.inputs["unknown"] == ["helper is of socket.socket"]
     assert work.done == 2
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kreis.loop.observer import MARKS, Lines, Observer, Silent, StepCounts
+from kreis.loop.observer import MARKS, Lines, Observer, Silent, StepCounts, unfollowed
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 from kreis.project import Project
@@ -93,6 +93,9 @@ class _LiveView:
     def done(self, step: StepResult) -> None:
         if self._present is not None:
             self._counts.count(self._present, step)
+        if self.live is not None:
+            for line in unfollowed(step):
+                self.live.console.print(line, markup=False)
 
     def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
         self._seconds[discipline] = self._counts.seconds(discipline)

@@ -9,11 +9,19 @@ from typing import Protocol
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 
-__all__ = ["MARKS", "Lines", "Observer", "Silent", "StepCounts"]
+__all__ = ["MARKS", "Lines", "Observer", "Silent", "StepCounts", "unfollowed"]
 
 MARKS: dict[type[Verdict], str] = {Advance: "✓", SendBack: "↩", Hold: "‖", Fail: "✗"}
 _SLOW_S = 2.0
 """Steps that take longer get a line of their own."""
+
+
+def unfollowed(step: StepResult) -> list[str]:
+    """Why a step is computed in every run, in at most three lines."""
+    told = [
+        f"! {step.name} is computed in every run: {each}; kreis cannot tell whether it changed" for each in step.unknown
+    ]
+    return [*told[:2], f"! {step.name}: and {len(told) - 2} more"] if len(told) > 3 else told
 
 
 class Observer(Protocol):
@@ -108,6 +116,8 @@ class Lines:
         self._counts.count(self._present, step)
         if not step.remembered and step.seconds >= _SLOW_S:
             self._say(f"  {step.name}: {step.seconds:.1f} s")
+        for line in unfollowed(step):
+            self._say(f"  {line}")
 
     def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
         """Say it."""

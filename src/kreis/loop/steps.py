@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -21,6 +21,7 @@ from kreis.digests import canonical_json, digest_of_document
 from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import RunStep, Step
 from kreis.ledger.store import Ledger
+from kreis.loop.code import Code
 
 __all__ = ["Memory", "StepResult", "step_key"]
 
@@ -33,6 +34,7 @@ _LIBRARIES = {
 }
 
 Outputs = dict[str, Any]
+_NO_CODE = Code()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class StepResult:
     outputs: Outputs
     remembered: bool
     seconds: float
+    unknown: tuple[str, ...] = ()
+    """What kreis could not follow of its code: so it is computed in every run."""
 
 
 def step_key(discipline: str, name: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
@@ -90,7 +94,7 @@ class Memory:
         discipline: str,
         name: str,
         *,
-        code: str = "",
+        code: Code = _NO_CODE,
         parameters: Mapping[str, Any],
         inputs: Mapping[str, Any],
         compute: Callable[[str], Outputs],
@@ -100,14 +104,16 @@ class Memory:
         Args:
             discipline: Where it belongs.
             name: What it is called in the run.
-            code: Digest of the user's code that it runs.
+            code: The user's code that it runs. Where not all of it could be followed, the step is computed.
             parameters: All else that its result depends on; JSON.
             inputs: Versions of what it reads; JSON.
             compute: Called with the key; returns the outputs (JSON). What it writes must be whole or
                 absent, and harmless to write twice under the same key.
         """
-        key = step_key(discipline, name, code=code, parameters=parameters, inputs=inputs)
-        if discipline in self._again:
+        if code.files:
+            inputs = {**inputs, "files": dict(code.files)}
+        key = step_key(discipline, name, code=code.digest, parameters=parameters, inputs=inputs)
+        if discipline in self._again or code.unknown:
             key = digest_of_document([key, self._run])
         with self._ledger.read() as connection:
             known = ledger_steps.find_step(connection, key)
@@ -117,7 +123,10 @@ class Memory:
             )
             self.pending.append(self._use(key, remembered=True))
         else:
-            result = self._compute(discipline, name, key, inputs, compute)
+            if code.unknown:
+                inputs = {**inputs, "unknown": list(code.unknown)}
+            computed = self._compute(discipline, name, key, inputs, compute)
+            result = replace(computed, unknown=code.unknown)
         self.on_done(result)
         return result
 

@@ -12,7 +12,7 @@ from kreis.collection.sources import Source
 from kreis.digests import digest_of_document
 from kreis.ledger import documents
 from kreis.ledger.records import Document
-from kreis.loop.code import code_digest
+from kreis.loop.code import code_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
@@ -47,7 +47,7 @@ def perform(circle: Circle) -> Verdict:
 
 def _collect(circle: Circle, source: Source) -> StepResult:
     workspace = circle.workspace
-    code = code_digest(source.read, circle.project.folder)
+    code = code_of(source.read, circle.project.folder)
     contract = source.contract.digest
 
     def compute(key: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _collect(circle: Circle, source: Source) -> StepResult:
             actor=workspace.actor,
             run=circle.run,
             step=key,
-            generation=digest_of_document([code, contract]),
+            generation=digest_of_document([code.digest, contract]),
             afresh=circle.memory.computes_anew("collection"),
         )
         if not collected.report.passed or collected.table is None:

@@ -12,7 +12,7 @@ import polars.selectors as cs
 from kreis.collection.collecting import read_bronze
 from kreis.deployment.manifest import Manifest
 from kreis.errors import ProjectError
-from kreis.loop.code import code_digest
+from kreis.loop.code import code_of
 from kreis.loop.feeding import feed_from_lake
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
@@ -146,7 +146,7 @@ def _build(circle: Circle, table: Table) -> StepResult:
     return circle.memory.step(
         "preparation",
         table.name,
-        code=code_digest(table.function, circle.project.folder),
+        code=code_of(table.function, circle.project.folder),
         parameters={"layer": table.layer, "as_of": circle.moment},
         inputs={name: circle.version_of(name) for name in table.inputs},
         compute=compute,
