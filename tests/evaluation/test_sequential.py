@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -7,14 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
-from kreis.evaluation.sequential import (
-    ChangeDetector,
-    ChangeState,
-    ConfidenceSequence,
-    MeanState,
-    MeanTest,
-    TestState,
-)
+from kreis.evaluation.sequential import ChangeDetector, ChangeState, MeanTest, TestState, mean_interval
+
+if TYPE_CHECKING:
+    from tests.conftest import Simulations
 
 
 def differences(rng: np.random.Generator, n: int, gain: float = 0.0) -> np.ndarray:
@@ -60,7 +59,7 @@ def test_a_margin_lets_an_equal_model_pass():
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(0, 60))
 def test_observing_in_parts_equals_observing_at_once(values: list[float], cut: int):
     head, tail = values[:cut], values[cut:]
-    for watch in (ConfidenceSequence(0, 1), MeanTest(0, 1, limit=0.4), ChangeDetector(0.4, 1.0)):
+    for watch in (MeanTest(0, 1, limit=0.4), MeanTest(0, 1, limit=0.6, shows="below"), ChangeDetector(0.4, 1.0)):
         whole = msgspec.to_builtins(watch.observe(values))
         parts = msgspec.to_builtins(watch.observe(tail, watch.observe(head)))
         assert whole.keys() == parts.keys()
@@ -71,41 +70,98 @@ def test_observing_in_parts_equals_observing_at_once(values: list[float], cut: i
 @pytest.mark.parametrize(
     ("watch", "kind"),
     [
-        (ConfidenceSequence(0, 1), MeanState),
         (MeanTest(0, 1, limit=0.4), TestState),
         (ChangeDetector(0.4, 1.0), ChangeState),
     ],
 )
-def test_a_state_survives_json(watch: ConfidenceSequence, kind: type):
+def test_a_state_survives_json(watch: MeanTest | ChangeDetector, kind: type):
     state = watch.observe([0.1, 0.9, 0.5])
     assert msgspec.json.decode(msgspec.json.encode(state), type=kind) == state
 
 
+@pytest.mark.parametrize("shows", ["above", "below"])
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_the_hypothesis_falls_where_the_mixed_capital_first_reaches_one_over_alpha(shows: str, alpha: float):
+    x = np.random.default_rng(8).random(400) * 0.3 + (0.45 if shows == "above" else 0.25)
+    test = MeanTest(0, 1, limit=0.5, shows=shows, alpha=alpha)
+    fractions = np.array([0.95, *(0.7 * 2.0**-k for k in range(9))])
+    sign = 1 if shows == "above" else -1
+    capital = np.cumprod(1 + np.outer(sign * (x - 0.5) / 0.5, fractions), axis=0).mean(axis=1)
+    first = int(np.flatnonzero(capital >= 1 / alpha)[0]) + 1
+    assert capital[first - 2] < 1 / alpha < capital[first - 1]
+    assert test.observe(x).rejected_at == first
+    assert test.observe(x[: first - 1]).rejected_at is None
+    assert math.exp(test.observe(x).most) == pytest.approx(capital.max())
+
+
+@pytest.mark.parametrize("shows", ["above", "below"])
+def test_bets_never_see_the_observation_that_they_bet_on(shows: str):
+    """At the limit each bet's capital is a martingale: over what may come next it is on average what it was."""
+    test = MeanTest(-1, 3, limit=0.5, shows=shows)
+    before = test.observe([0.2, 1.4, 2.5])
+    low, high = (np.exp(test.observe([x], before).log_capital) for x in (-1, 3))
+    assert 0.625 * low + 0.375 * high == pytest.approx(np.exp(before.log_capital))
+    blocks = {"counts": [10], "lows": [-4], "highs": [9]}  # of ten, some cannot but be 0
+    low, high = (np.exp(test.observe([x], before, **blocks).log_capital) for x in (-4, 9))
+    assert (4 * low + 9 * high) / 13 == pytest.approx(np.exp(before.log_capital))
+
+
+def test_a_detector_grows_on_average_by_one_per_observation_and_no_more():
+    detector = ChangeDetector(limit=0.5, ceiling=2.0)
+    before = detector.observe([0.2, 1.4, 0.1])
+    low, high = (np.array(detector.observe([x], before, weights=[0.4]).evidence) for x in (-1, 2))
+    assert (low + high) / 2 == pytest.approx(np.array(before.evidence) + 0.4)
+
+
+def test_a_sum_counts_as_its_observations_and_its_bounds_let_bets_be_higher():
+    x = np.random.default_rng(9).choice([-1.0, 0.0, 1.0], 4000, p=[0.01, 0.98, 0.01])
+    test = MeanTest(-1, 1, limit=-0.01)
+    sums, differ = x.reshape(-1, 40).sum(axis=1), (x != 0).reshape(-1, 40).sum(axis=1)
+    counts = np.full(100, 40)
+    wide = test.observe(sums, counts=counts)
+    near = test.observe(sums, counts=counts, lows=-differ, highs=differ)
+    assert near.most > 2 * wide.most
+    assert near.most == pytest.approx(test.observe(x).most, rel=0.3)
+
+
+def test_a_sum_outside_of_its_bounds_is_refused():
+    with pytest.raises(ProjectError, match=r"observation 3.0 is not within \[-2, 2\]"):
+        MeanTest(-1, 1).observe([3.0], counts=[40], lows=[-2], highs=[2])
+
+
+@pytest.mark.simulation
 @pytest.mark.parametrize("truth", [0.01, 0.3, 0.5])
-def test_a_confidence_sequence_holds_the_mean_at_all_times(truth: float):
+def test_an_interval_holds_the_mean_at_all_times(truth: float, simulations: Simulations):
+    """`MeanTest` at the truth rejects exactly when an interval of some time leaves it out."""
     rng = np.random.default_rng(4)
-    missed = 0
-    for _ in range(400):
-        state, out = MeanState(), False
-        sequence = ConfidenceSequence(0, 1)
-        for part in np.split((rng.random(600) < truth).astype(float), 60):
-            state = sequence.observe(part, state)
-            low, high = sequence.interval(state)
-            out |= not low <= truth <= high
-        missed += out
-    assert missed / 400 <= 0.057
+    runs, missed = simulations.runs(400), 0
+    for _ in range(runs):
+        x = (rng.random(600) < truth).astype(float)
+        missed += any(
+            MeanTest(0, 1, truth, shows, 0.025).observe(x).rejected_at is not None for shows in ("above", "below")
+        )
+    simulations.at_most(f"an interval leaves out a mean of {truth} at some of 600 times", missed, runs, 0.05)
 
 
-def test_a_confidence_sequence_narrows_with_little_variance():
+def test_an_interval_is_where_the_test_rejects_no_limit():
+    x = np.random.default_rng(5).random(500)
+    low, high = mean_interval(0, 1, x, alphas=(0.05, 0.01))
+    assert 0.4 < low < 0.5 < high < 0.6
+    for shows, limit, alpha in (("above", low, 0.05), ("below", high, 0.01)):
+        sign = 1 if shows == "above" else -1
+        assert MeanTest(0, 1, limit - sign * 1e-6, shows, alpha).observe(x).rejected_at is not None
+        assert MeanTest(0, 1, limit + sign * 1e-6, shows, alpha).observe(x).rejected_at is None
+
+
+def test_an_interval_narrows_with_little_variance():
     rng = np.random.default_rng(5)
-    sequence = ConfidenceSequence(0, 1)
     widths = []
     for deviation in (0.02, 0.3):
-        low, high = sequence.interval(sequence.observe(np.clip(rng.normal(0.5, deviation, 2000), 0, 1)))
+        low, high = mean_interval(0, 1, np.clip(rng.normal(0.5, deviation, 2000), 0, 1), alphas=(0.025, 0.025))
         assert low < 0.5 < high
         widths.append(high - low)
     assert widths[0] < 0.02 < widths[1] < 0.1
-    assert sequence.interval(MeanState()) == (0, 1)
+    assert mean_interval(0, 1, [], alphas=(0.025, 0.025)) == (0, 1)
 
 
 @pytest.mark.parametrize("shape", ["steady", "skewed"])
@@ -135,6 +191,31 @@ def test_a_fall_is_detected_and_the_larger_the_sooner():
     assert waits[1] < waits[0] < 60
 
 
+@pytest.mark.simulation
+def test_a_fall_by_half_is_seen_in_weeks(simulations: Simulations):
+    """Skewed days, as weather makes them (their deviation is 0.8 of the mean); the limit is at three quarters."""
+    rng = np.random.default_rng(11)
+    runs = simulations.runs(300)
+    days = rng.gamma(1 / 0.64, 0.64, (runs, 60 + 180))
+    ceiling = float(np.quantile(days[:, :60], 0.9))
+    limit = 0.75 * float(np.minimum(days[:, :60], ceiling).mean())
+    detector = ChangeDetector(limit, ceiling, 365)
+    days[:, 60:] *= 0.5
+    waits = []
+    for each in days:
+        alarm = detector.observe(each).alarm_at
+        waits.append(999 if alarm is None else alarm - 60)
+    simulations.at_least("a fall by half is seen within 180 days", sum(each <= 180 for each in waits), runs, 0.98)
+    simulations.at_least("a fall by half is seen within 50 days", sum(each <= 50 for each in waits), runs, 0.5)
+    simulations.at_most("an alarm in the 60 days before a fall", sum(each <= 0 for each in waits), runs, 60 / 365)
+
+
+def test_what_an_older_version_remembers_is_read():
+    """Six sums: before, each was the greatest capital since any start, which is at most the sum over the starts."""
+    older = msgspec.json.decode(b'{"n":9,"evidence":[2,1.5,1,1,1,1],"alarm_at":null}', type=ChangeState)
+    assert len(ChangeDetector(0.4, 1.0).observe([0.3], older).evidence) == 6
+
+
 def test_observations_above_the_ceiling_count_as_the_ceiling():
     detector = ChangeDetector(limit=1.0, ceiling=2.0)
     assert detector.observe([1e9, 0.5]) == detector.observe([2.0, 0.5])
@@ -142,19 +223,20 @@ def test_observations_above_the_ceiling_count_as_the_ceiling():
 
 def test_a_day_without_weight_changes_no_evidence_but_time():
     detector = ChangeDetector(limit=1.0, ceiling=2.0)
-    assert detector.observe([-50.0], weights=[0.0]).mixed == pytest.approx(1.0)
+    before = detector.observe([0.5, 1.2])
+    assert detector.observe([-50.0], before, weights=[0.0]).evidence == before.evidence
 
 
 def test_observations_outside_the_bounds_are_refused():
     with pytest.raises(ProjectError, match=r"observation 1.5 is not within \[0, 1\]"):
-        ConfidenceSequence(0, 1).observe([0.5, 1.5])
+        MeanTest(0, 1, limit=0.5).observe([0.5, 1.5])
     with pytest.raises(ProjectError, match="nan"):
         MeanTest(-1, 1).observe([math.nan])
 
 
 def test_declarations_that_cannot_work_are_refused():
     with pytest.raises(ProjectError, match="no range"):
-        ConfidenceSequence(1, 1)
+        MeanTest(1, 1)
     with pytest.raises(ProjectError, match="limit"):
         MeanTest(0, 1, limit=0.0)
     with pytest.raises(ProjectError, match="ceiling"):
