@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,16 @@ if TYPE_CHECKING:
 
     from kreis.governance.pages.page import Grid, Page
 
-__all__ = ["JsonOption", "console", "emit", "print_page", "report_error", "report_unforeseen", "working"]
+__all__ = [
+    "JsonOption",
+    "accept_any_encoding",
+    "console",
+    "emit",
+    "print_page",
+    "report_error",
+    "report_unforeseen",
+    "working",
+]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -27,6 +38,22 @@ _UNBROKEN_FIRST = 24
 """The same for the first column, which names the row."""
 _ROOM = 80
 """Unless the terminal has fewer columns than this."""
+_PLAINER = str.maketrans({"✓": "+", "✗": "x", "↩": "<", "‖": "|", "…": "...", "–": "-", "—": "-", "→": "->", "−": "-"})
+
+
+def accept_any_encoding() -> None:
+    """Let output survive a terminal or a file that is not UTF-8: a sign becomes a plainer one, at worst "?"."""
+    codecs.register_error("kreis", _plainer)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="kreis")
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAINER)
+    return "".join(each if each.isascii() else "?" for each in text), error.end
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -41,8 +68,14 @@ def emit(document: Any) -> None:
     """Print a document as one JSON value."""
     import msgspec
 
-    encoded = msgspec.json.encode(document, enc_hook=str)
-    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+    text = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode()
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        import json
+
+        text = json.dumps(json.loads(text), indent=2)  # escapes what the encoding lacks
+    typer.echo(text)
 
 
 def print_page(page: Page) -> None:
