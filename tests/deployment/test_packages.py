@@ -112,8 +112,8 @@ def signed(document, keys):
     ("change", "message"),
     [
         ({"format": "kreis.package/2"}, "format"),
-        ({"surprise": 1}, "more than this version reads"),
-        ({"kind": "pickle"}, "format"),
+        ({"surprise": 1}, "unknown field `surprise`"),
+        ({"kind": "pickle"}, "does not read"),
         ({"files": {"../../etc/passwd": {"sha256": "0" * 64, "size": 1}}}, "holds"),
         ({"files": {"model.onnx": {"sha256": "0" * 64, "size": 1 << 40}}}, "bytes"),
         ({"features": ["carrier__delay_24h", "unheard_of"]}, "unheard_of"),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from kreis.digests import digest_of
+from kreis.formats import always, canonical
 from kreis.preparation.expressions.tree import Expression
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.training.reference import Histogram
@@ -18,22 +19,25 @@ from kreis.training.reference import Histogram
 __all__ = ["Histogram", "Manifest", "PackagedFile"]
 
 
-class PackagedFile(msgspec.Struct, frozen=True):
+class PackagedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a package, by content."""
 
     sha256: str
     size: int
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A model and all that the service needs to answer with it. Data, never code."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model and all that the service needs to answer with it. Data, never code.
 
-    format: Literal["kreis.package/1"] = "kreis.package/1"
+    A field may be added with a default, here and in every struct inside (docs/decisions/0010-formats.md).
+    """
+
+    format: Literal["kreis.package/1"] = always("kreis.package/1")
     project: str
     candidate: str
     kind: Literal["onnx", "rule"]
     files: dict[str, PackagedFile]
-    rule: Expression | None = None
+    rule: Expression | None = always(None)
     """For kind "rule": an expression over feature names; its value is the score in [0, 1]."""
     features: list[str]
     """The model's input, in order."""
@@ -54,7 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def canonical(self) -> bytes:
         """The bytes that are stored, signed and digested."""
-        return msgspec.json.encode(self, order="sorted")
+        return canonical(self)
 
     @property
     def digest(self) -> str:

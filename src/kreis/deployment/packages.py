@@ -15,6 +15,7 @@ from kreis.deployment.manifest import Manifest, PackagedFile
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError
+from kreis.formats import check_format
 from kreis.preparation.expressions.operations import validate
 from kreis.preparation.expressions.tree import Expression, aggregates, columns
 
@@ -25,6 +26,7 @@ __all__ = [
     "build_package",
     "open_package",
     "read_manifest",
+    "sign_again",
     "sign_package",
     "size_limit",
 ]
@@ -85,6 +87,11 @@ def sign_package(manifest: Manifest, keys: Keys) -> str:
     return sign(manifest.canonical(), PAYLOAD_TYPE, keys)
 
 
+def sign_again(digest: str, artifacts: Blobs, keys: Keys) -> str:
+    """The DSSE envelope over a stored manifest, byte for byte as it was written, by whichever version of kreis."""
+    return sign(artifacts.get(digest), PAYLOAD_TYPE, keys)
+
+
 def open_package(digest: str, envelope: str | bytes, artifacts: Blobs, trusted: TrustedKeys) -> Package:
     """Verify and read a package.
 
@@ -118,18 +125,15 @@ def _where(digest: str) -> str:
 
 
 def _decode(payload: bytes, where: str) -> Manifest:
+    check_format(payload, "kreis.package/1", where=where)
     try:
-        manifest = msgspec.json.decode(payload, type=Manifest)
-        whole = manifest.canonical() == payload
+        return msgspec.json.decode(payload, type=Manifest)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
         raise ProjectError(
-            f"the manifest is of a format that this version does not read: {error}",
+            f"the manifest says something that this version does not read: {error}",
             where=where,
-            hint="install the version of kreis that packaged it",
+            hint="a later version of kreis packaged it: pip install --upgrade kreis",
         ) from error
-    if not whole:
-        raise ProjectError("the manifest holds more than this version reads, or is not canonical", where=where)
-    return manifest
 
 
 def check_manifest(manifest: Manifest, *, where: str) -> None:

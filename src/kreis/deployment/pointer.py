@@ -14,6 +14,7 @@ import msgspec
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.durable import write_durably
 from kreis.errors import SignatureError
+from kreis.formats import always, canonical, check_format
 from kreis.ledger.records import Release
 
 __all__ = ["FILE", "PAYLOAD_TYPE", "Pointer", "read_pointer", "write_pointer"]
@@ -22,7 +23,7 @@ FILE = "current.json"
 PAYLOAD_TYPE = "application/vnd.kreis.release+json"
 
 
-class PointedModel(msgspec.Struct, frozen=True):
+class PointedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model of the release: its version in the project, and the DSSE envelope of its package."""
 
     version: int
@@ -32,15 +33,17 @@ class PointedModel(msgspec.Struct, frozen=True):
 class Pointer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `current.json` says."""
 
-    format: Literal["kreis.release/1"] = "kreis.release/1"
+    format: Literal["kreis.release/1"] = always("kreis.release/1")
     release: Release
     models: dict[str, PointedModel]
     """By digest: every model that the release's routes and fallback name."""
+    ledger: str = ""
+    """Id of the ledger that recorded the release; empty where an older kreis published it."""
 
 
 def write_pointer(folder: Path, pointer: Pointer, keys: Keys) -> None:
     """Sign and publish, whole or not at all."""
-    write_durably(folder / FILE, sign(msgspec.json.encode(pointer, order="sorted"), PAYLOAD_TYPE, keys).encode())
+    write_durably(folder / FILE, sign(canonical(pointer), PAYLOAD_TYPE, keys).encode())
 
 
 def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
@@ -48,6 +51,7 @@ def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
 
     Raises:
         SignatureError: it is not signed by a trusted key, or says something that this version does not read.
+        ProjectError: it is of a later format.
     """
     path = folder / FILE
     try:
@@ -55,7 +59,12 @@ def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
     except FileNotFoundError:
         return None
     payload = verify(envelope, PAYLOAD_TYPE, trusted, where=str(path))
+    check_format(payload, "kreis.release/1", where=str(path))
     try:
         return msgspec.json.decode(payload, type=Pointer)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise SignatureError(f"signed, but no release that this version reads: {error}", where=str(path)) from error
+        raise SignatureError(
+            f"signed, but says something that this version does not read: {error}",
+            where=str(path),
+            hint="a later version of kreis published it: pip install --upgrade kreis, and start the service again",
+        ) from error

@@ -56,8 +56,8 @@ def last(connection: Connection) -> tuple[int, str] | None:
 
 
 def entry_hash(entry: AuditEntry) -> str:
-    """What the entry's hash has to be."""
-    document = msgspec.to_builtins(entry)
+    """What the entry's hash has to be. A field that is null is left out: one that is added later changes no hash."""
+    document = {name: value for name, value in msgspec.to_builtins(entry).items() if value is not None}
     del document["hash"]
     return digest_of_document(document)
 

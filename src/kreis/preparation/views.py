@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from kreis.formats import always
 from kreis.preparation.expressions.tree import Expression
 
 __all__ = ["FeatureView", "FieldType", "RequestView", "parse_duration", "window_name"]
@@ -20,7 +21,7 @@ FieldType = Literal["string", "integer", "number", "boolean", "datetime"]
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
 
-class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
+class FeatureView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Features of one entity, from one table.
 
     With `windows`, each feature is an aggregation over the entity's rows with
@@ -38,9 +39,9 @@ class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
     event_time: str
     known_at: str
     features: dict[str, Expression]
-    windows: tuple[str, ...] = ()
+    windows: tuple[str, ...] = always(())
     """As written: "90m", "24h", "7d"."""
-    ttl: str | None = None
+    ttl: str | None = always(None)
 
     def __post_init__(self) -> None:
         # By name: a view that went through canonical JSON is the same view, feature by feature and byte by byte.
@@ -60,7 +61,7 @@ class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
         return max((parse_duration(span) for span in spans), default=timedelta(0))
 
 
-class RequestView(msgspec.Struct, frozen=True, kw_only=True):
+class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Features computed, row by row, from the fields of a request (in training: from columns of the spine).
 
     Features are named `{name}__{feature}`; values are float64, a missing value is NaN.

@@ -16,7 +16,7 @@ __all__ = ["Histogram", "count_values", "histogram", "quantile_edges", "referenc
 BINS = 20
 
 
-class Histogram(msgspec.Struct, frozen=True):
+class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a feature was distributed in the training data: the reference for drift.
 
     `edges` are k inner edges, ascending; `counts` are k+1 counts of the values in

@@ -45,7 +45,10 @@ def parse_segment(path: Path, data: bytes) -> Segment:
     if data[: len(MAGIC)] != MAGIC:
         if MAGIC.startswith(data):
             return Segment(path, [], [], len(data))
-        raise _corrupt(path, 0, "no prediction log")
+        later = len(data) >= len(MAGIC) and data.startswith(MAGIC[:-1]) and data[len(MAGIC) - 1 : len(MAGIC)].isdigit()
+        raise _corrupt(
+            path, 0, "a prediction log of a later kreis, or a damaged head" if later else "no prediction log"
+        )
     predictions: list[PredictionRecord] = []
     outcomes: list[OutcomeRecord] = []
     offset, end = len(MAGIC), len(data)

@@ -1,4 +1,7 @@
-"""What the service writes down: a prediction with everything it rested on, and an outcome."""
+"""What the service writes down: a prediction with everything it rested on, and an outcome.
+
+Records are written by position: a field is added at the end, with a default (docs/decisions/0010-formats.md).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import msgspec
 __all__ = ["OutcomeRecord", "PredictionRecord", "ShadowScore"]
 
 
-class ShadowScore(msgspec.Struct, frozen=True, array_like=True):
+class ShadowScore(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What another model would have answered; decided nothing."""
 
     model: str
@@ -15,7 +18,7 @@ class ShadowScore(msgspec.Struct, frozen=True, array_like=True):
     decision: bool
 
 
-class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, tag="p", kw_only=True):
+class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="p", kw_only=True):
     """One answer. `at` and `logged_at` are microseconds since 1970 UTC by the service's clock."""
 
     id: str
@@ -34,7 +37,7 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, tag="p", kw
     shadow: list[ShadowScore] = []
 
 
-class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, tag="o", kw_only=True):
+class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="o", kw_only=True):
     """What really happened, by prediction id or by the client's reference."""
 
     outcome: float

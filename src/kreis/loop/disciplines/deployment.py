@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import build_package, sign_package
+from kreis.deployment.packages import build_package, sign_again
 from kreis.deployment.releases import (
     challenger_of,
     champion_of,
@@ -116,7 +116,7 @@ def _register(circle: Circle, name: str, package: StepResult, *, evaluated: bool
         judged = known is not None and (not evaluated or _judged(connection, digest, circle))
     if known is not None and judged:
         return known
-    signature = known.signature if known is not None else sign_package(_manifest(circle, digest), workspace.keys)
+    signature = known.signature if known is not None else sign_again(digest, workspace.artifacts, workspace.keys)
     with workspace.ledger.record(
         event="model.registered",
         subject=digest,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
 import polars as pl
 import polars.selectors as cs
 
 from kreis.collection.collecting import read_bronze
 from kreis.deployment.manifest import Manifest
 from kreis.errors import ProjectError
+from kreis.formats import document_of
 from kreis.loop.code import code_of
 from kreis.loop.feeding import feed_from_lake
 from kreis.loop.state import Circle
@@ -201,7 +201,7 @@ def _feature_step(
     return circle.memory.step(
         "preparation",
         f"features {view.name}",
-        parameters={"view": msgspec.to_builtins(view), "time": spine.time},
+        parameters={"view": document_of(view), "time": spine.time},
         inputs={spine.table.name: circle.version_of(spine.table.name), **inputs},
         compute=compute,
     )

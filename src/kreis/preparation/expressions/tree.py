@@ -9,6 +9,7 @@ import msgspec
 
 from kreis.digests import digest_of
 from kreis.errors import ProjectError
+from kreis.formats import always, canonical, document_of
 
 __all__ = [
     "Aggregate",
@@ -25,31 +26,31 @@ __all__ = [
 ]
 
 
-class Column(msgspec.Struct, frozen=True, tag="column", tag_field="node"):
+class Column(msgspec.Struct, frozen=True, tag="column", tag_field="node", forbid_unknown_fields=True):
     """The value of a column."""
 
     name: str
 
 
-class Literal(msgspec.Struct, frozen=True, tag="literal", tag_field="node"):
+class Literal(msgspec.Struct, frozen=True, tag="literal", tag_field="node", forbid_unknown_fields=True):
     """A constant."""
 
     value: bool | int | float | str | None
 
 
-class Call(msgspec.Struct, frozen=True, tag="call", tag_field="node"):
+class Call(msgspec.Struct, frozen=True, tag="call", tag_field="node", forbid_unknown_fields=True):
     """An operation on rows, from the allow-list in `operations`; `options` are its constants."""
 
     operation: str
     arguments: tuple[Expression, ...]
-    options: dict[str, bool | int | float | str | list[str]] = {}
+    options: dict[str, bool | int | float | str | list[str]] = always({})
 
 
-class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="node"):
+class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="node", forbid_unknown_fields=True):
     """Many rows to one value: sum, mean, min, max, count (not null), len, std, last (by event time)."""
 
     operation: str
-    argument: Expression | None = None
+    argument: Expression | None = always(None)
 
 
 Expression: TypeAlias = Column | Literal | Call | Aggregate
@@ -81,7 +82,7 @@ def aggregates(expression: Expression) -> tuple[Aggregate, ...]:
 
 def encode(expression: Expression) -> dict[str, Any]:
     """As a plain JSON document."""
-    document: dict[str, Any] = msgspec.to_builtins(expression)
+    document: dict[str, Any] = document_of(expression)
     return document
 
 
@@ -102,4 +103,4 @@ def decode(document: Mapping[str, Any]) -> Expression:
 
 def fingerprint(expression: Expression) -> str:
     """The SHA-256 of its canonical JSON: equal expressions have equal fingerprints."""
-    return digest_of(msgspec.json.encode(expression, order="sorted"))
+    return digest_of(canonical(expression))
