@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all simulate lint bench clean lock
+.PHONY: demo test test-all simulate mutate lint bench clean lock
 
 demo: $(VENV)/.demo  ## A year of flights in a few minutes
 	$(BIN)/kreis demo flights
@@ -20,6 +20,10 @@ simulate: $(VENV)/.dev  ## Every simulation with its full number of runs; prints
 
 lint: $(VENV)/.dev  ## Style, types, import floors
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+mutate: $(VENV)/.dev  ## Change what decides, one place at a time, and see a test turn red; `mutmut browse` shows what survived
+	$(BIN)/pip install -q --require-hashes -r requirements/mutate.lock
+	$(BIN)/mutmut run && $(BIN)/mutmut results
 
 bench: $(VENV)/.dev  ## Every benchmark, side by side with peers and bare libraries
 	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
@@ -42,6 +46,8 @@ lock:  ## Write the lock files anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra postgres --group dev --generate-hashes --universal \
 		--python-version 3.11 --no-header --no-emit-index-url --no-annotate -c requirements/demo.lock \
 		-o requirements/dev.lock
+	uv pip compile --group mutate --generate-hashes --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --no-annotate -c requirements/dev.lock -o requirements/mutate.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache flights-demo
+	rm -rf $(VENV) mutants .pytest_cache .mypy_cache .ruff_cache flights-demo
