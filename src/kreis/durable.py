@@ -5,13 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kreis.errors import StoreError
+from kreis.errors import CorruptionError, StoreError
 
-__all__ = ["clear_leftovers", "fsync_directory", "fsync_file", "make_directory", "storing", "write_durably"]
+__all__ = [
+    "clear_leftovers",
+    "fsync_directory",
+    "fsync_file",
+    "make_directory",
+    "read_regular",
+    "storing",
+    "write_durably",
+]
 
 
 def fsync_file(path: Path) -> None:
@@ -39,6 +48,31 @@ def make_directory(path: Path) -> None:
     make_directory(path.parent)
     path.mkdir(exist_ok=True)
     fsync_directory(path.parent)
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file. A pipe, a device or a folder in its place is refused, never waited for.
+
+    Args:
+        path: The file.
+        limit: Bytes that it may have at most; a larger one is not read.
+
+    Raises:
+        FileNotFoundError: nothing stands there.
+        CorruptionError: something else than a file stands there, or the file is larger.
+        OSError: it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise CorruptionError("it is not a regular file", where=str(path), hint="move it away; restore the file")
+        if found.st_size > limit:
+            raise CorruptionError(f"it has {found.st_size} bytes; at most {limit} are read", where=str(path))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(handle)
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,9 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kreis.clock import SimulatedClock
-from kreis.deployment.predictions.journal import GroupSync, Journal
-from kreis.deployment.predictions.reader import closed_segments, parse_segment, read_segment
-from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord, ShadowScore
+from kreis.deployment.predictions.journal import HEADER, MAGIC, GroupSync, Journal
+from kreis.deployment.predictions.reader import closed_segments, inspect_journal, parse_segment, read_segment
+from kreis.deployment.predictions.records import (
+    FailureRecord,
+    OutcomeRecord,
+    PredictionRecord,
+    ShadowScore,
+    WithdrawnRecord,
+)
 from kreis.errors import CorruptionError, StoreError
 
 CLOCK = SimulatedClock(datetime(2013, 5, 1, tzinfo=UTC))
@@ -103,19 +110,111 @@ def test_every_changed_bit_is_reported_with_file_and_offset(journal):
         for bit in (0, 3, 7):
             changed = bytearray(data)
             changed[place] ^= 1 << bit
-            with pytest.raises(CorruptionError, match=r"byte \d+") as caught:
-                parse_segment(journal.path, bytes(changed))
-            assert str(journal.path) in str(caught.value)
+            segment = parse_segment(journal.path, bytes(changed))
+            assert segment.damage is not None, (place, bit)
+            assert re.search(r"at byte \d+", segment.damage)
+            assert len(segment.predictions) >= 4, (place, bit)  # damage costs the record that it hits, no other
+
+
+def test_damage_is_an_error_where_a_whole_segment_is_asked_for(journal):
+    data = bytearray(whole(journal))
+    data[60] ^= 1
+    journal.path.write_bytes(data)
+    with pytest.raises(CorruptionError, match="at byte 8") as caught:
+        read_segment(journal.path)
+    assert str(journal.path) in str(caught.value)
+
+
+def closed(folder, count=5):
+    journal = Journal(folder, CLOCK)
+    journal.append([prediction(number) for number in range(count)])
+    journal.close()
+    return journal.path
+
+
+def test_a_closed_segment_says_so_and_any_cut_is_seen(tmp_path):
+    path = closed(tmp_path)
+    data = path.read_bytes()
+    whole = parse_segment(path, data)
+    assert (whole.closed, whole.damage, whole.torn) == (True, None, 0)
+    for end in range(len(data)):
+        assert not parse_segment(path, data[:end]).closed, end
+
+
+def test_every_changed_bit_of_a_closed_segment_is_reported(tmp_path):
+    path = closed(tmp_path, 2)
+    data = path.read_bytes()
+    for place in range(len(data)):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[place] ^= 1 << bit
+            assert parse_segment(path, bytes(changed)).damage is not None, (place, bit)
+
+
+def test_a_frame_taken_out_of_the_middle_is_seen(tmp_path):
+    path = closed(tmp_path, 3)
+    data = path.read_bytes()
+    length = HEADER.size + HEADER.unpack_from(data, len(MAGIC))[0]
+    segment = parse_segment(path, data[: len(MAGIC)] + data[len(MAGIC) + length :])
+    assert segment.damage is not None
+    assert [each.id for each in segment.predictions] == ["p1", "p2"]
+
+
+OLD = bytes.fromhex(
+    "4b52454953504c3154000000d0ca1dbf9da170a27031cf0004db9ccc8cc000a27231a16d81a763617272696572a2554181a4686f757207"
+    "92cb3ff8000000000000c0cb3fd0000000000000c278a8666c696768742d319193a16ecb3fe0000000000000c31f00000079c34fc595a1"
+    "6fcb3ff0000000000000cf0004db9ccc8cc001c0a8666c696768742d31"
+)
+"""A segment as version 0.1.0 wrote it: one prediction, one outcome, no closing frame."""
+
+
+def test_a_segment_of_the_first_format_is_read(tmp_path):
+    segment = parse_segment(tmp_path / "old.log", OLD)
+    (record,), (outcome,) = segment.predictions, segment.outcomes
+    assert (record.id, record.reference, record.shadow) == ("p1", "flight-1", [ShadowScore("n", 0.5, True)])
+    assert (record.extra, record.flags) == ({}, [])
+    assert (outcome.outcome, outcome.reference) == (1.0, "flight-1")
+    assert (segment.closed, segment.damage, segment.torn) == (True, None, 0)
+    for cut in (1, 30, 60):
+        assert not parse_segment(tmp_path / "old.log", OLD[:-cut]).closed
+
+
+def test_the_folder_is_inspected_without_a_change(tmp_path):
+    paths = [closed(tmp_path) for _ in range(5)]
+    live = Journal(tmp_path, CLOCK)
+    live.append_one(prediction(9))
+    assert list(inspect_journal(tmp_path)) == []
+    flipped, cut, gone, pipe, _ = sorted(paths)
+    data = bytearray(flipped.read_bytes())
+    data[100] ^= 4
+    flipped.write_bytes(data)
+    os.truncate(cut, cut.stat().st_size - 20)
+    gone.unlink()
+    pipe.unlink()
+    os.mkfifo(pipe)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    found = dict(inspect_journal(tmp_path))
+    assert set(found) == {flipped, cut, gone, pipe}
+    assert "checksum" in found[flipped]
+    assert "no closing frame" in found[cut]
+    assert "gone" in found[gone]
+    assert "not a regular file" in found[pipe]
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    live.close()
+
+
+def test_failures_and_withdrawals_are_read_back(journal):
+    failure = FailureRecord(at=5, route="/v1/predict", status=503, code="unavailable", count=3)
+    journal.append([prediction(1), prediction(2), failure, WithdrawnRecord(ids=["p1"])])
+    segment = read_segment(journal.path)
+    assert ([each.id for each in segment.predictions], segment.failures) == (["p2"], [failure])
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_no_bytes_crash_the_reader(journal, data):
-    for each in (data, b"KREISPL1" + data):
-        try:
-            parse_segment(journal.path, each)
-        except CorruptionError:
-            continue
+    for each in (data, b"KREISPL1" + data, b"KREISPL2" + data):
+        parse_segment(journal.path, each)
 
 
 def test_a_crashed_writers_segment_is_given_away(tmp_path):
@@ -142,6 +241,38 @@ def test_group_sync_answers_all_who_wait(journal):
 
     asyncio.run(many())
     assert len(read_segment(journal.path).predictions) == 50
+
+
+def test_a_failed_fsync_refuses_all_who_wait_and_the_log_says_so(journal, monkeypatch):
+    """Also those who came while it ran: their fsync would succeed without meaning it."""
+    abandoned = journal.path
+    real = os.fsync
+    failing = [True]
+
+    def fsync(handle):
+        if failing:
+            failing.clear()
+            raise OSError(5, "Input/output error")
+        real(handle)
+
+    async def many():
+        sync = GroupSync(journal)
+
+        async def one(number):
+            journal.append_one(prediction(number))
+            await sync.wait([f"p{number}"])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            first = await asyncio.gather(*(one(number) for number in range(3)), return_exceptions=True)
+        await one(7)
+        return first
+
+    refused = asyncio.run(many())
+    assert all(isinstance(each, StoreError) for each in refused)
+    segment = read_segment(abandoned)
+    assert (segment.predictions, segment.closed) == ([], True)
+    assert [each.id for each in read_segment(journal.path).predictions] == ["p7"]
 
 
 def test_a_disk_that_takes_no_bytes_is_an_error(tmp_path):

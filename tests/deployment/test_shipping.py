@@ -2,18 +2,30 @@
 
 import contextlib
 import json
+import os
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
 from kreis.clock import SimulatedClock, microseconds
-from kreis.deployment.predictions import shipping
+from kreis.deployment.predictions import frames, shipping
 from kreis.deployment.predictions.journal import Journal
-from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord, ShadowScore
-from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, ship
-from kreis.errors import StoreError
+from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord, ShadowScore
+from kreis.deployment.predictions.shipping import (
+    FAILURES,
+    OUTCOMES,
+    PREDICTIONS,
+    QUARANTINE,
+    Shipped,
+    inspect_log,
+    ship,
+)
+from kreis.digests import digest_of
+from kreis.errors import CorruptionError, StoreError
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
 
@@ -46,6 +58,7 @@ def write(folder, *records):
     journal = Journal(folder, CLOCK)
     journal.append(records)
     journal.close()
+    return journal.path
 
 
 def ids(lake):
@@ -88,7 +101,7 @@ def test_nothing_to_ship_is_no_error(folder, lake):
 def test_rows_of_several_widths_are_one_column():
     rows = [[1.0, None], [2.0, 3.0], [4.0]]
     for some in (rows, rows[:2], rows[:1], []):
-        column = shipping._features(some)
+        column = frames._features(some)
         assert (column.to_list(), column.dtype) == (some, pl.List(pl.Float64))
 
 
@@ -96,7 +109,7 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("after", range(1, 9))
+@pytest.mark.parametrize("after", range(1, 17))
 def test_a_crash_at_any_step_neither_loses_nor_doubles(folder, lake, monkeypatch, after):
     write(folder, *map(prediction, range(3)), OUTCOME)
     write(folder, prediction(3))
@@ -142,27 +155,216 @@ def test_a_refusing_lake_keeps_everything(folder, lake, monkeypatch):
     assert ship(folder, lake, "tester").predictions == 1
 
 
-def test_a_damaged_segment_is_set_aside_and_reported(folder, lake):
-    write(folder, *map(prediction, range(3)))
-    (path,) = folder.glob("*.log")
+def flip(path, place):
     data = bytearray(path.read_bytes())
-    data[60] ^= 1
+    data[place] ^= 1
     path.write_bytes(data)
+    return bytes(data)
+
+
+def segment_of(folder):
+    (path,) = folder.glob("*.log")
+    return path
+
+
+def test_a_damaged_segment_gives_what_is_whole_and_is_set_aside(folder, lake):
+    write(folder, *map(prediction, range(5)))
+    damaged = segment_of(folder)
+    length = 8 + int.from_bytes(damaged.read_bytes()[8:12], "little")
+    data = flip(damaged, 8 + 2 * length + 40)
     write(folder, prediction(7))
     moved = ship(folder, lake, "tester")
-    assert moved.predictions == 1
-    (damaged,) = moved.damaged
-    assert damaged.path.read_bytes() == data
-    assert "byte 8" in damaged.reason
-    assert ids(lake) == ["p7"]
+    assert ids(lake) == ["p0", "p1", "p3", "p4", "p7"]
+    (found,) = moved.damaged
+    assert found.path.read_bytes() == data
+    assert f"at byte {8 + 2 * length}" in found.reason
+    assert [path.name for path in folder.glob("*.log*")] == [found.path.name]
+    assert ship(folder, lake, "tester") == Shipped()
+    assert [path for path, _ in inspect_log(folder)] == [found.path]
+
+
+def test_a_segment_cut_at_the_end_of_a_frame_is_seen(folder, lake):
+    write(folder, *map(prediction, range(3)))
+    path = segment_of(folder)
+    data = path.read_bytes()
+    length = 8 + int.from_bytes(data[8:12], "little")
+    path.write_bytes(data[: 8 + 2 * length])
+    moved = ship(folder, lake, "tester")
+    assert (moved.predictions, moved.torn, moved.damaged) == (2, 0, [])
+    assert "no closing frame" in moved.unclosed[0].reason
+    assert path.name in moved.warnings[0]
 
 
 def test_a_torn_tail_is_dropped_and_counted(folder, lake):
-    write(folder, *map(prediction, range(3)))
-    (path,) = folder.glob("*.log")
-    path.write_bytes(path.read_bytes()[:-5])
+    journal = Journal(folder, CLOCK)
+    journal.append([prediction(number) for number in range(3)])
+    journal.path.write_bytes(journal.path.read_bytes()[:-5])
+    os.close(journal._handle)
     moved = ship(folder, lake, "tester")
-    assert (moved.predictions, moved.torn > 0) == (2, True)
+    assert (moved.predictions, moved.torn > 0, len(moved.unclosed)) == (2, True, 1)
+
+
+def test_a_removed_segment_is_restored_from_its_second_name(folder, lake):
+    write(folder, prediction(1))
+    segment_of(folder).unlink()
+    moved = ship(folder, lake, "tester")
+    assert (moved.predictions, ids(lake)) == (1, ["p1"])
+    assert "restored" in moved.damaged[0].reason
+    assert [path.name for path in folder.iterdir()] == ["shipping.lock"]
+
+
+def test_a_pipe_or_a_folder_as_segment_is_set_aside_and_never_waited_for(folder, lake):
+    write(folder, prediction(1))
+    os.mkfifo(folder / "0a.log")
+    (folder / "0b.log").mkdir()
+    moved = ship(folder, lake, "tester")
+    assert ids(lake) == ["p1"]
+    assert [each.reason for each in moved.damaged] == ["it is not a regular file"] * 2
+
+
+def test_an_unusable_record_is_quarantined_and_blocks_nothing(folder, lake):
+    absurd = microseconds(datetime.max.replace(tzinfo=UTC)) + 86_400_000_000
+    write(folder, OUTCOME, OutcomeRecord(outcome=1.0, known_at=absurd, reference="x"), prediction(1))
+    moved = ship(folder, lake, "tester")
+    assert (moved.outcomes, moved.quarantined, ids(lake)) == (1, 1, ["p1"])
+    row = lake.scan(QUARANTINE).collect().row(0, named=True)
+    assert (row["kind"], json.loads(row["record"])[2]) == ("outcomes", absurd)
+    assert "years 1970 to 9999" in row["reason"]
+    assert QUARANTINE in moved.warnings[-1]
+
+
+def test_failures_are_shipped(folder, lake):
+    write(folder, FailureRecord(at=prediction(0).at, route="/v1/predict", status=503, code="unavailable", count=3))
+    assert ship(folder, lake, "tester").failures == 3
+    assert lake.scan(FAILURES).collect().row(0, named=True) == {
+        "at": datetime(2013, 5, 1, tzinfo=UTC),
+        "route": "/v1/predict",
+        "status": 503,
+        "code": "unavailable",
+        "count": 3,
+    }
+
+
+def test_the_log_of_an_earlier_version_takes_the_new_columns(folder, lake):
+    old = frames.predictions_frame([prediction(0)]).drop("extra", "flags")
+    lake.append(PREDICTIONS, old, step="old", actor="t", reason="t")
+    write(folder, msgspec.structs.replace(prediction(1), extra={"b": None}, flags=["hour: missing"]))
+    ship(folder, lake, "tester")
+    rows = lake.scan(PREDICTIONS).sort("id").collect()
+    assert rows["extra"].to_list() == [None, '{"b":null}']
+    assert rows["flags"].to_list() == [None, ["hour: missing"]]
+
+
+def interrupted(folder, lake, monkeypatch, at):
+    """Two segments of which a shipper died: before its appends, between them, or before it deleted anything."""
+    segments = [write(folder, prediction(1), OUTCOME), write(folder, prediction(2))]
+    calls = iter(range(10))
+    real = lake.append
+
+    def append(*args, **kwargs):
+        if next(calls) == at:
+            raise Crash
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake, "append", append)
+        if at == 2:
+            patch.setattr(shipping._Shipper, "_clear", append)
+        with pytest.raises(Crash):
+            ship(folder, lake, "tester")
+    return segments
+
+
+def remove(path):
+    """Both of its names."""
+    path.unlink()
+    path.with_suffix(".twin").unlink()
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_missing_segment_never_lets_the_others_be_deleted_unshipped(folder, lake, monkeypatch, at):
+    first, second = interrupted(folder, lake, monkeypatch, at)
+    remove(second)
+    moved = ship(folder, lake, "tester")
+    assert ids(lake) == (["p1"] if at == 0 else ["p1", "p2"])
+    assert lake.scan(OUTCOMES).collect()["reference"].to_list() == ["flight-1"]
+    gone = [each.path for each in moved.damaged]
+    assert gone == ([] if at == 2 else [second])  # at 2 the lake has all: it was deleted by the shipper
+    assert not first.exists()
+    assert ship(folder, lake, "tester") == Shipped()
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_segment_that_changed_after_its_plan_is_not_shipped_under_its_name(folder, lake, monkeypatch, at):
+    first, second = interrupted(folder, lake, monkeypatch, at)
+    flip(second, 60)
+    moved = ship(folder, lake, "tester")
+    assert ids(lake) == (["p1"] if at == 0 else ["p1", "p2"])
+    assert lake.scan(OUTCOMES).collect()["reference"].to_list() == ["flight-1"]
+    assert [each.path.name for each in moved.damaged] == [f"{second.name}.damaged"]
+    assert not first.exists()
+
+
+@pytest.mark.parametrize("how", ["flip", "cut", "remove", "pipe"])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_damaged_plan_is_replaced_by_its_copy(folder, lake, monkeypatch, at, how):
+    interrupted(folder, lake, monkeypatch, at)
+    harm(folder / "shipping.json", how)
+    problems = [path.name for path, _ in inspect_log(folder)]
+    moved = ship(folder, lake, "tester")
+    assert ids(lake) == ["p1", "p2"]
+    assert len(lake.scan(OUTCOMES).collect()) == 1
+    assert problems == ([] if how == "remove" else ["shipping.json"])
+    assert [each.path.name for each in moved.damaged] == ([] if how == "remove" else ["shipping.json.damaged"])
+
+
+def harm(path, how):
+    if how == "flip":
+        flip(path, 20)
+    elif how == "cut":
+        os.truncate(path, 30)
+    else:
+        path.unlink()
+        if how == "pipe":
+            os.mkfifo(path)
+
+
+def test_two_damaged_plans_delete_nothing(folder, lake, monkeypatch):
+    segments = interrupted(folder, lake, monkeypatch, 1)
+    for name in ("shipping.json", "shipping.twin.json"):
+        harm(folder / name, "cut")
+    for _ in range(2):
+        with pytest.raises(CorruptionError, match="no other copy"):
+            ship(folder, lake, "tester")
+    assert set(folder.glob("*.log")) == set(segments)
+
+
+def test_a_plan_of_the_first_version_is_finished(folder, lake, monkeypatch):
+    first, second = interrupted(folder, lake, monkeypatch, 0)
+    digests = {path.name: digest_of(path.read_bytes()) for path in (first, second)}
+    (folder / "shipping.twin.json").unlink()
+    (folder / "shipping.json").write_text(json.dumps({"segments": digests}))
+    moved = ship(folder, lake, "tester")
+    assert (moved.predictions, moved.damaged, ids(lake)) == (2, [], ["p1", "p2"])
+
+
+def test_a_backlog_is_moved_in_bounded_parts(folder, lake, monkeypatch):
+    """The peak of memory is that of one part, however much waits."""
+    many = [prediction(number) for number in range(200)]
+
+    def peak(parts):
+        for number in range(parts):
+            write(folder, *(msgspec.structs.replace(each, id=f"{parts}-{number}-{each.id}") for each in many))
+        tracemalloc.start()
+        moved = ship(folder, lake, "tester")
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert moved.predictions == parts * len(many)
+        return found
+
+    monkeypatch.setattr(shipping, "_BYTES", 50_000)
+    peak(2)
+    assert peak(16) < 1.5 * peak(2)
 
 
 def test_two_shippers_do_not_meet(folder, lake):

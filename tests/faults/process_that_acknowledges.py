@@ -1,4 +1,4 @@
-"""One append, one artifact, one change of the ledger; says so after each. Usage: FOLDER. Traced by test_fsync."""
+"""One append, one artifact, one change of the ledger, one closed segment of the prediction log; says so after each. Usage: FOLDER. Traced by test_fsync."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import polars as pl
 
 from kreis.artifacts.store import ArtifactStore
 from kreis.clock import SystemClock
+from kreis.deployment.predictions.journal import Journal
+from kreis.deployment.predictions.records import OutcomeRecord
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
 
@@ -31,6 +33,10 @@ def main() -> None:
         with ledger.record(event="test.said", subject="test", actor="ann", reason="test"):
             pass
         say("record")
+    journal = Journal(folder / "log", SystemClock(), durable=True)
+    journal.append([OutcomeRecord(outcome=1.0, known_at=1, reference="r")])
+    journal.rotate()
+    say("rotation")
 
 
 if __name__ == "__main__":

@@ -138,3 +138,13 @@ def test_an_artifact_is_on_disk_before_it_is_acknowledged(parts: tuple[Path, dic
 def test_a_record_is_on_disk_before_it_is_acknowledged(parts: tuple[Path, dict[str, list[Call]]]) -> None:
     folder, said = parts
     assert synced(said["record"], folder / "ledger.db-wal") >= 0
+
+
+def test_a_durable_segment_is_on_disk_before_it_is_closed(parts: tuple[Path, dict[str, list[Call]]]) -> None:
+    folder, said = parts
+    part = said["rotation"]
+    closed = sorted((folder / "log").glob("*.log"))[0]
+    hidden = closed.with_name(f".{closed.stem}.new")
+    wrote = positions(part, hidden, "write") + positions(part, closed, "write")
+    assert len(wrote) >= 3, "the beginning, the record and the closing frame"
+    assert synced(part, closed) > max(wrote)

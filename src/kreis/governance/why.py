@@ -14,8 +14,9 @@ from kreis.clock import moment
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import open_package
 from kreis.deployment.predictions.journal import SUFFIX
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import LARGEST_SEGMENT, parse_segment
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
+from kreis.durable import read_regular
 from kreis.errors import ProjectError
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
@@ -90,7 +91,7 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
 def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | None:
     """A prediction that has not been moved into the lake yet."""
     for path in sorted(workspace.journal_folder.glob(f"*{SUFFIX}")):
-        for record in read_segment(path).predictions:
+        for record in parse_segment(path, read_regular(path, LARGEST_SEGMENT)).predictions:
             if record.id == prediction:
                 found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
                 return {**found, "at": moment(record.at)}

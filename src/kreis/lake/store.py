@@ -157,6 +157,16 @@ class Lake:
         with self._ledger.read() as connection:
             return get_version(connection, table, number)
 
+    def holds(self, table: str, step: str) -> bool:
+        """Whether a step's write is acknowledged: after a crash, whoever planned it asks before going on."""
+        folder = TableFolder(self._root, table)
+        with storing(f"lake {table}"):
+            if folder.path.is_dir():
+                with folder.locked():
+                    self._settle(folder)
+        with self._ledger.read() as connection:
+            return find_version_by_step(connection, table, step) is not None
+
     def schema(self, table: str, version: int | None = None) -> pl.Schema:
         """The columns and types of a version, by default the newest; no file is opened.
 

@@ -1,8 +1,10 @@
 """The prediction log's journal: every answer and outcome, appended to segment files before it is acknowledged.
 
-A segment is the eight bytes `KREISPL1`, then frames: length (u32, little endian), CRC-32 of the payload (u32),
-payload (MessagePack of a record). The segment in use is locked (flock) by the process that writes it; the lock
-ends with the process, so a shipper tells a crashed segment from a live one without asking anyone.
+A segment is the eight bytes `KREISPL2`, then frames: length (u32, little endian), CRC-32 of the payload (u32),
+payload (MessagePack of a record). The last frame closes it (`ClosingRecord`), so that a segment cut short at the end
+of a frame is not taken for whole; `KREISPL1` segments have no such frame. The segment in use is locked (flock) by the
+process that writes it; the lock ends with the process, so a shipper tells a crashed segment from a live one without
+asking anyone. Each segment has a second name, `.twin` instead of `.log`: one that is removed is not lost.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +23,18 @@ from pathlib import Path
 import msgspec
 
 from kreis.clock import Clock, microseconds
-from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
+from kreis.deployment.predictions.records import ClosingRecord, PredictionRecord, Record, WithdrawnRecord
 from kreis.durable import fsync_directory, make_directory
 from kreis.errors import StoreError
 from kreis.identifiers import new_id
 
-__all__ = ["HEADER", "MAGIC", "SUFFIX", "GroupSync", "Journal"]
+__all__ = ["HEADER", "MAGIC", "SUFFIX", "TWIN", "GroupSync", "Journal"]
 
-MAGIC = b"KREISPL1"
+MAGIC = b"KREISPL2"
 HEADER = struct.Struct("<II")
 SUFFIX = ".log"
+TWIN = ".twin"
+_LOG = logging.getLogger("kreis.service")
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
@@ -39,7 +45,13 @@ class Journal:
     """
 
     def __init__(
-        self, folder: Path, clock: Clock, *, segment_bytes: int = 16 * 1024 * 1024, segment_seconds: float = 300.0
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        segment_bytes: int = 16 * 1024 * 1024,
+        segment_seconds: float = 300.0,
+        durable: bool = False,
     ) -> None:
         """Open a new segment in the folder, which is made where it is missing.
 
@@ -48,17 +60,23 @@ class Journal:
             clock: names the segments and tells their age.
             segment_bytes: rotate once a segment is as large.
             segment_seconds: rotate once a segment is as old (looked at by `tick`).
+            durable: force a segment to disk before it is closed.
         """
         self.folder = folder
+        self._durable = durable
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._segment_us = int(segment_seconds * 1e6)
+        self._gate = threading.Lock()
+        """Held while the segment in use changes, and while `sync` takes hold of it."""
+        self._unsynced: OSError | None = None
+        """Why a closed segment may not be on disk: whoever waits for it must not be answered."""
         make_directory(folder)
         self.written = 0
         """Bytes handed to the operating system since the start."""
         self._open()
 
-    def append(self, records: Sequence[PredictionRecord | OutcomeRecord]) -> None:
+    def append(self, records: Sequence[Record]) -> None:
         """Hand records to the operating system, all or none of them.
 
         Raises:
@@ -66,20 +84,23 @@ class Journal:
         """
         data = bytearray()
         for record in records:
-            payload = _ENCODE(record)
-            data += HEADER.pack(len(payload), zlib.crc32(payload))
-            data += payload
+            data += _frame(record)
         self._write(data)
+        self._records += len(records)
 
     def append_one(self, record: PredictionRecord) -> None:
         """`append` of one record, on the hot path."""
         payload = _ENCODE(record)
         self._write(HEADER.pack(len(payload), zlib.crc32(payload)) + payload)
+        self._records += 1
 
     def _write(self, data: bytes | bytearray) -> None:
         if self._size >= self._segment_bytes:
             with contextlib.suppress(StoreError):  # no room for a new segment: the old one may still take some
                 self.rotate()
+        self._put(data)
+
+    def _put(self, data: bytes | bytearray) -> None:
         try:
             written = os.write(self._handle, data)
         except OSError as error:
@@ -115,13 +136,42 @@ class Journal:
         if self._size == len(MAGIC):
             return None
         closed, old = self.path, self._handle
+        size, records = self._size, self._records
         self._open()
-        os.close(old)
+        self._end(old, size, records)
         return closed
+
+    def abandon(self, unkept: Sequence[str]) -> None:
+        """Go on in a new segment: an fsync failed, after which the file system promises nothing about this one.
+
+        Args:
+            unkept: ids of the predictions that are refused for it; the log says that they were not given.
+        """
+        with contextlib.suppress(StoreError):
+            if unkept:
+                self._put(_frame(WithdrawnRecord(ids=list(unkept))))
+                self._records += 1
+            self.rotate()
+        self._unsynced = None
+
+    def _end(self, handle: int, size: int, records: int) -> None:
+        """Write the closing frame and close; where the disk refuses, the segment stays without it, and says so."""
+        try:
+            os.write(handle, _frame(ClosingRecord(size=size, records=records)))
+            if self._durable:
+                os.fsync(handle)
+        except OSError as error:
+            self._unsynced = error
+            _LOG.error("the closing of a segment of the prediction log failed: %s", error)
+        finally:
+            os.close(handle)
 
     def sync(self) -> None:
         """Force what has been written to disk. May run in another thread than `append`."""
-        handle = os.dup(self._handle)
+        if self._unsynced is not None:
+            raise self._unsynced
+        with self._gate:
+            handle = os.dup(self._handle)
         try:
             os.fsync(handle)
         finally:
@@ -129,10 +179,13 @@ class Journal:
 
     def close(self) -> None:
         """Close the segment on disk; an empty one is removed."""
-        os.fsync(self._handle)
         if self._size == len(MAGIC):
+            self.path.with_suffix(TWIN).unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
-        os.close(self._handle)
+            os.close(self._handle)
+        else:
+            self._durable = True
+            self._end(self._handle, self._size, self._records)
 
     def _open(self) -> None:
         """Lock a new segment before any other process can see it under a segment's name."""
@@ -144,17 +197,26 @@ class Journal:
             handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(handle, MAGIC)
+            os.link(hidden, self.folder / f"{name}{TWIN}")
             path = hidden.rename(self.folder / f"{name}{SUFFIX}")
             fsync_directory(self.folder)
         except OSError as error:
             if handle >= 0:
                 os.close(handle)
             hidden.unlink(missing_ok=True)
+            (self.folder / f"{name}{TWIN}").unlink(missing_ok=True)
             raise StoreError(f"no new segment: {error.strerror}", where=str(self.folder)) from error
         self.path = path
-        self._handle = handle
+        with self._gate:
+            self._handle = handle
         self._size = len(MAGIC)
+        self._records = 0
         self._opened_at = microseconds(now)
+
+
+def _frame(record: Record | ClosingRecord) -> bytes:
+    payload = _ENCODE(record)
+    return HEADER.pack(len(payload), zlib.crc32(payload)) + payload
 
 
 class GroupSync:
@@ -162,18 +224,21 @@ class GroupSync:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[tuple[asyncio.Future[None], Sequence[str]]] = []
         self._running: asyncio.Task[None] | None = None
 
-    async def wait(self) -> None:
+    async def wait(self, ids: Sequence[str] = ()) -> None:
         """Return once everything appended before this call is on disk.
 
+        Args:
+            ids: of the predictions that wait for it.
+
         Raises:
-            StoreError: the fsync failed; nothing may be acknowledged.
+            StoreError: the fsync failed; nothing may be acknowledged, and the log says so of these predictions.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(future)
+        self._waiting.append((future, ids))
         if self._running is None:
             self._running = loop.create_task(self._run())
         await future
@@ -187,7 +252,10 @@ class GroupSync:
                 await loop.run_in_executor(None, self._journal.sync)
             except OSError as error:
                 failure = StoreError(f"fsync failed: {error.strerror}", where=str(self._journal.folder))
-            for future in group:
+                # Whoever came meanwhile wrote to the same segment, whose next fsync would succeed without meaning it.
+                group, self._waiting = group + self._waiting, []
+                self._journal.abandon([each for _, ids in group for each in ids])
+            for future, _ in group:
                 if future.done():
                     continue
                 if failure is None:

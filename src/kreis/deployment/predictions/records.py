@@ -1,13 +1,23 @@
-"""What the service writes down: a prediction with everything it rested on, and an outcome.
+"""What the service writes down: a prediction with everything it rested on, an outcome, and what went wrong.
 
 Records are written by position: a field is added at the end, with a default (docs/decisions/0010-formats.md).
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 
-__all__ = ["OutcomeRecord", "PredictionRecord", "ShadowScore"]
+__all__ = [
+    "ClosingRecord",
+    "FailureRecord",
+    "OutcomeRecord",
+    "PredictionRecord",
+    "Record",
+    "ShadowScore",
+    "WithdrawnRecord",
+]
 
 
 class ShadowScore(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -19,7 +29,7 @@ class ShadowScore(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
 
 class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="p", kw_only=True):
-    """One answer. `at` and `logged_at` are microseconds since 1970 UTC by the service's clock."""
+    """One answer. `at` is microseconds since 1970 UTC by the service's clock."""
 
     id: str
     at: int
@@ -35,6 +45,10 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unkn
     reference: str | None = None
     """The client's own name for what was asked (an order, a flight)."""
     shadow: list[ShadowScore] = []
+    extra: dict[str, float | None] = {}
+    """Features, by full name, that other live models take and this one does not: what a canary compares with."""
+    flags: list[str] = []
+    """What was unusual about the request: `"FIELD: PROBLEM"`. It was answered all the same."""
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="o", kw_only=True):
@@ -44,3 +58,32 @@ class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     known_at: int
     prediction: str | None = None
     reference: str | None = None
+
+
+class FailureRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="f", kw_only=True):
+    """Requests that ended in a server error, those of about a second together."""
+
+    at: int
+    """Of the first of them, microseconds since 1970 UTC."""
+    route: str
+    status: int
+    code: str
+    count: int
+
+
+class WithdrawnRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="x", kw_only=True):
+    """Predictions of this segment that were not given after all: they could not be forced to disk."""
+
+    ids: list[str]
+
+
+class ClosingRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="e", kw_only=True):
+    """The last frame of a segment that was closed: without it the end is missing, or the writer was killed."""
+
+    size: int
+    """Bytes before this frame."""
+    records: int
+    """Frames before this one."""
+
+
+Record: TypeAlias = PredictionRecord | OutcomeRecord | FailureRecord | WithdrawnRecord

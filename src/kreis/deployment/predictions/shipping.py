@@ -1,94 +1,148 @@
 """Moves closed segments of the prediction log into the lake, exactly once. Not on the server's path: uses Polars.
 
 A batch of segments is first written down as a plan (names and contents), then appended under step keys that
-are digests of the plan, then deleted, then the plan is removed. Whoever crashes in between finds the plan: with
-all its segments there, the appends are repeated under the same keys, which the lake takes once; with some gone,
-they had all been acknowledged.
+are digests of the plan, then deleted, then the plan is removed. Whoever crashes in between finds the plan, and asks
+the lake which of its appends it holds: nothing is deleted because something else is missing.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
 from kreis.clock import moment
-from kreis.deployment.predictions.journal import SUFFIX
-from kreis.deployment.predictions.reader import Segment, closed_segments, parse_segment
-from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
+from kreis.deployment.predictions.frames import (
+    FAILURES,
+    OUTCOMES,
+    PREDICTIONS,
+    QUARANTINE,
+    failures_frame,
+    outcomes_frame,
+    predictions_frame,
+    quarantine_frame,
+    unusable,
+)
+from kreis.deployment.predictions.journal import SUFFIX, TWIN
+from kreis.deployment.predictions.reader import (
+    LARGEST_SEGMENT,
+    NOT_CLOSED,
+    Segment,
+    closed_segments,
+    inspect_journal,
+    lock_closed,
+    parse_segment,
+)
 from kreis.digests import digest_of, digest_of_document
-from kreis.durable import fsync_directory, write_durably
+from kreis.durable import fsync_directory, read_regular, write_durably
 from kreis.errors import CorruptionError, StoreError
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["OUTCOMES", "PREDICTIONS", "Damaged", "Shipped", "outcomes_frame", "predictions_frame", "ship"]
+__all__ = ["FAILURES", "OUTCOMES", "PREDICTIONS", "QUARANTINE", "Damaged", "Shipped", "inspect_log", "ship"]
 
-PREDICTIONS = "log/predictions"
-OUTCOMES = "log/outcomes"
 _PLAN = "shipping.json"
-_BATCH = 256
-"""Segments in one commit at most."""
+_PLAN_TWIN = "shipping.twin.json"
+_LARGEST_PLAN = 16 * 1024 * 1024
+_SEGMENTS = 256
+_BYTES = 16 * 1024 * 1024
+"""Of one commit: so the memory that shipping takes does not depend on how much waits."""
+
+
+_Rows: TypeAlias = "dict[str, tuple[pl.DataFrame, int]]"
 
 
 class Appending(Protocol):
     """What shipping needs of the lake (`kreis.lake`): an append that takes each step key once."""
 
     def append(
-        self, table: str, frame: pl.DataFrame, *, step: str, actor: str, reason: str, known_until: datetime
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        *,
+        step: str,
+        actor: str,
+        reason: str,
+        known_until: datetime,
+        evolve: bool,
     ) -> Any:
         """Append rows in one acknowledged commit; with a known step key nothing happens."""
         ...
 
+    def holds(self, table: str, step: str) -> bool:
+        """Whether an append under this step key is acknowledged."""
+        ...
+
 
 class Damaged(msgspec.Struct, frozen=True):
-    """A segment that could not be read; it has been set aside as it is, under `path`."""
+    """A file that is not as it was written; `path` is where it lies now."""
 
     path: Path
     reason: str
 
 
-class Shipped(msgspec.Struct, frozen=True):
-    """What `ship` moved."""
+class Shipped(msgspec.Struct, frozen=True, kw_only=True):
+    """What `ship` moved, and what it met."""
 
     predictions: int = 0
     outcomes: int = 0
+    failures: int = 0
     segments: int = 0
     torn: int = 0
     """Bytes of unfinished writes (never acknowledged) that were dropped."""
+    quarantined: int = 0
+    """Records that cannot be used; they are in `log/quarantine`, with the reason."""
     damaged: list[Damaged] = []
+    """Files that were damaged or gone. What was whole in them has been moved."""
+    unclosed: list[Damaged] = []
+    """Segments without an end: the service was killed, or the end was cut off."""
 
     def __add__(self, other: Shipped) -> Shipped:
-        return Shipped(
-            self.predictions + other.predictions,
-            self.outcomes + other.outcomes,
-            self.segments + other.segments,
-            self.torn + other.torn,
-            [*self.damaged, *other.damaged],
-        )
+        return Shipped(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know, in sentences; `damaged` comes first."""
+        said = [f"prediction log, {each.path.name}: {each.reason}" for each in [*self.damaged, *self.unclosed]]
+        if self.quarantined:
+            said.append(f"prediction log: {self.quarantined} records cannot be used; see the table {QUARANTINE}")
+        return said
 
 
-class _Plan(msgspec.Struct, frozen=True):
-    """Segment file name to the SHA-256 of its bytes."""
+class _Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Segment file name to the SHA-256 of its bytes, and what will be done with them."""
 
     segments: dict[str, str]
+    tables: list[str] = []
+    """That the segments have rows for; unknown in a plan of versions before 0.2."""
+    done: list[str] = []
+    """Of these, the ones that hold the rows by an earlier plan."""
+    check: str = ""
+    """Digest of the rest."""
 
     @property
     def key(self) -> str:
         return digest_of_document(self.segments)
 
+    def step(self, table: str) -> str:
+        return digest_of_document([table, self.key])
+
+    def sealed(self) -> _Plan:
+        return msgspec.structs.replace(self, check=digest_of_document([self.segments, self.tables, self.done]))
+
 
 def ship(folder: Path, lake: Appending, actor: str) -> Shipped:
-    """Move every closed or orphaned segment into `log/predictions` and `log/outcomes`.
+    """Move every closed or orphaned segment into the tables `log/predictions`, `log/outcomes` and `log/failures`.
 
-    Segments that a running server still writes to stay; ask it to close them first (`POST /v1/flush`).
+    Segments that a running server still writes to stay; ask it to close them first (`POST /v1/flush`). A damaged
+    segment gives the records that are whole, and is set aside as `NAME.damaged`.
 
     Args:
         folder: the journal's.
@@ -101,81 +155,216 @@ def ship(folder: Path, lake: Appending, actor: str) -> Shipped:
     if not folder.is_dir():
         return Shipped()
     with _only_one(folder):
-        total = _finish(folder, lake, actor)
+        shipper = _Shipper(folder, lake, actor)
+        total = _restore(folder) + shipper.finish()
         while True:
-            with closed_segments(folder, _BATCH) as paths:
+            with closed_segments(folder, _SEGMENTS, _BYTES) as paths:
                 if not paths:
                     return total
-                total += _ship_batch(folder, paths, lake, actor)
+                total += shipper.take(paths)
 
 
-def _ship_batch(folder: Path, paths: list[Path], lake: Appending, actor: str) -> Shipped:
-    digests: dict[str, str] = {}
-    segments: list[Segment] = []
-    damaged: list[Damaged] = []
-    for path in paths:
-        data = path.read_bytes()
-        try:
-            segments.append(parse_segment(path, data))
+class _Shipper:
+    """One shipment at a time, under the folder's lock."""
+
+    def __init__(self, folder: Path, lake: Appending, actor: str) -> None:
+        self._folder = folder
+        self._lake = lake
+        self._actor = actor
+
+    def take(self, paths: Sequence[Path], done: Sequence[str] = ()) -> Shipped:
+        """Move these segments, but for the tables that hold their rows already."""
+        digests: dict[str, str] = {}
+        segments: list[Segment] = []
+        lost: list[Damaged] = []
+        for path in paths:
+            try:
+                data = read_regular(path, LARGEST_SEGMENT)
+            except CorruptionError as error:
+                lost.append(Damaged(_set_aside(path), error.message))
+                continue
             digests[path.name] = digest_of(data)
-        except CorruptionError as error:
-            damaged.append(Damaged(path.rename(path.with_suffix(".damaged")), str(error)))
-    if damaged:
-        fsync_directory(folder)
-    moved = Shipped(damaged=damaged)
-    if segments:
-        plan = _Plan(digests)
-        write_durably(folder / _PLAN, msgspec.json.encode(plan))
-        moved += _append(plan, segments, lake, actor)
-        _clear(folder, plan)
-    return moved
+            segments.append(parse_segment(path, data))
+        moved = Shipped(damaged=lost)
+        if segments:
+            rows = _rows(segments)
+            plan = _Plan(segments=digests, tables=list(rows), done=list(done)).sealed()
+            document = msgspec.json.encode(plan)
+            write_durably(self._folder / _PLAN_TWIN, document)
+            write_durably(self._folder / _PLAN, document)
+            moved += self._append(plan, segments, rows) + self._clear(plan, segments)
+        return moved
+
+    def finish(self) -> Shipped:
+        """Take up the batch of a shipper that did not come to its end."""
+        plan, damaged = _read_plan(self._folder)
+        if plan is None:
+            return damaged
+        paths = [self._folder / name for name in plan.segments]
+        found = {path.name: _digest(path) for path in paths if path.exists()}
+        segments = [
+            parse_segment(path, read_regular(path, LARGEST_SEGMENT))
+            for path in paths
+            if found.get(path.name) == plan.segments[path.name]
+        ]
+        if len(segments) == len(paths):
+            return damaged + self._append(plan, segments, _rows(segments)) + self._clear(plan, segments)
+        wanted = plan.tables if plan.check else list(_rows(segments)) or [PREDICTIONS]
+        held = [name for name in wanted if name in plan.done or self._lake.holds(name, plan.step(name))]
+        changed = [path for path in paths if path.name in found and found[path.name] != plan.segments[path.name]]
+        if held == wanted:
+            aside = [Damaged(_set_aside(each), "it changed after it was moved into the lake") for each in changed]
+            return damaged + Shipped(damaged=aside) + self._clear(plan, segments)
+        gone = [Damaged(path, "it is gone, and was not in the lake yet") for path in paths if path.name not in found]
+        damaged += Shipped(damaged=gone)
+        if held:
+            with_rows = [path for path in paths if path.name in found]
+            return damaged + (self.take(with_rows, held) if with_rows else self._clear(plan, []))
+        self._remove_plan()
+        return damaged
+
+    def _append(self, plan: _Plan, segments: Sequence[Segment], rows: _Rows) -> Shipped:
+        reason = f"{len(segments)} segments of the prediction log"
+        for table, (frame, latest) in rows.items():
+            if table not in plan.done:
+                self._lake.append(
+                    table,
+                    frame,
+                    step=plan.step(table),
+                    actor=self._actor,
+                    reason=reason,
+                    known_until=moment(latest),
+                    evolve=True,
+                )
+        counts = {table: len(frame) for table, (frame, _) in rows.items()}
+        return Shipped(
+            predictions=counts.get(PREDICTIONS, 0),
+            outcomes=counts.get(OUTCOMES, 0),
+            failures=sum(each.count for segment in segments for each in segment.failures),
+            segments=len(segments),
+            torn=sum(segment.torn for segment in segments),
+            quarantined=counts.get(QUARANTINE, 0),
+        )
+
+    def _clear(self, plan: _Plan, segments: Sequence[Segment]) -> Shipped:
+        """Delete what the lake holds now; what was damaged stays, under another name."""
+        damaged = [
+            Damaged(_set_aside(each.path), f"{each.damage}; its whole records are in the lake")
+            for each in segments
+            if each.damage is not None
+        ]
+        unclosed = [Damaged(each.path, NOT_CLOSED) for each in segments if each.damage is None and not each.closed]
+        for name in plan.segments:
+            (self._folder / name).with_suffix(TWIN).unlink(missing_ok=True)
+        for segment in segments:
+            if segment.damage is None:
+                segment.path.unlink(missing_ok=True)
+        fsync_directory(self._folder)
+        self._remove_plan()
+        return Shipped(damaged=damaged, unclosed=unclosed)
+
+    def _remove_plan(self) -> None:
+        for name in (_PLAN, _PLAN_TWIN):
+            (self._folder / name).unlink(missing_ok=True)
+        fsync_directory(self._folder)
 
 
-def _finish(folder: Path, lake: Appending, actor: str) -> Shipped:
-    """Take up the batch of a shipper that did not come to its end."""
+def _rows(segments: Sequence[Segment]) -> _Rows:
+    """The rows of each table, with the latest moment of each, in the order in which they are appended."""
+    unfit: list[tuple[str, str, str, str]] = []
+    latest = 0
+    found: _Rows = {}
+    kinds: tuple[tuple[str, str, Callable[[list[Any]], pl.DataFrame]], ...] = (
+        (PREDICTIONS, "predictions", predictions_frame),
+        (OUTCOMES, "outcomes", outcomes_frame),
+        (FAILURES, "failures", failures_frame),
+    )
+    for table, name, frame in kinds:
+        good = []
+        for segment in segments:
+            for record in getattr(segment, name):
+                reason = unusable(record)
+                if reason is None:
+                    good.append(record)
+                else:
+                    unfit.append((segment.path.name, name, reason, msgspec.json.encode(record).decode()))
+        if good:
+            last = max(each.known_at if table == OUTCOMES else each.at for each in good)
+            latest = max(latest, last)
+            found[table] = frame(good), last
+    if unfit:
+        found[QUARANTINE] = quarantine_frame(unfit), latest
+    return found
+
+
+def _digest(path: Path) -> str:
     try:
-        plan = msgspec.json.decode((folder / _PLAN).read_bytes(), type=_Plan)
+        return digest_of(read_regular(path, LARGEST_SEGMENT))
+    except CorruptionError:
+        return ""
+
+
+def _read_plan(folder: Path) -> tuple[_Plan | None, Shipped]:
+    """The plan, from whichever of its two copies is whole; the other, if it is damaged, is set aside."""
+    plan: _Plan | None = None
+    wrong: list[tuple[Path, str]] = []
+    for path in (folder / _PLAN, folder / _PLAN_TWIN):
+        read, reason = _open_plan(path)
+        plan = plan or read
+        if reason is not None:
+            wrong.append((path, reason))
+    if wrong and plan is None:
+        raise CorruptionError(
+            f"{wrong[0][1]}, and there is no other copy: it is not known what of the segments is in the lake already",
+            where=str(wrong[0][0]),
+            hint=f"compare the ids in {PREDICTIONS} with the segments (`kreis.deployment.predictions.reader`), delete"
+            " those that it holds, then the plan, and go on with `kreis watch`",
+        )
+    return plan, Shipped(damaged=[Damaged(_set_aside(path), reason) for path, reason in wrong])
+
+
+def _open_plan(path: Path) -> tuple[_Plan | None, str | None]:
+    """A copy of the plan, and what is wrong with it; neither where there is none."""
+    try:
+        plan = msgspec.json.decode(read_regular(path, _LARGEST_PLAN), type=_Plan)
     except FileNotFoundError:
-        return Shipped()
-    except msgspec.MsgspecError as error:
-        raise CorruptionError(f"the plan cannot be read: {error}", where=str(folder / _PLAN)) from error
-    moved = Shipped()
-    paths = [folder / name for name in plan.segments]
-    if all(path.exists() for path in paths):
-        segments = [_as_planned(path, plan.segments[path.name]) for path in paths]
-        moved = _append(plan, segments, lake, actor)
-    _clear(folder, plan)
-    return moved
+        return None, None
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        return None, f"the plan of a shipment is damaged ({error})"
+    except CorruptionError as error:
+        return None, f"the plan of a shipment cannot be read ({error.message})"
+    if plan.check and plan != plan.sealed():
+        return None, "the plan of a shipment is damaged (its digest does not match)"
+    return plan, None
 
 
-def _as_planned(path: Path, digest: str) -> Segment:
-    data = path.read_bytes()
-    if digest_of(data) != digest:
-        raise CorruptionError("the segment has changed since its shipping began", where=str(path))
-    return parse_segment(path, data)
+def _restore(folder: Path) -> Shipped:
+    """Give back its name to a segment that was removed: its second name still holds it."""
+    restored = []
+    for twin in sorted(folder.glob(f"*{TWIN}")):
+        path = twin.with_suffix(SUFFIX)
+        hidden = path.with_name(f".{path.stem}.new")
+        if hidden.exists():  # a service is opening it, or was killed before it wrote anything
+            if (handle := lock_closed(hidden)) is not None:
+                twin.unlink(missing_ok=True)
+                hidden.unlink(missing_ok=True)
+                os.close(handle)
+            continue
+        if not path.exists():
+            os.link(twin, path)
+            restored.append(Damaged(path, "it was gone; it was restored from its second name"))
+    return Shipped(damaged=restored)
 
 
-def _append(plan: _Plan, segments: list[Segment], lake: Appending, actor: str) -> Shipped:
-    predictions = [record for segment in segments for record in segment.predictions]
-    outcomes = [record for segment in segments for record in segment.outcomes]
-    reason = f"{len(segments)} segments of the prediction log"
-    frames = []
-    if predictions:
-        frames.append((PREDICTIONS, predictions_frame(predictions), max(each.at for each in predictions)))
-    if outcomes:
-        frames.append((OUTCOMES, outcomes_frame(outcomes), max(each.known_at for each in outcomes)))
-    for table, frame, latest in frames:
-        key = digest_of_document([table, plan.key])
-        lake.append(table, frame, step=key, actor=actor, reason=reason, known_until=moment(latest))
-    return Shipped(len(predictions), len(outcomes), len(segments), sum(segment.torn for segment in segments))
-
-
-def _clear(folder: Path, plan: _Plan) -> None:
-    for name in plan.segments:
-        (folder / name).unlink(missing_ok=True)
-    fsync_directory(folder)
-    (folder / _PLAN).unlink()
-    fsync_directory(folder)
+def _set_aside(path: Path) -> Path:
+    """Keep a damaged file as it is, out of the way."""
+    aside = path.with_name(f"{path.name}.damaged")
+    while aside.exists():
+        aside = aside.with_name(f"{aside.name}.damaged")
+    path.with_suffix(TWIN).unlink(missing_ok=True)
+    path.rename(aside)
+    fsync_directory(path.parent)
+    return aside
 
 
 @contextmanager
@@ -191,54 +380,13 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def predictions_frame(records: list[PredictionRecord]) -> pl.DataFrame:
-    """The rows of `log/predictions`; keys, fields and shadow scores as JSON text, missing features as null."""
-    import polars as pl
+def inspect_log(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What is damaged, cut off or gone in the prediction log's folder, its plan included: path and problem.
 
-    encode = msgspec.json.Encoder(order="sorted").encode
-    columns: dict[str, Any] = {
-        "id": [record.id for record in records],
-        "at": pl.Series("at", [record.at for record in records], dtype=pl.Int64).cast(pl.Datetime("us", "UTC")),
-        "release": [record.release for record in records],
-        "model": [record.model for record in records],
-        "keys": [encode(record.keys).decode() for record in records],
-        "fields": [encode(record.fields).decode() for record in records],
-        "features": _features([record.features for record in records]),
-        "score": pl.Series("score", [record.score for record in records], dtype=pl.Float64),
-        "decision": pl.Series("decision", [record.decision for record in records], dtype=pl.Boolean),
-        "latency_us": pl.Series("latency_us", [record.latency_us for record in records], dtype=pl.Int64),
-        "reference": pl.Series("reference", [record.reference for record in records], dtype=pl.String),
-        "shadow": [encode(record.shadow).decode() for record in records],
-    }
-    return pl.DataFrame(columns)
-
-
-def _features(rows: list[list[float | None]]) -> pl.Series:
-    """A column of lists; ten times quicker by way of one flat column where all rows are of one width."""
-    import polars as pl
-
-    widths = {len(row) for row in rows}
-    if len(widths) != 1 or 0 in widths:
-        return pl.Series("features", rows, dtype=pl.List(pl.Float64))
-    flat = pl.Series("features", [value for row in rows for value in row], dtype=pl.Float64)
-    return flat.reshape((len(rows), widths.pop())).arr.to_list()
-
-
-def outcomes_frame(records: list[OutcomeRecord]) -> pl.DataFrame:
-    """The rows of `log/outcomes`."""
-    import polars as pl
-
-    known_at = pl.Series("known_at", [record.known_at for record in records], dtype=pl.Int64)
-    return pl.DataFrame(
-        {
-            "prediction": pl.Series("prediction", [record.prediction for record in records], dtype=pl.String),
-            "reference": pl.Series("reference", [record.reference for record in records], dtype=pl.String),
-            "outcome": pl.Series("outcome", [record.outcome for record in records], dtype=pl.Float64),
-            "known_at": known_at.cast(pl.Datetime("us", "UTC")),
-        }
-    )
-
-
-def unshipped(folder: Path) -> int:
-    """Bytes of the log that are not yet in the lake."""
-    return sum(path.stat().st_size for path in folder.glob(f"[0-9a-f]*{SUFFIX}"))
+    Changes nothing.
+    """
+    yield from inspect_journal(folder)
+    for path in (folder / _PLAN, folder / _PLAN_TWIN):
+        _, reason = _open_plan(path)
+        if reason is not None:
+            yield path, reason

@@ -67,7 +67,13 @@ def _end() -> NoReturn:
 async def _serve(config: ServerConfig) -> NoReturn:
     clock = SystemClock()
     metrics = Metrics()
-    journal = Journal(config.log, clock, segment_bytes=config.segment_bytes, segment_seconds=config.segment_seconds)
+    journal = Journal(
+        config.log,
+        clock,
+        segment_bytes=config.segment_bytes,
+        segment_seconds=config.segment_seconds,
+        durable=config.durability == "disk",
+    )
     with ThreadPoolExecutor(1, thread_name_prefix="releases") as executor:
         stored = open_store(config.online) if config.online is not None else None
         trusted = load_trusted(config.trusted)
