@@ -1,4 +1,7 @@
-"""One append, one artifact, one change of the ledger, one closed segment of the prediction log; says so after each. Usage: FOLDER. Traced by test_fsync."""
+"""Acknowledges an append, an artifact, a change of the ledger and a closed segment of the prediction log, and says so.
+
+Usage: FOLDER. Traced by test_fsync.
+"""
 
 from __future__ import annotations
 
