@@ -58,7 +58,7 @@ class Shop:
 
     def environment(self, actor: str = "ann", **more: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KREIS_")}
-        return {**inherited, "KREIS_PEOPLE_ACTOR": actor, "COLUMNS": "200", **more}
+        return {**inherited, "KREIS__PEOPLE__ACTOR": actor, "COLUMNS": "200", **more}
 
     def run(self, *arguments: str, code: int = 0, actor: str = "ann") -> subprocess.CompletedProcess[str]:
         """Run a command; its exit code must be `code`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_origin, get_type_hints
 
 import pytest
 
-from kreis.errors import ProjectError
-from kreis.settings import Settings, find_folder, load_settings
+from kreis.errors import KreisWarning, ProjectError
+from kreis.settings import Settings, find_folder, load_settings, variable_of
 
 
 def write(folder: Path, text: str) -> Path:
@@ -27,7 +28,7 @@ def test_reads_the_file(tmp_path: Path) -> None:
 
 
 def test_lets_the_environment_override(tmp_path: Path) -> None:
-    environment = {"KREIS_LEDGER_URL": "postgresql://db/kreis", "KREIS_SERVICE_PORT": "81"}
+    environment = {"KREIS__LEDGER__URL": "postgresql://db/kreis", "KREIS__SERVICE__PORT": "81"}
     settings = load_settings(write(tmp_path, "[service]\nport = 9000\n"), environment)
     assert settings.ledger.url == "postgresql://db/kreis"
     assert settings.service.port == 81
@@ -52,8 +53,63 @@ def test_says_what_is_wrong_where_and_what_next(tmp_path: Path, text: str, says:
 
 
 def test_refuses_a_variable_that_is_no_number(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="KREIS_SERVICE_PORT"):
-        load_settings(tmp_path, {"KREIS_SERVICE_PORT": "http"})
+    with pytest.raises(ProjectError, match="KREIS__SERVICE__PORT"):
+        load_settings(tmp_path, {"KREIS__SERVICE__PORT": "http"})
+
+
+def test_refuses_a_variable_of_its_own_that_is_no_setting(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="unknown variable 'KREIS__SERVICE__PROT'") as caught:
+        load_settings(tmp_path, {"KREIS__SERVICE__PROT": "81"})
+    assert "KREIS__SERVICE__PORT" in str(caught.value.hint)
+
+
+def test_reads_a_variable_of_the_former_name_and_says_the_new_one(tmp_path: Path) -> None:
+    with pytest.warns(KreisWarning, match="KREIS_SERVICE_PORT is now called KREIS__SERVICE__PORT"):
+        assert load_settings(tmp_path, {"KREIS_SERVICE_PORT": "81"}).service.port == 81
+    both = {"KREIS_SERVICE_PORT": "81", "KREIS__SERVICE__PORT": "82"}
+    assert load_settings(tmp_path, both).service.port == 82
+
+
+SERVICE_KREIS = {
+    "KREIS_SERVICE_HOST": "10.96.0.12",
+    "KREIS_SERVICE_PORT": "8080",
+    "KREIS_SERVICE_PORT_HTTP": "8080",
+    "KREIS_PORT": "tcp://10.96.0.12:8080",
+    "KREIS_PORT_8080_TCP": "tcp://10.96.0.12:8080",
+    "KREIS_PORT_8080_TCP_PROTO": "tcp",
+}
+SERVICE_KREIS_SERVICE = {"KREIS_SERVICE_SERVICE_HOST": "10.96.0.12", "KREIS_SERVICE_PORT": "tcp://10.96.0.12:80"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "ignored"),
+    [(SERVICE_KREIS, ["KREIS_SERVICE_HOST", "KREIS_SERVICE_PORT"]), (SERVICE_KREIS_SERVICE, ["KREIS_SERVICE_PORT"])],
+)
+def test_ignores_what_kubernetes_sets_for_a_service(
+    tmp_path: Path, environment: dict[str, str], ignored: list[str]
+) -> None:
+    with pytest.warns(KreisWarning, match="set by Kubernetes") as caught:
+        assert load_settings(tmp_path, environment) == Settings()
+    (warning,) = caught
+    assert re.findall(r"(KREIS_\w+)=", str(warning.message)) == ignored
+    with pytest.warns(KreisWarning):
+        chosen = load_settings(tmp_path, {**environment, "KREIS__SERVICE__PORT": "82", "KREIS_LEDGER_URL": "x.db"})
+    assert (chosen.service.port, chosen.ledger.url) == (82, "x.db")
+
+
+def test_reads_a_setting_of_a_former_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kreis.settings.RENAMED", {"server.listen": "service.host"})
+    folder = write(tmp_path, '[server]\nlisten = "10.0.0.1"\n')
+    with pytest.warns(KreisWarning, match="'server.listen' is now called 'service.host'"):
+        assert load_settings(folder, {}).service.host == "10.0.0.1"
+    for variable in ("KREIS__SERVER__LISTEN", "KREIS_SERVER_LISTEN"):
+        with pytest.warns(KreisWarning, match=f"{variable} is now called KREIS__SERVICE__HOST"):
+            assert load_settings(write(tmp_path, ""), {variable: "10.0.0.2"}).service.host == "10.0.0.2"
+
+
+def test_reads_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "kreis.toml").write_bytes(b"\xef\xbb\xbf[service]\nport = 9000\n")
+    assert load_settings(tmp_path, {}).service.port == 9000
 
 
 def test_finds_the_folder_from_below(tmp_path: Path) -> None:
@@ -71,3 +127,5 @@ def test_has_a_heading_in_the_reference_for_each() -> None:
     for section, kind in get_type_hints(Settings).items():
         for name in kind.__struct_fields__:
             assert f"### `{section}.{name}`" in reference, f"{section}.{name} is not documented"
+            if get_origin(get_type_hints(kind)[name]) is not dict:
+                assert f"Variable: `{variable_of(section, name)}`." in reference

@@ -25,6 +25,7 @@ __all__ = [
     "CorruptionError",
     "GateError",
     "KreisError",
+    "KreisWarning",
     "PolicyError",
     "ProjectError",
     "RefusalError",
@@ -49,6 +50,10 @@ class KreisError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}\nHint: {self.hint}" if self.hint else text
+
+
+class KreisWarning(UserWarning):
+    """Something that works, but should be changed."""
 
 
 class ProjectError(KreisError):

@@ -1,20 +1,23 @@
 """Settings of a project folder: `kreis.toml`, overridden by environment variables.
 
-Every setting has a default, so an empty `kreis.toml` is a working one. `KREIS_<SECTION>_<NAME>` overrides
-`name` in `[section]` (`KREIS_LEDGER_URL`). docs/reference/settings.md has a heading for each.
+Every setting has a default, so an empty `kreis.toml` is a working one. `KREIS__<SECTION>__<NAME>` overrides
+`name` in `[section]` (`KREIS__LEDGER__URL`). The two underscores keep clear of what Kubernetes sets for a Service named
+`kreis` (`KREIS_SERVICE_PORT`). docs/reference/settings.md has a heading for each.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_origin, get_type_hints
 
 import msgspec
 
-from kreis.errors import ProjectError
+from kreis.errors import KreisWarning, ProjectError
 
 __all__ = [
     "ArtifactsSettings",
@@ -29,9 +32,15 @@ __all__ = [
     "TrainingSettings",
     "find_folder",
     "load_settings",
+    "variable_of",
 ]
 
 FILE_NAME = "kreis.toml"
+PREFIX = "KREIS__"
+RENAMED: dict[str, str] = {}
+"""Former name to present name ("service.listen": "service.host"): read under both, with a warning."""
+_OURS = re.compile(r"KREIS__[A-Z]+__")
+_LINK = re.compile(r"(tcp|udp|sctp)://")
 
 
 class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +90,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     durability: Literal["process", "disk"] = "process"
     """What an answered prediction survives: a crash of the process, or a power cut (group fsync)."""
     token: str = ""
-    """Bearer token that clients must send. Better given as KREIS_SERVICE_TOKEN."""
+    """Bearer token that clients must send. Better given as KREIS__SERVICE__TOKEN."""
 
 
 class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,15 +160,22 @@ def load_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
     """
     path = folder / FILE_NAME
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        # Some editors begin a file with a byte-order mark, which is no TOML.
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"not valid TOML: {error}", where=str(path)) from error
+    _rename(document, path)
     _refuse_unknown(document, path)
     _override(document, os.environ if environment is None else environment)
     try:
         return msgspec.convert(document, type=Settings)
     except msgspec.ValidationError as error:
         raise ProjectError(str(error), where=str(path), hint="see docs/reference/settings.md") from error
+
+
+def variable_of(section: str, name: str) -> str:
+    """The variable that overrides a setting."""
+    return f"{PREFIX}{section}__{name}".upper()
 
 
 def _sections() -> dict[str, type[Any]]:
@@ -177,15 +193,72 @@ def _refuse_unknown(document: dict[str, Any], path: Path) -> None:
                 raise ProjectError.unknown_name("setting", name, names, where=f"{path} [{section}]")
 
 
+def _rename(document: dict[str, Any], path: Path) -> None:
+    """Take settings under their former names, with a warning."""
+    for old, new in RENAMED.items():
+        section, name = old.split(".")
+        values = document.get(section)
+        if not isinstance(values, dict) or name not in values:
+            continue
+        _warn(f"{path}: {old!r} is now called {new!r}")
+        value = values.pop(name)
+        if not values:
+            del document[section]
+        section, name = new.split(".")
+        document.setdefault(section, {}).setdefault(name, value)
+
+
 def _override(document: dict[str, Any], environment: Mapping[str, str]) -> None:
+    known = {variable_of(section, name): (section, name, hint) for section, name, hint in _scalars()}
+    renamed = {variable_of(*old.split(".")) for old in RENAMED}
+    for variable in environment:
+        if _OURS.match(variable) and variable not in known and variable not in renamed:
+            raise ProjectError.unknown_name("variable", variable, known, where="environment")
+    foreign = _set_by_kubernetes(environment)
+    ignored: dict[str, str] = {}
+    for variable, (section, name, hint) in known.items():
+        found = variable
+        for former in () if variable in environment else _former_variables(section, name):
+            if former in foreign:
+                ignored[former] = variable
+            elif former in environment:
+                found = former
+                _warn(f"the variable {former} is now called {variable}")
+        if found not in environment:
+            continue
+        try:
+            document.setdefault(section, {})[name] = msgspec.convert(environment[found], type=hint, strict=False)
+        except msgspec.ValidationError as error:
+            hint_text = f"{section}.{name} in docs/reference/settings.md says what it takes"
+            raise ProjectError(f"{environment[found]!r}: {error}", where=found, hint=hint_text) from error
+    if ignored:
+        them = "; ".join(f"{former}={environment[former]} (the setting is {now})" for former, now in ignored.items())
+        _warn(f"set by Kubernetes for a Service of that name, and ignored: {them}")
+
+
+def _scalars() -> Iterator[tuple[str, str, Any]]:
+    """Section, name and type of every setting that fits into a variable."""
     for section, kind in _sections().items():
-        hints = get_type_hints(kind)
-        for name in kind.__struct_fields__:
-            variable = f"KREIS_{section}_{name}".upper()
-            text = environment.get(variable)
-            if text is None or hints[name] not in (str, int, Literal["process", "disk"]):
-                continue
-            try:
-                document.setdefault(section, {})[name] = int(text) if hints[name] is int else text
-            except ValueError as error:
-                raise ProjectError(f"{text!r} is no whole number", where=variable) from error
+        for name, hint in get_type_hints(kind).items():
+            if get_origin(hint) not in (dict, list):
+                yield section, name, hint
+
+
+def _former_variables(section: str, name: str) -> Iterator[str]:
+    """Variables that once held the setting: with one underscore, or of a setting that was renamed."""
+    yield f"KREIS_{section}_{name}".upper()
+    for old, new in RENAMED.items():
+        if new == f"{section}.{name}":
+            yield variable_of(*old.split("."))
+            yield f"KREIS_{old.replace('.', '_')}".upper()
+
+
+def _set_by_kubernetes(environment: Mapping[str, str]) -> set[str]:
+    """For a Service `kreis-service`, KREIS_SERVICE_PORT is tcp://…; for a Service `kreis`, KREIS_PORT is, and
+    KREIS_SERVICE_HOST and KREIS_SERVICE_PORT describe it."""
+    links = {variable for variable, value in environment.items() if _LINK.match(value)}
+    return links | ({"KREIS_SERVICE_HOST", "KREIS_SERVICE_PORT"} & set(environment) if "KREIS_PORT" in links else set())
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, KreisWarning, stacklevel=2)

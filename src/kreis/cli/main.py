@@ -23,7 +23,7 @@ from kreis.cli.commands import (
     watch,
     why,
 )
-from kreis.cli.output import accept_any_encoding, report_error, report_unforeseen
+from kreis.cli.output import accept_any_encoding, report_error, report_unforeseen, say_warnings_plainly
 from kreis.errors import KreisError
 
 __all__ = ["app", "main"]
@@ -76,6 +76,7 @@ def _root(
 def main() -> None:
     """Run the command line. Errors are printed without a traceback, and every end has its exit code."""
     accept_any_encoding()
+    say_warnings_plainly()
     gc.set_threshold(_MANY_OBJECTS)  # what a start makes stays; to look through it time and again finds nothing
     try:
         raise SystemExit(_exit_code())

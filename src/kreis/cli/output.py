@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreis.errors import KreisError
+from kreis.errors import KreisError, KreisWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,7 @@ __all__ = [
     "print_page",
     "report_error",
     "report_unforeseen",
+    "say_warnings_plainly",
     "working",
 ]
 
@@ -47,6 +49,20 @@ def accept_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="kreis")
+
+
+def say_warnings_plainly() -> None:
+    """Print what kreis warns of as one line on standard error, without the place in its code."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, KreisWarning):
+            typer.echo(f"warning: {message}", err=True)
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always", KreisWarning)
 
 
 def _plainer(error: UnicodeError) -> tuple[str, int]:

@@ -62,7 +62,7 @@ def become_service(workspace: Workspace, *, host: str, port: int, simulated: boo
         raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
     config = write_config(workspace, last[0].project, host=host, port=port, simulated=simulated)
     if workspace.settings.service.token:
-        os.environ["KREIS_SERVICE_TOKEN"] = workspace.settings.service.token
+        os.environ["KREIS__SERVICE__TOKEN"] = workspace.settings.service.token
     workspace.ledger.close()
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "kreis.deployment.server", str(config)])

@@ -17,7 +17,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m kreis.deployment.server CONFIG.json\n")
         return 2
     try:
-        serve(read_config(Path(arguments[0]).read_bytes(), token=os.environ.get("KREIS_SERVICE_TOKEN")))
+        token = os.environ.get("KREIS__SERVICE__TOKEN") or os.environ.get("KREIS_SERVICE_TOKEN")  # its former name
+        serve(read_config(Path(arguments[0]).read_bytes(), token=token))
     except KreisError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -69,7 +69,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise PolicyError(
                 "the service would be open to others without a token of at least 16 characters",
                 where=f"host {self.host!r}",
-                hint="set KREIS_SERVICE_TOKEN, or listen on 127.0.0.1",
+                hint="set KREIS__SERVICE__TOKEN, or listen on 127.0.0.1",
             )
 
 
