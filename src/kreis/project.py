@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -79,6 +80,11 @@ class MonitorDeclaration:
     sends_back_to: str
     at_most_every: str
     """How long to wait before a monitor may send the work back again: "7d"."""
+
+    @property
+    def pause(self) -> timedelta:
+        """`at_most_every` as a duration."""
+        return parse_duration(self.at_most_every)
 
 
 @dataclass(kw_only=True)
@@ -344,7 +350,7 @@ class Project:
             at_most_every: How long to wait before the work may be sent back again; an alert meanwhile waits.
 
         Raises:
-            ProjectError: no such discipline, or no duration.
+            ProjectError: no such discipline, no duration, not a monitor, or two monitors of one name.
         """
         if sends_back_to not in DISCIPLINES:
             raise ProjectError.unknown_name("discipline", sends_back_to, DISCIPLINES, where=_caller())
@@ -352,10 +358,26 @@ class Project:
             parse_duration(at_most_every)
         except ValueError as error:
             raise ProjectError(str(error), where=_caller()) from error
-        self._declared.monitors.extend(
-            MonitorDeclaration(monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every)
-            for monitor in monitors
-        )
+        for monitor in monitors:
+            self._check_monitor(monitor)
+            self._declared.monitors.append(
+                MonitorDeclaration(monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every)
+            )
+
+    def _check_monitor(self, monitor: Monitor) -> None:
+        kind = type(monitor).__name__
+        if not isinstance(monitor, Monitor):
+            raise ProjectError(
+                f"{kind} is not a monitor",
+                where=_caller(),
+                hint="a monitor has name, needs_outcomes and observe (kreis.monitoring.monitor.Monitor)",
+            )
+        if monitor.name == "watch" or any(each.monitor.name == monitor.name for each in self.monitors):
+            raise ProjectError(
+                f"there are two monitors called {monitor.name!r}: their states and alerts would be mixed up",
+                where=_caller(),
+                hint=f'give one a name: {kind}(name="…")',
+            )
 
     def ordered_tables(self) -> list[Table]:
         """The tables, each after those that it reads."""

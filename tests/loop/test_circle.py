@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,9 +132,17 @@ def test_a_run_answers_the_alert_that_started_it(workspace):
             at=T0,
         )
         alerts.add_alert(tx, alert)
-    result = run_circle(workspace.load_project(), workspace, as_of=T0, until="requirements", trigger="alert1")
+    project = workspace.load_project()
+    orders = project.sources["orders"]
+    project._declared.sources["orders"] = dataclasses.replace(orders, read=lambda window: 1 / 0)
+    with pytest.raises(ServiceError):  # a run that fails answers nothing
+        run_circle(project, workspace, as_of=T0, trigger="alert1")
+    project._declared.sources["orders"] = orders
     with workspace.ledger.read() as connection:
-        assert alerts.list_alerts(connection, open_only=True) == []
+        assert [each.run for each in alerts.list_alerts(connection, waiting_only=True)] == [None]
+    result = run_circle(project, workspace, as_of=T0, until="requirements", trigger="alert1")
+    with workspace.ledger.read() as connection:
+        assert alerts.list_alerts(connection, waiting_only=True) == []
         assert [each.run for each in alerts.list_alerts(connection)] == [result.run]
 
 

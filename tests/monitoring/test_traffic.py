@@ -101,6 +101,7 @@ def test_days_are_read_one_by_one_with_what_was_known():
             now=START + timedelta(days=3, hours=1),
             features=("x", "y"),
             layouts={A: ("x", "y")},
+            horizon=timedelta(hours=36),
             failed={date(2024, 3, 2): 4},
         )
     )

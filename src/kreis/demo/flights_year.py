@@ -24,8 +24,9 @@ from kreis.demo.story import Story, tell
 from kreis.demo.telling import print_story
 from kreis.demo.world import World
 from kreis.errors import KreisError, ProjectError
+from kreis.loop.children import run_in_child
 from kreis.loop.serving import free_port
-from kreis.loop.watching import Watcher, run_in_child
+from kreis.loop.watching import Watcher
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.timeline import timeline_html, timeline_png
 from kreis.project import Project

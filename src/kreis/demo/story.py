@@ -14,8 +14,9 @@ from kreis.evaluation.intervals import Estimate, as_blocks, estimate, mean_estim
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.metric import Floats, Rows
 from kreis.ledger import models, releases
+from kreis.loop.children import CircleOutcome
 from kreis.loop.disciplines.evaluation import scorer_of
-from kreis.loop.watching import CircleOutcome, Look
+from kreis.loop.watching import Look
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.timeline import Band, Month, SendBack, Timeline, VersionChange
 from kreis.monitoring.traffic import feature_matrix, read_traffic

@@ -186,8 +186,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     run: str | None = None
     """The run that answered it."""
+    cause: str | None = None
+    """What of all that its monitor can find, so that a cause that lasts is raised once."""
     closed_at: datetime | None = None
-    """When its cause was over."""
+    """When its cause was over, or a newer alert took its place."""
+    closed_because: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None

@@ -227,7 +227,7 @@ class _Walk:
             event="run.finished", subject=self.circle.run, actor=self._workspace.actor, reason=reason
         ) as tx:
             runs.finish_run(tx, self.circle.run, status, tx.now)
-            if self._trigger != "manual":
+            if self._trigger != "manual" and status != "failed":  # a run that failed answers nothing
                 alerts.answer_alert(tx, self._trigger, self.circle.run)
 
 

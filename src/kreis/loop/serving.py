@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http
+import http.client
 import os
 import socket
 import sys
@@ -12,11 +14,13 @@ import msgspec
 from kreis.deployment.releases import publish
 from kreis.deployment.server.config import ServerConfig
 from kreis.durable import make_directory, write_durably
-from kreis.errors import ProjectError
+from kreis.errors import ProjectError, ServiceError
 from kreis.ledger import runs
 from kreis.loop.workspace import Workspace
 
-__all__ = ["become_service", "free_port", "write_config"]
+__all__ = ["become_service", "close_segment", "free_port", "write_config"]
+
+_PATIENCE = 5.0
 
 
 def write_config(workspace: Workspace, project: str, *, host: str = "", port: int = 0, simulated: bool = False) -> Path:
@@ -66,6 +70,47 @@ def become_service(workspace: Workspace, *, host: str, port: int, simulated: boo
     workspace.ledger.close()
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "kreis.deployment.server", str(config)])
+
+
+def close_segment(workspace: Workspace) -> None:
+    """Ask the service to close the log's segment in use, so that it can be moved into the lake. Where no service runs,
+    nothing is in use.
+
+    Raises:
+        ServiceError: something listens there and refuses, or does not answer in time.
+    """
+    host, port = _address(workspace)
+    link = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    token = workspace.settings.service.token
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    where = f"service at {host}:{port}"
+    try:
+        link.request("POST", "/v1/flush", body="{}", headers=headers)
+        answer = link.getresponse()
+        answer.read()
+    except (ConnectionRefusedError, socket.gaierror):
+        return
+    except (OSError, http.client.HTTPException) as error:
+        raise ServiceError(f"the log's segment is not closed: {error}", where=where) from error
+    finally:
+        link.close()
+    if answer.status != http.HTTPStatus.OK:
+        raise ServiceError(
+            f"the log's segment is not closed: {answer.status} {answer.reason}",
+            where=where,
+            hint="is another program listening there? Does [service] token fit?",
+        )
+
+
+def _address(workspace: Workspace) -> tuple[str, int]:
+    """Where the service was last started, or would be."""
+    settings = workspace.settings.service
+    try:
+        config = msgspec.json.decode((workspace.service_folder / "server.json").read_bytes())
+        host, port = str(config["host"]), int(config["port"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        host, port = settings.host, settings.port
+    return ("127.0.0.1" if host in ("0.0.0.0", "::", "") else host), port
 
 
 def free_port() -> int:

@@ -1,48 +1,40 @@
-"""Watching: keeps the circle turning. Each look ships the log, shows finished days to the monitors, moves a canary
-on, and walks the circle again when a monitor sends the work back."""
+"""Watching: keeps the circle turning. Each look moves the log into the lake, shows days to the monitors, moves a canary
+on, and walks the circle again when a monitor sends the work back.
+
+A look's parts fail one by one: what fails is told and on record as an alert of the monitor "watch", the others go on.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from kreis.clock import SimulatedClock, SystemClock
-from kreis.deployment.packages import Package, open_package
 from kreis.deployment.predictions.shipping import PREDICTIONS, ship
-from kreis.deployment.releases import challenger_of, champion_of, publish
-from kreis.durable import make_directory, write_durably
-from kreis.errors import ProjectError, ServiceError, StoreError
-from kreis.evaluation.evaluate import EvaluationReport
-from kreis.identifiers import new_id
-from kreis.ledger import alerts, models, releases, steps
+from kreis.deployment.releases import challenger_of, publish
+from kreis.durable import make_directory
+from kreis.errors import ProjectError
+from kreis.ledger import alerts, releases, runs
 from kreis.ledger.records import Alert, Release
+from kreis.ledger.store import Transaction
+from kreis.loop.alerting import Alerting, open_causes
 from kreis.loop.canary import CanaryMove, move_canary
+from kreis.loop.children import CircleOutcome, collect_in_child, run_in_child
+from kreis.loop.looking import Parts, Shown, Viewer
+from kreis.loop.serving import close_segment
+from kreis.loop.watch_memory import WatchMemory, forget_file, load_memory, save_memory
 from kreis.loop.workspace import Workspace
-from kreis.monitoring.monitor import Finding, Watched
-from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.traffic import days_of_traffic
+from kreis.monitoring.monitor import Finding
 from kreis.preparation.views import parse_duration
-from kreis.project import MonitorDeclaration, Project
+from kreis.project import Project
 
-__all__ = ["CircleOutcome", "Look", "Watcher", "keep_watching", "report_of", "run_in_child"]
+__all__ = ["Look", "Watcher", "keep_watching"]
 
-_DAY = timedelta(days=1)
-
-
-class CircleOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a circle ended that a monitor's alert started."""
-
-    run: str
-    status: str
-    reason: str
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_SEVERAL = 3
 
 
 @dataclass(kw_only=True)
@@ -50,255 +42,235 @@ class Look:
     """What one look found and did."""
 
     at: datetime
-    predictions: int
+    predictions: int = 0
     """Moved into the lake."""
-    days: list[date]
-    """Days that were shown to the monitors."""
+    days: list[date] = field(default_factory=list)
+    """Days that were shown to a monitor, in order."""
     findings: list[Finding] = field(default_factory=list)
+    """What raised or closed an alert."""
     drift: tuple[float, str] | None = None
-    """The feature that has moved most over the drift monitor's window, and by how much (corrected PSI)."""
+    """The feature that has moved most over a drift monitor's window, and by how much (corrected PSI)."""
+    collected: CircleOutcome | None = None
     canary: CanaryMove | None = None
     sent_back: Alert | None = None
     circle: CircleOutcome | None = None
+    errors: list[str] = field(default_factory=list)
+    """What failed of the look; the rest was done."""
+    exit_code: int = 0
+    """Of the first that failed."""
 
     @property
     def line(self) -> str:
         """In one line."""
         parts = [f"{self.at:%Y-%m-%d %H:%M} {self.predictions:,} predictions moved"]
-        parts += [finding.summary for finding in self.findings]
+        parts += [f"over: {each.summary}" if each.over else each.summary for each in self.findings]
         if self.canary is not None:
             parts.append(self.canary.reason)
         if self.circle is not None:
             parts.append(f"circle {self.circle.status}: {self.circle.reason}")
+        told = {finding.summary for finding in self.findings}
+        parts += [error for error in self.errors if error not in told]
         return "; ".join(parts)
-
-
-class _Memory(msgspec.Struct, kw_only=True):
-    """What is kept between looks; derived from the record, so losing it costs only the monitors' patience."""
-
-    champion: str = ""
-    next_day: date | None = None
-    """The first day that the monitors have not taken in yet."""
-    states: dict[str, Any] = {}
-    quiet_until: datetime | None = None
-    """Until when no monitor may send the work back again."""
-    waiting: str | None = None
-    """The alert that waits for that moment."""
 
 
 class Watcher:
     """Looks at a project's service, again and again."""
 
     def __init__(
-        self, project: Project, workspace: Workspace, *, circle: Callable[[datetime, str], CircleOutcome]
+        self,
+        project: Project,
+        workspace: Workspace,
+        *,
+        circle: Callable[[datetime, str], CircleOutcome],
+        collect: Callable[[datetime], CircleOutcome] | None = None,
+        close_log: Callable[[], None] | None = None,
     ) -> None:
+        """Watch a project.
+
+        Args:
+            project: What is watched.
+            workspace: Where.
+            circle: Walks the circle as of a moment, for an alert's id.
+            collect: Brings new data; not at all if not given.
+            close_log: Asks the service to close the log's segment in use, so that it can be moved.
+        """
         self._project = project
         self._workspace = workspace
         self._circle = circle
-        self._path = workspace.state / "watch.json"
-        self._packages: dict[str, Package] = {}
-        self._watching: Watched | None = None
+        self._collect = collect
+        self._close_log = close_log
+        self._viewer = Viewer(project, workspace)
+        self._alerting = Alerting(project.name, {each.monitor.name: each.sends_back_to for each in project.monitors})
+        self._memory: WatchMemory | None = None
+        self._on_record = False
         make_directory(workspace.state)
-        self._memory = self._load()
 
     def look(self, now: datetime) -> Look:
         """Look once, as of `now`.
 
         Raises:
-            StoreError: a store failed.
+            StoreError: the ledger failed, so that nothing could be put on record.
         """
-        workspace = self._workspace
-        moved = ship(workspace.journal_folder, workspace.lake, workspace.actor)
-        look = Look(at=now, predictions=moved.predictions, days=[])
-        with workspace.ledger.read() as connection:
-            release = releases.current_release(connection, self._project.name)
-        if release is None or workspace.lake.latest(PREDICTIONS) is None:
-            return look
-        self._begin_anew_with(champion_of(release))
-        for day in self._days(release, now):
-            look.days.append(day.day)
-            for declared in self._project.monitors:
-                look.findings += self._show(declared, day, release)
-            if day.matured:
-                self._memory.next_day = day.day + _DAY
-        look.drift = _greatest_drift(self._memory.states)
-        look.canary = self._move_canary(release, now)
-        raised = self._alert(look.findings)
-        if raised is not None:
-            self._memory.waiting = raised.id
-        self._send_back(look, now)
-        self._save()
+        look, parts = Look(at=now), Parts()
+        with parts.part("collection"):
+            look.collected = self._collected(now)
+        if self._close_log is not None:
+            with parts.part("service"):
+                self._close_log()
+        with parts.part("log"):
+            moved = ship(self._workspace.journal_folder, self._workspace.lake, self._workspace.actor)
+            look.predictions = moved.predictions
+        with parts.part("memory"):
+            if self._memory is None:
+                self._memory, self._on_record = load_memory(self._workspace, self._project.name)
+        shown = self._show(now, parts)
+        look.days = shown.days if shown is not None else []
+        self._record(look, parts, None if shown is None else shown.memory)
+        with parts.part("canary"):
+            look.canary = self._move_canary(now)
+        self._send_back(look, now, parts)
+        self._record(look, parts, None)
+        look.drift = _greatest_drift(self._memory)
+        look.errors, look.exit_code = parts.errors, parts.exit_code
         return look
 
-    def _send_back(self, look: Look, now: datetime) -> None:
-        """Walk the circle for the alert that waits, unless it is too soon or a canary is still going on."""
-        memory = self._memory
-        if memory.waiting is None or (memory.quiet_until is not None and now < memory.quiet_until):
-            return
+    def _collected(self, now: datetime) -> CircleOutcome | None:
+        """Collect, unless any run has done so within the last hour."""
+        if self._collect is None:
+            return None
         with self._workspace.ledger.read() as connection:
-            alert = alerts.get_alert(connection, memory.waiting)
-            release = releases.current_release(connection, self._project.name)
-        if release is None or challenger_of(release) is not None:
-            return
-        look.sent_back = alert
-        look.circle = self._circle(now, alert.id)
-        pause = next(each for each in self._project.monitors if each.monitor.name == alert.monitor).at_most_every
-        memory.quiet_until = now + parse_duration(pause)
-        memory.waiting = None
-        memory.states = {}
+            last = runs.list_runs(connection, self._project.name, limit=1)
+        if last and timedelta() <= now - last[0].started_at < _HOUR:
+            return None
+        outcome = self._collect(now)
+        if outcome.status != "advanced":
+            raise ProjectError(f"new data were not collected: {outcome.reason}", hint="kreis run --until preparation")
+        return outcome
 
-    def _begin_anew_with(self, champion: str) -> None:
-        """Monitors compare with the evaluation of the model in service: another model, another beginning."""
-        if self._memory.champion != champion:
-            self._memory = _Memory(
-                champion=champion, next_day=self._memory.next_day, quiet_until=self._memory.quiet_until
-            )
-
-    def _days(self, release: Release, now: datetime) -> Iterator[DayOfTraffic]:
-        yesterday = now.date() - _DAY
-        first = self._memory.next_day or release.at.date()
-        if first > yesterday:
-            return
-        champion = self._package(champion_of(release))
-        yield from days_of_traffic(
-            self._workspace.lake,
-            first,
-            yesterday,
-            now=now,
-            features=champion.manifest.features,
-            layouts=self._layouts(),
-        )
-
-    def _layouts(self) -> Mapping[str, list[str]]:
+    def _show(self, now: datetime, parts: Parts) -> Shown | None:
+        if self._memory is None or self._workspace.lake.latest(PREDICTIONS) is None:
+            return None
         with self._workspace.ledger.read() as connection:
-            known = models.list_models(connection, self._project.name)
-        return {model.digest: self._package(model.digest).manifest.features for model in known}
+            history = releases.list_releases(connection, self._project.name)
+            causes = set(open_causes(connection, self._project.name))
+        return self._viewer.show(self._memory.copy(), history, now, parts, causes) if history else None
 
-    def _package(self, digest: str) -> Package:
-        if digest not in self._packages:
-            workspace = self._workspace
-            with workspace.ledger.read() as connection:
-                model = models.get_model(connection, digest)
-            self._packages[digest] = open_package(
-                digest, model.signature, workspace.artifacts, workspace.keys.trusted()
-            )
-        return self._packages[digest]
+    def _record(self, look: Look, parts: Parts, memory: WatchMemory | None) -> None:
+        """Put findings and memory on record, in one transaction; nothing is written where nothing has changed."""
+        workspace, name = self._workspace, self._project.name
+        findings = parts.take()
+        with workspace.ledger.read() as connection:
+            now_open = open_causes(connection, name)
+        needed = self._alerting.needed(findings, now_open)
+        changed = memory is not None and (memory != self._memory or not self._on_record)
+        if not needed and not changed:
+            return
+        with workspace.ledger.record(
+            event="watch.looked", subject=name, actor=workspace.actor, reason=_reason(needed, look)
+        ) as tx:
+            if changed and not self._on_record:
+                _close_those_of_before(tx, name)
+            done = self._alerting.write(tx, needed)
+            tx.set_outputs({"raised": [each.id for each in done.raised], "closed": [each.id for each in done.closed]})
+            if changed and memory is not None:
+                save_memory(tx, name, memory)
+        look.findings += needed
+        if changed:
+            self._memory = memory
+            if not self._on_record:
+                forget_file(workspace)
+            self._on_record = True
 
-    def _show(self, declared: MonitorDeclaration, day: DayOfTraffic, release: Release) -> list[Finding]:
-        name = declared.monitor.name
-        state, findings = declared.monitor.observe(day, self._memory.states.get(name), self._watched(release))
-        self._memory.states[name] = state
-        return findings
-
-    def _watched(self, release: Release) -> Watched:
-        digest = champion_of(release)
-        if self._watching is None or self._watching.release != digest:
-            report = report_of(self._workspace, digest)
-            self._watching = Watched(
-                release=digest,
-                goal=self._project.goal,
-                value=report.value,
-                reference=self._package(digest).manifest.reference,
-                daily=report.daily,
-            )
-        return self._watching
-
-    def _move_canary(self, release: Release, now: datetime) -> CanaryMove | None:
-        move = move_canary(self._project, self._workspace, release, now, open_model=self._package)
+    def _move_canary(self, now: datetime) -> CanaryMove | None:
+        release = self._current_release()
+        if release is None or self._workspace.lake.latest(PREDICTIONS) is None:
+            return None
+        move = move_canary(self._project, self._workspace, release, now, open_model=self._viewer.package)
         if move is not None:
             publish(self._workspace.ledger, self._project.name, self._workspace.service_folder, self._workspace.keys)
         return move
 
-    def _alert(self, findings: list[Finding]) -> Alert | None:
-        """Put findings into the record; return the first that sends the work back, if any."""
-        first = None
+    def _current_release(self) -> Release | None:
+        with self._workspace.ledger.read() as connection:
+            return releases.current_release(connection, self._project.name)
+
+    def _send_back(self, look: Look, now: datetime, parts: Parts) -> None:
+        """Walk the circle for the alert that waits, unless it is too soon or a canary is still going on. A circle that
+        fails answers nothing: the alert waits on, and the circle is tried again after pauses that grow.
+        """
+        memory = self._memory
+        if memory is None or any(each is not None and now < each for each in (memory.quiet_until, memory.retry_at)):
+            return
+        with self._workspace.ledger.read() as connection:
+            waiting = alerts.list_alerts(connection, self._project.name, waiting_only=True)
+        release = self._current_release()
+        if not waiting or release is None or challenger_of(release) is not None:
+            return
+        look.sent_back = alert = waiting[-1]
+        outcome = CircleOutcome(run="", status="failed", reason="")
+        with parts.part("circle"):
+            try:
+                outcome = look.circle = self._circle(now, alert.id)
+            except Exception as error:
+                look.circle = CircleOutcome(run="", status="failed", reason=str(error))
+                raise
+            if outcome.status == "failed":
+                raise ProjectError(f"the circle for alert {alert.id[:18]} failed: {outcome.reason}")
+        after = memory.copy()
+        if outcome.status == "failed":
+            after.failures += 1
+            after.retry_at = now + min(_HOUR * 2 ** min(after.failures - 1, 8), _DAY)
+        else:
+            after.failures, after.retry_at = 0, None
+            after.quiet_until = now + self._pause(alert)
+        self._answer(waiting, outcome, after)
+
+    def _answer(self, waiting: Sequence[Alert], outcome: CircleOutcome, after: WatchMemory) -> None:
+        """One circle answers all alerts that waited for one; a failed one answers none."""
         workspace = self._workspace
-        places = {declared.monitor.name: declared.sends_back_to for declared in self._project.monitors}
-        for finding in findings:
-            with workspace.ledger.record(
-                event="alert.raised", subject=finding.monitor, actor=workspace.actor, reason=finding.summary
-            ) as tx:
-                alert = Alert(
-                    id=new_id(tx.now),
-                    project=self._project.name,
-                    monitor=finding.monitor,
-                    level=finding.level,
-                    summary=finding.summary,
-                    detail=finding.detail,
-                    to=places[finding.monitor] if finding.sends_back else None,
-                    at=tx.now,
-                )
-                alerts.add_alert(tx, alert)
-            if finding.sends_back and first is None:
-                first = alert
-        return first
+        with workspace.ledger.record(
+            event="watch.sent_back",
+            subject=waiting[-1].id,
+            actor=workspace.actor,
+            reason=f"circle {outcome.status}" + (f": {outcome.reason}" if outcome.reason else ""),
+        ) as tx:
+            for alert in waiting if outcome.status != "failed" and outcome.run else ():
+                alerts.answer_alert(tx, alert.id, outcome.run)
+            save_memory(tx, self._project.name, after)
+        self._memory = after
 
-    def _load(self) -> _Memory:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Memory)
-        except (FileNotFoundError, msgspec.MsgspecError):
-            return _Memory()
-
-    def _save(self) -> None:
-        write_durably(self._path, msgspec.json.encode(self._memory))
+    def _pause(self, alert: Alert) -> timedelta:
+        declared = [each for each in self._project.monitors if each.monitor.name == alert.monitor]
+        return parse_duration(declared[0].at_most_every) if declared else _DAY
 
 
-def _greatest_drift(states: Mapping[str, Any]) -> tuple[float, str] | None:
-    moved = states.get("drift", {}).get("moved", {})
-    found = [(each["psi"], name) for name, each in moved.items() if each["psi"] is not None]
+def _reason(needed: Sequence[Finding], look: Look) -> str:
+    told = [f"over: {each.summary}" if each.over else each.summary for each in needed]
+    more = [f"and {len(told) - _SEVERAL} more"] if len(told) > _SEVERAL else []
+    days = f"days up to {look.days[-1]} were looked at" if look.days else "looked"
+    return "; ".join([*told[:_SEVERAL], *more]) or days
+
+
+def _close_those_of_before(tx: Transaction, project: str) -> None:
+    """Alerts of versions that closed none; what lasts is raised anew. One that waits for a circle waits on."""
+    for alert in alerts.list_alerts(tx.connection, project, open_only=True):
+        if alert.cause is None and (alert.to is None or alert.run is not None):
+            alerts.close_alert(tx, alert, "raised by a version that closed no alerts; what lasts is raised anew")
+
+
+def _greatest_drift(memory: WatchMemory | None) -> tuple[float, str] | None:
+    states: list[dict[str, Any]] = [each.state or {} for each in memory.monitors.values()] if memory else []
+    moved = [(each["psi"], name) for state in states for name, each in state.get("moved", {}).items()]
+    found = [(psi, name) for psi, name in moved if psi is not None]
     return max(found) if found else None
 
 
-def report_of(workspace: Workspace, digest: str) -> EvaluationReport:
-    """The evaluation that let a model into service.
-
-    Raises:
-        StoreError: the record holds none.
-    """
-    with workspace.ledger.read() as connection:
-        model = models.get_model(connection, digest)
-        for _, step in steps.steps_of(connection, model.run):
-            if step.discipline == "evaluation":
-                return EvaluationReport.from_document(step.outputs["report"])
-    raise StoreError(f"model {digest[:12]} was never evaluated", where=workspace.ledger.where)
-
-
-def run_in_child(workspace: Workspace, *, simulated: bool = False) -> Callable[[datetime, str], CircleOutcome]:
-    """A circle in a process of its own: what it loads and leaks ends with it."""
-
-    def circle(as_of: datetime, trigger: str) -> CircleOutcome:
-        command = [sys.executable, "-m", "kreis", "run", "--as-of", as_of.isoformat(), "--trigger", trigger, "--json"]
-        done = subprocess.run(
-            command + (["--simulated-time"] if simulated else []),
-            cwd=workspace.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        try:
-            document = json.loads(done.stdout)
-        except ValueError as error:
-            raise ServiceError(
-                "the circle's process ended without a result",
-                where=str(workspace.folder),
-                hint=done.stderr.strip()[-2000:] or f"exit code {done.returncode}",
-            ) from error
-        if "error" in document:
-            said = document["error"]
-            return CircleOutcome(run="", status="failed", reason=f"{said['where'] or ''} {said['message']}".strip())
-        last = document["verdicts"][-1]
-        return CircleOutcome(
-            run=document["run"], status=document["status"], reason=last.get("summary") or last.get("reason", "")
-        )
-
-    return circle
-
-
-def keep_watching(workspace: Workspace, *, every: str, once: bool) -> Iterator[Look]:
-    """Look now, and then every so often, until interrupted.
+def keep_watching(workspace: Workspace, *, every: str, once: bool, collect: bool = False) -> Iterator[Look]:
+    """Look now, and then every so often, until interrupted. A look that fails as a whole is told, and the next comes.
 
     Raises:
         ProjectError: `every` is no duration, or the project is wrong.
+        StoreError: the only look failed as a whole.
     """
     try:
         pause = parse_duration(every).total_seconds()
@@ -306,9 +278,22 @@ def keep_watching(workspace: Workspace, *, every: str, once: bool) -> Iterator[L
         raise ProjectError(str(error), where="--every") from error
     project = workspace.load_project()
     clock = workspace.clock if isinstance(workspace.clock, SimulatedClock) else SystemClock()
-    watcher = Watcher(project, workspace, circle=run_in_child(workspace))
+    watcher = Watcher(
+        project,
+        workspace,
+        circle=run_in_child(workspace),
+        collect=collect_in_child(workspace) if collect else None,
+        close_log=lambda: close_segment(workspace),
+    )
     while True:
-        yield watcher.look(clock.now())
+        now = clock.now()
+        try:
+            look = watcher.look(now)
+        except Exception as error:
+            if once:
+                raise
+            look = Look(at=now, errors=[f"{type(error).__name__}: {error}"], exit_code=getattr(error, "exit_code", 1))
+        yield look
         if once:
             return
         time.sleep(pause)

@@ -14,7 +14,7 @@ from kreis.evaluation.intervals import Estimate
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.requirements.goal import Goal
 
-__all__ = ["Finding", "Monitor", "State", "Watched", "already_seen", "require_positive", "with_day"]
+__all__ = ["Finding", "Monitor", "State", "Watched", "already_seen", "full_name", "require_positive", "with_day"]
 
 State: TypeAlias = dict[str, Any]
 """What a monitor remembers between days: a plain JSON document. `None` before the first day."""
@@ -32,13 +32,19 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
     sends_back: bool = False
     """Whether it is a reason to walk the circle again."""
+    cause: str = ""
+    """What is wrong, where a monitor can find several things at once. Of one cause there is one open alert."""
+    further: bool = False
+    """Whether it says more than the open alert of the same cause and takes its place; otherwise it changes nothing."""
+    over: bool = False
+    """Whether the cause is gone: it closes the open alert of the same cause, if there is one."""
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """What is in service, and what it is held against."""
 
     release: str
-    """Its id: with another one, monitors begin anew."""
+    """Digest of the model: with another one, monitors begin anew."""
     goal: Goal
     value: Estimate
     """The business metric as evaluated when the model was released."""
@@ -46,6 +52,12 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """The package's reference distributions, by feature."""
     daily: Sequence[tuple[float, int]] = ()
     """That metric on each day of the evaluation, and the day's rows (`EvaluationReport.daily`)."""
+    advantage: Estimate | None = None
+    """By how much it was more than the baseline's on the same rows, if the baseline is watched beside it."""
+    daily_advantage: Sequence[tuple[float, int]] = ()
+    """That difference on each day of the evaluation, and the day's rows."""
+    score_reference: Histogram | None = None
+    """How its scores were distributed over the training data; None for a package that does not say."""
 
 
 @runtime_checkable
@@ -54,12 +66,18 @@ class Monitor(Protocol):
 
     An implementation is a frozen dataclass that checks itself when declared. Being shown a day twice must
     change nothing, an empty day must not fail, the state must survive JSON, and another release must make it
-    begin anew; `kreis.monitoring.testing` has these as tests.
+    begin anew; `kreis.monitoring.testing` has these as tests. Findings are events: what is wrong is told when it is
+    first seen, when there is more of it (`further`) and when it is over (`over`).
     """
 
     @property
     def name(self) -> str:
-        """As shown in alerts."""
+        """As shown in alerts: the kind, and the name that the user gave. No two monitors of a project share it."""
+        ...
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Whether days are to be shown once their outcomes have matured; otherwise on the morning after."""
         ...
 
     def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
@@ -74,6 +92,11 @@ class Monitor(Protocol):
             The state to hand in next, and what was found.
         """
         ...
+
+
+def full_name(kind: str, name: str) -> str:
+    """A monitor's name: its kind, followed by what the user calls it."""
+    return name if name == kind or name.startswith(f"{kind} ") else f"{kind} {name}".strip()
 
 
 def already_seen(state: State, day: date) -> bool:

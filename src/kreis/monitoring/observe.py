@@ -11,12 +11,7 @@ import numpy.typing as npt
 from kreis.errors import ProjectError
 from kreis.evaluation.metrics.metric import Booleans, Codes, Floats
 
-__all__ = ["HORIZON", "KNOWN_SHARE", "DayOfTraffic", "day_of_traffic"]
-
-HORIZON = timedelta(hours=36)
-"""How long after a day's end its outcomes are waited for."""
-KNOWN_SHARE = 0.97
-"""With this share of outcomes known there is no more waiting."""
+__all__ = ["DayOfTraffic", "day_of_traffic"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +30,13 @@ class DayOfTraffic:
     models: tuple[str, ...]
     """Digests of the models that answered."""
     matured: bool
-    """Whether the outcomes are as complete as they will be waited for."""
+    """Whether all its requests are older than outcomes take (the spine's `outcome_within`)."""
     failed: int = 0
     """Requests that ended in a server error; they have no row."""
     whole: Booleans | None = None
     """Rows whose model takes all the features, shape (n,); all rows if not given. Only these tell of drift."""
+    baseline: Floats | None = None
+    """What the baseline would have decided, shape (n,): 1 or 0, NaN where its features were not logged."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -64,11 +61,12 @@ def day_of_traffic(
     models: tuple[str, ...] = (),
     failed: int = 0,
     whole: Booleans | None = None,
-    horizon: timedelta = HORIZON,
+    horizon: timedelta,
 ) -> DayOfTraffic:
     """Build a day from arrays, and say whether its outcomes have matured.
 
-    They have when `KNOWN_SHARE` of them are known, or when `horizon` has passed since the end of the day (UTC).
+    They have when `horizon` has passed since the end of the day (UTC), and not before, however many are known: those
+    that come quickly may be of another kind than those that come late.
 
     Raises:
         ProjectError: the arrays do not fit together.
@@ -86,7 +84,6 @@ def day_of_traffic(
         if len(column) != n:
             raise ProjectError(f"{n} outcomes but {len(column)} {name}", where=f"traffic of {day}")
     end = datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)
-    complete = n > 0 and float(np.mean(~np.isnan(known))) >= KNOWN_SHARE and now >= end
     return DayOfTraffic(
         day=day,
         feature_names=feature_names,
@@ -96,7 +93,7 @@ def day_of_traffic(
         outcomes=known,
         latency_us=columns["latency_us"],
         models=models,
-        matured=complete or now >= end + horizon,
+        matured=now - horizon >= end,
         failed=failed,
         whole=whole,
     )

@@ -68,6 +68,7 @@ def a_day(  # what may go wrong in a day
         latency_us=np.where(rng.random(rows) < slow, 50_000, 2_000),
         models=("a" * 64,),
         failed=failed,
+        horizon=timedelta(hours=36),
     )
 
 

@@ -7,6 +7,7 @@ memory stays that of those days however long the log is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol, TypeAlias
 
@@ -16,14 +17,22 @@ import polars as pl
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.evaluation.metrics.metric import Booleans, Floats
-from kreis.monitoring.observe import HORIZON, DayOfTraffic, day_of_traffic
+from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
 
-__all__ = ["Scanning", "days_of_traffic", "feature_matrix", "outcomes_known", "read_predictions", "read_traffic"]
+__all__ = [
+    "Deciding",
+    "Scanning",
+    "days_of_traffic",
+    "feature_matrix",
+    "outcomes_known",
+    "read_predictions",
+    "read_traffic",
+]
 
 _DAY = timedelta(days=1)
 _AT_ONCE = 4
 """Days read together: finding a day's files costs more than reading them, and so few days cost no memory."""
-_NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "reference")
+_NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us")
 
 
 class Scanning(Protocol):
@@ -35,6 +44,14 @@ class Scanning(Protocol):
 
     def latest(self, table: str) -> Any:
         """Its latest version, or `None` where there is no such table."""
+        ...
+
+
+class Deciding(Protocol):
+    """Says what another model would have decided."""
+
+    def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
+        """Of rows of the log (`model` and `features`), shape (n,): 1, 0, or NaN where its features were not logged."""
         ...
 
 
@@ -117,8 +134,10 @@ def days_of_traffic(
     now: datetime,
     features: Sequence[str],
     layouts: Mapping[str, Sequence[str]],
+    horizon: timedelta,
     failed: Mapping[date, int] | None = None,
-    horizon: timedelta = HORIZON,
+    baseline: Deciding | None = None,
+    outcomes: bool = True,
 ) -> Iterator[DayOfTraffic]:
     """The days (UTC) from `first` to `last`, both included, one after the other.
 
@@ -129,8 +148,10 @@ def days_of_traffic(
         now: The present; what became known later is not seen.
         features: The features to show to monitors: those of the model in service.
         layouts: Each model's features in order, by digest, as its manifest has them.
+        horizon: How long outcomes take (the spine's `outcome_within`): only then has a day matured.
         failed: Requests that ended in a server error, by day.
-        horizon: How long outcomes are waited for.
+        baseline: What to say of each row beside what was decided.
+        outcomes: Whether to look up what really happened; without it all outcomes are unknown.
 
     Raises:
         ProjectError: a model answered that has no layout, or its rows have another number of features.
@@ -139,11 +160,15 @@ def days_of_traffic(
     for start in range(0, (last - first).days + 1, _AT_ONCE):
         chosen = [first + timedelta(days=start + each) for each in range(_AT_ONCE)]
         chosen = [day for day in chosen if day <= last]
-        rows = read_traffic(lake, _midnight(chosen[0]), _midnight(chosen[-1]) + _DAY, known_by=now, columns=_NEEDED)
+        span = _midnight(chosen[0]), _midnight(chosen[-1]) + _DAY
+        if outcomes:
+            rows = read_traffic(lake, *span, known_by=now, columns=_NEEDED)
+        else:
+            rows = read_predictions(lake, *span).select(*_NEEDED, outcome=pl.lit(None, pl.Float64)).collect()
         for day in chosen:
             frame = rows.filter(pl.col("at") >= _midnight(day), pl.col("at") < _midnight(day) + _DAY)
             matrix, whole = feature_matrix(frame, features, layouts)
-            yield day_of_traffic(
+            found = day_of_traffic(
                 day,
                 now=now,
                 feature_names=tuple(features),
@@ -157,6 +182,7 @@ def days_of_traffic(
                 whole=whole,
                 horizon=horizon,
             )
+            yield found if baseline is None else replace(found, baseline=baseline.decisions(frame, layouts))
 
 
 def _midnight(day: date) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -285,20 +285,52 @@ def test_release_of_an_unregistered_model_is_refused(write: Write) -> None:
         releases.add_release(tx, project="flights", routes=[Route(model="f" * 64, share=1.0)])
 
 
-def test_alert_is_open_until_a_run_answers(ledger: Ledger, write: Write, make) -> None:
-    run, first, last = make.run(), make.alert(), make.alert()
+def test_alert_waits_until_a_run_answers_and_is_open_until_it_is_closed(ledger: Ledger, write: Write, make) -> None:
+    run, first, last = make.run(), make.alert(to="collection"), make.alert(monitor="latency", to=None)
     with write() as tx:
         runs.start_run(tx, run)
         alerts.add_alert(tx, first)
         alerts.add_alert(tx, last)
+        assert alerts.list_alerts(tx.connection, waiting_only=True) == [first]
         answered = alerts.answer_alert(tx, first.id, run.id)
         assert alerts.answer_alert(tx, first.id, run.id) == answered
     with ledger.read() as connection:
-        assert alerts.list_alerts(connection, open_only=True) == [last]
-        assert alerts.list_alerts(connection, "flights") == [last, answered]
+        assert alerts.list_alerts(connection, waiting_only=True) == []
+        assert alerts.list_alerts(connection, "flights", open_only=True) == [last, answered]
         assert alerts.get_alert(connection, first.id).run == run.id
     with pytest.raises(ProjectError, match="was answered by"), write() as tx:
         alerts.answer_alert(tx, first.id, "another")
+    with write() as tx:
+        closed = alerts.close_alert(tx, last, "over")
+    with ledger.read() as connection:
+        assert alerts.list_alerts(connection, open_only=True) == [answered]
+        assert alerts.list_alerts(connection, limit=1) == [closed]
+        assert closed.closed_because == "over"
+
+
+def test_alerts_are_found_by_monitor_kind_and_time(ledger: Ledger, write: Write, make) -> None:
+    names = ("drift", "drift wind", "drifting", "latency")
+    made = [make.alert(monitor=name) for name in names]
+    with write() as tx:
+        for alert in made:
+            alerts.add_alert(tx, alert)
+    with ledger.read() as connection:
+        assert [each.monitor for each in alerts.list_alerts(connection, monitor="drift")] == ["drift wind", "drift"]
+        assert alerts.list_alerts(connection, monitor="drift wind") == [made[1]]
+        assert alerts.list_alerts(connection, since=made[0].at) == made[::-1]
+        assert alerts.list_alerts(connection, since=made[0].at + timedelta(days=1)) == []
+
+
+def test_alert_is_acknowledged_once_by_whoever_records_it(ledger: Ledger, write: Write, make) -> None:
+    alert = make.alert()
+    with write() as tx:
+        alerts.add_alert(tx, alert)
+        seen = alerts.acknowledge_alert(tx, alert.id, "a storm; nothing to do")
+        assert (seen.acknowledged_by, seen.acknowledged_at) == (tx.actor, tx.now)
+    with pytest.raises(ProjectError, match="a storm; nothing to do"), write() as tx:
+        alerts.acknowledge_alert(tx, alert.id, "again")
+    with ledger.read() as connection:
+        assert alerts.list_alerts(connection, open_only=True) == [seen]
 
 
 def test_document_is_kept_once_under_its_digest(ledger: Ledger, write: Write, make) -> None:

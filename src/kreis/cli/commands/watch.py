@@ -14,12 +14,17 @@ __all__ = ["watch"]
 def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once and end, for cron.")] = False,
     every: Annotated[str, typer.Option(help="How often to look: 5m, 1h, 1d.", metavar="DURATION")] = "1h",
+    collect: Annotated[
+        bool,
+        typer.Option(help="First collect new data, at most once an hour (kreis run --until preparation)."),
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Watch the service, and keep the circle turning.
 
-    Moves the service's log into the lake, looks at each finished day, advances canaries, and runs the circle again
-    when a monitor sends the work back. New data reach the service with `kreis run --until preparation`.
+    Collects new data, moves the service's log into the lake, looks at each finished day, advances canaries, and runs
+    the circle again when a monitor sends the work back. What a look cannot do is shown, and on record as an alert; the
+    next look tries again. With --once, the exit code is that of the first thing that failed.
 
     Examples:
 
@@ -30,8 +35,11 @@ def watch(
     from kreis.loop.watching import keep_watching
     from kreis.loop.workspace import Workspace
 
-    for report in keep_watching(Workspace.find(), every=every, once=once):
+    code = 0
+    for look in keep_watching(Workspace.find(), every=every, once=once, collect=collect):
+        code = look.exit_code
         if json:
-            emit(report)
+            emit(look)
         else:
-            typer.echo(report.line)
+            typer.echo(look.line)
+    raise typer.Exit(code)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kreis.errors import ProjectError
 from kreis.evaluation.sequential import ChangeDetector, ChangeState
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, require_positive, with_day
+from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
 
 __all__ = ["BusinessMetric"]
@@ -28,6 +28,8 @@ class BusinessMetric:
     error at most once in `false_alarm_every_days` on average, however long it watches.
     """
 
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
     falls_by: float = 0.25
     """Of the value at release: the fall that matters."""
     false_alarm_every_days: float = 365.0
@@ -35,6 +37,7 @@ class BusinessMetric:
     """A day of which less than this share of outcomes has come in is reported as such and not counted."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("business_metric", self.name))
         require_positive("BusinessMetric", falls_by=self.falls_by)
         if not self.false_alarm_every_days > 1:
             raise ProjectError("false alarms cannot come every day", where="BusinessMetric.false_alarm_every_days")
@@ -42,9 +45,9 @@ class BusinessMetric:
             raise ProjectError(f"least_known is {self.least_known}", where="BusinessMetric", hint="a share: 0 to 1")
 
     @property
-    def name(self) -> str:
-        """As shown in alerts."""
-        return "business_metric"
+    def needs_outcomes(self) -> bool:
+        """Days are counted once their outcomes have matured."""
+        return True
 
     def detector(self, watched: Watched) -> ChangeDetector:
         """The detector for what is in service.

@@ -12,7 +12,7 @@ from kreis.deployment.manifest import Histogram
 from kreis.errors import ProjectError
 from kreis.monitoring.counting import count_columns
 from kreis.monitoring.divergence import Divergence, stability
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, require_positive, with_day
+from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
 
 __all__ = ["Drift"]
@@ -28,6 +28,8 @@ class Drift:
     over days and features; the bound is a normal approximation). A feature is reported once, until it is back.
     """
 
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
     threshold: float = 0.25
     """Of the population stability index; by convention 0.1 is some shift, 0.25 a large one."""
     window_days: int = 14
@@ -39,6 +41,7 @@ class Drift:
     """Whether it is a reason to walk the circle again; a shift that costs nothing is not."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("drift", self.name))
         require_positive("Drift", threshold=self.threshold, false_alarm_every_days=self.false_alarm_every_days)
         if self.window_days < 2:
             raise ProjectError(
@@ -48,9 +51,9 @@ class Drift:
             )
 
     @property
-    def name(self) -> str:
-        """As shown in alerts."""
-        return "drift"
+    def needs_outcomes(self) -> bool:
+        """Days are looked at on the morning after."""
+        return False
 
     def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
         """Count the day's features, drop the day that leaves the window, and judge the window."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, require_positive, with_day
+from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.service_level import told_once
 from kreis.monitoring.shares import chance_of_at_least
 
 __all__ = ["Latency"]
@@ -17,18 +18,24 @@ _SLOW = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Reports a day on which more than one answer in a hundred is shown to be slower than the service level."""
+    """Reports a day on which more than one answer in a hundred is shown to be slower than the service level.
 
+    It is reported once, until three days in a row have kept the level.
+    """
+
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
     false_alarm_every_days: float = 365.0
     """With a service that keeps its level exactly, and slow answers that come independently."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("latency", self.name))
         require_positive("Latency", false_alarm_every_days=self.false_alarm_every_days)
 
     @property
-    def name(self) -> str:
-        """As shown in alerts."""
-        return "latency"
+    def needs_outcomes(self) -> bool:
+        """Days are looked at on the morning after."""
+        return False
 
     def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
         """Count the day's slow answers."""
@@ -40,11 +47,13 @@ class Latency:
         slow = int(np.count_nonzero(day.latency_us > promised * 1000))
         p99 = float(np.quantile(day.latency_us, 0.99, method="higher")) / 1000
         after: State = {"release": watched.release, "days": with_day(state, day.day), "p99_ms": p99}
+        after["kept"] = state.get("kept")
         if chance_of_at_least(slow, len(day), _SLOW) > 1 / self.false_alarm_every_days:
-            return after, []
+            return told_once(after, None, self.name)
         summary = (
             f"on {day.day} the 99th percentile was {p99:.1f} ms, {promised:g} ms are promised; "
             f"{slow:,} of {len(day):,} answers were slower"
         )
         detail = {"day": day.day.isoformat(), "p99_ms": p99, "slow": slow, "answers": len(day)}
-        return after, [Finding(level="critical", monitor=self.name, summary=summary, detail=detail)]
+        finding = Finding(level="critical", monitor=self.name, summary=summary, detail=detail)
+        return told_once(after, finding, self.name)

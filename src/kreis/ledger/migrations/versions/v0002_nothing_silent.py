@@ -36,7 +36,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     for table, column, kind in (
+        ("alerts", "cause", TEXT),
         ("alerts", "closed_at", WHOLE),
+        ("alerts", "closed_because", TEXT),
         ("alerts", "acknowledged_at", WHOLE),
         ("alerts", "acknowledged_by", TEXT),
         ("alerts", "acknowledged_note", TEXT),
