@@ -14,6 +14,7 @@ from kreis.errors import CorruptionError, StoreError
 
 __all__ = [
     "clear_leftovers",
+    "disk_of",
     "fsync_directory",
     "fsync_file",
     "make_directory",
@@ -21,6 +22,9 @@ __all__ = [
     "storing",
     "write_durably",
 ]
+
+_LITTLE = 1024**2
+"""Bytes below which a disk is called full."""
 
 
 def fsync_file(path: Path) -> None:
@@ -97,6 +101,23 @@ def clear_leftovers(path: Path) -> None:
     """Delete what interrupted writes of a file left beside it; the caller is its only writer."""
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+def disk_of(path: Path) -> str:
+    """How the disk stands that holds a path, for a message: full, read-only, or not writable by this user."""
+    folder = path if path.is_dir() else path.parent
+    try:
+        found = os.statvfs(folder)
+    except OSError as error:
+        return f"{folder} cannot be asked ({error.strerror})"
+    if found.f_flag & os.ST_RDONLY:
+        return f"the disk that holds {folder} is read-only"
+    free = found.f_bavail * found.f_frsize
+    if free < _LITTLE:
+        return f"the disk that holds {folder} is full ({free // 1024:,} KiB free)"
+    if not os.access(folder, os.W_OK):
+        return f"this user may not write in {folder}"
+    return f"the disk that holds {folder} has {free // 1024**2:,} MiB free"
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The audit of the ledger: read it, export it, prove it.
 
-What `verify` catches by itself: an entry edited, inserted, deleted or moved; a row of any table edited, added
-or deleted behind the ledger's back; a damaged file. Against someone who rewrites the whole chain, or cuts its
-end off, it needs a `head` that an outsider wrote down before: the held head must still be in the chain.
+What `verify` catches by itself: an entry edited, inserted, deleted or moved; a row of any table edited, added or
+deleted behind the ledger's back; a trigger, a view or a column added, an index or a constraint dropped; a damaged
+file. Against someone who rewrites the whole chain, or cuts its end off, it needs a `head` that an outsider wrote down
+before: the held head must still be in the chain.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import msgspec
-from sqlalchemy import Connection, Table, inspect, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from kreis.digests import canonical_json
-from kreis.ledger import chain, schema
+from kreis.ledger import chain, schema, structure
 from kreis.ledger.records import AuditEntry
 from kreis.ledger.rows import is_as_written, row_key, stored_rows
 
@@ -168,11 +169,9 @@ def _row_problems(connection: Connection, table: Table, recorded: dict[str, str]
 
 def _schema_problems(connection: Connection) -> list[Problem]:
     try:
-        found = set(inspect(connection).get_table_names())
+        return [Problem(line) for line in structure.differences(connection)]
     except SQLAlchemyError as error:
         return [Problem(f"the schema cannot be read ({_short(error)})")]
-    known = {*schema.metadata.tables, "alembic_version"}
-    return [Problem(f"{name}: the table was added outside the ledger") for name in sorted(found - known)]
 
 
 def _file_problems(connection: Connection) -> list[Problem]:

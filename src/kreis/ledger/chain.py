@@ -19,7 +19,7 @@ from kreis.ledger.records import AuditEntry
 from kreis.ledger.rows import Row, to_json
 from kreis.ledger.transaction import Transaction
 
-__all__ = ["GENESIS", "append", "entry_hash", "entry_of", "last"]
+__all__ = ["GENESIS", "append", "entry_hash", "entry_of", "hash_at", "last"]
 
 GENESIS = "0" * 64
 """The `previous` of the first entry."""
@@ -53,6 +53,14 @@ def last(connection: Connection) -> tuple[int, str] | None:
     newest = select(schema.audit.c.position, schema.audit.c.hash).order_by(schema.audit.c.position.desc()).limit(1)
     row = connection.execute(newest).first()
     return None if row is None else (row.position, row.hash)
+
+
+def hash_at(connection: Connection, position: int) -> str | None:
+    """The hash of one entry, or None where there is none."""
+    found: str | None = connection.execute(
+        select(schema.audit.c.hash).where(schema.audit.c.position == position)
+    ).scalar()
+    return found
 
 
 def entry_hash(entry: AuditEntry) -> str:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from kreis.errors import PolicyError, ProjectError
 from kreis.ledger import schema
+from kreis.ledger.proof import covered
 from kreis.ledger.records import Approval, Evaluation, Model
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
@@ -56,8 +57,14 @@ def register_model(tx: Transaction, *, digest: str, project: str, candidate: str
 
 
 def find_model(connection: Connection, digest: str) -> Model | None:
-    """The model with exactly this digest, or None."""
-    return _MODELS.first(connection, _models.digest == digest)
+    """The model with exactly this digest, or None.
+
+    Raises:
+        CorruptionError: it was put there by something else than kreis.
+    """
+    found = _MODELS.first(connection, _models.digest == digest)
+    covered(connection, _MODELS, found)
+    return found
 
 
 def get_model(connection: Connection, model: str | int, *, project: str | None = None) -> Model:
@@ -65,12 +72,15 @@ def get_model(connection: Connection, model: str | int, *, project: str | None =
 
     Raises:
         ProjectError: there is none, or several.
+        CorruptionError: it was put there by something else than kreis.
     """
     within = [] if project is None else [_models.project == project]
     if isinstance(model, str):
-        return _MODELS.by_prefix(connection, model, *within)
-    found = _MODELS.find(connection, _models.version == model, *within, limit=2)
+        found = [_MODELS.by_prefix(connection, model, *within)]
+    else:
+        found = _MODELS.find(connection, _models.version == model, *within, limit=2)
     if len(found) == 1:
+        covered(connection, _MODELS, *found)
         return found[0]
     if found:
         raise ProjectError(f"several projects have a model version {model}", where="ledger", hint="name the project")
@@ -115,5 +125,11 @@ def add_approval(tx: Transaction, approval: Approval) -> None:
 
 
 def approvals_of(connection: Connection, model: str) -> list[Approval]:
-    """The approvals of the model with this digest, the oldest first."""
-    return _APPROVALS.find(connection, _approvals.model == model, order=[_approvals.id])
+    """The approvals of the model with this digest, the oldest first.
+
+    Raises:
+        CorruptionError: one was put there by something else than kreis.
+    """
+    found = _APPROVALS.find(connection, _approvals.model == model, order=[_approvals.id])
+    covered(connection, _APPROVALS, *found)
+    return found

@@ -12,6 +12,7 @@ from kreis.errors import ProjectError
 from kreis.identifiers import new_id
 from kreis.ledger import schema
 from kreis.ledger.models import find_model
+from kreis.ledger.proof import covered
 from kreis.ledger.records import Release, Route
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
@@ -59,8 +60,14 @@ def add_release(
 
 
 def current_release(connection: Connection, project: str) -> Release | None:
-    """The project's newest release, or None before the first."""
-    return _RELEASES.first(connection, _releases.project == project, order=[_releases.number.desc()])
+    """The project's newest release, or None before the first.
+
+    Raises:
+        CorruptionError: it was put there by something else than kreis.
+    """
+    newest = _RELEASES.first(connection, _releases.project == project, order=[_releases.number.desc()])
+    covered(connection, _RELEASES, newest)
+    return newest
 
 
 def get_release(connection: Connection, release: str | int, *, project: str | None = None) -> Release:
@@ -68,12 +75,15 @@ def get_release(connection: Connection, release: str | int, *, project: str | No
 
     Raises:
         ProjectError: there is none, or several.
+        CorruptionError: it was put there by something else than kreis.
     """
     within = [] if project is None else [_releases.project == project]
     if isinstance(release, str):
-        return _RELEASES.by_prefix(connection, release, *within)
-    found = _RELEASES.find(connection, _releases.number == release, *within, limit=2)
+        found = [_RELEASES.by_prefix(connection, release, *within)]
+    else:
+        found = _RELEASES.find(connection, _releases.number == release, *within, limit=2)
     if len(found) == 1:
+        covered(connection, _RELEASES, *found)
         return found[0]
     if found:
         raise ProjectError(f"several projects have a release {release}", where="ledger", hint="name the project")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -11,35 +13,55 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, RootTransaction, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from kreis.clock import Clock
-from kreis.errors import ProjectError, StoreError
-from kreis.ledger import chain, revision
+from kreis.durable import disk_of, make_directory
+from kreis.errors import CorruptionError, ProjectError, StoreError
+from kreis.ledger import chain, head, revision
 from kreis.ledger.backends import postgres, sqlite
-from kreis.ledger.transaction import Transaction
+from kreis.ledger.records import AuditEntry
+from kreis.ledger.transaction import WRITTEN, Transaction
 
 __all__ = ["Ledger", "Transaction", "open_ledger"]
 
 
-def open_ledger(url_or_path: str | Path, *, clock: Clock, create: bool = True) -> Ledger:
+def open_ledger(
+    url_or_path: str | Path,
+    *,
+    clock: Clock,
+    create: bool = True,
+    head_at: Path | None = None,
+    heed_head: bool = True,
+) -> Ledger:
     """Open a ledger: a path (SQLite), or a URL that begins with `sqlite:` or `postgresql:`.
 
     An older ledger is brought up to date; a missing one is created if `create`.
 
+    Args:
+        url_or_path: where it is.
+        clock: says what time it is.
+        create: make a missing one.
+        head_at: where its head is kept a second time. By default beside the file; for PostgreSQL nowhere.
+        heed_head: refuse a ledger that lacks what its head says; only a restore goes on without.
+
     Raises:
+        CorruptionError: the ledger has lost entries that were acknowledged, or all of it is gone.
         StoreError: there is none and `create` is false; it is no ledger, or newer than this kreis; the
             database does not answer or lacks its driver.
     """
     place = _place(url_or_path)
     if isinstance(place, Path):
-        ledger = _open_file(place, clock, create=create)
+        ledger = _open_file(place, clock, head_at or head.path_beside(place), create=create, heed_head=heed_head)
     else:
         where = f"ledger {place.render_as_string()}"
-        ledger = Ledger(postgres.open_engine(place), postgres, clock=clock, where=where)
+        ledger = Ledger(postgres.open_engine(place), postgres, clock=clock, where=where, head_at=head_at)
     try:
-        ledger._bring_up_to_date(create=create and not isinstance(place, Path))
+        if isinstance(place, Path):
+            ledger._bring_up_to_date(create=False)
+        else:
+            ledger._bring_up_to_date(create=create, held=head.read(head_at) if head_at and heed_head else None)
     except BaseException:
         ledger.close()
         raise
@@ -49,9 +71,13 @@ def open_ledger(url_or_path: str | Path, *, clock: Clock, create: bool = True) -
 class Ledger:
     """An open ledger. Safe to share between threads; a forked child gets connections of its own."""
 
-    def __init__(self, engine: Engine, backend: ModuleType, *, clock: Clock, where: str) -> None:
+    def __init__(
+        self, engine: Engine, backend: ModuleType, *, clock: Clock, where: str, head_at: Path | None = None
+    ) -> None:
         self.where = where
         """What it is called in messages; holds no password."""
+        self.head_at = head_at
+        """The file that holds the head a second time; None where none is kept."""
         self._engine = engine
         self._backend = backend
         self.clock = clock
@@ -72,22 +98,29 @@ class Ledger:
     ) -> Iterator[Transaction]:
         """One change of state: what is done with the transaction and one audit entry, together or not at all.
 
-        It is on disk when the block is left without an error. Only one `record` goes on at a time, across all
-        processes: do slow work before it.
+        It is on disk, and the ledger's head with it, when the block is left without an error. Only one `record` goes
+        on at a time, across all processes: do slow work before it.
 
         Raises:
             ProjectError: event, subject, actor or reason is blank.
-            StoreError: the lock was not free in time, or the database refused; nothing was recorded.
+            StoreError: the lock was not free in time, or the database refused; nothing was recorded, or the
+                message says that it is not known.
         """
         said = {"event": event, "subject": subject, "actor": actor, "reason": reason}
         for name, text in said.items():
             if not text.strip():
                 raise ProjectError(f"a record needs {name}", where=self.where, hint="nothing goes unexplained")
-        with self._only_once(), self._connected() as connection, connection.begin():
+        with self._only_once(), self._connected() as connection, connection.begin() as transaction:
             self._backend.begin_write(connection)
             tx = Transaction(connection, now=self.clock.now(), inputs=inputs or {}, outputs=outputs or {}, **said)
-            yield tx
-            chain.append(tx)
+            info = connection.info
+            try:
+                yield tx
+            finally:
+                info.pop(WRITTEN, None)
+            entry = chain.append(tx)
+            self._commit(transaction, connection, entry)
+        self._advance_head(entry)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -126,9 +159,49 @@ class Ledger:
         finally:
             self._here.recording = False
 
-    def _bring_up_to_date(self, *, create: bool) -> None:
+    def _commit(self, transaction: RootTransaction, connection: Connection, entry: AuditEntry) -> None:
+        """Commit; where the database cannot say whether it did, look."""
+        try:
+            transaction.commit()
+        except DBAPIError as error:
+            if not self._backend.is_doubtful(error):
+                raise
+            connection.invalidate()
+            if not self._was_recorded(entry, error):
+                raise
+
+    def _was_recorded(self, entry: AuditEntry, doubt: DBAPIError) -> bool:
+        try:
+            with self._engine.connect() as connection:
+                self._backend.settle(connection)
+                return chain.hash_at(connection, entry.position) == entry.hash
+        except (DBAPIError, sqlite3.Error) as error:
+            raise StoreError(
+                f"it is not known whether entry {entry.position} ({entry.event}) was recorded ({doubt.orig})",
+                where=self.where,
+                hint="mend the disk or the connection, then look with `kreis audit log` before you do it again",
+            ) from error
+
+    def _advance_head(self, entry: AuditEntry) -> None:
+        if self.head_at is None:
+            return
+        try:
+            head.advance(self.head_at, head.Head(entry.position, entry.hash))
+        except OSError as error:
+            raise StoreError(
+                f"entry {entry.position} ({entry.event}) was recorded, but the head beside the ledger could not be"
+                f" written ({error.strerror}); {disk_of(self.head_at)}",
+                where=str(self.head_at),
+                hint="look with `kreis audit log` before you do it again",
+            ) from error
+
+    def _bring_up_to_date(self, *, create: bool, held: head.Head | None = None) -> None:
         with self._connected() as connection:
             found = revision.current(connection)
+            if found is not None:
+                head.compare(held, connection, where=self.where)
+            elif held is not None and held.position:
+                raise gone(self.where, held)
             connection.rollback()
             if found == revision.HEAD:
                 return
@@ -141,6 +214,15 @@ class Ledger:
                 revision.upgrade(connection, where=self.where)
 
 
+def gone(where: str, held: head.Head) -> CorruptionError:
+    """The error for a ledger of which only the head is left."""
+    return CorruptionError(
+        f"the ledger is gone; it went as far as entry {held.position}",
+        where=where,
+        hint="`kreis ledger restore BACKUP` puts a backup back",
+    )
+
+
 _OPEN: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 
@@ -150,6 +232,13 @@ def _forget_inherited_connections() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_inherited_connections)
+
+
+@atexit.register
+def _close_all() -> None:
+    """At its end a process brings what it recorded from the log into the database, where every page is checked."""
+    for ledger in list(_OPEN):
+        ledger.close()
 
 
 def _place(url_or_path: str | Path) -> Path | URL:
@@ -169,17 +258,33 @@ def _place(url_or_path: str | Path) -> Path | URL:
             raise StoreError(f"cannot be kept in {other!r}", where="ledger", hint="use a file's path or postgresql://…")
 
 
-def _open_file(path: Path, clock: Clock, *, create: bool) -> Ledger:
+def _open_file(path: Path, clock: Clock, head_at: Path, *, create: bool, heed_head: bool) -> Ledger:
     where = f"ledger {path}"
-    if not path.exists():
-        if not create:
-            raise StoreError("does not exist", where=where, hint="run `kreis run` in the project's folder first")
-        try:
-            sqlite.create(path, lambda connection: revision.upgrade(connection, where=where))
-        except DBAPIError as error:
-            raise sqlite.explain(error, where) from error
-        except OSError as error:
-            raise StoreError(
-                f"cannot be created ({error.strerror})", where=where, hint="check the folder's space and permissions"
-            ) from error
-    return Ledger(sqlite.open_engine(path), sqlite, clock=clock, where=where)
+    try:
+        held = head.read(head_at) if heed_head else None
+        if not path.exists():
+            if held is not None and held.position:
+                raise gone(where, held)
+            if not create:
+                raise StoreError("does not exist", where=where, hint="run `kreis run` in the project's folder first")
+            _create_file(path, head_at, where)
+        else:
+            with sqlite.leaving_the_log(path) as connection:
+                if revision.current(connection) is not None:
+                    head.compare(held, connection, where=where)
+    except DBAPIError as error:
+        raise sqlite.explain(error, where) from error
+    return Ledger(sqlite.open_engine(path), sqlite, clock=clock, where=where, head_at=head_at)
+
+
+def _create_file(path: Path, head_at: Path, where: str) -> None:
+    try:
+        make_directory(head_at.parent)
+        head.advance(head_at, head.Head(0, chain.GENESIS))  # first, so that no ledger is ever without
+        sqlite.create(path, lambda connection: revision.upgrade(connection, where=where))
+    except OSError as error:
+        raise StoreError(
+            f"cannot be created ({error.strerror}); {disk_of(path)}",
+            where=where,
+            hint="check the folder's space and permissions",
+        ) from error

@@ -8,7 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-__all__ = ["Transaction"]
+__all__ = ["WRITTEN", "Transaction"]
+
+WRITTEN = "kreis.written"
+"""Under this name a connection's `info` holds the rows that the transaction going on has written."""
 
 
 class Transaction:
@@ -36,6 +39,7 @@ class Transaction:
         self.outputs = dict(outputs)
         self.rows: dict[str, dict[str, str]] = {}
         """Table to key (a JSON list) to digest, of every row written so far."""
+        connection.info[WRITTEN] = self.rows
 
     def set_outputs(self, outputs: Mapping[str, Any]) -> None:
         """Say what came out, where it is known only inside the transaction."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory
-from kreis.errors import KreisError, ProjectError, StoreError
+from kreis.errors import CorruptionError, KreisError, ProjectError, StoreError
 from kreis.settings import Settings, find_folder, load_settings
 
 if TYPE_CHECKING:
@@ -65,14 +65,31 @@ class Workspace:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The record."""
+        """The record.
+
+        Raises:
+            CorruptionError: it is gone, or lacks what was acknowledged.
+        """
         from kreis.ledger.store import open_ledger
 
+        make_directory(self.state)
         url = self.settings.ledger.url
         if url:
-            return open_ledger(url, clock=self.clock)
-        make_directory(self.state)
-        return open_ledger(self.state / "ledger.db", clock=self.clock)
+            return open_ledger(url, clock=self.clock, head_at=self.state / "ledger.head")
+        path = self.state / "ledger.db"
+        if not path.exists() and (left := self._left_behind()) is not None:
+            raise CorruptionError(
+                f"the ledger is gone, but {left} is there: without the record nobody knows what it is",
+                where=f"ledger {path}",
+                hint="`kreis ledger restore BACKUP` puts a backup back; to begin anew, move .kreis away",
+            )
+        return open_ledger(path, clock=self.clock)
+
+    def _left_behind(self) -> Path | None:
+        """A table or a pointer, which only a ledger could have led to."""
+        logs = (self.folder / self.settings.lake.path).glob("*/*/_delta_log")
+        pointer = self.service_folder / "current.json"
+        return next((log.parent for log in sorted(logs)), pointer if pointer.exists() else None)
 
     @cached_property
     def lake(self) -> Lake:

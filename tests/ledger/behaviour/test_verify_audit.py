@@ -98,6 +98,32 @@ def test_report_names_a_table_that_was_added(behind: Connection) -> None:
     assert problem.what == "notes: the table was added outside the ledger"
 
 
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (["CREATE VIEW pretty AS SELECT id FROM runs"], "pretty: the view was added outside the ledger"),
+        (["DROP INDEX ix_runs_project_id"], "runs: index (project, id) was dropped or changed outside the ledger"),
+        (["CREATE INDEX mine ON runs (goal)"], "runs: index (goal) was added or changed outside the ledger"),
+        (["ALTER TABLE runs ADD COLUMN note TEXT"], "runs: column note was added or changed outside the ledger"),
+    ],
+)
+def test_changed_schema_is_reported(behind: Connection, statements: list[str], said: str) -> None:
+    for statement in statements:
+        behind.execute(text(statement))
+    assert said in [problem.what for problem in audit.verify(behind).problems]
+
+
+def test_trigger_is_reported(behind: Connection) -> None:
+    if behind.dialect.name == "sqlite":
+        behind.execute(text("CREATE TRIGGER quiet AFTER INSERT ON runs BEGIN DELETE FROM audit; END"))
+    else:
+        body = "BEGIN DELETE FROM audit; RETURN NULL; END"
+        behind.execute(text(f"CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS '{body}'"))
+        behind.execute(text("CREATE TRIGGER quiet AFTER INSERT ON runs EXECUTE FUNCTION quiet()"))
+    (problem,) = audit.verify(behind).problems
+    assert problem.what == "trigger quiet on runs was added outside the ledger"
+
+
 def test_report_names_the_entry_that_was_edited(behind: Connection) -> None:
     behind.execute(update(schema.audit).where(schema.audit.c.position == 7).values(actor="eve"))
     (problem,) = audit.verify(behind).problems

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kreis.errors import CorruptionError, StoreError
 
-__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "explain", "open_engine"]
+__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "explain", "is_doubtful", "open_engine", "settle"]
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
@@ -41,6 +41,17 @@ def begin_write(connection: Connection) -> None:
 def begin_read(connection: Connection) -> None:
     """One snapshot for all reads; a write is refused, as it would pass the audit by."""
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def is_doubtful(error: DBAPIError) -> bool:
+    """Whether a commit that failed like this may have been done all the same: its answer was lost on the way."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return not state or state.startswith(("08", "57P"))
+
+
+def settle(connection: Connection) -> None:
+    """Wait until the commit in doubt is over, either way: its session holds the write lock until then."""
+    begin_write(connection)
 
 
 def explain(error: DBAPIError, where: str) -> StoreError:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import secrets
+import shutil
 import sqlite3
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from kreis.durable import fsync_directory, fsync_file, make_directory
+from kreis.durable import disk_of, fsync_directory, fsync_file, make_directory
 from kreis.errors import CorruptionError, StoreError
 
-__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "create", "explain", "open_engine"]
+__all__ = [
+    "BUSY_SECONDS",
+    "begin_read",
+    "begin_write",
+    "create",
+    "explain",
+    "is_doubtful",
+    "leaving_the_log",
+    "open_engine",
+    "settle",
+]
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
@@ -44,6 +57,22 @@ def open_engine(path: Path) -> Engine:
     )
 
 
+@contextlib.contextmanager
+def leaving_the_log(path: Path) -> Iterator[Connection]:
+    """A connection whose end leaves a write-ahead log as it lies: a log that turns out damaged is evidence.
+
+    Raises:
+        StoreError: it is no file, or no SQLite database.
+    """
+    _check(path)
+    only = ["mode=ro"] if _has_log(path) else []
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), creator=lambda: _connect(path, only), poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
 def create(path: Path, fill: Callable[[Connection], None]) -> None:
     """Create a ledger whole or not at all: built beside, forced to disk, then given its name.
 
@@ -51,7 +80,7 @@ def create(path: Path, fill: Callable[[Connection], None]) -> None:
     """
     make_directory(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    engine = create_engine(URL.create("sqlite", database=str(draft)), creator=lambda: _connect(draft, create=True))
+    engine = create_engine(URL.create("sqlite", database=str(draft)), creator=lambda: _open(draft, "mode=rwc"))
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
@@ -124,17 +153,26 @@ def explain(error: DBAPIError, where: str) -> StoreError:
         return StoreError(
             f"the row contradicts the ledger ({said})", where=where, hint="record first what it refers to"
         )
-    if name in {"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH"}:
-        return StoreError(said, where=where, hint="check the folder's free space and permissions")
+    if name.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        path = Path(where.removeprefix("ledger "))
+        return StoreError(
+            f"{said}; {disk_of(path)}", where=where, hint="free some space, or ask who owns the folder for write access"
+        )
     return StoreError(said, where=where, hint="nothing was recorded; check the disk, then try again")
 
 
 def _check(path: Path) -> None:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise StoreError("is no file", where=f"ledger {path}", hint="restore a backup: kreis ledger restore BACKUP")
         with path.open("rb") as handle:
             magic = handle.read(len(_MAGIC))
     except OSError as error:
-        raise StoreError(f"cannot be read ({error.strerror})", where=f"ledger {path}") from error
+        raise StoreError(
+            f"cannot be read ({error.strerror}); {disk_of(path)}",
+            where=f"ledger {path}",
+            hint="ask who owns the folder for access",
+        ) from error
     if magic != _MAGIC:
         raise StoreError(
             "is not a SQLite database" if magic else "is an empty file",
@@ -143,8 +181,64 @@ def _check(path: Path) -> None:
         )
 
 
-def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
-    how = "mode=rwc" if create else "mode=ro&immutable=1" if _is_frozen(path) else "mode=rw"
+def is_doubtful(error: DBAPIError) -> bool:
+    """Whether a commit that failed like this may have been done all the same: its bytes are written, but the disk
+    did not say that it has them.
+    """
+    return (getattr(error.orig, "sqlite_errorname", "") or "").startswith("SQLITE_IOERR")
+
+
+def settle(connection: Connection) -> None:
+    """Bring all commits into the database and empty the log, so that the commit in doubt is done, or never will be.
+
+    Raises:
+        DBAPIError: the disk refuses still.
+        sqlite3.OperationalError: somebody else is reading.
+    """
+    busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+    if busy:
+        raise sqlite3.OperationalError("the log is in use")
+
+
+def _connect(path: Path, only: list[str] | None = None) -> sqlite3.Connection:
+    """Open in the first way that the disk and the user's rights allow; reading needs neither space nor rights."""
+    refused: sqlite3.Error | None = None
+    for how in only or _ways(path):
+        try:
+            return _open(path, how)
+        except sqlite3.Error as error:
+            if not _is_about_the_folder(error):
+                raise
+            refused = refused or error
+    if only is None:
+        with contextlib.suppress(OSError):
+            return _open_copy(path)
+    raise refused or sqlite3.OperationalError("unable to open database file")
+
+
+def _ways(path: Path) -> Iterator[str]:
+    folder = path.parent
+    frozen = bool(os.statvfs(folder).f_flag & os.ST_RDONLY) or not os.access(folder, os.W_OK)
+    if not frozen and os.access(path, os.W_OK):
+        yield "mode=rw"
+    if _has_log(path):
+        yield "mode=ro"
+    else:
+        yield "mode=ro&immutable=1"  # nobody has it open: SQLite would need to make a log, were it only to read
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _is_about_the_folder(error: sqlite3.Error) -> bool:
+    """Whether files beside the database could not be made or opened."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_FULL", "SQLITE_PERM", "SQLITE_IOERR"))
+
+
+def _open(path: Path, how: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{how}"
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -152,6 +246,7 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     try:
         for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # opens the log, too
     except UnicodeDecodeError as error:
         # of the message in which SQLite quotes a damaged schema
         connection.close()
@@ -162,10 +257,16 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _is_frozen(path: Path) -> bool:
-    """Whether it lies whole on a read-only file system, where SQLite could not open a log beside it."""
-    read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
-    return bool(read_only) and not any(path.with_name(path.name + end).exists() for end in ("-wal", "-shm"))
+def _open_copy(path: Path) -> sqlite3.Connection:
+    """A log that cannot be read where it lies (its index cannot be made there) is read from a copy, for reading."""
+    folder = Path(tempfile.mkdtemp(prefix="kreis-"))
+    try:
+        for end in ("", "-wal"):
+            shutil.copyfile(f"{path}{end}", folder / f"{path.name}{end}")
+        _open(folder / path.name, "mode=rw").close()  # brings the log into the copy
+        return _open(folder / path.name, "mode=ro&immutable=1")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # open files stay until they are closed
 
 
 def _name(draft: Path, path: Path) -> None:
