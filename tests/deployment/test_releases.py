@@ -167,6 +167,18 @@ def test_simultaneous_releases_get_numbers_of_their_own(ledger):
     assert numbers == list(range(len(numbers), 0, -1))
 
 
+def test_what_a_release_rests_on_is_on_record_and_not_in_the_pointer(ledger, tmp_path):
+    keys = FileKeys(tmp_path / "keys")
+    release(ledger, "flights", A, **SAY)
+    made = start_canary(ledger, "flights", B, 0.2, detail={"margin": 1100.0}, **SAY)
+    with ledger.read() as connection:
+        assert current_release(connection, "flights") == made
+        assert [each.detail for each in list_releases(connection)] == [{"margin": 1100.0}, None]
+    assert publish(ledger, "flights", tmp_path / "service", keys) == made
+    pointed = read_pointer(tmp_path / "service", keys.trusted()).release
+    assert (pointed.number, pointed.detail) == (2, None)
+
+
 def test_publish_heals_what_a_crash_left(ledger, tmp_path):
     keys, folder = FileKeys(tmp_path / "keys"), tmp_path / "service"
     assert publish(ledger, "flights", folder, keys) is None

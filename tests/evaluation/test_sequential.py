@@ -101,9 +101,6 @@ def test_bets_never_see_the_observation_that_they_bet_on(shows: str):
     before = test.observe([0.2, 1.4, 2.5])
     low, high = (np.exp(test.observe([x], before).log_capital) for x in (-1, 3))
     assert 0.625 * low + 0.375 * high == pytest.approx(np.exp(before.log_capital))
-    blocks = {"counts": [10], "lows": [-4], "highs": [9]}  # of ten, some cannot but be 0
-    low, high = (np.exp(test.observe([x], before, **blocks).log_capital) for x in (-4, 9))
-    assert (4 * low + 9 * high) / 13 == pytest.approx(np.exp(before.log_capital))
 
 
 def test_a_detector_grows_on_average_by_one_per_observation_and_no_more():
@@ -113,26 +110,41 @@ def test_a_detector_grows_on_average_by_one_per_observation_and_no_more():
     assert (low + high) / 2 == pytest.approx(np.array(before.evidence) + 0.4)
 
 
-def test_a_sum_counts_as_its_observations_and_its_bounds_let_bets_be_higher():
-    x = np.random.default_rng(9).choice([-1.0, 0.0, 1.0], 4000, p=[0.01, 0.98, 0.01])
-    test = MeanTest(-1, 1, limit=-0.01)
-    sums, differ = x.reshape(-1, 40).sum(axis=1), (x != 0).reshape(-1, 40).sum(axis=1)
-    counts = np.full(100, 40)
-    wide = test.observe(sums, counts=counts)
-    near = test.observe(sums, counts=counts, lows=-differ, highs=differ)
-    assert near.most > 2 * wide.most
-    assert near.most == pytest.approx(test.observe(x).most, rel=0.3)
+@pytest.mark.parametrize("shows", ["above", "below"])
+def test_counted_observations_show_what_their_last_one_shows(shows: str):
+    x = np.random.default_rng(9).choice([-1.0, 0.0, 1.0], 400, p=[0.05, 0.9, 0.05])
+    values, counts = np.unique(x, return_counts=True)
+    limit = -0.05 if shows == "above" else 0.05
+    capital = MeanTest(-1, 1, limit, shows).observe(x).log_capital
+    mixed = math.log(np.mean(np.exp(capital)))
+    assert MeanTest(-1, 1, limit, shows, alpha=math.exp(-mixed) * 1.01).shown_by(values, counts)
+    assert not MeanTest(-1, 1, limit, shows, alpha=math.exp(-mixed) * 0.99).shown_by(values, counts)
 
 
-def test_a_sum_outside_of_its_bounds_is_refused():
-    with pytest.raises(ProjectError, match=r"observation 3.0 is not within \[-2, 2\]"):
-        MeanTest(-1, 1).observe([3.0], counts=[40], lows=[-2], highs=[2])
+def test_observations_that_hang_together_count_for_less():
+    """Each one three times over is what it is once, once its dependence is known."""
+    x = np.random.default_rng(9).choice([-1.0, 0.0, 1.0], 400, p=[0.05, 0.9, 0.05])
+    values, counts = np.unique(x, return_counts=True)
+    once = mean_interval(-1, 1, values, counts, alphas=(0.05, 0.05))
+    thrice = mean_interval(-1, 1, values, 3 * counts, alphas=(0.05, 0.05))
+    assert thrice[1] - thrice[0] < 0.7 * (once[1] - once[0])
+    assert mean_interval(-1, 1, values, 3 * counts, alphas=(0.05, 0.05), dependence=3) == pytest.approx(once, abs=0.02)
+
+
+def test_how_many_observations_it_takes_is_said_beforehand():
+    rng = np.random.default_rng(10)
+    values, chances = np.array([-1.0, 0.0, 1.0]), np.array([0.04, 0.92, 0.04])
+    test = MeanTest(-1, 1, -0.02)
+    took = [test.observe(rng.choice(values, 20_000, p=chances)).rejected_at or 20_000 for _ in range(40)]
+    assert np.median(took) == pytest.approx(test.takes(values, chances), rel=0.35)
+    assert MeanTest(-1, 1, -0.02, dependence=2).takes(values, chances) > 1.5 * test.takes(values, chances)
+    assert MeanTest(-1, 1, 0.02).takes(values, chances) == math.inf
 
 
 @pytest.mark.simulation
 @pytest.mark.parametrize("truth", [0.01, 0.3, 0.5])
 def test_an_interval_holds_the_mean_at_all_times(truth: float, simulations: Simulations):
-    """`MeanTest` at the truth rejects exactly when an interval of some time leaves it out."""
+    """`MeanTest` at the truth rejects exactly when an interval of some time leaves the truth out."""
     rng = np.random.default_rng(4)
     runs, missed = simulations.runs(400), 0
     for _ in range(runs):
@@ -145,23 +157,25 @@ def test_an_interval_holds_the_mean_at_all_times(truth: float, simulations: Simu
 
 def test_an_interval_is_where_the_test_rejects_no_limit():
     x = np.random.default_rng(5).random(500)
-    low, high = mean_interval(0, 1, x, alphas=(0.05, 0.01))
+    once = np.ones(len(x))
+    low, high = mean_interval(0, 1, x, once, alphas=(0.05, 0.01))
     assert 0.4 < low < 0.5 < high < 0.6
     for shows, limit, alpha in (("above", low, 0.05), ("below", high, 0.01)):
         sign = 1 if shows == "above" else -1
-        assert MeanTest(0, 1, limit - sign * 1e-6, shows, alpha).observe(x).rejected_at is not None
-        assert MeanTest(0, 1, limit + sign * 1e-6, shows, alpha).observe(x).rejected_at is None
+        assert MeanTest(0, 1, limit - sign * 1e-6, shows, alpha).shown_by(x, once)
+        assert not MeanTest(0, 1, limit + sign * 1e-6, shows, alpha).shown_by(x, once)
 
 
 def test_an_interval_narrows_with_little_variance():
     rng = np.random.default_rng(5)
     widths = []
     for deviation in (0.02, 0.3):
-        low, high = mean_interval(0, 1, np.clip(rng.normal(0.5, deviation, 2000), 0, 1), alphas=(0.025, 0.025))
+        x = np.clip(rng.normal(0.5, deviation, 2000), 0, 1)
+        low, high = mean_interval(0, 1, x, np.ones(2000), alphas=(0.025, 0.025))
         assert low < 0.5 < high
         widths.append(high - low)
     assert widths[0] < 0.02 < widths[1] < 0.1
-    assert mean_interval(0, 1, [], alphas=(0.025, 0.025)) == (0, 1)
+    assert mean_interval(0, 1, [], [], alphas=(0.025, 0.025)) == (0, 1)
 
 
 @pytest.mark.parametrize("shape", ["steady", "skewed"])

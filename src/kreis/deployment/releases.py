@@ -6,7 +6,9 @@ import fcntl
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 Kind = Literal["release", "canary", "promotion", "rollback"]
+Detail = dict[str, Any] | None
 Plan = Callable[["Transaction", Release | None], tuple[list[Route], str | None]]
 
 
@@ -48,6 +51,7 @@ def release(
     shadows: Sequence[str] = (),
     approval: str | None = None,
     run: str | None = None,
+    detail: Detail = None,
 ) -> Release:
     """Let one model answer all traffic.
 
@@ -63,6 +67,7 @@ def release(
         shadows: digests of models that only watch.
         approval: role whose approval of exactly this digest is needed; None where none is.
         run: the run that led here.
+        detail: what the decision rests on, for the record.
 
     Raises:
         PolicyError: the approval is missing.
@@ -78,7 +83,7 @@ def release(
         check_approval(tx.connection, model, approval, actor)
         return routes, fallback
 
-    return _record(ledger, project, "release", plan, actor, reason, run)
+    return _record(ledger, project, "release", plan, actor, reason, run, detail)
 
 
 def start_canary(
@@ -91,6 +96,7 @@ def start_canary(
     reason: str,
     approval: str | None = None,
     run: str | None = None,
+    detail: Detail = None,
 ) -> Release:
     """Give a challenger a share of the traffic; the champion keeps the rest.
 
@@ -112,7 +118,7 @@ def start_canary(
         check_approval(tx.connection, challenger, approval, actor)
         return [*_split(champion, challenger, share), *_shadows(before, challenger)], before.fallback
 
-    return _record(ledger, project, "canary", plan, actor, reason, run)
+    return _record(ledger, project, "canary", plan, actor, reason, run, detail)
 
 
 def advance_canary(
@@ -124,6 +130,7 @@ def advance_canary(
     reason: str,
     approval: str | None = None,
     run: str | None = None,
+    detail: Detail = None,
 ) -> Release:
     """Give the challenger a larger share; at 1 it is promoted.
 
@@ -131,7 +138,7 @@ def advance_canary(
         ProjectError: no canary is going on, or the share does not grow.
     """
     if share >= 1.0:
-        return promote(ledger, project, actor=actor, reason=reason, approval=approval, run=run)
+        return promote(ledger, project, actor=actor, reason=reason, approval=approval, run=run, detail=detail)
     _check_share(share)
 
     def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
@@ -143,11 +150,18 @@ def advance_canary(
         check_approval(tx.connection, challenger, approval, actor)
         return [*_split(champion_of(before), challenger, share), *_shadows(before, challenger)], before.fallback
 
-    return _record(ledger, project, "canary", plan, actor, reason, run)
+    return _record(ledger, project, "canary", plan, actor, reason, run, detail)
 
 
 def promote(
-    ledger: Ledger, project: str, *, actor: str, reason: str, approval: str | None = None, run: str | None = None
+    ledger: Ledger,
+    project: str,
+    *,
+    actor: str,
+    reason: str,
+    approval: str | None = None,
+    run: str | None = None,
+    detail: Detail = None,
 ) -> Release:
     """Make the challenger the champion.
 
@@ -162,11 +176,18 @@ def promote(
         check_approval(tx.connection, challenger, approval, actor)
         return [_whole(challenger), *_shadows(before, challenger)], before.fallback
 
-    return _record(ledger, project, "promotion", plan, actor, reason, run)
+    return _record(ledger, project, "promotion", plan, actor, reason, run, detail)
 
 
 def rollback(
-    ledger: Ledger, project: str, *, actor: str, reason: str, to: str | int | None = None, run: str | None = None
+    ledger: Ledger,
+    project: str,
+    *,
+    actor: str,
+    reason: str,
+    to: str | int | None = None,
+    run: str | None = None,
+    detail: Detail = None,
 ) -> Release:
     """A new release with the routes of an old one.
 
@@ -178,6 +199,7 @@ def rollback(
         to: number or id of the release to go back to; by default the newest one in which the model that came
             last (the challenger, or else the champion) did not answer yet.
         run: the run that led here.
+        detail: what the decision rests on, for the record.
 
     Raises:
         ProjectError: there is nothing to go back to.
@@ -191,7 +213,7 @@ def rollback(
             target = get_release(tx.connection, to, project=project)
         return target.routes, target.fallback
 
-    return _record(ledger, project, "rollback", plan, actor, reason, run)
+    return _record(ledger, project, "rollback", plan, actor, reason, run, detail)
 
 
 def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release | None:
@@ -211,12 +233,15 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
         fcntl.flock(lock, fcntl.LOCK_EX)  # so that a slow publisher does not put an older release over a newer one
         with ledger.read() as connection:
             current = current_release(connection, project)
-            if current is None or _points_to(folder, current, keys):
+            if current is None:
+                return None
+            shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
+            if _points_to(folder, shown, keys):
                 return current
             models = {digest: get_model(connection, digest) for digest in _named(current)}
         clear_leftovers(folder / FILE)
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
-        write_pointer(folder, Pointer(release=current, models=pointed), keys)
+        write_pointer(folder, Pointer(release=shown, models=pointed), keys)
         return current
     finally:
         os.close(lock)
@@ -258,10 +283,12 @@ def check_approval(connection: Connection, model: str, role: str | None, actor: 
     )
 
 
-def _record(ledger: Ledger, project: str, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None) -> Release:
+def _record(
+    ledger: Ledger, project: str, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None, detail: Detail
+) -> Release:
     with ledger.record(event=kind, subject=f"project {project}", actor=actor, reason=reason) as tx:
         routes, fallback = plan(tx, current_release(tx.connection, project))
-        made = add_release(tx, project=project, routes=routes, fallback=fallback, kind=kind, run=run)
+        made = add_release(tx, project=project, routes=routes, fallback=fallback, kind=kind, run=run, detail=detail)
         tx.set_outputs({"release": made.id, "number": made.number, "models": [route.model for route in routes]})
     return made
 
@@ -320,9 +347,9 @@ def _named(release: Release) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _points_to(folder: Path, current: Release, keys: Keys) -> bool:
+def _points_to(folder: Path, shown: Release, keys: Keys) -> bool:
     try:
         pointer = read_pointer(folder, keys.trusted())
     except SignatureError:
         return False
-    return pointer is not None and pointer.release == current
+    return pointer is not None and pointer.release == shown

@@ -32,8 +32,6 @@ Side = Literal["above", "below"]
 
 _FRACTIONS = np.array([0.95, *(0.7 * 2.0**-k for k in range(9))])
 """Of the largest safe bet on one observation: ten bets, from nearly all down to 1/366 of it."""
-_SAFE = 0.95
-"""Of the capital: the most that one block may lose."""
 _DETECTING = np.array([0.95, 0.7, 0.5, 0.35, 0.2, 0.1])
 """Smaller bets would need years of days to say anything."""
 _HALVINGS = 40
@@ -59,10 +57,13 @@ class MeanTest:
 
     The hypothesis is that each observation's mean, given those before it, is on the other side of `limit`. For
     a canary: observations are paired differences of value (challenger less champion, on the same decision), the
-    limit is 0 ("worse") or minus a margin ("not worse by more than"). Observations that share an hour's weather
-    are given as one sum, with the bounds of that sum: what they can add up to at least and at most, known before
-    any of them is. Two models that decide alike in all but three of forty requests can differ by three only, and
-    so the bets can be high.
+    limit is 0 ("worse") or minus a margin ("not worse by more than"). Bets stay the same from one observation to
+    the next: were they higher in quiet hours, the test would be about the mean of quiet hours.
+
+    Observations that hang together (a day's weather) carry less evidence than their number says. `dependence` is
+    how many times the variance of their sum is that of independent ones. The capital's root of that order is
+    compared with 1/alpha: for small bets it is what the capital of independent observations with that variance
+    would be, and never less cautious than the capital itself (Jensen's inequality).
     """
 
     low: float
@@ -70,6 +71,7 @@ class MeanTest:
     limit: float = 0.0
     shows: Side = "above"
     alpha: float = 0.05
+    dependence: float = 1.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
@@ -79,73 +81,74 @@ class MeanTest:
         if not self.low < self.limit < self.high:
             raise ProjectError(f"the limit {self.limit} is not within ({self.low}, {self.high})", where="MeanTest")
 
-    def observe(
-        self,
-        values: npt.ArrayLike,
-        state: TestState | None = None,
-        *,
-        counts: npt.ArrayLike | None = None,
-        lows: npt.ArrayLike | None = None,
-        highs: npt.ArrayLike | None = None,
-    ) -> TestState:
-        """Take in observations, or sums of several, in their order; the test is judged after each one.
-
-        Args:
-            values: Shape (k,).
-            state: After what came before.
-            counts: How many observations each value is the sum of, shape (k,); one if not given.
-            lows: The least that each value could have been, shape (k,), known without it; `low` if not given.
-            highs: The most, likewise.
+    def observe(self, values: npt.ArrayLike, state: TestState | None = None) -> TestState:
+        """Take in observations, shape (k,), in their order; the test is judged after each one.
 
         Raises:
             ProjectError: one lies outside the bounds or is missing.
         """
         start = state or TestState()
-        given = np.atleast_1d(np.asarray(values, dtype=np.float64))
-        if not len(given):
+        growth = self._growth(values)
+        if not len(growth):
             return start
-        n = np.ones(len(given)) if counts is None else np.asarray(counts, dtype=np.float64)
-        least = self.low * n if lows is None else np.asarray(lows, dtype=np.float64)
-        most = self.high * n if highs is None else np.asarray(highs, dtype=np.float64)
-        gain, worst = _within(given, least, most) - self.limit * n, self.limit * n - least
-        single = self.limit - self.low
-        if self.shows == "below":
-            gain, worst, single = -gain, most - self.limit * n, self.high - self.limit
-        safe = _SAFE / np.maximum(worst, _SAFE * 1e-9)
-        bets = np.minimum(_FRACTIONS / single, safe[:, None])
-        logs = np.cumsum(np.log1p(bets * gain[:, None]), axis=0)
+        logs = np.cumsum(growth, axis=0)
         logs += np.array(start.log_capital) if start.log_capital else 0.0
         mixed = _log_mean_exp(logs)
-        crossed = np.flatnonzero(mixed >= -math.log(self.alpha))
+        crossed = np.flatnonzero(mixed >= self._needed)
         first = start.n + int(crossed[0]) + 1 if len(crossed) else None
         return TestState(
-            n=start.n + len(gain),
+            n=start.n + len(growth),
             log_capital=logs[-1].tolist(),
             most=max(start.most, float(mixed.max())),
             rejected_at=start.rejected_at if start.rejected_at is not None else first,
         )
+
+    def shown_by(self, values: npt.ArrayLike, counts: npt.ArrayLike) -> bool:
+        """Whether the hypothesis falls on observations of which each value came so many times, in any order.
+
+        Raises:
+            ProjectError: one lies outside the bounds or is missing.
+        """
+        growth = np.asarray(counts, dtype=np.float64) @ self._growth(values)
+        return bool(_log_mean_exp(growth[None, :])[0] >= self._needed)
+
+    def takes(self, values: npt.ArrayLike, chances: npt.ArrayLike) -> float:
+        """About how many observations it takes where each value comes with a chance; infinite if none would do."""
+        best = float((np.asarray(chances, dtype=np.float64) @ self._growth(values)).max())
+        return (self._needed + math.log(len(_FRACTIONS))) / best if best > 0 else math.inf
+
+    def _growth(self, values: npt.ArrayLike) -> Floats:
+        """What each observation adds to the log of each bet's capital, shape (k, bets)."""
+        gain = _within(values, self.low, self.high) - self.limit
+        worst = self.limit - self.low
+        if self.shows == "below":
+            gain, worst = -gain, self.high - self.limit
+        growth: Floats = np.log1p(np.outer(gain / worst, _FRACTIONS))
+        return growth
+
+    @property
+    def _needed(self) -> float:
+        return -self.dependence * math.log(self.alpha)
 
 
 def mean_interval(
     low: float,
     high: float,
     values: npt.ArrayLike,
+    counts: npt.ArrayLike,
     *,
     alphas: tuple[float, float],
-    counts: npt.ArrayLike | None = None,
-    lows: npt.ArrayLike | None = None,
-    highs: npt.ArrayLike | None = None,
+    dependence: float = 1.0,
 ) -> tuple[float, float]:
-    """The interval for a mean, valid at all times at once: the limits that no `MeanTest` has rejected.
+    """The interval for a mean, valid at all times at once: the limits that `MeanTest` does not reject.
 
     Args:
         low: The least that one observation can be.
         high: The most.
-        values: Shape (k,), in their order.
+        values: Shape (k,).
+        counts: How often each came, shape (k,).
         alphas: How often the mean may lie below the interval, and how often above it.
-        counts: As for `MeanTest.observe`.
-        lows: Likewise.
-        highs: Likewise.
+        dependence: As for `MeanTest`.
 
     Raises:
         ProjectError: as for `MeanTest`.
@@ -155,8 +158,7 @@ def mean_interval(
     for shows, alpha in zip(rejected, alphas, strict=True):
         for _ in range(_HALVINGS):
             limit = (rejected[shows] + kept[shows]) / 2
-            test = MeanTest(low, high, limit, shows, alpha)
-            fell = test.observe(values, counts=counts, lows=lows, highs=highs).rejected_at is not None
+            fell = MeanTest(low, high, limit, shows, alpha, dependence).shown_by(values, counts)
             (rejected if fell else kept)[shows] = limit
     return rejected["above"], rejected["below"]
 
@@ -237,12 +239,10 @@ def _log_mean_exp(logs: Floats) -> Floats:
     return mixed
 
 
-def _within(values: npt.ArrayLike, low: Floats | float, high: Floats | float) -> Floats:
+def _within(values: npt.ArrayLike, low: float, high: float) -> Floats:
     given: Floats = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    slack = 1e-9 * (1 + np.abs(given))
-    bad = ~((given >= low - slack) & (given <= high + slack))
+    bad = ~((given >= low) & (given <= high))
     if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        bounds = f"[{np.broadcast_to(low, given.shape)[first]:g}, {np.broadcast_to(high, given.shape)[first]:g}]"
-        raise ProjectError(f"observation {given[first]} is not within {bounds}", hint="the bounds must hold for all")
+        first = float(given[np.flatnonzero(bad)[0]])
+        raise ProjectError(f"observation {first} is not within [{low}, {high}]", hint="the bounds must hold for all")
     return given

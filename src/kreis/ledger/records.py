@@ -171,6 +171,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
     actor: str
     reason: str
+    detail: dict[str, Any] | None = None
+    """What the decision rests on: a canary's evidence or plan, an evaluation's comparison."""
     at: datetime
 
 

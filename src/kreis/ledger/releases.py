@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
 
@@ -31,6 +31,7 @@ def add_release(
     fallback: str | None = None,
     kind: Literal["release", "canary", "promotion", "rollback"] = "release",
     run: str | None = None,
+    detail: dict[str, Any] | None = None,
 ) -> Release:
     """Make a release the project's current one and give it the next number.
 
@@ -53,6 +54,7 @@ def add_release(
         run=run,
         actor=tx.actor,
         reason=tx.reason,
+        detail=detail,
         at=tx.now,
     )
     _RELEASES.insert(tx, release)

@@ -202,9 +202,14 @@ def _decoder(kind: _Kind, annotation: Any) -> Callable[[Any], Any]:
         case "flag":
             return bool
         case "json":
-            return msgspec.json.Decoder(annotation).decode
+            return _json_decoder(annotation)
         case "plain":
             return _as_it_is
+
+
+def _json_decoder(annotation: Any) -> Callable[[str | None], Any]:
+    decode = msgspec.json.Decoder(annotation).decode
+    return lambda text: None if text is None else decode(text)
 
 
 def _optional_moment(us: int | None) -> datetime | None:

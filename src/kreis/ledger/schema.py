@@ -207,6 +207,7 @@ releases = _table(
     _run(optional=True),
     _text("actor"),
     _text("reason"),
+    _text("detail", optional=True),
     _whole("at"),
     UniqueConstraint("project", "number"),
     key="id",

@@ -1,4 +1,4 @@
-"""Whose ledger it is, what watching remembers, how an alert ends, and the key of an approval."""
+"""Whose ledger it is, what watching remembers, how an alert ends, what a release rests on, and an approval's key."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def upgrade() -> None:
         ("alerts", "acknowledged_at", WHOLE),
         ("alerts", "acknowledged_by", TEXT),
         ("alerts", "acknowledged_note", TEXT),
+        ("releases", "detail", TEXT),
         ("approvals", "key", TEXT),
         ("approvals", "signature", TEXT),
     ):
