@@ -11,6 +11,8 @@ from kreis import (
     DecisionValue,
     Drift,
     Goal,
+    GradientBoosting,
+    Integer,
     Logistic,
     Project,
     Risk,
@@ -215,6 +217,20 @@ def view(project, **changes):
     project.feature_view("more", features={"n": pl.len()}, windows=["7d"], **given)
 
 
+UNKNOWN |= {
+    "feature of a monitor": (
+        lambda p: p.monitor(Drift(features=("customer__rate_3d",))),
+        "unknown feature 'customer__rate_3d'",
+        "did you mean 'customer__rate_7d' or 'customer__rate_30d'?",
+    ),
+    "perfect feature": (
+        lambda p: p.allow_perfect_feature("order__amuont", because="it is"),
+        "unknown feature 'order__amuont'",
+        "did you mean 'order__amount'?",
+    ),
+}
+
+
 @pytest.mark.parametrize(("declare", "message", "hint"), UNKNOWN.values(), ids=UNKNOWN)
 def test_an_unknown_name_is_refused_with_line_and_nearest_name(project, declare, message, hint):
     complete(project)
@@ -238,3 +254,70 @@ def test_an_expression_that_cannot_be_served_is_refused_at_its_line(project):
 def test_a_monitor_sends_back_to_a_discipline(project):
     with pytest.raises(ProjectError, match="unknown discipline 'collect'"):
         project.monitor(Drift(), sends_back_to="collect")
+
+
+def test_what_is_to_be_predicted_is_no_field(project):
+    complete(project)
+    project.request_view("known", fields={"returned": "number"}, features={"x": pl.col("returned")})
+    with pytest.raises(ProjectError, match="'returned' is what is to be predicted") as caught:
+        project.check()
+    assert caught.value.where.startswith(f"{__file__}:")
+    assert "request view 'known'" in caught.value.where
+
+
+def test_a_row_s_own_outcome_is_no_feature(project):
+    complete(project)
+    view(project, table="questions", known_at="at", entity="customer")
+    project.check()  # it counts rows, and reads no outcome
+    project.feature_view(
+        "own",
+        entity="customer",
+        table="questions",
+        event_time="at",
+        known_at="at",
+        features={"rate": pl.col("returned").mean()},
+        windows=["7d"],
+    )
+    with pytest.raises(ProjectError, match="known at 'at', but it is known at 'settled'") as caught:
+        project.check()
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_a_perfect_feature_needs_a_reason(project):
+    with pytest.raises(ProjectError, match="no reason"):
+        project.allow_perfect_feature("order__amount", because=" ")
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), [1], pl.lit(1)])
+def test_the_positive_value_is_a_value(project, wrong):
+    with_source(project)
+    with pytest.raises(ProjectError, match="positive="):
+
+        @project.spine(
+            id="order", time="at", keys=["customer"], outcome="returned", outcome_known_at="settled", positive=wrong
+        )
+        def questions(orders: pl.LazyFrame) -> pl.LazyFrame:
+            return orders
+
+
+def test_a_search_is_checked_where_it_is_declared(project):
+    with pytest.raises(ProjectError, match="unknown parameter 'leafs'") as caught:
+        project.candidate("gbdt", GradientBoosting(), search={"leafs": Integer(2, 31)})
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_a_classifier_may_stand_as_it_is(project):
+    from sklearn.linear_model import LogisticRegression
+
+    project.candidate("plain", LogisticRegression())
+    assert project.candidates["plain"].candidate.parameters()["class"].endswith("LogisticRegression")
+    with pytest.raises(ProjectError, match="it has no") as caught:
+        project.candidate("nothing", "logistic")
+    assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_a_rule_reads_only_the_features_that_it_may_use(project):
+    complete(project)
+    project.candidate("narrow", Rule(pl.col("order__amount") > 1), features=["customer__rate_7d"])
+    with pytest.raises(ProjectError, match="reads 'order__amount', which is not among its features"):
+        project.check()

@@ -219,7 +219,7 @@ class OpenProject:
 
         Args:
             run: Whose; the last one that got through preparation if not given.
-            only_known: Leave out rows whose outcome was not known as of the run.
+            only_known: Leave out rows that did not teach or judge: too young as of the run, or without an outcome.
 
         Returns:
             The spine's columns, then the features by full name; a missing value is null.
@@ -227,14 +227,13 @@ class OpenProject:
         Raises:
             ProjectError: nothing is prepared yet, or the project now declares what the run did not prepare.
         """
-        import polars as pl
-
         from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
         from kreis.loop.state import prepared_in
+        from kreis.preparation.spine import teaches
 
         circle = prepared_in(self.project, self.workspace, run)
         frame = read_spine(circle).hstack(read_features(circle, list(self.project.feature_names)))
-        return frame.filter(pl.col(spine_of(circle).outcome).is_not_null()) if only_known else frame
+        return frame.filter(teaches(spine_of(circle), circle.as_of)) if only_known else frame
 
     def score(self, frame: pl.DataFrame, model: str | int = "") -> pl.Series:
         """Scores of a registered model for rows of features, by the package that the service answers with.

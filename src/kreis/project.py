@@ -19,19 +19,19 @@ from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
 from kreis.monitoring.monitor import Monitor
 from kreis.preparation import declare
-from kreis.preparation.expressions.tree import columns
+from kreis.preparation.leaks import check_own_outcome
 from kreis.preparation.tables import Spine, Table, inputs_of, order, place_of
 from kreis.preparation.views import FeatureView, FieldType, RequestView, parse_duration
 from kreis.requirements.goal import Goal
 from kreis.training.candidate import Candidate
-from kreis.training.candidates.rule import Rule
-from kreis.training.search import Search
+from kreis.training.declare import CandidateDeclaration, Classifier, as_candidate, as_search, check_candidates
+from kreis.training.search import Search, Space
 from kreis.training.splits import TimeSplit
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["CandidateDeclaration", "MonitorDeclaration", "Project", "ReleaseDeclaration"]
+__all__ = ["MonitorDeclaration", "Project", "ReleaseDeclaration"]
 
 T = TypeVar("T")
 
@@ -47,18 +47,6 @@ DISCIPLINES = (
 """In the order of the circle."""
 SourceFunction = Callable[[Window], "pl.LazyFrame"]
 TableFunction = Callable[..., "pl.LazyFrame"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CandidateDeclaration:
-    """A way to answer the question, competing with the others."""
-
-    name: str
-    candidate: Candidate
-    baseline: bool
-    search: Search | None
-    features: tuple[str, ...] | None
-    """Full names of the features it may use; all if not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +68,8 @@ class MonitorDeclaration:
     sends_back_to: str
     at_most_every: str
     """How long to wait before a monitor may send the work back again: "7d"."""
+    where: str = ""
+    """File and line."""
 
     @property
     def pause(self) -> timedelta:
@@ -95,6 +85,7 @@ class _Declared:
     request_views: dict[str, RequestView] = field(default_factory=dict)
     candidates: dict[str, CandidateDeclaration] = field(default_factory=dict)
     monitors: list[MonitorDeclaration] = field(default_factory=list)
+    perfect: dict[str, str] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     """"candidate NAME", "view NAME" or "release" to file and line."""
 
@@ -154,6 +145,11 @@ class Project:
     def candidates(self) -> Mapping[str, CandidateDeclaration]:
         """The candidates, by name."""
         return self._declared.candidates
+
+    @property
+    def perfect_features(self) -> Mapping[str, str]:
+        """Features that may predict the outcome perfectly, and why."""
+        return self._declared.perfect
 
     @property
     def monitors(self) -> Sequence[MonitorDeclaration]:
@@ -228,7 +224,7 @@ class Project:
         """Declare the rows to predict. See `kreis.preparation.tables.Spine` for the parameters.
 
         Raises:
-            ProjectError: there is a spine already, or `outcome_within` is not a duration.
+            ProjectError: there is a spine already, `outcome_within` is no duration, or `positive` no value.
         """
 
         def declare_spine(function: TableFunction) -> Spine:
@@ -242,6 +238,9 @@ class Project:
                 parse_duration(outcome_within)
             except ValueError as error:
                 raise ProjectError(str(error), where=f"{place_of(function)}, outcome_within") from error
+            if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
+                hint = 'the value itself: positive="yes", positive=2'
+                raise ProjectError(f"positive={positive!r} is no value", where=place_of(function), hint=hint)
             self.spine_declaration = Spine(
                 table=self._add_table(function, "gold"),
                 id=id,
@@ -298,6 +297,7 @@ class Project:
             raise ProjectError(f"there are two views called {name!r}", where=where, hint="rename one")
         view = _placed(where, lambda: declare.request_view(name, fields=fields, features=features))
         self._declared.request_views[name] = view
+        self._declared.places[f"view {name}"] = where
         return view
 
     def split(self, split: TimeSplit) -> None:
@@ -307,34 +307,51 @@ class Project:
     def candidate(
         self,
         name: str,
-        candidate: Candidate,
+        candidate: Candidate | Classifier,
         *,
         baseline: bool = False,
-        search: Search | None = None,
+        search: Search | Mapping[str, Space] | None = None,
         features: Sequence[str] | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
         Args:
             name: Its name.
-            candidate: `Rule`, `Logistic`, `GradientBoosting` or `Estimator`.
+            candidate: `Rule`, `Logistic`, `GradientBoosting`, or a scikit-learn classifier (see `Estimator`).
             baseline: Whether others must beat it.
-            search: Which of its parameters to search.
+            search: Which of its parameters to search; a mapping of spaces gets the default number of trials.
             features: Full names of the features that it may use; all if not given.
 
         Raises:
-            ProjectError: the name is taken.
+            ProjectError: the name is taken, it is no candidate, or it has no parameter to search by that name.
         """
+        where = _caller()
         if name in self.candidates:
-            raise ProjectError(f"there are two candidates called {name!r}", where=_caller(), hint="rename one")
-        self._declared.places[f"candidate {name}"] = _caller()
+            raise ProjectError(f"there are two candidates called {name!r}", where=where, hint="rename one")
+        made = _placed(where, lambda: as_candidate(candidate))
+        self._declared.places[f"candidate {name}"] = where
         self._declared.candidates[name] = CandidateDeclaration(
             name=name,
-            candidate=candidate,
+            candidate=made,
             baseline=baseline,
-            search=search,
+            search=_placed(where, lambda: as_search(made, search)),
             features=None if features is None else tuple(features),
         )
+
+    def allow_perfect_feature(self, feature: str, *, because: str) -> None:
+        """Let a feature predict the outcome perfectly. Without this it is refused: as a rule it is the outcome itself.
+
+        Args:
+            feature: Its full name.
+            because: Why it can be known at the moment of the decision; it stands on record with every run.
+
+        Raises:
+            ProjectError: no reason is given.
+        """
+        if not because.strip():
+            raise ProjectError("no reason is given", where=_caller(), hint='because="a law fixes it beforehand"')
+        self._declared.perfect[feature] = because
+        self._declared.places[f"perfect {feature}"] = _caller()
 
     def release(self, canary: Canary, *, fallback: str | None = None, approval: str | None = None) -> None:
         """Declare how a model that passed goes live, which candidate answers when it cannot, who must say yes."""
@@ -361,7 +378,9 @@ class Project:
         for monitor in monitors:
             self._check_monitor(monitor)
             self._declared.monitors.append(
-                MonitorDeclaration(monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every)
+                MonitorDeclaration(
+                    monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every, where=_caller()
+                )
             )
 
     def _check_monitor(self, monitor: Monitor) -> None:
@@ -399,34 +418,42 @@ class Project:
                 hint="write a function under @project.spine(id=…, time=…, keys=…, outcome=…, outcome_known_at=…)",
             )
         self.ordered_tables()
-        for view in self.views.values():
+        for view in self.all_views:
             self._check_view(view, self.spine_declaration)
         self._check_candidates()
 
-    def _check_view(self, view: FeatureView, spine: Spine) -> None:
-        place = f"{self._declared.places[f'view {view.name}']}, feature view {view.name!r}"
-        if view.table not in self.tables:
-            raise ProjectError.unknown_name("table", view.table, self.tables, where=place)
-        if view.entity not in spine.keys:
-            raise ProjectError.unknown_name("key of the spine", view.entity, spine.keys, where=place)
+    def _check_view(self, view: FeatureView | RequestView, spine: Spine) -> None:
+        place = self._declared.places[f"view {view.name}"]
+        if isinstance(view, FeatureView):
+            place += f", feature view {view.name!r}"
+            if view.table not in self.tables:
+                raise ProjectError.unknown_name("table", view.table, self.tables, where=place)
+            if view.entity not in spine.keys:
+                raise ProjectError.unknown_name("key of the spine", view.entity, spine.keys, where=place)
+        else:
+            place += f", request view {view.name!r}"
+        check_own_outcome(view, spine, where=place)
 
     def _check_candidates(self) -> None:
-        known, places = self.feature_names, self._declared.places
-        if not any(declared.baseline for declared in self.candidates.values()):
-            raise ProjectError(
-                "no candidate is a baseline: there is nothing to be better than",
-                where=self._file,
-                hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
-            )
-        for declared in self.candidates.values():
-            read = columns(declared.candidate.expression) if isinstance(declared.candidate, Rule) else ()
-            for feature in [*(declared.features or ()), *sorted(read)]:
-                if feature not in known:
-                    place = f"{places[f'candidate {declared.name}']}, candidate {declared.name!r}"
-                    raise ProjectError.unknown_name("feature", feature, known, where=place)
+        places = self._declared.places
+        try:
+            check_candidates(list(self.candidates.values()), self.feature_names)
+        except ProjectError as error:
+            place = places.get((error.where or "").replace("'", ""), self._file)
+            error.where = f"{place}, {error.where}" if error.where else place
+            raise
+        for feature in self.perfect_features:
+            self._check_feature(feature, places[f"perfect {feature}"])
+        for monitor in self.monitors:
+            for feature in getattr(monitor.monitor, "features", None) or ():
+                self._check_feature(feature, f"{monitor.where}, monitor {monitor.monitor.name!r}")
         fallback = self.release_declaration.fallback
         if fallback is not None and fallback not in self.candidates:
             raise ProjectError.unknown_name("candidate", fallback, self.candidates, where=places["release"])
+
+    def _check_feature(self, feature: str, where: str) -> None:
+        if feature not in self.feature_names:
+            raise ProjectError.unknown_name("feature", feature, self.feature_names, where=where)
 
     def _add_table(self, function: TableFunction, layer: Literal["silver", "gold"]) -> Table:
         where = place_of(function)

@@ -81,9 +81,22 @@ def test_builds_from_named_frames():
 
 
 def test_says_which_table_cannot_be_computed_and_where():
-    with pytest.raises(ProjectError, match=r"table 'orders' cannot be computed: .*amount") as caught:
+    with pytest.raises(ProjectError, match=r"orders\(\) raised ColumnNotFoundError: unable to find .*amount") as caught:
         build(table_of(orders), {"raw": pl.LazyFrame({"price": [1]})})
-    assert caught.value.where == place_of(orders)
+    assert caught.value.where == f"{place_of(orders)}, table 'orders'"
+    assert "\n" not in caught.value.message
+
+
+def test_says_at_which_line_a_table_s_function_failed():
+    def rates(raw: pl.LazyFrame) -> pl.LazyFrame:
+        share = {}
+        return raw.with_columns(share=share["nowhere"])
+
+    with pytest.raises(ProjectError, match=r"rates\(\) raised KeyError: 'nowhere'") as caught:
+        build(table_of(rates), {"raw": pl.LazyFrame({"price": [1]})})
+    place, _, line = caught.value.where.partition(", table 'rates', line ")
+    assert place == place_of(rates)
+    assert int(line) == int(place.rpartition(":")[2]) + 2
 
 
 def test_refuses_what_is_no_frame():

@@ -1,5 +1,7 @@
 """Nothing that was not known at the cut-off teaches, and nothing that teaches judges."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,26 +28,31 @@ def histories(draw):
         gap=draw(st.sampled_from([None, "1d", "36h"])),
         validation=draw(st.floats(0.05, 0.9)),
     )
-    return rule, time, known_at, outcomes
+    until = draw(st.one_of(st.none(), st.integers(20, 60).map(lambda day: START + day * DAY // 2)))
+    horizon = timedelta(hours=draw(st.sampled_from([0, 12, 72])))
+    return rule, time, known_at, outcomes, until, horizon
 
 
 @settings(deadline=None)
 @given(histories())
 def test_split_leaks_nothing(history):
-    rule, time, known_at, outcomes = history
+    rule, time, known_at, outcomes, until, horizon = history
     try:
-        split = rule.split(time, known_at, outcomes)
+        split = rule.split(time, known_at, outcomes, until=until, horizon=horizon)
     except ProjectError:
         return
+    waits = horizon // timedelta(microseconds=1)
+    complete = np.maximum(known_at, time + waits)
     assert time[split.train].max() < split.train_end <= split.test_start <= time[split.test].min()
-    assert known_at[split.train].max() <= split.train_end
+    assert complete[split.train].max() <= split.train_end
     assert time[split.fit].max() < split.validation_start <= time[split.validation].min()
-    assert known_at[split.fit].max() <= split.validation_start
+    assert complete[split.fit].max() <= split.validation_start
     assert not set(split.train) & set(split.test)
     assert not set(split.fit) & set(split.validation)
     assert set(split.fit) | set(split.validation) <= set(split.train)
-    late = known_at > split.train_end
-    assert set(split.train) == set(np.flatnonzero((time < split.train_end) & ~late))
+    assert set(split.train) == set(np.flatnonzero((time < split.train_end) & (complete <= split.train_end)))
+    if until is not None:
+        assert (time[split.test] + waits < until).all()
     for part in (split.fit, split.validation, split.train, split.test):
         assert (np.diff(part) > 0).all()
         assert 0 < outcomes[part].sum() < len(part)
@@ -54,17 +61,28 @@ def test_split_leaks_nothing(history):
 @settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_split_does_not_depend_on_the_order_of_rows(history, random):
-    rule, time, known_at, outcomes = history
+    rule, time, known_at, outcomes, until, horizon = history
     order = np.array(random.sample(range(len(time)), len(time)))
+    options = {"until": until, "horizon": horizon}
     try:
-        split = rule.split(time, known_at, outcomes)
+        split = rule.split(time, known_at, outcomes, **options)
     except ProjectError:
         with pytest.raises(ProjectError):
-            rule.split(time[order], known_at[order], outcomes[order])
+            rule.split(time[order], known_at[order], outcomes[order], **options)
         return
-    shuffled = rule.split(time[order], known_at[order], outcomes[order])
+    shuffled = rule.split(time[order], known_at[order], outcomes[order], **options)
     for part in ("fit", "validation", "train", "test"):
         assert set(order[getattr(shuffled, part)]) == set(getattr(split, part))
+
+
+def test_split_leaves_out_what_is_too_young_at_each_cut_off_though_it_is_known():
+    time = START + np.arange(60, dtype=np.int64) * DAY
+    rule = TimeSplit(test="10d", validation=0.25)
+    split = rule.split(time, time, np.arange(60) % 2 == 0, until=START + 60 * DAY, horizon=timedelta(days=4))
+    assert split.test.tolist() == list(range(46, 56))  # the last ten days of complete time
+    assert split.train.tolist() == list(range(43))  # 46 - 4, and the one that is complete at that very moment
+    assert split.validation.tolist() == list(range(32, 43))
+    assert split.fit.tolist() == list(range(29))
 
 
 def test_split_ends_where_told():
@@ -80,6 +98,16 @@ def test_split_without_rows_says_so():
     empty = np.empty(0, dtype=np.int64)
     with pytest.raises(ProjectError, match="no row has an outcome"):
         TimeSplit().split(empty, empty, np.empty(0, dtype=bool))
+
+
+def test_split_of_rows_that_end_long_ago_says_until_when_and_what_to_set():
+    time = START + np.arange(100, dtype=np.int64) * DAY
+    until = START + 400 * DAY
+    with pytest.raises(ProjectError, match="no rows: the last outcome is complete on 2013-04-14") as caught:
+        TimeSplit().split(time, time, np.arange(100) % 2 == 0, until=until, horizon=timedelta(days=4))
+    assert 'set as_of = "2013-04-15" in kreis.toml' in caught.value.hint
+    until = microseconds(parse_time("2013-04-15"))
+    assert len(TimeSplit().split(time, time, np.arange(100) % 2 == 0, until=until, horizon=timedelta(days=4)).test)
 
 
 def test_split_of_a_short_history_names_the_part_and_its_dates():

@@ -17,7 +17,7 @@ from kreis.loop.disciplines.evaluation import scorer_of
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.parity import ParityReport, parity
 from kreis.preparation.point_in_time import join
-from kreis.preparation.training_frame import request_features
+from kreis.preparation.request_features import request_features
 from kreis.preparation.views import FieldType, RequestView
 from kreis.project import Project
 

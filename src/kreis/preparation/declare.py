@@ -17,7 +17,7 @@ from kreis.preparation.expressions.tree import Expression, columns
 from kreis.preparation.expressions.windows import decompose
 from kreis.preparation.views import FeatureView, FieldType, RequestView, parse_duration, window_name
 
-__all__ = ["check_view", "feature_view", "lineage", "request_view"]
+__all__ = ["check_moment", "check_view", "feature_view", "lineage", "request_view"]
 
 _FIELD_TYPES: Final[dict[type, FieldType]] = {
     str: "string",
@@ -118,7 +118,7 @@ def check_view(view: FeatureView | RequestView, schema: Mapping[str, pl.DataType
         for role in ("entity", "event_time", "known_at"):
             _check_columns({getattr(view, role)}, schema, f"{where}, {role}")
         for role in ("event_time", "known_at"):
-            _check_moment(schema[getattr(view, role)], getattr(view, role), f"{where}, {role}")
+            check_moment(schema[getattr(view, role)], getattr(view, role), f"{where}, {role}")
     else:
         _check_columns(set(view.fields), schema, where)
     for feature, tree in view.features.items():
@@ -216,7 +216,12 @@ def _check_columns(wanted: set[str] | frozenset[str], schema: Mapping[str, pl.Da
             raise ProjectError.unknown_name("column", name, schema, where=where)
 
 
-def _check_moment(dtype: pl.DataType, name: str, where: str) -> None:
+def check_moment(dtype: pl.DataType, name: str, where: str) -> None:
+    """Check that a column holds moments in UTC.
+
+    Raises:
+        ProjectError: it holds something else, or moments in another zone.
+    """
     if not isinstance(dtype, pl.Datetime) or dtype.time_zone != "UTC":
         raise ProjectError(
             f"column {name!r} is {dtype}, not a moment in UTC",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
@@ -41,7 +42,8 @@ class Spine:
     keys: tuple[str, ...]
     """Columns with the entities' keys."""
     outcome: str
-    """Column with what really happened (boolean or 0/1), null while unknown."""
+    """Column with what really happened (true/false, 1/0, or two values of which `positive` means yes), null while
+    unknown."""
     outcome_known_at: str
     """Column with the moment from which the outcome is known."""
     outcome_within: str = "36h"
@@ -54,6 +56,15 @@ class Spine:
     def horizon(self) -> timedelta:
         """`outcome_within` as a duration."""
         return parse_duration(self.outcome_within)
+
+    @property
+    def means_yes(self) -> str:
+        """What a positive answer is, in words: "returned", or "status = 'returned'"."""
+        return self.outcome if self.positive is None else f"{self.outcome} = {self.positive!r}"
+
+    def parameters(self) -> dict[str, Any]:
+        """All that decides which rows there are, as a JSON document."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "table"}
 
 
 def place_of(function: Callable[..., Any]) -> str:
@@ -113,17 +124,27 @@ def build(table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     """Compute a table from its inputs.
 
     Raises:
-        ProjectError: the function failed or returned something other than a frame.
+        ProjectError: the function failed or returned something other than a frame; names its line.
     """
-    where = place_of(table.function)
+    where = f"{place_of(table.function)}, table {table.name!r}"
     try:
         result: Any = table.function(**{name: frames[name] for name in table.inputs})
         if isinstance(result, pl.LazyFrame):
             return result.collect()
-    except pl.exceptions.PolarsError as error:
-        raise ProjectError(f"table {table.name!r} cannot be computed: {error}", where=where) from error
+    except Exception as error:  # the user's code may raise anything
+        said = str(error).partition("\n\nResolved plan")[0]  # Polars adds the whole plan
+        message = f"{table.function.__name__}() raised {type(error).__name__}: {said}"
+        line = _line_in(table.function, error)
+        raise ProjectError(message, where=where + (f", line {line}" if line else "")) from error
     if isinstance(result, pl.DataFrame):
         return result
     raise ProjectError(
         f"table {table.name!r} returned {type(result).__name__}", where=where, hint="return a polars LazyFrame"
     )
+
+
+def _line_in(function: Callable[..., Any], error: Exception) -> int | None:
+    """The line of a function's own body at which an error arose."""
+    code = inspect.unwrap(function).__code__
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
+    return lines[-1] if lines else None

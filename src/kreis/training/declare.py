@@ -1,20 +1,80 @@
-"""What a project may name as a candidate, made into one."""
+"""What a project may name as a candidate, made into one and checked where it is declared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from kreis.errors import ProjectError
+from kreis.preparation.expressions.tree import columns
 from kreis.training.candidates.estimator import Estimator
+from kreis.training.candidates.rule import Rule
 
 if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
     from kreis.training.search import Search, Space
 
-__all__ = ["as_candidate", "as_search"]
+__all__ = ["CandidateDeclaration", "Classifier", "as_candidate", "as_search", "check_candidates"]
 
 
-def as_candidate(thing: Any) -> Candidate:
+class Classifier(Protocol):
+    """What scikit-learn calls a classifier with probabilities."""
+
+    def fit(self, X: Any, y: Any) -> Any:  # noqa: N803 (its names)
+        """Learn."""
+        ...
+
+    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+        """Probabilities of both classes."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateDeclaration:
+    """A way to answer the question, competing with the others."""
+
+    name: str
+    candidate: Candidate
+    baseline: bool
+    search: Search | None
+    features: tuple[str, ...] | None
+    """Full names of the features it may use; all if not given."""
+
+    def uses(self, known: Sequence[str]) -> list[str]:
+        """The features that it uses: as declared, or those that a rule reads, or all of the known ones.
+
+        Raises:
+            ProjectError: it names one that is not known.
+        """
+        where = f"candidate {self.name!r}"
+        read = columns(self.candidate.expression) if isinstance(self.candidate, Rule) else frozenset()
+        for feature in [*(self.features or ()), *sorted(read)]:
+            if feature not in known:
+                raise ProjectError.unknown_name("feature", feature, known, where=where)
+        if self.features is None:
+            return [name for name in known if name in read] if isinstance(self.candidate, Rule) else list(known)
+        for feature in sorted(read.difference(self.features)):
+            raise ProjectError(f"it reads {feature!r}, which is not among its features", where=where)
+        return list(self.features)
+
+
+def check_candidates(candidates: Sequence[CandidateDeclaration], known: Sequence[str]) -> None:
+    """What can only be checked when all is declared: the features of each, and that there is something to beat.
+
+    Raises:
+        ProjectError: no candidate is a baseline, or one uses a feature that no view provides.
+    """
+    if not any(declared.baseline for declared in candidates):
+        raise ProjectError(
+            "no candidate is a baseline: there is nothing to be better than",
+            hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
+        )
+    for declared in candidates:
+        declared.uses(known)
+
+
+def as_candidate(thing: Candidate | Classifier) -> Candidate:
     """A candidate as it is; a classifier instance wrapped in `Estimator`.
 
     Raises:

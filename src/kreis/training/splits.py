@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -30,18 +31,18 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     test: Indices
     validation_start: int
     train_end: int
-    """The cut-off: train asks before it and knows its outcomes by it."""
+    """The cut-off: train asks before it and is complete by it."""
     test_start: int
     test_end: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TimeSplit:
-    """The last `test` of the time judges; what was known `gap` before it teaches.
+    """The last `test` of the time that is complete judges; what was complete `gap` before it teaches.
 
     The tail of the training rows, by time, is kept for validation: it sets thresholds and chooses parameters. Rows
     of the same time never fall on both sides of a boundary. A row teaches only if its outcome was known at the
-    cut-off, as it would have had to be had the model been trained on that day.
+    cut-off, and it was old enough, as it would have had to be had the model been trained on that day.
     """
 
     test: str = "30d"
@@ -66,7 +67,13 @@ class TimeSplit:
         return {"kind": "time", **dataclasses.asdict(self)}
 
     def split(
-        self, time: Microseconds, known_at: Microseconds, outcomes: Outcomes, *, until: int | None = None
+        self,
+        time: Microseconds,
+        known_at: Microseconds,
+        outcomes: Outcomes,
+        *,
+        until: int | None = None,
+        horizon: timedelta = timedelta(0),
     ) -> Split:
         """Split n rows.
 
@@ -74,23 +81,28 @@ class TimeSplit:
             time: when each question was asked, shape (n,).
             known_at: when each outcome could be known, shape (n,).
             outcomes: what happened, shape (n,); read only to see that each part holds both.
-            until: where the test ends (exclusive); the end of the data if not given.
+            until: the run's moment: the test ends (exclusive) where rows are too young then; the end of the data if
+                not given.
+            horizon: how long outcomes take. A row younger than that at a cut-off is left out of the part, known or
+                not: outcomes that come quickly would be over-represented.
 
         Raises:
             ProjectError: a part is empty or holds one outcome only; says which, with counts and dates.
         """
         if len(time) == 0:
             raise ProjectError("no row has an outcome", where="TimeSplit", hint="collect a longer time range")
-        test_end = int(time.max()) + 1 if until is None else until
+        waits = horizon // timedelta(microseconds=1)
+        test_end = int(time.max()) + 1 if until is None else until - waits
         test_start = test_end - _microseconds(self.test)
         train_end = test_start - (_microseconds(self.gap) if self.gap else 0)
-        train = np.flatnonzero((time < train_end) & (known_at <= train_end))
+        complete = np.maximum(known_at, time + waits)
+        train = np.flatnonzero((time < train_end) & (complete <= train_end))
         test = np.flatnonzero((time >= test_start) & (time < test_end))
+        self._check("test", test, outcomes, test_start, test_end, int(complete.max()))
         self._check("train", train, outcomes, int(time.min()), train_end)
-        self._check("test", test, outcomes, test_start, test_end)
         ordered = np.sort(time[train])
         validation_start = int(ordered[min(len(ordered) - 1, int(len(ordered) * (1 - self.validation)))])
-        fit = train[(time[train] < validation_start) & (known_at[train] <= validation_start)]
+        fit = train[(time[train] < validation_start) & (complete[train] <= validation_start)]
         validation = train[time[train] >= validation_start]
         self._check("fit", fit, outcomes, int(ordered[0]), validation_start)
         self._check("validation", validation, outcomes, validation_start, train_end)
@@ -105,16 +117,21 @@ class TimeSplit:
             test_end=test_end,
         )
 
-    def _check(self, part: str, rows: Indices, outcomes: Outcomes, start: int, end: int) -> None:
+    def _check(
+        self, part: str, rows: Indices, outcomes: Outcomes, start: int, end: int, complete: int | None = None
+    ) -> None:
         positive = int(np.count_nonzero(outcomes[rows]))
         if 0 < positive < len(rows):
             return
         what = "no rows" if len(rows) == 0 else f"{len(rows):,} rows, all with the outcome {positive > 0}"
-        raise ProjectError(
-            f"the {part} part, {moment(start):%Y-%m-%d %H:%M} to {moment(end):%Y-%m-%d %H:%M} UTC, has {what}",
-            where=f"TimeSplit(test={self.test!r}, gap={self.gap!r})",
-            hint="collect a longer time range, or make the test shorter",
-        )
+        said = f"the {part} part, {moment(start):%Y-%m-%d %H:%M} to {moment(end):%Y-%m-%d %H:%M} UTC, has {what}"
+        hint = "collect a longer time range, or make the test shorter"
+        if len(rows) == 0 and complete is not None and complete < start:
+            said += f": the last outcome is complete on {moment(complete):%Y-%m-%d}"
+            last = moment(complete) + timedelta(days=1)
+            hint = f'your rows end long before the run\'s moment: set as_of = "{last:%Y-%m-%d}" in kreis.toml'
+            hint += " (or --as-of), or collect newer rows"
+        raise ProjectError(said, where=f"TimeSplit(test={self.test!r}, gap={self.gap!r})", hint=hint)
 
 
 def _microseconds(duration: str) -> int:

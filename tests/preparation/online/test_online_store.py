@@ -20,6 +20,7 @@ from kreis.preparation.online.layout import RECORD_START, Layout
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.online.store import Rows
+from kreis.preparation.point_in_time import join
 from kreis.preparation.views import FeatureView
 
 MINUTE = 60_000_000
@@ -286,6 +287,21 @@ def test_a_combined_feature_of_an_unknown_entity_is_that_of_no_rows(store: LmdbS
     rows, share_value = OnlineFeatures(store, [view]).vector({"who": "nobody"}, BASE)
     assert math.isnan(share_value)
     assert rows == 0.0
+
+
+@pytest.mark.parametrize("view", [WINDOWED, LATEST], ids=lambda view: view.name)
+@pytest.mark.parametrize(("late", "seen"), [(0, True), (1, False)])
+def test_a_row_is_seen_from_the_very_moment_at_which_it_is_known(
+    store: LmdbStore, view: FeatureView, late: int, seen: bool
+) -> None:
+    moment = pl.Datetime("us", "UTC")
+    times = {"event": pl.Series([BASE]).cast(moment), "known": pl.Series([BASE + late]).cast(moment)}
+    table = pl.DataFrame({"who": ["a"], **times, "x": [5.0]})
+    OnlineFeed(store, [(view, table)], history=True).advance(BASE + HOUR)
+    online = OnlineFeatures(store, [view]).vector({"who": "a"}, BASE)
+    spine = pl.DataFrame({"who": ["a"], "at": pl.Series([BASE]).cast(moment)})
+    joined = join(spine, [(view, table)], time="at").select(view.feature_names).row(0)
+    assert (5.0 in online) == (5.0 in joined) == seen
 
 
 def test_several_requests_are_read_at_one_snapshot(store: LmdbStore) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kreis.clock import microseconds
 from kreis.deployment.packages import Package, open_package
 from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
@@ -21,6 +20,7 @@ from kreis.loop.disciplines.training import features_of, read_rows, rows_with, s
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.preparation.spine import teaches
 from kreis.project import Project
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.train import TrainedCandidate
@@ -128,6 +128,7 @@ def _evaluate(circle: Circle, challenger: str, champion: Package | None) -> Step
         parameters={
             "goal": project.goal.to_document(),
             "split": project.split_declaration.parameters(),
+            "outcome_within": spine_of(circle).outcome_within,
             "as_of": circle.moment,
             "champion": None if champion is None else champion.digest,
         },
@@ -147,7 +148,7 @@ def _rows_read(circle: Circle) -> list[str]:
 
 
 def _report(circle: Circle, challenger: str, champion: Package | None) -> EvaluationReport:
-    project, spine = circle.project, spine_of(circle)
+    project = circle.project
     names = [name for name in project.candidates if project.candidates[name].baseline]
     used = {name: features_of(circle, project.candidates[name]) for name in {challenger, *names}}
     wanted = set().union(*used.values())
@@ -174,7 +175,7 @@ def _report(circle: Circle, challenger: str, champion: Package | None) -> Evalua
         project.goal,
         outcomes=test.outcomes,
         blocks=test.time // 86_400_000_000,
-        groups=_groups(circle, test.time.min(), microseconds(circle.as_of), spine.time),
+        groups=_groups(circle, tested),
         champion=serving,
     )
 
@@ -184,15 +185,11 @@ def _scored(name: str, scorer: Scorer, matrix: npt.NDArray[np.float32], threshol
     return Scored(name=name, scores=scores, threshold=threshold, digest=digest)
 
 
-def _groups(circle: Circle, start: int, end: int, time: str) -> dict[str, npt.ArrayLike]:
+def _groups(circle: Circle, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:
     """Columns of the test rows by which guardrails and slices look."""
     spine = spine_of(circle)
-    frame = read_spine(circle).filter(pl.col(spine.outcome).is_not_null())
-    at = pl.col(time).dt.epoch("us")
-    frame = frame.filter((at >= start) & (at < end))
     asked = {guardrail.by for guardrail in circle.project.goal.guardrails if guardrail.by}
-    for name in asked:
-        if name not in frame.columns:
-            raise ProjectError.unknown_name("column", name, frame.columns, where="guardrail")
+    frame = read_spine(circle, spine.time, spine.outcome, *spine.keys, *asked)
+    frame = frame.filter(teaches(spine, circle.as_of))[tested]
     few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}
     return {name: frame[name].cast(pl.String).fill_null("missing").to_numpy() for name in sorted(asked | few)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import polars as pl
 import polars.selectors as cs
 
@@ -18,9 +19,11 @@ from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.preparation.declare import check_view
+from kreis.preparation.leaks import perfect_features
 from kreis.preparation.point_in_time import join
-from kreis.preparation.tables import Spine, Table, build, place_of
-from kreis.preparation.training_frame import request_features
+from kreis.preparation.request_features import request_features
+from kreis.preparation.spine import SpineRows, past_rows
+from kreis.preparation.tables import Spine, Table, build
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.project import Project
 
@@ -35,19 +38,54 @@ def perform(circle: Circle) -> Verdict:
     for table in project.ordered_tables():
         circle.tables[table.name] = _build(circle, table)
     spine = spine_of(circle)
-    if circle.tables[spine.table.name].outputs["rows"] == 0:
+    found = msgspec.convert(circle.tables[spine.table.name].outputs["found"], SpineRows)
+    if found.rows == 0:
         return SendBack(
-            to="collection", reason=f"the spine {spine.table.name!r} is empty as of {circle.as_of:%Y-%m-%d}"
+            to="collection",
+            reason=f"the spine {spine.table.name!r} is empty as of {circle.as_of:%Y-%m-%d}",
+            detail={"warnings": found.warnings},
         )
+    _check_groups(circle, spine)
     for view in project.views.values():
         circle.features[view.name] = _join(circle, spine, view)
     for request_view in project.request_views.values():
         circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
+    perfect = _check_perfect(circle)
     feed_from_lake(circle)
-    rows = circle.tables[spine.table.name].outputs["rows"]
     return Advance(
-        summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {rows:,} rows to predict"
+        summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
+        f" predict; {found.summary}",
+        detail={"rows": msgspec.to_builtins(found), "perfect_features": perfect, "warnings": found.warnings},
     )
+
+
+def _check_groups(circle: Circle, spine: Spine) -> None:
+    """Guardrails look by columns of the spine; only now is it known which there are."""
+    columns = circle.tables[spine.table.name].outputs["columns"]
+    for guardrail in circle.project.goal.guardrails:
+        if guardrail.by is not None and guardrail.by not in columns:
+            where = f"Guardrail({guardrail.metric!r}, by={guardrail.by!r})"
+            raise ProjectError.unknown_name("column of the spine", guardrail.by, columns, where=where)
+
+
+def _check_perfect(circle: Circle) -> dict[str, str]:
+    """Refuse features in use that predict the outcome perfectly, unless the user allowed them by name; the reasons
+    for those go on record.
+    """
+    project = circle.project
+    used = {name for declared in project.candidates.values() for name in declared.uses(project.feature_names)}
+    allowed = project.perfect_features
+    for view in project.all_views:
+        for name, area in circle.features[view.name].outputs["perfect"].items():
+            if name in used and name not in allowed:
+                raise ProjectError(
+                    f"the feature {name!r} predicts the outcome perfectly by itself (AUC {area:.4f}): as a rule it is"
+                    " the outcome, or was written down after it",
+                    where=f"view {view.name!r}",
+                    hint="leave it out; if it is truly known at the moment of the decision,"
+                    f' project.allow_perfect_feature("{name}", because="…")',
+                )
+    return {name: because for name, because in allowed.items() if name in used}
 
 
 def spine_of(circle: Circle) -> Spine:
@@ -58,9 +96,10 @@ def spine_of(circle: Circle) -> Spine:
     return spine
 
 
-def read_spine(circle: Circle) -> pl.DataFrame:
-    """The rows to predict as of the run's moment."""
-    return _scan(circle, spine_of(circle).table.name).collect()
+def read_spine(circle: Circle, *columns: str) -> pl.DataFrame:
+    """The rows to predict as of the run's moment: some columns, or all."""
+    frame = _scan(circle, spine_of(circle).table.name)
+    return (frame.select(list(dict.fromkeys(columns))) if columns else frame).collect()
 
 
 def read_features(circle: Circle, names: list[str]) -> pl.DataFrame:
@@ -138,57 +177,42 @@ def _build(circle: Circle, table: Table) -> StepResult:
     spine = spine_of(circle)
 
     def compute(key: str) -> dict[str, Any]:
-        frame = build(table, {name: _scan(circle, name) for name in table.inputs})
-        if table is spine.table:
-            frame = _only_past(circle, spine, frame)
-        return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
+        inputs = {name: _scan(circle, name) for name in table.inputs}
+        frame = build(table, inputs)
+        if table is not spine.table:
+            return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
+        rows, found = past_rows(spine, frame, as_of=circle.as_of, inputs=inputs)
+        outputs = _store(circle, f"{table.layer}/{table.name}", rows, key, f"table {table.name}")
+        return outputs | {"found": msgspec.to_builtins(found)}
 
     return circle.memory.step(
         "preparation",
         table.name,
         code=code_of(table.function, circle.project.folder),
-        parameters={"layer": table.layer, "as_of": circle.moment},
+        parameters={"layer": table.layer, "as_of": circle.moment}
+        | ({"spine": spine.parameters()} if table is spine.table else {}),
         inputs={name: circle.version_of(name) for name in table.inputs},
         compute=compute,
     )
 
 
-def _only_past(circle: Circle, spine: Spine, frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose decision lies in the past, in order of time; outcomes only as far as they were known."""
-    for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
-        if column not in frame.columns:
-            raise ProjectError.unknown_name("column", column, frame.columns, where=place_of(spine.table.function))
-    known = pl.col(spine.outcome_known_at) <= circle.as_of
-    return (
-        frame.filter(pl.col(spine.time) <= circle.as_of)
-        .with_columns(
-            pl.when(known).then(pl.col(spine.outcome).cast(pl.Float64)).alias(spine.outcome),
-            pl.when(known).then(pl.col(spine.outcome_known_at)).alias(spine.outcome_known_at),
-        )
-        .sort(spine.time, spine.id)
-    )
-
-
 def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
-    def compute(key: str) -> dict[str, Any]:
+    def features() -> pl.DataFrame:
         source = _scan(circle, view.table)
         check_view(view, dict(source.collect_schema()))
-        rows = read_spine(circle).select(view.entity, spine.time)
-        joined = join(rows, [(view, source.collect())], time=spine.time)
-        frame = joined.select(view.feature_names)
-        return _store(circle, f"gold/features_{view.name}", frame, key, f"feature view {view.name}")
+        rows = read_spine(circle, view.entity, spine.time)
+        return join(rows, [(view, source.collect())], time=spine.time).select(view.feature_names)
 
-    return _feature_step(circle, spine, view, {view.table: circle.version_of(view.table)}, compute)
+    return _feature_step(circle, spine, view, {view.table: circle.version_of(view.table)}, features)
 
 
 def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> StepResult:
-    def compute(key: str) -> dict[str, Any]:
+    def features() -> pl.DataFrame:
         rows = read_spine(circle)
         check_view(view, dict(rows.schema))
-        frame = request_features(rows, view)
-        return _store(circle, f"gold/features_{view.name}", frame, key, f"request view {view.name}")
+        return request_features(rows, view)
 
-    return _feature_step(circle, spine, view, {}, compute)
+    return _feature_step(circle, spine, view, {}, features)
 
 
 def _feature_step(
@@ -196,12 +220,19 @@ def _feature_step(
     spine: Spine,
     view: FeatureView | RequestView,
     inputs: dict[str, str],
-    compute: Callable[[str], dict[str, Any]],
+    features: Callable[[], pl.DataFrame],
 ) -> StepResult:
+    kind = "feature view" if isinstance(view, FeatureView) else "request view"
+
+    def compute(key: str) -> dict[str, Any]:
+        frame = features()
+        outputs = _store(circle, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}")
+        return outputs | {"perfect": perfect_features(frame, read_spine(circle, spine.outcome)[spine.outcome])}
+
     return circle.memory.step(
         "preparation",
         f"features {view.name}",
-        parameters={"view": document_of(view), "time": spine.time},
+        parameters={"view": document_of(view), "time": spine.time, "outcome": spine.outcome},
         inputs={spine.table.name: circle.version_of(spine.table.name), **inputs},
         compute=compute,
     )

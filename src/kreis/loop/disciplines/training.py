@@ -7,15 +7,13 @@ from typing import Any
 import polars as pl
 
 from kreis.clock import microseconds
-from kreis.errors import ProjectError
 from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
-from kreis.preparation.expressions.tree import columns
-from kreis.project import CandidateDeclaration
-from kreis.training.candidates.rule import Rule
+from kreis.preparation.spine import teaches
 from kreis.training.data import TrainingData
+from kreis.training.declare import CandidateDeclaration
 from kreis.training.splits import Split
 from kreis.training.train import TrainedCandidate, train
 
@@ -38,29 +36,20 @@ def perform(circle: Circle) -> Verdict:
 
 def features_of(circle: Circle, declared: CandidateDeclaration) -> list[str]:
     """The features that a candidate uses: as declared, or those that a rule reads, or all."""
-    if declared.features is not None:
-        return list(declared.features)
-    known = circle.project.feature_names
-    if isinstance(declared.candidate, Rule):
-        read = columns(declared.candidate.expression)
-        for name in sorted(read):
-            if name not in known:
-                raise ProjectError.unknown_name("feature", name, known, where=f"candidate {declared.name!r}")
-        return [name for name in known if name in read]
-    return list(known)
+    return declared.uses(circle.project.feature_names)
 
 
 def read_rows(circle: Circle, features: list[str]) -> TrainingData:
-    """The rows whose outcome is known as of the run's moment, with some features."""
+    """The rows that may teach and judge, with some features."""
     return rows_with(circle, read_features(circle, features))
 
 
 def rows_with(circle: Circle, features: pl.DataFrame) -> TrainingData:
-    """The rows whose outcome is known as of the run's moment, with features that are aligned with the spine."""
+    """The rows that may teach and judge, with features that are aligned with the spine."""
     spine = spine_of(circle)
-    frame = read_spine(circle).select(spine.time, spine.outcome, spine.outcome_known_at)
+    frame = read_spine(circle, spine.time, spine.outcome, spine.outcome_known_at)
     return TrainingData.from_frame(
-        frame.hstack(features),
+        frame.hstack(features).filter(teaches(spine, circle.as_of)),
         features=features.columns,
         outcome=spine.outcome,
         time=spine.time,
@@ -69,9 +58,13 @@ def rows_with(circle: Circle, features: pl.DataFrame) -> TrainingData:
 
 
 def split_rows(circle: Circle, rows: TrainingData) -> Split:
-    """Split rows by time, the test part ending at the run's moment."""
+    """Split rows by time, the test part ending where rows are too young at the run's moment."""
     return circle.project.split_declaration.split(
-        rows.time, rows.known_at, rows.outcomes, until=microseconds(circle.as_of)
+        rows.time,
+        rows.known_at,
+        rows.outcomes,
+        until=microseconds(circle.as_of),
+        horizon=spine_of(circle).horizon,
     )
 
 
@@ -111,6 +104,7 @@ def _train(circle: Circle, declared: CandidateDeclaration) -> StepResult:
             "search": None if declared.search is None else declared.search.parameters(),
             "features": features,
             "split": project.split_declaration.parameters(),
+            "outcome_within": spine.outcome_within,
             "metric": project.goal.metric.to_document(),
             "seed": settings.seed,
             "threads": settings.threads,

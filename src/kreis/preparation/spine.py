@@ -1,0 +1,191 @@
+"""Which rows are asked about, and which of them may teach and judge. Training, evaluation and notebook use this alone.
+
+A row is *past* when its time has come; its outcome counts from `outcome_known_at` on. It is *mature* when
+`time + outcome_within <= as_of`; a younger row is left out of training, validation and test, known or not: otherwise
+the outcomes that come quickly would be over-represented. A mature row whose outcome is known *teaches*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from kreis.errors import ProjectError
+from kreis.preparation.declare import check_moment
+from kreis.preparation.outcomes import TOLERATED, Delays, delays_of, yes_or_no
+from kreis.preparation.point_in_time import column_of
+from kreis.preparation.tables import Spine, place_of
+
+__all__ = ["SpineRows", "is_mature", "past_rows", "teaches"]
+
+_EXAMPLES = 3
+
+
+class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the rows of a spine; nothing of it is silent."""
+
+    rows: int
+    """Asked about by the run's moment."""
+    known: int
+    """Mature, and their outcome is known: they teach and judge."""
+    positive: int
+    """Of those, how many are yes."""
+    means_yes: str
+    """In words: "returned", or "status = 'returned'"."""
+    young: int
+    """Not mature yet: they wait."""
+    within: str
+    without_outcome: int
+    """Mature, and no outcome has come."""
+    without_time: int
+    """Left out: they have no time."""
+    without_key: dict[str, int]
+    """Per key, how many rows lack it; features by it are missing there."""
+    undated: int
+    """Their outcome has no moment from which it was known, so it is not used."""
+    early: int
+    """Their outcome was known before the question, so it is not used."""
+    delays: Delays | None
+    warnings: list[str]
+
+    @property
+    def summary(self) -> str:
+        """In one sentence."""
+        said = f"{self.known:,} may teach ({self.positive:,} {self.means_yes})"
+        said += f", {self.young:,} younger than {self.within} wait" if self.young else ""
+        return said + (f", {self.without_outcome:,} have no outcome" if self.without_outcome else "")
+
+
+def is_mature(spine: Spine, as_of: datetime) -> pl.Expr:
+    """Whether a row is old enough for its outcome to be known."""
+    return pl.col(spine.time) <= as_of - spine.horizon
+
+
+def teaches(spine: Spine, as_of: datetime) -> pl.Expr:
+    """Whether a row of `past_rows` may teach and judge."""
+    return is_mature(spine, as_of) & pl.col(spine.outcome).is_not_null()
+
+
+def past_rows(
+    spine: Spine, frame: pl.DataFrame, *, as_of: datetime, inputs: Mapping[str, pl.LazyFrame] | None = None
+) -> tuple[pl.DataFrame, SpineRows]:
+    """The rows to predict as of a moment, in order of time, with outcomes as far as they were known.
+
+    Args:
+        spine: As declared.
+        frame: What its function returned.
+        as_of: What lies, or became known, after it does not exist yet.
+        inputs: What the function read, to say where repeated ids come from.
+
+    Returns:
+        The rows, outcomes as 1.0, 0.0 or null; and what became of the rest.
+
+    Raises:
+        ProjectError: a column is missing or of another type, an id is missing or repeated, the outcome is no yes/no,
+            or outcomes come later than declared, or before the question.
+    """
+    where = f"{place_of(spine.table.function)}, table {spine.table.name!r}"
+    for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
+        column_of(frame, column, where=where)
+    for column in (spine.time, spine.outcome_known_at):
+        check_moment(frame.schema[column], column, where)
+    timed = frame.filter(pl.col(spine.time).is_not_null())
+    rows = timed.filter(pl.col(spine.time) <= as_of)
+    _check_ids(spine, rows, inputs or {}, where)
+    rows, undated, early = _with_known_outcomes(spine, rows, as_of, where)
+    report = _described(spine, rows, as_of, where)
+    report = msgspec.structs.replace(report, without_time=frame.height - timed.height, undated=undated, early=early)
+    report.warnings.extend(_warnings(spine, report))
+    return rows.sort(spine.time, spine.id), report
+
+
+def _check_ids(spine: Spine, rows: pl.DataFrame, inputs: Mapping[str, pl.LazyFrame], where: str) -> None:
+    """Every row is named once: the service's client sends outcomes by this name."""
+    missing = rows[spine.id].null_count()
+    if missing:
+        raise ProjectError(f"{missing:,} of {rows.height:,} rows have no {spine.id!r}", where=where, hint="drop them")
+    if rows[spine.id].n_unique() == rows.height:
+        return
+    counts = rows.group_by(spine.id).len().filter(pl.col("len") > 1).sort("len", spine.id, descending=[True, False])
+    some = ", ".join(f"{name!r} ({count} times)" for name, count in counts.head(_EXAMPLES).iter_rows())
+    raise ProjectError(
+        f"{rows.height:,} rows have {rows[spine.id].n_unique():,} different {spine.id!r}: {some}",
+        where=where,
+        hint=_where_repeated(spine, inputs),
+    )
+
+
+def _where_repeated(spine: Spine, inputs: Mapping[str, pl.LazyFrame]) -> str:
+    for name, frame in inputs.items():
+        if spine.id in frame.collect_schema():
+            ids = frame.select(spine.id).collect()[spine.id].drop_nulls()
+            if ids.n_unique() < len(ids):
+                return f"{name!r} has {len(ids):,} rows for {ids.n_unique():,} of them: make it one before the join"
+    return (
+        f"a join repeats rows, or {spine.id!r} does not name one: join on a unique key, or make the id of two columns"
+    )
+
+
+def _with_known_outcomes(
+    spine: Spine, rows: pl.DataFrame, as_of: datetime, where: str
+) -> tuple[pl.DataFrame, int, int]:
+    """Outcomes as far as known by then; how many have no moment, and how many came before the question."""
+    at, asked = pl.col(spine.outcome_known_at), pl.col(spine.time)
+    given = rows[spine.outcome].is_not_null() & ~_is_nan(rows[spine.outcome])
+    undated = int(rows.filter(given & rows[spine.outcome_known_at].is_null()).height)
+    early = int(rows.filter(given & (at < asked)).height)
+    for count, what, hint in (
+        (undated, f"have no {spine.outcome_known_at!r}", "say from when each outcome could be known"),
+        (early, f"were known before the question, at {spine.time!r}", "ask at a moment when the answer is open"),
+    ):
+        if count > TOLERATED * int(given.sum()):
+            said = f"{count:,} of {int(given.sum()):,} outcomes {what}"
+            raise ProjectError(said, where=f"{where}, column {spine.outcome!r}", hint=hint)
+    known = (at <= as_of) & (at >= asked)
+    seen = rows.with_columns(pl.when(known).then(spine.outcome).alias(spine.outcome))[spine.outcome]
+    outcome = yes_or_no(seen, spine.positive, where=f"{where}, column {spine.outcome!r}")
+    moments = [] if spine.outcome_known_at == spine.time else [pl.when(known).then(at).alias(spine.outcome_known_at)]
+    return rows.with_columns(*moments, outcome), undated, early
+
+
+def _is_nan(column: pl.Series) -> pl.Series:
+    return column.is_nan().fill_null(False) if column.dtype.is_float() else pl.repeat(False, len(column), eager=True)
+
+
+def _described(spine: Spine, rows: pl.DataFrame, as_of: datetime, where: str) -> SpineRows:
+    old = rows.filter(is_mature(spine, as_of))
+    teaching = rows.filter(teaches(spine, as_of))
+    took = teaching[spine.outcome_known_at] - teaching[spine.time]
+    delays = delays_of(took, teaching[spine.outcome], within=spine.horizon)
+    if delays is not None:
+        delays.check(spine, where=where)
+    return SpineRows(
+        rows=rows.height,
+        known=teaching.height,
+        positive=int(teaching[spine.outcome].sum()),
+        means_yes=spine.means_yes,
+        young=rows.height - old.height,
+        within=spine.outcome_within,
+        without_outcome=old.height - teaching.height,
+        without_time=0,
+        without_key={key: rows[key].null_count() for key in spine.keys if rows[key].null_count()},
+        undated=0,
+        early=0,
+        delays=delays,
+        warnings=[] if delays is None else delays.warnings(spine),
+    )
+
+
+def _warnings(spine: Spine, found: SpineRows) -> list[str]:
+    told: list[tuple[Any, str]] = [
+        (found.without_time, f"{found.without_time:,} rows have no {spine.time!r}: they are left out"),
+        (found.undated, f"{found.undated:,} outcomes have no {spine.outcome_known_at!r}: they are not used"),
+        (found.early, f"{found.early:,} outcomes were known before the question: they are not used"),
+    ]
+    for key, count in found.without_key.items():
+        told.append((count, f"{count:,} of {found.rows:,} rows have no {key!r}: features by it are missing there"))
+    return [text for count, text in told if count]

@@ -1,0 +1,177 @@
+"""Which rows are asked about, which may teach and judge, and that what becomes of the others is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kreis.errors import ProjectError
+from kreis.preparation.spine import past_rows, teaches
+from kreis.preparation.tables import Spine, Table, place_of
+
+T0 = datetime(2025, 6, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def orders(shop: pl.LazyFrame) -> pl.LazyFrame:
+    return shop
+
+
+def spine(**changes) -> Spine:
+    table = Table(name="orders", layer="gold", function=orders, inputs=("shop",))
+    given = {"id": "order", "time": "at", "keys": ("customer",), "outcome": "back", "outcome_known_at": "known"}
+    return Spine(table=table, **{**given, "outcome_within": "10h", **changes})
+
+
+def frame(rows) -> pl.DataFrame:
+    """Rows as (order, customer, hours from T0 to `at`, hours to `known`, outcome)."""
+    return pl.DataFrame(
+        [
+            (order, customer, *(None if hours is None else T0 + hours * HOUR for hours in (at, known)), back)
+            for order, customer, at, known, back in rows
+        ],
+        schema={
+            "order": pl.String,
+            "customer": pl.String,
+            "at": pl.Datetime("us", "UTC"),
+            "known": pl.Datetime("us", "UTC"),
+            "back": pl.Float64,
+        },
+        orient="row",
+    )
+
+
+@st.composite
+def histories(draw):
+    """A spine, and rows whose outcomes all come within what it declares."""
+    n = draw(st.integers(1, 40))
+    within = draw(st.integers(1, 40))
+    asked = draw(st.lists(st.integers(-60, 20), min_size=n, max_size=n))
+    delays = draw(st.lists(st.integers(0, within), min_size=n, max_size=n))
+    outcomes = draw(st.lists(st.sampled_from([0.0, 1.0, None, float("nan")]), min_size=n, max_size=n))
+    rows = frame((str(i), "c", at, at + delays[i], outcomes[i]) for i, at in enumerate(asked))
+    return spine(outcome_within=f"{within}h"), rows
+
+
+@given(histories())
+def test_no_young_row_and_no_outcome_of_the_future_teaches(given):
+    declared, history = given
+    rows, found = past_rows(declared, history, as_of=T0)
+    taught = rows.filter(teaches(declared, T0))
+    assert (taught["known"] <= T0).all()
+    assert (taught["at"] + declared.horizon <= T0).all()
+    assert taught["back"].is_in([0.0, 1.0]).all()
+    expected = history.filter(
+        pl.col("back").fill_nan(None).is_not_null() & (pl.col("known") <= T0) & (pl.col("at") <= T0 - declared.horizon)
+    )
+    assert set(taught["order"]) == set(expected["order"])
+    assert (found.known, found.positive) == (taught.height, int(expected["back"].sum()))
+    assert found.rows == rows.height == history.filter(pl.col("at") <= T0).height
+    assert found.known + found.without_outcome + found.young == found.rows
+
+
+@given(histories())
+def test_what_became_known_after_the_moment_changes_nothing(given):
+    declared, history = given
+    later = pl.col("known") > T0
+    changed = history.with_columns(pl.when(later).then(1.0 - pl.col("back")).otherwise("back").alias("back"))
+    assert past_rows(declared, history, as_of=T0)[0].equals(past_rows(declared, changed, as_of=T0)[0], null_equal=True)
+
+
+def test_a_row_is_mature_on_the_very_moment_and_not_before():
+    rows = frame([("a", "c", -10, -9, 1.0), ("b", "c", -9, -8, 1.0), ("d", "c", -10, None, None)])
+    kept, found = past_rows(spine(), rows, as_of=T0)
+    assert kept.filter(teaches(spine(), T0))["order"].to_list() == ["a"]
+    assert (found.known, found.young, found.without_outcome) == (1, 1, 1)
+    assert found.summary == "1 may teach (1 back), 1 younger than 10h wait, 1 have no outcome"
+
+
+def test_rows_without_time_or_key_are_counted():
+    some = [(str(i), "c", -50, -45, 0.0) for i in range(60)]
+    rows = frame([*some, ("a", "c", None, None, 1.0), ("b", None, -50, -45, 1.0)])
+    kept, found = past_rows(spine(), rows, as_of=T0)
+    assert (found.rows, found.without_time, found.without_key) == (61, 1, {"customer": 1})
+    assert "b" in kept["order"].to_list()
+    assert found.warnings == [
+        "1 rows have no 'at': they are left out",
+        "1 of 61 rows have no 'customer': features by it are missing there",
+    ]
+
+
+def test_repeated_ids_are_refused_and_the_table_that_repeats_them_is_named():
+    rows = frame([("a", "c", -5, -4, 1.0), ("b", "c", -5, -4, 0.0), ("a", "c", -5, -4, 1.0)])
+    inputs = {"shop": pl.LazyFrame({"order": ["a", "b"]}), "returns": pl.LazyFrame({"order": ["a", "a"]})}
+    with pytest.raises(ProjectError, match=r"3 rows have 2 different 'order': 'a' \(2 times\)") as caught:
+        past_rows(spine(), rows, as_of=T0, inputs=inputs)
+    assert caught.value.where == f"{place_of(orders)}, table 'orders'"
+    assert "'returns' has 2 rows for 1 of them" in caught.value.hint
+    with pytest.raises(ProjectError, match="3 rows have 2") as caught:
+        past_rows(spine(), rows, as_of=T0)
+    assert "make the id of two columns" in caught.value.hint
+
+
+def test_a_row_without_an_id_is_refused():
+    with pytest.raises(ProjectError, match="1 of 1 rows have no 'order'"):
+        past_rows(spine(), frame([(None, "c", -5, -4, 1.0)]), as_of=T0)
+
+
+@pytest.mark.parametrize(("early", "refused"), [(3, False), (4, True)])
+def test_an_answer_that_was_known_before_the_question_is_not_used(early, refused):
+    rows = frame([(str(i), "c", -50, -51 if i < early else -45, float(i % 2)) for i in range(100)])
+    if refused:
+        with pytest.raises(ProjectError, match="4 of 100 outcomes were known before the question"):
+            past_rows(spine(), rows, as_of=T0)
+        return
+    kept, found = past_rows(spine(), rows, as_of=T0)
+    assert (found.early, found.known, kept["back"].null_count()) == (3, 97, 3)
+    assert found.warnings == ["3 outcomes were known before the question: they are not used"]
+
+
+@pytest.mark.parametrize(("undated", "refused"), [(3, False), (4, True)])
+def test_an_outcome_needs_a_moment(undated, refused):
+    rows = frame([(str(i), "c", -50, None if i < undated else -45, float(i % 2)) for i in range(100)])
+    if refused:
+        with pytest.raises(ProjectError, match="4 of 100 outcomes have no 'known'"):
+            past_rows(spine(), rows, as_of=T0)
+        return
+    assert past_rows(spine(), rows, as_of=T0)[1].undated == 3
+
+
+def test_an_outcome_may_be_known_at_the_time_of_the_question():
+    rows = frame([(str(i), "c", i - 99, None, float(i % 2)) for i in range(100)])
+    declared = spine(outcome_known_at="at")
+    kept, found = past_rows(declared, rows, as_of=T0)
+    assert kept.equals(rows.sort("at", "order"))
+    assert (found.known, found.young) == (90, 10)
+
+
+def test_outcomes_that_take_longer_than_declared_are_refused_at_the_line():
+    rows = frame([(str(i), "c", -500, -480, float(i % 2)) for i in range(100)])
+    with pytest.raises(ProjectError, match=r"100% of 100 outcomes took longer than outcome_within='10h'") as caught:
+        past_rows(spine(), rows, as_of=T0)
+    assert caught.value.hint == 'declare outcome_within="20h"'
+    assert caught.value.where.startswith(place_of(orders))
+
+
+@pytest.mark.parametrize("wrong", [{"time": "att"}, {"outcome": "bck"}, {"keys": ("custmer",)}, {"id": "ordre"}])
+def test_a_missing_column_is_named(wrong):
+    with pytest.raises(ProjectError, match="unknown column") as caught:
+        past_rows(spine(**wrong), frame([("a", "c", -5, -4, 1.0)]), as_of=T0)
+    assert caught.value.where == f"{place_of(orders)}, table 'orders'"
+
+
+def test_times_without_a_zone_are_refused():
+    rows = frame([("a", "c", -5, -4, 1.0)]).with_columns(pl.col("at").dt.replace_time_zone(None))
+    with pytest.raises(ProjectError, match=r"'at' is Datetime.*not a moment"):
+        past_rows(spine(), rows, as_of=T0)
+
+
+def test_an_old_row_whose_outcome_lies_in_the_future_does_not_teach():
+    rows = frame([*((str(i), "c", -50, -45, float(i % 2)) for i in range(60)), ("late", "c", -50, 1, 1.0)])
+    kept, found = past_rows(spine(), rows, as_of=T0)
+    assert "late" not in kept.filter(teaches(spine(), T0))["order"]
+    assert (found.known, found.without_outcome) == (60, 1)
