@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kreis.collection.contracts.contract import Contract
+from kreis.collection.contracts.keys import Held
 from kreis.collection.contracts.report import CheckResult, ContractBrokenError, ContractReport
 
 Write = Callable[[str], Path]
@@ -189,33 +190,99 @@ def test_keys_of_several_columns_and_several_rules(write_contract: Write) -> Non
     assert report.by_rule == {"a, b: primary key came before": 1, "c, d: value came before": 1}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    rows=st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 5)), st.integers(-1, 3)), max_size=30),
-    earlier=st.sets(st.integers(0, 5), max_size=3),
+KEYED = (
+    HEAD
+    + "      - {name: k, logicalType: integer, primaryKey: true}\n"
+    + "      - {name: v, logicalType: integer, logicalTypeOptions: {minimum: 0}}\n"
 )
-def test_the_first_sound_row_of_each_new_key_is_kept(
-    rows: list[tuple[int | None, int]], earlier: set[int], write_contract: Write
-) -> None:
+VERSIONED = KEYED + "      - {name: at, logicalType: timestamp, required: true}\n"
+KEYS = st.one_of(st.none(), st.integers(0, 4))
+ROWS = st.lists(st.tuples(KEYS, st.integers(-1, 3)), max_size=30)
+VERSIONS = st.lists(st.tuples(KEYS, st.integers(-1, 2), st.integers(0, 3)), max_size=30)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS)
+def test_the_first_sound_row_of_each_key_is_kept(rows: list[tuple[int | None, int]], write_contract: Write) -> None:
     """Against an oracle that walks the rows one by one."""
-    contract = Contract.load(
-        write_contract(
-            HEAD
-            + "      - {name: k, logicalType: integer, primaryKey: true}\n"
-            + "      - {name: v, logicalType: integer, logicalTypeOptions: {minimum: 0}}\n"
-        )
-    )
-    seen, expected = set(earlier), []
+    seen: set[int] = set()
+    expected = []
     for key, value in rows:
         if key is not None and value >= 0 and key not in seen:
             seen.add(key)
             expected.append((key, value))
     frame = pl.DataFrame(rows, schema={"k": pl.Int64, "v": pl.Int64}, orient="row")
-    collected = pl.LazyFrame({"k": sorted(earlier)}, schema={"k": pl.Int64})
-    result = contract.check(frame.lazy(), collected=collected)
+    result = Contract.load(write_contract(KEYED)).check(frame.lazy())
     assert result.good.rows() == expected
     assert result.good.height + result.quarantined.height == frame.height
     assert all(len(reasons) for reasons in result.quarantined["reasons"])
+
+
+def moment(hour: int) -> datetime:
+    return NOON + timedelta(hours=hour)
+
+
+def versions_frame(rows: list[tuple[int | None, int, int]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema={"k": pl.Int64, "v": pl.Int64, "at": pl.Int64}, orient="row")
+    return frame.with_columns(at=NOON + pl.duration(hours="at"))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(earlier=VERSIONS, rows=VERSIONS, replace=st.booleans())
+def test_every_version_of_a_key_is_kept_once(
+    earlier: list[tuple[int | None, int, int]],
+    rows: list[tuple[int | None, int, int]],
+    replace: bool,
+    write_contract: Write,
+) -> None:
+    """Against an oracle that looks at each key by itself."""
+    contract = Contract.load(write_contract(VERSIONED))
+    bronze = contract.check(versions_frame(earlier).lazy(), known_at="at").good
+    before = {(k, at): v for k, v, at in bronze.rows()}
+    held = Held(rows=bronze.lazy(), since=None, until=moment(9), known_at="at", replace=replace)
+    result = contract.check(versions_frame(rows).lazy(), known_at="at", held=held)
+    after, counts = oracle(before, [(k, v, moment(at)) for k, v, at in rows], replace=replace)
+    kept = {(k, at): v for k, v, at in result.good.rows()}
+    report = result.report
+    assert kept == {place: value for place, value in after.items() if before.get(place) != value}
+    assert counts == (report.held, report.repeated, report.quarantined, report.replaced)
+    assert report.corrected == sum(
+        any(key == other and at < when for other, at in after) for key, when in kept.keys() - before.keys()
+    )
+
+
+def oracle(
+    before: dict[tuple[int, datetime], int], rows: list[tuple[int | None, int, datetime]], *, replace: bool
+) -> tuple[dict[tuple[int, datetime], int], tuple[int, int, int, int]]:
+    """What stands afterwards by key and moment, and how many rows were held, copies, bad and replacing."""
+    first: dict[tuple[int, datetime], int] = {}
+    is_held, copies, bad, replaced = 0, 0, 0, 0
+    for key, value, at in rows:
+        place = (key, at)
+        if key is None or value < 0:
+            bad += 1
+        elif place in before and before[place] == value:
+            is_held += 1
+        elif place in before and replace and place not in first:
+            first[place] = value
+            replaced += 1
+        elif place in before:
+            bad += 1
+        elif place not in first:
+            first[place] = value
+        elif first[place] == value:
+            copies += 1
+        else:
+            bad += 1
+    after = before | first
+    for key, at in sorted(first.keys() - before.keys()):
+        older = [when for other, when in before.keys() | first.keys() if other == key and when < at]
+        place = (key, max(older, default=at))
+        if older and (before | first)[place] == first[key, at]:  # known again, with nothing new: no version
+            del after[key, at]
+            from_before = place in before and place not in first
+            is_held, copies = is_held + from_before, copies + (not from_before)
+    return after, (is_held, copies, bad, replaced)
 
 
 def test_columns_that_are_missing_extra_or_renamed(orders: Contract, make_orders: Callable[..., pl.DataFrame]) -> None:

@@ -1,8 +1,12 @@
 """Collects a source into the lake: reads what became known, checks it, keeps the good and sets the bad aside.
 
-Collection is incremental: `bronze/NAME` remembers until when everything known has been collected, and only what
-became known since is read. A window whose contract is broken leaves bronze as it was, so the circle stays at
-collection until the source is right; its bad rows stand in `quarantine/NAME` either way.
+Collection is incremental: `bronze/NAME` remembers until when everything known has been collected. Each collection
+reads what became known since, and the last span before it once more, for rows that reached the source late. A window
+whose contract is broken leaves bronze as it was, so the circle stays at collection until the source is right; its bad
+rows stand in `quarantine/NAME` either way.
+
+Bronze holds every version of a row: with a primary key, a later known-at for a key is a correction. Which version
+counts is decided where rows are read, by what was known at the moment asked for.
 
 What survives a crash: quarantine is written first and bronze, which marks the window as done, last. Repeating
 the window finds its bad rows in quarantine and does not write them twice.
@@ -10,22 +14,31 @@ the window finds its bad rows in quarantine and does not write them twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
-from kreis.collection.contracts.checking import latency_failures
 from kreis.collection.contracts.columns import read
+from kreis.collection.contracts.keys import Held
 from kreis.collection.contracts.report import CheckResult, ContractReport
+from kreis.collection.history import thin_days
 from kreis.collection.sources import Source, Window
-from kreis.errors import KreisError, ServiceError
+from kreis.errors import KreisError
 from kreis.lake.store import Lake
 from kreis.ledger.records import TableVersion
 
-__all__ = ["Collected", "collect", "read_bronze"]
+__all__ = ["SUPERSEDED_AT", "Collected", "collect", "read_bronze", "superseding"]
 
+SUPERSEDED_AT = "superseded_at"
+"""The column that says when a version of a row was corrected; null for the one that counts."""
+_VERSIONS = "__versions"
+"""A column of bronze, there once a key has come with several versions: true for such rows."""
+_REMEMBERED = timedelta(days=60)
+"""So far back bronze is looked at for how many rows a day has."""
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -42,14 +55,32 @@ class Collected:
     not_yet_known: int = 0
     """Rows that the source gave although they were known only after the window; dropped."""
     anew: bool = False
-    """Whether everything was collected from the beginning."""
+    """Whether everything was collected from the beginning, whatever was there."""
+    again: bool = False
+    """Whether everything was read from the beginning and compared, because the data outside had changed."""
+    changed_since: datetime | None = None
+    """Rows known from this moment on may differ from the version before. None: that version's rows all stand, and every
+    new row became known after it."""
+    came: Mapping[str, str] = field(default_factory=dict)
+    """The columns as the source gave them, and their types."""
 
 
-@dataclass(frozen=True)
-class _Batch:
+class _Batch(NamedTuple):
     rows: pl.DataFrame
     early: int
-    stale: int
+    came: dict[str, str]
+
+
+class _Marks(NamedTuple):
+    """What the step of a version of bronze says of how its rows came about."""
+
+    generation: str
+    identity: str | None
+
+    @classmethod
+    def of(cls, step: str) -> _Marks:
+        generation, _, identity = step.rpartition("@")[2].partition("#")
+        return cls(generation, identity or None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +111,7 @@ def collect(
     step: str,
     run: str | None = None,
     generation: str = "",
+    identity: str = "-",
     afresh: bool = False,
 ) -> Collected:
     """Bring bronze up to `until`.
@@ -93,40 +125,106 @@ def collect(
         run: The run it belongs to.
         generation: A digest of what gives the rows their meaning (the contract, the source's code). Where it
             differs from that of the rows in bronze, everything is collected anew; old versions stay readable.
+        identity: A digest of the data outside (its files, its probe). Where it differs, everything is read from the
+            beginning and compared: what is new is added; rows that are gone or otherwise are replaced, as
+            `Source.changed` says.
         afresh: collect everything anew in any case, as after rows in bronze were damaged.
 
     Raises:
         ServiceError: the source could not be read.
+        ProjectError: the source's function gave no frame.
         StoreError: the lake could not be written; nothing is acknowledged.
     """
-    mark = f"@{generation[:16]}"
-    place = _Place(lake=lake, source=source, actor=actor, run=run, key=step + mark)
+    marks = _Marks(generation[:16], identity[:16])
+    place = _Place(lake=lake, source=source, actor=actor, run=run, key=f"{step}@{marks.generation}#{marks.identity}")
     latest = lake.latest(place.bronze)
     start = _start(place, latest)
-    anew = afresh or start is None or not start.step.endswith(mark)
-    window = Window(None if anew or start is None else start.known_until, until)
-    if window.after is not None and until <= window.after:
-        return Collected(table=latest, quarantine=lake.latest(place.quarantine), report=_nothing(source), window=window)
+    reached = None if start is None else start.known_until
+    if afresh or start is None or reached is None or _Marks.of(start.step).generation != marks.generation:
+        return _collect_anew(place, until, latest, replaces=start is not None)
+    again = _Marks.of(start.step).identity != marks.identity
+    if until <= reached and not again:
+        quarantine = lake.latest(place.quarantine)
+        return Collected(table=latest, quarantine=quarantine, report=_nothing(source), window=Window(reached, until))
+    return _collect_more(place, max(until, reached), start, reached, again=again)
+
+
+def _collect_anew(place: _Place, until: datetime, latest: TableVersion | None, *, replaces: bool) -> Collected:
+    source, window = place.source, Window(None, until)
     batch = _read(source, window)
-    known = None if anew or start is None else lake.scan(place.bronze, start.version)
-    result = source.contract.check(batch.rows.lazy(), at=until, collected=known)
-    report = _complete(result.report, source, batch, until, known)
-    quarantine = _set_aside(place, result, window, report, anew=anew)
-    table = latest
+    result = source.contract.check(batch.rows.lazy(), at=until, known_at=source.known_at)
+    report = _complete(place, result, batch, window, None)
+    quarantine = _set_aside(place, result, window, report, replaces=True)
     if report.passed:
-        table = _keep(place, result.good, window, anew=anew and start is not None)
+        latest = _write(place, _stored(result, None), window, report, overwrite=replaces)
     return Collected(
-        table=table, quarantine=quarantine, report=report, window=window, not_yet_known=batch.early, anew=anew
+        table=latest, quarantine=quarantine, report=report, window=window, not_yet_known=batch.early, anew=True,
+        changed_since=_BEGINNING if replaces else None, came=batch.came,
+    )  # fmt: skip
+
+
+def _collect_more(place: _Place, until: datetime, start: TableVersion, reached: datetime, *, again: bool) -> Collected:
+    source, contract = place.source, place.source.contract
+    window = Window(None if again else reached - source.late, until)
+    batch = _read(source, window)
+    held = Held(
+        rows=place.lake.scan(place.bronze, start.version),
+        since=window.after,
+        until=reached,
+        known_at=source.known_at,
+        quarantine=_accepted(place),
+        replace=source.changed == "replace",
     )
+    result = contract.check(batch.rows.lazy(), at=until, known_at=source.known_at, held=held)
+    report = _complete(place, result, batch, window, held)
+    changed_since = _changed_since(result, held)
+    anew = again and held.replace and bool(report.vanished or report.replaced)
+    if anew:
+        result = contract.check(batch.rows.lazy(), at=until, known_at=source.known_at)
+        frame, changed_since = _stored(result, None), _BEGINNING
+    else:
+        frame = _stored(result, place.lake.schema(place.bronze, start.version))
+        if report.replaced:
+            frame = pl.concat([_without(held, contract.primary_key, result), frame], how="diagonal")
+    quarantine = _set_aside(place, result, window, report, replaces=anew)
+    table: TableVersion | None = start
+    if report.passed:
+        table = _write(place, frame, window, report, overwrite=anew or bool(report.replaced))
+    return Collected(
+        table=table, quarantine=quarantine, report=report, window=window, not_yet_known=batch.early, again=again,
+        changed_since=changed_since, came=batch.came,
+    )  # fmt: skip
 
 
-def read_bronze(lake: Lake, source: Source, as_of: datetime, version: int | None = None) -> pl.LazyFrame:
+def read_bronze(
+    lake: Lake, source: Source, as_of: datetime, version: int | None = None, *, corrections: bool = False
+) -> pl.LazyFrame:
     """The rows of a source that were known at a moment, from the newest version of bronze or a given one.
+
+    Args:
+        lake: Where the table is.
+        source: Whose rows.
+        as_of: The moment: of several versions of a row the one known last by then counts.
+        version: Of the table.
+        corrections: Give all versions known by then, with the column `superseded_at`.
 
     Raises:
         ProjectError: nothing was ever collected, or there is no such version.
     """
-    return lake.scan(f"bronze/{source.name}", version).filter(pl.col(source.known_at) <= as_of)
+    table = f"bronze/{source.name}"
+    rows = lake.scan(table, version).filter(pl.col(source.known_at) <= as_of)
+    if _VERSIONS not in lake.schema(table, version):
+        never = pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias(SUPERSEDED_AT)
+        return rows.with_columns(never) if corrections else rows
+    rows = superseding(rows.drop(_VERSIONS), source)
+    return rows if corrections else rows.filter(pl.col(SUPERSEDED_AT).is_null()).drop(SUPERSEDED_AT)
+
+
+def superseding(rows: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """The versions of a source's rows, each with the moment from which the next one was known."""
+    keys = source.contract.primary_key
+    following = pl.col(source.known_at).shift(-1).over(keys, order_by=source.known_at) if keys else pl.lit(None)
+    return rows.with_columns(following.cast(pl.Datetime("us", "UTC")).alias(SUPERSEDED_AT))
 
 
 def _start(place: _Place, latest: TableVersion | None) -> TableVersion | None:
@@ -138,6 +236,14 @@ def _start(place: _Place, latest: TableVersion | None) -> TableVersion | None:
     return place.lake.version(place.bronze, latest.version - 1) if latest.version else None
 
 
+def _accepted(place: _Place) -> pl.LazyFrame | None:
+    """The quarantine as the last passed collection left it: what a broken one set aside is judged again."""
+    version = place.lake.latest(place.quarantine)
+    while version is not None and (version.step.endswith("!") or version.step == place.key):
+        version = place.lake.version(place.quarantine, version.version - 1) if version.version else None
+    return None if version is None else place.lake.scan(place.quarantine, version.version)
+
+
 def _nothing(source: Source) -> ContractReport:
     contract = source.contract
     return ContractReport(
@@ -146,65 +252,91 @@ def _nothing(source: Source) -> ContractReport:
 
 
 def _read(source: Source, window: Window) -> _Batch:
-    """The source's rows, less those outside the window. Rows whose time cannot be read are left to the contract."""
+    """The source's rows, less those that are known later. Rows without a readable time are left to the contract."""
+    frame = source.rows(window)
     try:
-        rows = source.read(window).collect()
+        rows = frame.collect()
     except KreisError:
         raise
     except Exception as error:
-        raise ServiceError(
-            f"the source could not be read: {type(error).__name__}: {error}",
-            where=f"source {source.name!r}",
-            hint="nothing was collected; run again when it is back, or correct its function",
-        ) from error
+        raise source.unreadable(error) from error
+    came = {name: str(kind) for name, kind in rows.schema.items()}
     column = next(each for each in source.contract.plan.columns if each.name == source.known_at)
     if column.source_name not in rows.columns:
-        return _Batch(rows, 0, 0)
+        return _Batch(rows, 0, came)
     known_at = rows.select(read(column, rows.schema[column.source_name], column.name).value.alias("at")).to_series()
     early = (known_at > window.until).fill_null(False)
-    stale = (known_at <= (window.after or _BEGINNING)).fill_null(False)
-    inside = ~(early | stale)
-    return _Batch(rows if inside.all() else rows.filter(inside), int(early.sum()), int(stale.sum()))
+    if column.ahead is not None:  # so far ahead that it is a mistake: the contract sets it aside
+        early &= (known_at <= window.until + column.ahead).fill_null(True)
+    return _Batch(rows.filter(~early) if early.any() else rows, int(early.sum()), came)
 
 
-def _complete(
-    report: ContractReport, source: Source, batch: _Batch, until: datetime, known: pl.LazyFrame | None
-) -> ContractReport:
-    """The report with what only collection knows: rows outside the window, and latency when nothing new came."""
-    warnings = list(report.warnings)
+def _complete(place: _Place, result: CheckResult, batch: _Batch, window: Window, held: Held | None) -> ContractReport:
+    """The report with what only collection knows: rows of another time, rows that are gone, days with few rows."""
+    report, plan = result.report, place.source.contract.plan
+    warnings, failures = list(report.warnings), list(report.table_failures)
     if batch.early:
-        warnings.append(f"{batch.early:,} rows were not yet known at {until.isoformat()} and were dropped")
-    if batch.stale:
-        warnings.append(f"{batch.stale:,} rows were known before the window began and were dropped")
-    failures = list(report.table_failures)
-    latency = source.contract.plan.latency
-    if latency and not batch.rows.height and known is not None:
-        newest = known.select(pl.col({rule.column for rule in latency}).max()).collect().row(0, named=True)
-        failures += latency_failures(source.contract.plan, newest, until)
+        warnings.append(f"{batch.early:,} rows were not yet known at {window.until.isoformat()} and were dropped")
+    if report.vanished:
+        done = "are gone with it" if window.after is None and held is not None and held.replace else "are kept"
+        warnings.append(f"{report.vanished:,} rows that were collected are no longer given by the source; they {done}")
+    if window.after is None and not batch.rows.height and not plan.may_be_empty:
+        failures.append("the source gave no rows at all (kreis.empty: allow, where that may be)")
+    known_at = [result.good.get_column(place.source.known_at)]
+    if held is not None:
+        recent = held.rows.filter(pl.col(held.known_at) > held.until - _REMEMBERED).select(held.known_at)
+        known_at.append(recent.collect().to_series())
+    thin = thin_days(pl.concat(known_at), None if held is None else held.until, window.until)
+    warnings += [thin] if thin else []
     return msgspec.structs.replace(report, warnings=warnings, table_failures=failures)
 
 
-def _keep(place: _Place, good: pl.DataFrame, window: Window, *, anew: bool) -> TableVersion:
-    """Write the good rows. With none, an empty append still records until when everything is known."""
-    reason = f"collected {good.height:,} rows known until {window.until.isoformat()}"
-    if anew:
+def _changed_since(result: CheckResult, held: Held) -> datetime | None:
+    known_at = result.good.get_column(held.known_at)
+    earliest = known_at.filter(known_at <= held.until).min()
+    return earliest if isinstance(earliest, datetime) else None
+
+
+def _stored(result: CheckResult, before: pl.Schema | None) -> pl.DataFrame:
+    """The good rows as bronze keeps them. Columns that bronze has and that did not come are null."""
+    good = result.good
+    if result.versions.any() or (before is not None and _VERSIONS in before):
+        good = good.with_columns(result.versions.alias(_VERSIONS))
+    gone = [] if before is None else [name for name in before if name not in good.columns]
+    return good.with_columns(pl.lit(None, dtype=before[name]).alias(name) for name in gone) if before and gone else good
+
+
+def _without(held: Held, keys: Sequence[str], result: CheckResult) -> pl.DataFrame:
+    """Bronze without the rows that others take the place of."""
+    place = [*keys, held.known_at]
+    replacing = result.good.filter(result.replacing).select(place).lazy()
+    return held.rows.join(replacing, on=place, how="anti", maintain_order="left").collect()
+
+
+def _write(
+    place: _Place, frame: pl.DataFrame, window: Window, report: ContractReport, *, overwrite: bool
+) -> TableVersion:
+    """Write bronze. With no rows, an empty append still records until when everything is known."""
+    reason = ", ".join([f"collected {report.good:,} rows known until {window.until.isoformat()}", *report.taken])
+    if overwrite:
         return place.lake.overwrite(
-            place.bronze, good, step=place.key, actor=place.actor, reason=f"{reason}, anew", run=place.run,
+            place.bronze, frame, step=place.key, actor=place.actor, reason=reason, run=place.run,
             known_until=window.until,
         )  # fmt: skip
+    evolve = place.source.contract.plan.keep_extra or _VERSIONS in frame.columns
     return place.lake.append(
-        place.bronze, good, step=place.key, actor=place.actor, reason=reason, run=place.run,
-        known_until=window.until, evolve=place.source.contract.plan.keep_extra,
+        place.bronze, frame, step=place.key, actor=place.actor, reason=reason, run=place.run,
+        known_until=window.until, evolve=evolve,
     )  # fmt: skip
 
 
 def _set_aside(
-    place: _Place, result: CheckResult, window: Window, report: ContractReport, *, anew: bool
+    place: _Place, result: CheckResult, window: Window, report: ContractReport, *, replaces: bool
 ) -> TableVersion | None:
     """Write the bad rows that quarantine does not hold yet. Collected anew, earlier ones make room."""
     rows = result.quarantined
     latest = place.lake.latest(place.quarantine)
-    if latest is not None and anew and report.passed:
+    if latest is not None and replaces and report.passed:
         return place.lake.overwrite(
             place.quarantine, rows, step=place.key, actor=place.actor, reason="collected anew", run=place.run,
             known_until=window.until,
@@ -214,11 +346,10 @@ def _set_aside(
         present = earlier.collect_schema()
         if all(name in present for name in rows.columns):
             rows = rows.join(earlier.select(rows.columns).collect(), on=rows.columns, how="anti", nulls_equal=True)
-    if not rows.height:
-        return latest
-    held = report.passed
+    if not rows.height and (latest is None or not report.passed or not latest.step.endswith("!")):
+        return latest  # else an empty append says that what a broken collection set aside stays there
     return place.lake.append(
-        place.quarantine, rows, step=place.key if held else f"{place.key}!", actor=place.actor,
+        place.quarantine, rows, step=place.key if report.passed else f"{place.key}!", actor=place.actor,
         reason=f"{rows.height:,} rows break {result.report.table}'s contract", run=place.run,
-        known_until=window.until if held else window.after, evolve=True,
+        known_until=window.until if report.passed else window.after, evolve=True,
     )  # fmt: skip

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import msgspec
 import polars as pl
 
 from kreis.collection.contracts.contract import Contract
-from kreis.errors import ProjectError
+from kreis.errors import KreisError, ProjectError, ServiceError
 
-__all__ = ["Source", "Window"]
+__all__ = ["Changed", "Source", "Window"]
+
+Changed = Literal["replace", "keep"]
+_FAR = timedelta(days=3650)
+"""A moment so far after the window is taken for a mistake, not for a row that is known later."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -27,10 +32,18 @@ class Window(msgspec.Struct, frozen=True):
                 raise ValueError(f"a window needs timezone-aware moments, not {moment}")
 
     def contains(self, known_at: str | pl.Expr) -> pl.Expr:
-        """Whether a row is in the window: an expression over the column (or expression) that holds its known at."""
+        """Whether a row is in the window: an expression over the column (or expression) that holds its known at.
+
+        Rows without a moment, and rows ten years ahead, are let through: the contract sets them aside and counts them.
+        """
         column = pl.col(known_at) if isinstance(known_at, str) else known_at
         within = column <= self.until
-        return within if self.after is None else within & (column > self.after)
+        if self.after is not None:
+            within &= column > self.after
+        far = datetime.max.replace(tzinfo=UTC) - _FAR
+        if self.until < far:
+            within |= column > self.until + _FAR
+        return within.fill_null(True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +58,12 @@ class Source:
     read: Callable[[Window], pl.LazyFrame]
     """Gives the rows of a window, in the shape that the contract describes."""
     version: Callable[[], str] | None = None
-    """A cheap probe of the data outside (a file's digest, a row count); part of the key of the step."""
+    """A cheap probe of the data outside (a row count, a change number): another answer, and all is read again."""
+    late: timedelta = timedelta(days=7)
+    """How long before the end of the last window each collection reads again, for rows that reach the source late."""
+    changed: Changed = "replace"
+    """What becomes of a row that the source now gives otherwise, without a later known-at: the new one takes its place,
+    or what was collected stays and the new one is set aside."""
 
     def __post_init__(self) -> None:
         """Check that the contract says when rows are known.
@@ -64,3 +82,44 @@ class Source:
                 where=where,
                 hint=f"in {self.contract.file} write logicalType: timestamp and required: true",
             )
+
+    def rows(self, window: Window) -> pl.LazyFrame:
+        """What its function gives for a window.
+
+        Raises:
+            ServiceError: the function failed.
+            ProjectError: it gave something other than a Polars frame.
+        """
+        try:
+            frame: Any = self.read(window)
+        except KreisError:
+            raise
+        except Exception as error:
+            raise self.unreadable(error) from error
+        if isinstance(frame, pl.DataFrame):
+            return frame.lazy()
+        if isinstance(frame, pl.LazyFrame):
+            return frame
+        kind = type(frame)
+        hints = {"NoneType": "its function ends without `return`", "pandas": "return pl.from_pandas(frame)"}
+        hint = hints.get(kind.__name__) or hints.get(kind.__module__.partition(".")[0])
+        raise ProjectError(
+            f"the source gave {'nothing' if frame is None else f'a {kind.__module__}.{kind.__name__}'}, not a frame",
+            where=f"source {self.name!r}",
+            hint=hint or "return a polars LazyFrame or DataFrame",
+        )
+
+    def unreadable(self, error: Exception) -> ServiceError:
+        """The error to raise where its rows cannot be read."""
+        hint = "nothing was collected; run again when it is back, or correct its function"
+        text = str(error)
+        if "fields than defined in 'Schema'" in text or "found more fields than" in text:
+            hint = "a line has more fields than the header: kreis.read_csv names such lines and sets them aside"
+        elif isinstance(error, pl.exceptions.PolarsError) and "datetime" in text.lower():
+            hint = (
+                f"is {self.known_at!r} a moment with a zone? "
+                f'pl.col("{self.known_at}").dt.replace_time_zone("UTC"), or .str.to_datetime(…, time_zone="UTC")'
+            )
+        return ServiceError(
+            f"the source could not be read: {type(error).__name__}: {text}", where=f"source {self.name!r}", hint=hint
+        )

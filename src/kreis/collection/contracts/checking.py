@@ -12,14 +12,15 @@ from typing import Any
 
 import polars as pl
 
-from kreis.collection.contracts.columns import as_text, read
-from kreis.collection.contracts.keys import repeated_rows
+from kreis.collection.contracts.columns import Column, as_text, read
+from kreis.collection.contracts.keys import Held, compare
 from kreis.collection.contracts.report import CheckResult, ContractReport
 from kreis.collection.contracts.rules import Plan, RowRule
 
-__all__ = ["check", "latency_failures"]
+__all__ = ["check"]
 
 _BAD = "__bad"
+_ROW = "__row"
 _SLICE = 200_000
 
 
@@ -39,33 +40,60 @@ class _Prepared:
 
 
 def check(
-    plan: Plan, digest: str, frame: pl.LazyFrame, *, at: datetime | None, collected: pl.LazyFrame | None
+    plan: Plan, digest: str, frame: pl.LazyFrame, *, at: datetime | None, known_at: str | None, held: Held | None
 ) -> CheckResult:
     """Part a batch; see `Contract.check`."""
-    prepared = _prepare(plan, frame.collect_schema())
+    prepared = _prepare(plan, frame.collect_schema(), at)
     broken = pl.any_horizontal(rule.broken for rule in prepared.rules) if prepared.rules else pl.lit(False)
     kept = [each.meta.output_name() for each in prepared.values]
     table = frame.with_columns(prepared.values).select(kept).with_columns(broken.fill_null(False).alias(_BAD)).collect()
-    keyed = repeated_rows(plan, table, ~table.get_column(_BAD), collected)
-    names = [*plan_names(plan), *(prepared.extra if plan.keep_extra else [])]
+    repeats = compare(plan, table, ~table.get_column(_BAD), known_at, held)
     bad = table.get_column(_BAD)
-    for mask in keyed.values():
+    for mask in repeats.broken.values():
         bad = bad | mask
-    good = table.select(names).filter(~bad) if bad.any() else table.select(names)
-    quarantined, by_rule = _explain(plan, digest, prepared, table, bad, keyed)
-    failures, warnings = _judge_table(plan, prepared, table, at)
+    left = ~(repeats.held | repeats.copies)
+    if held is not None and at is not None:
+        left &= ~_quarantined_before(plan, prepared, table, bad, held, at)
+    sound = left & ~bad
+    names = [*plan_names(plan), *(prepared.extra if plan.keep_extra else [])]
+    good = table.select(names) if sound.all() else table.select(names).filter(sound)
+    quarantined, by_rule = _explain(plan, digest, prepared, table, left & bad, repeats.broken)
+    failures, warnings = _judge_table(plan, prepared, table if left.all() else table.filter(left), at, held)
+    late = good.clear() if held is None else good.filter(pl.col(held.known_at) <= held.until)
     report = ContractReport(
         table=plan.table,
         contract=digest,
-        rows=table.height,
+        rows=int(left.sum()),
         good=good.height,
         quarantined=quarantined.height,
         by_rule=by_rule,
         table_failures=failures,
         warnings=warnings,
         at_most=plan.at_most,
+        late=late.height,
+        corrected=int((repeats.corrections & sound).sum()),
+        replaced=int((repeats.replacing & sound).sum()),
+        vanished=repeats.vanished,
+        repeated=int(repeats.copies.sum()),
+        held=int(repeats.held.sum()),
     )
-    return CheckResult(good, quarantined, report)
+    return CheckResult(good, quarantined, report, repeats.versions.filter(sound), repeats.replacing.filter(sound))
+
+
+def _quarantined_before(
+    plan: Plan, prepared: _Prepared, table: pl.DataFrame, bad: pl.Series, held: Held, at: datetime
+) -> pl.Series:
+    """The bad rows read again that a passed collection has set aside already, as they came."""
+    nothing = pl.repeat(False, table.height, eager=True)
+    known_at = table.get_column(held.known_at)
+    bad = bad & (known_at.is_null() | (known_at <= held.until) | (known_at > at))
+    if held.quarantine is None or not bad.any():
+        return nothing
+    earlier = held.quarantine.collect_schema()
+    names = [name for name in plan_names(plan) if name in earlier]
+    texts = table.with_row_index(_ROW).filter(bad).select(_ROW, *_texts(names, prepared, table.schema))
+    found = texts.join(held.quarantine.select(names).unique().collect(), on=names, how="semi", nulls_equal=True)
+    return nothing.scatter(found.get_column(_ROW), True)
 
 
 def plan_names(plan: Plan) -> list[str]:
@@ -73,30 +101,14 @@ def plan_names(plan: Plan) -> list[str]:
     return [column.name for column in plan.columns]
 
 
-def _prepare(plan: Plan, schema: pl.Schema) -> _Prepared:
+def _prepare(plan: Plan, schema: pl.Schema, at: datetime | None) -> _Prepared:
     extra = sorted(set(schema) - {column.source_name for column in plan.columns} - set(plan_names(plan)))
     extra = [name for name in extra if not name.startswith("__")]
     prepared = _Prepared([], {}, [], [], [], extra)
     unreadable: dict[str, pl.Expr] = {}
     for i, column in enumerate(plan.columns):
-        if column.source_name not in schema:
-            prepared.values.append(pl.lit(None, dtype=column.dtype).alias(column.name))
-            (prepared.lacking if column.required else prepared.filled).append(column.name)
-            if column.required:
-                prepared.rules.append(RowRule(column.name, "the column is missing", pl.lit(True)))
-            continue
-        kept = f"__came_{i}"
-        reading = read(column, schema[column.source_name], kept)
-        prepared.values.append(reading.value.alias(column.name))
-        if reading.came is not None:
-            prepared.values.append(reading.came.alias(kept))
-            prepared.came[column.name] = kept
-        if reading.unreadable is not None:
-            unreadable[column.name] = reading.unreadable
-            prepared.rules.append(RowRule(column.name, reading.phrase, reading.unreadable))
-        if column.required:
-            came = pl.col(prepared.came.get(column.name, column.name))
-            prepared.rules.append(RowRule(column.name, "missing", came.is_null()))
+        if (broken := _prepare_column(prepared, column, schema, f"__came_{i}", at)) is not None:
+            unreadable[column.name] = broken
     for rule in plan.row_rules:
         reasons = {each.reason for each in prepared.rules}
         if rule.column in prepared.lacking or rule.reason in reasons:
@@ -107,6 +119,32 @@ def _prepare(plan: Plan, schema: pl.Schema) -> _Prepared:
     if plan.keep_extra:
         prepared.values.extend(pl.col(name) for name in extra)
     return prepared
+
+
+def _prepare_column(
+    prepared: _Prepared, column: Column, schema: pl.Schema, kept: str, at: datetime | None
+) -> pl.Expr | None:
+    """Add how a column is read and the rules that hold for it as such; returns where it is unreadable."""
+    if column.source_name not in schema:
+        prepared.values.append(pl.lit(None, dtype=column.dtype).alias(column.name))
+        (prepared.lacking if column.required else prepared.filled).append(column.name)
+        if column.required:
+            prepared.rules.append(RowRule(column.name, "the column is missing", pl.lit(True)))
+        return None
+    reading = read(column, schema[column.source_name], kept)
+    prepared.values.append(reading.value.alias(column.name))
+    if reading.came is not None:
+        prepared.values.append(reading.came.alias(kept))
+        prepared.came[column.name] = kept
+    if reading.unreadable is not None:
+        prepared.rules.append(RowRule(column.name, reading.phrase, reading.unreadable))
+    if at is not None and column.ahead is not None:
+        far = pl.col(column.name) > at + column.ahead
+        prepared.rules.append(RowRule(column.name, f"more than {column.ahead.days:,} days in the future", far))
+    if column.required:
+        came = pl.col(prepared.came.get(column.name, column.name))
+        prepared.rules.append(RowRule(column.name, "missing", came.is_null()))
+    return reading.unreadable
 
 
 def _explain(
@@ -121,14 +159,17 @@ def _explain(
     reasons = pl.concat_list(
         [pl.when(conditions[reason]).then(pl.lit(reason)) for reason in counts] or [pl.lit(None, dtype=pl.String)]
     ).list.drop_nulls()
-    texts = [
-        as_text(prepared.came.get(name, name), table.schema[prepared.came.get(name, name)]).alias(name)
-        for name in plan_names(plan)
-    ]
+    texts = _texts(plan_names(plan), prepared, table.schema)
     selection = [*texts, reasons.alias("reasons"), pl.lit(digest).alias("contract")]
     # In slices, because the reasons of all rules stand side by side before the empty ones are dropped.
     pieces = [rows.slice(start, _SLICE).select(selection) for start in range(0, max(rows.height, 1), _SLICE)]
     return pl.concat(pieces), counts
+
+
+def _texts(names: list[str], prepared: _Prepared, schema: pl.Schema) -> list[pl.Expr]:
+    """The columns as text, as they came."""
+    came = {name: prepared.came.get(name, name) for name in names}
+    return [as_text(column, schema[column]).alias(name) for name, column in came.items()]
 
 
 def _counts(rows: pl.DataFrame, conditions: Mapping[str, pl.Expr]) -> dict[str, int]:
@@ -148,7 +189,7 @@ def _counts(rows: pl.DataFrame, conditions: Mapping[str, pl.Expr]) -> dict[str, 
 
 
 def _judge_table(
-    plan: Plan, prepared: _Prepared, table: pl.DataFrame, at: datetime | None
+    plan: Plan, prepared: _Prepared, table: pl.DataFrame, at: datetime | None, held: Held | None
 ) -> tuple[list[str], list[str]]:
     failures = [f"the required column {name!r} is missing" for name in prepared.lacking]
     warnings = [f"the column {name!r} is missing and was filled with nulls" for name in prepared.filled]
@@ -164,26 +205,27 @@ def _judge_table(
             if not rule.comparison.holds(measured):
                 told = f"{rule.label} is {measured:g}, but {rule.told}"
                 (warnings if rule.warns_only else failures).append(told)
-    if at is not None and table.height:
-        failures += latency_failures(
-            plan, {each.column: table.get_column(each.column).max() for each in plan.latency}, at
-        )
+    if at is not None and plan.latency:
+        failures += _latency_failures(plan, table, at, held)
     return failures, warnings
 
 
-def latency_failures(plan: Plan, newest: Mapping[str, Any], at: datetime) -> list[str]:
-    """The promises of latency that are broken at a moment, given the newest value of each column."""
+def _latency_failures(plan: Plan, table: pl.DataFrame, at: datetime, held: Held | None) -> list[str]:
+    """The promises of latency that are broken at a moment: the newest value counts, of this batch or held before."""
     failures = []
     for rule in plan.latency:
-        latest = newest.get(rule.column)
-        if latest is None:
-            continue
-        if not isinstance(latest, datetime):
-            latest = datetime.combine(latest, datetime.min.time(), at.tzinfo)
-        if (late := at - latest) > rule.at_most:
+        newest = [table.get_column(rule.column).max()]
+        if held is not None and (newest[0] is None or _late(newest[0], at) > rule.at_most):
+            newest.append(held.rows.select(pl.col(rule.column).max()).collect().item())
+        spans = [_late(each, at) for each in newest if each is not None]
+        if spans and (late := min(spans)) > rule.at_most:
             promised = f"at most {_span(rule.at_most)} is promised"
             failures.append(f"the newest {rule.column} is {_span(late)} old, but {promised}")
     return failures
+
+
+def _late(newest: Any, at: datetime) -> timedelta:
+    return at - (newest if isinstance(newest, datetime) else datetime.combine(newest, datetime.min.time(), at.tzinfo))
 
 
 def _span(span: timedelta) -> str:

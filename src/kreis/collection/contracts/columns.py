@@ -6,7 +6,9 @@ What cannot be read is a bad row with a reason, never a null that nobody asked f
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,8 +35,9 @@ _WIDTHS: dict[str, dict[str, pl.DataType]] = {
 }
 _JDK = {
     "yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%3f", "SSSSSS": "%6f",
-    "XXX": "%:z", "xxx": "%:z", "xx": "%z",
+    **dict.fromkeys(("X", "XX", "XXX", "x", "xx", "xxx", "Z", "ZZZZZ"), "%#z"), "T": "T",
 }  # fmt: skip
+_TEN_YEARS = 3650
 _PHRASES = {
     "string": "not a text",
     "integer": "not a whole number",
@@ -60,6 +63,8 @@ class Column:
     time_format: str | None
     zone: str | None
     """Zone of moments that come without one; None: such moments are refused."""
+    ahead: timedelta | None = None
+    """Moments that lie further in the future are bad; None: any may come."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,18 @@ def compile_column(declared: SchemaProperty, path: PathInFile, places: Places) -
         nan_means_null=bool(custom_value(declared.custom_properties, "kreis.nan.means_null", False)),
         time_format=_time_format(kind, options.get("format"), places.at(*at, "format")),
         zone=_zone(options, places.at(*at, "defaultTimezone")),
+        ahead=_ahead(declared, places.at(*path, "customProperties")) if kind == "timestamp" else None,
     )
+
+
+def _ahead(declared: SchemaProperty, where: str) -> timedelta | None:
+    days = custom_value(declared.custom_properties, "kreis.ahead.at_most_days", _TEN_YEARS)
+    if days == "any":
+        return None
+    if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= 1_000_000:
+        message = f"kreis.ahead.at_most_days is a whole number of days, not {days!r}"
+        raise ProjectError(message, where=where, hint='write 30, or "any" where no moment is too far ahead')
+    return timedelta(days=days)
 
 
 def _width(kind: str, declared: Any, where: str) -> pl.DataType:
@@ -122,7 +138,7 @@ def _time_format(kind: str, declared: Any, where: str) -> str | None:
     if not isinstance(declared, str):
         raise ProjectError(f"a format is a text, not {declared!r}", where=where, hint="yyyy-MM-dd HH:mm:ss")
     pieces: list[str] = []
-    rest = declared
+    rest = re.sub("'[zZ]'$", "Z", declared)  # a literal Z at the end says what Z says: UTC
     while rest:
         letter = rest[0]
         if letter == "'":
@@ -219,12 +235,14 @@ def _timestamp(source: pl.Expr, dtype: pl.DataType, column: Column) -> pl.Expr |
         return None
     if column.time_format is not None:
         parsed = source.str.to_datetime(column.time_format, time_unit="us", strict=False, exact=True)
-        if "%:z" in column.time_format or "%z" in column.time_format:
+        if "%#z" in column.time_format:
             return parsed.dt.convert_time_zone("UTC").cast(column.dtype)
         return _zoned(parsed, column)
     # One explicit form each, because Polars would take the form of the whole column from its first value.
-    text = source.str.replace(r"[zZ]$", "+00:00").str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
-    zoned = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", strict=False, exact=True)
+    text = source.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace(
+        "^([^.]{13}:[0-9]{2})([zZ+-]|$)", "${1}:00${2}"
+    )
+    zoned = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False, exact=True)
     plain = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False, exact=True)
     return pl.coalesce(zoned.dt.convert_time_zone("UTC").cast(column.dtype), _zoned(plain, column))
 

@@ -20,6 +20,7 @@ from kreis.collection.contracts.document import (
     ServiceLevel,
     custom_value,
 )
+from kreis.collection.contracts.keys import Held
 from kreis.collection.contracts.options import option_rules
 from kreis.collection.contracts.quality import compile_property_rule, compile_table_rule
 from kreis.collection.contracts.reading import PathInFile, Places, decode, read_yaml
@@ -33,6 +34,8 @@ __all__ = ["Contract"]
 AT_MOST = "kreis.quarantine.at_most"
 EXTRA = "kreis.columns.extra"
 NAN = "kreis.nan.means_null"
+AHEAD = "kreis.ahead.at_most_days"
+EMPTY = "kreis.empty"
 _RESERVED = ("reasons", "contract")
 _CENTURY = 100 * 366 * 86_400
 _SPANS = {
@@ -93,7 +96,8 @@ class Contract:
         frame: pl.LazyFrame,
         *,
         at: datetime | None = None,
-        collected: pl.LazyFrame | None = None,
+        known_at: str | None = None,
+        held: Held | None = None,
         strict: bool = False,
     ) -> CheckResult:
         """Part a batch into good rows and quarantined ones with reasons.
@@ -101,15 +105,16 @@ class Contract:
         Args:
             frame: The batch. Columns are cast to the contract's types; extra ones are dropped and reported, unless
                 the contract says `kreis.columns.extra: keep`.
-            at: The moment that latency is judged at; without it latency is not judged.
-            collected: Rows collected before, at least with the primary key's columns; a row whose key is among them
-                is quarantined.
+            at: The moment that latency, and what lies far in the future, is judged at; without it neither is.
+            known_at: The column that orders the versions of a primary key: a later one with other values is a
+                correction. Without it a key comes once, and what comes after the first is quarantined.
+            held: What was collected before. Rows that are held as they came are left out.
             strict: Raise instead of returning bad rows.
 
         Raises:
             ContractBrokenError: only if `strict`: a row or the batch breaks the contract.
         """
-        result = check(self.plan, self.digest, frame, at=at, collected=collected)
+        result = check(self.plan, self.digest, frame, at=at, known_at=known_at, held=held)
         if strict and (result.report.quarantined or not result.report.passed):
             raise ContractBrokenError(result, where=self.file)
         return result
@@ -131,15 +136,15 @@ def _compile(document: DataContract, position: int, places: Places) -> Plan:
     table = document.schema[position]
     path: PathInFile = ("schema", position)
     _check_names(table, path, places)
-    _check_settings(document.custom_properties, (AT_MOST, EXTRA), ("customProperties",), places)
-    _check_settings(table.custom_properties, (AT_MOST, EXTRA), (*path, "customProperties"), places)
+    _check_settings(document.custom_properties, (AT_MOST, EXTRA, EMPTY), ("customProperties",), places)
+    _check_settings(table.custom_properties, (AT_MOST, EXTRA, EMPTY), (*path, "customProperties"), places)
     columns = {
         each.name: compile_column(each, (*path, "properties", i), places) for i, each in enumerate(table.properties)
     }
     rules: list[RowRule | KeyRule | TableRule | None] = []
     for i, each in enumerate(table.properties):
         at = (*path, "properties", i)
-        _check_settings(each.custom_properties, (NAN,), (*at, "customProperties"), places)
+        _check_settings(each.custom_properties, (NAN, AHEAD), (*at, "customProperties"), places)
         rules += option_rules(each, columns[each.name], at, places)
         rules += [
             compile_property_rule(rule, columns[each.name], (*at, "quality", j), places)
@@ -156,9 +161,11 @@ def _compile(document: DataContract, position: int, places: Places) -> Plan:
         row_rules=_once(rule for rule in rules if isinstance(rule, RowRule)),
         key_rules=(*first, *_distinct(keys, primary)),
         table_rules=tuple(rule for rule in rules if isinstance(rule, TableRule)),
-        latency=tuple(_latency(document.sla_properties, table, set(columns), places)),
+        latency=tuple(_latency(document, table, set(columns), places)),
         at_most=_at_most(document, table, position, places),
-        keep_extra=_keep_extra(document, table, position, places),
+        keep_extra=_choice(document, table, EXTRA, ("drop", "keep"), places.at(*path, "customProperties")) == "keep",
+        may_be_empty=_choice(document, table, EMPTY, ("refuse", "allow"), places.at(*path, "customProperties"))
+        == "allow",
         primary_key=primary,
     )
 
@@ -212,27 +219,34 @@ def _at_most(document: DataContract, table: SchemaObject, position: int, places:
     return float(share)
 
 
-def _keep_extra(document: DataContract, table: SchemaObject, position: int, places: Places) -> bool:
-    choice = _setting(document, table, EXTRA, "drop")
-    if choice not in ("drop", "keep"):
-        where = places.at("schema", position, "customProperties")
-        raise ProjectError.unknown_name(f"value of {EXTRA}", str(choice), ("drop", "keep"), where=where)
-    return bool(choice == "keep")
+def _choice(document: DataContract, table: SchemaObject, name: str, choices: tuple[str, ...], where: str) -> str:
+    """The value of a setting; the first of its choices where it is not set."""
+    choice = str(_setting(document, table, name, choices[0]))
+    if choice not in choices:
+        raise ProjectError.unknown_name(f"value of {name}", choice, choices, where=where)
+    return choice
 
 
-def _latency(promises: list[ServiceLevel], table: SchemaObject, columns: set[str], places: Places) -> list[LatencyRule]:
+def _latency(document: DataContract, table: SchemaObject, columns: set[str], places: Places) -> list[LatencyRule]:
     rules = []
-    for i, each in enumerate(promises):
-        if each.property.lower() not in ("latency", "ly", "freshness") or each.element is None:
+    for i, each in enumerate(document.sla_properties):
+        if each.property.lower() not in ("latency", "ly", "freshness"):
             continue
-        where = places.at("slaProperties", i)
-        for element in each.element.split(","):
+        elements = each.element or document.sla_default_element
+        if elements is None:
+            hint = f"element: {table.name}.COLUMN, or slaDefaultElement for all of them"
+            raise ProjectError("the latency names no column", where=places.at("slaProperties", i), hint=hint)
+        key = ("slaProperties", i, "element") if each.element else ("slaDefaultElement",)
+        for element in elements.split(","):
             holder, _, name = element.strip().rpartition(".")
+            tables = [other.name for other in document.schema]
+            if holder and holder not in tables:
+                raise ProjectError.unknown_name("table", holder, tables, where=places.at(*key))
             if holder not in ("", table.name):
                 continue
             if name not in columns:
-                raise ProjectError.unknown_name("property", name, columns, where=where)
-            rules.append(LatencyRule(name, _span(each, where)))
+                raise ProjectError.unknown_name("property", name, columns, where=places.at(*key))
+            rules.append(LatencyRule(name, _span(each, places.at("slaProperties", i))))
     return rules
 
 

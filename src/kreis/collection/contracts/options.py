@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -20,6 +21,7 @@ from kreis.errors import ProjectError
 __all__ = ["among", "matching", "option_rules"]
 
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_ASCII = {"d": "[0-9]", "D": "[^0-9]", "w": "[0-9A-Za-z_]", "W": "[^0-9A-Za-z_]"}
 _KNOWN: dict[str, tuple[str, ...]] = {
     "string": ("minLength", "maxLength", "pattern", "format"),
     "integer": (*_BOUNDS, "multipleOf", "format"),
@@ -29,7 +31,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "timestamp": (*_BOUNDS, "format", "timezone", "defaultTimezone"),
     "boolean": (),
 }
-_IPV4 = r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_IPV4 = r"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _FORMATS = {
     "email": r"^[^@\s]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$",
     "uuid": r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$",
@@ -196,4 +198,9 @@ def matching(value: pl.Expr, pattern: Any, where: str) -> pl.Expr:
         why = next((line for line in said if line.startswith("error:")), said[0])
         hint = "look-around and back-references do not exist here; ^ and $ anchor the pattern"
         raise ProjectError(f"unreadable pattern {pattern!r}: {why}", where=where, hint=hint) from error
-    return value.str.contains(pattern)
+    return value.str.contains(_ascii(pattern))
+
+
+def _ascii(pattern: str) -> str:
+    r"""The pattern with \d, \w and their opposites as ECMA-262 has them, whose patterns the standard uses: ASCII."""
+    return re.sub(r"\\(.)", lambda escape: _ASCII.get(escape[1], escape[0]), pattern, flags=re.DOTALL)

@@ -29,6 +29,18 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner of the source should know, and what breaks nothing."""
     at_most: float = 0.05
     """The share of quarantined rows that the contract tolerates."""
+    late: int = 0
+    """Good rows that an earlier collection should have seen: they were known by then, and reached the source later."""
+    corrected: int = 0
+    """Good rows that give a key another value than the one known before."""
+    replaced: int = 0
+    """Good rows that differ from one that is held with the same key and known-at, and took its place."""
+    vanished: int = 0
+    """Rows that are held and that the source, read again, no longer gives."""
+    repeated: int = 0
+    """Exact copies of another row of the batch; left out."""
+    held: int = 0
+    """Rows that were read again and are held as they came; they are not counted in `rows`."""
 
     @property
     def share(self) -> float:
@@ -49,7 +61,14 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
             told.append(f"{self.share:.1%} of the rows are bad, {self.at_most:.1%} are tolerated: {worst}")
         if told:
             return f"{self.table} breaks its contract: " + "; ".join(told)
-        return f"{self.table} holds its contract: {self.good:,} good rows, {self.quarantined:,} quarantined"
+        counts = f"{self.good:,} good rows, {self.quarantined:,} quarantined"
+        return f"{self.table} holds its contract: " + ", ".join([counts, *self.taken])
+
+    @property
+    def taken(self) -> list[str]:
+        """What kinds of rows were taken in otherwise than once and in time: "12 late", "1 corrected"."""
+        kinds = {"late": self.late, "corrected": self.corrected, "replaced": self.replaced, "repeated": self.repeated}
+        return [f"{count:,} {kind}" for kind, count in kinds.items() if count]
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,10 @@ class CheckResult:
     quarantined: pl.DataFrame
     """The contract's columns as text, as they came, then `reasons` (list of text) and `contract` (its digest)."""
     report: ContractReport
+    versions: pl.Series
+    """Per good row: whether its key has several versions by now."""
+    replacing: pl.Series
+    """Per good row: whether it takes the place of one that is held with the same key and known-at."""
 
 
 class ContractBrokenError(ContractError):

@@ -117,4 +117,6 @@ class Plan:
     latency: tuple[LatencyRule, ...] = ()
     at_most: float = 0.05
     keep_extra: bool = False
+    may_be_empty: bool = False
+    """Whether a source may have no rows at all, from its beginning on."""
     primary_key: tuple[str, ...] = field(default=())
