@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from kreis.collection.contracts.contract import Contract
-from kreis.collection.sources import Source, Window
+from kreis.collection.sources import Changed, Source, Window
 from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
 from kreis.monitoring.monitor import Monitor
@@ -167,23 +167,39 @@ class Project:
         return [*self.views.values(), *self.request_views.values()]
 
     def source(
-        self, *, contract: str, known_at: str, version: Callable[[], str] | None = None
+        self,
+        *,
+        contract: str,
+        known_at: str,
+        version: Callable[[], str] | None = None,
+        late: str | None = "7d",
+        changed: Changed = "replace",
     ) -> Callable[[SourceFunction], Source]:
         """Declare a source: a function of a `Window` that returns rows with `after < known_at <= until`.
 
         Args:
             contract: Path of its data contract (Open Data Contract Standard YAML), relative to the project.
             known_at: Column with the moment from which a row could be known.
-            version: A cheap probe of the outside data; when its answer changes, the source is read anew.
+            version: A cheap probe of the outside data; when its answer changes, the source is read from the
+                beginning. Without it, the files that the source reads are looked at.
+            late: Each collection reads this span before the last one again, for rows that reach the source late.
+            changed: Where the source gives a row otherwise than before, without a later known-at: "replace" what was
+                collected, or "keep" it and set the other aside.
 
         Raises:
-            ProjectError: the contract is missing or wrong, or the name is taken.
+            ProjectError: the contract is missing or wrong, the name is taken, or `late` or `changed` is none.
         """
 
         def declare_source(function: SourceFunction) -> Source:
             where = place_of(function)
             self._refuse_taken(function.__name__, where)
             path = self.folder / contract
+            if changed not in get_args(Changed):
+                raise ProjectError.unknown_name("value of changed", changed, get_args(Changed), where=where)
+            try:
+                look_back = timedelta(0) if late is None else parse_duration(late)
+            except ValueError as error:
+                raise ProjectError(str(error), where=f"{where}, late") from error
             if not path.is_file():
                 raise ProjectError(
                     f"source {function.__name__!r} has no contract at {contract}",
@@ -196,6 +212,8 @@ class Project:
                 known_at=known_at,
                 read=function,
                 version=version,
+                late=look_back,
+                changed=changed,
             )
             self._declared.sources[source.name] = source
             return source

@@ -31,7 +31,7 @@ from kreis.errors import KreisError
 from kreis.lake.store import Lake
 from kreis.ledger.records import TableVersion
 
-__all__ = ["SUPERSEDED_AT", "Collected", "collect", "read_bronze", "superseding"]
+__all__ = ["SUPERSEDED_AT", "Collected", "collect", "latest_versions", "read_bronze"]
 
 SUPERSEDED_AT = "superseded_at"
 """The column that says when a version of a row was corrected; null for the one that counts."""
@@ -216,15 +216,21 @@ def read_bronze(
     if _VERSIONS not in lake.schema(table, version):
         never = pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias(SUPERSEDED_AT)
         return rows.with_columns(never) if corrections else rows
-    rows = superseding(rows.drop(_VERSIONS), source)
-    return rows if corrections else rows.filter(pl.col(SUPERSEDED_AT).is_null()).drop(SUPERSEDED_AT)
+    rows = rows.drop(_VERSIONS)
+    return _superseding(rows, source) if corrections else latest_versions(rows, source)
 
 
-def superseding(rows: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+def latest_versions(rows: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """Of each key of a source's primary key the version known last; all rows where it has none."""
+    if not source.contract.primary_key:
+        return rows
+    return _superseding(rows, source).filter(pl.col(SUPERSEDED_AT).is_null()).drop(SUPERSEDED_AT)
+
+
+def _superseding(rows: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """The versions of a source's rows, each with the moment from which the next one was known."""
-    keys = source.contract.primary_key
-    following = pl.col(source.known_at).shift(-1).over(keys, order_by=source.known_at) if keys else pl.lit(None)
-    return rows.with_columns(following.cast(pl.Datetime("us", "UTC")).alias(SUPERSEDED_AT))
+    following = pl.col(source.known_at).shift(-1).over(source.contract.primary_key, order_by=source.known_at)
+    return rows.with_columns(following.alias(SUPERSEDED_AT))
 
 
 def _start(place: _Place, latest: TableVersion | None) -> TableVersion | None:

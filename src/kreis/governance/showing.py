@@ -1,12 +1,14 @@
-"""What `kreis show` shows: a run, a model, its card, a table, a release or an alert, as plain documents."""
+"""What `kreis show` shows: a run, a model, its card, a table, a source, a release or an alert, as plain documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kreis.clock import parse_time
 from kreis.errors import ProjectError
 from kreis.governance.naming import model_named
 from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
@@ -172,6 +174,24 @@ def _type(kind: str) -> str:
     return kind.replace("time_unit=", "").replace("time_zone=", "").replace("'", "")
 
 
+def _source(workspace: Workspace, name: str, version: int | None) -> Document:
+    with workspace.ledger.read() as connection:
+        found = steps.last_steps(connection, "collection")
+    if not found:
+        raise ProjectError("nothing has been collected yet", where=str(workspace.folder), hint="kreis run")
+    if not name:
+        return {"sources": {each: step.outputs for each, step in found.items()}}
+    if name not in found:
+        raise ProjectError.unknown_name("source", name, found, where=str(workspace.folder))
+    step = found[name]
+    return {"source": name, **step.outputs, "known_until": _moment(step.outputs), "at": step.finished_at}
+
+
+def _moment(outputs: Document) -> datetime | None:
+    known_until = outputs.get("known_until")
+    return None if known_until is None else parse_time(known_until)
+
+
 def _release(workspace: Workspace, name: str, version: int | None) -> Document:
     with workspace.ledger.read() as connection:
         project = _project(connection, workspace)
@@ -224,6 +244,7 @@ SHOW: Mapping[str, Callable[[Workspace, str, int | None], Document]] = {
     "model": _model,
     "card": _card,
     "table": _table,
+    "source": _source,
     "release": _release,
     "alert": _alert,
 }

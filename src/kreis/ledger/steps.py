@@ -11,7 +11,7 @@ from kreis.ledger.records import RunStep, Step
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
 
-__all__ = ["add_step", "find_step", "find_steps", "runs_of", "steps_of", "use_step"]
+__all__ = ["add_step", "find_step", "find_steps", "last_step", "last_steps", "runs_of", "steps_of", "use_step"]
 
 _STEPS = Records(schema.steps, Step, called="step")
 _USES = Records(schema.run_steps, RunStep, called="use of a step")
@@ -35,6 +35,19 @@ def find_steps(connection: Connection, keys: Iterable[str]) -> dict[str, Step]:
         part = _STEPS.find(connection, _steps.key.in_(wanted[start : start + _AT_ONCE]))
         found.update((step.key, step) for step in part)
     return found
+
+
+def last_steps(connection: Connection, discipline: str) -> dict[str, Step]:
+    """Of each step of a discipline the one that finished last, by name."""
+    return {
+        step.name: step for step in _STEPS.find(connection, _steps.discipline == discipline, order=[_steps.finished_at])
+    }
+
+
+def last_step(connection: Connection, discipline: str, name: str) -> Step | None:
+    """The step of this name that finished last, or None if none ever did."""
+    order = [_steps.finished_at.desc(), _steps.key]
+    return _STEPS.first(connection, _steps.discipline == discipline, _steps.name == name, order=order)
 
 
 def add_step(tx: Transaction, step: Step) -> Step:

@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from kreis.clock import microseconds
+from kreis.collection.collecting import latest_versions
 from kreis.collection.sources import Window
 from kreis.deployment.packages import read_manifest
 from kreis.errors import StoreError
@@ -36,8 +37,11 @@ def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataF
     """
     frames: dict[str, pl.DataFrame] = {}
     for source in project.sources.values():
-        rows = source.read(Window(after=None, until=until))
-        frames[source.name] = source.contract.check(rows).good
+        rows = source.rows(Window(after=None, until=until))
+        known = source.contract.check(rows, at=until, known_at=source.known_at).good.filter(
+            pl.col(source.known_at) <= until
+        )
+        frames[source.name] = latest_versions(known.lazy(), source).collect()
     for table in project.ordered_tables():
         frames[table.name] = build(table, {name: frames[name].lazy() for name in table.inputs})
     return frames

@@ -1,4 +1,4 @@
-"""`kreis show`: a run, a model, its card, a table, a release or an alert."""
+"""`kreis show`: a run, a model, its card, a table, a source, a release or an alert."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ __all__ = ["show"]
 
 
 def _kinds() -> list[str]:
-    return ["run", "model", "card", "table", "release", "alert"]
+    return ["run", "model", "card", "table", "source", "release", "alert"]
 
 
 def show(
     kind: Annotated[
-        str, typer.Argument(help="run, model, card, table, release or alert.", metavar="KIND", autocompletion=_kinds)
+        str,
+        typer.Argument(
+            help="run, model, card, table, source, release or alert.", metavar="KIND", autocompletion=_kinds
+        ),
     ],
     name: Annotated[
         str,
@@ -33,7 +36,7 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a run, model, card, table, release or alert.
+    """Show a run, model, card, table, source, release or alert.
 
     Examples:
 
@@ -44,6 +47,8 @@ def show(
         kreis show card 2 > model-card.md
 
         kreis show table silver/landed --version 0
+
+        kreis show source arrivals
     """
     from kreis.governance.showing import SHOW
     from kreis.loop.workspace import Workspace

@@ -10,6 +10,7 @@ from kreis.governance.pages.model import model_page
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.release import release_page
 from kreis.governance.pages.run import run_page
+from kreis.governance.pages.source import source_page
 from kreis.governance.pages.table import table_page
 
 __all__ = ["PAGES"]
@@ -18,6 +19,7 @@ PAGES: Mapping[str, Callable[[dict[str, Any]], Page]] = {
     "run": run_page,
     "model": model_page,
     "table": table_page,
+    "source": source_page,
     "release": release_page,
     "alert": alert_page,
 }

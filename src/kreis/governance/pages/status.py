@@ -8,6 +8,7 @@ from typing import Any
 from kreis.governance.pages.page import Grid, Page
 from kreis.governance.pages.release import routes_grid
 from kreis.governance.pages.run import verdict_rows
+from kreis.governance.pages.source import sources_grid
 from kreis.governance.pages.texts import date, short_id, trigger
 
 __all__ = ["status_page"]
@@ -35,6 +36,9 @@ def _grids(document: dict[str, Any]) -> Iterator[Grid]:
         columns = ("run", "as of", "status", "took ", "started", "because")
         yield Grid("Last runs (times in UTC)", columns, [_run(run) for run in document["runs"]])
         yield Grid("The last one", ("", "discipline", "conclusion"), verdict_rows(document["verdicts"]))
+        for verdict in document["verdicts"]:
+            if sources := verdict["detail"].get("sources"):
+                yield sources_grid("What it collected", sources)
     if alerts := document["alerts"]:
         last = sorted(alerts, key=lambda each: each["at"])[-_ALERTS:]
         more = f", the last {len(last)}" if len(alerts) > len(last) else ""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kreis.collection.collecting import collect
 from kreis.collection.contracts.report import ContractReport
+from kreis.collection.outside import FileRead, files_read, identified
 from kreis.collection.sources import Source
 from kreis.digests import digest_of_document
+from kreis.errors import KreisError, ServiceError
 from kreis.ledger import documents
 from kreis.ledger.records import Document
-from kreis.loop.code import code_of
+from kreis.ledger.steps import last_step
+from kreis.loop.code import Code, code_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
@@ -28,8 +35,23 @@ class _BrokenError(Exception):
         super().__init__(report.verdict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Outside:
+    """What is known of the data outside before they are read."""
+
+    probe: str
+    files: dict[str, FileRead]
+    """By path; those that its frame reads. Files that its code names are in `Code.files`."""
+    warnings: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """As an input of the step."""
+        return {"outside": self.probe, "read": {path: file.sha256 for path, file in self.files.items()}}
+
+
 def perform(circle: Circle) -> Verdict:
     """Collect every source; a broken contract sends the work back to the owner of the source."""
+    found: dict[str, dict[str, Any]] = {}
     for source in circle.project.sources.values():
         try:
             circle.tables[source.name] = _collect(circle, source)
@@ -38,17 +60,41 @@ def perform(circle: Circle) -> Verdict:
             return SendBack(
                 to="collection",
                 reason=f"source {source.name!r}: {report.verdict}",
-                detail={"source": source.name, "contract": report.contract, "report": msgspec.to_builtins(report)},
+                detail={
+                    "source": source.name,
+                    "contract": report.contract,
+                    "report": msgspec.to_builtins(report),
+                    "sources": found,
+                    "warnings": _warnings({**found, source.name: {"report": msgspec.to_builtins(report)}}),
+                },
             )
-    rows = sum(circle.tables[name].outputs["rows"] for name in circle.project.sources)
-    bad = sum(circle.tables[name].outputs["quarantined"] for name in circle.project.sources)
-    return Advance(summary=f"{rows:,} rows from {len(circle.project.sources)} sources, {bad:,} set aside in quarantine")
+        outputs = circle.tables[source.name].outputs
+        found[source.name] = {each: outputs[each] for each in ("rows", "quarantined", "known_until", "report")}
+    return Advance(summary=_summary(found), detail={"sources": found, "warnings": _warnings(found)})
+
+
+def _summary(found: Mapping[str, Mapping[str, Any]]) -> str:
+    rows, bad = (sum(each[count] for each in found.values()) for count in ("rows", "quarantined"))
+    kinds = [
+        f"{count:,} {kind}"
+        for kind in ("late", "corrected", "replaced", "repeated")
+        if (count := sum(each["report"][kind] for each in found.values()))
+    ]
+    return ", ".join([f"{rows:,} rows from {len(found)} sources", f"{bad:,} set aside in quarantine", *kinds])
+
+
+def _warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [f"source {name!r}: {told}" for name, each in found.items() for told in each["report"]["warnings"]]
 
 
 def _collect(circle: Circle, source: Source) -> StepResult:
     workspace = circle.workspace
     code = code_of(source.read, circle.project.folder)
     contract = source.contract.digest
+    with workspace.ledger.read() as connection:
+        last = last_step(connection, "collection", source.name)
+    before = {} if last is None else last.outputs
+    outside = _outside(circle, source, code, before)
 
     def compute(key: str) -> dict[str, Any]:
         with workspace.ledger.record(
@@ -57,6 +103,8 @@ def _collect(circle: Circle, source: Source) -> StepResult:
             documents.put_document(
                 tx, Document(digest=contract, kind="contract", name=source.name, body=source.contract.text)
             )
+        generation = digest_of_document([code.digest, contract])
+        identity = digest_of_document([outside.document(), code.files])
         collected = collect(
             source,
             until=circle.as_of,
@@ -64,26 +112,94 @@ def _collect(circle: Circle, source: Source) -> StepResult:
             actor=workspace.actor,
             run=circle.run,
             step=key,
-            generation=digest_of_document([code.digest, contract]),
+            generation=generation,
+            identity=identity,
             afresh=circle.memory.computes_anew("collection"),
         )
-        if not collected.report.passed or collected.table is None:
-            raise _BrokenError(collected.report)
+        changes = _schema_changes(before.get("came") or collected.came, collected.came)
+        warnings = [*collected.report.warnings, *changes, *outside.warnings]
+        report = msgspec.structs.replace(collected.report, warnings=warnings)
+        if not report.passed or collected.table is None:
+            raise _BrokenError(report)
         return {
             "table": collected.table.table,
             "version": collected.table.version,
             "fingerprint": collected.table.fingerprint,
             "rows": collected.table.rows,
+            "mode": collected.table.mode,
+            "known_until": collected.table.known_until,
+            "changed_since": collected.changed_since,
+            "generation": generation,
+            "identity": identity,
             "contract": contract,
             "quarantined": 0 if collected.quarantine is None else collected.quarantine.rows,
-            "report": msgspec.to_builtins(collected.report),
+            "report": msgspec.to_builtins(report),
+            "came": dict(collected.came) or before.get("came", {}),
+            "code": code.digest,
+            "files": msgspec.to_builtins(outside.files),
+            "late_days": source.late / timedelta(days=1),
+            "changed": source.changed,
         }
 
     return circle.memory.step(
         "collection",
         source.name,
         code=code,
-        parameters={"until": circle.moment, "contract": contract, "known_at": source.known_at},
-        inputs={"outside": source.version() if source.version is not None else ""},
+        parameters={
+            "until": circle.moment,
+            "contract": contract,
+            "known_at": source.known_at,
+            "late": source.late.total_seconds(),
+            "changed": source.changed,
+        },
+        inputs=outside.document(),
         compute=compute,
     )
+
+
+def _outside(circle: Circle, source: Source, code: Code, before: Mapping[str, Any]) -> _Outside:
+    """Ask the source's probe; without one, look at the files that it reads, as far as that can be known."""
+    if source.version is not None:
+        return _Outside(probe=_probed(source, source.version), files={}, warnings=[])
+    known = msgspec.convert(before.get("files", {}), dict[str, FileRead])
+    warnings = []
+    if before.get("code") == code.digest:
+        paths = [Path(path) for path in known]
+    else:
+        paths = files_read(source, circle.as_of) or []
+        if not paths and not code.files:
+            days = source.late / timedelta(days=1)
+            warnings.append(
+                f"kreis cannot see what it reads: rows older than {days:g} days that change or come later are missed; "
+                "give it version=, a probe that changes when they do"
+            )
+    named = {(circle.project.folder / path).resolve() for path in code.files}
+    paths = [path for path in paths if path.resolve() not in named]
+    return _Outside(probe="", files=identified(paths, known), warnings=warnings)
+
+
+def _probed(source: Source, probe: Callable[[], str]) -> str:
+    try:
+        return str(probe())
+    except KreisError:
+        raise
+    except Exception as error:
+        raise ServiceError(
+            f"its probe failed: {type(error).__name__}: {error}",
+            where=f"source {source.name!r}, version=",
+            hint="nothing was collected; correct the function that version= names",
+        ) from error
+
+
+def _schema_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What the source gives otherwise than the last time."""
+    if not before or not now:
+        return []
+    changes = [f"added {name} ({kind})" for name, kind in now.items() if name not in before]
+    changes += [f"removed {name} ({kind})" for name, kind in before.items() if name not in now]
+    changes += [
+        f"{name} came as {kind}, before as {before[name]}"
+        for name, kind in now.items()
+        if before.get(name, kind) != kind
+    ]
+    return [f"the source changed its columns: {'; '.join(changes)}"] if changes else []

@@ -1,0 +1,128 @@
+"""Collection in a circle: files corrected in place, probes, late rows, and that a person is told of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kreis.clock import SimulatedClock
+from kreis.errors import ServiceError
+from kreis.governance.pages.kinds import PAGES
+from kreis.governance.pages.status import status_page
+from kreis.governance.showing import SHOW
+from kreis.governance.status import status_document
+from kreis.loop.circle import RunResult, run_circle
+from kreis.loop.verdicts import warnings_of
+from kreis.loop.workspace import Workspace
+
+T0 = datetime(2025, 8, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def workspace(shop: Any) -> Iterator[Workspace]:
+    made = Workspace(shop.folder, clock=SimulatedClock(T0 + 30 * DAY))
+    yield made
+    made.ledger.close()
+
+
+def collected(workspace: Workspace, day: int = 0) -> RunResult:
+    return run_circle(workspace.load_project(), workspace, as_of=T0 + day * DAY, until="collection")
+
+
+def orders(workspace: Workspace) -> dict[str, float]:
+    rows = workspace.lake.scan("bronze/orders").select("order_id", "amount").collect()
+    return dict(rows.iter_rows())
+
+
+def test_a_file_corrected_in_place_is_read_again(workspace: Workspace, shop: Any) -> None:
+    collected(workspace)
+    assert collected(workspace).computed == 0
+    assert orders(workspace)["o00000"] == 18.02
+    shop.edit("o00000,c127,shirts,18.02", "o00000,c127,shirts,19.02", file="data/orders.csv")
+    result = collected(workspace)
+    assert result.computed == 2
+    assert orders(workspace)["o00000"] == 19.02
+    assert "1 replaced" in result.last.summary  # type: ignore[union-attr]
+    assert collected(workspace).computed == 0
+
+
+def test_a_file_that_was_only_touched_is_not_read_again(workspace: Workspace, shop: Any) -> None:
+    collected(workspace)
+    (shop.folder / "data" / "orders.csv").touch()
+    assert collected(workspace).computed == 0
+
+
+def test_a_file_that_only_the_plan_names_is_looked_at_too(workspace: Workspace, shop: Any) -> None:
+    shop.edit("return pl.scan_csv(ORDERS)", 'return pl.scan_csv(Path(__file__).parent / "data" / "orders.csv")')
+    shop.edit('ORDERS = Path(__file__).parent / "data" / "orders.csv"', "")
+    assert warnings_of(collected(workspace).last) == []
+    assert collected(workspace).computed == 0
+    shop.edit("o00000,c127,shirts,18.02", "o00000,c127,shirts,19.02", file="data/orders.csv")
+    assert collected(workspace).computed == 2
+    assert orders(workspace)["o00000"] == 19.02
+
+
+def test_what_kreis_cannot_see_is_said_once(workspace: Workspace, shop: Any) -> None:
+    shop.edit("return pl.scan_csv(ORDERS)", 'return pl.read_csv(str(ORDERS.parent) + "/orders.csv").lazy()')
+    shop.edit('ORDERS = Path(__file__).parent / "data" / "orders.csv"', "ORDERS = Path(__file__).parent / 'data' / 'x'")
+    first = warnings_of(collected(workspace).last)
+    assert [each.partition(":")[0] for each in first] == ["source 'orders'", "source 'settlements'"]
+    assert "kreis cannot see what it reads" in first[0]
+    assert warnings_of(collected(workspace, 1).last) == []
+
+
+PROBE = """
+def probe() -> str:
+    return (ORDERS.parent / "probe").read_text()
+
+
+@project.source(contract="contracts/orders.yaml", version=probe, """
+
+
+def test_a_changed_probe_brings_in_what_came_later_than_the_look_back(workspace: Workspace, shop: Any) -> None:
+    shop.edit('\n@project.source(contract="contracts/orders.yaml", ', PROBE)
+    shop.edit("pl.scan_csv(ORDERS)", "pl.scan_csv(str(ORDERS) + '')")
+    (shop.folder / "data" / "probe").write_text("one")
+    collected(workspace)
+    late = "o90000,c127,shirts,18.02,2025-01-05T04:26Z,2025-01-06T20:26Z,true\n"
+    with (shop.folder / "data" / "orders.csv").open("a") as file:
+        file.write(late)
+    (shop.folder / "data" / "probe").write_text("two")
+    result = collected(workspace)
+    assert "2 late" in result.last.summary  # type: ignore[union-attr]
+    assert "o90000" in orders(workspace)
+
+
+def test_a_probe_that_fails_is_named(workspace: Workspace, shop: Any) -> None:
+    shop.edit('\n@project.source(contract="contracts/orders.yaml", ', PROBE)
+    with pytest.raises(ServiceError, match="source 'orders', version=: its probe failed: FileNotFoundError"):
+        collected(workspace)
+
+
+def test_a_row_that_comes_late_is_counted_where_a_person_looks(workspace: Workspace, shop: Any) -> None:
+    collected(workspace)
+    with (shop.folder / "data" / "orders.csv").open("a") as file:
+        file.write("o90000,c127,shirts,18.02,2025-08-12T04:26Z,2025-08-14T20:26Z,true\n")
+    result = collected(workspace, 1)
+    assert "2 late" in result.last.summary, "the order and its settlement"  # type: ignore[union-attr]
+    page = str(status_page(status_document(workspace)))
+    assert "orders" in page
+    assert "1 late" in page
+    report = SHOW["source"](workspace, "orders", None)
+    assert (report["report"]["late"], report["late_days"]) == (1, 7.0)
+    assert "1 came late" in str(PAGES["source"](report))
+    outputs = result.circle.tables["orders"].outputs
+    assert (outputs["mode"], outputs["changed_since"]) == ("append", "2025-08-12T04:26:00Z")
+
+
+def test_columns_that_the_source_changed_are_told(workspace: Workspace, shop: Any) -> None:
+    collected(workspace)
+    shop.edit("returned\no00000", "returned,colour\no00000", file="data/orders.csv")
+    assert warnings_of(collected(workspace).last)[:2] == [
+        "source 'orders': columns that the contract does not name were dropped: colour",
+        "source 'orders': the source changed its columns: added colour (String)",
+    ]
