@@ -16,8 +16,9 @@ import pytest
 from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import read_manifest
-from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
-from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
+from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, predictions_frame
+from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
+from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import StoreError
 from kreis.ledger import alerts, audit, models, releases, runs, watchers
 from kreis.ledger.records import Alert, Route, Run
@@ -296,6 +297,27 @@ def test_latency_fires_once_and_closes_when_the_level_is_kept_again(place: Place
     assert "3 days in a row" in (alert.closed_because or "")
 
 
+def test_availability_fires_on_requests_that_ended_in_a_server_error(place: Place) -> None:
+    watcher = place.watch(Availability())
+    place.log(0, 4)
+    at = microseconds(START + DAY)
+    failed = failures_frame([FailureRecord(at=at, route="/v1/predict", status=503, code="busy", count=40)])
+    place.workspace.lake.append(FAILURES, failed, step="f", actor="test", reason="log")
+    place.looks(watcher, 1, 5)
+    (alert,) = place.alerts()
+    assert alert.summary.startswith("on 2025-08-16 40 of 160 requests failed")
+    assert alert.closed_at == START + 5 * DAY
+
+
+def test_availability_fires_where_nothing_was_answered_at_all(place: Place) -> None:
+    watcher = place.watch(Availability())
+    at = microseconds(START + DAY)
+    failed = failures_frame([FailureRecord(at=at, route="/v1/predict", status=503, code="busy", count=40)])
+    place.workspace.lake.append(FAILURES, failed, step="f", actor="test", reason="log")
+    place.looks(watcher, 1, 2)
+    assert [each.monitor for each in place.alerts()] == ["availability"]
+
+
 # What becomes of an alert
 
 
@@ -393,6 +415,18 @@ def test_a_log_that_somebody_else_ships_is_told_and_the_days_are_looked_at(place
     assert [(each.cause, each.closed_at is None) for each in place.alerts()] == [("log", False)]
 
 
+def test_damage_in_the_log_is_an_alert_until_a_person_has_seen_it(place: Place) -> None:
+    watcher = place.watch(Counting("early"))
+    place.workspace.journal_folder.mkdir(parents=True, exist_ok=True)
+    (place.workspace.journal_folder / "0a.log").write_bytes(b"not a segment")
+    place.looks(watcher, 1, 3)
+    (alert,) = place.alerts(open_only=True)
+    assert "0a.log" in alert.summary
+    with place.workspace.ledger.record(event="e", subject="s", actor="ann", reason="r") as tx:
+        alerts.acknowledge_alert(tx, alert.id, "restored from a copy")
+    assert place.alerts(open_only=True) == []
+
+
 def test_a_clock_that_was_ahead_once_is_told_and_mended(place: Place) -> None:
     early = Counting("early")
     watcher = place.watch(early)
@@ -472,7 +506,3 @@ def test_open_alerts_of_versions_that_closed_none_are_closed(place: Place) -> No
     place.log(0, 0)
     place.look(watcher, 1)
     assert place.alerts(open_only=True) == []
-
-
-def test_availability_is_among_the_monitors() -> None:
-    assert Availability(name="x").name == "availability x"

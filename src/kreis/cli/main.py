@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from kreis.cli.commands import (
+    alerts,
     approve,
     audit,
     demo,
@@ -52,6 +53,7 @@ app.command("watch")(watch.watch)
 app.command("approve")(approve.approve)
 app.command("rollback")(rollback.rollback)
 app.command("parity")(parity.parity)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(demo.app, name="demo")
 

@@ -10,6 +10,7 @@ import msgspec
 
 from kreis.clock import parse_time
 from kreis.errors import ProjectError
+from kreis.governance.alerts import alerts_document
 from kreis.governance.naming import model_named
 from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
 from kreis.ledger.records import Evaluation, Model, Release, TableVersion
@@ -25,7 +26,6 @@ Document = dict[str, Any]
 _ROWS = 3
 """Rows of a table that are shown."""
 _HISTORY = 10
-_ALERTS = 20
 
 
 def _run(workspace: Workspace, name: str, version: int | None) -> Document:
@@ -228,8 +228,7 @@ def _alert(workspace: Workspace, name: str, version: int | None) -> Document:
     with workspace.ledger.read() as connection:
         if name:
             return msgspec.structs.asdict(alerts.get_alert(connection, name))
-        last = alerts.list_alerts(connection, limit=_ALERTS)
-    return {"alerts": [msgspec.structs.asdict(each) for each in last]}
+    return alerts_document(workspace, open_only=False)
 
 
 def _project(connection: Connection, workspace: Workspace) -> str:

@@ -14,7 +14,10 @@ from kreis.ledger.records import Alert
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
 
-__all__ = ["acknowledge_alert", "add_alert", "answer_alert", "close_alert", "get_alert", "list_alerts"]
+__all__ = ["HAPPENED", "acknowledge_alert", "add_alert", "answer_alert", "close_alert", "get_alert", "list_alerts"]
+
+HAPPENED = "happened"
+"""In an alert's detail: it tells of an event, not of a state that may end. Acknowledging it closes it."""
 
 _ALERTS = Records(schema.alerts, Alert, called="alert")
 _alerts = schema.alerts.c
@@ -75,7 +78,7 @@ def close_alert(tx: Transaction, alert: Alert, because: str) -> Alert:
 
 
 def acknowledge_alert(tx: Transaction, alert: str, note: str) -> Alert:
-    """Record that a person has seen an alert, and what they say of it.
+    """Record that a person has seen an alert, and what they say of it. One about an event is closed by that.
 
     Raises:
         ProjectError: no such alert, or it was acknowledged before.
@@ -86,6 +89,8 @@ def acknowledge_alert(tx: Transaction, alert: str, note: str) -> Alert:
             f"alert {found.id} was acknowledged by {found.acknowledged_by}: {found.acknowledged_note}", where="ledger"
         )
     seen = msgspec.structs.replace(found, acknowledged_at=tx.now, acknowledged_by=tx.actor, acknowledged_note=note)
+    if found.detail.get(HAPPENED) and found.closed_at is None:
+        seen = msgspec.structs.replace(seen, closed_at=tx.now, closed_because="acknowledged")
     _ALERTS.update(tx, seen)
     return seen
 

@@ -14,13 +14,14 @@ from kreis.deployment.releases import champion_of
 from kreis.errors import KreisError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger import models, steps
+from kreis.ledger.alerts import HAPPENED
 from kreis.ledger.records import Model, Release
 from kreis.loop.alerting import WATCH
 from kreis.loop.watch_memory import WatchedBy, WatchMemory
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.monitor import Finding, Watched
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.traffic import days_of_traffic
+from kreis.monitoring.traffic import days_of_traffic, failures_by_day
 from kreis.project import MonitorDeclaration, Project
 
 __all__ = ["Parts", "Shown", "Viewer", "report_of"]
@@ -64,6 +65,10 @@ class Parts:
     def warn(self, name: str, summary: str) -> None:
         """Say that something about a part is not as it should be."""
         self.add(Finding(level="warning", monitor=WATCH, cause=name, summary=summary))
+
+    def happened(self, summary: str) -> None:
+        """Say that something has happened that no later look takes back: a person is to see it."""
+        self.add(Finding(level="critical", monitor=WATCH, cause=summary, summary=summary, detail={HAPPENED: True}))
 
     def works(self, name: str) -> None:
         """Say that a part works: should it have failed before, that is over."""
@@ -163,6 +168,7 @@ class Viewer:
             features=self._layouts[digest],
             layouts=self._layouts,
             horizon=horizon,
+            failed=failures_by_day(self._workspace.lake, *days),
             outcomes=outcomes,
         )
 

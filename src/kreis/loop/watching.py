@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from kreis.clock import SimulatedClock, SystemClock
-from kreis.deployment.predictions.shipping import PREDICTIONS, ship
+from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
 from kreis.deployment.releases import challenger_of, publish
 from kreis.durable import make_directory
 from kreis.errors import ProjectError
@@ -120,6 +120,8 @@ class Watcher:
         with parts.part("log"):
             moved = ship(self._workspace.journal_folder, self._workspace.lake, self._workspace.actor)
             look.predictions = moved.predictions
+            for warning in moved.warnings:
+                parts.happened(warning)
         with parts.part("memory"):
             if self._memory is None:
                 self._memory, self._on_record = load_memory(self._workspace, self._project.name)
@@ -148,7 +150,7 @@ class Watcher:
         return outcome
 
     def _show(self, now: datetime, parts: Parts) -> Shown | None:
-        if self._memory is None or self._workspace.lake.latest(PREDICTIONS) is None:
+        if self._memory is None or not any(self._workspace.lake.latest(each) for each in (PREDICTIONS, FAILURES)):
             return None
         with self._workspace.ledger.read() as connection:
             history = releases.list_releases(connection, self._project.name)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import polars as pl
 
-from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
+from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.evaluation.metrics.metric import Booleans, Floats
 from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
@@ -23,6 +23,7 @@ __all__ = [
     "Deciding",
     "Scanning",
     "days_of_traffic",
+    "failures_by_day",
     "feature_matrix",
     "outcomes_known",
     "read_predictions",
@@ -183,6 +184,20 @@ def days_of_traffic(
                 horizon=horizon,
             )
             yield found if baseline is None else replace(found, baseline=baseline.decisions(frame, layouts))
+
+
+def failures_by_day(lake: Scanning, first: date, last: date) -> dict[date, int]:
+    """How many requests ended in a server error, on the days (UTC) on which some did.
+
+    Raises:
+        StoreError: the lake cannot be read.
+    """
+    if lake.latest(FAILURES) is None:
+        return {}
+    rows = lake.scan(FAILURES, known_since=_midnight(first))
+    within = rows.filter(pl.col("at") >= _midnight(first), pl.col("at") < _midnight(last) + _DAY)
+    counted = within.group_by(pl.col("at").dt.date()).agg(pl.col("count").sum()).collect()
+    return dict(zip(counted["at"], counted["count"], strict=True))
 
 
 def _midnight(day: date) -> datetime:

@@ -1,4 +1,4 @@
-"""An alert: what a monitor saw, and what became of it; or the list of the last ones."""
+"""An alert: what a monitor saw, and what became of it; or a page of alerts, one line for each cause."""
 
 from __future__ import annotations
 
@@ -15,35 +15,57 @@ _APART = 18
 
 
 def alert_page(document: dict[str, Any]) -> Page:
-    """The page of an alert's document, or of the list's."""
+    """The page of an alert's document, or of a list's."""
     if "alerts" in document:
-        return _list(document["alerts"])
+        return _list(document)
     answer = f"run {document['run']}" if document["run"] else "no run yet"
+    seen = document["acknowledged_at"]
     return Page(
         title=f"Alert of {document['monitor']} ({document['level']}) in {document['project']}",
         facts=(
             ("finding", document["summary"]),
             ("at", f"{date(document['at'])} UTC"),
             ("back to", f"{document['to']}; answered by {answer}" if document["to"] else "nowhere: it only reports"),
+            ("state", _closed(document) if document["closed_at"] else "open: its cause lasts"),
+            (
+                "seen",
+                f"by {document['acknowledged_by']} at {date(seen)} UTC: {document['acknowledged_note']}"
+                if seen
+                else "",
+            ),
             ("id", document["id"]),
         ),
         grids=(Grid("What was measured", ("what", "value "), list(_flat(document["detail"]))),),
     )
 
 
-def _list(alerts: list[dict[str, Any]]) -> Page:
+def _closed(document: dict[str, Any]) -> str:
+    return f"closed at {date(document['closed_at'])} UTC: {document['closed_because']}"
+
+
+def _list(document: dict[str, Any]) -> Page:
     rows = [
-        (
-            each["id"][:_APART],
-            date(each["at"]),
-            each["monitor"],
-            (each["to"] or "") if each["run"] is None else f"run {short_id(each['run'])}",
-            each["summary"],
-        )
-        for each in alerts
+        (each["id"][:_APART], date(each["at"]), each["monitor"], _state(each), _times(each) + each["summary"])
+        for each in document["alerts"]
     ]
-    columns = ("alert", "at (UTC)", "monitor", "sent back to", "finding")
-    return Page(title=f"The last {len(rows)} alerts", grids=(Grid("", columns, rows),))
+    which = "open alerts" if document["open_only"] else "alerts, open and closed"
+    pages = f", page {document['page']} of {document['pages']}" if document["pages"] > 1 else ""
+    columns = ("alert", "at (UTC)", "monitor", "state", "finding")
+    return Page(title=f"{document['causes']} {which}{pages}", grids=(Grid("", columns, rows),) if rows else ())
+
+
+def _state(each: dict[str, Any]) -> str:
+    if each["closed_at"] is not None:
+        return f"over {each['closed_at']:%Y-%m-%d}"
+    if each["run"] is not None:
+        return f"run {short_id(each['run'])}"
+    if each["to"] is not None:
+        return f"waits for {each['to']}"
+    return f"seen by {each['acknowledged_by']}" if each["acknowledged_by"] else "open"
+
+
+def _times(each: dict[str, Any]) -> str:
+    return f"({each['times']} times since {each['first_at']:%Y-%m-%d}) " if each["times"] > 1 else ""
 
 
 def _flat(detail: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

@@ -41,7 +41,7 @@ def _grids(document: dict[str, Any]) -> Iterator[Grid]:
                 yield sources_grid("What it collected", sources)
     if alerts := document["alerts"]:
         last = sorted(alerts, key=lambda each: each["at"])[-_ALERTS:]
-        more = f", the last {len(last)}" if len(alerts) > len(last) else ""
+        more = f", the last {len(last)} (kreis alerts shows all)" if len(alerts) > len(last) else ""
         rows = [(date(each["at"]), each["monitor"], each["level"], each["summary"]) for each in last]
         yield Grid(f"Open alerts: {len(alerts)}{more}", ("at (UTC)", "monitor", "level", "finding"), rows)
 
