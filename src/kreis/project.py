@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from kreis.collection.contracts.contract import Contract
+from kreis.collection import declare as collection
 from kreis.collection.sources import Changed, Source, Window
 from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
@@ -193,38 +193,37 @@ class Project:
         def declare_source(function: SourceFunction) -> Source:
             where = place_of(function)
             self._refuse_taken(function.__name__, where)
-            path = self.folder / contract
-            if changed not in get_args(Changed):
-                raise ProjectError.unknown_name("value of changed", changed, get_args(Changed), where=where)
             try:
                 look_back = timedelta(0) if late is None else parse_duration(late)
             except ValueError as error:
                 raise ProjectError(str(error), where=f"{where}, late") from error
-            if not path.is_file():
-                raise ProjectError(
-                    f"source {function.__name__!r} has no contract at {contract}",
-                    where=where,
-                    hint=f"write {contract} (Open Data Contract Standard); `kreis init` shows one",
-                )
-            source = Source(
-                name=function.__name__,
-                contract=Contract.load(path),
+            source = collection.source(
+                function,
+                folder=self.folder,
+                contract=contract,
                 known_at=known_at,
-                read=function,
                 version=version,
                 late=look_back,
                 changed=changed,
+                where=where,
             )
             self._declared.sources[source.name] = source
             return source
 
         return declare_source
 
-    def table(self, *, layer: Literal["silver", "gold"]) -> Callable[[TableFunction], Table]:
-        """Declare a derived table: a function whose parameters name the sources and tables that it reads."""
+    def table(self, *, layer: Literal["silver", "gold"], corrections: bool = False) -> Callable[[TableFunction], Table]:
+        """Declare a derived table: a function whose parameters name the sources and tables that it reads.
+
+        Args:
+            layer: "silver" or "gold".
+            corrections: Whether it gets every version of a row that was corrected, with the column `superseded_at`,
+                which it hands on: then a feature view sees at each moment the version known by then. Without it, it
+                gets the version known last.
+        """
 
         def declare_table(function: TableFunction) -> Table:
-            return self._add_table(function, layer)
+            return self._add_table(function, layer, corrections=corrections)
 
         return declare_table
 
@@ -473,10 +472,18 @@ class Project:
         if feature not in self.feature_names:
             raise ProjectError.unknown_name("feature", feature, self.feature_names, where=where)
 
-    def _add_table(self, function: TableFunction, layer: Literal["silver", "gold"]) -> Table:
+    def _add_table(
+        self, function: TableFunction, layer: Literal["silver", "gold"], *, corrections: bool = False
+    ) -> Table:
         where = place_of(function)
         self._refuse_taken(function.__name__, where)
-        table = Table(name=function.__name__, layer=layer, function=function, inputs=inputs_of(function))
+        table = Table(
+            name=function.__name__,
+            layer=layer,
+            function=function,
+            inputs=inputs_of(function),
+            corrections=corrections,
+        )
         self._declared.tables[table.name] = table
         return table
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from kreis.clock import SimulatedClock
@@ -127,3 +128,45 @@ def test_columns_that_the_source_changed_are_told(workspace: Workspace, shop: An
         "source 'orders': columns that the contract does not name were dropped: colour",
         "source 'orders': the source changed its columns: added colour (String)",
     ]
+
+
+def correct_a_settlement(shop: Any) -> dict[str, str]:
+    """The first row once more, settled otherwise and later; read as a correction of the settlement alone."""
+    path = shop.folder / "data" / "orders.csv"
+    header, first, *_ = path.read_text().splitlines()
+    row = dict(zip(header.split(","), first.split(","), strict=True))
+    row |= {"settled_at": "2025-08-10T20:26Z", "returned": "false"}
+    with path.open("a") as file:
+        file.write(",".join(row.values()) + "\n")
+    return row
+
+
+def prepared(workspace: Workspace) -> RunResult:
+    workspace.clock.advance(workspace.clock.now() + timedelta(minutes=1))  # type: ignore[attr-defined]
+    return run_circle(workspace.load_project(), workspace, as_of=T0, until="preparation")
+
+
+@pytest.mark.parametrize("corrections", [True, False])
+def test_a_corrected_row_counts_once_and_as_it_was_known(corrections: bool, workspace: Workspace, shop: Any) -> None:
+    if corrections:
+        shop.edit('@project.table(layer="silver")', '@project.table(layer="silver", corrections=True)')
+    before = prepared(workspace)
+    row = correct_a_settlement(shop)
+    after = prepared(workspace)
+    outputs = [each.circle.features["customer"].outputs for each in (before, after)]
+    spines = [each.circle.tables["questions"].outputs for each in (before, after)]
+    assert spines[0]["rows"] == spines[1]["rows"], "the question is asked once"
+    frames = [
+        pl.concat(
+            [workspace.lake.scan(each["table"], each["version"]).collect() for each in (spine, features)],
+            how="horizontal",
+        ).filter(pl.col("customer") == row["customer"])
+        for spine, features in zip(spines, outputs, strict=True)
+    ]
+    settled = pl.col("placed_at") >= datetime(2025, 8, 10, 20, 26, tzinfo=UTC)
+    names = ["customer__orders_180d", "customer__return_rate_180d"]
+    between = [frame.filter(~settled).select(names) for frame in frames]
+    assert between[0].equals(between[1]) is corrections
+    assert frames[0].filter(settled)["customer__orders_180d"].equals(frames[1].filter(settled)["customer__orders_180d"])
+    warned = any("rows of 'settled' were corrected" in each for each in warnings_of(after.last))
+    assert warned is not corrections

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from kreis.preparation import point_in_time_timeline
 from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression
@@ -189,6 +190,22 @@ def test_keys_too_large_for_one_integer_are_ranked(monkeypatch: pytest.MonkeyPat
     table, spine = crowded(99)
     check_windows(WINDOWED, table, spine)
     check_latest("2m", table, spine)
+
+
+@pytest.mark.parametrize("view", [WINDOWED, view_of({"x": X, "y": Y}), view_of({"x": X, "y": Y}, ttl="2m")])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_corrected_row_is_seen_until_its_correction_was_known(view: FeatureView, seed: int) -> None:
+    """Against the table as it stood at each moment."""
+    table, spine = crowded(seed)
+    rng = np.random.default_rng(seed)
+    until = [None if rng.random() < 0.6 else row[2] + int(rng.integers(-1, 5)) * 30 * SECOND for row in table if row[2]]
+    frame = table_frame(table).with_columns(pl.Series("superseded_at", until, dtype=pl.Datetime("us", "UTC")))
+    result = join(spine_frame(spine), [(view, frame)], time="at")
+    for at in {at for _, at in spine}:
+        stands = frame.filter(pl.col("superseded_at").dt.epoch("us").fill_null(2**62) > at).drop("superseded_at")
+        asked = pl.col("at").dt.epoch("us") == at
+        expected = join(spine_frame(spine).filter(asked), [(view, stands)], time="at")
+        assert_frame_equal(result.filter(asked), expected)
 
 
 SHORT = view_of(WINDOWED.features, windows=("1m", "3m"))

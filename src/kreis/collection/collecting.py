@@ -26,15 +26,13 @@ from kreis.collection.contracts.columns import read
 from kreis.collection.contracts.keys import Held
 from kreis.collection.contracts.report import CheckResult, ContractReport
 from kreis.collection.history import thin_days
-from kreis.collection.sources import Source, Window
+from kreis.collection.sources import SUPERSEDED_AT, Source, Window
 from kreis.errors import KreisError
 from kreis.lake.store import Lake
 from kreis.ledger.records import TableVersion
 
-__all__ = ["SUPERSEDED_AT", "Collected", "collect", "latest_versions", "read_bronze"]
+__all__ = ["Collected", "collect", "has_corrections", "latest_versions", "read_bronze"]
 
-SUPERSEDED_AT = "superseded_at"
-"""The column that says when a version of a row was corrected; null for the one that counts."""
 _VERSIONS = "__versions"
 """A column of bronze, there once a key has come with several versions: true for such rows."""
 _REMEMBERED = timedelta(days=60)
@@ -206,18 +204,23 @@ def read_bronze(
         source: Whose rows.
         as_of: The moment: of several versions of a row the one known last by then counts.
         version: Of the table.
-        corrections: Give all versions known by then, with the column `superseded_at`.
+        corrections: Give all versions known by then, with the column `superseded_at`; only with a primary key.
 
     Raises:
         ProjectError: nothing was ever collected, or there is no such version.
     """
-    table = f"bronze/{source.name}"
-    rows = lake.scan(table, version).filter(pl.col(source.known_at) <= as_of)
-    if _VERSIONS not in lake.schema(table, version):
+    rows = lake.scan(f"bronze/{source.name}", version).filter(pl.col(source.known_at) <= as_of)
+    corrections = corrections and bool(source.contract.primary_key)
+    if not has_corrections(lake, source, version):
         never = pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias(SUPERSEDED_AT)
         return rows.with_columns(never) if corrections else rows
     rows = rows.drop(_VERSIONS)
     return _superseding(rows, source) if corrections else latest_versions(rows, source)
+
+
+def has_corrections(lake: Lake, source: Source, version: int | None = None) -> bool:
+    """Whether bronze holds several versions of a row."""
+    return _VERSIONS in lake.schema(f"bronze/{source.name}", version)
 
 
 def latest_versions(rows: pl.LazyFrame, source: Source) -> pl.LazyFrame:

@@ -13,7 +13,10 @@ import polars as pl
 from kreis.collection.contracts.contract import Contract
 from kreis.errors import KreisError, ProjectError, ServiceError
 
-__all__ = ["Changed", "Source", "Window"]
+__all__ = ["SUPERSEDED_AT", "Changed", "Source", "Window"]
+
+SUPERSEDED_AT = "superseded_at"
+"""The column that says from when a version of a row was corrected; null for one that stands."""
 
 Changed = Literal["replace", "keep"]
 _FAR = timedelta(days=3650)

@@ -9,7 +9,7 @@ import polars as pl
 
 from kreis.clock import microseconds
 from kreis.collection.collecting import latest_versions
-from kreis.collection.sources import Window
+from kreis.collection.sources import SUPERSEDED_AT, Window
 from kreis.deployment.packages import read_manifest
 from kreis.errors import StoreError
 from kreis.ledger import models, releases
@@ -89,7 +89,10 @@ class _Frames(dict[str, pl.DataFrame]):
 
     def __missing__(self, name: str) -> pl.DataFrame:
         outputs = self._circle.tables[name].outputs
-        frame = self[name] = self._circle.workspace.lake.scan(outputs["table"], outputs["version"]).collect()
+        rows = self._circle.workspace.lake.scan(outputs["table"], outputs["version"])
+        if SUPERSEDED_AT in rows.collect_schema():  # no request from now on sees a row that was corrected by now
+            rows = rows.filter(pl.col(SUPERSEDED_AT).is_null())
+        frame = self[name] = rows.collect()
         return frame
 
 

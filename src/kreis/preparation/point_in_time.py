@@ -13,10 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from kreis.collection.sources import SUPERSEDED_AT
 from kreis.errors import ProjectError
 from kreis.preparation.expressions.to_polars import prepare, to_feature
 from kreis.preparation.expressions.tree import Expression, columns
 from kreis.preparation.point_in_time_blocks import Blocks
+from kreis.preparation.point_in_time_corrections import by_epoch
 from kreis.preparation.point_in_time_plan import Combination, plan_of
 from kreis.preparation.point_in_time_timeline import Floats, Integers, Questions, Timeline
 from kreis.preparation.point_in_time_windows import Windows, pick
@@ -26,6 +28,7 @@ __all__ = ["column_of", "join", "row_values", "times_of"]
 
 _NEVER = np.iinfo(np.int64).min
 """Stands for a time that is missing."""
+_EVER = np.iinfo(np.int64).max
 
 
 def join(spine: pl.DataFrame, views: Sequence[tuple[FeatureView, pl.DataFrame]], *, time: str) -> pl.DataFrame:
@@ -33,7 +36,8 @@ def join(spine: pl.DataFrame, views: Sequence[tuple[FeatureView, pl.DataFrame]],
 
     Args:
         spine: the rows to predict, with a column for each view's entity and `time`.
-        views: each view with its table (all that is known of it, also what became known later).
+        views: each view with its table (all that is known of it, also what became known later). A table may have the
+            column `superseded_at`: a row is seen until then, and its correction from then on.
         time: the spine's column with the moment at which each row is predicted, a datetime with a time zone.
 
     Returns:
@@ -69,9 +73,22 @@ def _features(view: FeatureView, table: pl.DataFrame, keys: _Keys, asked: Questi
     keep = keep[wanted[codes[keep]]]
     if keep.size < codes.size:
         codes, event, known, table = codes[keep], event[keep], known[keep], table[keep]
-    timeline = Timeline(codes, event, known, entities=wanted.size)
+    entities = wanted.size
+    if SUPERSEDED_AT in table.columns and table[SUPERSEDED_AT].null_count() < table.height:
+        superseded = times_of(table, SUPERSEDED_AT, where=where)
+        superseded = np.where(superseded == _NEVER, _EVER, superseded)
+        epochs = by_epoch(codes, event, known, superseded, asked, reach=_reach(view))
+        codes, asked, entities, table = epochs.codes, epochs.asked, epochs.entities, table[epochs.rows]
+        event, known = event[epochs.rows], known[epochs.rows]
+    timeline = Timeline(codes, event, known, entities=entities)
     answer = _windowed if view.windows else _latest
     return [pl.Series(name, asked.scatter(values)) for name, values in answer(view, table, timeline, asked).items()]
+
+
+def _reach(view: FeatureView) -> int | None:
+    """How long after it happened a row can be seen, µs."""
+    plan = plan_of(view)
+    return max(plan.windows) if plan.windows else plan.ttl
 
 
 def _latest(view: FeatureView, table: pl.DataFrame, timeline: Timeline, asked: Questions) -> dict[str, Floats]:

@@ -37,6 +37,12 @@ class Questions:
         self.codes = codes[self.order]
         self.times = times[self.order]
 
+    def recoded(self, codes: Integers) -> Questions:
+        """The same questions of other entities, whose codes sort as those here."""
+        made = object.__new__(Questions)
+        made.order, made.codes, made.times = self.order, codes, self.times
+        return made
+
     def scatter(self, answers: Floats) -> Floats:
         """Bring answers, shape (n,), back into the order of the spine."""
         result = np.empty_like(answers)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from kreis.collection.sources import SUPERSEDED_AT
 from kreis.errors import ProjectError
 from kreis.preparation.views import parse_duration
 
@@ -28,6 +29,8 @@ class Table:
     layer: Literal["silver", "gold"]
     function: TableFunction
     inputs: tuple[str, ...]
+    corrections: bool = False
+    """Whether it gets every version of a row, with the column `superseded_at`, and hands that column on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,18 +132,20 @@ def build(table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     where = f"{place_of(table.function)}, table {table.name!r}"
     try:
         result: Any = table.function(**{name: frames[name] for name in table.inputs})
-        if isinstance(result, pl.LazyFrame):
-            return result.collect()
+        result = result.collect() if isinstance(result, pl.LazyFrame) else result
     except Exception as error:  # the user's code may raise anything
         said = str(error).partition("\n\nResolved plan")[0]  # Polars adds the whole plan
         message = f"{table.function.__name__}() raised {type(error).__name__}: {said}"
         line = _line_in(table.function, error)
         raise ProjectError(message, where=where + (f", line {line}" if line else "")) from error
-    if isinstance(result, pl.DataFrame):
-        return result
-    raise ProjectError(
-        f"table {table.name!r} returned {type(result).__name__}", where=where, hint="return a polars LazyFrame"
-    )
+    if not isinstance(result, pl.DataFrame):
+        message = f"table {table.name!r} returned {type(result).__name__}"
+        raise ProjectError(message, where=where, hint="return a polars LazyFrame")
+    if table.corrections and SUPERSEDED_AT not in result.columns:
+        message = f"table {table.name!r} gets corrections, but what it returns has no column {SUPERSEDED_AT!r}"
+        hint = f"hand {SUPERSEDED_AT!r} on (one of its sources needs a primary key), or drop corrections=True"
+        raise ProjectError(message, where=where, hint=hint)
+    return result
 
 
 def _line_in(function: Callable[..., Any], error: Exception) -> int | None:

@@ -9,7 +9,8 @@ import msgspec
 import polars as pl
 import polars.selectors as cs
 
-from kreis.collection.collecting import read_bronze
+from kreis.collection.collecting import has_corrections, read_bronze
+from kreis.collection.sources import SUPERSEDED_AT
 from kreis.deployment.manifest import Manifest
 from kreis.errors import ProjectError
 from kreis.formats import document_of
@@ -52,10 +53,11 @@ def perform(circle: Circle) -> Verdict:
         circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
     perfect = _check_perfect(circle)
     feed_from_lake(circle)
+    warnings = [*found.warnings, *_hidden_corrections(circle)]
     return Advance(
         summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
         f" predict; {found.summary}",
-        detail={"rows": msgspec.to_builtins(found), "perfect_features": perfect, "warnings": found.warnings},
+        detail={"rows": msgspec.to_builtins(found), "perfect_features": perfect, "warnings": warnings},
     )
 
 
@@ -128,7 +130,7 @@ def packaged_features(circle: Circle, manifest: Manifest) -> pl.DataFrame:
         if project.views.get(view.name) == view:
             frames.append(read_features(circle, list(view.feature_names)))
         elif view.table in project.tables:
-            source = _scan(circle, view.table).collect()
+            source = _scan(circle, view.table, corrections=True).collect()
             frames.append(join(rows.select(view.entity, spine.time), [(view, source)], time=spine.time))
         else:
             raise ProjectError(
@@ -151,12 +153,35 @@ def used_views(project: Project, features: Iterable[str]) -> tuple[list[FeatureV
     )
 
 
-def _scan(circle: Circle, name: str) -> pl.LazyFrame:
-    outputs = circle.tables[name].outputs
+def _scan(circle: Circle, name: str, *, corrections: bool = False) -> pl.LazyFrame:
+    """A source or table; of rows that were corrected the version known last, or all with `superseded_at`."""
+    outputs, lake = circle.tables[name].outputs, circle.workspace.lake
     if name in circle.project.sources:
         source = circle.project.sources[name]
-        return read_bronze(circle.workspace.lake, source, as_of=circle.as_of, version=outputs["version"])
-    return circle.workspace.lake.scan(outputs["table"], outputs["version"])
+        return read_bronze(lake, source, as_of=circle.as_of, version=outputs["version"], corrections=corrections)
+    rows = lake.scan(outputs["table"], outputs["version"])
+    if corrections or not circle.project.tables[name].corrections:
+        return rows
+    return rows.filter(pl.col(SUPERSEDED_AT).is_null()).drop(SUPERSEDED_AT)
+
+
+def _hidden_corrections(circle: Circle) -> list[str]:
+    """A warning for each feature view whose rows were corrected, and whose table gets only the last versions."""
+    project, lake = circle.project, circle.workspace.lake
+    corrected = {
+        name
+        for name, source in project.sources.items()
+        if has_corrections(lake, source, circle.tables[name].outputs["version"])
+    }
+    for table in project.ordered_tables():
+        if not table.corrections and corrected & set(table.inputs):
+            corrected.add(table.name)
+    return [
+        f"feature view {view.name!r}: rows of {view.table!r} were corrected, and before its correction was known such a"
+        " row is not seen; declare its table with corrections=True"
+        for view in project.views.values()
+        if view.table in corrected
+    ]
 
 
 def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
@@ -177,7 +202,7 @@ def _build(circle: Circle, table: Table) -> StepResult:
     spine = spine_of(circle)
 
     def compute(key: str) -> dict[str, Any]:
-        inputs = {name: _scan(circle, name) for name in table.inputs}
+        inputs = {name: _scan(circle, name, corrections=table.corrections) for name in table.inputs}
         frame = build(table, inputs)
         if table is not spine.table:
             return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
@@ -190,6 +215,7 @@ def _build(circle: Circle, table: Table) -> StepResult:
         table.name,
         code=code_of(table.function, circle.project.folder),
         parameters={"layer": table.layer, "as_of": circle.moment}
+        | ({"corrections": True} if table.corrections else {})
         | ({"spine": spine.parameters()} if table is spine.table else {}),
         inputs={name: circle.version_of(name) for name in table.inputs},
         compute=compute,
@@ -198,7 +224,7 @@ def _build(circle: Circle, table: Table) -> StepResult:
 
 def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
     def features() -> pl.DataFrame:
-        source = _scan(circle, view.table)
+        source = _scan(circle, view.table, corrections=True)
         check_view(view, dict(source.collect_schema()))
         rows = read_spine(circle, view.entity, spine.time)
         return join(rows, [(view, source.collect())], time=spine.time).select(view.feature_names)
