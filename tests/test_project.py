@@ -321,3 +321,25 @@ def test_a_rule_reads_only_the_features_that_it_may_use(project):
     project.candidate("narrow", Rule(pl.col("order__amount") > 1), features=["customer__rate_7d"])
     with pytest.raises(ProjectError, match="reads 'order__amount', which is not among its features"):
         project.check()
+
+
+def test_a_constant_rule_may_be_a_baseline_and_nothing_that_is_released(project):
+    complete(project)
+    project.candidate("never", Rule(pl.lit(False)), baseline=True)
+    project.check()
+    project.release(Canary(steps=[1.0]), fallback="never")
+    with pytest.raises(ProjectError, match="answer when the model cannot, and reads no feature") as caught:
+        project.check()
+    assert caught.value.where.startswith(f"{__file__}:")
+    assert "customer__rate_7d" in caught.value.hint
+
+
+def test_a_candidate_that_may_be_released_reads_a_feature_and_each_once(project):
+    complete(project)
+    project.candidate("nothing", Logistic(), features=[])
+    with pytest.raises(ProjectError, match="may be released, and reads no feature"):
+        project.check()
+    project._declared.candidates.pop("nothing")
+    project.candidate("twice", Logistic(), features=["order__amount", "order__amount"])
+    with pytest.raises(ProjectError, match="name 'order__amount' twice"):
+        project.check()

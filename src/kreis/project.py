@@ -454,7 +454,9 @@ class Project:
     def _check_candidates(self) -> None:
         places = self._declared.places
         try:
-            check_candidates(list(self.candidates.values()), self.feature_names)
+            check_candidates(
+                list(self.candidates.values()), self.feature_names, fallback=self.release_declaration.fallback
+            )
         except ProjectError as error:
             place = places.get((error.where or "").replace("'", ""), self._file)
             error.where = f"{place}, {error.where}" if error.where else place
@@ -464,9 +466,6 @@ class Project:
         for monitor in self.monitors:
             for feature in getattr(monitor.monitor, "features", None) or ():
                 self._check_feature(feature, f"{monitor.where}, monitor {monitor.monitor.name!r}")
-        fallback = self.release_declaration.fallback
-        if fallback is not None and fallback not in self.candidates:
-            raise ProjectError.unknown_name("candidate", fallback, self.candidates, where=places["release"])
 
     def _check_feature(self, feature: str, where: str) -> None:
         if feature not in self.feature_names:

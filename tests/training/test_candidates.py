@@ -28,12 +28,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightgbm
     from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression, SGDClassifier
     from sklearn.naive_bayes import GaussianNB
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
     from sklearn.svm import LinearSVC
 
 
@@ -184,6 +184,28 @@ def test_estimator_that_does_not_convert_is_named():
     matrix, outcomes = example_rows()
     with pytest.raises(ProjectError, match=r"Peculiar cannot be converted to ONNX"):
         Estimator(Peculiar()).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+
+
+CLASHING = {  # their graphs use the names zero and one; column; score
+    "zero and one": AdaBoostClassifier(n_estimators=3),
+    "column": make_pipeline(KBinsDiscretizer(n_bins=4, encode="onehot-dense"), LogisticRegression()),
+    "score": SGDClassifier(loss="log_loss"),
+}
+
+
+@pytest.mark.parametrize("last", CLASHING.values(), ids=CLASHING)
+def test_estimator_may_use_the_names_that_kreis_adds_to_its_graph(last):
+    matrix, outcomes = example_rows(400)
+    fitted = Estimator(make_pipeline(SimpleImputer(), last)).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    scores = fitted.scorer().score(matrix)
+    assert scores[outcomes].mean() > scores[~outcomes].mean() + 0.05
+
+
+def test_estimator_that_does_not_convert_says_what_to_take_instead():
+    matrix, outcomes = example_rows()
+    with pytest.raises(ProjectError, match="HistGradientBoostingClassifier cannot be converted") as caught:
+        Estimator(HistGradientBoostingClassifier(max_iter=3)).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    assert "GradientBoosting()" in caught.value.hint
 
 
 def test_estimator_that_takes_no_missing_values_asks_for_an_imputer():

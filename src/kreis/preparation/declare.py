@@ -250,5 +250,8 @@ def _as_number(kind: str) -> str:
     if kind in ("datetime", "local"):
         return "write .dt.hour(), .dt.weekday() …, or a difference with .dt.total_minutes()"
     return (
-        'compare it: (pl.col("origin") == "JFK").cast(pl.Float64)' if kind == "string" else "write .dt.total_minutes()"
+        'write one feature per value, pl.col("origin") == "JFK", or per group, pl.col("origin").is_in(["JFK", "EWR"]);'
+        " kreis encodes no texts by itself yet"
+        if kind == "string"
+        else "write .dt.total_minutes()"
     )

@@ -56,22 +56,46 @@ class CandidateDeclaration:
             return [name for name in known if name in read] if isinstance(self.candidate, Rule) else list(known)
         for feature in sorted(read.difference(self.features)):
             raise ProjectError(f"it reads {feature!r}, which is not among its features", where=where)
+        for feature in self.features:
+            if self.features.count(feature) > 1:
+                raise ProjectError(f"its features name {feature!r} twice", where=where, hint="name it once")
         return list(self.features)
 
 
-def check_candidates(candidates: Sequence[CandidateDeclaration], known: Sequence[str]) -> None:
+def check_candidates(
+    candidates: Sequence[CandidateDeclaration], known: Sequence[str], fallback: str | None = None
+) -> None:
     """What can only be checked when all is declared: the features of each, and that there is something to beat.
 
+    Args:
+        candidates: All of them.
+        known: The features that there are.
+        fallback: The candidate that answers when the model cannot.
+
     Raises:
-        ProjectError: no candidate is a baseline, or one uses a feature that no view provides.
+        ProjectError: no candidate is a baseline, one uses a feature that no view provides, one that may be released
+            uses none at all, or the fallback is no candidate.
     """
     if not any(declared.baseline for declared in candidates):
         raise ProjectError(
             "no candidate is a baseline: there is nothing to be better than",
             hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
         )
+    only_baselines = all(declared.baseline for declared in candidates)
     for declared in candidates:
-        declared.uses(known)
+        if not declared.uses(known) and (only_baselines or not declared.baseline or declared.name == fallback):
+            what = "is to answer when the model cannot" if declared.name == fallback else "may be released"
+            raise ProjectError(
+                f"it {what}, and reads no feature: a package holds at least one",
+                where=f"candidate {declared.name!r}",
+                hint=f'compare a feature with what it never reaches: Rule(pl.col("{_example(known)}") < -1e9)',
+            )
+    if fallback is not None and fallback not in (names := [declared.name for declared in candidates]):
+        raise ProjectError.unknown_name("candidate", fallback, names, where="release")
+
+
+def _example(known: Sequence[str]) -> str:
+    return known[0] if known else "order__amount"
 
 
 def as_candidate(thing: Candidate | Classifier) -> Candidate:

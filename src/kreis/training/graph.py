@@ -34,35 +34,44 @@ def single_score(model: Any, probabilities: str, width: int, *, clip: bool = Fal
     Returns:
         A serialised model: `features` float32 (n, width) to `score` float32 (n,).
     """
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 
     nodes, source = _without_detours(list(model.graph.node), list(model.graph.initializer), probabilities)
     if any(attribute.HasField("g") for node in nodes for attribute in node.attribute):
         raise ProjectError("its graph holds control flow", hint="use an estimator that converts to plain operators")
     (given,) = (each.name for each in model.graph.input)
+    fresh = _Names(model)
     if finite:
-        nodes, given = _infinite_as_missing(nodes, given)
-    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
-    positive = "positive" if clip else OUTPUT
-    nodes.append(helper.make_node("Gather", [source, "column"], [positive], axis=1))
-    initializers = [helper.make_tensor("column", TensorProto.INT64, [], [1])]
+        nodes, given = _infinite_as_missing(nodes, given, fresh)
+    column, positive, score = fresh("column"), fresh("positive"), fresh("score")
+    nodes.append(helper.make_node("Gather", [source, column], [positive if clip else score], axis=1))
+    added = [helper.make_tensor(column, TensorProto.INT64, [], [1])]
     if clip:
-        nodes.append(helper.make_node("Clip", [positive, "zero", "one"], [OUTPUT]))
-        initializers += [helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])]
-        initializers += [helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])]
+        zero, one = fresh("zero"), fresh("one")
+        nodes.append(helper.make_node("Clip", [positive, zero, one], [score]))
+        added += [helper.make_tensor(zero, TensorProto.FLOAT, [], [0.0])]
+        added += [helper.make_tensor(one, TensorProto.FLOAT, [], [1.0])]
     used = {name for node in nodes for name in node.input}
-    clashing = used & set(constants) & {each.name for each in initializers}
-    if clashing:
-        raise ProjectError(f"its graph already uses the name {sorted(clashing)[0]!r}")
-    initializers = [each for each in model.graph.initializer if each.name in used] + initializers
-    return finish_graph(nodes, initializers, given, width, _versions(model))
+    initializers = [each for each in model.graph.initializer if each.name in used] + added
+    return finish_graph(nodes, initializers, given, width, _versions(model), score=score)
 
 
-def finish_graph(nodes: list[Any], initializers: list[Any], given: str, width: int, versions: dict[str, int]) -> bytes:
-    """Rename everything by position, drop what names the maker, check, and serialise deterministically."""
+def finish_graph(
+    nodes: list[Any], initializers: list[Any], given: str, width: int, versions: dict[str, int], *, score: str = OUTPUT
+) -> bytes:
+    """Rename everything by position, drop what names the maker, check, and serialise deterministically.
+
+    Args:
+        nodes: in an order in which each can be computed.
+        initializers: their constants.
+        given: the name of the input so far.
+        width: how many features there are.
+        versions: of the operators' domains.
+        score: the name of the output so far.
+    """
     from onnx import TensorProto, helper
 
-    names: dict[str, str] = {"": "", given: INPUT, OUTPUT: OUTPUT}
+    names: dict[str, str] = {"": "", given: INPUT, score: OUTPUT}
     for initializer in initializers:
         initializer.name = names.setdefault(initializer.name, f"c{len(names)}")
         initializer.doc_string = ""
@@ -160,12 +169,29 @@ def _without_detours(nodes: list[Any], initializers: list[Any], wanted: str) -> 
     return backwards[::-1], source
 
 
-def _infinite_as_missing(nodes: list[Any], given: str) -> tuple[list[Any], str]:
+def _infinite_as_missing(nodes: list[Any], given: str, fresh: _Names) -> tuple[list[Any], str]:
     """Put `x + (x - x)` in front, which is x where x is finite and NaN elsewhere; and the input's new name."""
     from onnx import helper
 
-    front = [helper.make_node("Sub", ["raw", "raw"], ["nought"]), helper.make_node("Add", ["raw", "nought"], [given])]
-    return front + nodes, "raw"
+    raw, nought = fresh("raw"), fresh("nought")
+    front = [helper.make_node("Sub", [raw, raw], [nought]), helper.make_node("Add", [raw, nought], [given])]
+    return front + nodes, raw
+
+
+class _Names:
+    """Names that a converter's graph does not use yet."""
+
+    def __init__(self, model: Any) -> None:
+        graph = model.graph
+        self._taken = {name for node in graph.node for side in (node.input, node.output) for name in side}
+        self._taken |= {each.name for each in (*graph.initializer, *graph.input, *graph.output)}
+
+    def __call__(self, wanted: str) -> str:
+        name = wanted
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
 
 def _versions(model: Any) -> dict[str, int]:

@@ -40,11 +40,11 @@ _HINTS: Final[dict[str, tuple[str, str]]] = {
     "NotEqValidity": ("ne_missing", "write is_null() and != apart"),
     "StringExpr.Lowercase": (
         "str.to_lowercase",
-        "Unicode versions differ between Polars and Python; normalise the case in a silver table",
+        "Polars and Python know different Unicode versions; change the case in a silver table, or before it is sent",
     ),
     "StringExpr.Uppercase": (
         "str.to_uppercase",
-        "Unicode versions differ between Polars and Python; normalise the case in a silver table",
+        "Polars and Python know different Unicode versions; change the case in a silver table, or before it is sent",
     ),
     "TemporalExpr.ReplaceTimeZone": ("dt.replace_time_zone", "store moments in UTC; do this in a silver table"),
     "Literal.Datetime": ("a moment as a constant", "compare with it in a silver table"),

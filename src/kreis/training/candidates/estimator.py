@@ -103,10 +103,36 @@ class Estimator:
             return single_score(_by_skl2onnx(model, matrix), "probabilities", matrix.shape[1], clip=True, finite=True)
         except Exception as error:  # each converter raises classes of its own
             raise ProjectError(
-                f"{_class_name(model)} cannot be converted to ONNX: {_first_line(error)}",
+                f"{_spoken(model)} cannot be converted to ONNX: {_first_line(error)}",
                 where=self._where,
-                hint="kreis ships data, never code; use an estimator that skl2onnx or onnxmltools converts",
+                hint=_convertible(model),
             ) from error
+
+
+_INSTEAD = {
+    "HistGradientBoostingClassifier": "kreis's own GradientBoosting() is of this kind",
+    "KBinsDiscretizer": 'KBinsDiscretizer(encode="onehot-dense") or encode="ordinal" converts',
+    "VotingClassifier": "VotingClassifier(flatten_transform=False) converts where its members do",
+}
+_CONVERTS = (
+    "kreis ships data, never code; among those that convert are LogisticRegression, SGDClassifier, RandomForest,"
+    " ExtraTrees, GradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and LightGBM's"
+)
+
+
+def _parts(model: Any) -> list[str]:
+    """The classes that a model is made of, itself first."""
+    found = [type(each).__name__ for each in model.get_params(deep=True).values() if hasattr(each, "get_params")]
+    return [type(model).__name__, *dict.fromkeys(found)]
+
+
+def _spoken(model: Any) -> str:
+    name, *parts = _parts(model)
+    return f"{name} of {', '.join(parts)}" if parts else name
+
+
+def _convertible(model: Any) -> str:
+    return next((_INSTEAD[each] for each in _parts(model) if each in _INSTEAD), _CONVERTS)
 
 
 def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
