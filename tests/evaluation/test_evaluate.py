@@ -172,6 +172,7 @@ def test_a_card_shows_metrics_gates_and_slices():
     assert "| better\\_than\\_baseline | yes |" in card
     assert "### By origin" in card
     assert "Late?" in card
+    assert "It says yes (positive) from a score of" in card
 
 
 @pytest.mark.parametrize(

@@ -164,3 +164,22 @@ def test_a_guardrail_by_a_column_that_the_spine_lacks_is_refused_before_training
     with pytest.raises(ProjectError, match="unknown column of the spine 'machin'") as caught:
         folder.run()
     assert "machine" in caught.value.hint
+
+
+@pytest.mark.parametrize(("share", "few"), [("0.2", True), ("0.3", False)])
+def test_a_tail_with_few_rows_of_the_rarer_outcome_says_how_many_decided(folder, share, few):
+    frame = parts().with_columns(failed=pl.when(pl.col("heat") > 1.0).then(pl.lit("yes")).otherwise(pl.lit("no")))
+    frame.with_columns(heat=pl.col("code")).write_parquet(folder.folder / "parts.parquet")
+    folder.edit('TimeSplit(test="20d")', f'TimeSplit(test="20d", validation={share})')
+    verdict = folder.run().last
+    assert f"({verdict.detail['rows']:,} rows, {verdict.detail['positive']:,} positive)" in verdict.summary
+    assert (verdict.detail["positive"] < 50) == few
+    assert [f"only {verdict.detail['positive']} of" in each for each in verdict.detail["warnings"]] == [True] * few
+
+
+def test_what_is_positive_stands_in_the_package_and_on_the_card(folder):
+    result = folder.run("deployment")
+    shop = open_project(folder.folder)
+    assert result.status == "advanced"
+    assert "yes (failed = 'yes') from a score of" in str(shop.show("model"))
+    assert "It says yes (failed \\= 'yes') from a score of" in shop.card()

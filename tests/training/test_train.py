@@ -65,6 +65,41 @@ def test_train_does_not_touch_the_test_part():
         assert kept == changed
 
 
+class Learned:
+    """A candidate that has learned already, whatever it is shown."""
+
+    side_by_side = True
+
+    def __init__(self, fitted):
+        self._fitted = fitted
+
+    def parameters(self):
+        return {"kind": "learned"}
+
+    def with_parameters(self, **values):
+        return self
+
+    def fit(self, matrix, outcomes, features, *, seed, threads):
+        return self._fitted
+
+
+def test_a_threshold_is_chosen_on_the_validation_rows_alone():
+    data = history()
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    learned = Learned(Logistic().fit(data.matrix, data.outcomes, data.features, seed=0, threads=1))
+
+    def threshold(rows):
+        spoilt = msgspec.structs.replace(data, outcomes=data.outcomes.copy())
+        spoilt.outcomes[rows] = ~spoilt.outcomes[rows]
+        return train(learned, spoilt, name="it", split=split, metric=METRIC).threshold
+
+    own = threshold([])
+    assert own != pytest.approx(METRIC.break_even)  # it was chosen, and can move
+    others = np.setdiff1d(np.arange(len(data)), split.validation)
+    assert threshold(others) == own
+    assert threshold(split.validation[::3]) != own
+
+
 @pytest.mark.parametrize("candidate", [Logistic(), GradientBoosting(trees=5), Rule(Column("a"))])
 def test_trained_candidate_survives_its_document(candidate):
     it = trained(candidate)

@@ -50,6 +50,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metric: dict[str, Any]
     """The business metric as a document."""
     outcome: str
+    """What a positive answer says: "returned", or "status = 'returned'" where the value was declared."""
     inputs: dict[str, str]
     """Table name to "version@fingerprint" of what it was trained on."""
     training: dict[str, Any]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kreis.requirements.metric import DecisionValue
 
-__all__ = ["Threshold", "best_cut", "choose_threshold"]
+__all__ = ["FEWEST", "Threshold", "best_cut", "choose_threshold"]
 
 FEWEST = 50
 """With fewer cases of either outcome, the best cut is noise, and the break-even stands."""

@@ -37,7 +37,7 @@ def _facts(model: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[st
     yield "digest", model["digest"]
     yield "serving", model["serving"] or "no"
     yield "registered", f"{date(model['at'])} UTC by run {model['run']}"
-    yield "decides", f"yes from a score of {manifest['threshold']:.4g}"
+    yield "decides", f"yes ({manifest['outcome']}) from a score of {manifest['threshold']:.4g}"
     if "rows" in training:
         share = training["positives"] / max(training["rows"], 1)
         span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"

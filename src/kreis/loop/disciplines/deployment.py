@@ -87,7 +87,7 @@ def _package(circle: Circle, name: str) -> StepResult:
             threshold=trained.threshold,
             goal=project.goal.digest,
             metric=project.goal.metric.to_document(),
-            outcome=spine.outcome,
+            outcome=spine.means_yes,
             inputs={each: circle.version_of(each) for each in circle.tables},
             training=trained.training,
             reference=trained.reference,
@@ -98,7 +98,7 @@ def _package(circle: Circle, name: str) -> StepResult:
     return circle.memory.step(
         "deployment",
         f"package {name}",
-        parameters={"goal": project.goal.digest, "outcome": spine.outcome},
+        parameters={"goal": project.goal.digest, "outcome": spine.means_yes},
         inputs={
             "candidate": circle.candidates[name].key,
             **{each: circle.version_of(each) for each in circle.tables},
@@ -160,7 +160,8 @@ def _add_evaluation(circle: Circle, tx: Any, model: Model) -> None:
         ),
     )
     manifest = _manifest(circle, model.digest)
-    facts = {name: getattr(manifest, name) for name in ("project", "candidate", "features", "inputs", "training")}
+    shown = ("project", "candidate", "outcome", "features", "inputs", "training")
+    facts = {name: getattr(manifest, name) for name in shown}
     packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
     card = model_card(msgspec.structs.replace(report, challenger=packaged), circle.project.goal, facts)
     put_document(tx, Document(digest=digest_of(card.encode()), kind="card", name=model.digest, body=card))

@@ -15,6 +15,7 @@ from kreis.preparation.spine import teaches
 from kreis.training.data import TrainingData
 from kreis.training.declare import CandidateDeclaration
 from kreis.training.splits import Split
+from kreis.training.threshold import FEWEST
 from kreis.training.train import TrainedCandidate, train
 
 __all__ = ["features_of", "perform", "read_rows", "rows_with", "split_rows", "trained_of"]
@@ -24,14 +25,26 @@ def perform(circle: Circle) -> Verdict:
     """Train what has changed. Data are read only if something has."""
     for declared in circle.project.candidates.values():
         circle.candidates[declared.name] = _train(circle, declared)
-    validation = {name: step.outputs["validation"]["value"] for name, step in circle.candidates.items()}
-    best = max(validation, key=lambda name: validation[name])
-    unit = circle.project.goal.metric.unit
+    validation = {name: step.outputs["validation"] for name, step in circle.candidates.items()}
+    values = {name: each["value"] for name, each in validation.items()}
+    best = max(values, key=lambda name: values[name])
+    rows, positive = int(validation[best]["rows"]), int(validation[best]["positives"])
     return Advance(
-        summary=f"{len(validation)} candidates; on the validation tail {best} is worth most:"
-        f" {validation[best]:,.0f} {unit}",
-        detail={"validation": validation},
+        summary=f"{len(values)} candidates; on the validation tail ({rows:,} rows, {positive:,} positive) {best}"
+        f" is worth most: {values[best]:,.0f} {circle.project.goal.metric.unit}",
+        detail={"validation": values, "rows": rows, "positive": positive, "warnings": _warnings(rows, positive)},
     )
+
+
+def _warnings(rows: int, positive: int) -> list[str]:
+    rarer = min(positive, rows - positive)
+    if rarer >= FEWEST:
+        return []
+    what = "positive" if positive == rarer else "negative"
+    return [
+        f"only {rarer:,} of the {rows:,} rows of the validation tail are {what}: which candidate is best, and its"
+        " threshold, is decided by chance below about 50; collect more rows, or let validation be a larger share"
+    ]
 
 
 def features_of(circle: Circle, declared: CandidateDeclaration) -> list[str]:
