@@ -21,7 +21,7 @@ from kreis.monitoring.monitor import Monitor
 from kreis.preparation import declare
 from kreis.preparation.leaks import check_own_outcome
 from kreis.preparation.tables import Spine, Table, inputs_of, order, place_of
-from kreis.preparation.views import FeatureView, FieldType, RequestView, parse_duration
+from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration
 from kreis.requirements.goal import Goal
 from kreis.training.candidate import Candidate
 from kreis.training.declare import CandidateDeclaration, Classifier, as_candidate, as_search, check_candidates
@@ -306,13 +306,24 @@ class Project:
         return view
 
     def request_view(
-        self, name: str, *, fields: Mapping[str, FieldType], features: Mapping[str, pl.Expr]
+        self,
+        name: str,
+        *,
+        fields: Mapping[str, FieldType],
+        features: Mapping[str, pl.Expr],
+        missing: Policy = "refuse",
+        unexpected: Policy = "flag",
     ) -> RequestView:
         """Declare features computed from a request's own fields. See `kreis.preparation.views.RequestView`."""
         where = _caller()
         if name in self.views or name in self.request_views:
             raise ProjectError(f"there are two views called {name!r}", where=where, hint="rename one")
-        view = _placed(where, lambda: declare.request_view(name, fields=fields, features=features))
+        view = _placed(
+            where,
+            lambda: declare.request_view(
+                name, fields=fields, features=features, missing=missing, unexpected=unexpected
+            ),
+        )
         self._declared.request_views[name] = view
         self._declared.places[f"view {name}"] = where
         return view

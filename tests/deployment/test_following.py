@@ -13,7 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.client import ServiceClient
+from kreis.deployment.manifest import Inputs
 from kreis.deployment.pointer import FILE, write_pointer
 from kreis.deployment.predictions.reader import read_segment
 from kreis.deployment.server.config import ServerConfig, read_config
@@ -67,6 +69,57 @@ def test_swaps_under_load_fail_nothing_and_each_answer_names_one_model(running):
         assert answer["score"] == pytest.approx(score_of[answer["model"]], abs=1e-5)
     releases = [answer["release"] for answer in answers]
     assert len(set(releases)) >= 3
+
+
+def test_a_canary_logs_what_the_other_live_model_takes(running):
+    """So that both can be compared on every row, whoever answered it."""
+    small = running.package(running.linear_model(width=1), features=["request__hour"])
+    wide = running.package(running.linear_model(width=2), features=["request__hour", "request__late"])
+    running.release(Route(model=small, share=0.5), Route(model=wide, share=0.5))
+    for number in range(20):
+        running.predict({"fields": {"hour": number, "late": -1.0}, "reference": f"r{number}"})
+    found = logged(running).values()
+    assert {each.model for each in found} == {small, wide}
+    assert all(each.extra == ({"request__late": -1.0} if each.model == small else {}) for each in found)
+
+
+def test_what_another_models_clients_send_is_ignored(running):
+    accepts = Inputs(keys=["shop"], fields={"colour": "string"})
+    write_pointer(
+        running.config.service,
+        msgspec.structs.replace(running.pointer([Route(model=running.package(), share=1.0)]), accepts=accepts),
+        running.keys,
+    )
+    running.wait_for(running.number)
+    assert running.predict({"keys": {"shop": "s1"}, "fields": {"hour": 1, "colour": "red"}})[0] == 200
+    assert running.predict({"fields": {"hour": 1, "color": "red"}})[1]["error"]["code"] == "unknown_field"
+
+
+def test_flags_are_in_the_reply_and_in_the_log(running):
+    rules = {"hour": InputRule(required=True, minimum=0, maximum=23, contract="flights")}
+    running.release(running.package(rules=rules))
+    status, reply = running.predict({"fields": {"hour": 24}})
+    assert (status, reply["flags"]) == (200, ["hour: above 23"])
+    assert logged(running)[reply["id"]].flags == ["hour: above 23"]
+    assert "flags" not in running.predict({"fields": {"hour": 23}})[1]
+    assert running.predict({"fields": {"late": 1.0}})[1]["error"]["code"] == "missing"
+    batch = running.predict({"rows": [{"fields": {"hour": 1}}, {"fields": {"hour": -1}}]})[1]["predictions"]
+    assert [each.get("flags") for each in batch] == [None, ["hour: below 0"]]
+    assert 'kreis_flags_total{flag="hour: above 23"} 1' in running.get("/metrics", raw=True)[1]
+    fields = running.get("/openapi.json")[1]["components"]["schemas"]["Ask"]["properties"]["fields"]
+    assert fields["required"] == ["hour"]
+    assert "minimum 0, maximum 23" in fields["properties"]["hour"]["description"]
+
+
+def test_failures_are_counted_in_the_log(make_service):
+    service = make_service()
+    service.start()
+    for _ in range(3):
+        assert service.predict(ROW)[0] == 503
+    service.get("/readyz")
+    service.stop()
+    (failure,) = [each for path in service.config.log.glob("*.log") for each in read_segment(path).failures]
+    assert (failure.route, failure.status, failure.code, failure.count) == ("/v1/predict", 503, "not_released", 3)
 
 
 def test_a_canary_splits_and_shadows_only_watch(running):

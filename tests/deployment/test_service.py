@@ -80,8 +80,35 @@ def test_outcomes_are_logged(service):
 
 def test_flush_closes_the_segment(service):
     service.predict(ROW)
-    assert service.call("POST", "/v1/flush") == (200, {"closed": True})
-    assert service.call("POST", "/v1/flush") == (200, {"closed": False})
+    assert service.call("POST", "/v1/flush", {}) == (200, {"closed": True})
+    assert service.call("POST", "/v1/flush", {}) == (200, {"closed": False})
+
+
+def test_flush_needs_what_predict_needs(service):
+    assert service.call("POST", "/v1/flush", b"", {"Content-Type": "text/plain"})[0] == 415
+    assert service.call("POST", "/v1/flush", {}, {"Origin": "http://localhost:3000"})[0] == 403
+
+
+@pytest.mark.parametrize("outcome", [2, -1, 0.5, 1e39, "yes", None])
+def test_outcomes_that_the_task_does_not_know_are_refused(service, outcome):
+    sent = {"outcomes": [{"reference": "flight-1", "outcome": outcome}]}
+    assert service.call("POST", "/v1/outcomes", sent)[0] == 422
+
+
+@pytest.mark.parametrize("outcome", [0, 1, 0.0, 1.0, False, True])
+def test_outcomes_are_zero_and_one_false_and_true(service, outcome):
+    name = repr(outcome)
+    sent = {"outcomes": [{"reference": name, "outcome": outcome}]}
+    assert service.call("POST", "/v1/outcomes", sent) == (200, {"accepted": 1})
+    found = [each for path in service.config.log.glob("*.log") for each in read_segment(path).outcomes]
+    assert [each.outcome for each in found if each.reference == name] == [float(outcome)]
+
+
+@pytest.mark.parametrize("known_at", ["9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59"])
+def test_an_absurd_moment_is_refused(service, known_at):
+    sent = {"outcomes": [{"reference": "flight-1", "outcome": 1, "known_at": known_at}]}
+    status, reply = service.call("POST", "/v1/outcomes", sent)
+    assert (status, reply["error"]["code"]) == (422, "bad_time")
 
 
 def test_metrics_count_requests_by_model(service):
@@ -185,10 +212,25 @@ def raw_answer(service, headers, body, timeout=10.0):
         {"Host": "127.0.0.1.evil.example:80"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://[::1"},
+        {"Origin": "http://localhost:3000"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
     ],
 )
 def test_other_sites_are_refused(service, headers):
     assert service.predict(ROW, **headers)[0] == 403
+    assert service.call("POST", "/v1/outcomes", {"outcomes": []}, headers)[0] == 403
+    assert service.call("POST", "/v1/flush", {}, headers)[0] == 403
+
+
+def test_its_own_origin_is_taken(service):
+    own = {"Origin": f"http://127.0.0.1:{service.port}", "Sec-Fetch-Site": "same-origin"}
+    assert service.predict(ROW, **own)[0] == 200
+
+
+def test_two_hosts_are_refused(service):
+    assert b" 400 " in raw_answer(service, "Host: 127.0.0.1\r\nContent-Length: 2", b"{}")
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:80"])
@@ -207,13 +249,15 @@ HOSTILE = [
     b'{"fields": {"hour": NaN}}', b'{"fields": {"hour": Infinity}}', b'{"fields": null}', b'{"fields": []}',
     b'{"keys": {"a": 1}}', b'{"keys": {"a": null}}', b'{"reference": 5}', b'{"reference": "\\ud800"}',
     b'{"fields": {"hour": "\\ud800"}}', b'{"reference": "' + b"x" * 2_000 + b'"}', b'{"rows": null, "surprise": 1}',
+    b"{}", b'{"rows": null}', b'{"rows": null, "fields": {"hour": 1}}', b'{"rows": [{}]}',
+    b'{"fields": {"distance": 1e39}}',
     b'{"rows": []}', b'{"rows": [null]}', b'{"rows": [[]]}', b'{"rows": [{"rows": []}]}', b'{"rows": {}}',
     b'{"rows": [{}], "fields": {"hour": 1}}', b'{"features": {"request__hour": "a"}}',
     b'{"features": {"request__hour": 1e39}}',
     b'{"features": {"request__hour": -1e300}}', b'{"features": {"request__hour": []}}', b'{"__class__": "os.system"}',
     b'{"fields": {"__proto__": 1}}', b'{"fields": {"\\u0000": 1}}', b'{"fields": {"hour": 1}, "fields": 1}',
     b'{"reference": "' + "\u202e\U0001f600".encode() + b'", "x": 1}', b"\x80\x04\x95cos\nsystem\n(S'id'\ntR.",
-    b"\xef\xbb\xbf{}", b'{"fields": {"distance": 1e308}, "rows": 5}',
+    b"\xef\xbb\xbf{}", b'{"fields": {"distance": 1e308}}',
 ]  # fmt: skip
 
 
@@ -230,14 +274,15 @@ def test_hostile_bodies_are_refused_and_harm_nothing(service, path):
 
 
 def test_extreme_but_valid_values_are_answered(service):
-    for body in ({}, {"fields": {"distance": 1e308}}, {"fields": {"hour": -(2**63)}}, {"reference": "\x00\u202e😀"}):
+    odd = {**ROW, "reference": "\x00\u202e😀"}
+    for body in ({"fields": {"distance": 3e38}}, {"fields": {"hour": -(2**63)}}, {"fields": {"hour": None}}, odd):
         assert service.predict(body)[0] == 200, body
 
 
 def test_chunked_bodies_are_taken_up_to_the_limit(service):
     import http.client
 
-    for size, status in ((10, 200), (2_000, 413)):
+    for size, status in ((10, 422), (2_000, 413)):
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
         chunks = iter([b"{", b" " * 1_000 * size, b"}"])
         connection.putrequest("POST", "/v1/predict")

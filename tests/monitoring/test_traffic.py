@@ -1,13 +1,14 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 from kreis.clock import SimulatedClock, microseconds, moment
+from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
-from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
 from kreis.errors import ProjectError
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
@@ -119,6 +120,28 @@ def test_models_with_other_features_are_put_in_one_order_and_marked():
     matrix, whole = feature_matrix(frame, ("x", "y"), {A: ("y", "x"), B: ("y",)})
     np.testing.assert_array_equal(matrix, [[np.nan, 1.0], [np.nan, 7.0]])
     assert whole.tolist() == [True, False]
+
+
+def test_what_was_logged_for_other_live_models_makes_a_row_whole() -> None:
+    """`extra` holds what the model that answered does not take; null there is a missing value, not an unknown one."""
+    rows = [
+        msgspec.structs.replace(predicted("1", 0, model=B, features=(1.0,)), extra={"rain": 7.0, "snow": None}),
+        msgspec.structs.replace(predicted("2", 0, model=B, features=(2.0,)), extra={"rain": 8.0}),
+        predicted("3", 0, model=B, features=(3.0,)),
+        predicted("4", 0, model=A, features=(4.0, 5.0, 6.0)),
+    ]
+    layouts = {A: ["wind", "rain", "snow"], B: ["wind"]}
+    matrix, whole = feature_matrix(predictions_frame(rows), ["snow", "wind", "rain"], layouts)
+    np.testing.assert_array_equal(
+        matrix, [[np.nan, 1.0, 7.0], [np.nan, 2.0, 8.0], [np.nan, 3.0, np.nan], [6.0, 4.0, 5.0]]
+    )
+    assert whole.tolist() == [True, False, False, True]
+
+
+def test_the_log_of_an_earlier_version_is_read() -> None:
+    old = predictions_frame([predicted("1", 0)]).drop("extra", "flags")
+    frame = read_traffic(Tables(predictions=old), START, START + timedelta(days=1), known_by=START, columns=["extra"])
+    assert frame["extra"].to_list() == [None]
 
 
 def test_a_model_without_layout_is_named():

@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from kreis.collection.contracts.inputs import InputRule
 from kreis.digests import digest_of
 from kreis.formats import always, canonical
 from kreis.preparation.expressions.tree import Expression
-from kreis.preparation.views import FeatureView, RequestView
+from kreis.preparation.views import FeatureView, FieldType, RequestView
 from kreis.training.reference import Histogram
 
-__all__ = ["Histogram", "Manifest", "PackagedFile"]
+__all__ = ["Histogram", "Inputs", "Manifest", "PackagedFile"]
 
 
 class PackagedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +25,14 @@ class PackagedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sha256: str
     size: int
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What requests may hold: all that a project declares, whatever one model makes of it."""
+
+    keys: list[str] = []
+    fields: dict[str, FieldType] = {}
+    features: list[str] = []
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +65,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     training: dict[str, Any]
     """Rows, time range, seed, parameters."""
     reference: dict[str, Histogram]
+    accepts: Inputs = Inputs()
+    """What its project declares as input: accepted, and ignored where the model does not read it."""
+    rules: dict[str, InputRule] = {}
+    """What contracts demand of keys and fields, by name; the request views say what happens if it is not so."""
 
     def canonical(self) -> bytes:
         """The bytes that are stored, signed and digested."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from kreis.deployment.manifest import Inputs
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.durable import write_durably
 from kreis.errors import SignatureError
@@ -37,6 +38,8 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     release: Release
     models: dict[str, PointedModel]
     """By digest: every model that the release's routes and fallback name."""
+    accepts: Inputs = Inputs()
+    """What the project's other models take: accepted, and ignored (a client may be ahead of a rollback)."""
     ledger: str = ""
     """Id of the ledger that recorded the release; empty where an older kreis published it."""
 

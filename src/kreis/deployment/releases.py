@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from kreis.deployment.manifest import Inputs
+from kreis.deployment.packages import read_manifest
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
 from kreis.durable import clear_leftovers, make_directory
 from kreis.errors import PolicyError, ProjectError, SignatureError
-from kreis.ledger.models import approvals_of, get_model
-from kreis.ledger.records import Release, Route
+from kreis.ledger.models import approvals_of, get_model, list_models
+from kreis.ledger.records import Model, Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ __all__ = [
     "start_canary",
 ]
 
+_OTHERS = 20
+"""So many of the newest models beside those of a release have their inputs accepted."""
 Kind = Literal["release", "canary", "promotion", "rollback"]
 Detail = dict[str, Any] | None
 Plan = Callable[["Transaction", Release | None], tuple[list[Route], str | None]]
@@ -239,12 +243,30 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
             if _points_to(folder, shown, keys):
                 return current
             models = {digest: get_model(connection, digest) for digest in _named(current)}
+            others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
         clear_leftovers(folder / FILE)
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
-        write_pointer(folder, Pointer(release=shown, models=pointed), keys)
+        pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys))
+        write_pointer(folder, pointer, keys)
         return current
     finally:
         os.close(lock)
+
+
+def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
+    """What clients of these models may send; the service ignores what its own models do not read."""
+    found = Inputs()
+    for model in models:
+        try:
+            accepts = read_manifest(model.digest, model.signature, keys.trusted()).accepts
+        except (ProjectError, SignatureError):  # named by `kreis audit verify --deep`; it answers nothing
+            continue
+        found = Inputs(
+            keys=sorted({*found.keys, *accepts.keys}),
+            fields={**found.fields, **accepts.fields},
+            features=sorted({*found.features, *accepts.features}),
+        )
+    return found
 
 
 def champion_of(release: Release) -> str:

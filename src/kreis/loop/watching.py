@@ -16,7 +16,7 @@ from kreis.clock import SimulatedClock, SystemClock
 from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
 from kreis.deployment.releases import challenger_of, publish
 from kreis.durable import make_directory
-from kreis.errors import ProjectError
+from kreis.errors import CorruptionError, ProjectError
 from kreis.ledger import alerts, releases, runs
 from kreis.ledger.records import Alert, Release
 from kreis.ledger.store import Transaction
@@ -122,6 +122,8 @@ class Watcher:
             look.predictions = moved.predictions
             for warning in moved.warnings:
                 parts.happened(warning)
+            if moved.damaged:
+                parts.exit_code = parts.exit_code or CorruptionError.exit_code
         with parts.part("memory"):
             if self._memory is None:
                 self._memory, self._on_record = load_memory(self._workspace, self._project.name)

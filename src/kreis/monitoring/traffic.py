@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
@@ -33,7 +35,7 @@ __all__ = [
 _DAY = timedelta(days=1)
 _AT_ONCE = 4
 """Days read together: finding a day's files costs more than reading them, and so few days cost no memory."""
-_NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us")
+_NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "extra")
 
 
 class Scanning(Protocol):
@@ -64,7 +66,9 @@ def read_predictions(lake: Scanning, since: datetime, until: datetime) -> pl.Laz
     """
     if lake.latest(PREDICTIONS) is None:
         return pl.LazyFrame(schema=_EMPTY)
-    return lake.scan(PREDICTIONS, known_since=since).filter(pl.col("at") >= since, pl.col("at") < until)
+    log = lake.scan(PREDICTIONS, known_since=since).filter(pl.col("at") >= since, pl.col("at") < until)
+    missing = _EMPTY.keys() - log.collect_schema().names()  # of a log that an earlier version wrote
+    return log.with_columns(pl.lit(None, dtype=_EMPTY[name]).alias(name) for name in sorted(missing))
 
 
 def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFrame:
@@ -207,7 +211,9 @@ def _midnight(day: date) -> datetime:
 def feature_matrix(
     frame: pl.DataFrame, features: Sequence[str], layouts: Mapping[str, Sequence[str]]
 ) -> tuple[Floats, Booleans]:
-    """The logged features in one order, shape (n, f), and which rows' models take all of them, shape (n,).
+    """The logged features in one order, shape (n, f), and which rows hold all of them, shape (n,).
+
+    A row holds what its model takes and, in the column `extra`, what other live models would have taken.
 
     Raises:
         ProjectError: as for `days_of_traffic`.
@@ -224,7 +230,24 @@ def feature_matrix(
         places = [layout.index(name) for name in features if name in layout]
         matrix[np.ix_(mask, taken)] = values[:, places]
         whole[mask] = all(taken)
+        if not all(taken) and "extra" in frame.columns:
+            lacking = {name: place for place, name in enumerate(features) if name not in layout}
+            _add_extra(frame["extra"], np.flatnonzero(mask), lacking, matrix, whole)
     return matrix, whole
+
+
+def _add_extra(
+    column: pl.Series, rows: npt.NDArray[np.intp], lacking: Mapping[str, int], matrix: Floats, whole: Booleans
+) -> None:
+    """Fill in what was logged beside the features of the model that answered."""
+    for row in rows.tolist():
+        if column[row] is None:
+            continue
+        values: dict[str, float | None] = msgspec.json.decode(column[row])
+        for name in lacking.keys() & values.keys():
+            value = values[name]
+            matrix[row, lacking[name]] = np.nan if value is None else value
+        whole[row] = lacking.keys() <= values.keys()
 
 
 def _values(column: pl.Series, width: int, model: str) -> Floats:
@@ -253,6 +276,8 @@ _EMPTY: _Schema = {
     "latency_us": pl.Int64,
     "reference": pl.String,
     "shadow": pl.String,
+    "extra": pl.String,
+    "flags": pl.List(pl.String),
 }
 _NO_OUTCOMES: _Schema = {
     "prediction": pl.String,

@@ -15,7 +15,7 @@ from kreis.preparation.expressions.operations import has_aggregate
 from kreis.preparation.expressions.to_polars import kinds_of, prepare, to_feature
 from kreis.preparation.expressions.tree import Expression, columns
 from kreis.preparation.expressions.windows import decompose
-from kreis.preparation.views import FeatureView, FieldType, RequestView, parse_duration, window_name
+from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration, window_name
 
 __all__ = ["check_moment", "check_view", "feature_view", "lineage", "request_view"]
 
@@ -77,17 +77,32 @@ def feature_view(
     )
 
 
-def request_view(name: str, *, fields: Mapping[str, FieldType | type], features: Mapping[str, pl.Expr]) -> RequestView:
+def request_view(
+    name: str,
+    *,
+    fields: Mapping[str, FieldType | type],
+    features: Mapping[str, pl.Expr],
+    missing: Policy = "refuse",
+    unexpected: Policy = "flag",
+) -> RequestView:
     """Declare what a request brings with it, and the features computed from that, row by row.
 
-    Fields are given as str, int, float, bool or datetime, or by their names ("string", "integer", …).
+    Args:
+        name: The view's.
+        fields: str, int, float, bool or datetime, or their names ("string", "integer", …).
+        features: Expressions over the fields.
+        missing: Whether a request without a field that its contract requires is refused, or answered and flagged.
+        unexpected: The same for a value outside the contract's enumeration, range or length.
 
     Raises:
-        ProjectError: a field's type is unknown, a feature aggregates, reads an undeclared field, mixes kinds or
-            does not end in a number.
+        ProjectError: a policy or a field's type is unknown, a feature aggregates, reads an undeclared field, mixes
+            kinds or does not end in a number.
     """
     where = f"request view {name!r}"
     _check_names(where, name, features)
+    for policy in (missing, unexpected):
+        if policy not in get_args(Policy):
+            raise ProjectError.unknown_name("policy", str(policy), get_args(Policy), where=where)
     types = {field: _field_type(field, given, where) for field, given in fields.items()}
     trees = {}
     for feature, expr in features.items():
@@ -98,7 +113,7 @@ def request_view(name: str, *, fields: Mapping[str, FieldType | type], features:
                 "it aggregates over rows, and a request is one row", where=place, hint="use a feature view"
             )
         trees[feature] = tree
-    view = RequestView(name=name, fields=types, features=trees)
+    view = RequestView(name=name, fields=types, features=trees, missing=missing, unexpected=unexpected)
     check_view(view, {field: _DTYPES[kind] for field, kind in types.items()})
     return view
 

@@ -14,9 +14,11 @@ import msgspec
 from kreis.formats import always
 from kreis.preparation.expressions.tree import Expression
 
-__all__ = ["FeatureView", "FieldType", "RequestView", "parse_duration", "window_name"]
+__all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "parse_duration", "window_name"]
 
 FieldType = Literal["string", "integer", "number", "boolean", "datetime"]
+
+Policy = Literal["refuse", "flag"]
 
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
@@ -70,6 +72,10 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     fields: dict[str, FieldType]
     features: dict[str, Expression]
+    missing: Policy = "refuse"
+    """What becomes of a request without a field that its contract requires: refused, or answered and flagged."""
+    unexpected: Policy = "flag"
+    """What becomes of a value outside the contract's enumeration, range or length: refused, or answered and flagged."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "features", dict(sorted(self.features.items())))

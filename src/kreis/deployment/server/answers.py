@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter_ns
-from typing import Any
 
 import numpy as np
 
@@ -16,64 +15,29 @@ from kreis.deployment.routing import unit_of
 from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
-from kreis.errors import KreisError, nearest
+from kreis.errors import KreisError
 from kreis.identifiers import new_id
 
-__all__ = ["Answer", "answer_many", "answer_one", "check"]
+__all__ = ["Answer", "answer_many", "answer_one"]
 
 _LOG = logging.getLogger("kreis.service")
-_LARGEST_FLOAT = 3.4028234e38
-_LARGEST_INTEGER = 2**63
-_TEXT = 1_000
 Row = Ask | Asked
 Answer = tuple[Reply, PredictionRecord]
+_NOTHING: dict[str, float | None] = {}
 
 
-def check(row: Row, release: LoadedRelease) -> None:
-    """Refuse names that no model of the release knows, and values beyond bounds.
+def answer_one(
+    row: Row, release: LoadedRelease, at: datetime, metrics: Metrics, started: int, flags: list[str]
+) -> Answer:
+    """Answer one checked row.
 
-    Raises:
-        Refusal: 422, naming the nearest name.
-    """
-    keys, fields, features = row.keys, row.fields, row.features
-    if not keys.keys() <= release.keys:
-        raise _unknown("key", keys, release.keys)
-    if not fields.keys() <= release.fields.keys():
-        raise _unknown("field", fields, release.fields)
-    if not features.keys() <= release.features:
-        raise _unknown("feature", features, release.features)
-    for name, number in features.items():
-        if number is not None and not -_LARGEST_FLOAT <= number <= _LARGEST_FLOAT:
-            raise Refusal(422, "out_of_range", f"feature {name!r} does not fit into 32 bits")
-    if row.reference is not None and len(row.reference) > _TEXT:
-        raise Refusal(422, "too_long", f"the reference is longer than {_TEXT} characters")
-    for key in keys.values():
-        if len(key) > _TEXT:
-            raise Refusal(422, "too_long", f"a key is longer than {_TEXT} characters")
-    if fields:
-        _check_fields(fields, release)
-
-
-def _check_fields(fields: Mapping[str, Any], release: LoadedRelease) -> None:
-    readers = release.readers
-    for name, value in fields.items():
-        try:
-            readers[name](value)
-            if value.__class__ is str and len(value) > _TEXT:
-                raise ValueError(f"it is longer than {_TEXT} characters")
-            if value.__class__ is int and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
-                raise ValueError("it does not fit into 64 bits")
-        except (TypeError, ValueError, OverflowError) as error:
-            raise Refusal(422, "wrong_type", f"field {name!r}: {str(error)[:200]}") from error
-
-
-def _unknown(kind: str, given: Mapping[str, Any], known: Any) -> Refusal:
-    name = min(given.keys() - known)
-    return Refusal(422, f"unknown_{kind}", f"unknown {kind} {name[:80]!r}; {nearest(name[:80], known)}")
-
-
-def answer_one(row: Row, release: LoadedRelease, at: datetime, metrics: Metrics, started: int) -> Answer:
-    """Answer one checked row. `started` is the request's arrival by `perf_counter_ns`.
+    Args:
+        row: What was asked.
+        release: What answers.
+        at: The moment.
+        metrics: Counts fallbacks and failed shadows.
+        started: The request's arrival by `perf_counter_ns`.
+        flags: What the door found unusual.
 
     Raises:
         Refusal: 422 for a field of the wrong type; 503 if neither the model nor the fallback can answer.
@@ -93,7 +57,7 @@ def answer_one(row: Row, release: LoadedRelease, at: datetime, metrics: Metrics,
         fallback = True
         metrics.fallbacks += 1
     shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
-    return _answer(row, release, model, at, at_us, values, score, shadow, fallback, started)
+    return _answer(row, release, model, at, at_us, values, score, shadow, fallback, started, flags)
 
 
 def _fall_back(
@@ -135,11 +99,12 @@ def _answer(
     shadow: list[ShadowScore],
     fallback: bool,
     started: int,
+    flags: list[str],
 ) -> Answer:
     identifier = new_id(at_us)
     decision = score >= model.threshold
     digest = model.digest
-    reply = Reply(identifier, score, decision, digest, model.version, release.id, at, fallback)
+    reply = Reply(identifier, score, decision, digest, model.version, release.id, at, fallback, flags)
     record = PredictionRecord(
         id=identifier,
         at=at_us,
@@ -153,14 +118,21 @@ def _answer(
         latency_us=(perf_counter_ns() - started) // 1000,
         reference=row.reference,
         shadow=shadow,
+        extra=release.extra(model, row, at_us) if release.extras else _NOTHING,
+        flags=flags,
     )
     return reply, record
 
 
 def answer_many(
-    rows: Sequence[Row], release: LoadedRelease, at: datetime, metrics: Metrics, started: int
+    rows: Sequence[Row],
+    release: LoadedRelease,
+    at: datetime,
+    metrics: Metrics,
+    started: int,
+    flags: Sequence[list[str]],
 ) -> list[Answer]:
-    """Answer checked rows, all of one release, each model's rows in one batch.
+    """Answer checked rows, all of one release, each model's rows in one batch; else as `answer_one`.
 
     Raises:
         Refusal: as `answer_one`; then none of them is answered.
@@ -179,10 +151,12 @@ def answer_many(
         except Exception:
             # One row spoils the batch: row by row, each gets its own answer, fallback or refusal.
             for place in places:
-                answers[place] = answer_one(rows[place], release, at, metrics, started)
+                answers[place] = answer_one(rows[place], release, at, metrics, started, flags[place])
             continue
         for place, row_values, score in zip(places, values, scores, strict=True):
             row = rows[place]
             shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
-            answers[place] = _answer(row, release, model, at, at_us, row_values, score, shadow, False, started)
+            answers[place] = _answer(
+                row, release, model, at, at_us, row_values, score, shadow, False, started, flags[place]
+            )
     return [each for each in answers if each is not None]

@@ -11,15 +11,17 @@ from typing import Any
 
 import msgspec
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+from msgspec import UNSET
 
 from kreis.clock import Clock, microseconds, moment
 from kreis.deployment.predictions.journal import SUFFIX, GroupSync, Journal
 from kreis.deployment.predictions.records import OutcomeRecord
-from kreis.deployment.server.answers import answer_many, answer_one, check
+from kreis.deployment.server.answers import answer_many, answer_one
 from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.failures import Failures
 from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.guard import Guard
-from kreis.deployment.server.messages import Asked, Outcome, Outcomes, Refusal
+from kreis.deployment.server.messages import Ask, Asked, Outcome, Outcomes, Refusal
 from kreis.deployment.server.metrics import Metrics, render
 from kreis.deployment.server.models import LoadedRelease
 from kreis.deployment.server.openapi import describe
@@ -33,6 +35,8 @@ _JSON = [("content-type", "application/json")]
 _TEXT = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
 _LATEST = 253_402_300_800_000_000
 """The end of the year 9999, microseconds since 1970 UTC."""
+_AHEAD_US = 86_400_000_000
+"""How far a client's clock may be ahead of this one."""
 Handler = Callable[[Any, Any], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
 
 
@@ -53,6 +57,7 @@ class App:
         self._decode_ask = msgspec.json.Decoder(Asked).decode
         self._decode_outcomes = msgspec.json.Decoder(Outcomes).decode
         self._simulated: datetime | None = None
+        self.failures = Failures(journal)
         self.draining = False
         self._routes: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._index},
@@ -98,35 +103,41 @@ class App:
             asked = self._decode_ask(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise _malformed(error) from error
-        if asked.rows is not None:
-            reply = await self._predict_rows(asked, release, at, started)
+        if asked.rows is not UNSET:
+            reply = await self._predict_rows(asked, asked.rows, release, at, started)
         else:
-            check(asked, release)
-            answer, record = answer_one(asked, release, at, metrics, started)
+            flags = release.door.check(asked)
+            if flags:
+                metrics.flag(flags)
+            answer, record = answer_one(asked, release, at, metrics, started, flags)
             self._journal.append_one(record)
             if self._sync is not None:
-                await self._sync.wait()
+                await self._sync.wait([record.id])
             metrics.requests["/v1/predict", 200, answer.model, answer.version] += 1
             metrics.rows += 1
             reply = self._encode(answer)
         metrics.observe((perf_counter_ns() - started) * 1e-9)
         return 200, _JSON, reply
 
-    async def _predict_rows(self, asked: Asked, release: LoadedRelease, at: datetime, started: int) -> bytes:
-        rows = asked.rows or []
+    async def _predict_rows(
+        self, asked: Asked, rows: list[Ask], release: LoadedRelease, at: datetime, started: int
+    ) -> bytes:
         if asked.keys or asked.fields or asked.features or asked.reference is not None:
             raise Refusal(422, "ambiguous", "send either one row or 'rows', not both")
         if not 0 < len(rows) <= self._config.limits.rows:
             raise Refusal(422, "rows", f"send 1 to {self._config.limits.rows} rows")
+        flags = []
         for place, row in enumerate(rows):
             try:
-                check(row, release)
+                flags.append(release.door.check(row))
             except Refusal as refusal:
                 raise Refusal(refusal.status, refusal.code, f"row {place}: {refusal.message}") from refusal
-        answers = answer_many(rows, release, at, self._metrics, started)
+        answers = answer_many(rows, release, at, self._metrics, started, flags)
         self._journal.append([record for _, record in answers])
         if self._sync is not None:
-            await self._sync.wait()
+            await self._sync.wait([record.id for _, record in answers])
+        for each in flags:
+            self._metrics.flag(each)
         for answer, _ in answers:
             self._metrics.requests["/v1/predict", 200, answer.model, answer.version] += 1
         self._metrics.rows += len(answers)
@@ -141,7 +152,8 @@ class App:
             raise _malformed(error) from error
         if len(outcomes) > self._config.limits.rows:
             raise Refusal(422, "rows", f"send up to {self._config.limits.rows} outcomes")
-        records = [_outcome(place, each, now_us) for place, each in enumerate(outcomes)]
+        latest = _LATEST - 1 if self._config.simulated else now_us + _AHEAD_US
+        records = [_outcome(place, each, now_us, latest) for place, each in enumerate(outcomes)]
         if records:
             self._journal.append(records)
             if self._sync is not None:
@@ -150,6 +162,8 @@ class App:
         return self._done("/v1/outcomes", {"accepted": len(records)})
 
     async def _flush(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        await self._guard.body(headers, protocol)
+        self.failures.write()
         closed = self._journal.rotate()
         return self._done("/v1/flush", {"closed": closed is not None})
 
@@ -215,6 +229,8 @@ class App:
         route = path if path in self._routes else ""
         self._metrics.requests[route, refusal.status, "", 0] += 1
         headers = _JSON
+        if refusal.status >= 500:
+            self._count_failure(path, refusal.status, refusal.code)
         if refusal.status == 503:
             headers = [*_JSON, ("retry-after", "1")]
         elif refusal.status == 405:
@@ -231,7 +247,13 @@ class App:
             status, code, message = 500, "internal", "this is our fault; the id finds it in the service's log"
         _LOG.error("%s failed: %s", identifier, error, exc_info=error)
         self._metrics.requests[path if path in self._routes else "", status, "", 0] += 1
-        return status, _JSON, self._error(code, message, identifier)
+        self._count_failure(path, status, code)
+        headers = [*_JSON, ("retry-after", "1")] if status == 503 else _JSON
+        return status, headers, self._error(code, message, identifier)
+
+    def _count_failure(self, path: str, status: int, code: str) -> None:
+        if path.startswith("/v1/") and path in self._routes:
+            self.failures.count(path, status, code, microseconds(self._simulated or self._clock.now()))
 
     def _new_id(self) -> str:
         return new_id(self._clock.now())
@@ -247,18 +269,22 @@ def _malformed(error: Exception) -> Refusal:
     return Refusal(400, "no_json", "the body is no JSON")
 
 
-def _outcome(place: int, outcome: Outcome, now_us: int) -> OutcomeRecord:
+def _outcome(place: int, outcome: Outcome, now_us: int, latest: int) -> OutcomeRecord:
     if (outcome.prediction is None) == (outcome.reference is None):
         raise Refusal(422, "ambiguous", f"outcome {place}: name either a prediction or a reference")
     if len(outcome.prediction or outcome.reference or "") > 1_000:
         raise Refusal(422, "too_long", f"outcome {place}: the name is longer than 1000 characters")
+    if outcome.outcome not in (0, 1):
+        raise Refusal(422, "not_allowed", f"outcome {place}: {outcome.outcome!r} is none of 0, 1, false, true")
     known_at = now_us
     if outcome.known_at is not None:
         if outcome.known_at.tzinfo is None:
             raise Refusal(422, "bad_time", f"outcome {place}: known_at needs a time zone")
         known_at = microseconds(outcome.known_at)
+        if not 0 <= known_at <= latest:
+            raise Refusal(422, "bad_time", f"outcome {place}: known_at lies in the future, or before 1970")
     return OutcomeRecord(
-        outcome=outcome.outcome, known_at=known_at, prediction=outcome.prediction, reference=outcome.reference
+        outcome=float(outcome.outcome), known_at=known_at, prediction=outcome.prediction, reference=outcome.reference
     )
 
 
@@ -267,6 +293,7 @@ async def keep_house(app: App, journal: Journal, every_s: float = 1.0) -> None:
     while not app.draining:
         await asyncio.sleep(every_s)
         try:
+            app.failures.write()
             journal.tick()
         except StoreError as error:
             _LOG.error("%s", error)

@@ -105,7 +105,8 @@ class Follower:
                 where="release pointer",
                 hint="to go back, make a new release: kreis rollback",
             )
-        return LoadedRelease(release, {digest: self._model(digest, pointer) for digest in _named(pointer)})
+        models = {digest: self._model(digest, pointer) for digest in _named(pointer)}
+        return LoadedRelease(release, models, [pointer.accepts])
 
     def _model(self, digest: str, pointer: Pointer) -> LoadedModel:
         warm = self._warm.get(digest)

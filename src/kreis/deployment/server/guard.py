@@ -7,7 +7,6 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]
 
@@ -18,6 +17,8 @@ __all__ = ["Guard"]
 
 _OPEN = frozenset(("/healthz", "/readyz"))
 """Answered without a token: they say only whether the process lives and is ready."""
+_OWN_SITE = (None, "same-origin", "none")
+"""Of the header `Sec-Fetch-Site`: no browser, a page of this service, or an address typed in."""
 _DISCARDED_BYTES = 16 * 1024 * 1024
 _DISCARDED_SECONDS = 2.0
 
@@ -35,18 +36,20 @@ class Guard:
     def admit(self, path: str, host: str | None, headers: Any) -> None:
         """Refuse a request from where none may come.
 
-        On loopback, a browser that was led here by another site (DNS rebinding, cross-site requests) sends that
-        site's name in `Host` or `Origin`. Elsewhere the bearer token decides.
+        On loopback, a browser that was led here by another page (DNS rebinding, cross-site requests; a page of this
+        machine too) says so in `Host`, `Origin` or `Sec-Fetch-Site`. Elsewhere the bearer token decides.
 
         Raises:
-            Refusal: 403 or 401.
+            Refusal: 400, 403 or 401.
         """
+        if len(headers.get_all("host")) > 1:
+            raise Refusal(400, "bad_host", "send one Host header")
         if self._loopback:
             if host not in self._hosts:
                 self._check_host(host)
-            origin = headers.get("origin")
-            if origin is not None and not _names_loopback(urlsplit(origin).netloc if "://" in origin else origin):
-                raise Refusal(403, "forbidden_origin", "requests from other sites are refused")
+            origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+            if (origin is not None and origin.partition("://")[2] != host) or site not in _OWN_SITE:
+                raise Refusal(403, "forbidden_origin", "requests from other pages are refused")
         if self._token is not None and path not in _OPEN:
             given = headers.get("authorization")
             if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):

@@ -35,7 +35,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     fields: dict[str, Value] = {}
     reference: str | None = None
     features: dict[str, float | None] = {}
-    rows: list[Ask] | None = None
+    rows: list[Ask] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -52,12 +52,15 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     at: datetime
     fallback: bool = False
     """Whether the fallback answered, because the model that should have could not."""
+    flags: list[str] = []
+    """What was unusual about the request, as `"FIELD: PROBLEM"`."""
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What really happened."""
 
-    outcome: float
+    outcome: float | bool
+    """0 or 1, false or true."""
     prediction: str | None = None
     reference: str | None = None
     known_at: datetime | None = None

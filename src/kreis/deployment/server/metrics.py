@@ -26,6 +26,13 @@ class Metrics:
         self.shadow_failures = 0
         self.refused_releases = 0
         self.swaps = 0
+        self.flags: defaultdict[str, int] = defaultdict(int)
+        """By field and problem."""
+
+    def flag(self, flags: Iterable[str]) -> None:
+        """Count what was unusual about an answered request."""
+        for each in flags:
+            self.flags[each] += 1
 
     def observe(self, seconds: float) -> None:
         """Count the time of one answer to `/v1/predict`."""
@@ -50,6 +57,9 @@ def render(metrics: Metrics, gauges: Iterable[tuple[str, str, float]]) -> bytes:
         total += count
         lines.append(f'kreis_predict_seconds_bucket{{le="{bound}"}} {total}')
     lines += [f"kreis_predict_seconds_sum {metrics.latency_sum:.9f}", f"kreis_predict_seconds_count {total}"]
+    family("kreis_flags_total", "counter", "What was unusual about answered requests, by field and problem.")
+    for flag, count in sorted(metrics.flags.items()):
+        lines.append(f'kreis_flags_total{{flag="{_escaped(flag)}"}} {count}')
     for name, about, count in (
         ("kreis_predictions_total", "Predictions, batches counted by row.", metrics.rows),
         ("kreis_outcomes_total", "Outcomes received.", metrics.outcomes),
@@ -64,3 +74,7 @@ def render(metrics: Metrics, gauges: Iterable[tuple[str, str, float]]) -> bytes:
         family(name, "gauge", about)
         lines.append(f"{name} {value:g}")
     return ("\n".join(lines) + "\n").encode()
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

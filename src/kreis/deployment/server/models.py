@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import Package
 from kreis.deployment.routing import Router
-from kreis.errors import RefusalError
+from kreis.deployment.server.door import Door
+from kreis.deployment.server.messages import Ask, Asked
+from kreis.errors import KreisError, RefusalError
 from kreis.ledger.records import Release
 from kreis.preparation.expressions.rows import compile_row
-from kreis.preparation.expressions.scalars import READERS
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.online.reader import OnlineFeatures
-from kreis.preparation.views import FeatureView, FieldType, RequestView
+from kreis.preparation.views import FeatureView, RequestView
 from kreis.training.scoring import Matrix, OnnxScorer, RuleScorer, Scorer
 
 __all__ = ["LoadedModel", "LoadedRelease", "StoredFeatures"]
 
 NAN = math.nan
+_LOG = logging.getLogger("kreis.service")
 
 
 class StoredFeatures(Protocol):
@@ -58,10 +62,6 @@ class LoadedModel:
         self._stored = stored(views) if stored is not None and views else None
         self._stored_places = self._places([name for view in views for name in view.feature_names])
         self._requests = [each for each in map(self._request, manifest.request_views) if each is not None]
-        self.keys = frozenset(view.entity for view in manifest.views)
-        self.fields: dict[str, FieldType] = {}
-        for view in manifest.request_views:
-            self.fields.update(view.fields)
         self._empty = [NAN] * len(self.features)
         self._warm_up()
 
@@ -168,7 +168,14 @@ def _scorer(package: Package) -> Scorer:
 class LoadedRelease:
     """A release with all of its models loaded. Never changed: the service swaps one for the next."""
 
-    def __init__(self, release: Release, models: Mapping[str, LoadedModel]) -> None:
+    def __init__(self, release: Release, models: Mapping[str, LoadedModel], accepted: Sequence[Inputs] = ()) -> None:
+        """Put together.
+
+        Args:
+            release: What the pointer says.
+            models: All that it names, by digest.
+            accepted: What may be sent beyond what these models' projects declare, and is ignored.
+        """
         self.release = release
         self.id = release.id
         self.number = release.number
@@ -177,13 +184,37 @@ class LoadedRelease:
         self.only = self.models[self.router.models[0]] if len(self.router.models) == 1 else None
         self.shadows = [self.models[digest] for digest in self.router.shadows]
         self.fallback = self.models[release.fallback] if release.fallback else None
-        self.keys = frozenset(key for model in models.values() for key in model.keys)
-        self.fields: dict[str, FieldType] = {}
-        for model in models.values():
-            self.fields.update(model.fields)
-        self.features = frozenset(name for model in models.values() for name in model.features)
-        self.readers = {name: READERS[kind] for name, kind in self.fields.items()}
-        """By field: raises TypeError or ValueError for a value that its type does not take."""
+        live = [self.models[digest] for digest in self.router.models]
+        ordered = sorted(self.models.values(), key=lambda model: model.version)
+        self.door = Door([each.manifest for each in ordered], [each.manifest for each in live], accepted)
+        self.extras = {} if len(live) == 1 else {each.digest: _extras(each, live) for each in self.models.values()}
+        """By model: the other live models, with the features that they take and it does not."""
+        self.extras = {digest: extras for digest, extras in self.extras.items() if extras}
+
+    def extra(self, model: LoadedModel, row: Ask | Asked, at_us: int) -> dict[str, float | None]:
+        """What other live models would have taken for this row and `model` does not: a canary compares whole rows.
+
+        A feature that cannot be had now (a store that does not answer) is left out, and so the row is not whole.
+        """
+        found: dict[str, float | None] = {}
+        for other, places in self.extras.get(model.digest, ()):
+            try:
+                values = other.values(row.keys, row.fields, row.features, at_us)
+            except (KreisError, TypeError, ValueError) as error:
+                _LOG.warning("the log lacks features of model %s: %s", other.digest[:12], error)
+                continue
+            for name, place in places:
+                value = values[place]
+                found[name] = None if value != value else value
+        return found
+
+
+def _extras(model: LoadedModel, live: Sequence[LoadedModel]) -> list[tuple[LoadedModel, list[tuple[str, int]]]]:
+    lacking = [
+        (other, [(name, place) for name, place in other.features.items() if name not in model.features])
+        for other in live
+    ]
+    return [(other, places) for other, places in lacking if places]
 
 
 def open_store(folder: Path) -> Callable[[list[FeatureView]], StoredFeatures]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from kreis.deployment.server.config import Limits
+from kreis.deployment.server.door import Door
 from kreis.deployment.server.models import LoadedRelease
 
 __all__ = ["describe"]
@@ -18,6 +19,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "null"]},
     "datetime": {"type": ["string", "integer", "null"], "description": "ISO 8601, or microseconds since 1970 UTC"},
 }
+_KEY: dict[str, Any] = {"type": "string", "maxLength": 1000}
 _ID = {"type": "string", "format": "uuid"}
 _NAME = {"type": ["string", "null"], "maxLength": 1000}
 
@@ -35,17 +37,21 @@ def describe(release: LoadedRelease | None, project: str, limits: Limits) -> byt
 
 
 def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
-    keys = sorted(release.keys) if release else []
-    fields = release.fields if release else {}
-    features = sorted(release.features) if release else []
+    door = release.door if release else None
+    keys = sorted(door.keys) if door else []
+    fields = door.fields if door else {}
+    features = sorted(door.features) if door else []
     ask = {
-        "keys": _object({name: {"type": "string", "maxLength": 1000} for name in keys}),
-        "fields": _object({name: _TYPES[kind] for name, kind in sorted(fields.items())}),
+        "keys": _object({name: _demanded(name, _KEY, door) for name in keys}, _needed(door, "keys")),
+        "fields": _object(
+            {name: _demanded(name, _TYPES[kind], door) for name, kind in sorted(fields.items())},
+            _needed(door, "fields"),
+        ),
         "reference": _NAME,
         "features": _object({name: {"type": ["number", "null"]} for name in features}),
     }
     rows = {"type": "array", "items": {"$ref": "#/components/schemas/Ask"}, "minItems": 1, "maxItems": limits.rows}
-    reply = {
+    reply: dict[str, dict[str, Any]] = {
         "id": _ID,
         "score": {"type": "number"},
         "decision": {"type": "boolean"},
@@ -54,9 +60,10 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
         "release": _ID,
         "at": {"type": "string", "format": "date-time"},
         "fallback": {"type": "boolean", "default": False},
+        "flags": {"type": "array", "items": {"type": "string"}, "default": []},
     }
     outcome = {
-        "outcome": {"type": "number"},
+        "outcome": {"enum": [0, 1, False, True]},
         "prediction": {"type": ["string", "null"]},
         "reference": _NAME,
         "known_at": {"type": ["string", "null"], "format": "date-time"},
@@ -65,7 +72,7 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
     return {
         "Ask": _object(ask),
         "Batch": _object({"rows": rows}, ["rows"]),
-        "Reply": _object(reply, [name for name in reply if name != "fallback"]),
+        "Reply": _object(reply, [name for name in reply if "default" not in reply[name]]),
         "Replies": _object({"predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Reply"}}}),
         "Outcome": _object(outcome, ["outcome"]),
         "Outcomes": _object(
@@ -74,6 +81,45 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
         ),
         "Error": _object({"error": _object(texts, list(texts))}, ["error"]),
     }
+
+
+_DEMANDS = {
+    "allowed": "enum",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "exclusive_minimum": "exclusiveMinimum",
+    "exclusive_maximum": "exclusiveMaximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+}
+
+
+def _demanded(name: str, schema: dict[str, Any], door: Door | None) -> dict[str, Any]:
+    """A key's or field's schema with what its contract demands: as the schema's own words where others are refused,
+    in a note where they are answered and flagged.
+    """
+    rule = door.rules.get(name) if door is not None else None
+    if rule is None or door is None or "description" in schema:  # a moment: its bounds are not JSON Schema's
+        return schema
+    demands: dict[str, Any] = {
+        word: said for field, word in _DEMANDS.items() if (said := getattr(rule, field)) not in (None, [])
+    }
+    if not demands:
+        return schema
+    if door.policies.get(name, ("flag", "flag"))[1] == "refuse":
+        if rule.allowed and "null" in list(schema["type"]):
+            demands["enum"] = [*rule.allowed, None]
+        return {**schema, **demands}
+    told = ", ".join(f"{word} {said}" for word, said in demands.items())
+    return {**schema, "description": f"expected: {told}; other values are answered and flagged"}
+
+
+def _needed(door: Door | None, what: str) -> list[str] | None:
+    """What a request is refused without, unless it brings all features that are made of it."""
+    if door is None:
+        return None
+    required = door.required_keys if what == "keys" else door.required_fields
+    return [name for name, _, policy in required if policy == "refuse"] or None
 
 
 def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:

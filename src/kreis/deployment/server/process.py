@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -21,7 +22,7 @@ from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import open_store
 from kreis.deployment.signing import load_trusted
-from kreis.errors import ServiceError
+from kreis.errors import ServiceError, StoreError
 
 __all__ = ["HEAVY", "serve"]
 
@@ -90,6 +91,8 @@ async def _serve(config: ServerConfig) -> NoReturn:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(StoreError):
+                app.failures.write()
             journal.close()
     _end()
 

@@ -21,12 +21,14 @@ from kreis.digests import digest_of
 from kreis.errors import PolicyError
 from kreis.evaluation.card import model_card
 from kreis.evaluation.evaluate import EvaluationReport
+from kreis.formats import document_of
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases
 from kreis.ledger.documents import put_document
 from kreis.ledger.records import Document, Evaluation, Model, Release
-from kreis.loop.disciplines.preparation import spine_of, used_views
+from kreis.loop.disciplines.preparation import read_spine, spine_of, used_views
 from kreis.loop.disciplines.training import trained_of
+from kreis.loop.inputs import accepted_inputs, contracts_of_inputs, rules_of_inputs
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, Verdict
@@ -91,6 +93,8 @@ def _package(circle: Circle, name: str) -> StepResult:
             inputs={each: circle.version_of(each) for each in circle.tables},
             training=trained.training,
             reference=trained.reference,
+            accepts=accepted_inputs(project),
+            rules=rules_of_inputs(project, read_spine(circle)),
         )
         files = {} if trained.onnx is None else {"model.onnx": trained.onnx}
         return {"model": build_package(manifest, files, circle.workspace.artifacts).digest}
@@ -98,7 +102,12 @@ def _package(circle: Circle, name: str) -> StepResult:
     return circle.memory.step(
         "deployment",
         f"package {name}",
-        parameters={"goal": project.goal.digest, "outcome": spine.means_yes},
+        parameters={
+            "goal": project.goal.digest,
+            "outcome": spine.means_yes,
+            "accepts": document_of(accepted_inputs(project)),
+            "contracts": {each: contract.digest for each, contract in contracts_of_inputs(project).items()},
+        },
         inputs={
             "candidate": circle.candidates[name].key,
             **{each: circle.version_of(each) for each in circle.tables},
