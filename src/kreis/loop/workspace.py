@@ -87,7 +87,7 @@ class Workspace:
 
     def _left_behind(self) -> Path | None:
         """A table or a pointer, which only a ledger could have led to."""
-        logs = (self.folder / self.settings.lake.path).glob("*/*/_delta_log")
+        logs = self.lake_folder.glob("*/*/_delta_log")
         pointer = self.service_folder / "current.json"
         return next((log.parent for log in sorted(logs)), pointer if pointer.exists() else None)
 
@@ -96,7 +96,12 @@ class Workspace:
         """The tables."""
         from kreis.lake.store import Lake
 
-        return Lake(self.folder / self.settings.lake.path, self.ledger)
+        return Lake(self.lake_folder, self.ledger)
+
+    @property
+    def lake_folder(self) -> Path:
+        """The folder of the lake's tables."""
+        return self.folder / self.settings.lake.path
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
