@@ -16,12 +16,12 @@ import pytest
 from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.client import ServiceClient
 from kreis.deployment.manifest import Inputs
-from kreis.deployment.pointer import FILE, write_pointer
+from kreis.deployment.pointer import FILE, HIGHEST, read_highest, write_pointer
 from kreis.deployment.predictions.reader import read_segment
 from kreis.deployment.server.config import ServerConfig, read_config
 from kreis.deployment.server.process import HEAVY
 from kreis.deployment.signing import FileKeys
-from kreis.errors import PolicyError, ProjectError, ServiceError
+from kreis.errors import CorruptionError, PolicyError, ProjectError, ServiceError
 from kreis.ledger.records import Route
 
 ROW = {"fields": {"hour": 1}}
@@ -160,6 +160,67 @@ def test_an_older_pointer_is_refused(running):
     running.release(running.package())
     (running.config.service / FILE).write_bytes(old)
     refused(running, "is not newer than 2")
+
+
+def test_an_older_pointer_is_refused_also_after_a_restart(running):
+    old = (running.config.service / FILE).read_bytes()
+    running.release(running.package(running.linear_model(bias=1.0)))
+    new = (running.config.service / FILE).read_bytes()
+    running.stop()
+    (running.config.service / FILE).write_bytes(old)
+    running.start()
+    running.until(lambda: "is not newer than 2, which answered here before" in running.log())
+    assert running.predict(ROW)[0] == 503
+    (running.config.service / FILE).write_bytes(new)
+    running.wait_for(2)
+    running.stop()
+    running.start().wait_for(2)  # the same one again is no older one
+
+
+def test_a_damaged_memory_of_the_highest_release_is_told(running):
+    running.stop()
+    (running.config.log / HIGHEST).write_bytes(b"{")
+    with pytest.raises(CorruptionError, match="which release was taken last"):
+        read_highest(running.config.log)
+    running.start().wait_for(1)
+    assert HIGHEST in running.log()
+    assert read_highest(running.config.log).number == 1
+
+
+def test_a_pipe_or_a_huge_file_as_pointer_is_refused_and_nothing_hangs(running):
+    path = running.config.service / FILE
+    path.unlink()
+    os.mkfifo(path)
+    refused(running, "it is not a regular file")
+    path.unlink()
+    with path.open("wb") as huge:
+        huge.truncate(1 << 40)
+    refused(running, "bytes; at most")
+    running.release(running.package(running.linear_model(bias=1.0)))
+
+
+def test_a_host_may_be_a_name(make_service):
+    service = make_service(host="localhost")
+    service.release(service.package(), wait=False)
+    service.start().wait_for(1)
+    assert service.predict(ROW)[0] == 200
+
+
+def test_an_unknown_host_is_said(make_service):
+    service = make_service(host="no-such-host.invalid", token="x" * 16)
+    (service.root / "config.json").write_bytes(service.config.to_json())
+    FileKeys(service.root / "keys").trusted()
+    command = [sys.executable, "-m", "kreis.deployment.server", str(service.root / "config.json")]
+    done = subprocess.run(command, capture_output=True, timeout=30, env={"KREIS_SERVICE_TOKEN": "x" * 16})
+    assert done.returncode == ServiceError.exit_code
+    assert b"the host is not known here" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_536, 99_999])
+def test_a_port_that_does_not_exist_is_refused(running, port):
+    with pytest.raises(ProjectError, match="there is no port"):
+        msgspec.structs.replace(running.config, port=port).check()
 
 
 def test_forged_and_unsigned_pointers_are_refused(running, tmp_path):

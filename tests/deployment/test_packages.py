@@ -91,6 +91,25 @@ def test_another_models_signature_is_refused(built, artifacts, keys):
         open_package(built.digest, sign_package(other, keys), artifacts, keys.trusted())
 
 
+class Careless:
+    """A store of artifacts that gives out whatever lies there."""
+
+    def __init__(self, artifacts, digest, data):
+        self._artifacts, self._digest, self._data = artifacts, digest, data
+
+    def get(self, digest):
+        return self._data if digest == self._digest else self._artifacts.get(digest)
+
+
+def test_a_file_of_the_right_size_but_other_bytes_is_refused(built, artifacts, keys):
+    """The second line of defence: the store of artifacts is the first."""
+    digest = built.files["model.onnx"].sha256
+    changed = bytes([MODEL[0] ^ 1]) + MODEL[1:]
+    with pytest.raises(CorruptionError, match="not the file that was signed"):
+        open_package(built.digest, sign_package(built, keys), Careless(artifacts, digest, changed), keys.trusted())
+    open_package(built.digest, sign_package(built, keys), Careless(artifacts, digest, MODEL), keys.trusted())
+
+
 def test_changed_bytes_of_the_model_are_refused(built, artifacts, keys, tmp_path):
     sha256 = built.files["model.onnx"].sha256
     (path,) = [each for each in (tmp_path / "artifacts").rglob("*") if each.is_file() and each.read_bytes() == MODEL]

@@ -13,14 +13,26 @@ import msgspec
 
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
-from kreis.durable import write_durably
-from kreis.errors import SignatureError
+from kreis.durable import read_regular, write_durably
+from kreis.errors import CorruptionError, SignatureError
 from kreis.formats import always, canonical, check_format
 from kreis.ledger.records import Release
 
-__all__ = ["FILE", "PAYLOAD_TYPE", "Pointer", "read_pointer", "write_pointer"]
+__all__ = [
+    "FILE",
+    "HIGHEST",
+    "PAYLOAD_TYPE",
+    "Highest",
+    "Pointer",
+    "read_highest",
+    "read_pointer",
+    "remember_highest",
+    "write_pointer",
+]
 
 FILE = "current.json"
+HIGHEST = "highest-release.json"
+_LARGEST = 64 * 1024 * 1024
 PAYLOAD_TYPE = "application/vnd.kreis.release+json"
 
 
@@ -55,10 +67,11 @@ def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
     Raises:
         SignatureError: it is not signed by a trusted key, or says something that this version does not read.
         ProjectError: it is of a later format.
+        CorruptionError: something else than a file stands in its place, or a file that is larger than any pointer.
     """
     path = folder / FILE
     try:
-        envelope = path.read_bytes()
+        envelope = read_regular(path, _LARGEST)
     except FileNotFoundError:
         return None
     payload = verify(envelope, PAYLOAD_TYPE, trusted, where=str(path))
@@ -70,4 +83,38 @@ def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
             f"signed, but says something that this version does not read: {error}",
             where=str(path),
             hint="a later version of kreis published it: pip install --upgrade kreis, and start the service again",
+        ) from error
+
+
+class Highest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest release that a service has taken: an older pointer, however well signed, is not taken after it."""
+
+    project: str
+    number: int
+    release: str
+    """Its id."""
+
+
+def remember_highest(folder: Path, release: Release) -> None:
+    """Write down that a release has been taken."""
+    highest = Highest(project=release.project, number=release.number, release=release.id)
+    write_durably(folder / HIGHEST, msgspec.json.encode(highest))
+
+
+def read_highest(folder: Path) -> Highest | None:
+    """The newest release that was taken; None where none was yet.
+
+    Raises:
+        CorruptionError: the file is damaged.
+    """
+    path = folder / HIGHEST
+    try:
+        return msgspec.json.decode(read_regular(path, 4096), type=Highest)
+    except FileNotFoundError:
+        return None
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise CorruptionError(
+            f"it does not say which release was taken last ({error})",
+            where=str(path),
+            hint="see that the service answers with the newest release (GET /), then delete the file",
         ) from error

@@ -15,7 +15,7 @@ from kreis.deployment.packages import read_manifest
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
 from kreis.durable import clear_leftovers, make_directory
-from kreis.errors import PolicyError, ProjectError, SignatureError
+from kreis.errors import CorruptionError, PolicyError, ProjectError, SignatureError
 from kreis.ledger.models import approvals_of, get_model, list_models
 from kreis.ledger.records import Model, Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
@@ -372,6 +372,6 @@ def _named(release: Release) -> list[str]:
 def _points_to(folder: Path, shown: Release, keys: Keys) -> bool:
     try:
         pointer = read_pointer(folder, keys.trusted())
-    except SignatureError:
+    except (SignatureError, CorruptionError):
         return False
     return pointer is not None and pointer.release == shown

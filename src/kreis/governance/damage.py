@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kreis.deployment.packages import open_package
-from kreis.deployment.pointer import read_pointer
+from kreis.deployment.pointer import read_highest, read_pointer
+from kreis.deployment.predictions.shipping import inspect_log
 from kreis.errors import KreisError
 from kreis.ledger import models
 from kreis.loop.workspace import Workspace
@@ -15,7 +16,7 @@ __all__ = ["find_damage"]
 
 def find_damage(workspace: Workspace) -> Iterator[str]:
     """What is damaged or gone, one line each with the file's path: tables of every version, their logs, artifacts,
-    the packages of all models, the service's pointer. Changes nothing.
+    the packages of all models, the service's pointer, its log and what it remembers. Changes nothing.
 
     Raises:
         StoreError: a store cannot be read at all.
@@ -29,6 +30,8 @@ def find_damage(workspace: Workspace) -> Iterator[str]:
             yield f"{problem.path}: {problem.kind} artifact"
     yield from _packages(workspace)
     yield from _pointer(workspace)
+    for path, reason in inspect_log(workspace.journal_folder):
+        yield f"{path}: {reason}"
 
 
 def _packages(workspace: Workspace) -> Iterator[str]:
@@ -52,3 +55,7 @@ def _pointer(workspace: Workspace) -> Iterator[str]:
         read_pointer(workspace.service_folder, workspace.keys.trusted())
     except KreisError as error:
         yield f"{error.where}: {error.message}; the next `kreis run` publishes it again"
+    try:
+        read_highest(workspace.journal_folder)
+    except KreisError as error:
+        yield f"{error.where}: {error.message}; {error.hint}"

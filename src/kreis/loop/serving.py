@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from kreis.deployment.predictions.reader import in_use
 from kreis.deployment.releases import publish
 from kreis.deployment.server.config import ServerConfig
-from kreis.durable import make_directory, write_durably
-from kreis.errors import ProjectError, ServiceError
+from kreis.durable import make_directory, read_regular, write_durably
+from kreis.errors import CorruptionError, ProjectError, ServiceError
 from kreis.ledger import runs
 from kreis.loop.workspace import Workspace
 
@@ -73,12 +74,14 @@ def become_service(workspace: Workspace, *, host: str, port: int, simulated: boo
 
 
 def close_segment(workspace: Workspace) -> None:
-    """Ask the service to close the log's segment in use, so that it can be moved into the lake. Where no service runs,
-    nothing is in use.
+    """Ask the service to close the log's segment in use, so that it can be moved into the lake. Where none is in use,
+    no service runs, or nobody has asked it anything, and nobody is asked.
 
     Raises:
         ServiceError: something listens there and refuses, or does not answer in time.
     """
+    if not in_use(workspace.journal_folder):
+        return
     host, port = _address(workspace)
     link = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
     token = workspace.settings.service.token
@@ -106,9 +109,9 @@ def _address(workspace: Workspace) -> tuple[str, int]:
     """Where the service was last started, or would be."""
     settings = workspace.settings.service
     try:
-        config = msgspec.json.decode((workspace.service_folder / "server.json").read_bytes())
+        config = msgspec.json.decode(read_regular(workspace.service_folder / "server.json", 65_536))
         host, port = str(config["host"]), int(config["port"])
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (OSError, CorruptionError, msgspec.DecodeError, KeyError, TypeError, ValueError):
         host, port = settings.host, settings.port
     return ("127.0.0.1" if host in ("0.0.0.0", "::", "") else host), port
 

@@ -29,6 +29,7 @@ __all__ = [
     "NOT_CLOSED",
     "Segment",
     "closed_segments",
+    "in_use",
     "inspect_journal",
     "parse_segment",
     "read_segment",
@@ -191,6 +192,17 @@ def lock_closed(path: Path) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process writes to a segment that holds something."""
+    for path in folder.glob(f"[0-9a-f]*{SUFFIX}"):
+        handle = lock_closed(path)
+        if handle is not None:
+            os.close(handle)
+        elif path.exists() and path.stat().st_size > len(MAGIC):
+            return True
+    return False
 
 
 def inspect_journal(folder: Path) -> Iterator[tuple[Path, str]]:

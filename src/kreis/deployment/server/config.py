@@ -64,7 +64,10 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
         Raises:
             PolicyError: reachable by others without a token, or with one that can be guessed.
+            ProjectError: there is no such port.
         """
+        if not 0 < self.port < 65_536:
+            raise ProjectError(f"there is no port {self.port}", where="service", hint="choose one from 1 to 65535")
         if not is_loopback(self.host) and len(self.token or "") < 16:
             raise PolicyError(
                 "the service would be open to others without a token of at least 16 characters",

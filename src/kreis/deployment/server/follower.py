@@ -10,12 +10,13 @@ from concurrent.futures import Executor
 from typing import Any
 
 from kreis.deployment.packages import Blobs, open_package
-from kreis.deployment.pointer import FILE, Pointer, read_pointer
+from kreis.deployment.pointer import FILE, HIGHEST, Highest, Pointer, read_highest, read_pointer, remember_highest
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.deployment.signing import TrustedKeys
-from kreis.errors import KreisError, SignatureError
+from kreis.errors import CorruptionError, KreisError, SignatureError
+from kreis.ledger.records import Release
 
 __all__ = ["Follower"]
 
@@ -100,13 +101,26 @@ class Follower:
         if current is not None and release.number <= current.number:
             if release == current.release:
                 return None
-            raise SignatureError(
-                f"release {release.number} is not newer than {current.number}, which answers",
-                where="release pointer",
-                hint="to go back, make a new release: kreis rollback",
-            )
+            raise _not_newer(release, current.number, "which answers")
+        highest = self._highest()
+        again = highest is not None and (release.number, release.id) == (highest.number, highest.release)
+        if highest is not None and not again and release.number <= highest.number:
+            raise _not_newer(release, highest.number, "which answered here before")
         models = {digest: self._model(digest, pointer) for digest in _named(pointer)}
-        return LoadedRelease(release, models, [pointer.accepts])
+        loaded = LoadedRelease(release, models, [pointer.accepts])
+        try:
+            remember_highest(self._config.log, release)
+        except OSError as error:  # it answers all the same: a full disk must not keep a release back
+            _LOG.error("that release %d was taken is not written down: %s", release.number, error)
+        return loaded
+
+    def _highest(self) -> Highest | None:
+        try:
+            highest = read_highest(self._config.log)
+        except (CorruptionError, OSError) as error:
+            _LOG.error("%s", error)
+            return None
+        return highest if highest is not None and highest.project == self._config.project else None
 
     def _model(self, digest: str, pointer: Pointer) -> LoadedModel:
         warm = self._warm.get(digest)
@@ -119,6 +133,15 @@ class Follower:
         if package.manifest.project != self._config.project:
             raise SignatureError(f"a model of project {package.manifest.project!r}", where=f"package {digest[:12]}")
         return LoadedModel(package, pointed.version, self._stored)
+
+
+def _not_newer(release: Release, number: int, which: str) -> SignatureError:
+    return SignatureError(
+        f"release {release.number} is not newer than {number}, {which}",
+        where="release pointer",
+        hint="to go back, make a new release: kreis rollback. After a ledger was restored from an older copy:"
+        f" delete {HIGHEST} in the log's folder and start the service again",
+    )
 
 
 def _named(pointer: Pointer) -> list[str]:

@@ -98,8 +98,9 @@ async def _serve(config: ServerConfig) -> NoReturn:
 
 
 async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
-    _check_port(config)
-    server = _granian(config, app)
+    address = _address(config)
+    _check_port(config, address)
+    server = _granian(config, app, address)
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
@@ -120,26 +121,37 @@ async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
         serving.result()
 
 
-def _check_port(config: ServerConfig) -> None:
+def _address(config: ServerConfig) -> str:
+    """The host as a number, which is all that granian takes; IPv4 where a name has both."""
+    try:
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ServiceError(
+            f"the host is not known here ({error.strerror})", where=f"host {config.host!r}", hint="write 127.0.0.1"
+        ) from error
+    return str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
+
+
+def _check_port(config: ServerConfig, address: str) -> None:
     """granian listens with SO_REUSEPORT, so a second service would quietly take half of the first one's requests."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((config.host, config.port))
+            probe.bind((address, config.port))
         except OSError as error:
             where = f"{config.host}:{config.port}"
             raise ServiceError(f"cannot listen ({error.strerror})", where=where, hint="is the port taken?") from error
 
 
-def _granian(config: ServerConfig, app: App) -> Any:
+def _granian(config: ServerConfig, app: App, address: str) -> Any:
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
     return Server(
         app,
-        address=config.host,
+        address=address,
         port=config.port,
         interface=Interfaces.RSGI,
         runtime_threads=1,
