@@ -74,7 +74,7 @@ def read_regular(path: Path, limit: int) -> bytes:
         if found.st_size > limit:
             raise CorruptionError(f"it has {found.st_size} bytes; at most {limit} are read", where=str(path))
         with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(limit)
+            return file.read(found.st_size)  # not `limit`, for which room would be made
     finally:
         os.close(handle)
 

@@ -55,7 +55,7 @@ def test_a_damaged_newest_log_is_named_and_then_repaired_by_reading(released: An
     log.write_bytes(damaged(whole, how, random.Random(SEED)))
     with Workspace(released.folder, settings=Settings()).ledger:
         workspace = Workspace(released.folder, settings=Settings())
-        (line,) = find_damage(workspace)
+        (line,) = [finding.line for finding in find_damage(workspace)]
         assert line.startswith(f"{log}: commit damaged")
         rows = workspace.lake.scan(table).collect()
         assert log.read_bytes() == whole
@@ -124,7 +124,7 @@ def test_a_hundred_flipped_bits_are_all_named_or_repaired(released: Any, capsys:
         before = flip(path, pick)
         found = Workspace(released.folder, settings=Settings())
         with found.ledger:
-            (named, *also) = list(find_damage(found))
+            (named, *also) = [finding.line for finding in find_damage(found)]
             assert str(path) in named, f"seed {SEED}: a bit flipped in {path} was told of as {named}"
             for line in also:
                 assert str(path) in line

@@ -13,13 +13,14 @@ from typing import Literal
 import msgspec
 
 from kreis.digests import digest_of, digest_of_file
-from kreis.durable import fsync_directory, make_directory, storing
+from kreis.durable import fsync_directory, make_directory, read_regular, storing
 from kreis.errors import CorruptionError, StoreError
 
 __all__ = ["ArtifactProblem", "ArtifactStore"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 20
+_LARGEST = 1 << 40
 
 
 class ArtifactProblem(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ class ArtifactStore:
         path = self._path(digest)
         try:
             with storing(f"artifact {digest}"):
-                data = path.read_bytes()
+                data = read_regular(path, _LARGEST)
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise StoreError("there is no such artifact", where=str(path)) from error
@@ -107,7 +108,7 @@ class ArtifactStore:
                     problems.append(ArtifactProblem(path, "leftover"))
                 elif not _DIGEST.fullmatch(name) or path.parent.parent != self._root or path.is_symlink():
                     problems.append(ArtifactProblem(path, "stray"))
-                elif digest_of_file(path) != name:
+                elif not path.is_file() or digest_of_file(path) != name:
                     problems.append(ArtifactProblem(path, "corrupt"))
         return problems
 

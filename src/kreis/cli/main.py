@@ -14,7 +14,9 @@ from kreis.cli.commands import (
     approve,
     audit,
     demo,
+    doctor,
     init,
+    ledger,
     parity,
     rollback,
     run,
@@ -54,7 +56,9 @@ app.command("approve")(approve.approve)
 app.command("rollback")(rollback.rollback)
 app.command("parity")(parity.parity)
 app.add_typer(alerts.app, name="alerts")
+app.command("doctor")(doctor.doctor)
 app.add_typer(audit.app, name="audit")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(demo.app, name="demo")
 
 

@@ -230,6 +230,10 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
         project: the project's name.
         folder: the service folder, which is made where it is missing.
         keys: sign the pointer.
+
+    Raises:
+        CorruptionError: the pointer names a newer release than the ledger knows, or no audit entry covers what
+            would be signed.
     """
     make_directory(folder)
     lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -374,4 +378,11 @@ def _points_to(folder: Path, shown: Release, keys: Keys) -> bool:
         pointer = read_pointer(folder, keys.trusted())
     except (SignatureError, CorruptionError):
         return False
+    if pointer is not None and pointer.release.project == shown.project and pointer.release.number > shown.number:
+        raise CorruptionError(
+            f"the service answers by release {pointer.release.number}, which the ledger does not know: its newest is"
+            f" {shown.number}",
+            where=str(folder / FILE),
+            hint="the ledger has lost its end: `kreis ledger restore BACKUP`, or `kreis ledger accept --reason …`",
+        )
     return pointer is not None and pointer.release == shown

@@ -11,7 +11,7 @@ import base64
 import binascii
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -21,14 +21,26 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kreis.digests import digest_of
-from kreis.durable import fsync_directory, fsync_file, make_directory, write_durably
+from kreis.durable import fsync_directory, fsync_file, make_directory, read_regular, write_durably
 from kreis.errors import SignatureError, StoreError
 
-__all__ = ["FileKeys", "Keys", "TrustedKeys", "load_trusted", "pae", "sign", "verify"]
+__all__ = [
+    "FileKeys",
+    "Keys",
+    "TrustedKeys",
+    "check_keys",
+    "key_id",
+    "load_private",
+    "load_trusted",
+    "pae",
+    "sign",
+    "verify",
+]
 
 TrustedKeys: TypeAlias = Mapping[str, Ed25519PublicKey]
 """Key id (SHA-256 of the raw 32 bytes, hexadecimal) to public key."""
 
+_LARGEST_KEY = 1 << 16
 ENVELOPE_LIMIT = 16 * 1024 * 1024
 
 
@@ -66,8 +78,8 @@ class FileKeys:
             SignatureError: the key is not trusted, so what it signs would never be taken.
         """
         self.folder = folder
-        self._private = self._load() if self._path.exists() else self._create()
-        self.key_id = _key_id(self._private.public_key())
+        self._private = load_private(self._path) if self._path.exists() else self._create()
+        self.key_id = key_id(self._private.public_key())
         if self.key_id not in self.trusted():
             raise SignatureError(
                 "nobody trusts this key",
@@ -96,24 +108,13 @@ class FileKeys:
         encoding, unencrypted = serialization.Encoding.PEM, serialization.NoEncryption()
         public = private.public_key()
         public_pem = public.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-        trusted = self.folder / "trusted" / f"{_key_id(public)[:16]}.pub"
+        trusted = self.folder / "trusted" / f"{key_id(public)[:16]}.pub"
         write_durably(trusted, public_pem)
         pem = private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, unencrypted)
         if not _create_privately(self._path, pem):
             trusted.unlink()
-            return self._load()
+            return load_private(self._path)
         return private
-
-    def _load(self) -> Ed25519PrivateKey:
-        if self._path.stat().st_mode & 0o077:
-            raise StoreError("others may read the signing key", where=str(self._path), hint=f"chmod 600 {self._path}")
-        try:
-            key = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
-        except (ValueError, TypeError) as error:
-            raise StoreError(f"no readable private key: {error}", where=str(self._path)) from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise StoreError("the signing key is no Ed25519 key", where=str(self._path))
-        return key
 
 
 def _create_privately(path: Path, data: bytes) -> bool:
@@ -142,15 +143,52 @@ def load_trusted(folder: Path) -> TrustedKeys:
     found: dict[str, Ed25519PublicKey] = {}
     for path in sorted(folder.glob("*.pub")):
         try:
-            key = serialization.load_pem_public_key(path.read_bytes())
+            key = serialization.load_pem_public_key(read_regular(path, _LARGEST_KEY))
         except ValueError as error:
             raise SignatureError(f"no public key: {error}", where=str(path)) from error
         if not isinstance(key, Ed25519PublicKey):
             raise SignatureError("no Ed25519 public key", where=str(path))
-        found[_key_id(key)] = key
+        found[key_id(key)] = key
     if not found:
         raise SignatureError("no trusted key, so nothing can be verified", where=str(folder))
     return found
+
+
+def check_keys(folder: Path) -> Iterator[tuple[Path, str]]:
+    """What is wrong with a folder of keys: path and problem. Changes nothing, makes nothing."""
+    private = folder / "signing.key"
+    trusted: TrustedKeys = {}
+    try:
+        trusted = load_trusted(folder / "trusted")
+    except SignatureError as error:
+        yield Path(error.where or folder), error.message
+    try:
+        key = load_private(private)
+    except FileNotFoundError:
+        yield private, "the signing key is gone"
+    except (StoreError, OSError) as error:
+        yield private, error.message if isinstance(error, StoreError) else str(error)
+    else:
+        if trusted and key_id(key.public_key()) not in trusted:
+            yield private, "nobody trusts this key: its public part is not among the trusted ones"
+
+
+def load_private(path: Path) -> Ed25519PrivateKey:
+    """A private key of mode 0600 (PKCS 8 PEM).
+
+    Raises:
+        FileNotFoundError: there is none.
+        StoreError: others may read it, or it is no Ed25519 key.
+    """
+    if path.stat().st_mode & 0o077:
+        raise StoreError("others may read the key", where=str(path), hint=f"chmod 600 {path}")
+    try:
+        key = serialization.load_pem_private_key(read_regular(path, _LARGEST_KEY), password=None)
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"no readable private key: {error}", where=str(path)) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise StoreError("the key is no Ed25519 key", where=str(path))
+    return key
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -206,5 +244,6 @@ def _valid(key: Ed25519PublicKey | None, signature: bytes, message: bytes) -> bo
     return True
 
 
-def _key_id(key: Ed25519PublicKey) -> str:
+def key_id(key: Ed25519PublicKey) -> str:
+    """Names a public key: the SHA-256 of its 32 bytes."""
     return digest_of(key.public_bytes_raw())

@@ -1,61 +1,187 @@
-"""Reads every byte that the record acknowledges, and names what is no longer as it was."""
+"""Reads every byte that the record acknowledges, and names what is no longer as it was.
+
+Each part of kreis inspects its own bytes; here they are gathered, each with what to do next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from kreis.deployment.packages import open_package
-from kreis.deployment.pointer import read_highest, read_pointer
+from kreis.deployment.pointer import HIGHEST, read_highest, read_pointer
 from kreis.deployment.predictions.shipping import inspect_log
+from kreis.deployment.server.config import read_config
+from kreis.deployment.signing import load_trusted
+from kreis.durable import read_regular
 from kreis.errors import KreisError
-from kreis.ledger import models
+from kreis.governance.losses import beyond
+from kreis.ledger import chain, head, models, releases, runs, watchers
 from kreis.loop.workspace import Workspace
 
-__all__ = ["find_damage"]
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["PARTS", "Finding", "find_damage"]
+
+_SETTINGS_LIMIT = 1 << 20
 
 
-def find_damage(workspace: Workspace) -> Iterator[str]:
-    """What is damaged or gone, one line each with the file's path: tables of every version, their logs, artifacts,
-    the packages of all models, the service's pointer, its log and what it remembers. Changes nothing.
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not as it should be."""
+
+    where: str
+    """The file, the folder or the row."""
+    what: str
+    next: str = ""
+    """What to do about it."""
+    level: Literal["damage", "warning"] = "damage"
+
+    @property
+    def line(self) -> str:
+        """In one line."""
+        return f"{self.where}: {self.what}" + (f"; {self.next}" if self.next else "")
+
+
+def find_damage(workspace: Workspace) -> Iterator[Finding]:
+    """What is damaged or gone in all that stands beside the ledger's rows. Changes nothing.
 
     Raises:
-        StoreError: a store cannot be read at all.
+        StoreError: the ledger cannot be read at all.
     """
+    workspace.ledger  # noqa: B018 (an error here is not about one part)
+    for name, part in PARTS.items():
+        try:
+            yield from part(workspace)
+        except KreisError as error:
+            yield Finding(where=error.where or name, what=error.message, next=error.hint or "")
+        except OSError as error:
+            yield Finding(where=str(error.filename or name), what=error.strerror or str(error))
+
+
+def _head(workspace: Workspace) -> Iterator[Finding]:
+    with workspace.ledger.read() as connection:
+        last = chain.last(connection)
+    path = workspace.head_path
+    if last is not None and head.read(path) is None:
+        what = "neither of its two slots is whole" if path.exists() else "the ledger's head is gone"
+        yield Finding(where=str(path), what=what, next="the next change of state writes it anew")
+    after = beyond(workspace, workspace.ledger)
+    if after.release is not None:
+        yield Finding(
+            where=workspace.ledger.where,
+            what=f"the service answers by release {after.release}, which the ledger does not know",
+            next="`kreis ledger restore BACKUP`, or `kreis ledger accept --reason …`",
+        )
+
+
+def _lake(workspace: Workspace) -> Iterator[Finding]:
     for finding in workspace.lake.check(deep=True).findings:
         if finding.harmful:
             version = "" if finding.version is None else f", version {finding.version}"
-            yield f"{finding.path}: {finding.kind} (table {finding.table}{version})"
+            is_log = finding.kind.startswith(("commit", "checkpoint"))
+            yield Finding(
+                where=finding.path,
+                what=f"{finding.kind} (table {finding.table}{version})",
+                next="reading the table mends it" if is_log else "restore the file, or `kreis run --from collection`",
+            )
+
+
+def _artifacts(workspace: Workspace) -> Iterator[Finding]:
     for problem in workspace.artifacts.check():
         if problem.kind != "leftover":
-            yield f"{problem.path}: {problem.kind} artifact"
-    yield from _packages(workspace)
-    yield from _pointer(workspace)
-    for path, reason in inspect_log(workspace.journal_folder):
-        yield f"{path}: {reason}"
+            yield Finding(
+                where=str(problem.path),
+                what=f"{problem.kind} artifact",
+                next="move it away" if problem.kind == "stray" else "`kreis run --from training` makes it again",
+            )
 
 
-def _packages(workspace: Workspace) -> Iterator[str]:
+def _packages(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
         known = models.list_models(connection)
     if not known:
         return
-    trusted = workspace.keys.trusted()
+    trusted = load_trusted(workspace.trusted_keys)
     for model in known:
         try:
             open_package(model.digest, model.signature, workspace.artifacts, trusted)
             workspace.artifacts.get(model.digest)
         except KreisError as error:
-            yield f"version {model.version} of {model.project}: {error.where}: {error.message}"
+            what = f"version {model.version} of {model.project}: {error.message}"
+            yield Finding(where=error.where or "package", what=what, next=error.hint or "")
 
 
-def _pointer(workspace: Workspace) -> Iterator[str]:
-    if not workspace.service_folder.is_dir():
+def _pointer(workspace: Workspace) -> Iterator[Finding]:
+    folder = workspace.service_folder
+    with workspace.ledger.read() as connection:
+        last = runs.list_runs(connection, limit=1)
+        released = bool(last) and _is_released(connection, last[0].project)
+    if not released and not folder.is_dir():
         return
+    mend = "the next `kreis run` publishes it again"
     try:
-        read_pointer(workspace.service_folder, workspace.keys.trusted())
+        pointer = read_pointer(folder, load_trusted(workspace.trusted_keys))
     except KreisError as error:
-        yield f"{error.where}: {error.message}; the next `kreis run` publishes it again"
+        yield Finding(where=error.where or str(folder), what=error.message, next=mend)
+        return
+    if pointer is None and released:
+        yield Finding(where=str(folder / "current.json"), what="the service's pointer is gone", next=mend)
+
+
+def _is_released(connection: Connection, project: str) -> bool:
+    return releases.current_release(connection, project) is not None
+
+
+def _server(workspace: Workspace) -> Iterator[Finding]:
+    path = workspace.service_folder / "server.json"
+    if path.exists():
+        try:
+            read_config(read_regular(path, _SETTINGS_LIMIT))
+        except KreisError as error:
+            yield Finding(where=str(path), what=error.message, next="`kreis serve` writes it anew")
+
+
+def _highest(workspace: Workspace) -> Iterator[Finding]:
+    path = workspace.journal_folder / HIGHEST
+    mend = "see that the service answers with the newest release (GET /), then delete the file"
     try:
-        read_highest(workspace.journal_folder)
+        highest = read_highest(workspace.journal_folder)
     except KreisError as error:
-        yield f"{error.where}: {error.message}; {error.hint}"
+        yield Finding(where=error.where or str(path), what=error.message, next=error.hint or mend)
+        return
+    if highest is None:
+        return
+    with workspace.ledger.read() as connection:
+        known = {each.id: each for each in releases.list_releases(connection, highest.project)}
+    if highest.release not in known or known[highest.release].number != highest.number:
+        what = f"the record knows no release {highest.number} ({highest.release}) of {highest.project!r}"
+        yield Finding(where=str(path), what=what, next=mend)
+
+
+def _log(workspace: Workspace) -> Iterator[Finding]:
+    for path, what in inspect_log(workspace.journal_folder):
+        yield Finding(where=str(path), what=what, next="`kreis watch --once` moves what is whole into the lake")
+
+
+def _memory(workspace: Workspace) -> Iterator[Finding]:
+    with workspace.ledger.read() as connection:
+        for run in runs.list_runs(connection, limit=1):
+            watchers.recall(connection, run.project)
+    yield from ()
+
+
+PARTS: dict[str, Callable[[Workspace], Iterator[Finding]]] = {
+    "head": _head,
+    "lake": _lake,
+    "artifacts": _artifacts,
+    "packages": _packages,
+    "pointer": _pointer,
+    "newest release taken": _highest,
+    "server settings": _server,
+    "prediction log": _log,
+    "what watching remembers": _memory,
+}
+"""What is looked at, in this order."""

@@ -19,10 +19,13 @@ from kreis.ledger.records import AuditEntry
 from kreis.ledger.rows import Row, to_json
 from kreis.ledger.transaction import Transaction
 
-__all__ = ["GENESIS", "append", "entry_hash", "entry_of", "hash_at", "last"]
+__all__ = ["GENESIS", "LOSSES", "append", "entry_hash", "entry_of", "hash_at", "last"]
 
 GENESIS = "0" * 64
 """The `previous` of the first entry."""
+
+LOSSES = ("ledger.restored", "ledger.loss_accepted")
+"""Events after which the ledger knew less than before; `release` in their outputs is what was in service by then."""
 
 _DOCUMENTS = ("inputs", "outputs", "rows")
 

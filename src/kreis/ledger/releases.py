@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
 from kreis.errors import ProjectError
 from kreis.identifiers import new_id
 from kreis.ledger import schema
+from kreis.ledger.chain import LOSSES
 from kreis.ledger.models import find_model
 from kreis.ledger.proof import covered
 from kreis.ledger.records import Release, Route
@@ -46,7 +48,7 @@ def add_release(
     release = Release(
         id=new_id(tx.now),
         project=project,
-        number=1 if previous is None else previous.number + 1,
+        number=1 + max(0 if previous is None else previous.number, _number_before_a_loss(tx.connection)),
         routes=list(routes),
         fallback=fallback,
         previous=None if previous is None else previous.id,
@@ -59,6 +61,13 @@ def add_release(
     )
     _RELEASES.insert(tx, release)
     return release
+
+
+def _number_before_a_loss(connection: Connection) -> int:
+    """The highest number that was in service when the ledger forgot it: a service never goes back to a lower one."""
+    noted = select(schema.audit.c.outputs).where(schema.audit.c.event.in_(LOSSES))
+    said = [msgspec.json.decode(text).get("release") for text in connection.execute(noted).scalars()]
+    return max((number for number in said if isinstance(number, int)), default=0)
 
 
 def current_release(connection: Connection, project: str) -> Release | None:

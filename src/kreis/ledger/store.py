@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sqlite3
 import threading
@@ -84,6 +83,8 @@ class Ledger:
         """Says what time it is, to whoever writes something that the ledger will record."""
         self._here = threading.local()
         _OPEN.add(self)
+        # Before it ends, a process brings what it recorded from the log into the database: every page is checked there.
+        weakref.finalize(self, engine.dispose)
 
     @contextmanager
     def record(
@@ -127,6 +128,13 @@ class Ledger:
         """A snapshot: all reads in the block see the same state. A write through it is refused."""
         with self._connected() as connection, connection.begin():
             self._backend.begin_read(connection)
+            yield connection
+
+    @contextmanager
+    def copying(self) -> Iterator[Connection]:
+        """For a restore alone: a write transaction past the audit, whose entries are among what is copied."""
+        with self._connected() as connection, connection.begin():
+            self._backend.begin_write(connection)
             yield connection
 
     def close(self) -> None:
@@ -232,13 +240,6 @@ def _forget_inherited_connections() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_inherited_connections)
-
-
-@atexit.register
-def _close_all() -> None:
-    """At its end a process brings what it recorded from the log into the database, where every page is checked."""
-    for ledger in list(_OPEN):
-        ledger.close()
 
 
 def _place(url_or_path: str | Path) -> Path | URL:

@@ -55,7 +55,9 @@ def write_config(workspace: Workspace, project: str, *, host: str = "", port: in
     make_directory(workspace.journal_folder)
     path = workspace.service_folder / "server.json"
     # The token reaches the service through its environment; a file is the wrong place for it.
-    write_durably(path, msgspec.json.encode(msgspec.structs.replace(config, token=None), enc_hook=str))
+    document = msgspec.structs.replace(config, token=None).to_json()
+    if not (path.is_file() and path.read_bytes() == document):  # else a full disk would keep the service from starting
+        write_durably(path, document)
     return path
 
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace", "calm_threads"]
 
+_OWNER_ALONE = 0o700
+"""The mode of a new `.kreis`: it holds personal data."""
+_ALL_BUT_OWNER = 0o077
+
 
 class Workspace:
     """What every command works on."""
@@ -41,12 +45,15 @@ class Workspace:
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
-        """The workspace around a folder (the present one if not given).
+        """The workspace around a folder (the present one if not given), for a process that works on nothing else:
+        what it writes from now on may be read by whom the folder's `.kreis` lets in.
 
         Raises:
             ProjectError: there is no kreis.toml here or above.
         """
-        return cls(find_folder((start if start is not None else Path.cwd()).resolve()))
+        found = cls(find_folder((start if start is not None else Path.cwd()).resolve()))
+        os.umask(_ALL_BUT_OWNER & ~(found.state.stat().st_mode if found.state.is_dir() else 0))
+        return found
 
     @property
     def state(self) -> Path:
@@ -72,18 +79,27 @@ class Workspace:
         """
         from kreis.ledger.store import open_ledger
 
-        make_directory(self.state)
-        url = self.settings.ledger.url
-        if url:
-            return open_ledger(url, clock=self.clock, head_at=self.state / "ledger.head")
-        path = self.state / "ledger.db"
-        if not path.exists() and (left := self._left_behind()) is not None:
+        if not self.state.exists():
+            make_directory(self.state)
+            self.state.chmod(_OWNER_ALONE)
+        place = self.ledger_place
+        if isinstance(place, Path) and not place.exists() and (left := self._left_behind()) is not None:
             raise CorruptionError(
                 f"the ledger is gone, but {left} is there: without the record nobody knows what it is",
-                where=f"ledger {path}",
+                where=f"ledger {place}",
                 hint="`kreis ledger restore BACKUP` puts a backup back; to begin anew, move .kreis away",
             )
-        return open_ledger(path, clock=self.clock)
+        return open_ledger(place, clock=self.clock, head_at=self.head_path)
+
+    @property
+    def ledger_place(self) -> str | Path:
+        """The ledger's file, or the URL of its database."""
+        return self.settings.ledger.url or self.state / "ledger.db"
+
+    @property
+    def head_path(self) -> Path:
+        """Where the ledger's head is kept a second time."""
+        return self.state / ("ledger.head" if self.settings.ledger.url else "ledger.db-head")
 
     def _left_behind(self) -> Path | None:
         """A table or a pointer, which only a ledger could have led to."""
@@ -109,6 +125,11 @@ class Workspace:
         from kreis.artifacts.store import ArtifactStore
 
         return ArtifactStore(self.folder / self.settings.artifacts.path)
+
+    @property
+    def trusted_keys(self) -> Path:
+        """The folder of the public keys whose packages and releases are taken."""
+        return self.state / "keys" / "trusted"
 
     @cached_property
     def keys(self) -> FileKeys:

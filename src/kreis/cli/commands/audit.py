@@ -48,7 +48,7 @@ def verify(
         from kreis.governance.damage import find_damage
 
         with working("reading every file", quiet=json):
-            damaged = [audit.Problem(line) for line in find_damage(workspace)]
+            damaged = [audit.Problem(found.line) for found in find_damage(workspace)]
         report = msgspec.structs.replace(report, problems=[*report.problems, *damaged])
     if json:
         emit(report)

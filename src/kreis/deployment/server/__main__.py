@@ -8,7 +8,11 @@ from pathlib import Path
 
 from kreis.deployment.server.config import read_config
 from kreis.deployment.server.process import serve
+from kreis.durable import read_regular
 from kreis.errors import KreisError
+
+_LIMIT = 1 << 20
+"""Bytes that a configuration may have."""
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +22,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         token = os.environ.get("KREIS__SERVICE__TOKEN") or os.environ.get("KREIS_SERVICE_TOKEN")  # its former name
-        serve(read_config(Path(arguments[0]).read_bytes(), token=token))
+        serve(read_config(read_regular(Path(arguments[0]), _LIMIT), token=token))
     except KreisError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

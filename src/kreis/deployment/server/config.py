@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from kreis.errors import PolicyError, ProjectError
+from kreis.digests import digest_of
+from kreis.errors import CorruptionError, PolicyError, ProjectError
 
 __all__ = ["Limits", "ServerConfig", "is_loopback", "read_config"]
 
@@ -54,10 +55,12 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     segment_bytes: int = 16 * 1024 * 1024
     segment_seconds: float = 300.0
     limits: Limits = Limits()
+    digest: str | None = None
+    """SHA-256 of the document without it, so that a damaged one is told from one that was changed by hand."""
 
     def to_json(self) -> bytes:
-        """The document that `read_config` reads."""
-        return msgspec.json.encode(self, enc_hook=str)
+        """The document that `read_config` reads, with its digest."""
+        return msgspec.json.encode(msgspec.structs.replace(self, digest=_digest(self)), enc_hook=str)
 
     def check(self) -> None:
         """Refuse what would be unsafe.
@@ -81,12 +84,23 @@ def read_config(document: bytes, *, token: str | None = None) -> ServerConfig:
 
     Raises:
         ProjectError: the document is wrong.
+        CorruptionError: it is not what was written.
     """
     try:
         config = msgspec.json.decode(document, type=ServerConfig, dec_hook=_to_path)
     except msgspec.MsgspecError as error:
         raise ProjectError(f"{error}", where="the service's configuration") from error
+    if config.digest is not None and config.digest != _digest(config):
+        raise CorruptionError(
+            "it is not what was written",
+            where="the service's configuration",
+            hint="`kreis serve` writes it anew; by hand, leave `digest` out",
+        )
     return msgspec.structs.replace(config, token=token) if token else config
+
+
+def _digest(config: ServerConfig) -> str:
+    return digest_of(msgspec.json.encode(msgspec.structs.replace(config, digest=None), enc_hook=str))
 
 
 def _to_path(kind: type, value: Any) -> Any:

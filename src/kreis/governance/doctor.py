@@ -1,0 +1,147 @@
+"""Looks at all of a project's folder, also where it does not open, and says what is wrong, where and what next."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from kreis.clock import Clock, SystemClock, moment
+from kreis.deployment.signing import check_keys
+from kreis.durable import disk_of
+from kreis.errors import KreisError
+from kreis.governance.damage import PARTS, Finding
+from kreis.ledger import audit, chain, schema
+from kreis.loop.workspace import Workspace
+from kreis.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["examine"]
+
+_LITTLE = 200 * 1024**2
+"""Free bytes below which a disk is named."""
+
+
+def examine(folder: Path, clock: Clock | None = None) -> Iterator[Finding]:
+    """Everything that is wrong with a project's folder. Changes nothing but what opening a ledger mends.
+
+    Args:
+        folder: the project's folder, which holds `kreis.toml`.
+        clock: says what time it is.
+    """
+    try:
+        settings = load_settings(folder)
+    except KreisError as error:
+        yield _told(error, str(folder / "kreis.toml"))
+        settings = Settings()
+    workspace = Workspace(folder, settings=settings, clock=clock or SystemClock())
+    for look in (_project, _disk, _permissions, _keys):
+        yield from _safely(look, workspace)
+    try:
+        workspace.ledger  # noqa: B018 (whether it opens)
+    except KreisError as error:
+        yield _told(error, f"ledger {workspace.ledger_place}")
+        yield from _safely(PARTS["server settings"], workspace)
+        yield from _safely(PARTS["prediction log"], workspace)
+        return
+    for part in (_ledger, _clock, *PARTS.values()):
+        yield from _safely(part, workspace)
+
+
+def _safely(look: Callable[[Workspace], Iterator[Finding]], workspace: Workspace) -> Iterator[Finding]:
+    try:
+        yield from look(workspace)
+    except KreisError as error:
+        yield _told(error, str(workspace.folder))
+    except OSError as error:
+        yield Finding(where=str(error.filename or workspace.folder), what=error.strerror or str(error))
+
+
+def _told(error: KreisError, where: str) -> Finding:
+    return Finding(where=error.where or where, what=error.message, next=error.hint or "")
+
+
+def _project(workspace: Workspace) -> Iterator[Finding]:
+    path = workspace.folder / workspace.settings.project.file
+    if not path.is_file():
+        yield Finding(where=str(path), what="the project's file is gone", next="restore it, or set file in [project]")
+
+
+def _disk(workspace: Workspace) -> Iterator[Finding]:
+    for folder in sorted({_nearest(each) for each in _places(workspace).values()}):
+        if os.statvfs(folder).f_flag & os.ST_RDONLY or not os.access(folder, os.W_OK):
+            next_ = "reading works; to change anything, write access is needed"
+            yield Finding(where=str(folder), what=disk_of(folder), next=next_, level="warning")
+        elif (free := shutil.disk_usage(folder).free) < _LITTLE:
+            what = f"{free // 1024**2:,} MiB are free on the disk that holds it"
+            yield Finding(where=str(folder), what=what, next="free some space", level="warning")
+
+
+def _places(workspace: Workspace) -> dict[str, Path]:
+    """The folders that hold what nobody else should read, by what they hold."""
+    settings = workspace.settings
+    return {
+        "the record": workspace.state,
+        "tables": workspace.folder / settings.lake.path,
+        "artifacts": workspace.folder / settings.artifacts.path,
+        "features": workspace.online_folder,
+        "predictions": workspace.service_folder,
+    }
+
+
+def _nearest(path: Path) -> Path:
+    return path if path.is_dir() else _nearest(path.parent)
+
+
+def _permissions(workspace: Workspace) -> Iterator[Finding]:
+    """A folder closed to others closes all below it."""
+    for what, folder in _places(workspace).items():
+        above = [each for each in (folder, *folder.parents) if each.is_relative_to(workspace.state)] or [folder]
+        if folder.is_dir() and all(stat.S_IMODE(each.stat().st_mode) & stat.S_IRWXO for each in above):
+            yield Finding(
+                where=str(folder),
+                what=f"every user of this machine may look into it; it holds {what}",
+                next=f"chmod o-rwx {above[-1]}",
+                level="warning",
+            )
+
+
+def _keys(workspace: Workspace) -> Iterator[Finding]:
+    folder = workspace.trusted_keys.parent
+    if folder.exists() or workspace.service_folder.exists():
+        for path, what in check_keys(folder):
+            yield Finding(where=str(path), what=what, next="`kreis keys renew` makes a new key and signs again")
+
+
+def _ledger(workspace: Workspace) -> Iterator[Finding]:
+    with workspace.ledger.read() as connection:
+        report = audit.verify(connection)
+    for problem in report.problems:
+        yield Finding(where=workspace.ledger.where, what=problem.what, next="`kreis ledger restore BACKUP`")
+
+
+def _clock(workspace: Workspace) -> Iterator[Finding]:
+    with workspace.ledger.read() as connection:
+        last = chain.last(connection)
+        at = None if last is None else _moment_of(connection, last[0])
+    now = workspace.clock.now()
+    if at is not None and now < at:
+        yield Finding(
+            where="the clock",
+            what=f"it says {now:%Y-%m-%d %H:%M} UTC, but the newest entry of the record is of {at:%Y-%m-%d %H:%M}",
+            next="set the clock, or wait",
+            level="warning",
+        )
+
+
+def _moment_of(connection: Connection, position: int) -> datetime:
+    at: int = connection.execute(select(schema.audit.c.at).where(schema.audit.c.position == position)).scalar_one()
+    return moment(at)

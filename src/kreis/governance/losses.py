@@ -1,0 +1,139 @@
+"""What is known elsewhere of a ledger that was lost: the service's pointer and the lake's logs outlive it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kreis.deployment.pointer import read_pointer
+from kreis.deployment.signing import load_trusted
+from kreis.errors import KreisError, StoreError
+from kreis.lake.layout import TableFolder, tables_on_disk
+from kreis.ledger import audit, backup
+from kreis.ledger.releases import current_release
+from kreis.ledger.store import Ledger, open_ledger
+from kreis.ledger.tables import latest_version
+from kreis.loop.workspace import Workspace
+
+__all__ = ["Beyond", "accept_loss", "back_up_ledger", "beyond", "restore_ledger"]
+
+
+class Beyond(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger does not know, though it must have known it once."""
+
+    release: int | None = None
+    """Number of the release that the service answers by."""
+    tables: dict[str, list[int]] = {}
+    """Versions in the lake's logs after the last that the ledger knows. Those that are whole are adopted when their
+    table is read next."""
+
+    def lines(self) -> list[str]:
+        """In words, one line each."""
+        said = [] if self.release is None else [f"the service answers by release {self.release}"]
+        for table, numbers in self.tables.items():
+            span = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+            said.append(f"{table} has version {span} in the lake")
+        return said
+
+
+def beyond(workspace: Workspace, ledger: Ledger) -> Beyond:
+    """Compare the ledger with the service's pointer and the lake's logs. Changes nothing."""
+    release = None
+    root = workspace.folder / workspace.settings.lake.path
+    tables: dict[str, list[int]] = {}
+    with ledger.read() as connection:
+        try:
+            pointer = read_pointer(workspace.service_folder, load_trusted(workspace.state / "keys" / "trusted"))
+        except (KreisError, OSError):
+            pointer = None
+        if pointer is not None:
+            current = current_release(connection, pointer.release.project)
+            if current is None or current.number < pointer.release.number:
+                release = pointer.release.number
+        for name in tables_on_disk(root):
+            known = latest_version(connection, name)
+            numbers = [
+                number
+                for number in sorted(TableFolder(root, name).commits())
+                if known is None or number > known.version
+            ]
+            if numbers:
+                tables[name] = numbers
+    return Beyond(release=release, tables=tables)
+
+
+def back_up_ledger(workspace: Workspace, path: Path) -> backup.Backup:
+    """A verified copy of the ledger in a file of its own.
+
+    Raises:
+        ProjectError: the file exists.
+        CorruptionError: the ledger is damaged.
+        StoreError: the disk refused.
+    """
+    return backup.back_up(workspace.ledger, path)
+
+
+def restore_ledger(workspace: Workspace, path: Path, *, reason: str) -> dict[str, Any]:
+    """Put a backup in the place of a ledger that is gone or damaged, and say what happened after it was made.
+
+    Raises:
+        StoreError: the ledger is whole: there is nothing to restore.
+        CorruptionError: the backup is damaged.
+    """
+    _refuse_if_whole(workspace, "to go back all the same, move the ledger away first")
+    found: list[Beyond] = []
+
+    def after(ledger: Ledger) -> dict[str, Any]:
+        found.append(beyond(workspace, ledger))
+        return msgspec.structs.asdict(found[0])
+
+    done = backup.restore(
+        workspace.ledger_place,
+        path,
+        clock=workspace.clock,
+        head_at=workspace.head_path,
+        actor=workspace.actor,
+        reason=reason,
+        after=after,
+    )
+    return {**msgspec.structs.asdict(done), "lost": _lost(done.backup.entries, done.held) + found[0].lines()}
+
+
+def accept_loss(workspace: Workspace, *, reason: str) -> dict[str, Any]:
+    """Go on from what is left of a ledger that lost its end and has no backup, on record.
+
+    Raises:
+        StoreError: the ledger lacks nothing.
+    """
+    _refuse_if_whole(workspace, "see `kreis doctor`")
+    with open_ledger(
+        workspace.ledger_place, clock=workspace.clock, create=False, head_at=workspace.head_path, heed_head=False
+    ) as ledger:
+        found = beyond(workspace, ledger)
+        noted = msgspec.structs.asdict(found)
+        last, held = backup.accept_loss(ledger, actor=workspace.actor, reason=reason, after=lambda _: noted)
+    return {"entries": last, "lost": _lost(last, held) + found.lines()}
+
+
+def _refuse_if_whole(workspace: Workspace, hint: str) -> None:
+    try:
+        with Workspace(workspace.folder, settings=workspace.settings, clock=workspace.clock).ledger as ledger:
+            with ledger.read() as connection:
+                ok = audit.verify(connection).ok
+            lost = beyond(workspace, ledger).lines()
+    except StoreError:
+        return
+    if ok and not lost:
+        raise StoreError(
+            "the ledger is whole: nothing that was acknowledged is missing",
+            where=f"ledger {workspace.ledger_place}",
+            hint=hint,
+        )
+
+
+def _lost(last: int, held: tuple[int, str] | None) -> list[str]:
+    if held is None or held[0] <= last:
+        return []
+    return [f"entries {last + 1} to {held[0]} of the record are lost"]
