@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -17,9 +18,10 @@ from kreis.collection import declare as collection
 from kreis.collection.sources import Changed, Source, Window
 from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
+from kreis.monitoring import declare as monitoring
+from kreis.monitoring.declare import MonitorDeclaration
 from kreis.monitoring.monitor import Monitor
 from kreis.preparation import declare
-from kreis.preparation.leaks import check_own_outcome
 from kreis.preparation.tables import Spine, Table, inputs_of, order, place_of
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration
 from kreis.requirements.goal import Goal
@@ -31,20 +33,10 @@ from kreis.training.splits import TimeSplit
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["MonitorDeclaration", "Project", "ReleaseDeclaration"]
+__all__ = ["Project", "ReleaseDeclaration"]
 
 T = TypeVar("T")
 
-DISCIPLINES = (
-    "requirements",
-    "collection",
-    "preparation",
-    "training",
-    "evaluation",
-    "deployment",
-    "monitoring",
-)
-"""In the order of the circle."""
 SourceFunction = Callable[[Window], "pl.LazyFrame"]
 TableFunction = Callable[..., "pl.LazyFrame"]
 
@@ -58,23 +50,6 @@ class ReleaseDeclaration:
     """Candidate that answers when the model cannot."""
     approval: str | None = None
     """Role whose yes a release needs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MonitorDeclaration:
-    """What is watched, and where the work goes back to."""
-
-    monitor: Monitor
-    sends_back_to: str
-    at_most_every: str
-    """How long to wait before a monitor may send the work back again: "7d"."""
-    where: str = ""
-    """File and line."""
-
-    @property
-    def pause(self) -> timedelta:
-        """`at_most_every` as a duration."""
-        return parse_duration(self.at_most_every)
 
 
 @dataclass(kw_only=True)
@@ -251,18 +226,11 @@ class Project:
                     where=place_of(function),
                     hint=f"{self.spine_declaration.table.name!r} is it already",
                 )
-            try:
-                parse_duration(outcome_within)
-            except ValueError as error:
-                raise ProjectError(str(error), where=f"{place_of(function)}, outcome_within") from error
-            if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
-                hint = 'the value itself: positive="yes", positive=2'
-                raise ProjectError(f"positive={positive!r} is no value", where=place_of(function), hint=hint)
-            self.spine_declaration = Spine(
-                table=self._add_table(function, "gold"),
+            self.spine_declaration = declare.spine(
+                self._add_table(function, "gold"),
                 id=id,
                 time=time,
-                keys=tuple(keys),
+                keys=keys,
                 outcome=outcome,
                 outcome_known_at=outcome_known_at,
                 outcome_within=outcome_within,
@@ -397,34 +365,9 @@ class Project:
         Raises:
             ProjectError: no such discipline, no duration, not a monitor, or two monitors of one name.
         """
-        if sends_back_to not in DISCIPLINES:
-            raise ProjectError.unknown_name("discipline", sends_back_to, DISCIPLINES, where=_caller())
-        try:
-            parse_duration(at_most_every)
-        except ValueError as error:
-            raise ProjectError(str(error), where=_caller()) from error
-        for monitor in monitors:
-            self._check_monitor(monitor)
-            self._declared.monitors.append(
-                MonitorDeclaration(
-                    monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every, where=_caller()
-                )
-            )
-
-    def _check_monitor(self, monitor: Monitor) -> None:
-        kind = type(monitor).__name__
-        if not isinstance(monitor, Monitor):
-            raise ProjectError(
-                f"{kind} is not a monitor",
-                where=_caller(),
-                hint="a monitor has name, needs_outcomes and observe (kreis.monitoring.monitor.Monitor)",
-            )
-        if monitor.name == "watch" or any(each.monitor.name == monitor.name for each in self.monitors):
-            raise ProjectError(
-                f"there are two monitors called {monitor.name!r}: their states and alerts would be mixed up",
-                where=_caller(),
-                hint=f'give one a name: {kind}(name="…")',
-            )
+        self._declared.monitors += monitoring.declared(
+            monitors, self.monitors, to=sends_back_to, at_most_every=at_most_every, where=_caller()
+        )
 
     def ordered_tables(self) -> list[Table]:
         """The tables, each after those that it reads."""
@@ -447,20 +390,9 @@ class Project:
             )
         self.ordered_tables()
         for view in self.all_views:
-            self._check_view(view, self.spine_declaration)
+            place = self._declared.places[f"view {view.name}"]
+            _placed(place, partial(declare.check_in_project, view, self.spine_declaration, self.tables))
         self._check_candidates()
-
-    def _check_view(self, view: FeatureView | RequestView, spine: Spine) -> None:
-        place = self._declared.places[f"view {view.name}"]
-        if isinstance(view, FeatureView):
-            place += f", feature view {view.name!r}"
-            if view.table not in self.tables:
-                raise ProjectError.unknown_name("table", view.table, self.tables, where=place)
-            if view.entity not in spine.keys:
-                raise ProjectError.unknown_name("key of the spine", view.entity, spine.keys, where=place)
-        else:
-            place += f", request view {view.name!r}"
-        check_own_outcome(view, spine, where=place)
 
     def _check_candidates(self) -> None:
         places = self._declared.places
@@ -473,14 +405,10 @@ class Project:
             error.where = f"{place}, {error.where}" if error.where else place
             raise
         for feature in self.perfect_features:
-            self._check_feature(feature, places[f"perfect {feature}"])
-        for monitor in self.monitors:
-            for feature in getattr(monitor.monitor, "features", None) or ():
-                self._check_feature(feature, f"{monitor.where}, monitor {monitor.monitor.name!r}")
-
-    def _check_feature(self, feature: str, where: str) -> None:
-        if feature not in self.feature_names:
-            raise ProjectError.unknown_name("feature", feature, self.feature_names, where=where)
+            if feature not in self.feature_names:
+                place = places[f"perfect {feature}"]
+                raise ProjectError.unknown_name("feature", feature, self.feature_names, where=place)
+        monitoring.check_features(self.monitors, self.feature_names)
 
     def _add_table(
         self, function: TableFunction, layer: Literal["silver", "gold"], *, corrections: bool = False

@@ -135,6 +135,8 @@ def test_openapi_describes_the_loaded_model(service):
     ask = document["components"]["schemas"]["Ask"]["properties"]
     assert sorted(ask["fields"]["properties"]) == ["distance", "hour", "late", "scheduled"]
     assert sorted(ask["features"]["properties"]) == ["request__distance", "request__hour", "request__late"]
+    reply = document["components"]["schemas"]["Reply"]["properties"]
+    assert reply["decision"]["description"] == "true says: late"
 
 
 def test_the_index_and_probes(service):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from kreis.preparation.spine import past_rows, teaches
 from kreis.preparation.tables import Spine, Table, place_of
 
 T0 = datetime(2025, 6, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
@@ -175,3 +177,25 @@ def test_an_old_row_whose_outcome_lies_in_the_future_does_not_teach():
     kept, found = past_rows(spine(), rows, as_of=T0)
     assert "late" not in kept.filter(teaches(spine(), T0))["order"]
     assert (found.known, found.without_outcome) == (60, 1)
+
+
+@pytest.mark.simulation
+def test_delays_that_depend_on_the_outcome_do_not_move_the_share_of_yes(simulations):
+    """A fifth are yes, known within a day; no is known after three or four."""
+    runs, off, naive = simulations.runs(300), 0, 0.0
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        asked = rng.uniform(-30 * 24, 0, 1_000)
+        yes = rng.random(1_000) < 0.2
+        known = asked + np.where(yes, rng.uniform(12, 24, 1_000), rng.uniform(72, 96, 1_000))
+        moment = pl.Datetime("us", "UTC")
+        at, seen = (pl.Series((hours * 3.6e9).astype(np.int64)).cast(moment) + (T0 - EPOCH) for hours in (asked, known))
+        history = pl.DataFrame({"order": np.arange(1_000), "customer": "c", "at": at, "known": seen, "back": yes * 1.0})
+        declared = spine(outcome_within="4d")
+        rows, found = past_rows(declared, history, as_of=T0)
+        share, error = found.positive / found.known, (0.2 * 0.8 / found.known) ** 0.5
+        off += abs(share - 0.2) > 1.96 * error
+        naive += float(rows["back"].drop_nulls().mean()) / runs
+    print(f"SIMULATED share of yes among all known outcomes: {naive:.1%} (the truth is 20 %)")  # noqa: T201
+    simulations.at_most("training share of yes outside its 95 % range, delays by outcome", off, runs, 0.05)
+    assert naive > 0.21  # the fault that maturity mends

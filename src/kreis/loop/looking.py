@@ -19,10 +19,11 @@ from kreis.ledger.records import Model, Release
 from kreis.loop.alerting import WATCH
 from kreis.loop.watch_memory import WatchedBy, WatchMemory
 from kreis.loop.workspace import Workspace
+from kreis.monitoring.declare import MonitorDeclaration
 from kreis.monitoring.monitor import Finding, Watched
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.traffic import days_of_traffic, failures_by_day
-from kreis.project import MonitorDeclaration, Project
+from kreis.project import Project
 
 __all__ = ["Parts", "Shown", "Viewer", "report_of"]
 

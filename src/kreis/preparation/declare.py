@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, get_args
 
@@ -15,9 +15,11 @@ from kreis.preparation.expressions.operations import has_aggregate
 from kreis.preparation.expressions.to_polars import kinds_of, prepare, to_feature
 from kreis.preparation.expressions.tree import Expression, columns
 from kreis.preparation.expressions.windows import decompose
+from kreis.preparation.leaks import check_own_outcome
+from kreis.preparation.tables import Spine, Table, place_of
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration, window_name
 
-__all__ = ["check_moment", "check_view", "feature_view", "lineage", "request_view"]
+__all__ = ["check_in_project", "check_moment", "check_view", "feature_view", "lineage", "request_view", "spine"]
 
 _FIELD_TYPES: Final[dict[type, FieldType]] = {
     str: "string",
@@ -116,6 +118,55 @@ def request_view(
     view = RequestView(name=name, fields=types, features=trees, missing=missing, unexpected=unexpected)
     check_view(view, {field: _DTYPES[kind] for field, kind in types.items()})
     return view
+
+
+def spine(
+    table: Table,
+    *,
+    id: str,  # noqa: A002 (the word that the user writes)
+    time: str,
+    keys: Sequence[str],
+    outcome: str,
+    outcome_known_at: str,
+    outcome_within: str,
+    positive: str | float | bool | None,
+) -> Spine:
+    """Declare the rows to predict; see `Spine` for what the parts mean.
+
+    Raises:
+        ProjectError: `outcome_within` is no duration, or `positive` no value.
+    """
+    where = place_of(table.function)
+    _duration(outcome_within, f"{where}, outcome_within")
+    if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
+        hint = 'the value itself: positive="yes", positive=2'
+        raise ProjectError(f"positive={positive!r} is no value", where=where, hint=hint)
+    return Spine(
+        table=table,
+        id=id,
+        time=time,
+        keys=tuple(keys),
+        outcome=outcome,
+        outcome_known_at=outcome_known_at,
+        outcome_within=outcome_within,
+        positive=positive,
+    )
+
+
+def check_in_project(view: FeatureView | RequestView, spine: Spine, tables: Collection[str]) -> None:
+    """Check a view against the spine and the tables that are declared.
+
+    Raises:
+        ProjectError: its table or entity is not declared, or it reads the outcome of the row that it predicts.
+    """
+    if isinstance(view, RequestView):
+        return check_own_outcome(view, spine, where=f"request view {view.name!r}")
+    where = f"feature view {view.name!r}"
+    if view.table not in tables:
+        raise ProjectError.unknown_name("table", view.table, tables, where=where)
+    if view.entity not in spine.keys:
+        raise ProjectError.unknown_name("key of the spine", view.entity, spine.keys, where=where)
+    return check_own_outcome(view, spine, where=where)
 
 
 def check_view(view: FeatureView | RequestView, schema: Mapping[str, pl.DataType]) -> None:

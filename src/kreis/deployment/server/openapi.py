@@ -54,7 +54,7 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
     reply: dict[str, dict[str, Any]] = {
         "id": _ID,
         "score": {"type": "number"},
-        "decision": {"type": "boolean"},
+        "decision": {"type": "boolean", "description": f"true says: {_says_yes(release)}"},
         "model": {"type": "string"},
         "version": {"type": "integer"},
         "release": _ID,
@@ -120,6 +120,11 @@ def _needed(door: Door | None, what: str) -> list[str] | None:
         return None
     required = door.required_keys if what == "keys" else door.required_fields
     return [name for name, _, policy in required if policy == "refuse"] or None
+
+
+def _says_yes(release: LoadedRelease | None) -> str:
+    """What the models in service say with a positive decision."""
+    return " or ".join(sorted({each.manifest.outcome for each in release.models.values()})) if release else "yes"
 
 
 def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
