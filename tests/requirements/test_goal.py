@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
+from kreis.requirements.goal import FAIRNESS, Goal, Guardrail, Risk, ServiceLevels
 from kreis.requirements.metric import DecisionValue
 
 METRIC = DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35)
@@ -28,6 +28,10 @@ def test_a_goal_is_named_by_all_that_it_says() -> None:
         {"metric": DecisionValue("EUR per 1,000 flights", 121, -35)},
         {"better_than_baseline": 1.0},
         {"guardrails": [Guardrail("recall", at_least=0.4)]},
+        {"guardrails": [Guardrail("recall", at_least=0.4, least=10)]},
+        {"favourable": "negative"},
+        {"least": 31},
+        {"replaced_in_vain": 0.05},
         {"service": ServiceLevels(p99_ms=20)},
         {"risk": Risk.limited(because="talks to people")},
     ]
@@ -38,6 +42,35 @@ def test_a_goal_is_a_plain_document() -> None:
     document = goal(guardrails=[Guardrail("recall", at_least=0.4, by="origin")]).to_document()
     assert msgspec.json.decode(msgspec.json.encode(document)) == document
     assert document["guardrails"][0] == {"metric": "recall", "at_least": 0.4, "at_most": None, "by": "origin"}
+
+
+def test_a_goal_written_before_a_field_keeps_its_name() -> None:
+    document = goal(guardrails=[Guardrail("recall", at_least=0.4)]).to_document()
+    assert not {"favourable", "least", "replaced_in_vain"} & set(document)
+
+
+@pytest.mark.parametrize("metric", FAIRNESS)
+def test_a_fairness_guardrail_needs_to_know_which_decision_is_the_favourable_one(metric: str) -> None:
+    rail = Guardrail(metric, at_least=0.8, by="origin")
+    with pytest.raises(ProjectError, match="does not say which that is") as caught:
+        goal(guardrails=[rail])
+    assert 'favourable="negative"' in str(caught.value.hint)
+    assert goal(guardrails=[rail], favourable="negative").favourable == "negative"
+    with pytest.raises(ProjectError, match="needs a column"):
+        goal(guardrails=[Guardrail(metric, at_least=0.8)], favourable="positive")
+
+
+@pytest.mark.parametrize("change", [{"least": 0}, {"replaced_in_vain": 0.0}, {"replaced_in_vain": 1.0}])
+def test_numbers_that_could_decide_nothing_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ProjectError, match=next(iter(change))):
+        goal(**change)
+    assert goal(least=1, replaced_in_vain=0.99).least == 1
+
+
+def test_a_guardrail_that_asks_for_no_rows_is_refused() -> None:
+    with pytest.raises(ProjectError, match="least is 0"):
+        Guardrail("recall", at_least=0.4, least=0)
+    assert Guardrail("recall", at_least=0.4, least=1).least == 1
 
 
 def test_a_guardrail_bounds_one_side() -> None:

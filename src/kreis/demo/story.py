@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from kreis.deployment.packages import Package, open_package
-from kreis.evaluation.intervals import Estimate, as_blocks, estimate, mean_estimate
+from kreis.evaluation.blocks import as_blocks
+from kreis.evaluation.intervals import Estimate, estimate, mean_estimate
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.metric import Floats, Rows
 from kreis.ledger import models, releases

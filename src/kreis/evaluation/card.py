@@ -55,8 +55,8 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
         _metrics(report),
         "### Gates",
         _table(
-            ("gate", "passed", "what was found"),
-            ((plain(g.name), "yes" if g.passed else "**no**", plain(g.explanation)) for g in report.gates),
+            ("gate", "outcome", "what was found"),
+            ((plain(g.name), "pass" if g.passed else f"**{g.outcome}**", plain(g.explanation)) for g in report.gates),
         ),
         *_slices(report),
         "## Training",

@@ -9,20 +9,25 @@ import msgspec
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
+from kreis.evaluation.blocks import as_blocks, block_sums
 from kreis.evaluation.gates import (
+    CHAMPION_GATE,
     GateResult,
+    Outcome,
     judge_against_champion,
     judge_baselines,
     judge_calibration,
     judge_guardrail,
 )
-from kreis.evaluation.intervals import Estimate, as_blocks, block_sums, estimate, paired_difference
+from kreis.evaluation.intervals import Estimate, estimate, paired_difference
 from kreis.evaluation.metrics.business_value import BusinessValue
 from kreis.evaluation.metrics.calibration_error import reliability
 from kreis.evaluation.metrics.metric import Codes, Rows
 from kreis.evaluation.metrics.registry import standard_metrics
 from kreis.evaluation.scored import Scored, known_outcomes
-from kreis.evaluation.slices import MINIMUM_SUPPORT, Groups, Slice, group_codes, slices
+from kreis.evaluation.slices import Groups, Slice, group_codes, slices
+from kreis.evaluation.spending import Spending
+from kreis.evaluation.support import missing_rows, rarer_outcome
 from kreis.requirements.goal import Goal
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
@@ -50,6 +55,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     level: float
     rows: int
     days: int
+    rarer: int | None = None
+    """Rows of the rarer outcome."""
     challenger: ModelMetrics
     others: list[ModelMetrics]
     """Baselines and champion."""
@@ -68,24 +75,38 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         return all(gate.passed for gate in self.gates)
 
     @property
+    def outcome(self) -> Outcome:
+        """What the gates say together: "fail" where one fails, else "undecided" where one is."""
+        found = {gate.outcome for gate in self.gates}
+        return "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
+
+    @property
+    def against_champion(self) -> GateResult | None:
+        """What the comparison with the version in service concluded; None where none was made."""
+        return next((gate for gate in self.gates if gate.name == CHAMPION_GATE), None)
+
+    @property
     def value(self) -> Estimate:
         """The challenger's business metric: what monitoring takes as its reference."""
         return self.challenger.metrics["value"]
 
     @property
     def refusals(self) -> list[str]:
-        """What the failed gates say."""
+        """What the gates say that did not pass."""
         return [gate.explanation for gate in self.gates if not gate.passed]
 
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document; what is undefined is null."""
         document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
-        return {**document, "passed": self.passed}
+        for gate in document["gates"]:
+            gate["passed"] = gate["outcome"] == "pass"
+        return {**document, "passed": self.passed, "outcome": self.outcome}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> EvaluationReport:
-        """The inverse of `to_document`."""
-        return msgspec.convert(_with_nan(document), type=cls)
+        """The inverse of `to_document`; takes reports whose gates only passed or failed too."""
+        gates = [{"outcome": "pass" if gate["passed"] else "fail", **gate} for gate in document["gates"]]
+        return msgspec.convert(_with_nan({**document, "gates": gates}), type=cls)
 
 
 def evaluate(
@@ -97,8 +118,8 @@ def evaluate(
     blocks: npt.ArrayLike,
     groups: Mapping[str, npt.ArrayLike] | None = None,
     champion: Scored | None = None,
-    champion_margin: float = 0.0,
-    minimum: int = MINIMUM_SUPPORT,
+    spending: Spending | None = None,
+    needs_baseline: bool = True,
     level: float = 0.95,
 ) -> EvaluationReport:
     """Judge a challenger by the goal.
@@ -108,12 +129,12 @@ def evaluate(
         baselines: What it must beat; at least one.
         goal: What is required.
         outcomes: 0 or 1 for each row, shape (n,).
-        blocks: The day of each row (any labels), shape (n,): rows of one day are not independent.
+        blocks: The day of each row (any labels in time's order), shape (n,): rows of one day are not independent.
         groups: Columns for guardrails and slices, each of shape (n,).
         champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
-        champion_margin: With more than 0, being shown no worse than this is enough for that gate.
-        minimum: Least rows that must count towards a metric before a group is judged by it.
-        level: Of all intervals.
+        spending: The level at which the challenger is compared with the champion; that of all others if not given.
+        needs_baseline: False to show the one baseline itself, which has no other to beat.
+        level: Of all other intervals.
 
     Raises:
         ProjectError: arrays of different lengths, scores that are no probabilities, unknown outcomes, no
@@ -127,33 +148,33 @@ def evaluate(
     rows = {id(each): each.rows(happened) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
-    against = _opponents(baselines, champion)
+    levels = {_CHAMPION: spending.level} if spending else {}
     differences = {
-        name: paired_difference(value, own, rows[id(each)], days, level=level) for name, each in against.items()
+        name: paired_difference(value, own, rows[id(each)], days, level=levels.get(name, level))
+        for name, each in _opponents(baselines, champion).items()
     }
-    gates = [
-        judge_baselines({each.name: differences[each.name] for each in baselines}, goal),
-        *(
-            judge_guardrail(each, own, days, goal, groups=columns, minimum=minimum, level=level)
-            for each in goal.guardrails
-        ),
-        judge_calibration(own, days, level=level),
-    ]
+    missing = missing_rows(value, own, goal.least, int(days.max()) + 1)
+    gates = []
+    if baselines or needs_baseline:
+        gates.append(judge_baselines({each.name: differences[each.name] for each in baselines}, goal, missing=missing))
+    gates += [judge_guardrail(each, own, days, goal, groups=columns, level=level) for each in goal.guardrails]
+    gates.append(judge_calibration(own, days, least=goal.least, level=level))
     if champion:
-        gates.append(
-            judge_against_champion(differences[_CHAMPION], goal, champion=champion.name, margin=champion_margin)
-        )
+        why = spending.why if spending else ""
+        compared = differences[_CHAMPION]
+        gates.append(judge_against_champion(compared, goal, champion=champion.name, missing=missing, why=why))
     return EvaluationReport(
         goal=goal.digest,
         unit=goal.metric.unit,
         level=level,
         rows=len(happened),
         days=int(days.max()) + 1,
+        rarer=int(rarer_outcome(own).sum()),
         challenger=_measured(challenger, own, days, goal, level),
         others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
         differences=differences,
         gates=gates,
-        slices=list(_sliced(own, days, goal, columns, minimum, level)),
+        slices=list(_sliced(own, days, goal, columns, level)),
         daily=_by_day(value, own, days),
         reliability=reliability(own),
     )
@@ -176,12 +197,10 @@ def _measured(scored: Scored, rows: Rows, days: Codes, goal: Goal, level: float)
     return ModelMetrics(name=scored.name, digest=scored.digest, threshold=scored.threshold, metrics=found)
 
 
-def _sliced(
-    rows: Rows, days: Codes, goal: Goal, columns: Mapping[str, Groups], minimum: int, level: float
-) -> Iterator[Slice]:
+def _sliced(rows: Rows, days: Codes, goal: Goal, columns: Mapping[str, Groups], level: float) -> Iterator[Slice]:
     chosen = [each for each in standard_metrics(goal.metric) if each.name in _SLICED]
     for name, column in columns.items():
-        yield from slices(chosen, rows, days, column=name, groups=column, minimum=minimum, level=level)
+        yield from slices(chosen, rows, days, column=name, groups=column, least=goal.least, level=level)
 
 
 def _with_nan(document: Any) -> Any:

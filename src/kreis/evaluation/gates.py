@@ -1,28 +1,35 @@
 """Gates: what the goal requires, and whether the test data show it.
 
-The burden of proof lies with the model. A gate passes when the whole interval meets the requirement, not
-when the estimate happens to. Where several comparisons must all hold (every baseline, every group), each is
-made at the same level: all must pass, so nothing is gained by trying many (Berger 1982, intersection-union).
+A gate *passes* when the whole interval meets the requirement, *fails* when the whole interval misses it, and is
+*undecided* in between, or where too few rows or days stand behind the interval. Only what passes counts as passed: the
+burden of proof lies with the model. Where several comparisons must all hold (every baseline, every group), each passes
+at the same level: all must, so nothing is gained by trying many (Berger 1982, intersection-union). That one of them
+fails is said at a level that holds for all of them at once (Bonferroni), so that many groups do not make a failure.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from kreis.errors import ProjectError
+from kreis.evaluation.fairness import worst_off
 from kreis.evaluation.intervals import Estimate, estimate, readable
+from kreis.evaluation.metrics.across import AcrossGroups
 from kreis.evaluation.metrics.calibration_error import CalibrationError
 from kreis.evaluation.metrics.metric import Codes, Metric, Rows
-from kreis.evaluation.metrics.registry import is_across_groups, metric_named
-from kreis.evaluation.slices import MINIMUM_SUPPORT, Groups, slices
+from kreis.evaluation.metrics.registry import fairness_metric, metric_named
+from kreis.evaluation.slices import Groups
+from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal, Guardrail
 
 __all__ = [
+    "CHAMPION_GATE",
     "GateResult",
+    "Outcome",
+    "decide",
     "judge_against_champion",
     "judge_baselines",
     "judge_calibration",
@@ -32,188 +39,274 @@ __all__ = [
 CALIBRATION_AT_MOST = 0.15
 """A sanity bound: scores further from the frequencies than this are no probabilities."""
 
+CHAMPION_GATE = "beats_champion"
+
+Outcome = Literal["pass", "fail", "undecided"]
+
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate concluded."""
 
     name: str
-    passed: bool
+    outcome: Outcome
     estimate: Estimate | None
     """What decided: of several groups or baselines, the hardest one's."""
     required: float
     explanation: str
+    missing: str = ""
+    """Where it is undecided: what would decide it."""
     detail: dict[str, Any] = {}
 
+    @property
+    def passed(self) -> bool:
+        """Whether it passed; undecided is not passed."""
+        return self.outcome == "pass"
 
-def judge_baselines(differences: Mapping[str, Estimate], goal: Goal) -> GateResult:
+
+def decide(
+    found: Estimate, *, at_least: float | None = None, at_most: float | None = None, missing: str | None = None
+) -> tuple[Outcome, str]:
+    """Whether an interval meets a bound, and what is missing where it cannot be said.
+
+    Args:
+        found: The estimate.
+        at_least: The bound, or None if it is one from above.
+        at_most: The bound, or None if it is one from below.
+        missing: What the rows lack to judge by them at all, if anything.
+    """
+    lacking = missing or found.warning or ("" if found.defined else "it is undefined on these rows")
+    if lacking:
+        return "undecided", lacking
+    low, high, value = found.low, found.high, found.value
+    bound = at_least
+    if at_most is not None:  # a bound from above is one from below, mirrored
+        low, high, value, bound = -high, -low, -value, -at_most
+    if bound is None or low >= bound:
+        return "pass", ""
+    if high < bound:
+        return "fail", ""
+    if value <= bound:
+        return "undecided", "the estimate itself misses the bound: more rows like these would rather show that"
+    more = ((value - low) / (value - bound)) ** 2 - 1
+    return "undecided", f"about {max(round(more * found.blocks), 1):,} more days like these, if the estimate stays"
+
+
+def judge_baselines(differences: Mapping[str, Estimate], goal: Goal, *, missing: str | None = None) -> GateResult:
     """Whether the model is shown to beat every baseline by what the goal asks.
 
     Args:
         differences: Per baseline, the model's business metric less the baseline's, on the same rows.
         goal: Says by how much.
+        missing: What the rows lack to judge by them, if anything.
 
     Raises:
         ProjectError: there is no baseline.
     """
     if not differences:
         raise ProjectError("there is no baseline to beat", hint="declare one: project.candidate(..., baseline=True)")
-    hardest = min(differences, key=lambda name: differences[name].low)
-    found, need = differences[hardest], goal.better_than_baseline
-    passed = found.low >= need
+    need = goal.better_than_baseline
+    outcomes = {name: decide(each, at_least=need, missing=missing) for name, each in differences.items()}
+    hardest = min(differences, key=lambda name: (_RANK[outcomes[name][0]], differences[name].low))
+    found, (outcome, lacking) = differences[hardest], outcomes[hardest]
     return GateResult(
         name="better_than_baseline",
-        passed=passed,
+        outcome=outcome,
         estimate=found,
         required=need,
-        explanation=(
-            f"against {hardest!r} it gains {found} {goal.metric.unit}; "
-            + ("at least" if passed else "not shown to be at least")
-            + f" the {readable(need)} that the goal asks for"
-        ),
+        explanation=f"against {hardest!r} it gains {found} {goal.metric.unit}; "
+        + _said(outcome, f"at least the {readable(need)} that the goal asks for", found.level, lacking),
+        missing=lacking,
         detail={"hardest": hardest, "baselines": sorted(differences)},
     )
 
 
-def judge_against_champion(difference: Estimate, goal: Goal, *, champion: str, margin: float = 0.0) -> GateResult:
-    """Whether the model is shown to beat the champion or, with a margin, to be no worse than that."""
-    passed = difference.low > -margin
-    what = "better" if margin == 0 else f"no more than {readable(margin)} worse"
+def judge_against_champion(
+    difference: Estimate, goal: Goal, *, champion: str, missing: str | None = None, why: str = ""
+) -> GateResult:
+    """Whether the model is shown to be better than the champion.
+
+    Args:
+        difference: The model's business metric less the champion's, at the level that this comparison may spend.
+        goal: Has the unit.
+        champion: Its name.
+        missing: What the rows lack to judge by them, if anything.
+        why: Where the level comes from.
+    """
+    outcome, lacking = decide(difference, at_least=0.0, missing=missing)
     return GateResult(
-        name="beats_champion",
-        passed=passed,
+        name=CHAMPION_GATE,
+        outcome=outcome,
         estimate=difference,
-        required=-margin,
-        explanation=(
-            f"against the champion {champion!r} it gains {difference} {goal.metric.unit}; "
-            f"{'' if passed else 'not '}shown to be {what}"
-        ),
+        required=0.0,
+        explanation=f"against the champion {champion!r} it gains {difference} {goal.metric.unit}; "
+        + _said(outcome, "better", difference.level, lacking)
+        + (f" [{why}]" if why else ""),
+        missing=lacking,
     )
 
 
 def judge_calibration(
-    rows: Rows, blocks: Codes, *, at_most: float = CALIBRATION_AT_MOST, level: float = 0.95
+    rows: Rows, blocks: Codes, *, at_most: float = CALIBRATION_AT_MOST, least: int = 1, level: float = 0.95
 ) -> GateResult:
     """Whether the scores can be read as probabilities at all, as thresholds and values take them."""
     found = estimate(CalibrationError(), rows, blocks, level=level)
+    missing = missing_rows(CalibrationError(), rows, least, found.blocks)
+    outcome, lacking = decide(found, at_most=at_most, missing=missing)
     return GateResult(
         name="calibration",
-        passed=found.high <= at_most,
+        outcome=outcome,
         estimate=found,
         required=at_most,
-        explanation=f"scores differ from frequencies by {found} on average; {_verdict(found, None, at_most)}",
+        explanation=f"scores differ from frequencies by {found} on average; "
+        + _said(outcome, f"at most {readable(at_most)}", level, lacking),
+        missing=lacking,
     )
 
 
 def judge_guardrail(
-    guardrail: Guardrail,
-    rows: Rows,
-    blocks: Codes,
-    goal: Goal,
-    *,
-    groups: Mapping[str, Groups],
-    minimum: int = MINIMUM_SUPPORT,
-    level: float = 0.95,
+    guardrail: Guardrail, rows: Rows, blocks: Codes, goal: Goal, *, groups: Mapping[str, Groups], level: float = 0.95
 ) -> GateResult:
-    """Whether a guardrail is shown to hold, overall or in each group that is large enough.
+    """Whether a guardrail is shown to hold, overall or in each group.
 
     Raises:
         ProjectError: the metric or the column is unknown, or a metric across groups has no column.
     """
     where = f"Guardrail({guardrail.metric!r})"
     metric = metric_named(guardrail.metric, goal.metric, where=where)
+    least = goal.least if guardrail.least is None else guardrail.least
     if guardrail.by is None:
-        if is_across_groups(guardrail.metric):
-            raise ProjectError("it compares groups, so it needs a column", where=where, hint='add by="…"')
-        return _overall(guardrail, metric, rows, blocks, level)
+        return _overall(guardrail, metric, rows, blocks, least, level)
     if guardrail.by not in groups:
         raise ProjectError.unknown_name("group column", guardrail.by, groups, where=where)
     column = groups[guardrail.by]
-    if is_across_groups(guardrail.metric):
-        return _overall(guardrail, metric, rows.grouped(_large_enough(column, minimum)), blocks, level)
-    return _in_each_group(guardrail, metric, rows, blocks, column, minimum, level)
+    across = fairness_metric(guardrail.metric)
+    if across is None:
+        return _in_each_group(guardrail, metric, rows, blocks, column, least, level)
+    return _across_groups(guardrail, across, rows, blocks, column, least, level, goal.favourable or "positive")
+
+
+_RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
+
+
+def _said(outcome: Outcome, what: str, level: float, lacking: str) -> str:
+    at = f"at {100 * level:.4g} %"
+    if outcome == "pass":
+        return f"shown to be {what} {at}"
+    if outcome == "fail":
+        return f"shown not to be {what} {at}"
+    return f"undecided: not shown to be {what} {at} ({lacking})"
 
 
 def _name(guardrail: Guardrail) -> str:
     return guardrail.metric + (f" by {guardrail.by}" if guardrail.by else "")
 
 
-def _limit(guardrail: Guardrail) -> float:
-    limit = guardrail.at_least if guardrail.at_least is not None else guardrail.at_most
-    return limit if limit is not None else float("nan")
+def _what(guardrail: Guardrail) -> str:
+    return f"{'at least' if guardrail.at_least is not None else 'at most'} {readable(guardrail.bound)}"
 
 
-def _holds(found: Estimate, at_least: float | None, at_most: float | None) -> bool:
-    return found.defined and (at_least is None or found.low >= at_least) and (at_most is None or found.high <= at_most)
+def _decided(guardrail: Guardrail, found: Estimate, missing: str | None = None) -> tuple[Outcome, str]:
+    return decide(found, at_least=guardrail.at_least, at_most=guardrail.at_most, missing=missing)
 
 
-def _verdict(found: Estimate, at_least: float | None, at_most: float | None) -> str:
-    lower = f"at least {readable(at_least)}" if at_least is not None else ""
-    bound = lower or f"at most {readable(at_most if at_most is not None else math.nan)}"
-    if not found.defined:
-        return f"undefined here, so not shown to be {bound}"
-    if _holds(found, at_least, at_most):
-        return f"shown to be {bound}"
-    meets = (at_least is None or found.value >= at_least) and (at_most is None or found.value <= at_most)
-    return f"not shown to be {bound}" + (": the estimate is, its interval is not" if meets else "")
-
-
-def _large_enough(column: Groups, minimum: int) -> Codes:
-    """The column's codes, -1 in groups of fewer rows than the minimum."""
-    codes = column.codes.copy()
-    for code in range(len(column.labels)):
-        mask = column.codes == code
-        if mask.sum() < minimum:
-            codes[mask] = -1
-    return codes
-
-
-def _overall(guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, level: float) -> GateResult:
+def _overall(guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, least: int, level: float) -> GateResult:
     found = estimate(metric, rows, blocks, level=level)
+    outcome, lacking = _decided(guardrail, found, missing_rows(metric, rows, least, found.blocks))
     return GateResult(
         name=_name(guardrail),
-        passed=_holds(found, guardrail.at_least, guardrail.at_most),
+        outcome=outcome,
         estimate=found,
-        required=_limit(guardrail),
-        explanation=f"{_name(guardrail)} is {found}; {_verdict(found, guardrail.at_least, guardrail.at_most)}",
+        required=guardrail.bound,
+        explanation=f"{_name(guardrail)} is {found}; {_said(outcome, _what(guardrail), level, lacking)}",
+        missing=lacking,
     )
 
 
 def _in_each_group(
-    guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, column: Groups, minimum: int, level: float
+    guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, column: Groups, least: int, level: float
 ) -> GateResult:
-    name, by = _name(guardrail), guardrail.by or ""
-    parts = slices([metric], rows, blocks, column=by, groups=column, minimum=minimum, level=level)
-    judged = {each.group: each.metrics[metric.name] for each in parts if metric.name in each.metrics}
-    unjudged = [each.group for each in parts if each.group not in judged]
-    detail: dict[str, Any] = {
-        "groups": {group: found.to_document() for group, found in judged.items()},
-        "too_few_to_judge": unjudged,
-    }
-    if not judged:
-        return GateResult(
-            name=name,
-            passed=False,
-            estimate=None,
-            required=_limit(guardrail),
-            explanation=f"no group of {by!r} has {minimum} rows that count towards {metric.name}",
-            detail=detail,
-        )
+    found: dict[str, Estimate] = {}
+    outcomes: dict[str, tuple[Outcome, str]] = {}
+    for code, label in enumerate(column.labels):
+        mask = column.codes == code
+        part, days = rows.where(mask), blocks[mask]
+        found[label] = estimate(metric, part, days, level=level)
+        missing = missing_rows(metric, part, least, int(blocks.max()) + 1)
+        outcomes[label] = _decided(guardrail, found[label], missing)
+        if outcomes[label][0] == "fail":
+            wider = estimate(metric, part, days, level=1 - (1 - level) / len(column.labels))
+            if _decided(guardrail, wider)[0] != "fail":
+                outcomes[label] = "undecided", f"one of {len(column.labels)} groups may miss it by chance"
 
-    def slack(group: str) -> float:
-        found = judged[group]
-        return found.low - guardrail.at_least if guardrail.at_least is not None else _limit(guardrail) - found.high
+    def distance(label: str) -> float:
+        each = found[label]
+        return each.low - guardrail.bound if guardrail.at_least is not None else guardrail.bound - each.high
 
-    hardest = min(judged, key=slack)
-    found = judged[hardest]
-    left_out = f"; too few rows to judge: {', '.join(unjudged)}" if unjudged else ""
+    hardest = min(found, key=lambda label: (_RANK[outcomes[label][0]], distance(label)))
+    outcome, lacking = outcomes[hardest]
+    undecided = [label for label, each in outcomes.items() if each[0] == "undecided" and label != hardest]
     return GateResult(
-        name=name,
-        passed=all(_holds(each, guardrail.at_least, guardrail.at_most) for each in judged.values()),
-        estimate=found,
-        required=_limit(guardrail),
-        explanation=(
-            f"{metric.name} is hardest for {by} {hardest!r}: {found}; "
-            f"{_verdict(found, guardrail.at_least, guardrail.at_most)}{left_out}"
-        ),
-        detail={**detail, "hardest": hardest},
+        name=_name(guardrail),
+        outcome=outcome,
+        estimate=found[hardest],
+        required=guardrail.bound,
+        explanation=f"{metric.name} is hardest for {guardrail.by} {hardest!r}: {found[hardest]}; "
+        + _said(outcome, _what(guardrail), level, lacking)
+        + (f"; undecided too: {', '.join(undecided)}" if undecided else ""),
+        missing=lacking,
+        detail={
+            "hardest": hardest,
+            "groups": {label: each.to_document() for label, each in found.items()},
+            "outcomes": {label: each[0] for label, each in outcomes.items()},
+            "missing": {label: each[1] for label, each in outcomes.items() if each[1]},
+        },
     )
+
+
+def _across_groups(
+    guardrail: Guardrail,
+    metric: AcrossGroups,
+    rows: Rows,
+    blocks: Codes,
+    column: Groups,
+    least: int,
+    level: float,
+    favourable: str,
+) -> GateResult:
+    seen = rows if favourable == "positive" else rows.seen_from_the_other_side()
+    found = worst_off(metric, seen, blocks, column, level=level)
+    side = f"of {favourable} decisions, which are the favourable ones"
+    if found is None:
+        return GateResult(
+            name=_name(guardrail),
+            outcome="undecided",
+            estimate=None,
+            required=guardrail.bound,
+            explanation=f"{metric.name} {side}: undecided, there are no two groups of {guardrail.by!r} to compare",
+            missing="a second group with rows that count, or one that gets it at all",
+            detail={"favourable": favourable},
+        )
+    few = _few_in_groups(metric, seen, column, least)
+    missing = f"fewer than {least} rows count towards {metric.rate.name} in {few}" if few else None
+    outcome, lacking = _decided(guardrail, found.estimate, missing)
+    return GateResult(
+        name=_name(guardrail),
+        outcome=outcome,
+        estimate=found.estimate,
+        required=guardrail.bound,
+        explanation=f"{metric.name} by {guardrail.by} is {found.estimate} {side}; lowest for {found.group!r}, "
+        f"{readable(found.groups[found.group].value)} of the rest; {_said(outcome, _what(guardrail), level, lacking)}",
+        missing=lacking,
+        detail={
+            "favourable": favourable,
+            "hardest": found.group,
+            "groups": {label: each.to_document() for label, each in found.groups.items()},
+        },
+    )
+
+
+def _few_in_groups(metric: AcrossGroups, rows: Rows, column: Groups, least: int) -> str:
+    """The groups with too few rows that count, with their numbers, in words."""
+    counts = metric.rate.terms(rows)[1] > 0
+    found = {label: int((counts & (column.codes == code)).sum()) for code, label in enumerate(column.labels)}
+    return ", ".join(f"{label!r} ({count})" for label, count in found.items() if count < least)

@@ -1,44 +1,40 @@
-"""Estimates with intervals. Rows of one block (a day) may move together, blocks are taken as independent.
+"""Estimates with intervals. Rows of one block (a day) may move together, and so may neighbouring blocks.
 
-The variance is that of the sums by block of the metric's influence values (for the AUC this is Obuchowski
-1997, for ratios the linearisation of Cochran 1977). From 8 to 400 blocks the interval is a studentised
-bootstrap of the blocks (Efron 1982, section 10.10; second-order correct, Hall 1988), with the same draws always,
-so that equal inputs give equal intervals. Otherwise it is Student's t with Hall's transformation against skewness
-(Hall 1992, "On the removal of skewness by transformation", JRSS-B 54, 221-228, g1), which covers as well but is a
-tenth to a fifth wider where days are very skewed. A percentile bootstrap of 30 days covers 92-93 %, not 95 %.
+The error is that of the sums by block of the metric's influence values (for the AUC this is Obuchowski 1997, for
+ratios the linearisation of Cochran 1977); `blocks.py` says what becomes of it. Where a share or an AUC rests on few
+rows its interval is never narrower than what their count alone allows (`counts.py`).
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from kreis.errors import ProjectError
+from kreis.evaluation.blocks import as_blocks, block_sums, climate_of, few_days, interval
+from kreis.evaluation.counts import area_interval, share_interval
+from kreis.evaluation.metrics.auc import Auc
+from kreis.evaluation.metrics.base_rate import BaseRate
+from kreis.evaluation.metrics.calibration_error import CalibrationError
 from kreis.evaluation.metrics.metric import Codes, Floats, Metric, RatioMetric, Rows
+from kreis.evaluation.metrics.positive_rate import PositiveRate
+from kreis.evaluation.metrics.precision import Precision
+from kreis.evaluation.metrics.recall import Recall
 from kreis.evaluation.quantiles import student_t_quantile
+from kreis.evaluation.support import rarer_outcome
 
-__all__ = [
-    "Estimate",
-    "as_blocks",
-    "block_sums",
-    "estimate",
-    "interval",
-    "mean_estimate",
-    "paired_difference",
-    "readable",
-]
+__all__ = ["Estimate", "estimate", "mean_estimate", "paired_difference", "readable"]
 
-_BOOTSTRAP = "studentised bootstrap of blocks"
-_HALL = "block influence, Hall-corrected t"
-_FEWEST, _MOST, _DRAWS = 8, 400, 1999
+_BY_BLOCK = "blocks"
+_BY_COUNT = "blocks, never narrower than the count allows"
 _NO_VARIATION = "no variation seen: binomial bound"
 _ONE_BLOCK = "fewer than two blocks: bounds of the metric"
 _UNDEFINED = "undefined on these rows"
+_FEW = 50
+"""Below so many rows of the rarer kind, counts bound an interval too."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +47,12 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     """Rows."""
     blocks: int
-    """Independent units: days."""
-    method: str = _BOOTSTRAP
+    """Days."""
+    method: str = _BY_BLOCK
+    effective: float | None = None
+    """How many independent days of equal size would tell as much."""
+    warning: str | None = None
+    """Why the interval should not decide anything."""
 
     @property
     def defined(self) -> bool:
@@ -87,77 +87,31 @@ def readable(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
 
 
-def as_blocks(labels: npt.ArrayLike) -> Codes:
-    """Any labels (dates, integers) as codes 0..k-1, shape (n,)."""
-    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
-
-
-def block_sums(values: Floats, blocks: Codes) -> Floats:
-    """Sum of each block, shape (number of blocks,); blocks are codes 0..k-1."""
-    sums: Floats = np.bincount(blocks, weights=values).astype(np.float64)
-    return sums
-
-
-def interval(value: float, influence: Floats, *, level: float = 0.95) -> tuple[float, float]:
-    """The interval around `value` whose blocks' influence sums are given, shape (blocks,), two blocks or more."""
-    count = len(influence)
-    centred = influence - influence.mean()
-    square = float(centred @ centred)
-    error = math.sqrt(square * count / (count - 1))
-    if _FEWEST <= count <= _MOST:
-        below, above = _studentised(centred, level)
-    else:
-        quantile = student_t_quantile(0.5 + level / 2, count - 1)
-        second = square / count
-        skewness = float((centred**3).mean()) / second**1.5 if second > 0 else 0.0
-        shift = skewness / (6 * math.sqrt(count))
-        below, above = _hall(-quantile, shift), _hall(quantile, shift)
-    return value - above * error, value - below * error
-
-
-def _studentised(centred: Floats, level: float) -> tuple[float, float]:
-    """Quantiles of the t statistic over bootstrap draws of the blocks."""
-    draws = _draws(len(centred))
-    sums = draws @ centred
-    spread = draws @ centred**2 - sums**2 / len(centred)
-    varied = spread > 1e-9 * float(centred @ centred)
-    statistics = sums[varied] / np.sqrt(spread[varied] * len(centred) / (len(centred) - 1))
-    tail = (1 - level) / 2
-    below, above = np.quantile(statistics, [tail, 1 - tail])
-    return float(below), float(above)
-
-
-@lru_cache(maxsize=8)
-def _draws(count: int) -> Floats:
-    """How often each block is drawn in each draw, shape (draws, blocks)."""
-    rng = np.random.default_rng(1979)
-    drawn: Floats = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(np.float64)
-    return drawn
-
-
-def _hall(quantile: float, shift: float) -> float:
-    """The quantile of a skewed t statistic (Hall 1992, inverse of g1)."""
-    if abs(shift) < 1e-8:
-        return quantile
-    return (math.cbrt(1 + 6 * shift * (quantile - shift)) - 1) / (2 * shift)
-
-
 def estimate(metric: Metric, rows: Rows, blocks: Codes, *, level: float = 0.95) -> Estimate:
     """A metric on rows, with its interval.
 
     Args:
         metric: What to measure.
         rows: Predictions with known outcomes, n of them.
-        blocks: Codes of the independent units, shape (n,): the day of each row.
+        blocks: The day of each row, shape (n,): any labels whose order is that of time.
         level: How often the interval is to hold the truth.
 
     Raises:
         ProjectError: blocks and rows differ in number.
     """
     _check(rows, blocks)
-    value = metric.value(rows)
-    support = float((metric.terms(rows)[1] > 0).sum()) if isinstance(metric, RatioMetric) else None
-    return _finish(value, metric.influence(rows), blocks, metric.bounds, level, support)
+    weights = None
+    if isinstance(metric, RatioMetric):
+        weights = metric.terms(rows)[1]
+    elif isinstance(metric, Auc):
+        weights = rarer_outcome(rows).astype(np.float64)
+    found = _finish(metric.value(rows), metric.influence(rows), blocks, metric.bounds, level, weights, rows)
+    if not found.defined:
+        return found
+    if isinstance(metric, CalibrationError):
+        alike = math.sqrt(found.blocks / (found.effective or 1.0))
+        return msgspec.structs.replace(found, low=max(found.low - alike * metric.excess(rows, as_blocks(blocks)), 0.0))
+    return _bounded_by_count(metric, rows, found)
 
 
 def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, *, level: float = 0.95) -> Estimate:
@@ -173,8 +127,8 @@ def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, 
     span = high - low
     value = metric.value(first) - metric.value(second)
     influence = metric.influence(first) - metric.influence(second)
-    support = float(len(first)) if isinstance(metric, RatioMetric) else None
-    return _finish(value, influence, blocks, (-span, span), level, support)
+    weights = np.ones(len(first)) if isinstance(metric, RatioMetric) else None
+    return _finish(value, influence, blocks, (-span, span), level, weights)
 
 
 def mean_estimate(
@@ -184,7 +138,7 @@ def mean_estimate(
     if not len(values):
         return _finish(math.nan, values, blocks, bounds, level, None)
     mean = float(values.mean())
-    return _finish(mean, (values - mean) / len(values), blocks, bounds, level, float(len(values)))
+    return _finish(mean, (values - mean) / len(values), blocks, bounds, level, np.ones(len(values)))
 
 
 def _check(rows: Rows, blocks: Codes) -> None:
@@ -192,26 +146,69 @@ def _check(rows: Rows, blocks: Codes) -> None:
         raise ProjectError(f"{len(rows)} rows but {len(blocks)} blocks", hint="give each row the code of its day")
 
 
+def _bounded_by_count(metric: Metric, rows: Rows, found: Estimate) -> Estimate:
+    """Widened to what the count of rows allows, where few are of the rarer kind."""
+    if isinstance(metric, Auc):
+        positives = int(rows.outcomes.sum())
+        negatives = len(rows) - positives
+        if min(positives, negatives) >= _FEW:
+            return found
+        low, high = area_interval(found.value, positives, negatives, level=found.level)
+    elif isinstance(metric, Recall | Precision | PositiveRate | BaseRate) and found.method != _NO_VARIATION:
+        hits, of = (float(each.sum()) for each in metric.terms(rows))
+        if min(hits, of - hits) >= _FEW:
+            return found
+        low, high = share_interval(hits, of, level=found.level)
+    else:
+        return found
+    return msgspec.structs.replace(found, low=min(found.low, low), high=max(found.high, high), method=_BY_COUNT)
+
+
+def _climate(rows: Rows, codes: Codes) -> float:
+    influence = BaseRate().influence(rows)
+    sums = block_sums(influence, codes)
+    return climate_of(sums, _row_noise(influence, sums, codes))
+
+
+def _row_noise(influence: Floats, sums: Floats, codes: Codes) -> Floats:
+    """The variance of each block's sum, were its rows independent; shape (blocks,)."""
+    rows = np.bincount(codes).astype(np.float64)
+    squares = block_sums(influence**2, codes) - sums**2 / rows
+    noise: Floats = squares * rows / np.maximum(rows - 1, 1)
+    return noise
+
+
 def _finish(
-    value: float, influence: Floats, blocks: Codes, bounds: tuple[float, float], level: float, support: float | None
+    value: float,
+    influence: Floats,
+    blocks: Codes,
+    bounds: tuple[float, float],
+    level: float,
+    weights: Floats | None,
+    rows: Rows | None = None,
 ) -> Estimate:
     """Choose the interval that the rows allow, within the bounds of the metric."""
     floor, ceiling = bounds
     codes = as_blocks(blocks)
     count = int(codes.max()) + 1 if len(codes) else 0
-    low, high = floor, ceiling
-    method = _BOOTSTRAP if _FEWEST <= count <= _MOST else _HALL
+    low, high, effective = floor, ceiling, float(count)
+    method, warning = _BY_BLOCK, None
     if math.isnan(value):
         method = _UNDEFINED
     elif count < 2:
         method = _ONE_BLOCK
     else:
         sums = block_sums(influence, codes)
+        sizes = np.bincount(codes).astype(np.float64) if weights is None else block_sums(weights, codes)
         if np.ptp(sums) > 1e-12 * max(1.0, abs(value)):
-            low, high = interval(value, sums, level=level)
+            noise = _row_noise(influence, sums, codes)
+            climate = 0.0 if rows is None else _climate(rows, codes)
+            low, high, effective = interval(value, sums, level=level, sizes=sizes, noise=noise, climate=climate)
+            warning = few_days(effective, sizes)
         else:
             # all alike: what differs is rarer than 1 - (alpha/2)^(1/n) (Clopper and Pearson 1934 at 0 of n)
-            rare = 1 - ((1 - level) / 2) ** (1 / (support or count))
+            counting = count if weights is None else int((weights > 0).sum())
+            rare = 1 - ((1 - level) / 2) ** (1 / counting)
             low, high = value - (value - floor) * rare, value + (ceiling - value) * rare
             method = _NO_VARIATION
     return Estimate(
@@ -222,4 +219,6 @@ def _finish(
         n=len(influence),
         blocks=count,
         method=method,
+        effective=effective,
+        warning=warning,
     )

@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.evaluation.intervals import Estimate, estimate
-from kreis.evaluation.metrics.metric import Codes, Metric, RatioMetric, Rows
+from kreis.evaluation.metrics.metric import Codes, Metric, Rows
+from kreis.evaluation.support import support
 
-__all__ = ["MINIMUM_SUPPORT", "Groups", "Slice", "group_codes", "slices", "support"]
-
-MINIMUM_SUPPORT = 50
-"""Rows that must count towards a metric (for a recall: positives) before a group is judged by it."""
+__all__ = ["Groups", "Slice", "group_codes", "slices"]
 
 _MISSING = "(missing)"
 
@@ -47,11 +45,6 @@ def group_codes(column: npt.ArrayLike) -> Groups:
     return Groups([str(label) for label in labels], codes.astype(np.int64))
 
 
-def support(metric: Metric, rows: Rows) -> int:
-    """How many rows count towards a metric: those with a positive denominator, or all."""
-    return int((metric.terms(rows)[1] > 0).sum()) if isinstance(metric, RatioMetric) else len(rows)
-
-
 def slices(
     metrics: Sequence[Metric],
     rows: Rows,
@@ -59,7 +52,7 @@ def slices(
     *,
     column: str,
     groups: Groups,
-    minimum: int = MINIMUM_SUPPORT,
+    least: int,
     level: float = 0.95,
 ) -> list[Slice]:
     """Metrics of each group, the largest group first; each with its interval.
@@ -70,14 +63,14 @@ def slices(
         blocks: Day codes, shape (n,).
         column: The column's name, for the result.
         groups: The column.
-        minimum: Least rows that must count towards a metric.
+        least: Rows that must count towards a metric for it to be shown.
         level: Of the intervals.
     """
     found = []
     for code, label in enumerate(groups.labels):
         mask = groups.codes == code
         part, days = rows.where(mask), blocks[mask]
-        enough = {metric.name: support(metric, part) >= minimum for metric in metrics}
+        enough = {metric.name: support(metric, part) >= least for metric in metrics}
         found.append(
             Slice(
                 column=column,

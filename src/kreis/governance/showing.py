@@ -123,7 +123,13 @@ def _evaluation(evaluation: Evaluation) -> Document:
             if isinstance(found, dict) and found["value"] is not None
         },
         "gates": [
-            {"name": gate["name"], "passed": gate["passed"], "says": gate["explanation"]} for gate in evaluation.gates
+            {
+                "name": gate["name"],
+                "outcome": gate.get("outcome", "pass" if gate["passed"] else "fail"),
+                "passed": gate["passed"],
+                "says": gate["explanation"],
+            }
+            for gate in evaluation.gates
         ],
     }
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from kreis.lake.layout import foreign_commits
 from kreis.ledger import alerts, models, releases, runs
 from kreis.loop.workspace import Workspace
 
@@ -33,6 +32,5 @@ def status_document(workspace: Workspace) -> dict[str, Any]:
         "release": {**msgspec.structs.asdict(release), "routes": routes} if release else None,
         "runs": [msgspec.structs.asdict(run) for run in last],
         "verdicts": [msgspec.structs.asdict(verdict) for verdict in verdicts],
-        "foreign_commits": foreign_commits(workspace.lake_folder),
         "alerts": [msgspec.structs.asdict(alert) for alert in open_alerts],
     }

@@ -86,8 +86,7 @@ def commit_frame(
         run=intent.run,
         known_until=intent.known_until,
     )
-    protocol = state is None or not state.guarded
-    text = compose(commit, at=at, protocol=protocol, table_id=state.table_id if state else None)
+    text = compose(commit, at=at, first=state is None, table_id=state.table_id if state else None)
     try:
         publish(folder, number, text)
     except OSError:

@@ -11,10 +11,7 @@ from pathlib import Path
 
 from kreis.errors import StoreError
 
-__all__ = ["FOREIGN", "LAYERS", "TableFolder", "foreign_commits", "tables_on_disk"]
-
-FOREIGN = ".foreign"
-"""Ends the name of a commit of another writer that was set aside."""
+__all__ = ["LAYERS", "TableFolder", "tables_on_disk"]
 
 LAYERS = ("bronze", "silver", "gold", "log", "quarantine")
 _NAME = re.compile(rf"({'|'.join(LAYERS)})/[a-z][a-z0-9_]{{0,127}}")
@@ -96,13 +93,3 @@ def tables_on_disk(root: Path) -> list[str]:
     """Names of the folders that hold a table, acknowledged or not."""
     names = (f"{layer}/{path.name}" for layer in LAYERS for path in (root / layer).glob("*") if path.is_dir())
     return sorted(name for name in names if _NAME.fullmatch(name))
-
-
-def foreign_commits(root: Path) -> list[str]:
-    """A sentence for each commit of another program that was set aside, until it is removed from there."""
-    return [
-        f"table {name!r}: another program wrote to it; its rows passed no contract and were set aside in {path}:"
-        " collect them through a source, or delete them"
-        for name in tables_on_disk(root)
-        for path in sorted(TableFolder(root, name).aside.glob(f"*{FOREIGN}"))
-    ]

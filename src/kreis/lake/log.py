@@ -24,22 +24,18 @@ from kreis.lake.layout import TableFolder
 from kreis.lake.schema import from_delta, to_delta
 from kreis.ledger.records import LakeFile
 
-__all__ = ["WRITER_FEATURE", "Commit", "compose", "parse", "publish", "schema_in"]
+__all__ = ["Commit", "compose", "parse", "publish", "schema_in"]
 
 Mode = Literal["append", "overwrite"]
 _ENGINE = "kreis"
 _SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
-WRITER_FEATURE = "kreisLedger"
-"""A table that lists it may be read by all, and written only by who knows it (Delta protocol, "Table Features"): rows
-that passed no contract and stand in no ledger do not come in by another door."""
-_PROTOCOL = {"protocol": {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": [WRITER_FEATURE]}}
+_PROTOCOL = {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
 _CONFIGURATION = {
     "delta.checkpointInterval": "1000000000",
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
-    "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
-"""Others shall not write checkpoints or clean up: the ledger knows every commit file, and every version is readable."""
+"""Other writers shall not write checkpoints or clean the log up: the ledger knows every commit file."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,22 +49,20 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     step: str | None = None
     run: str | None = None
     known_until: datetime | None = None
-    sealed: bool = True
-    """Whether kreis wrote it, as it stands."""
 
 
-def compose(commit: Commit, *, at: datetime, protocol: bool, table_id: str | None = None) -> str:
+def compose(commit: Commit, *, at: datetime, first: bool, table_id: str | None = None) -> str:
     """The text of a commit file: one JSON action a line.
 
     Args:
         commit: what it adds and removes. A file's digest goes into its `tags`.
         at: when, by kreis's clock.
-        protocol: whether it says the protocol: the first does, and the next one of a table that has an older one.
+        first: whether it makes the table (and so says the protocol).
         table_id: the table's id, for a new schema of an existing table.
     """
     milliseconds = microseconds(at) // 1000
     actions: list[dict[str, Any]] = []
-    if protocol:
+    if first:
         actions.append(_PROTOCOL)
     if commit.schema is not None:
         actions.append({"metaData": _metadata(commit.schema, table_id, milliseconds)})
@@ -183,7 +177,6 @@ def parse(text: str) -> Commit:
         step=info.get("kreis.step"),
         run=info.get("kreis.run"),
         known_until=msgspec.convert(info.get("kreis.known_until"), datetime | None),
-        sealed=seal is not None,
     )
 
 

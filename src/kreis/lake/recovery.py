@@ -1,9 +1,7 @@
 """After a crash or a damaged disk: the log is brought back to what the ledger acknowledged.
 
 The ledger holds every commit's text and digest. A commit file that is lost or differs is written anew from it;
-one that the ledger does not know is adopted if kreis wrote it and it is whole, and else set aside: it was never
-acknowledged. One of another writer passed no contract: it is set aside with its files, on record, and told of until a
-person has dealt with it.
+one that the ledger does not know is adopted if it is whole, and else set aside: it was never acknowledged.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ import polars as pl
 from kreis.digests import digest_of, digest_of_file
 from kreis.durable import fsync_directory, make_directory, write_durably
 from kreis.errors import ProjectError
-from kreis.lake.layout import FOREIGN, TableFolder
+from kreis.lake.layout import TableFolder
 from kreis.lake.log import Commit, parse
 from kreis.lake.report import FindingKind, LakeFinding
 from kreis.lake.schema import compare
@@ -131,55 +129,38 @@ def _reconcile(folder: TableFolder, versions: list[TableVersion], ledger: Ledger
     findings = []
     state = replay(None, versions)
     expected = state.version.version + 1 if state else 0
-    named = {file.path for version in versions for file in version.added}
     for number in unacknowledged(folder, versions):
         path = folder.commit(number)
-        kind: FindingKind = "commit unacknowledged"
-        commit = _parsed(path)
-        adopted = _adopt(folder, number, commit, state, ledger) if commit and number == expected else None
-        if adopted is not None:
-            done, state, expected = "adopted", replay(state, [adopted]), number + 1
-        elif commit is not None and not commit.sealed:
-            kind, done = "foreign commit", f"set aside as {_set_aside(folder, path, by_others=True)}"
-            for file in commit.added:
-                if file.path not in named and (folder.path / file.path).is_file():
-                    (folder.path / file.path).rename(folder.aside / file.path)
-        else:
+        adopted = _adopt(folder, number, state, ledger) if number == expected else None
+        if adopted is None:
             done = f"set aside as {_set_aside(folder, path)}"
-        findings.append(LakeFinding(table=folder.table, path=str(path), kind=kind, version=number, done=done))
+        else:
+            done, state, expected = "adopted", replay(state, [adopted]), number + 1
+        findings.append(
+            LakeFinding(table=folder.table, path=str(path), kind="commit unacknowledged", version=number, done=done)
+        )
     return findings
 
 
-def _parsed(path: Path) -> Commit | None:
-    """A commit that can be read; one whose seal is there and broken cannot."""
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (ValueError, msgspec.ValidationError):
-        return None
-
-
-def _set_aside(folder: TableFolder, path: Path, *, by_others: bool = False) -> str:
+def _set_aside(folder: TableFolder, path: Path) -> str:
     make_directory(folder.aside)
-    target = folder.aside / f"{path.name}.{secrets.token_hex(4)}{FOREIGN if by_others else ''}"
+    target = folder.aside / f"{path.name}.{secrets.token_hex(4)}"
     path.rename(target)
     fsync_directory(folder.aside)
     fsync_directory(folder.log)
     return str(target)
 
 
-def _adopt(
-    folder: TableFolder, number: int, commit: Commit, state: TableState | None, ledger: Ledger
-) -> TableVersion | None:
-    """Finish a commit that was not acknowledged; None if it is not kreis's, not whole or does not follow from the
-    state.
-    """
-    if not commit.sealed:
-        return None
-    data = folder.commit(number).read_bytes()
+def _adopt(folder: TableFolder, number: int, state: TableState | None, ledger: Ledger) -> TableVersion | None:
+    """Finish a commit that was not acknowledged; None if it is not whole or does not follow from the state."""
+    path = folder.commit(number)
+    data = path.read_bytes()
     try:
+        text = data.decode()
+        commit = parse(text)
         schema = _schema_after(commit, state)
         files = [_looked_at(folder, file, schema) for file in commit.added]
-    except (ValueError, pl.exceptions.PolarsError, FileNotFoundError):
+    except (ValueError, msgspec.ValidationError, pl.exceptions.PolarsError, FileNotFoundError):
         return None
     for file in files:
         with open(folder.path / file.path, "rb") as handle:
@@ -187,11 +168,11 @@ def _adopt(
     for directory in (folder.path, folder.log):
         fsync_directory(directory)
     facts: dict[str, Any] = {"version": number, "step": commit.step, "run": commit.run}
-    reason = "a commit was in the log that the ledger did not know: a crash came between"
+    reason = "a commit was in the log that the ledger did not know: a crash came between, or another writer"
     run = _known_run(ledger, commit.run)
     with ledger.record(event="lake.adopted", subject=folder.table, actor="kreis", reason=reason, outputs=facts) as tx:
         whole = msgspec.structs.replace(commit, added=files, run=run)
-        version = following(state, folder.table, whole, data.decode(), step=commit.step or digest_of(data), at=tx.now)
+        version = following(state, folder.table, whole, text, step=commit.step or digest_of(data), at=tx.now)
         add_table_version(tx, version)
     return version
 

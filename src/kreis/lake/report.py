@@ -12,7 +12,6 @@ FindingKind = Literal[
     "commit lost",
     "commit damaged",
     "commit unacknowledged",
-    "foreign commit",
     "checkpoint damaged",
     "file gone",
     "file damaged",
@@ -28,7 +27,6 @@ class LakeFinding(msgspec.Struct, frozen=True, kw_only=True):
 
     "orphan": a data file that no commit names. "leftover": a commit that was never given its name.
     "commit unacknowledged": in the log, not in the ledger; a crash left it, or a writer is at work.
-    "foreign commit": another program wrote it, past the contract and the ledger.
     "busy": a writer held the table, so its orphans were not looked at.
     """
 

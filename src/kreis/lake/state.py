@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from kreis.digests import digest_of
 from kreis.lake.files import fingerprint
-from kreis.lake.log import WRITER_FEATURE, Commit, schema_in
+from kreis.lake.log import Commit, schema_in
 from kreis.ledger.records import LakeFile, TableVersion
 from kreis.ledger.tables import get_version, latest_version, versions_of
 
@@ -37,8 +37,6 @@ class TableState(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[DataFile, ...]
     schema: pl.Schema
     table_id: str
-    guarded: bool = True
-    """Whether its protocol keeps other writers out."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -54,14 +52,12 @@ def replay(before: TableState | None, versions: Sequence[TableVersion]) -> Table
 def _after(before: TableState | None, versions: Sequence[TableVersion]) -> TableState:
     files = list(before.files) if before else []
     schema, table_id = (before.schema, before.table_id) if before else (pl.Schema(), "")
-    guarded = before is not None and before.guarded
     for version in versions:
         if version.mode == "overwrite":
             files.clear()
         files += [DataFile(file, version.version, version.known_until) for file in version.added]
         schema, table_id = schema_in(version.commit) or (schema, table_id)
-        guarded = guarded or f'"{WRITER_FEATURE}"' in version.commit
-    return TableState(version=versions[-1], files=tuple(files), schema=schema, table_id=table_id, guarded=guarded)
+    return TableState(version=versions[-1], files=tuple(files), schema=schema, table_id=table_id)
 
 
 def following(

@@ -11,7 +11,17 @@ from kreis.ledger.records import RunStep, Step
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
 
-__all__ = ["add_step", "find_step", "find_steps", "last_step", "last_steps", "runs_of", "steps_of", "use_step"]
+__all__ = [
+    "add_step",
+    "find_step",
+    "find_steps",
+    "last_step",
+    "last_steps",
+    "runs_of",
+    "steps_called",
+    "steps_of",
+    "use_step",
+]
 
 _STEPS = Records(schema.steps, Step, called="step")
 _USES = Records(schema.run_steps, RunStep, called="use of a step")
@@ -48,6 +58,13 @@ def last_step(connection: Connection, discipline: str, name: str) -> Step | None
     """The step of this name that finished last, or None if none ever did."""
     order = [_steps.finished_at.desc(), _steps.key]
     return _STEPS.first(connection, _steps.discipline == discipline, _steps.name == name, order=order)
+
+
+def steps_called(connection: Connection, discipline: str, name: str) -> list[Step]:
+    """The finished steps of this name, in the order in which they finished."""
+    return _STEPS.find(
+        connection, _steps.discipline == discipline, _steps.name == name, order=[_steps.finished_at, _steps.key]
+    )
 
 
 def add_step(tx: Transaction, step: Step) -> Step:

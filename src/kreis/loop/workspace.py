@@ -103,7 +103,7 @@ class Workspace:
 
     def _left_behind(self) -> Path | None:
         """A table or a pointer, which only a ledger could have led to."""
-        logs = self.lake_folder.glob("*/*/_delta_log")
+        logs = (self.folder / self.settings.lake.path).glob("*/*/_delta_log")
         pointer = self.service_folder / "current.json"
         return next((log.parent for log in sorted(logs)), pointer if pointer.exists() else None)
 
@@ -112,12 +112,7 @@ class Workspace:
         """The tables."""
         from kreis.lake.store import Lake
 
-        return Lake(self.lake_folder, self.ledger)
-
-    @property
-    def lake_folder(self) -> Path:
-        """The folder of the lake's tables."""
-        return self.folder / self.settings.lake.path
+        return Lake(self.folder / self.settings.lake.path, self.ledger)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

@@ -11,9 +11,12 @@ from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
 from kreis.requirements.metric import DecisionValue
 
-__all__ = ["Goal", "Guardrail", "Risk", "ServiceLevels"]
+__all__ = ["FAIRNESS", "Goal", "Guardrail", "Risk", "ServiceLevels"]
 
 RiskLevel = Literal["minimal", "limited", "high"]
+
+FAIRNESS = ("disparate_impact", "equal_opportunity", "predictive_parity")
+"""Metrics that compare groups with each other."""
 
 
 class Guardrail(msgspec.Struct, frozen=True):
@@ -23,6 +26,8 @@ class Guardrail(msgspec.Struct, frozen=True):
     at_least: float | None = msgspec.field(default=None)
     at_most: float | None = None
     by: str | None = None
+    least: int | None = None
+    """Rows that must count towards the metric, in each group, before it is judged; the goal's if not given."""
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
@@ -33,6 +38,8 @@ class Guardrail(msgspec.Struct, frozen=True):
             )
         if not math.isfinite(self.bound):
             raise ProjectError("a guardrail's bound is not finite", where=f"Guardrail({self.metric!r})")
+        if self.least is not None and self.least < 1:
+            raise ProjectError(f"least is {self.least}", where=f"Guardrail({self.metric!r})", hint="1 row or more")
 
     @property
     def bound(self) -> float:
@@ -104,6 +111,11 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     favourable: Literal["positive", "negative"] | None = None
     """Which decision is good for the person concerned: "negative" where yes means *refuse credit*. Fairness metrics
     compare the shares of favourable decisions."""
+    least: int = 30
+    """Rows of the rarer outcome (of a share: rows that it is a share of) before a gate judges by them."""
+    replaced_in_vain: float = 0.1
+    """How likely a challenger that is no better than the champion may replace it within a year, all comparisons of
+    the year taken together."""
 
     def __post_init__(self) -> None:
         for name in ("question", "decision"):
@@ -117,6 +129,26 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         if not (math.isfinite(self.better_than_baseline) and self.better_than_baseline >= 0):
             message = f"better_than_baseline is {self.better_than_baseline}"
             raise ProjectError(message, where="Goal", hint="0 or more, in the metric's unit")
+        if self.least < 1:
+            raise ProjectError(f"least is {self.least}", where="Goal", hint="1 row or more")
+        if not 0 < self.replaced_in_vain < 1:
+            message = f"replaced_in_vain is {self.replaced_in_vain}"
+            raise ProjectError(message, where="Goal", hint="a chance per year: 0.1 for 10 %")
+        self._check_guardrails()
+
+    def _check_guardrails(self) -> None:
+        for each in self.guardrails:
+            where = f"Guardrail({each.metric!r})"
+            if each.metric not in FAIRNESS:
+                continue
+            if each.by is None:
+                raise ProjectError("it compares groups, so it needs a column", where=where, hint='add by="…"')
+            if self.favourable is None:
+                raise ProjectError(
+                    "it compares how often groups get the favourable decision, and the goal does not say which that is",
+                    where=where,
+                    hint='write Goal(..., favourable="negative") where yes means to refuse, or favourable="positive"',
+                )
         declared = [(each.metric, each.by, each.at_least is None) for each in self.guardrails]
         for metric, by, _ in {each for each in declared if declared.count(each) > 1}:
             what = f"{metric!r} by {by!r}" if by else repr(metric)
@@ -125,11 +157,18 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""
         document = {**msgspec.to_builtins(self), "metric": self.metric.to_document()}
-        if self.favourable is None:  # goals written before the field keep their digest
-            del document["favourable"]
+        for name in ("favourable", "least", "replaced_in_vain"):  # goals written before the fields keep their digest
+            if document[name] == _DEFAULTS[name]:
+                del document[name]
+        for guardrail in document["guardrails"]:
+            if guardrail["least"] is None:
+                del guardrail["least"]
         return document
 
     @property
     def digest(self) -> str:
         """The goal's name in the ledger: the SHA-256 of its document."""
         return digest_of_document(self.to_document())
+
+
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Goal)}

@@ -8,7 +8,8 @@ from kreis.errors import ProjectError
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.calibration_error import CalibrationError, reliability
 from kreis.evaluation.metrics.metric import Metric, RatioMetric, Rows
-from kreis.evaluation.metrics.registry import MetricName, is_across_groups, metric_named
+from kreis.evaluation.metrics.registry import MetricName, fairness_metric, metric_named
+from kreis.requirements.goal import FAIRNESS
 from kreis.requirements.metric import DecisionValue
 
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
@@ -80,11 +81,13 @@ def test_recall_without_positives_is_undefined_and_not_zero():
     assert np.isnan(Auc().value(rows))
 
 
-def test_disparate_impact_is_least_over_greatest_rate_and_skips_rows_of_no_group():
+def test_disparate_impact_is_the_worst_off_groups_rate_over_the_rests_and_skips_rows_of_no_group():
     decisions = np.array([1, 1, 0, 0, 1, 0, 0, 0, 1, 1], dtype=bool)
     groups = np.array([0, 0, 0, 0, 1, 1, 1, 1, -1, -1])
     rows = Rows(decisions, decisions * 1.0, decisions, groups)
     assert metric_named("disparate_impact", VALUE).value(rows) == pytest.approx(0.5)
+    three = rows.grouped(np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2]))
+    assert metric_named("disparate_impact", VALUE).value(three) == pytest.approx((1 / 4) / (4 / 6))
 
 
 def test_a_calibrated_score_has_a_small_calibration_error_and_a_shifted_one_has_not():
@@ -109,6 +112,27 @@ def test_an_unknown_metric_comes_with_the_nearest_names():
         metric_named("recal", VALUE, where="Guardrail('recal')")
 
 
-def test_only_fairness_ratios_need_a_column():
-    assert is_across_groups("disparate_impact")
-    assert not is_across_groups("recall")
+def test_fairness_metrics_are_those_that_a_goal_takes_for_such():
+    assert [name for name in MetricName if fairness_metric(name) is not None] == list(FAIRNESS)
+    assert fairness_metric("recall") is None
+
+
+def test_a_calibration_error_has_fewer_bins_where_few_rows_are_of_the_rarer_outcome():
+    rng = np.random.default_rng(5)
+    scores = rng.beta(2, 5, 200)
+    few = Rows(np.arange(200) < 25, scores, scores > 0.5)
+    many = Rows(np.arange(200) % 2 == 0, scores, scores > 0.5)
+    assert len(reliability(few)) == 2
+    assert len(reliability(many)) == 10
+
+
+def test_the_excess_of_a_calibration_error_is_what_noise_makes_of_scores_that_are_right():
+    rng = np.random.default_rng(6)
+    days = np.repeat(np.arange(30), 20)
+    values, excess = [], []
+    for _ in range(100):
+        scores = rng.beta(2, 5, 600)
+        rows = Rows(rng.random(600) < scores, scores, scores > 0.5)
+        values.append(CalibrationError().value(rows))
+        excess.append(CalibrationError().excess(rows, days))
+    assert np.mean(excess) == pytest.approx(np.mean(values), rel=0.1)

@@ -35,6 +35,10 @@ class Rows:
         groups = None if self.groups is None else self.groups[mask]
         return Rows(self.outcomes[mask], self.scores[mask], self.decisions[mask], groups)
 
+    def seen_from_the_other_side(self) -> Rows:
+        """The same rows with "no" as the positive side of outcomes, scores and decisions."""
+        return replace(self, outcomes=~self.outcomes, scores=1 - self.scores, decisions=~self.decisions)
+
     def grouped(self, groups: Codes) -> Rows:
         """The same rows with a group each."""
         return replace(self, groups=groups)

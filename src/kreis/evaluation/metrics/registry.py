@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from kreis.errors import ProjectError
+from kreis.evaluation.metrics.across import AcrossGroups
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.base_rate import BaseRate
 from kreis.evaluation.metrics.brier import Brier
@@ -21,7 +22,7 @@ from kreis.evaluation.metrics.predictive_parity import PredictiveParity
 from kreis.evaluation.metrics.recall import Recall
 from kreis.requirements.metric import DecisionValue
 
-__all__ = ["MetricName", "is_across_groups", "metric_named", "standard_metrics"]
+__all__ = ["MetricName", "fairness_metric", "metric_named", "standard_metrics"]
 
 
 class MetricName(StrEnum):
@@ -51,7 +52,7 @@ _PLAIN: dict[MetricName, Callable[[], Metric]] = {
     MetricName.POSITIVE_RATE: PositiveRate,
     MetricName.BASE_RATE: BaseRate,
 }
-_ACROSS: dict[MetricName, Callable[[], Metric]] = {
+_ACROSS: dict[MetricName, Callable[[], AcrossGroups]] = {
     MetricName.DISPARATE_IMPACT: DisparateImpact,
     MetricName.EQUAL_OPPORTUNITY: EqualOpportunity,
     MetricName.PREDICTIVE_PARITY: PredictiveParity,
@@ -73,9 +74,9 @@ def metric_named(name: str, value: DecisionValue, *, where: str | None = None) -
     return (_PLAIN.get(known) or _ACROSS[known])()
 
 
-def is_across_groups(name: str) -> bool:
-    """Whether the metric compares groups with each other, so that it needs a column."""
-    return name in set(_ACROSS)
+def fairness_metric(name: str) -> AcrossGroups | None:
+    """The metric of that name if it is one that compares groups with each other."""
+    return _ACROSS[MetricName(name)]() if name in set(_ACROSS) else None
 
 
 def standard_metrics(value: DecisionValue) -> list[Metric]:

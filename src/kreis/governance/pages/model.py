@@ -10,6 +10,8 @@ from kreis.governance.pages.texts import date, number, short
 
 __all__ = ["model_page"]
 
+_MARKS = {"pass": "✓", "fail": "✗", "undecided": "?"}
+
 
 def model_page(model: dict[str, Any]) -> Page:
     """The page of a model's document."""
@@ -71,9 +73,7 @@ def _evaluation(evaluation: dict[str, Any], metric: dict[str, Any]) -> Iterator[
             for name, found in evaluation["metrics"].items()
         ],
     )
-    yield Grid(
-        "Gates", ("", "finding"), [("✓" if gate["passed"] else "✗", gate["says"]) for gate in evaluation["gates"]]
-    )
+    yield Grid("Gates", ("", "finding"), [(_MARKS[gate["outcome"]], gate["says"]) for gate in evaluation["gates"]])
 
 
 def _features(names: list[str]) -> list[tuple[str, str]]:

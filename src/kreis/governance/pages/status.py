@@ -39,8 +39,6 @@ def _grids(document: dict[str, Any]) -> Iterator[Grid]:
         for verdict in document["verdicts"]:
             if sources := verdict["detail"].get("sources"):
                 yield sources_grid("What it collected", sources)
-    if foreign := document["foreign_commits"]:
-        yield Grid("Written by other programs", ("",), [(told,) for told in foreign])
     if alerts := document["alerts"]:
         last = sorted(alerts, key=lambda each: each["at"])[-_ALERTS:]
         more = f", the last {len(last)} (kreis alerts shows all)" if len(alerts) > len(last) else ""

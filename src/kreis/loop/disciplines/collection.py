@@ -16,7 +16,6 @@ from kreis.collection.outside import FileRead, files_read, identified
 from kreis.collection.sources import Source
 from kreis.digests import digest_of_document
 from kreis.errors import KreisError, ServiceError
-from kreis.lake.layout import foreign_commits
 from kreis.ledger import documents
 from kreis.ledger.records import Document
 from kreis.ledger.steps import last_step
@@ -71,8 +70,7 @@ def perform(circle: Circle) -> Verdict:
             )
         outputs = circle.tables[source.name].outputs
         found[source.name] = {each: outputs[each] for each in ("rows", "quarantined", "known_until", "report")}
-    warnings = [*_warnings(found), *foreign_commits(circle.workspace.lake_folder)]
-    return Advance(summary=_summary(found), detail={"sources": found, "warnings": warnings})
+    return Advance(summary=_summary(found), detail={"sources": found, "warnings": _warnings(found)})
 
 
 def _summary(found: Mapping[str, Mapping[str, Any]]) -> str:

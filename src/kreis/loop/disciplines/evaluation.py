@@ -9,24 +9,29 @@ import numpy.typing as npt
 import polars as pl
 
 from kreis.deployment.packages import Package, open_package
+from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
-from kreis.ledger import models, releases, steps
-from kreis.ledger.records import Route
+from kreis.evaluation.spending import Spending, spend
+from kreis.ledger import models, releases, runs, steps
+from kreis.ledger.records import Route, Step
 from kreis.loop.disciplines.preparation import packaged_features, read_spine, spine_of, used_views
 from kreis.loop.disciplines.training import features_of, read_rows, rows_with, split_rows, trained_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
-from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
 from kreis.preparation.spine import teaches
+from kreis.preparation.views import parse_duration
 from kreis.project import Project
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.train import TrainedCandidate
 
-__all__ = ["champion_of", "perform", "scorer_of"]
+__all__ = ["perform", "scorer_of"]
 
+_SPENT = "error spent"
+_DAY = 86_400
 _FEW = 12
 """A key column with at most so many values is sliced by."""
 
@@ -34,23 +39,19 @@ _FEW = 12
 def perform(circle: Circle) -> Verdict:
     """Judge the candidate that did best on the validation tail. The test rows choose nothing."""
     challenger = _challenger(circle)
-    step = _evaluate(circle, challenger, _opponent_of(circle, challenger))
+    step = _evaluate(circle, challenger)
     circle.evaluation = step
     report = EvaluationReport.from_document(step.outputs["report"])
-    if not report.passed:
-        return SendBack(to="training", reason="; ".join(report.refusals), detail={"candidate": challenger})
+    detail = {"candidate": challenger, "outcome": report.outcome}
+    if report.outcome != "pass":
+        to: Discipline = "training" if report.outcome == "fail" else "collection"
+        return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
     value, auc = report.value, report.challenger.metrics["auc"]
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
         f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days",
-        detail={"candidate": challenger},
+        detail=detail,
     )
-
-
-def champion_of(circle: Circle) -> Package | None:
-    """The model that answers the largest share of the traffic, opened and verified; None before a release."""
-    live = _live(circle)
-    return _open(circle, max(live, key=lambda route: route.share).model) if live else None
 
 
 def _live(circle: Circle) -> list[Route]:
@@ -66,15 +67,11 @@ def _open(circle: Circle, digest: str) -> Package:
     return open_package(digest, model.signature, workspace.artifacts, workspace.keys.trusted())
 
 
-def _opponent_of(circle: Circle, challenger: str) -> Package | None:
-    """The model that a candidate has to beat: the champion or, where the candidate is live itself already, the one
-    that it had to beat to get there. So a run that is repeated or resumed after its release concludes the same.
-    """
-    for route in _live(circle):
-        if _is(_open(circle, route.model), trained_of(circle, challenger), circle.project):
-            judged_against = _opponent_on_record(circle, route.model)
-            return None if judged_against is None else _open(circle, judged_against)
-    return champion_of(circle)
+def _same_model(circle: Circle, candidate: str) -> str | None:
+    """Digest of the live model that decides by the very same bytes as a candidate, if one does."""
+    trained = trained_of(circle, candidate)
+    live = (route.model for route in _live(circle))
+    return next((digest for digest in live if _is(_open(circle, digest), trained, circle.project)), None)
 
 
 def _is(package: Package, trained: TrainedCandidate, project: Project) -> bool:
@@ -87,12 +84,15 @@ def _is(package: Package, trained: TrainedCandidate, project: Project) -> bool:
     )
 
 
-def _opponent_on_record(circle: Circle, digest: str) -> str | None:
+def _judged_when_released(circle: Circle, digest: str) -> tuple[str | None, Spending | None]:
+    """Which model a live one had to beat to get there, and at which level."""
     with circle.workspace.ledger.read() as connection:
         last = models.latest_evaluation(connection, digest)
         step = None if last is None else steps.find_step(connection, last.metrics.get("step", ""))
-    opponent: str | None = None if step is None else step.outputs["champion"]
-    return opponent
+    if step is None or step.outputs["champion"] is None:
+        return None, None
+    difference = EvaluationReport.from_document(step.outputs["report"]).differences["champion"]
+    return step.outputs["champion"], Spending(days=0.0, level=difference.level, why="as when it was released")
 
 
 def scorer_of(package: Package) -> Scorer:
@@ -111,34 +111,78 @@ def _challenger(circle: Circle) -> str:
     return max(contenders, key=lambda name: circle.candidates[name].outputs["validation"]["value"])
 
 
-def _evaluate(circle: Circle, challenger: str, champion: Package | None) -> StepResult:
+def _evaluate(circle: Circle, challenger: str) -> StepResult:
+    """Judge it against the champion or, where it is live itself already, against the one that it had to beat to get
+    there, at the same level: a run that is repeated or resumed after its release concludes the same.
+    """
     project = circle.project
+    inputs: dict[str, Any] = {
+        name: digest_of_document({key: value for key, value in step.outputs.items() if key != "training"})
+        for name, step in circle.candidates.items()
+    } | {"rows": _rows_read(circle)}
+    parameters = {
+        "goal": project.goal.to_document(),
+        "split": project.split_declaration.parameters(),
+        "outcome_within": spine_of(circle).outcome_within,
+        "as_of": circle.moment,
+    }
+    same = _same_model(circle, challenger)
+    if same is not None:
+        against, spending = _judged_when_released(circle, same)
+    else:
+        with circle.workspace.ledger.read() as connection:
+            current = releases.current_release(connection, project.name)
+        against = None if current is None else champion_of(current)
+        spending = None if against is None else _spend(circle, [challenger, against, parameters, inputs])
+    champion = None if against is None else _open(circle, against)
 
     def compute(key: str) -> dict[str, Any]:
-        report = _report(circle, challenger, champion)
+        reports = _reports(circle, challenger, champion, spending)
         return {
             "candidate": challenger,
-            "champion": None if champion is None else champion.digest,
-            "report": report.to_document(),
+            "champion": against,
+            "same_as": same,
+            "report": reports.pop(challenger),
+            "others": reports,
         }
 
     return circle.memory.step(
         "evaluation",
         challenger,
-        parameters={
-            "goal": project.goal.to_document(),
-            "split": project.split_declaration.parameters(),
-            "outcome_within": spine_of(circle).outcome_within,
-            "as_of": circle.moment,
-            "champion": None if champion is None else champion.digest,
-        },
-        inputs={
-            name: digest_of_document({key: value for key, value in step.outputs.items() if key != "training"})
-            for name, step in circle.candidates.items()
-        }
-        | {"rows": _rows_read(circle)},
+        parameters={**parameters, "champion": against, "level": None if spending is None else spending.level},
+        inputs=inputs,
         compute=compute,
     )
+
+
+def _spend(circle: Circle, comparison: list[Any]) -> Spending:
+    """The level of a comparison with the champion, from what passed and was spent on record; repeated, it is the same.
+
+    The time that counts is that of the runs: from the one whose model was released first to this one.
+    """
+    project, identity = circle.project, digest_of_document(comparison)
+
+    def compute(key: str) -> dict[str, Any]:
+        with circle.workspace.ledger.read() as connection:
+            first = releases.list_releases(connection, project.name)[-1]
+            since = first.at if first.run is None else runs.get_run(connection, first.run).as_of
+            earlier = {each.outputs["comparison"]: each.outputs for each in _spent(connection, project.name)}
+        if identity in earlier:
+            return earlier[identity]
+        passed = (circle.as_of - since).total_seconds() / _DAY
+        spending = spend(
+            passed - sum(each["days"] for each in earlier.values()),
+            yearly=project.goal.replaced_in_vain,
+            at_most=parse_duration(project.split_declaration.test).total_seconds() / _DAY,
+        )
+        return {"project": project.name, "comparison": identity, **spending._asdict()}
+
+    step = circle.memory.step("deployment", _SPENT, parameters={}, inputs={"comparison": identity}, compute=compute)
+    return Spending(**{name: step.outputs[name] for name in Spending._fields})
+
+
+def _spent(connection: Any, project: str) -> list[Step]:
+    return [each for each in steps.steps_called(connection, "deployment", _SPENT) if each.outputs["project"] == project]
 
 
 def _rows_read(circle: Circle) -> list[str]:
@@ -147,37 +191,47 @@ def _rows_read(circle: Circle) -> list[str]:
     return [step.outputs["fingerprint"] for step in (*tables, *circle.features.values())]
 
 
-def _report(circle: Circle, challenger: str, champion: Package | None) -> EvaluationReport:
+def _reports(
+    circle: Circle, challenger: str, champion: Package | None, spending: Spending | None
+) -> dict[str, dict[str, Any]]:
+    """What is to be said of each candidate, as documents. Only the challenger's decides: the others were not chosen,
+    and are judged on the test rows after the choice, to be shown beside it.
+    """
     project = circle.project
-    names = [name for name in project.candidates if project.candidates[name].baseline]
-    used = {name: features_of(circle, project.candidates[name]) for name in {challenger, *names}}
+    used = {name: features_of(circle, declared) for name, declared in project.candidates.items()}
     wanted = set().union(*used.values())
     features = [name for name in project.feature_names if name in wanted]
     rows = read_rows(circle, features)
     tested = split_rows(circle, rows).test
     test = rows.take(tested)
     columns = {name: place for place, name in enumerate(features)}
-
-    def of(name: str) -> Scored:
+    scored = {}
+    for name in project.candidates:
         trained = trained_of(circle, name)
         matrix = test.matrix[:, [columns[each] for each in trained.features]]
-        return _scored(name, trained.scorer(threads=2), matrix, trained.threshold, None)
-
+        scored[name] = _scored(name, trained.scorer(threads=2), matrix, trained.threshold, None)
     serving = None
     if champion is not None:
         manifest = champion.manifest
         own = rows_with(circle, packaged_features(circle, manifest)).take(tested)
         name = f"version in service ({manifest.candidate})"
         serving = _scored(name, scorer_of(champion), own.matrix, manifest.threshold, champion.digest)
-    return evaluate(
-        of(challenger),
-        [of(name) for name in names if name != challenger],
-        project.goal,
-        outcomes=test.outcomes,
-        blocks=test.time // 86_400_000_000,
-        groups=_groups(circle, tested),
-        champion=serving,
-    )
+    groups = _groups(circle, tested)
+    baselines = [name for name, declared in project.candidates.items() if declared.baseline]
+    return {
+        name: evaluate(
+            scored[name],
+            [scored[each] for each in baselines if each != name],
+            project.goal,
+            outcomes=test.outcomes,
+            blocks=test.time // 86_400_000_000,
+            groups=groups,
+            champion=serving if name == challenger else None,
+            spending=spending if name == challenger else None,
+            needs_baseline=name == challenger or name not in baselines,
+        ).to_document()
+        for name in scored
+    }
 
 
 def _scored(name: str, scorer: Scorer, matrix: npt.NDArray[np.float32], threshold: float, digest: str | None) -> Scored:

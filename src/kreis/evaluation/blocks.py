@@ -1,0 +1,181 @@
+"""How far an estimate may be off, from what each block (a day) contributed to its error.
+
+Blocks come in the order of time. Three things make the plain standard error too small, and each is mended here:
+
+- Days of unequal size: the variance is that of the jackknife, each block's sum divided by one less its share of the
+  rows (CR3: MacKinnon, Nielsen and Webb 2023, "Fast and reliable jackknife and bootstrap methods for
+  cluster-robust inference", section 2), and the days count by their size (Kish 1965, section 11.7).
+- Days that hang together: the variance is multiplied by (1 + r) / (1 - r), the long-run variance of an autoregression
+  (prewhitening as in Andrews and Monahan 1992). r is the correlation of neighbouring blocks, corrected for its bias
+  (Kendall 1954) and by simulation for its noise in short series; below 0.15 it counts as 0. Where part of a day's sum
+  is the noise of its rows, which neighbours do not share, what remains lasts longer: an autoregression seen through
+  noise, whose factor is 1 + 2 r / (1 - r / share of what remains).
+- Both leave fewer degrees of freedom: Student's t is taken at that number of effective days.
+
+From 8 to 400 blocks the quantiles are those of a studentised bootstrap of the blocks (Efron 1982, section 10.10;
+second-order correct, Hall 1988), with the same draws always, so that equal inputs give equal intervals. Otherwise, and
+further out than its draws reach, they are Student's t with Hall's transformation against skewness (Hall 1992, "On the
+removal of skewness by transformation", JRSS-B 54, 221-228, g1).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.evaluation.metrics.metric import Codes, Floats
+from kreis.evaluation.quantiles import student_t_quantile
+
+__all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval"]
+
+_FEWEST, _MOST, _DRAWS = 8, 400, 1999
+_LEAST_TAIL = 8 / _DRAWS
+_CORRELATED_FROM, _CORRELATED_AT_MOST = 0.15, 0.97
+_LEAST_REMAINS, _LASTING_AT_MOST = 0.2, 0.75
+_CLIMATE_FROM, _CLIMATE_AT_MOST = 0.5, 0.9
+_FEW_EFFECTIVE = 5
+_UNEVEN = 0.4
+
+
+class Interval(NamedTuple):
+    """Bounds, and how many independent days of equal size would tell as much."""
+
+    low: float
+    high: float
+    effective: float
+
+
+def as_blocks(labels: npt.ArrayLike) -> Codes:
+    """Any labels (dates, integers) as codes 0..k-1 in their order, shape (n,)."""
+    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
+
+
+def block_sums(values: Floats, blocks: Codes) -> Floats:
+    """Sum of each block, shape (number of blocks,); blocks are codes 0..k-1."""
+    sums: Floats = np.bincount(blocks, weights=values).astype(np.float64)
+    return sums
+
+
+def interval(
+    value: float,
+    influence: Floats,
+    *,
+    level: float = 0.95,
+    sizes: Floats | None = None,
+    noise: Floats | None = None,
+    climate: float = 0.0,
+) -> Interval:
+    """The interval around a value.
+
+    Args:
+        value: The estimate.
+        influence: Each block's sum of the rows' influence on it, shape (blocks,), two blocks or more, in time's order.
+        level: How often the interval is to hold the truth.
+        sizes: What each block weighs in the estimate (its rows), shape (blocks,); all alike if not given.
+        noise: The variance of each block's sum if its rows were independent, shape (blocks,); 0 if not given.
+        climate: How much neighbouring days are known to be alike in what is not the noise of their rows.
+    """
+    count = len(influence)
+    shares = np.full(count, 1 / count) if sizes is None else sizes / sizes.sum()
+    if shares.max() > 1 - 1e-9:
+        return Interval(-math.inf, math.inf, 1.0)
+    left_out = influence / (1 - shares)
+    centred = left_out - left_out.mean()
+    spread = float(centred @ centred)
+    rows = 0.0 if noise is None else float((noise / (1 - shares) ** 2).sum())
+    correlated = _correlation(centred, spread)
+    longer = _long_run(correlated, rows / spread if spread > 0 else 0.0, climate)
+    days = 1 / float(shares @ shares)
+    error = math.sqrt(float(left_out @ left_out) * (count - 1) / count * longer)
+    upper = 0.5 + level / 2
+    plain = student_t_quantile(upper, count - 1)
+    if _FEWEST <= count <= _MOST and 1 - upper >= _LEAST_TAIL:
+        below, above = _studentised(centred, level)
+    else:
+        second = spread / count
+        skewness = float((centred**3).mean()) / second**1.5 if second > 0 else 0.0
+        shift = skewness / (6 * math.sqrt(count))
+        below, above = _hall(-plain, shift), _hall(plain, shift)
+    error *= student_t_quantile(upper, max(days / longer - 1, 1.0)) / plain
+    return Interval(value - above * error, value - below * error, days * (1 - correlated) / (1 + correlated))
+
+
+def few_days(effective: float, sizes: Floats) -> str | None:
+    """Why an interval over blocks of these sizes should not decide anything yet, or None if it may."""
+    count, rows = len(sizes), float(sizes.sum())
+    if count < _FEWEST:
+        return f"{count} days are too few to say how much days differ: at least {_FEWEST} are needed"
+    if rows**2 / float(sizes @ sizes) < _UNEVEN * rows * count / (rows + count):  # less than even chances would leave
+        return f"its {count} days are so unequal that few of them decide: the largest holds {sizes.max() / rows:.0%}"
+    if effective < min(_FEW_EFFECTIVE, count / 3):
+        return f"its {count} days are so much alike that they tell as little as {effective:.1f} independent ones"
+    return None
+
+
+def _correlation(centred: Floats, spread: float) -> float:
+    """Of neighbouring blocks, corrected upward for what short series hide: 0 where it is small or cannot be told."""
+    count = len(centred)
+    if count < _FEWEST or spread <= 0:
+        return 0.0
+    seen = float(centred[1:] @ centred[:-1]) / spread
+    corrected = min((count * seen + 1) / max(count - 6, 2 * count / 3), _CORRELATED_AT_MOST)
+    return corrected if corrected >= _CORRELATED_FROM else 0.0
+
+
+def _long_run(correlated: float, noise: float, climate: float) -> float:
+    """By what the variance grows because neighbouring blocks are alike, `noise` being the rows' share of it."""
+    remains = max(1 - noise, _LEAST_REMAINS)
+    lasting = min(correlated / remains, _LASTING_AT_MOST)
+    return max(
+        (1 + correlated) / (1 - correlated),
+        1 + 2 * correlated / (1 - lasting),
+        1 + 2 * min(remains, 1.0) * climate / (1 - climate),
+    )
+
+
+def climate_of(influence: Floats, noise: Floats) -> float:
+    """How much neighbouring days are alike in what happens on them, 0 where days hardly differ by more than chance.
+
+    A metric that is mostly noise cannot tell how long what is left of it lasts; the outcomes can tell for it.
+
+    Args:
+        influence: Each day's sum of the rows' influence on the base rate.
+        noise: Its variance if the rows were independent.
+    """
+    centred = influence - influence.mean()
+    spread = float(centred @ centred)
+    remains = 1 - float(noise.sum()) / spread if spread > 0 else 0.0
+    if remains < _CLIMATE_FROM:
+        return 0.0
+    return min(_correlation(centred, spread) / remains, _CLIMATE_AT_MOST)
+
+
+def _studentised(centred: Floats, level: float) -> tuple[float, float]:
+    """Quantiles of the t statistic over bootstrap draws of the blocks."""
+    draws = _draws(len(centred))
+    sums = draws @ centred
+    spread = draws @ centred**2 - sums**2 / len(centred)
+    varied = spread > 1e-9 * float(centred @ centred)
+    statistics = sums[varied] / np.sqrt(spread[varied] * len(centred) / (len(centred) - 1))
+    tail = (1 - level) / 2
+    below, above = np.quantile(statistics, [tail, 1 - tail])
+    return float(below), float(above)
+
+
+@lru_cache(maxsize=8)
+def _draws(count: int) -> Floats:
+    """How often each block is drawn in each draw, shape (draws, blocks)."""
+    rng = np.random.default_rng(1979)
+    drawn: Floats = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(np.float64)
+    return drawn
+
+
+def _hall(quantile: float, shift: float) -> float:
+    """The quantile of a skewed t statistic (Hall 1992, inverse of g1)."""
+    if abs(shift) < 1e-8:
+        return quantile
+    return (math.cbrt(1 + 6 * shift * (quantile - shift)) - 1) / (2 * shift)

@@ -1,0 +1,225 @@
+"""Gates: pass, fail or undecided, with a case on each side between the estimate and the bound."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kreis.errors import ProjectError
+from kreis.evaluation.gates import (
+    GateResult,
+    decide,
+    judge_against_champion,
+    judge_baselines,
+    judge_calibration,
+    judge_guardrail,
+)
+from kreis.evaluation.intervals import Estimate, estimate
+from kreis.evaluation.metrics.calibration_error import CalibrationError
+from kreis.evaluation.metrics.metric import Rows
+from kreis.evaluation.metrics.registry import metric_named
+from kreis.evaluation.slices import group_codes
+from kreis.requirements.goal import Goal, Guardrail
+from kreis.requirements.metric import DecisionValue
+
+VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
+
+
+def found(low: float, value: float, high: float, **changes: Any) -> Estimate:
+    return Estimate(value=value, low=low, high=high, n=3000, blocks=30, **changes)
+
+
+def goal(**changes: Any) -> Goal:
+    return Goal(
+        **{"question": "Late?", "decision": "Rebook.", "metric": VALUE, "better_than_baseline": 10.0, **changes}
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "outcome"),
+    [
+        (10.0, 20.0, 30.0, "pass"),
+        (9.9, 20.0, 30.0, "undecided"),  # the estimate meets it, the interval does not
+        (-5.0, 5.0, 10.1, "undecided"),  # the estimate misses it, the interval does not
+        (-5.0, 5.0, 9.9, "fail"),
+    ],
+)
+def test_a_bound_from_below_is_decided_by_the_whole_interval(low: float, value: float, high: float, outcome: str):
+    assert decide(found(low, value, high), at_least=10.0)[0] == outcome
+    assert judge_baselines({"rule": found(low, value, high)}, goal()).outcome == outcome
+    shifted = found(low - 10, value - 10, high - 10)
+    assert judge_against_champion(shifted, goal(), champion="old").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "outcome"),
+    [
+        (0.1, 0.2, 0.3, "pass"),
+        (0.1, 0.2, 0.31, "undecided"),  # the estimate meets it, the interval does not
+        (0.29, 0.35, 0.4, "undecided"),  # the estimate misses it, the interval does not
+        (0.31, 0.35, 0.4, "fail"),
+    ],
+)
+def test_a_bound_from_above_is_decided_by_the_whole_interval(low: float, value: float, high: float, outcome: str):
+    assert decide(found(low, value, high), at_most=0.3)[0] == outcome
+
+
+def test_what_is_missing_is_said_in_days_if_the_estimate_meets_the_bound():
+    # half the distance of the lower bound is asked for: four times as many days
+    assert decide(found(0.0, 20.0, 40.0), at_least=10.0)[1].startswith("about 90 more days")
+    assert decide(found(0.0, 0.2, 0.4), at_most=0.3)[1].startswith("about 90 more days")
+    assert "misses the bound" in decide(found(0.0, 9.0, 40.0), at_least=10.0)[1]
+
+
+def test_an_interval_that_warns_or_an_undefined_metric_decides_nothing():
+    assert decide(found(20, 30, 40, warning="few days"), at_least=10.0) == ("undecided", "few days")
+    assert decide(found(0.0, math.nan, 1.0), at_least=-1.0)[0] == "undecided"
+    assert decide(found(20, 30, 40), at_least=10.0, missing="3 rows, 30 are asked for")[0] == "undecided"
+
+
+def test_the_hardest_baseline_is_one_that_fails_before_one_that_is_undecided():
+    result = judge_baselines({"a": found(-30, 20, 60), "b": found(-5, 0, 5), "c": found(20, 30, 40)}, goal())
+    assert (result.outcome, result.detail["hardest"]) == ("fail", "b")
+    result = judge_baselines({"a": found(-30, 20, 60), "c": found(20, 30, 40)}, goal())
+    assert (result.outcome, result.detail["hardest"]) == ("undecided", "a")
+    assert "undecided: not shown to be at least the 10" in result.explanation
+
+
+DAYS = np.repeat(np.arange(30), 100)
+RNG = np.random.default_rng(3)
+CHANCE = RNG.beta(2, 4, DAYS.size)
+ROWS = Rows(RNG.random(DAYS.size) < CHANCE, CHANCE, CHANCE >= 0.3)
+GROUP = np.array(["a", "b", "c"], dtype="U5")[RNG.integers(0, 3, DAYS.size)]
+
+
+def guarded(guardrail: Guardrail, *, rows: Rows = ROWS, group: np.ndarray = GROUP, **changes: Any) -> GateResult:
+    return judge_guardrail(guardrail, rows, DAYS, goal(**changes), groups={"group": group_codes(group)})
+
+
+def test_a_guardrail_is_judged_between_its_estimate_and_its_bounds():
+    recall = estimate(metric_named("recall", VALUE), ROWS, DAYS)
+    inside, outside = (recall.low + recall.value) / 2, (recall.value + recall.high) / 2
+    for bound, at_least, at_most in (
+        (recall.low - 0.001, "pass", "fail"),
+        (inside, "undecided", "undecided"),
+        (outside, "undecided", "undecided"),
+        (recall.high + 0.001, "fail", "pass"),
+    ):
+        assert guarded(Guardrail("recall", at_least=bound)).outcome == at_least
+        assert guarded(Guardrail("recall", at_most=bound)).outcome == at_most
+
+
+def test_calibration_is_judged_between_its_estimate_and_its_bounds():
+    error = estimate(CalibrationError(), ROWS, DAYS)
+    assert judge_calibration(ROWS, DAYS, at_most=error.high + 0.001).outcome == "pass"
+    assert judge_calibration(ROWS, DAYS, at_most=(error.value + error.high) / 2).outcome == "undecided"
+    far = Rows(ROWS.outcomes, np.clip(ROWS.scores + 0.3, 0, 1), ROWS.decisions)
+    error = estimate(CalibrationError(), far, DAYS)
+    assert judge_calibration(far, DAYS, at_most=(error.low + error.value) / 2).outcome == "undecided"
+    assert judge_calibration(far, DAYS, at_most=error.low - 0.001).outcome == "fail"
+
+
+def test_right_scores_of_few_rows_do_not_fail_calibration():
+    """45 rows in ten bins of four or five are off by about 0.17 by chance alone."""
+    outcomes = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        scores = rng.beta(2, 3, 90)
+        rows = Rows(rng.random(90) < scores, scores, scores > 0.5)
+        outcomes.append(judge_calibration(rows, np.repeat(np.arange(15), 6)).outcome)
+    assert "fail" not in outcomes
+
+
+def test_few_rows_of_the_rarer_outcome_decide_nothing():
+    rare = Rows(np.arange(DAYS.size) % 120 == 0, np.where(np.arange(DAYS.size) % 120 == 0, 0.9, 0.1), ROWS.decisions)
+    found = guarded(Guardrail("auc", at_least=0.5), rows=rare)
+    assert found.outcome == "undecided"
+    assert found.missing == (
+        "auc rests on 25 rows with the rarer outcome, 30 are asked for, about 6 more days at the present rate"
+    )
+    assert guarded(Guardrail("auc", at_least=0.5), rows=rare, least=25).passed
+    assert guarded(Guardrail("auc", at_least=0.5, least=25), rows=rare).passed
+    assert guarded(Guardrail("auc", at_least=0.5, least=26), rows=rare, least=1).outcome == "undecided"
+    assert judge_calibration(rare, DAYS, least=26).outcome == "undecided"
+
+
+def test_a_group_with_few_rows_leaves_a_guardrail_undecided():
+    """N3: a group of 45 rows at 0.733 passed a guardrail of 0.62."""
+    group = GROUP.copy()
+    small = np.arange(0, 2970, 66)
+    group[small] = "small"
+    decisions = ROWS.decisions.copy()
+    decisions[small] = np.arange(45) % 15 < 11
+    rows = Rows(ROWS.outcomes, ROWS.scores, decisions)
+    result = guarded(Guardrail("positive_rate", at_most=0.7, by="group", least=46), rows=rows, group=group)
+    assert result.outcome == "undecided"
+    assert result.detail["missing"]["small"].startswith("positive_rate rests on 45 rows, 46 are asked for")
+    assert result.detail["outcomes"]["a"] == "pass"
+    result = guarded(Guardrail("positive_rate", at_most=0.7, by="group", least=45), rows=rows, group=group)
+    assert result.outcome == "undecided"  # its interval holds the bound
+    assert result.detail["hardest"] == "small"
+
+
+def test_one_group_of_many_fails_only_at_a_level_that_holds_for_all():
+    recall = {
+        label: estimate(metric_named("recall", VALUE), ROWS.where(label == GROUP), DAYS[label == GROUP])
+        for label in "abc"
+    }
+    highest = min(recall, key=lambda label: recall[label].high)
+    just_above = recall[highest].high + 1e-4
+    result = guarded(Guardrail("recall", at_least=just_above, by="group"))
+    assert result.outcome == "undecided"
+    assert "one of 3 groups may miss it by chance" in result.detail["missing"][highest]
+    assert guarded(Guardrail("recall", at_least=just_above + 0.2, by="group")).outcome == "fail"
+    lowest = min(each.low for each in recall.values())
+    assert guarded(Guardrail("recall", at_least=lowest - 1e-4, by="group")).outcome == "pass"
+
+
+def test_the_favourable_side_decides_what_disparate_impact_compares():
+    """N4: 0.77 of refusals passes 0.6 although the ratio of approvals is 0.43."""
+    group = np.array(["a", "b"])[np.arange(DAYS.size) % 2]
+    refused = RNG.random(DAYS.size) < np.where(group == "a", 0.55, 0.80)
+    rows = Rows(ROWS.outcomes, ROWS.scores, refused)
+    rail = Guardrail("disparate_impact", at_least=0.6, by="group")
+    refusals = guarded(rail, rows=rows, group=group, favourable="positive")
+    approvals = guarded(rail, rows=rows, group=group, favourable="negative")
+    assert (refusals.outcome, approvals.outcome) == ("pass", "fail")
+    assert approvals.estimate is not None
+    assert approvals.estimate.value == pytest.approx(0.2 / 0.45, abs=0.07)
+    assert approvals.detail["favourable"] == "negative"
+    assert "of negative decisions, which are the favourable ones; lowest for 'b'" in approvals.explanation
+
+
+def test_equal_opportunity_and_predictive_parity_are_seen_from_the_favourable_side():
+    group = np.array(["a", "b"])[np.arange(DAYS.size) % 2]
+    decided = np.where(group == "a", ROWS.decisions, RNG.random(DAYS.size) < 0.9)
+    rows = Rows(ROWS.outcomes, ROWS.scores, decided)
+    for name, of in (("equal_opportunity", ~rows.outcomes), ("predictive_parity", ~rows.decisions)):
+        ratio = {}
+        for label in "ab":
+            mask = of & (group == label)
+            ratio[label] = (~rows.outcomes & ~rows.decisions)[mask].mean()
+        result = guarded(Guardrail(name, at_least=0.6, by="group"), rows=rows, group=group, favourable="negative")
+        least = min(ratio.values()) / max(ratio.values())
+        assert min(each["value"] for each in result.detail["groups"].values()) == pytest.approx(least)
+
+
+def test_a_fairness_guardrail_is_undecided_where_a_group_has_few_rows():
+    group = GROUP.copy()
+    group[np.arange(0, 3000, 150)] = "small"
+    result = guarded(Guardrail("disparate_impact", at_least=0.1, by="group"), group=group, favourable="positive")
+    assert result.outcome == "undecided"
+    assert "'small' (20)" in result.missing
+    group[:] = "one"
+    result = guarded(Guardrail("disparate_impact", at_least=0.1, by="group"), group=group, favourable="positive")
+    assert (result.outcome, result.estimate) == ("undecided", None)
+
+
+def test_a_guardrail_by_an_unknown_column_or_metric_is_refused():
+    with pytest.raises(ProjectError, match="did you mean 'group'"):
+        guarded(Guardrail("recall", at_least=0.4, by="grup"))
+    with pytest.raises(ProjectError, match="did you mean 'recall'"):
+        guarded(Guardrail("recal", at_least=0.4))
