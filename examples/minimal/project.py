@@ -17,6 +17,7 @@ from kreis import (
     Rule,
     TimeSplit,
     Window,
+    read_csv,
 )
 
 project = Project(
@@ -33,23 +34,22 @@ project = Project(
 ORDERS = Path(__file__).parent / "data" / "orders.csv"
 
 
-def read_orders() -> pl.LazyFrame:
-    times = pl.col("placed_at", "settled_at").str.to_datetime("%Y-%m-%dT%H:%MZ", time_unit="us", time_zone="UTC")
-    return pl.scan_csv(ORDERS).with_columns(times)
+def at(column: str) -> pl.Expr:
+    return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%MZ", time_unit="us", time_zone="UTC", strict=False)
 
 
 @project.source(contract="contracts/orders.yaml", known_at="placed_at")
 def orders(window: Window) -> pl.LazyFrame:
     """Orders, as they are placed."""
-    frame = read_orders().drop("settled_at", "returned")
-    return frame.filter(window.contains("placed_at"))
+    frame = read_csv(ORDERS).drop("settled_at", "returned")
+    return frame.filter(window.contains(at("placed_at")))
 
 
 @project.source(contract="contracts/settlements.yaml", known_at="settled_at")
 def settlements(window: Window) -> pl.LazyFrame:
     """What became of them: known days later, when the time to return is over."""
-    frame = read_orders().select("order_id", "customer", "placed_at", "settled_at", "returned")
-    return frame.filter(window.contains("settled_at"))
+    frame = read_csv(ORDERS).select("order_id", "customer", "placed_at", "settled_at", "returned")
+    return frame.filter(window.contains(at("settled_at")))
 
 
 @project.table(layer="silver")

@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kreis.collection.connectors.csv import read_csv
+    from kreis.collection.connectors.parquet import read_parquet
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
     from kreis.monitoring.monitors.availability import Availability
@@ -50,6 +52,8 @@ _PLACES = {
     "TimeSplit": "kreis.training.splits",
     "Window": "kreis.collection.sources",
     "open_project": "kreis.notebook",
+    "read_csv": "kreis.collection.connectors.csv",
+    "read_parquet": "kreis.collection.connectors.parquet",
 }
 
 __all__ = [
@@ -75,6 +79,8 @@ __all__ = [
     "TimeSplit",
     "Window",
     "open_project",
+    "read_csv",
+    "read_parquet",
 ]
 
 

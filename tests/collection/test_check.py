@@ -57,6 +57,57 @@ def test_check_reads_what_loses_nothing(kind: str, came: Any, expected: list[Any
     assert result.good.schema == contract.schema
 
 
+MOMENTS = [
+    (None, "2013-07-01T12:00:00Z"),
+    (None, "2013-07-01T13:00:00+01"),
+    (None, "2013-07-01T10:30:00-0130"),
+    (None, "2013-07-01T12:00Z"),
+    (None, "2013-07-01 12:00"),
+    ("yyyy-MM-dd'T'HH:mm:ssXXX", "2013-07-01T12:00:00Z"),
+    ("yyyy-MM-dd'T'HH:mm:ssXXX", "2013-07-01T13:00:00+01:00"),
+    ("yyyy-MM-dd'T'HH:mm:ssX", "2013-07-01T13:00:00+01"),
+    ("yyyy-MM-dd'T'HH:mm:ssZ", "2013-07-01T13:00:00+0100"),
+    ("yyyy-MM-dd'T'HH:mm:ss'Z'", "2013-07-01T12:00:00Z"),
+    ("yyyy-MM-ddTHH:mm:ss.SSS'Z'", "2013-07-01T12:00:00.000Z"),
+    ("dd.MM.yyyy HH:mm x", "01.07.2013 14:00 +02"),
+]
+
+
+@pytest.mark.parametrize(("form", "came"), MOMENTS)
+def test_check_reads_moments_as_the_standard_says(form: str | None, came: str, write_contract: Write) -> None:
+    zone = "timezone: true" if came[-2:] != "00" or "+" in came or "-0130" in came else "timezone: false"
+    options = zone if form is None else f'{zone}, format: "{form}"'
+    contract = one_column(write_contract, f"logicalType: timestamp, logicalTypeOptions: {{{options}}}")
+    assert checked(contract, [came]).good["x"].to_list() == [NOON]
+
+
+@pytest.mark.parametrize("came", ["2013-07-01", "2013-07-01T12", "2013-07-01T12:00:00+1", "2013-07-01T12:00:00 Z!"])
+def test_check_reads_no_moment_into_what_is_none(came: str, write_contract: Write) -> None:
+    assert checked(one_column(write_contract, "logicalType: timestamp"), [came]).report.quarantined == 1
+
+
+ASCII = [
+    (r"^\\d{3}$", "042", True),
+    (r"^\\d{3}$", "٠٤٢", False),
+    (r"^\\d{3}$", "０４２", False),
+    (r"^[\\d-]+$", "04-2", True),
+    (r"^[\\D]+$", "٠٤٢", True),
+    (r"^\\w+$", "a_1", True),
+    (r"^\\w+$", "ä", False),
+    (r"^\\W$", "ä", True),
+    (r"^\\\\d$", "\\d", True),
+    (r"^\\p{L}+$", "ä", True),
+]
+
+
+@pytest.mark.parametrize(("pattern", "came", "matches"), ASCII)
+def test_check_takes_digits_of_a_pattern_for_ascii(
+    pattern: str, came: str, matches: bool, write_contract: Write
+) -> None:
+    contract = one_column(write_contract, f'logicalType: string, logicalTypeOptions: {{pattern: "{pattern}"}}')
+    assert (checked(contract, [came]).good.height == 1) is matches
+
+
 UNREADABLE = [
     ("integer", ["1.5", "x", "", " 1", "99999999999999999999"]),
     ("integer", [1.5, float("nan"), float("inf"), 1e300]),
@@ -322,6 +373,22 @@ def test_latency_is_judged_at_a_moment(write_contract: Write) -> None:
     assert not late.passed
     assert "the newest x is 3 days 2:00:00 old, but at most 1:00:00 is promised" in late.verdict
     assert contract.check(frame).report.passed
+
+
+def test_latency_of_the_default_element_is_judged(write_contract: Write) -> None:
+    text = HEAD + "      - {name: x, logicalType: timestamp}\n"
+    more = "slaDefaultElement: t.x\nslaProperties: [{property: latency, value: 1, unit: h}]\n"
+    frame = pl.LazyFrame({"x": [NOON]})
+    contract = Contract.load(write_contract(text + more))
+    assert contract.check(frame, at=NOON + timedelta(minutes=59)).report.passed
+    assert not contract.check(frame, at=NOON + timedelta(minutes=61)).report.passed
+
+
+def test_moments_too_far_ahead_can_be_allowed(write_contract: Write) -> None:
+    far = pl.LazyFrame({"x": [NOON + timedelta(days=40)]})
+    for days, bad in ((39, 1), (41, 0), ("any", 0)):
+        rest = f"logicalType: timestamp, customProperties: [{{property: kreis.ahead.at_most_days, value: {days}}}]"
+        assert one_column(write_contract, rest).check(far, at=NOON).report.quarantined == bad
 
 
 def test_the_share_of_bad_rows_decides_and_strict_raises(

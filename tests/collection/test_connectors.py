@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from kreis.collection.connectors.csv import read_csv
+from kreis.collection.connectors.files import notes
 from kreis.collection.connectors.parquet import read_parquet
 from kreis.errors import ProjectError
 
@@ -34,6 +35,46 @@ def test_read_csv_gives_text_or_the_types_asked_for(folder: Path, name: str) -> 
     assert typed.rows() == [(2.5, "a"), (None, None)]
     with pytest.raises(ProjectError, match="did you mean 'price'"):
         read_csv(folder / name, columns={"prise": pl.Float64})
+
+
+def test_a_bracket_in_a_path_is_a_bracket(folder: Path) -> None:
+    odd = folder / "a[1] *"
+    odd.mkdir()
+    for name in ("rows.csv", "rows.parquet"):
+        (odd / name).write_bytes((folder / name).read_bytes())
+    assert read_csv(odd / "rows.csv").collect().height == 2
+    assert read_parquet(odd / "rows.parquet").collect().height == 1
+
+
+MALFORMED = [
+    ("id,name,price\n1,a,2.5\n2,b\n3,c,1,9\n4,d,4.5\n", [(3, "2,b"), (4, "3,c,1,9")], ["1", "4"]),
+    ('id,name,price\n1,"a, b",2.5\n2,b,3.5\n', [], ["1", "2"]),
+    ('id,name,price\n1,"a, b",2.5\n2,"b, c",3.5,7\n', [(3, '2,"b, c",3.5,7')], ["1"]),
+    ('id,name,price\n1,"two\nlines, here",2.5\n2,b\n3,c,1\n', [(4, "2,b")], ["1", "3"]),
+    ("id,name,price\r\n1,a,2.5\r\n2,b\r\n", [(3, "2,b")], ["1"]),
+]
+
+
+@pytest.mark.parametrize(("text", "malformed", "good"), MALFORMED)
+def test_a_malformed_line_is_noted_with_its_number_and_costs_no_other(
+    folder: Path, text: str, malformed: list[tuple[int, str]], good: list[str]
+) -> None:
+    (folder / "odd.csv").write_bytes(text.encode())
+    with notes() as noted:
+        frame = read_csv(folder / "odd.csv").collect()
+        typed = read_csv(folder / "odd.csv", columns={"price": pl.Float64}).collect()
+    told = [f"odd.csv, line {number} is malformed and was set aside: {line!r}" for number, line in malformed]
+    assert list(noted) == told
+    assert frame["id"].to_list() == [*good, *(line for _, line in malformed)]
+    assert frame["price"].null_count() == typed["price"].null_count() == len(malformed)
+
+
+def test_what_comes_later_in_a_file_changes_no_type(folder: Path) -> None:
+    rows = "".join(f"{number:03},1\n" for number in range(200))
+    (folder / "late.csv").write_text(f"id,amount\n{rows}200,1.5\n")
+    frame = read_csv(folder / "late.csv").collect()
+    assert frame.row(42) == ("042", "1")
+    assert frame.row(-1) == ("200", "1.5")
 
 
 def test_read_parquet_gives_the_columns_asked_for(folder: Path) -> None:

@@ -163,6 +163,16 @@ REFUSED = {
         10,
         "known",
     ),
+    "latency of nothing": (
+        TABLE + "slaProperties: [{property: latency, value: 1, unit: d}]\n",
+        10,
+        "slaDefaultElement",
+    ),
+    "latency of an unknown table": (
+        TABLE + "slaDefaultElement: order.id\nslaProperties: [{property: latency, value: 1, unit: d}]\n",
+        10,
+        "did you mean 'orders'",
+    ),
     "latency without a unit": (
         TABLE + "slaProperties: [{property: latency, value: 1, element: orders.id}]\n",
         10,

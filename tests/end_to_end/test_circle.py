@@ -41,7 +41,7 @@ def test_computes_nothing_when_nothing_has_changed(released):
 
 def test_a_comment_or_a_docstring_computes_nothing(released):
     released.edit("    return settlements.with_columns", '    """Once settled."""\n    return settlements.with_columns')
-    released.edit("def read_orders()", "# The shop's orders.\ndef read_orders()")
+    released.edit("def at(column", "# The shop's moments.\ndef at(column")
     released.edit("    return frame.filter(", "    # in this window alone\n\n    return   frame.filter(")
     assert released.document("run")["computed"] == []
 

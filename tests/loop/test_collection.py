@@ -59,7 +59,7 @@ def test_a_file_that_was_only_touched_is_not_read_again(workspace: Workspace, sh
 
 
 def test_a_file_that_only_the_plan_names_is_looked_at_too(workspace: Workspace, shop: Any) -> None:
-    shop.edit("return pl.scan_csv(ORDERS)", 'return pl.scan_csv(Path(__file__).parent / "data" / "orders.csv")')
+    shop.edit("read_csv(ORDERS)", 'read_csv(Path(__file__).parent / "data" / "orders.csv")')
     shop.edit('ORDERS = Path(__file__).parent / "data" / "orders.csv"', "")
     assert warnings_of(collected(workspace).last) == []
     assert collected(workspace).computed == 0
@@ -69,7 +69,7 @@ def test_a_file_that_only_the_plan_names_is_looked_at_too(workspace: Workspace, 
 
 
 def test_what_kreis_cannot_see_is_said_once(workspace: Workspace, shop: Any) -> None:
-    shop.edit("return pl.scan_csv(ORDERS)", 'return pl.read_csv(str(ORDERS.parent) + "/orders.csv").lazy()')
+    shop.edit("read_csv(ORDERS)", 'pl.read_csv(str(ORDERS.parent) + "/orders.csv", infer_schema=False).lazy()')
     shop.edit('ORDERS = Path(__file__).parent / "data" / "orders.csv"', "ORDERS = Path(__file__).parent / 'data' / 'x'")
     first = warnings_of(collected(workspace).last)
     assert [each.partition(":")[0] for each in first] == ["source 'orders'", "source 'settlements'"]
@@ -87,7 +87,7 @@ def probe() -> str:
 
 def test_a_changed_probe_brings_in_what_came_later_than_the_look_back(workspace: Workspace, shop: Any) -> None:
     shop.edit('\n@project.source(contract="contracts/orders.yaml", ', PROBE)
-    shop.edit("pl.scan_csv(ORDERS)", "pl.scan_csv(str(ORDERS) + '')")
+    shop.edit("read_csv(ORDERS)", "read_csv(str(ORDERS) + '')")
     (shop.folder / "data" / "probe").write_text("one")
     collected(workspace)
     late = "o90000,c127,shirts,18.02,2025-01-05T04:26Z,2025-01-06T20:26Z,true\n"
@@ -121,9 +121,22 @@ def test_a_row_that_comes_late_is_counted_where_a_person_looks(workspace: Worksp
     assert (outputs["mode"], outputs["changed_since"]) == ("append", "2025-08-12T04:26:00Z")
 
 
+def test_a_malformed_line_is_named_and_the_rest_goes_on(workspace: Workspace, shop: Any) -> None:
+    before = len(orders(workspace)) if collected(workspace) else 0
+    shop.edit("o00002,", "o00002,,", file="data/orders.csv")
+    result = collected(workspace)
+    told = warnings_of(result.last)
+    assert any("orders.csv, line 4 is malformed and was set aside: 'o00002,," in each for each in told)
+    assert len(orders(workspace)) == before - 1
+    found = workspace.lake.scan("quarantine/orders").filter(pl.col("order_id").str.starts_with("o00002,,")).collect()
+    assert found["reasons"].to_list() != []
+
+
 def test_columns_that_the_source_changed_are_told(workspace: Workspace, shop: Any) -> None:
     collected(workspace)
-    shop.edit("returned\no00000", "returned,colour\no00000", file="data/orders.csv")
+    path = shop.folder / "data" / "orders.csv"
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},colour", *(f"{line},red" for line in lines)]) + "\n")
     assert warnings_of(collected(workspace).last)[:2] == [
         "source 'orders': columns that the contract does not name were dropped: colour",
         "source 'orders': the source changed its columns: added colour (String)",

@@ -101,7 +101,7 @@ def _agrees(path: Path, versions: list[TableVersion]) -> int | None:
     if rest != "checkpoint.parquet" or state is None or state.version.version != int(number):
         return None
     try:
-        added = pl.read_parquet(path).get_column("add").struct.unnest().filter(pl.col("path").is_not_null())
+        added = pl.read_parquet(path, glob=False).get_column("add").struct.unnest().filter(pl.col("path").is_not_null())
         named = set(added.select("path", "size").iter_rows())
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException):
         return None

@@ -1,20 +1,30 @@
-"""CSV files, plain, compressed (gzip, zlib, zstd) or as the one member of a ZIP archive."""
+"""CSV files, plain, compressed (gzip, zlib, zstd) or as the one member of a ZIP archive.
+
+A line with too many or too few fields costs that line, not the file: it is noted with its number and comes as a row
+without values, which the contract sets aside.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from kreis.collection.connectors.files import checked_file
+from kreis.collection.connectors.files import checked_file, note
 from kreis.errors import ProjectError, nearest
 
 __all__ = ["read_csv"]
 
 _MOST_BYTES = 4 << 30
 _MOST_RATIO = 200
+_TOLD = 5
+"""Malformed lines that are named one by one."""
+_NOWHERE = "\x1f"
+"""A separator that no line has: each line is one field."""
 
 
 def read_csv(
@@ -42,15 +52,69 @@ def read_csv(
     """
     file = checked_file(path, within=within)
     data = _member(file, member) if file.suffix == ".zip" else file
-    options = {"null_values": list(missing), "separator": separator}
-    if columns is None:
-        return pl.scan_csv(data, infer_schema=False, **options)  # type: ignore[arg-type]
-    frame = pl.scan_csv(data, infer_schema=False, schema_overrides=dict(columns), **options)  # type: ignore[arg-type]
-    present = frame.collect_schema().names()
-    for name in columns:
+    malformed = _malformed_lines(data, separator)
+    if malformed:
+        for number, text in list(malformed.items())[:_TOLD]:
+            note(f"{file.name}, line {number} is malformed and was set aside: {text[:80]!r}")
+        if len(malformed) > _TOLD:
+            note(f"{file.name}: {len(malformed) - _TOLD:,} more lines are malformed and were set aside")
+        data = _without(data, set(malformed), separator)
+    types = dict(columns or {})
+    options = {"null_values": list(missing), "separator": separator, "infer_schema": False, "glob": False}
+    frame = pl.scan_csv(data, schema_overrides=types, **options)  # type: ignore[arg-type]
+    present = frame.collect_schema()
+    for name in types:
         if name not in present:
-            raise ProjectError(f"the file has no column {name!r}", where=str(file), hint=nearest(name, present))
-    return frame.select(list(columns))
+            raise ProjectError(f"the file has no column {name!r}", where=str(file), hint=nearest(name, list(present)))
+    if malformed:
+        first = next(iter(present))
+        texts = list(malformed.values()) if present[first] == pl.String() else [None] * len(malformed)
+        empty = pl.LazyFrame({first: texts}, schema={first: present[first]})
+        frame = pl.concat([frame, empty], how="diagonal")
+    return frame if columns is None else frame.select(list(columns))
+
+
+def _malformed_lines(data: Path | bytes, separator: str) -> dict[int, str]:
+    """The lines that have not as many fields as the header: number (the header is 1) and text."""
+    lines = pl.scan_csv(
+        data, has_header=False, separator=_NOWHERE, quote_char=None, infer_schema=False, glob=False,
+        new_columns=["line"],
+    ).with_row_index("number", offset=1)  # fmt: skip
+    fields = pl.col("line").str.count_matches(separator, literal=True)
+    odd = lines.filter(pl.col("line").is_not_null() & (fields != fields.first())).collect(engine="streaming")
+    if not odd.height:
+        return {}
+    header = lines.head(1).collect()["line"][0]
+    wanted = len(next(csv.reader([header], delimiter=separator)))
+    if (odd["line"].str.count_matches('"', literal=True) % 2 == 1).any():
+        # A field goes over several lines, or a quote is missing: only a reading of all of it can tell.
+        records = _records(lines.collect()["line"].fill_null("").to_list(), separator)
+        return {number: text for number, count, text in records if count not in (0, wanted)}
+    return {
+        number: line for number, line in odd.iter_rows() if len(next(csv.reader([line], delimiter=separator))) != wanted
+    }
+
+
+def _records(lines: list[str], separator: str) -> Iterator[tuple[int, int, str]]:
+    """The number of its first line, the number of fields and the text of each record."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator)
+    begin = 0
+    for record in reader:
+        yield begin + 1, len(record), "\n".join(lines[begin : reader.line_num])
+        begin = reader.line_num
+
+
+def _without(data: Path | bytes, malformed: set[int], separator: str) -> bytes:
+    """The file's text without some records, by the number of their first line."""
+    lines = pl.scan_csv(
+        data, has_header=False, separator=_NOWHERE, quote_char=None, infer_schema=False, glob=False,
+        new_columns=["line"],
+    ).collect()["line"].fill_null("").to_list()  # fmt: skip
+    text = io.StringIO()
+    for number, count, record in _records(lines, separator):
+        if number not in malformed and count:
+            text.write(f"{record}\n")
+    return text.getvalue().encode()
 
 
 def _member(file: Path, member: str | None) -> bytes:

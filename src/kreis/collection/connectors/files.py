@@ -1,12 +1,35 @@
-"""What all connectors ask of a path before they open it."""
+"""What all connectors ask of a path before they open it, and where they note what they met."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from kreis.errors import ProjectError, nearest
 
-__all__ = ["checked_file"]
+__all__ = ["checked_file", "note", "notes"]
+
+_NOTES: ContextVar[dict[str, None] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def notes() -> Iterator[dict[str, None]]:
+    """Gather what connectors note while the block runs, each sentence once."""
+    gathered: dict[str, None] = {}
+    token = _NOTES.set(gathered)
+    try:
+        yield gathered
+    finally:
+        _NOTES.reset(token)
+
+
+def note(sentence: str) -> None:
+    """Note something that the owner of the data should know."""
+    gathered = _NOTES.get()
+    if gathered is not None:
+        gathered[sentence] = None
 
 
 def checked_file(path: str | Path, *, within: str | Path | None = None) -> Path:

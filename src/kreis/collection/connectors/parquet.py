@@ -27,7 +27,7 @@ def read_parquet(
         ProjectError: no such file, not Parquet, or a column that it lacks.
     """
     file = checked_file(path, within=within)
-    frame = pl.scan_parquet(file)
+    frame = pl.scan_parquet(file, glob=False)
     try:
         present = frame.collect_schema().names()
     except pl.exceptions.PolarsError as error:

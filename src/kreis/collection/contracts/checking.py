@@ -59,6 +59,7 @@ def check(
     good = table.select(names) if sound.all() else table.select(names).filter(sound)
     quarantined, by_rule = _explain(plan, digest, prepared, table, left & bad, repeats.broken)
     failures, warnings = _judge_table(plan, prepared, table if left.all() else table.filter(left), at, held)
+    fresh = left if held is None else left & _is_fresh(table, held, at)
     late = good.clear() if held is None else good.filter(pl.col(held.known_at) <= held.until)
     report = ContractReport(
         table=plan.table,
@@ -76,8 +77,16 @@ def check(
         vanished=repeats.vanished,
         repeated=int(repeats.copies.sum()),
         held=int(repeats.held.sum()),
+        fresh=int(fresh.sum()),
+        fresh_bad=int((fresh & bad).sum()),
     )
     return CheckResult(good, quarantined, report, repeats.versions.filter(sound), repeats.replacing.filter(sound))
+
+
+def _is_fresh(table: pl.DataFrame, held: Held, at: datetime | None) -> pl.Series:
+    """The rows of the time after what was collected; one whose time cannot be read may be any time's."""
+    old = (table.get_column(held.known_at) <= held.until).fill_null(at is not None and at <= held.until)
+    return ~old
 
 
 def _quarantined_before(

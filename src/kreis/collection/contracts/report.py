@@ -41,11 +41,18 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
     """Exact copies of another row of the batch; left out."""
     held: int = 0
     """Rows that were read again and are held as they came; they are not counted in `rows`."""
+    fresh: int = 0
+    """Rows of the time after what was collected before: a batch's own, without what was read again."""
+    fresh_bad: int = 0
+    """How many of them were quarantined."""
 
     @property
     def share(self) -> float:
-        """The share of rows that were quarantined."""
-        return self.quarantined / self.rows if self.rows else 0.0
+        """The share of rows that were quarantined: of all that were read, or of the fresh ones, where that is more."""
+        return max(
+            self.quarantined / (self.rows + self.held) if self.rows else 0.0,
+            self.fresh_bad / self.fresh if self.fresh else 0.0,
+        )
 
     @property
     def passed(self) -> bool:

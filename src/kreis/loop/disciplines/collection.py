@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kreis.collection.collecting import collect
+from kreis.collection.connectors.files import notes
 from kreis.collection.contracts.report import ContractReport
 from kreis.collection.outside import FileRead, files_read, identified
 from kreis.collection.sources import Source
@@ -94,7 +95,8 @@ def _collect(circle: Circle, source: Source) -> StepResult:
     with workspace.ledger.read() as connection:
         last = last_step(connection, "collection", source.name)
     before = {} if last is None else last.outputs
-    outside = _outside(circle, source, code, before)
+    with notes() as noted:
+        outside = _outside(circle, source, code, before)
 
     def compute(key: str) -> dict[str, Any]:
         with workspace.ledger.record(
@@ -105,19 +107,20 @@ def _collect(circle: Circle, source: Source) -> StepResult:
             )
         generation = digest_of_document([code.digest, contract])
         identity = digest_of_document([outside.document(), code.files])
-        collected = collect(
-            source,
-            until=circle.as_of,
-            lake=workspace.lake,
-            actor=workspace.actor,
-            run=circle.run,
-            step=key,
-            generation=generation,
-            identity=identity,
-            afresh=circle.memory.computes_anew("collection"),
-        )
+        with notes() as noted_then:
+            collected = collect(
+                source,
+                until=circle.as_of,
+                lake=workspace.lake,
+                actor=workspace.actor,
+                run=circle.run,
+                step=key,
+                generation=generation,
+                identity=identity,
+                afresh=circle.memory.computes_anew("collection"),
+            )
         changes = _schema_changes(before.get("came") or collected.came, collected.came)
-        warnings = [*collected.report.warnings, *changes, *outside.warnings]
+        warnings = [*collected.report.warnings, *changes, *outside.warnings, *(noted | noted_then)]
         report = msgspec.structs.replace(collected.report, warnings=warnings)
         if not report.passed or collected.table is None:
             raise _BrokenError(report)
