@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from kreis.clock import SimulatedClock
-from kreis.errors import ServiceError
+from kreis.errors import ProjectError, ServiceError
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.status import status_page
 from kreis.governance.showing import SHOW
@@ -183,3 +183,17 @@ def test_a_corrected_row_counts_once_and_as_it_was_known(corrections: bool, work
     assert frames[0].filter(settled)["customer__orders_180d"].equals(frames[1].filter(settled)["customer__orders_180d"])
     warned = any("rows of 'settled' were corrected" in each for each in warnings_of(after.last))
     assert warned is not corrections
+
+
+def test_a_column_that_a_contract_drops_is_named_with_the_contract(workspace: Workspace, shop: Any) -> None:
+    shop.edit('.drop("settled_at", "returned")', '.drop("settled_at")')
+    shop.edit(
+        "return orders.join(",
+        'orders = orders.with_columns(\n        again=pl.col("returned")\n    )\n    return orders.join(',
+    )
+    with pytest.raises(ProjectError) as raised:
+        prepared(workspace)
+    lines = (shop.folder / "project.py").read_text().splitlines()
+    line = lines.index('        again=pl.col("returned")') + 1
+    assert f"table 'questions', line {line}" in str(raised.value)
+    assert "contracts/orders.yaml does not name it, so it is dropped" in str(raised.value)

@@ -83,7 +83,7 @@ def test_builds_from_named_frames():
 def test_says_which_table_cannot_be_computed_and_where():
     with pytest.raises(ProjectError, match=r"orders\(\) raised ColumnNotFoundError: unable to find .*amount") as caught:
         build(table_of(orders), {"raw": pl.LazyFrame({"price": [1]})})
-    assert caught.value.where == f"{place_of(orders)}, table 'orders'"
+    assert caught.value.where == f"{place_of(orders)}, table 'orders', line 21"
     assert "\n" not in caught.value.message
 
 

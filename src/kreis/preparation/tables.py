@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -123,8 +124,15 @@ def order(tables: Mapping[str, Table], sources: Sequence[str]) -> list[Table]:
         ) from error
 
 
-def build(table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
+def build(
+    table: Table, frames: Mapping[str, pl.LazyFrame], *, dropped: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Compute a table from its inputs.
+
+    Args:
+        table: What to compute.
+        frames: Its inputs, by name.
+        dropped: Columns that a source gives and its contract does not name, with a sentence that says so.
 
     Raises:
         ProjectError: the function failed or returned something other than a frame; names its line.
@@ -136,8 +144,10 @@ def build(table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     except Exception as error:  # the user's code may raise anything
         said = str(error).partition("\n\nResolved plan")[0]  # Polars adds the whole plan
         message = f"{table.function.__name__}() raised {type(error).__name__}: {said}"
-        line = _line_in(table.function, error)
-        raise ProjectError(message, where=where + (f", line {line}" if line else "")) from error
+        missing = _missing_column(error)
+        line = _line_in(table.function, error) or _line_with(table.function, missing)
+        hint = (dropped or {}).get(missing or "")
+        raise ProjectError(message, where=where + (f", line {line}" if line else ""), hint=hint) from error
     if not isinstance(result, pl.DataFrame):
         message = f"table {table.name!r} returned {type(result).__name__}"
         raise ProjectError(message, where=where, hint="return a polars LazyFrame")
@@ -146,6 +156,25 @@ def build(table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
         hint = f"hand {SUPERSEDED_AT!r} on (one of its sources needs a primary key), or drop corrections=True"
         raise ProjectError(message, where=where, hint=hint)
     return result
+
+
+def _missing_column(error: Exception) -> str | None:
+    """The column that Polars did not find."""
+    found = re.search('"([^"]+)"', str(error)) if isinstance(error, pl.exceptions.ColumnNotFoundError) else None
+    return found[1] if found else None
+
+
+def _line_with(function: Callable[..., Any], column: str | None) -> int | None:
+    """The line of a function that names a column: a lazy frame fails after its function has returned."""
+    try:
+        lines, first = inspect.getsourcelines(inspect.unwrap(function))
+    except OSError:
+        return None
+    body = next((place for place, line in enumerate(lines) if line.lstrip().startswith("def ")), 0)
+    for place, line in enumerate(lines[body:], first + body):
+        if column is not None and re.search(rf"\b{re.escape(column)}\b", line):
+            return place
+    return None
 
 
 def _line_in(function: Callable[..., Any], error: Exception) -> int | None:

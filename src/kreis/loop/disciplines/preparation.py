@@ -203,7 +203,7 @@ def _build(circle: Circle, table: Table) -> StepResult:
 
     def compute(key: str) -> dict[str, Any]:
         inputs = {name: _scan(circle, name, corrections=table.corrections) for name in table.inputs}
-        frame = build(table, inputs)
+        frame = build(table, inputs, dropped=_dropped(circle, table))
         if table is not spine.table:
             return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
         rows, found = past_rows(spine, frame, as_of=circle.as_of, inputs=inputs)
@@ -220,6 +220,21 @@ def _build(circle: Circle, table: Table) -> StepResult:
         inputs={name: circle.version_of(name) for name in table.inputs},
         compute=compute,
     )
+
+
+def _dropped(circle: Circle, table: Table) -> dict[str, str]:
+    """The columns that a table's sources give and their contracts do not name."""
+    told: dict[str, str] = {}
+    for source in [circle.project.sources[name] for name in table.inputs if name in circle.project.sources]:
+        plan = source.contract.plan
+        named = {column.name for column in plan.columns} | {column.source_name for column in plan.columns}
+        for column in circle.tables[source.name].outputs["came"]:
+            if column not in named:
+                told[column] = (
+                    f"source {source.name!r} gives {column!r}, but {source.contract.file} does not name it, so it is"
+                    " dropped: name it there, or set kreis.columns.extra: keep"
+                )
+    return told
 
 
 def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
