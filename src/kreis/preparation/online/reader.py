@@ -18,7 +18,7 @@ from kreis.preparation.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs, TileRows
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Get, OnlineStore
-from kreis.preparation.online.suffixes import EMPTY, Moments, merge, totals_of
+from kreis.preparation.online.suffixes import EMPTY, Moments, less, merge, totals_of
 from kreis.preparation.online.tiles import Row
 from kreis.preparation.point_in_time_plan import Combination
 from kreis.preparation.views import FeatureView
@@ -45,6 +45,8 @@ class OnlineFeatures:
         self._readers: list[tuple[str, _Latest | _Windowed]] = []
         for view in views:
             layout = Layout(view)
+            if store.position(layout) is None:
+                layout = Layout(view, format=1)
             if store.position(layout) is None:
                 hint = "feed it with OnlineFeed, from the same declaration as the package's"
                 raise StoreError(f"the online store holds no rows of the view {view.name!r} as declared", hint=hint)
@@ -139,6 +141,7 @@ class _Latest:
 
     def __init__(self, layout: Layout) -> None:
         self._kept = _Kept(layout, [])
+        self._check = layout.check
         self._ttl = layout.plan.ttl
         places = [place for place in layout.plan.features.values() if isinstance(place, int)]
         self._head = struct.Struct(f"<4q{layout.columns}d")
@@ -146,9 +149,13 @@ class _Latest:
         self._nothing = [_NAN] * len(places)
 
     def read(self, get: Get, name: str | None, at: int) -> Sequence[float]:
-        record = None if name is None else get(self._kept.key(name))
-        if record is None or name is None:
+        if name is None:
             return self._nothing
+        key = self._kept.key(name)
+        record = get(key)
+        if record is None:
+            return self._nothing
+        self._check(key, record)
         if len(record) < self._head.size:
             raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
         head = self._head.unpack_from(record)
@@ -239,17 +246,17 @@ class _Windowed:
     def _less(self, get: Get, entity: Entity, low: int, unseen: list[Row]) -> list[float] | None:
         """The reductions over all rows after `low` but the unseen ones, by subtraction.
 
-        None where that would lose digits: where what remains is a millionth of what was there, or less. Then the
-        sum's error stays below 1e-10 of it, a tenth of what parity allows.
+        None where that would lose digits: of an infinity, and in a store of format 1, whose sums are rounded, where
+        what remains is a millionth of what was there, or less.
         """
         rows, totals, newest = self._since(get, entity, low)
         hidden = [row for row in unseen if row[0] > low]
-        for column, (count, total, *rest) in totals.items():
+        rounded = self._kept.layout.format == 1
+        for column, total in totals.items():
             values = [value for row in hidden if (value := row[2 + column]) == value]
-            left = total - sum(values)
-            if abs(left) * 1e6 < sum(map(abs, values)):
+            left = totals[column] = less(total, values)
+            if not math.isfinite(left[1]) or (rounded and abs(left[1]) * 1e6 < sum(map(abs, values))):
                 return None
-            totals[column] = (count - len(values), left, *rest)
         return [_reduce(each, rows - len(hidden), totals, newest) for each in self._reductions]
 
     def _up_to_now(self, get: Get, entity: Entity, low: int) -> list[float]:
@@ -331,13 +338,13 @@ def _reduce(reduction: WindowAggregate, rows: int, totals: Mapping[int, Moments]
         return float(rows)
     if operation == "last":
         return _NAN if newest is None else newest[2 + column]
-    count, total, least, most, squares = totals[column]
+    count, total, least, most, squares, lack = totals[column]
     if operation == "mean":
-        return total / count if count else _NAN
+        return (total + lack) / count if count else _NAN
     if operation == "count":
         return count
     if operation == "sum":
-        return total
+        return total + lack
     if operation == "std":
         return math.sqrt(squares / (count - 1.0)) if count > 1 else _NAN
     if not count:
