@@ -30,13 +30,13 @@ from kreis.preparation.expressions.tree import encode
 from kreis.preparation.point_in_time_plan import Plan, plan_of
 from kreis.preparation.views import FeatureView
 
-__all__ = ["FORMAT", "HEADER_TIMES", "RECORD_START", "Layout", "sealed"]
+__all__ = ["FORMAT", "HEADER_TIMES", "RECORD_START", "RESIDUE", "Layout", "sealed"]
 
 FORMAT = 2
 
 RECORD_START = struct.Struct("<2q")
 HEADER_TIMES = 5
-_RESIDUE = 0x2144DF1C
+RESIDUE = 0x2144DF1C
 """The CRC-32 of anything that is followed by its own CRC-32, whatever it was begun with."""
 _SEAL_BYTES = 4
 _LONGEST_ENTITY = 448
@@ -88,7 +88,7 @@ class Layout:
         Raises:
             CorruptionError: it is not.
         """
-        if self.seal and zlib.crc32(value, zlib.crc32(key)) != _RESIDUE:
+        if self.seal and zlib.crc32(value, zlib.crc32(key)) != RESIDUE:
             raise CorruptionError(
                 f"a record of view {self.view.name!r} is not what was written",
                 where=f"online store, {key!r}",

@@ -30,7 +30,7 @@ from kreis.preparation.online.layout import Layout, sealed
 from kreis.preparation.online.store import Get, Rows, Source
 from kreis.preparation.online.tiles import Row, add_rows, drop_tiles
 
-__all__ = ["LmdbStore", "discard"]
+__all__ = ["LmdbStore", "damaged", "discard"]
 
 T = TypeVar("T")
 _DAMAGED = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError)
@@ -86,14 +86,14 @@ class LmdbStore:
         try:
             self._env = lmdb.open(str(self._folder), max_readers=1024, readahead=True, writemap=False, **self._flags)
         except _DAMAGED as error:
-            raise _damaged(self._folder, error) from error
+            raise damaged(self._folder, error) from error
         except lmdb.Error as error:
             raise StoreError(f"LMDB cannot open it: {error}", where=str(self._folder)) from error
         self._file, self._checked = self._inode(), time.monotonic()
         pages = self._env.info()["last_pgno"] + 1
         if (self._folder / "data.mdb").stat().st_size < pages * self._env.stat()["psize"]:
             self._env.close()
-            raise _damaged(self._folder, "its file was cut off")  # reading beyond its end would end the process
+            raise damaged(self._folder, "its file was cut off")  # reading beyond its end would end the process
 
     def _inode(self) -> int:
         try:
@@ -167,7 +167,7 @@ class LmdbStore:
             except lmdb.MapResizedError:
                 self._resize(0)
             except _DAMAGED as error:
-                raise _damaged(self._folder, error) from error
+                raise damaged(self._folder, error) from error
             except lmdb.Error as error:
                 raise StoreError(f"the online store cannot be written: {error}", where=str(self._folder)) from error
 
@@ -221,7 +221,7 @@ class _Snapshot:
                 continue
             except _DAMAGED as error:
                 store._gate.release()
-                raise _damaged(store._folder, error) from error
+                raise damaged(store._folder, error) from error
             except BaseException as error:
                 store._gate.release()
                 if isinstance(error, lmdb.Error):
@@ -355,8 +355,9 @@ def _stands(layout: Layout, value: Any) -> tuple[int, Source]:
     return position, Source(rows=rows, mark=mark)
 
 
-def _damaged(folder: Path, what: object) -> CorruptionError:
-    hint = "delete this folder; `kreis run` feeds it anew from the tables"
+def damaged(folder: Path, what: object) -> CorruptionError:
+    """The error that says so, and the way back."""
+    hint = "delete this folder, then `kreis run` feeds it anew from the tables"
     return CorruptionError(f"the online store is damaged: {what}", where=str(folder), hint=hint)
 
 
