@@ -87,12 +87,14 @@ class Entity:
         self.headers = list(layout.header.iter_unpack(record[first:end]))
         self._per_column = layout.per_column
         self.tiles = [header[0] for header in self.headers]
-        self.rows = [0]
-        for header in reversed(self.headers):
-            self.rows.append(self.rows[-1] + header[1])
+        backwards = self.headers[::-1]
+        self.rows = list(accumulate([header[1] for header in backwards], initial=0))
         self.suffixes: dict[int, Suffixes] = {}
         for column, extremes, squares in needs:
-            items = [self.moments(place, column) for place in range(len(self.headers) - 1, -1, -1)]
+            at = HEADER_TIMES + self._per_column * column
+            items = [header[at : at + self._per_column] for header in backwards]
+            if self._per_column != 6:
+                items = [(*each, 0.0) for each in items]
             self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
         self._decoded: dict[int, tuple[int, TileRows]] = old._decoded if old is not None else {}
         self._seen_by: list[int] = []

@@ -265,7 +265,8 @@ def _record(transaction: Any, layout: Layout, key: bytes) -> bytes | None:
     if value is None:
         return None
     layout.check(key, value)
-    return bytes(value[: len(value) - layout.seal])
+    record: bytes = value[: -layout.seal]
+    return record
 
 
 def _extend(transaction: Any, key: bytes, part: bytes) -> None:
@@ -317,9 +318,10 @@ def _expire(transaction: Any, layout: Layout, before: int, version: int) -> int:
     dropped = 0
     records = list(_under(transaction, b"e" + layout.identity))
     for key in records:
-        old = _record(transaction, layout, key) or b""
-        record, gone = drop_tiles(layout, old, before, version)
+        old = transaction.get(key)
+        record, gone = drop_tiles(layout, old[: -layout.seal], before, version)
         if gone:
+            layout.check(key, old)
             if len(record) > layout.headers_at:
                 transaction.put(key, sealed(key, record))
             else:

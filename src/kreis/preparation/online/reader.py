@@ -11,12 +11,14 @@ import math
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from zlib import crc32
 
 from kreis.errors import CorruptionError, StoreError
 from kreis.preparation.expressions.rows import compile_row
 from kreis.preparation.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs, TileRows
-from kreis.preparation.online.layout import Layout
+from kreis.preparation.online.layout import RESIDUE, Layout
 from kreis.preparation.online.store import Get, OnlineStore
 from kreis.preparation.online.suffixes import EMPTY, Moments, less, merge, totals_of
 from kreis.preparation.online.tiles import Row
@@ -70,11 +72,15 @@ class OnlineFeatures:
 
     def vectors(self, requests: Sequence[tuple[Mapping[str, str], int]]) -> list[list[float]]:
         """Several vectors at one snapshot."""
+        vectors: list[list[float]] = []
+        readers = self._readers
         with self._store.snapshot() as get:
-            return [
-                [value for entity, reader in self._readers for value in reader.read(get, keys.get(entity), at)]
-                for keys, at in requests
-            ]
+            for keys, at in requests:
+                vector: list[float] = []
+                for entity, reader in readers:
+                    vector += reader.read(get, keys.get(entity), at)
+                vectors.append(vector)
+        return vectors
 
 
 class _Kept:
@@ -141,30 +147,38 @@ class _Latest:
 
     def __init__(self, layout: Layout) -> None:
         self._kept = _Kept(layout, [])
-        self._check = layout.check
+        self._key = self._kept.key
+        self._layout = layout
         self._ttl = layout.plan.ttl
-        places = [place for place in layout.plan.features.values() if isinstance(place, int)]
+        places = [2 + place for place in layout.plan.features.values() if isinstance(place, int)]
         self._head = struct.Struct(f"<4q{layout.columns}d")
-        self._places = [2 + place for place in places]
+        self._unpack = self._head.unpack_from
+        self._pick: Callable[[Row], Sequence[float]] = (
+            itemgetter(*(2 + place for place in places)) if len(places) > 1 else lambda head: [head[2 + places[0]]]
+        )
+        """From a record's head to the features."""
         self._nothing = [_NAN] * len(places)
 
     def read(self, get: Get, name: str | None, at: int) -> Sequence[float]:
         if name is None:
             return self._nothing
-        key = self._kept.key(name)
+        key = self._key(name)
         record = get(key)
         if record is None:
             return self._nothing
-        self._check(key, record)
-        if len(record) < self._head.size:
-            raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
-        head = self._head.unpack_from(record)
-        row: Row | None = head[2:]
+        if crc32(record, crc32(key)) != RESIDUE:
+            self._layout.check(key, record)
+            if len(record) < self._head.size:  # of format 1
+                raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
+        head = self._unpack(record)
         if head[1] > at:
             row = self._before(get, name, head[2:], at)
-        if row is None or (self._ttl is not None and row[0] <= at - self._ttl):
+            if row is None:
+                return self._nothing
+            head = (0, 0, *row)
+        if self._ttl is not None and head[2] <= at - self._ttl:
             return self._nothing
-        return [row[place] for place in self._places]
+        return self._pick(head)
 
     def _before(self, get: Get, name: str, newest: Row, at: int) -> Row | None:
         """The latest row seen at a moment that lies before what the store knows."""
@@ -268,16 +282,19 @@ class _Windowed:
         """How many rows have an event time after `low`, their totals by column, and the newest."""
         layout = self._kept.layout
         number = low // layout.tile
-        place = entity.after(number)
+        place = bisect_right(entity.tiles, number)
         k = len(entity.tiles) - place
         rows = entity.rows[k]
-        totals = {column: entity.suffixes[column].last(k) for column, _, _ in self._needs}
         if place and entity.tiles[place - 1] == number and entity.headers[place - 1][3] > low:
             cut = entity.tile(place - 1, layout, self._needs, get)
-            k = len(cut.rows) - bisect_right(cut.events, low)
-            rows += k
-            for column, suffixes in cut.suffixes.items():
-                totals[column] = merge(totals[column], suffixes.last(k))
+            j = len(cut.rows) - bisect_right(cut.events, low)
+            rows += j
+            totals = {
+                column: merge(suffixes.last(k), cut.suffixes[column].last(j))
+                for column, suffixes in entity.suffixes.items()
+            }
+        else:
+            totals = {column: suffixes.last(k) for column, suffixes in entity.suffixes.items()}
         newest = entity.newest if entity.newest[0] > low else None
         return rows, totals, newest
 

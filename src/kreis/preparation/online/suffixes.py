@@ -52,6 +52,8 @@ class Suffixes:
     def last(self, k: int) -> Moments:
         """The totals of the last k items; what is not kept stands at 0."""
         least, most, squares, lacks = self.least, self.most, self.squares, self.lacks
+        if least is None and squares is None:
+            return self.counts[k], self.sums[k], 0.0, 0.0, 0.0, 0.0 if lacks is None else lacks[k]
         return (
             self.counts[k],
             self.sums[k],
@@ -65,7 +67,7 @@ class Suffixes:
 def _running(sums: Sequence[float], lacks: Sequence[float]) -> tuple[list[float], list[float] | None]:
     """Running sums, and what each lacks of the exact one; None where all of them are exact."""
     totals = list(accumulate(sums, initial=0.0))
-    if not any(lacks) and all(map(float.is_integer, sums)) and max(map(abs, totals)) < _EXACT:
+    if not any(lacks) and all(map(float.is_integer, sums)) and max(totals) < _EXACT and min(totals) > -_EXACT:
         return totals, None
     total, lack, lacking = 0.0, 0.0, [0.0]
     for value, own in zip(sums, lacks or [0.0] * len(sums), strict=True):
@@ -90,15 +92,18 @@ def merge(a: Moments, b: Moments) -> Moments:
         return a
     if not n:
         return b
-    apart = b[1] / m - a[1] / n
-    total, lost = _two_sum(a[1], b[1])
+    one, other = a[1], b[1]
+    apart = other / m - one / n
+    total = one + other
+    part = total - one
+    lost = (one - (total - part)) + (other - part)  # as in `_two_sum`
     return (
         n + m,
         total,
         a[2] if a[2] < b[2] else b[2],
         a[3] if a[3] > b[3] else b[3],
         a[4] + b[4] + apart * apart * (n * m / (n + m)),
-        a[5] + b[5] + lost,
+        a[5] + b[5] + (lost if lost == lost else 0.0),
     )
 
 

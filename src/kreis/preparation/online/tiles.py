@@ -86,7 +86,7 @@ def _empty(layout: Layout, tile: int) -> list[Any]:
     return times + [0.0, 0.0, _INFINITY, -_INFINITY, 0.0, 0.0] * (layout.columns if layout.windowed else 0)
 
 
-def _fold(header: list[Any], row: Row, windowed: bool) -> None:
+def _fold(header: list[Any], row: Row, windowed: bool) -> None:  # noqa: C901 (the inner loop of feeding)
     event, known = row[0], row[1]
     header[1] += 1
     if event < header[2]:
@@ -100,25 +100,22 @@ def _fold(header: list[Any], row: Row, windowed: bool) -> None:
     at = HEADER_TIMES
     for value in row[2:]:
         if value == value:  # not NaN, which is missing
-            _fold_value(header, at, value)
+            count, total = header[at], header[at + 1]
+            added = total + value
+            part = added - total
+            lost = (total - (added - part)) + (value - part)  # TwoSum (Knuth 1997, section 4.2.2, theorem B): exact
+            header[at] = count + 1.0
+            header[at + 1] = added
+            if value < header[at + 2]:
+                header[at + 2] = value
+            if value > header[at + 3]:
+                header[at + 3] = value
+            if count:  # Youngs and Cramer (1971), eq. 2.1, on the mean so far
+                apart = value - total / count
+                header[at + 4] += apart * apart * count / (count + 1.0)
+            if lost == lost:  # not of an infinity
+                header[at + 5] += lost
         at += 6
-
-
-def _fold_value(header: list[Any], at: int, value: float) -> None:
-    count, total = header[at], header[at + 1]
-    header[at] = count + 1.0
-    added = header[at + 1] = total + value
-    part = added - total
-    lost = (total - (added - part)) + (value - part)  # TwoSum (Knuth 1997, section 4.2.2, theorem B): exact
-    if lost == lost:  # not an infinity
-        header[at + 5] += lost
-    if value < header[at + 2]:
-        header[at + 2] = value
-    if value > header[at + 3]:
-        header[at + 3] = value
-    if count:  # Youngs and Cramer (1971), eq. 2.1, on the mean so far
-        apart = value - total / count
-        header[at + 4] += apart * apart * count / (count + 1.0)
 
 
 def _merge(layout: Layout, body: bytes, changed: dict[int, list[Any]]) -> bytes:
