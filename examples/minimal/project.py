@@ -94,5 +94,5 @@ project.candidate("rule", Rule(pl.col("customer__return_rate_180d") > 0.4), base
 project.candidate("logistic", Logistic())
 project.candidate("gbdt", GradientBoosting(trees=60, learning_rate=0.05, leaves=7))
 
-project.release(Canary(steps=[0.2, 1.0], hold="2d"), fallback="rule")
+project.release(Canary(steps=[0.2, 1.0], hold="2d", margin=300.0), fallback="rule")
 project.monitor(Drift(), BusinessMetric(falls_by=0.25), sends_back_to="collection")

@@ -185,6 +185,33 @@ def test_a_better_model_begins_with_a_share_of_the_traffic(canary):
     assert live(canary) == (2, [(2, 0.8), (4, 0.2)])
 
 
+def test_a_release_quotes_what_was_compared(canary):
+    release = canary.document("show", "release")
+    assert release["reason"].startswith("version 4 less version 2: ")
+    assert "EUR per 1,000 orders, on 579 rows of 45 days as of 2025-08-15" in release["reason"]
+    assert release["detail"]["days_before"] == {"decisions": [], "differing": [], "totals": [], "squares": []}
+    plan = canary.document("release", "plan", "--per-day", "25")
+    assert [each["challenger"] for each in plan["expected"]] == ["equal", "6% worse", "21% worse", "random", "inverted"]
+    assert plan["margin"] == 300
+    assert "no request was logged" in canary.kreis("release", "plan", code=2)
+    assert "canary waits: no request was answered since" in canary.kreis("watch", "--once")
+
+
+def test_a_changed_text_or_name_makes_no_comparison(released):
+    before = released.document("status")["release"]["routes"]
+    released.edit("Will this order be returned?", "Does this order come back?")
+    released.run("run")
+    renamed = released.document("show", "release")
+    assert (renamed["number"], renamed["kind"]) == (2, "release")
+    assert renamed["reason"] == "same model as version 2, changed goal"
+    assert [route["share"] for route in renamed["routes"]] == [route["share"] for route in before]
+    released.edit('project.candidate("logistic"', 'project.candidate("plain"')
+    released.run("run")
+    assert released.document("show", "release")["reason"] == "same model as version 4, changed name"
+    assert released.document("run")["computed"] == []
+    assert released.document("status")["release"]["number"] == 3
+
+
 def test_what_was_taken_out_of_service_does_not_come_back_by_itself(canary):
     canary.run("rollback", "--reason", "answers look odd")
     assert live(canary) == (3, [(2, 1.0)])

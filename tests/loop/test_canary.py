@@ -1,10 +1,13 @@
-"""move_canary: on after its hold, back when the challenger is shown to be worse or slow."""
+"""move_canary: on when the challenger is shown to be no worse, back when it is shown to be worse or slow, or waits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from kreis.clock import SimulatedClock, microseconds
@@ -13,10 +16,11 @@ from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import Package, build_package, open_package, sign_package
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
-from kreis.deployment.releases import release, start_canary
+from kreis.deployment.releases import challenger_of, release, start_canary
+from kreis.errors import ProjectError
 from kreis.identifiers import new_id
-from kreis.ledger import models, runs
-from kreis.ledger.records import Release, Run
+from kreis.ledger import models, releases, runs
+from kreis.ledger.records import Evaluation, Release, Run
 from kreis.loop.canary import CanaryMove, move_canary
 from kreis.loop.workspace import Workspace
 from kreis.preparation.expressions.tree import Call, Column, Literal
@@ -28,12 +32,13 @@ from kreis.settings import Settings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS, PER_DAY = 10, 60
+SAY = {"actor": "a", "reason": "better"}
 
 
 class Place:
     """A project with two registered rule models, and a log of requests whose outcome is x > 0.5."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **canary: object) -> None:
         self.clock = SimulatedClock(START)
         self.workspace = Workspace(folder, settings=Settings(), clock=self.clock)
         goal = Goal(
@@ -44,24 +49,31 @@ class Place:
             risk=Risk.minimal(because="a test"),
         )
         self.project = Project("canary", goal=goal)
-        self.project.release(Canary(steps=(0.2, 1.0), hold="2d"))
+        self.project.release(Canary(**{"steps": (0.2, 1.0), "hold": "2d", "margin": 1000.0, "at_most": "20d"} | canary))
+
+        @self.project.spine(
+            id="id", time="at", keys=["id"], outcome="y", outcome_known_at="known_at", outcome_within="6h"
+        )
+        def asked(log: pl.LazyFrame) -> pl.LazyFrame:
+            raise NotImplementedError
+
         with self.workspace.ledger.record(event="run.started", subject="r", actor="a", reason="r") as tx:
             run = Run(
                 id="r", project="canary", as_of=START, status="running", trigger="t", started_at=START, goal=goal.digest
             )
             runs.start_run(tx, run)
 
-    def model(self, name: str, above: float) -> str:
-        """A model that says yes where x is above a limit."""
+    def model(self, name: str, above: float, *, feature: str = "v__x", worth: float | None = None) -> str:
+        """A model that says yes where x is above a limit, worth so much in its evaluation."""
         manifest = Manifest(
             project="canary",
             candidate=name,
             kind="rule",
             files={},
-            rule=Call("greater", (Column("v__x"), Literal(above))),
-            features=["v__x"],
+            rule=Call("greater", (Column(feature), Literal(above))),
+            features=[feature],
             views=[],
-            request_views=[RequestView(name="v", fields={"x": "number"}, features={"x": Column("x")})],
+            request_views=[RequestView(name="v", fields={"x": "number"}, features={feature[3:]: Column("x")})],
             threshold=0.5,
             goal=self.project.goal.digest,
             metric=self.project.goal.metric.to_document(),
@@ -80,20 +92,49 @@ class Place:
                 run="r",
                 signature=sign_package(built, self.workspace.keys),
             )
+            if worth is not None:
+                metrics = {"value": {"value": worth, "low": worth, "high": worth}}
+                evaluation = Evaluation(
+                    id=new_id(START), model=built.digest, run="r", metrics=metrics, gates=[], passed=True, at=START
+                )
+                models.add_evaluation(tx, evaluation)
         return built.digest
 
     def canary(self, champion: str, challenger: str) -> Release:
         ledger = self.workspace.ledger
         release(ledger, "canary", champion, actor="a", reason="first")
-        return start_canary(ledger, "canary", challenger, 0.2, actor="a", reason="better")
+        return start_canary(ledger, "canary", challenger, self.project.release_declaration.canary.steps[0], **SAY)
 
-    def log(self, made: Release, *, slow: str | None = None, until: int = DAYS * PER_DAY) -> None:
-        """Ten days of requests, a fifth answered by the challenger; the first ones of a model may be slow."""
+    def log(
+        self,
+        made: Release,
+        *,
+        days: float = DAYS,
+        per_day: int = PER_DAY,
+        slow: str | None = None,
+        until: int = DAYS * PER_DAY,
+        late: Callable[[float], timedelta | None] = lambda outcome: timedelta(hours=1),
+        truth: Callable[[float, float], bool] = lambda x, luck: x > 0.5,
+        seed: int = 1,
+    ) -> None:
+        """Requests of so many days, a fifth of them answered by the challenger.
+
+        Args:
+            made: The canary's release.
+            days: How many days.
+            per_day: Requests of each.
+            slow: A model that is slow up to the request of number `until`.
+            until: See `slow`.
+            late: How long after its request an outcome of 0 or 1 becomes known; None: never.
+            truth: Whether it happens, for x and a random number, both in [0, 1).
+            seed: Of x and luck.
+        """
         champion, challenger = (route.model for route in made.routes)
         predictions, outcomes = [], []
-        for number in range(DAYS * PER_DAY):
-            at = microseconds(START + timedelta(days=number / PER_DAY))
-            x = (number * 7919 % 1000) / 1000
+        rng = np.random.default_rng(seed)
+        for number in range(int(days * per_day)):
+            moment = START + timedelta(days=number / per_day)
+            at, x = microseconds(moment), float(rng.random())
             model = challenger if number % 5 == 0 else champion
             record = PredictionRecord(
                 id=new_id(at),
@@ -108,19 +149,45 @@ class Place:
                 latency_us=90_000 if model == slow and number < until else 500,
             )
             predictions += [record] * (3 if slow else 1)
-            outcomes.append(OutcomeRecord(prediction=record.id, outcome=float(x > 0.5), known_at=at + 3_600_000_000))
+            outcome = float(truth(x, float(rng.random())))
+            after = late(outcome)
+            if after is not None:
+                known_at = microseconds(moment + after)
+                outcomes.append(OutcomeRecord(prediction=record.id, outcome=outcome, known_at=known_at))
         lake = self.workspace.lake
         lake.append(PREDICTIONS, predictions_frame(predictions), step="p", actor="a", reason="log")
-        lake.append(OUTCOMES, outcomes_frame(outcomes), step="o", actor="a", reason="log")
+        if outcomes:
+            lake.append(OUTCOMES, outcomes_frame(outcomes), step="o", actor="a", reason="log")
 
     def open(self, digest: str) -> Package:
         with self.workspace.ledger.read() as connection:
             model = models.get_model(connection, digest)
         return open_package(digest, model.signature, self.workspace.artifacts, self.workspace.keys.trusted())
 
-    def move(self, made: Release, *, after: timedelta) -> CanaryMove | None:
+    def current(self) -> Release:
+        with self.workspace.ledger.read() as connection:
+            now = releases.current_release(connection, "canary")
+        assert now is not None
+        return now
+
+    def move(self, made: Release, *, after: timedelta) -> CanaryMove:
         self.clock.advance(START + after)
-        return move_canary(self.project, self.workspace, made, START + after, open_model=self.open)
+        move = move_canary(self.project, self.workspace, made, START + after, open_model=self.open)
+        assert move is not None
+        return move
+
+    def look(self, *, every: timedelta, until: timedelta) -> list[CanaryMove]:
+        """Look again and again, as long as there is a canary."""
+        moves, after = [], every
+        while after <= until and challenger_of(self.current()) is not None:
+            moves.append(self.move(self.current(), after=after))
+            after += every
+        return moves
+
+
+def coin(x: float, luck: float) -> bool:
+    """Nothing that a model sees says anything."""
+    return luck < 8 / 18
 
 
 @pytest.fixture
@@ -128,31 +195,157 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_is_left_alone_before_its_hold_is_over(place: Place) -> None:
+def test_is_held_however_clear_the_evidence(place: Place) -> None:
     made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    place.log(made, per_day=600, days=3)
+    move = place.move(made, after=timedelta(days=2, minutes=-1))
+    assert (move.kind, move.release) == ("waits", made)
+    assert move.evidence["low"] > -1000
+    assert "shown to be no worse by 1,050 outcomes; held until 2026-03-03 00:00" in move.reason
+    assert place.move(made, after=timedelta(days=2)).kind == "promoted"
+
+
+def test_is_promoted_when_it_is_shown_to_be_no_worse(tmp_path: Path) -> None:
+    place = Place(tmp_path, hold="6h", margin=150.0)
+    champion, challenger = place.model("champion", 0.6), place.model("challenger", 0.5)
+    made = place.canary(champion, challenger)
     place.log(made)
-    assert place.move(made, after=timedelta(days=1)) is None
+    moves = place.look(every=timedelta(hours=6), until=timedelta(days=DAYS))
+    assert [each.kind for each in moves[-2:]] == ["waits", "promoted"]
+    assert moves[-2].evidence["low"] <= -150 < moves[-1].evidence["low"]
+    assert moves[-2].evidence["difference"] > 0
+    assert [route.model for route in place.current().routes] == [challenger]
+    evidence = place.current().detail
+    assert evidence == moves[-1].evidence
+    assert evidence is not None
+    assert (evidence["margin"], evidence["false_promotion"], evidence["false_rollback"]) == (150, 0.05, 0.05)
+    assert "shown to be no worse: " in moves[-1].reason
+    assert f"from {evidence['outcomes']} outcomes of" in moves[-1].reason
 
 
-def test_is_promoted_after_its_hold_when_nothing_speaks_against_it(place: Place) -> None:
-    challenger = place.model("challenger", 0.5)
-    made = place.canary(place.model("champion", 0.6), challenger)
-    place.log(made)
-    move = place.move(made, after=timedelta(days=2))
-    assert move is not None
-    assert move.kind == "promoted"
-    assert [route.model for route in move.release.routes] == [challenger]
+def test_is_not_promoted_on_an_estimate(tmp_path: Path) -> None:
+    """It looks better, and is not shown to be no worse."""
+    place = Place(tmp_path, margin=200.0)
+    made = place.canary(place.model("champion", 0.55), place.model("challenger", 0.45))
+    place.log(made, truth=coin, days=6)
+    move = place.move(made, after=timedelta(days=5))
+    assert move.kind == "waits"
+    assert move.evidence["low"] <= -200 < move.evidence["difference"]
+    assert f"{move.evidence['outcomes']} of about {move.evidence['needed']:,} outcomes" in move.reason
+    assert "at the present traffic until about" in move.reason
 
 
-def test_goes_back_when_the_challenger_is_worth_less(place: Place) -> None:
+def test_goes_back_when_the_challenger_is_shown_to_be_worth_less(place: Place) -> None:
     champion = place.model("champion", 0.5)
     made = place.canary(champion, place.model("challenger", -1.0))
     place.log(made)
-    move = place.move(made, after=timedelta(days=DAYS))
-    assert move is not None
+    moves = place.look(every=timedelta(hours=6), until=timedelta(days=DAYS))
+    assert [each.kind for each in moves[-2:]] == ["waits", "rolled back"]
+    assert moves[-1].evidence["high"] < 0 <= moves[-2].evidence["high"]
+    assert moves[-2].evidence["difference"] < -1000
+    assert "shown to be worth less: -" in moves[-1].reason
+    assert [route.model for route in place.current().routes] == [champion]
+    assert place.current().detail == moves[-1].evidence
+
+
+def test_an_equal_model_does_not_go_back_over_many_looks(tmp_path: Path) -> None:
+    """It differs in every tenth decision, by a coin that favours neither."""
+    place = Place(tmp_path, margin=20.0)
+    made = place.canary(place.model("champion", 0.45), place.model("challenger", 0.55))
+    place.log(made, truth=coin, per_day=240)
+    moves = place.look(every=timedelta(hours=2), until=timedelta(days=DAYS))
+    assert {each.kind for each in moves} == {"waits"}
+    assert min(each.evidence["difference"] for each in moves) < -400
+    assert min(each.evidence["high"] for each in moves) > 0
+
+
+def test_waits_where_nothing_was_asked(place: Place) -> None:
+    made = place.canary(place.model("champion", 0.5), place.model("challenger", -1.0))
+    move = place.move(made, after=timedelta(days=5))
+    assert (move.kind, move.reason) == ("waits", "canary waits: no request was answered since 2026-03-01 00:00")
+
+
+def test_waits_for_outcomes(place: Place) -> None:
+    made = place.canary(place.model("champion", 0.5), place.model("challenger", -1.0))
+    place.log(made, days=3, late=lambda outcome: None)
+    early, later = (place.move(made, after=timedelta(hours=hours)) for hours in (5, 66))
+    assert "13 requests, none older than 6 hours, when outcomes are complete" in early.reason
+    assert "of 151 requests older than 6 hours only 0 outcomes have come in" in later.reason
+    assert (early.kind, later.kind) == ("waits", "waits")
+
+
+def test_waits_while_some_outcomes_stay_away(place: Place) -> None:
+    """Those that did not come may not be like the others: here all that speak for the challenger."""
+    made = place.canary(place.model("champion", 0.5), place.model("challenger", 0.2))
+    place.log(made, late=lambda outcome: timedelta(hours=1) if outcome else None)
+    move = place.move(made, after=timedelta(days=9))
+    assert move.kind == "waits"
+    assert "outcomes have come in" in move.reason
+
+
+def test_outcomes_that_come_later_when_they_are_bad_do_not_count_for_less(place: Place) -> None:
+    """An equal model that says yes more often: before all outcomes are in, its yes looks the worse."""
+    late = {0.0: timedelta(hours=1), 1.0: timedelta(hours=5, minutes=50)}
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.4))
+    place.log(made, per_day=480, days=4, truth=coin, late=lambda outcome: late[outcome])
+    moves = place.look(every=timedelta(hours=1), until=timedelta(days=4))
+    assert {each.kind for each in moves} <= {"waits", "promoted"}
+    assert moves[-1].evidence["high"] > 0
+
+
+def test_evidence_is_carried_over_the_steps(tmp_path: Path) -> None:
+    place = Place(tmp_path, steps=(0.1, 0.5, 1.0), hold="1d")
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    place.log(made)
+    moves = place.look(every=timedelta(days=1), until=timedelta(days=DAYS))
+    kinds = [each.kind for each in moves]
+    assert kinds[-2:] == ["advanced", "promoted"]
+    assert moves[-1].evidence["outcomes"] == moves[-2].evidence["outcomes"] + PER_DAY
+    assert moves[-2].release.detail == moves[-2].evidence
+
+
+def test_ends_when_it_cannot_decide(tmp_path: Path) -> None:
+    place = Place(tmp_path, at_most="4d", margin=10.0)
+    champion = place.model("champion", 0.55)
+    made = place.canary(champion, place.model("challenger", 0.45))
+    place.log(made, truth=coin)
+    before = place.move(made, after=timedelta(days=4, hours=6, minutes=-1))
+    assert before.kind == "waits"
+    assert "and it ends on 5 March: raise the margin, or its traffic" in before.reason
+    move = place.move(made, after=timedelta(days=4, hours=6))
     assert move.kind == "rolled back"
-    assert "worth less, by 3,987 EUR" in move.reason
+    assert "canary: undecided after 4d: " in move.reason
+    assert "kreis rollback --to 2" in move.reason
     assert [route.model for route in move.release.routes] == [champion]
+
+
+def test_a_margin_is_a_share_of_what_the_champion_was_worth(tmp_path: Path) -> None:
+    place = Place(tmp_path, margin="10%")
+    made = place.canary(place.model("champion", 0.6, worth=4_000.0), place.model("challenger", 0.5))
+    assert place.move(made, after=timedelta(days=1)).evidence["margin"] == pytest.approx(400)
+
+
+def test_a_share_of_what_no_evaluation_says_is_refused(tmp_path: Path) -> None:
+    place = Place(tmp_path, margin="10%")
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    with pytest.raises(ProjectError, match="no evaluation on record says"):
+        place.move(made, after=timedelta(days=1))
+
+
+def test_a_margin_beyond_all_differences_is_refused(tmp_path: Path) -> None:
+    place = Place(tmp_path, margin=10_000.0)
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    with pytest.raises(ProjectError, match="more than two models can differ by"):
+        place.move(made, after=timedelta(days=1))
+
+
+def test_requests_that_lack_a_models_features_are_counted_and_not_compared(place: Place) -> None:
+    """The champion's log does not hold the challenger's feature: only what the challenger answered is whole."""
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5, feature="v__y"))
+    place.log(made)
+    move = place.move(made, after=timedelta(days=4))
+    assert (move.evidence["mature"], move.evidence["whole"], move.evidence["outcomes"]) == (226, 0, 0)
+    assert "none of 226 requests was logged with the features of both models" in move.reason
 
 
 def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:
@@ -160,7 +353,6 @@ def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:
     made = place.canary(place.model("champion", 0.6), challenger)
     place.log(made, slow=challenger)
     move = place.move(made, after=timedelta(days=DAYS))
-    assert move is not None
     assert move.kind == "rolled back"
     assert "90.0 ms" in move.reason
 
@@ -169,11 +361,9 @@ def test_stays_when_answers_are_slow_for_a_moment(place: Place) -> None:
     challenger = place.model("challenger", 0.5)
     made = place.canary(place.model("champion", 0.6), challenger)
     place.log(made, slow=challenger, until=6)  # 6 of its 360 answers, in two of the hold's parts
-    move = place.move(made, after=timedelta(days=DAYS))
-    assert move is not None
-    assert move.kind == "promoted"
+    assert place.move(made, after=timedelta(days=DAYS)).kind == "promoted"
 
 
 def test_does_nothing_where_there_is_no_canary(place: Place) -> None:
     made = release(place.workspace.ledger, "canary", place.model("only", 0.5), actor="a", reason="first")
-    assert place.move(made, after=timedelta(days=3)) is None
+    assert move_canary(place.project, place.workspace, made, START, open_model=place.open) is None

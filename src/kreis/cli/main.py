@@ -18,6 +18,7 @@ from kreis.cli.commands import (
     init,
     ledger,
     parity,
+    release,
     rollback,
     run,
     serve,
@@ -57,6 +58,7 @@ app.command("rollback")(rollback.rollback)
 app.command("parity")(parity.parity)
 app.add_typer(alerts.app, name="alerts")
 app.command("doctor")(doctor.doctor)
+app.add_typer(release.app, name="release")
 app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(demo.app, name="demo")

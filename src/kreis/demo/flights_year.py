@@ -163,7 +163,7 @@ def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
         yield f"   {day:%Y-%m-%d} ↩ back to {look.sent_back.to}, by {look.sent_back.monitor}: {look.sent_back.summary}"
         mark = "✓" if look.circle.status == "advanced" else "✗"
         yield f"              {mark} the circle turned: {look.circle.reason}"
-    if look.canary is not None:
+    if look.canary is not None and look.canary.kind != "waits":
         yield f"   {day:%Y-%m-%d} release {look.canary.release.number} {look.canary.kind}: {look.canary.reason}"
 
 

@@ -187,10 +187,10 @@ class Watcher:
 
     def _move_canary(self, now: datetime) -> CanaryMove | None:
         release = self._current_release()
-        if release is None or self._workspace.lake.latest(PREDICTIONS) is None:
+        if release is None:
             return None
         move = move_canary(self._project, self._workspace, release, now, open_model=self._viewer.package)
-        if move is not None:
+        if move is not None and move.kind != "waits":
             publish(self._workspace.ledger, self._project.name, self._workspace.service_folder, self._workspace.keys)
         return move
 

@@ -68,6 +68,11 @@ class DecisionValue(msgspec.Struct, frozen=True):
         return min(cases), max(cases)
 
     @property
+    def most_at_stake(self) -> float:
+        """The most that two decisions on the same case can differ by."""
+        return max(abs(self.true_positive - self.false_negative), abs(self.false_positive - self.true_negative))
+
+    @property
     def break_even(self) -> float:
         """The probability from which a positive decision pays, for calibrated scores (Elkan 2001, eq. 2)."""
         loss = self.true_negative - self.false_positive

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, short
+from kreis.governance.pages.texts import date, number, short
 
-__all__ = ["release_page", "routes_grid"]
+if TYPE_CHECKING:
+    from kreis.deployment.canary_plan import CanaryPlan
+
+__all__ = ["plan_page", "release_page", "routes_grid"]
 
 
 def release_page(release: dict[str, Any]) -> Page:
@@ -25,6 +29,7 @@ def release_page(release: dict[str, Any]) -> Page:
         facts=(
             ("since", f"{date(release['at'])} UTC, by {release['actor']}"),
             ("because", release["reason"]),
+            *_rests_on(release["detail"] or {}),
             ("fallback", fallback),
             ("id", release["id"]),
         ),
@@ -33,6 +38,64 @@ def release_page(release: dict[str, Any]) -> Page:
             Grid("Releases", ("number ", "kind", "at (UTC)", "by", "because"), history),
         ),
     )
+
+
+def _rests_on(detail: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a canary showed, or can show."""
+    if "outcomes" in detail:
+        low, value, high, margin = (number(detail[each]) for each in ("low", "difference", "high", "margin"))
+        yield "evidence", f"{value} ({low} to {high}) {detail['unit']} against the champion, margin {margin}"
+        yield (
+            "from",
+            f"{detail['outcomes']:,} outcomes of {detail['requests']:,} requests: {detail['mature']:,} were old enough,"
+            f" {detail['whole']:,} of them held the features of both models",
+        )
+        yield (
+            "error rates",
+            f"at most {detail['false_promotion']:.0%} for a promotion, {detail['false_rollback']:.0%} for a rollback",
+        )
+    if "plan" in detail:
+        plan = detail["plan"]
+        step, days = plan["steps"][0]
+        when = "no number of days shows it" if days is None else f"after about {_days(days)} days"
+        yield "plan", f"an equal challenger gets {step:.0%} {when}, at {plan['per_day']:,.0f} requests a day"
+        yield from (("warning", each) for each in plan["warnings"])
+
+
+def plan_page(plan: CanaryPlan) -> Page:
+    """What a canary can show, and when."""
+    rows = [
+        (
+            each.challenger,
+            number(each.difference),
+            each.shown,
+            "never" if each.requests is None else f"{each.requests:,}",
+            "" if each.days is None else _days(each.days),
+        )
+        for each in plan.expected
+    ]
+    steps = ", then ".join(
+        f"{share:.0%} " + ("never" if days is None else f"after about {_days(days)} days") for share, days in plan.steps
+    )
+    return Page(
+        title="Canary, planned",
+        facts=(
+            ("champion", f"{number(plan.champion)} {plan.unit} in its evaluation"),
+            ("margin", f"{number(plan.margin)} {plan.unit}"),
+            ("traffic", f"{number(plan.per_day)} requests a day, {plan.differing:.1%} of them decided differently"),
+            (
+                "dependence",
+                f"{plan.dependence:.1f} decisions of a day show as much as one independent decision",
+            ),
+            ("steps", steps),
+            *(("warning", each) for each in plan.warnings),
+        ),
+        grids=(Grid("Challengers", ("challenger", f"{plan.unit} ", "is shown to be", "by requests ", "days "), rows),),
+    )
+
+
+def _days(days: float) -> str:
+    return f"{days:,.0f}" if days >= 10 else f"{days:.1f}"
 
 
 def routes_grid(title: str, routes: list[dict[str, Any]]) -> Grid:

@@ -26,9 +26,12 @@ from kreis.identifiers import new_id
 from kreis.ledger import models, releases
 from kreis.ledger.documents import put_document
 from kreis.ledger.records import Document, Evaluation, Model, Release
+from kreis.loop.disciplines.evaluation import open_model
 from kreis.loop.disciplines.preparation import read_spine, spine_of, used_views
 from kreis.loop.disciplines.training import trained_of
 from kreis.loop.inputs import accepted_inputs, contracts_of_inputs, rules_of_inputs
+from kreis.loop.paired_traffic import days_before
+from kreis.loop.planning import plan_of
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, Verdict
@@ -60,9 +63,15 @@ def perform(circle: Circle) -> Verdict:
         return Hold(needs=f"role {declared.approval}", reason=_said(error), detail={"model": model.digest})
     publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
+    planned = (released.detail or {}).get("plan", {}) if released.run == circle.run else {}
     return Advance(
         summary=f"{chosen} is version {model.version} ({model.digest[:12]}); release {released.number}: {shares}",
-        detail={"model": model.digest, "version": model.version, "release": released.number},
+        detail={
+            "model": model.digest,
+            "version": model.version,
+            "release": released.number,
+            "warnings": planned.get("warnings", []),
+        },
     )
 
 
@@ -189,13 +198,34 @@ def _taken_out(circle: Circle, model: Model) -> Release | None:
     return newer if newer is not None and newer.kind == "rollback" and newer.run is None else None
 
 
-def _answers_alike(circle: Circle, one: str, other: str) -> bool:
-    """Whether two packages differ only in the versions of the tables that they were made from."""
-    first, second = (
-        msgspec.structs.replace(_manifest(circle, digest), inputs={}, training={}, reference={})
-        for digest in (one, other)
-    )
-    return first == second
+_ANSWERS = ("kind", "files", "rule", "features", "views", "request_views", "threshold")
+"""What of a manifest says what a model answers."""
+
+
+def _changed(circle: Circle, one: str, other: str) -> list[str] | None:
+    """What two packages that answer alike differ in beside their training; None if they answer differently."""
+    first, second = (_manifest(circle, digest) for digest in (one, other))
+    if any(getattr(first, name) != getattr(second, name) for name in _ANSWERS):
+        return None
+    changes = {
+        "goal": (first.goal, first.metric, first.outcome) != (second.goal, second.metric, second.outcome),
+        "name": first.candidate != second.candidate,
+        "rules for requests": (first.accepts, first.rules) != (second.accepts, second.rules),
+    }
+    return [name for name, differs in changes.items() if differs]
+
+
+def _compared(circle: Circle, model: Model, current: Release) -> str:
+    """What evaluation compared the model with, in a sentence."""
+    report, judged = EvaluationReport.from_document(circle.evaluated()["report"]), circle.evaluated()["champion"]
+    difference = report.differences.get("champion")
+    on = f"on {report.rows:,} rows of {report.days} days as of {circle.as_of:%Y-%m-%d}"
+    with circle.workspace.ledger.read() as connection:
+        if judged is None or difference is None:
+            serving = models.get_model(connection, champion_of(current)).version
+            return f"version {model.version} passed its gates {on}; it was not compared with version {serving}"
+        other = models.get_model(connection, judged).version
+    return f"version {model.version} less version {other}: {difference} {report.unit}, {on}"
 
 
 def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
@@ -204,37 +234,33 @@ def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
     declared = project.release_declaration
     with ledger.read() as connection:
         current = releases.current_release(connection, name)
-    if current is None:
+
+    def whole(reason: str) -> Release:
+        approval, run = declared.approval, circle.run
         return release(
-            ledger,
-            name,
-            model.digest,
-            actor=actor,
-            reason=f"first model: {circle.evaluated()['candidate']} passed its gates",
-            fallback=fallback,
-            approval=declared.approval,
-            run=circle.run,
+            ledger, name, model.digest, actor=actor, reason=reason, fallback=fallback, approval=approval, run=run
         )
-    live = [digest for digest in (champion_of(current), challenger_of(current)) if digest is not None]
-    if any(digest == model.digest or _answers_alike(circle, digest, model.digest) for digest in live):
-        return current
+
+    if current is None:
+        return whole(f"first model: {circle.evaluated()['candidate']} passed its gates")
+    challenger = challenger_of(current)
+    for digest in (champion_of(current), challenger):
+        changed = None if digest is None else [] if digest == model.digest else _changed(circle, digest, model.digest)
+        if changed is None or digest is None:
+            continue
+        if not changed or challenger is not None:
+            return current
+        with ledger.read() as connection:
+            version = models.get_model(connection, digest).version
+        return whole(f"same model as version {version}, changed {' and '.join(changed)}")
     with ledger.read() as connection:  # before the canary that is going on makes room
         check_approval(connection, model.digest, declared.approval, actor)
-    if challenger_of(current) is not None:
+    if challenger is not None:
         rollback(ledger, name, actor=actor, reason=f"a newer model passed: version {model.version}", run=circle.run)
-    reason = f"version {model.version} beat the version in service on data as of {circle.as_of:%Y-%m-%d}"
+    reason = _compared(circle, model, current)
     first = declared.canary.steps[0]
     if first >= 1.0:
-        return release(
-            ledger,
-            name,
-            model.digest,
-            actor=actor,
-            reason=reason,
-            fallback=fallback,
-            approval=declared.approval,
-            run=circle.run,
-        )
+        return whole(reason)
     return start_canary(
         ledger,
         name,
@@ -244,4 +270,15 @@ def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
         reason=reason,
         approval=declared.approval,
         run=circle.run,
+        detail=_planned(circle, champion_of(current), model.digest),
     )
+
+
+def _planned(circle: Circle, champion: str, challenger: str) -> dict[str, Any]:
+    """What the canary can show, and the days before it on which both can be compared: the canary's moves need them."""
+    workspace, project, now = circle.workspace, circle.project, circle.as_of
+    pair = open_model(workspace, champion), open_model(workspace, challenger)
+    before = days_before(project, workspace, pair, now)
+    plan = plan_of(project, workspace, champion, now, before=before)
+    planned = {} if plan is None else {"plan": msgspec.to_builtins(plan)}
+    return {"days_before": msgspec.to_builtins(before), **planned}

@@ -22,13 +22,14 @@ from kreis.loop.disciplines.training import features_of, read_rows, rows_with, s
 from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
+from kreis.loop.workspace import Workspace
 from kreis.preparation.spine import teaches
 from kreis.preparation.views import parse_duration
 from kreis.project import Project
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.train import TrainedCandidate
 
-__all__ = ["perform", "scorer_of"]
+__all__ = ["open_model", "perform", "scorer_of"]
 
 _SPENT = "error spent"
 _DAY = 86_400
@@ -60,8 +61,8 @@ def _live(circle: Circle) -> list[Route]:
     return [] if current is None else [route for route in current.routes if route.mode == "live"]
 
 
-def _open(circle: Circle, digest: str) -> Package:
-    workspace = circle.workspace
+def open_model(workspace: Workspace, digest: str) -> Package:
+    """A registered model's package, verified."""
     with workspace.ledger.read() as connection:
         model = models.get_model(connection, digest)
     return open_package(digest, model.signature, workspace.artifacts, workspace.keys.trusted())
@@ -71,7 +72,7 @@ def _same_model(circle: Circle, candidate: str) -> str | None:
     """Digest of the live model that decides by the very same bytes as a candidate, if one does."""
     trained = trained_of(circle, candidate)
     live = (route.model for route in _live(circle))
-    return next((digest for digest in live if _is(_open(circle, digest), trained, circle.project)), None)
+    return next((digest for digest in live if _is(open_model(circle.workspace, digest), trained, circle.project)), None)
 
 
 def _is(package: Package, trained: TrainedCandidate, project: Project) -> bool:
@@ -134,7 +135,7 @@ def _evaluate(circle: Circle, challenger: str) -> StepResult:
             current = releases.current_release(connection, project.name)
         against = None if current is None else champion_of(current)
         spending = None if against is None else _spend(circle, [challenger, against, parameters, inputs])
-    champion = None if against is None else _open(circle, against)
+    champion = None if against is None else open_model(circle.workspace, against)
 
     def compute(key: str) -> dict[str, Any]:
         reports = _reports(circle, challenger, champion, spending)
