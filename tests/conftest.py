@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import resource
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +195,87 @@ def evaluated(tmp_path: Path, evaluated_once: Path) -> Shop:
 def released(tmp_path: Path, released_once: Path) -> Shop:
     """A project of one's own with one release."""
     return Shop.new(tmp_path / "released", like=released_once)
+
+
+class PostgresServer:
+    """A real server in a folder of its own, reached by a unix socket only."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="kreis-pg-"))
+        self._schemas = count(1)
+        # initdb and postgres refuse to run as root
+        self._account: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            account = _account("postgres") or _account("nobody")
+            if account is None:
+                pytest.skip("root, and no account 'postgres' or 'nobody' to run PostgreSQL as")
+            os.chown(self._folder, account.pw_uid, account.pw_gid)
+            self._account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        data = self._folder / "data"
+        self._run(binaries / "initdb", "-D", data, "-U", "kreis", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=120", "-k", self._folder]
+        self._log = (self._folder / "log").open("wb")
+        self._server = subprocess.Popen(
+            [binaries / "postgres", "-D", data, *options],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=self._folder,
+            **self._account,
+        )
+        self._wait(binaries / "pg_isready")
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://kreis@/postgres?host={self._folder}"
+
+    def empty_schema(self) -> str:
+        """The URL of a new, empty schema."""
+        import psycopg
+
+        name = f"ledger_{next(self._schemas)}"
+        with psycopg.connect(host=str(self._folder), user="kreis", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        return f"{self.url}&options=-csearch_path%3D{name}"
+
+    def stop(self) -> None:
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(timeout=30)
+        self._log.close()
+        shutil.rmtree(self._folder)
+
+    def _run(self, *command: Any) -> None:
+        subprocess.run(
+            [str(part) for part in command], check=True, capture_output=True, cwd=self._folder, **self._account
+        )
+
+    def _wait(self, pg_isready: Path) -> None:
+        deadline = time.monotonic() + 60
+        while subprocess.run([pg_isready, "-q", "-h", self._folder], check=False).returncode != 0:
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "log").read_text())
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL on this machine: neither pg_config nor /usr/lib/postgresql/*/bin")
+    server = PostgresServer(binaries)
+    yield server
+    server.stop()
+
+
+def _postgres_binaries() -> Path | None:
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: float(each.parent.name), reverse=True)
+    if pg_config := shutil.which("pg_config"):
+        said = subprocess.run([pg_config, "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
+        places.insert(0, Path(said))
+    return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None

@@ -17,6 +17,7 @@ from kreis.cli.commands import (
     doctor,
     init,
     ledger,
+    migrate,
     parity,
     release,
     rollback,
@@ -59,6 +60,7 @@ app.command("parity")(parity.parity)
 app.add_typer(alerts.app, name="alerts")
 app.command("doctor")(doctor.doctor)
 app.add_typer(release.app, name="release")
+app.command("migrate")(migrate.migrate)
 app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(demo.app, name="demo")

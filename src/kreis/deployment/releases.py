@@ -15,7 +15,8 @@ from kreis.deployment.packages import read_manifest
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
 from kreis.durable import clear_leftovers, make_directory
-from kreis.errors import CorruptionError, PolicyError, ProjectError, SignatureError
+from kreis.errors import CorruptionError, PolicyError, ProjectError, SignatureError, StoreError
+from kreis.ledger.identity import identity_of
 from kreis.ledger.models import approvals_of, get_model, list_models
 from kreis.ledger.records import Model, Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
@@ -234,6 +235,7 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
     Raises:
         CorruptionError: the pointer names a newer release than the ledger knows, or no audit entry covers what
             would be signed.
+        StoreError: the folder holds the pointer of another ledger.
     """
     make_directory(folder)
     lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -243,14 +245,16 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
             current = current_release(connection, project)
             if current is None:
                 return None
+            identity = identity_of(connection)
+            mine = "" if identity is None else identity.ledger
             shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
-            if _points_to(folder, shown, keys):
+            if _points_to(folder, shown, keys, mine):
                 return current
             models = {digest: get_model(connection, digest) for digest in _named(current)}
             others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
         clear_leftovers(folder / FILE)
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
-        pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys))
+        pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
         write_pointer(folder, pointer, keys)
         return current
     finally:
@@ -373,11 +377,17 @@ def _named(release: Release) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _points_to(folder: Path, shown: Release, keys: Keys) -> bool:
+def _points_to(folder: Path, shown: Release, keys: Keys, ledger: str) -> bool:
     try:
         pointer = read_pointer(folder, keys.trusted())
     except (SignatureError, CorruptionError):
         return False
+    if pointer is not None and ledger and pointer.ledger not in {"", ledger}:
+        raise StoreError(
+            f"holds a release of project {pointer.release.project!r} from another ledger (id {pointer.ledger})",
+            where=str(folder),
+            hint="give each project a service folder of its own ([service] path in kreis.toml)",
+        )
     if pointer is not None and pointer.release.project == shown.project and pointer.release.number > shown.number:
         raise CorruptionError(
             f"the service answers by release {pointer.release.number}, which the ledger does not know: its newest is"

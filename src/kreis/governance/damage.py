@@ -62,6 +62,8 @@ def find_damage(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _head(workspace: Workspace) -> Iterator[Finding]:
+    if workspace.ledger.older == "0001":
+        return  # kreis 0.1.0 kept no head
     with workspace.ledger.read() as connection:
         last = chain.last(connection)
     path = workspace.head_path

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, insert, select
+from sqlalchemy import Column, Connection, Select, Table, insert, inspect, select
 
 from kreis.clock import Clock
 from kreis.digests import digest_of_file
@@ -53,7 +53,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def back_up(ledger: Ledger, path: Path) -> Backup:
-    """Copy a ledger into a file, and verify the copy: the chain and every row's digest.
+    """Copy a ledger into a file, and verify the copy: the chain and every row's digest. Its schema stays as it is.
 
     Args:
         ledger: the ledger; others may go on recording meanwhile.
@@ -114,10 +114,11 @@ def restore(
         staged = Path(folder) / "ledger.db"
         _check_digest(path)
         shutil.copyfile(path, staged)
-        with open_ledger(
-            staged, clock=clock, heed_head=False
-        ) as whole:  # a backup of an older kreis is brought up to date
+        with open_ledger(staged, clock=clock, heed_head=False) as whole:
             backup = _verified(whole, path)
+            if whole.is_older():
+                whole.migrate(actor=actor, reason="restored from an earlier kreis", inputs={"backup": backup.sha256})
+                backup = _verified(whole, path)
         moved: list[Path] = []
         if isinstance(place, Path):
             fsync_file(staged)
@@ -212,14 +213,19 @@ def _fill(ledger: Ledger, path: Path) -> None:
 
 
 def _copy(source: Connection, target: Connection) -> None:
-    revision.upgrade(target, where="backup")
+    revision.upgrade(target, where="backup", to=revision.current(source) or revision.HEAD)
     _copy_rows(source, target)
 
 
 def _copy_rows(source: Connection, target: Connection) -> None:
+    inspector = inspect(target)
+    present = set(inspector.get_table_names())
     for table in schema.metadata.sorted_tables:
+        if table.name not in present:  # of a later schema than the target's
+            continue
+        columns = [table.c[each["name"]] for each in inspector.get_columns(table.name)]
         rows: list[dict[str, object]] = []
-        for row in stored_rows(source, _in_order(table)):
+        for row in stored_rows(source, _in_order(table, columns)):
             rows.append(dict(row))
             if len(rows) == _AT_ONCE:
                 target.execute(insert(table), rows)
@@ -228,7 +234,7 @@ def _copy_rows(source: Connection, target: Connection) -> None:
             target.execute(insert(table), rows)
 
 
-def _in_order(table: Table) -> Select[Any]:
+def _in_order(table: Table, columns: list[Column[Any]]) -> Select[Any]:
     """All rows; a release comes after the one before it."""
     order = [table.c.project, table.c.number] if table is schema.releases else list(table.primary_key)
-    return select(table).order_by(*order)
+    return select(*columns).order_by(*order)

@@ -25,19 +25,20 @@ def identity_of(connection: Connection) -> Identity | None:
     return _IDENTITY.first(connection)
 
 
-def identify(tx: Transaction, project: str, lake: str = "") -> Identity:
+def identify(tx: Transaction, project: str, *, lake: str = "", ledger: str = "") -> Identity:
     """Say, once, whose ledger it is.
 
     Args:
         tx: The transaction.
         project: The project's name.
         lake: The lake's id, if the lake has one; a new one otherwise.
+        ledger: The ledger's own id, if the lake holds it already; a new one otherwise.
 
     Raises:
         StoreError: it belongs to somebody already.
     """
     if identity_of(tx.connection) is not None:
         raise StoreError("the ledger belongs to a project already", where="ledger")
-    made = Identity(ledger=new_id(tx.now), project=project, lake=lake or new_id(tx.now), at=tx.now)
+    made = Identity(ledger=ledger or new_id(tx.now), project=project, lake=lake or new_id(tx.now), at=tx.now)
     _IDENTITY.insert(tx, made)
     return made

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, text
 
 from kreis.errors import StoreError
-from kreis.ledger.schema import HEAD
+from kreis.ledger.schema import HEAD, REVISIONS
 
-__all__ = ["HEAD", "current", "upgrade"]
+__all__ = ["HEAD", "current", "refuse_unknown", "upgrade"]
 
 
 def current(connection: Connection) -> str | None:
@@ -22,15 +22,28 @@ def current(connection: Connection) -> str | None:
     return revision
 
 
-def upgrade(connection: Connection, *, where: str) -> None:
-    """Bring the schema to `HEAD` inside the caller's write transaction.
+def refuse_unknown(found: str, *, where: str) -> None:
+    """Refuse a schema that this kreis does not know.
+
+    Raises:
+        StoreError: it does not.
+    """
+    if found not in REVISIONS:
+        raise StoreError(
+            f"was written by a newer kreis (schema {found!r}; this one knows {HEAD!r})",
+            where=where,
+            hint="pip install --upgrade kreis",
+        )
+
+
+def upgrade(connection: Connection, *, where: str, to: str = HEAD) -> None:
+    """Bring the schema to `to` inside the caller's write transaction.
 
     Raises:
         StoreError: its revision is unknown to this kreis, or the database holds something else.
     """
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     found = current(connection)
     config = Config()
@@ -41,12 +54,7 @@ def upgrade(connection: Connection, *, where: str) -> None:
             where=where,
             hint="give the ledger a database or a schema of its own",
         )
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise StoreError(
-            f"was written by a newer kreis (schema {found!r}; this one knows {HEAD!r})",
-            where=where,
-            hint="pip install --upgrade kreis",
-        )
+    if found is not None:
+        refuse_unknown(found, where=where)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -13,7 +13,16 @@ from kreis.ledger.records import Run, RunStatus, Verdict
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
 
-__all__ = ["add_verdict", "finish_run", "get_run", "list_runs", "start_run", "unfinished_runs", "verdicts_of"]
+__all__ = [
+    "add_verdict",
+    "finish_run",
+    "get_run",
+    "list_runs",
+    "projects",
+    "start_run",
+    "unfinished_runs",
+    "verdicts_of",
+]
 
 _RUNS = Records(schema.runs, Run, called="run")
 _VERDICTS = Records(schema.verdicts, Verdict, called="verdict")
@@ -53,6 +62,11 @@ def list_runs(connection: Connection, project: str | None = None, *, limit: int 
     """Runs, the newest first."""
     where = [] if project is None else [_runs.project == project]
     return _RUNS.find(connection, *where, order=[_runs.id.desc()], limit=limit)
+
+
+def projects(connection: Connection) -> set[str]:
+    """The names of all projects that have a run."""
+    return set(connection.execute(select(_runs.project).distinct()).scalars())
 
 
 def unfinished_runs(connection: Connection, project: str) -> list[Run]:

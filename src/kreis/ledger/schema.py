@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 __all__ = [
     "HEAD",
+    "REVISIONS",
     "alerts",
     "approvals",
     "audit",
@@ -45,8 +46,9 @@ __all__ = [
     "watchers",
 ]
 
-HEAD = "0002"
-"""The newest revision in `migrations/versions`. A test holds the two together."""
+REVISIONS = ("0001", "0002")
+"""The revisions in `migrations/versions`, in order. A test holds the two together."""
+HEAD = REVISIONS[-1]
 
 TEXT = Text(collation="C").with_variant(Text(), "sqlite")
 WHOLE = BigInteger().with_variant(Integer(), "sqlite")

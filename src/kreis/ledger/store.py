@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from kreis.clock import Clock
 from kreis.durable import disk_of, make_directory
 from kreis.errors import CorruptionError, ProjectError, StoreError
-from kreis.ledger import chain, head, revision
+from kreis.ledger import chain, head, older, revision
 from kreis.ledger.backends import postgres, sqlite
 from kreis.ledger.records import AuditEntry
 from kreis.ledger.transaction import WRITTEN, Transaction
@@ -36,7 +36,7 @@ def open_ledger(
 ) -> Ledger:
     """Open a ledger: a path (SQLite), or a URL that begins with `sqlite:` or `postgresql:`.
 
-    An older ledger is brought up to date; a missing one is created if `create`.
+    A missing one is created if `create`. One of an earlier schema can be read; to write it, it must be migrated.
 
     Args:
         url_or_path: where it is.
@@ -81,6 +81,8 @@ class Ledger:
         self._backend = backend
         self.clock = clock
         """Says what time it is, to whoever writes something that the ledger will record."""
+        self.older: str | None = None
+        """The revision of its schema, where that is an earlier one than this kreis writes."""
         self._here = threading.local()
         _OPEN.add(self)
         # Before it ends, a process brings what it recorded from the log into the database: every page is checked there.
@@ -105,8 +107,9 @@ class Ledger:
         Raises:
             ProjectError: event, subject, actor or reason is blank.
             StoreError: the lock was not free in time, or the database refused; nothing was recorded, or the
-                message says that it is not known.
+                message says that it is not known. Or the ledger is of an earlier schema.
         """
+        self.check_writable()
         said = {"event": event, "subject": subject, "actor": actor, "reason": reason}
         for name, text in said.items():
             if not text.strip():
@@ -126,6 +129,7 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A snapshot: all reads in the block see the same state. A write through it is refused."""
+        self.is_older()
         with self._connected() as connection, connection.begin():
             self._backend.begin_read(connection)
             yield connection
@@ -136,6 +140,46 @@ class Ledger:
         with self._connected() as connection, connection.begin():
             self._backend.begin_write(connection)
             yield connection
+
+    def check_writable(self) -> None:
+        """Refuse to write a ledger of an earlier schema.
+
+        Raises:
+            StoreError: it is of one.
+        """
+        if self.is_older():
+            raise StoreError(
+                f"is of an earlier schema ({self.older}; this kreis writes {revision.HEAD}); it can be read only",
+                where=self.where,
+                hint="run `kreis migrate`: it makes a backup first, and the service may go on answering",
+            )
+
+    def is_older(self) -> bool:
+        """Whether it is still of an earlier schema than this kreis writes."""
+        if self.older is not None:
+            with self._engine.connect() as connection:
+                moved = revision.current(connection) != self.older
+            if moved:  # migrated by another process
+                self.older = None
+                self._engine.dispose()
+        return self.older is not None
+
+    def migrate(self, *, actor: str, reason: str, inputs: Mapping[str, Any]) -> None:
+        """Bring an earlier schema up to date, with an entry that says so, together or not at all.
+
+        Raises:
+            StoreError: the lock was not free in time, or the database refused; nothing has changed.
+        """
+        before, self.older = self.older, None
+        self._engine.dispose()  # views of the earlier schema belong to connections
+        try:
+            with self.record(
+                event="ledger.migrated", subject=revision.HEAD, actor=actor, reason=reason, inputs=inputs
+            ) as tx:
+                revision.upgrade(tx.connection, where=self.where)
+        except BaseException:
+            self.older = before
+            raise
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -153,6 +197,8 @@ class Ledger:
     def _connected(self) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
+                if self.older is not None:
+                    older.show_as_today(connection)
                 yield connection
         except DBAPIError as error:
             raise self._backend.explain(error, self.where) from error
@@ -207,13 +253,17 @@ class Ledger:
         with self._connected() as connection:
             found = revision.current(connection)
             if found is not None:
+                revision.refuse_unknown(found, where=self.where)
                 head.compare(held, connection, where=self.where)
             elif held is not None and held.position:
                 raise gone(self.where, held)
             connection.rollback()
             if found == revision.HEAD:
                 return
-            if found is None and not create:
+            if found is not None:
+                self.older = found
+                return
+            if not create:
                 raise StoreError(
                     "holds no ledger", where=self.where, hint="choose another one, or let kreis create it here"
                 )

@@ -18,6 +18,7 @@ from kreis.ledger import alerts, documents, runs
 from kreis.ledger.records import Document, Run
 from kreis.ledger.records import Verdict as VerdictRecord
 from kreis.ledger.store import Ledger
+from kreis.loop.belonging import settle_belonging
 from kreis.loop.disciplines import collection, deployment, evaluation, preparation, requirements, training
 from kreis.loop.observer import Observer, Silent
 from kreis.loop.state import Circle
@@ -132,6 +133,7 @@ class _Walk:
         self._trigger = trigger
         self._steps: list[StepResult] = []
         ledger = workspace.ledger
+        settle_belonging(ledger, workspace.lake_folder, project.name, actor=workspace.actor)
         run = Run(
             id=new_id(workspace.clock.now()),
             project=project.name,

@@ -78,6 +78,7 @@ class Workspace:
             CorruptionError: it is gone, or lacks what was acknowledged.
         """
         from kreis.ledger.store import open_ledger
+        from kreis.loop.belonging import check_belonging
 
         if not self.state.exists():
             make_directory(self.state)
@@ -89,7 +90,13 @@ class Workspace:
                 where=f"ledger {place}",
                 hint="`kreis ledger restore BACKUP` puts a backup back; to begin anew, move .kreis away",
             )
-        return open_ledger(place, clock=self.clock, head_at=self.head_path)
+        ledger = open_ledger(place, clock=self.clock, head_at=self.head_path)
+        try:
+            check_belonging(ledger, self.lake_folder)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     @property
     def ledger_place(self) -> str | Path:
@@ -103,16 +110,21 @@ class Workspace:
 
     def _left_behind(self) -> Path | None:
         """A table or a pointer, which only a ledger could have led to."""
-        logs = (self.folder / self.settings.lake.path).glob("*/*/_delta_log")
+        logs = self.lake_folder.glob("*/*/_delta_log")
         pointer = self.service_folder / "current.json"
         return next((log.parent for log in sorted(logs)), pointer if pointer.exists() else None)
+
+    @property
+    def lake_folder(self) -> Path:
+        """The folder of the lake's tables."""
+        return self.folder / self.settings.lake.path
 
     @cached_property
     def lake(self) -> Lake:
         """The tables."""
         from kreis.lake.store import Lake
 
-        return Lake(self.folder / self.settings.lake.path, self.ledger)
+        return Lake(self.lake_folder, self.ledger)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

@@ -1,0 +1,160 @@
+"""The next version adds a field to everything: what this one and earlier ones wrote is read, and keeps its names.
+
+Whoever adds a field and breaks old bytes sees it here first. The fields are added in a copy of the source.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import kreis
+from kreis.artifacts.store import ArtifactStore
+from kreis.collection.contracts.inputs import InputRule
+from kreis.deployment.manifest import Inputs, Manifest, PackagedFile
+from kreis.deployment.pointer import PointedModel, Pointer
+from kreis.deployment.predictions.records import (
+    ClosingRecord,
+    FailureRecord,
+    OutcomeRecord,
+    PredictionRecord,
+    Record,
+    ShadowScore,
+    WithdrawnRecord,
+)
+from kreis.lake.mark import LakeMark
+from kreis.preparation.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.preparation.views import FeatureView, RequestView
+from kreis.training.reference import Histogram
+
+READER = Path(__file__).with_name("read_everything.py")
+SOURCE = Path(kreis.__file__).parent
+GROWING = {
+    "collection/contracts/inputs.py": [InputRule],
+    "deployment/manifest.py": [Manifest, PackagedFile, Inputs],
+    "deployment/pointer.py": [Pointer, PointedModel],
+    "deployment/predictions/records.py": [
+        PredictionRecord,
+        OutcomeRecord,
+        ShadowScore,
+        FailureRecord,
+        WithdrawnRecord,
+        ClosingRecord,
+    ],
+    "lake/mark.py": [LakeMark],
+    "preparation/expressions/tree.py": [Column, Literal, Call, Aggregate],
+    "preparation/views.py": [FeatureView, RequestView],
+    "training/reference.py": [Histogram],
+}
+"""Every struct that is written into bytes that stay, by file. The ledger's records are taken all."""
+
+
+def read_everything(folder: Path, source: Path) -> dict[str, Any]:
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    done = subprocess.run(
+        [sys.executable, READER, folder], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(str(source)), "another kreis was read with"
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def add_field(path: Path, field: str, names: set[str] | None = None) -> int:
+    """Put a field at the end of the classes of a file; how many there were."""
+    text = path.read_text()
+    lines = text.split("\n")
+    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    chosen = [node for node in classes if node.name in names] if names is not None else classes
+    for node in reversed(chosen):
+        places = [place for place, part in enumerate(node.body) if isinstance(part, ast.AnnAssign)]
+        last = places[-1]
+        follows = node.body[last + 1] if last + 1 < len(node.body) else None
+        described = isinstance(follows, ast.Expr) and isinstance(follows.value, ast.Constant)
+        end = node.body[last + 1 if described else last].end_lineno
+        assert end is not None
+        lines.insert(end, f"    {field}")
+    path.write_text("\n".join(lines))
+    return len(chosen)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def next_version(tmp_path: Path) -> Path:
+    """A copy of the source in which everything that is written down has one field more."""
+    source = tmp_path / "next"
+    shutil.copytree(SOURCE, source / "kreis", ignore=shutil.ignore_patterns("__pycache__"))
+    for file, structs in GROWING.items():
+        names = {each.__name__ for each in structs}
+        assert add_field(source / "kreis" / file, 'later: str = "as ever"', names) == len(structs)
+    add_field(source / "kreis" / "ledger" / "records.py", "later: str | None = None")
+    schema = source / "kreis" / "ledger" / "schema.py"
+    replace(schema, '_text("sha256"), keys', '_text("later", optional=True), _text("sha256"), keys')
+    replace(schema, '    _text("hash"),\n', '    _text("hash"),\n    _text("later", optional=True),\n')
+    return source
+
+
+def test_a_field_added_to_everything_changes_nothing_that_was_written(
+    sample: Path, next_version: Path, new_shop: Any
+) -> None:
+    shop = new_shop(sample.parent / "migrated", like=sample)
+    shop.run("migrate")
+    today = read_everything(shop.folder, SOURCE.parent)
+    assert today["audit"][2] == []
+    assert today["journal"]
+    with sqlite3.connect(shop.state / "ledger.db") as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if table != "alembic_version":
+                database.execute(f'ALTER TABLE "{table}" ADD COLUMN later TEXT')
+    database.close()
+    assert read_everything(shop.folder, next_version) == today
+
+
+@pytest.mark.parametrize("struct", [each for structs in GROWING.values() for each in structs])
+def test_what_is_unknown_is_refused(struct: type[msgspec.Struct]) -> None:
+    assert struct.__struct_config__.forbid_unknown_fields
+
+
+def test_every_struct_inside_a_package_or_a_journal_is_looked_after() -> None:
+    found: set[type] = set()
+
+    def walk(annotation: Any) -> None:
+        if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+            if annotation not in found:
+                found.add(annotation)
+                for field in msgspec.structs.fields(annotation):
+                    walk(field.type)
+            return
+        for part in getattr(annotation, "__args__", ()):
+            walk(part)
+
+    walk(Manifest)
+    walk(Record)
+    assert {each.__name__ for each in found} <= {each.__name__ for structs in GROWING.values() for each in structs}
+
+
+def test_manifests_of_the_sample_are_encoded_as_they_were_written(sample: Path) -> None:
+    """Byte for byte: a field with a default that stood in the first version is written still (`always`)."""
+    artifacts = ArtifactStore(sample / ".kreis" / "artifacts")
+    found = 0
+    for path in (sample / ".kreis" / "artifacts").glob("*/*"):
+        data = artifacts.get(path.parent.name + path.name)
+        if data.startswith(b'{"candidate"'):
+            assert msgspec.json.decode(data, type=Manifest).canonical() == data
+            found += 1
+    assert found >= 2
