@@ -199,3 +199,10 @@ def test_delays_that_depend_on_the_outcome_do_not_move_the_share_of_yes(simulati
     print(f"SIMULATED share of yes among all known outcomes: {naive:.1%} (the truth is 20 %)")  # noqa: T201
     simulations.at_most("training share of yes outside its 95 % range, delays by outcome", off, runs, 0.05)
     assert naive > 0.21  # the fault that maturity mends
+
+
+@pytest.mark.parametrize(("hours", "told"), [(7 * 24, False), (7 * 24 + 1, True)])
+def test_rows_that_end_long_before_the_moment_are_told_of(hours, told):
+    rows = frame([(str(i), "c", -hours - i, -hours, float(i % 2)) for i in range(9)])
+    warnings = past_rows(spine(), rows, as_of=T0)[1].warnings
+    assert warnings == ["the newest row is of 2025-05-24, 7 days before the run's moment"] * told

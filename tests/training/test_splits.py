@@ -100,6 +100,15 @@ def test_split_without_rows_says_so():
         TimeSplit().split(empty, empty, np.empty(0, dtype=bool))
 
 
+def test_split_tests_whole_days():
+    time = START + np.arange(600, dtype=np.int64) * DAY // 10
+    until = START + 60 * DAY
+    split = TimeSplit(test="10d").split(time, time, np.arange(600) % 2 == 0, until=until, horizon=timedelta(hours=36))
+    assert (split.test_start, split.test_end) == (START + 48 * DAY, START + 58 * DAY)
+    split = TimeSplit(test="36h").split(time, time, np.arange(600) % 2 == 0, until=until, horizon=timedelta(hours=36))
+    assert split.test_end == START + 58 * DAY + DAY // 2
+
+
 def test_split_of_rows_that_end_long_ago_says_until_when_and_what_to_set():
     time = START + np.arange(100, dtype=np.int64) * DAY
     until = START + 400 * DAY

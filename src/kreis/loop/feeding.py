@@ -11,14 +11,14 @@ from kreis.clock import microseconds
 from kreis.collection.collecting import latest_versions
 from kreis.collection.sources import SUPERSEDED_AT, Window
 from kreis.deployment.packages import read_manifest
-from kreis.errors import StoreError
+from kreis.errors import CorruptionError, StoreError
 from kreis.ledger import models, releases
 from kreis.loop.state import Circle
 from kreis.loop.workspace import Workspace
 from kreis.preparation.expressions.tree import columns
-from kreis.preparation.online.feed import OnlineFeed
+from kreis.preparation.online.feed import OnlineFeed, mark_of
 from kreis.preparation.online.layout import Layout
-from kreis.preparation.online.lmdb_store import LmdbStore
+from kreis.preparation.online.lmdb_store import LmdbStore, discard
 from kreis.preparation.tables import build
 from kreis.preparation.views import FeatureView
 from kreis.project import Project
@@ -52,12 +52,13 @@ def open_feed(project: Project, store: LmdbStore, frames: Mapping[str, pl.DataFr
     return OnlineFeed(store, [(view, frames[view.table]) for view in project.views.values()])
 
 
-def feed_from_lake(circle: Circle) -> int | None:
+def feed_from_lake(circle: Circle) -> list[str]:
     """Bring the online store up to the run's moment: the project's views, and those of the models in service where
-    the project defines them otherwise by now.
+    the project defines them otherwise by now. Rows that came late or were corrected are put right; a damaged store is
+    fed anew.
 
     Returns:
-        How many rows were added; None where another process feeds the store already.
+        What a person should know of it; nothing where all went as usual, or another process feeds the store.
 
     Raises:
         SignatureError: a model in service is not what was signed.
@@ -66,16 +67,31 @@ def feed_from_lake(circle: Circle) -> int | None:
     workspace = circle.workspace
     frames = _Frames(circle)
     views = [*circle.project.views.values(), *_views_in_service(circle, frames)]
-    if _is_fed(circle, views):
-        return 0
+    told: list[str] = []
     try:
-        store = LmdbStore(workspace.online_folder)
+        if not _is_fed(circle, views):
+            told += _feed(circle, views, frames)
+    except CorruptionError as error:
+        discard(workspace.online_folder)
+        told.append(f"{error.message}; it was thrown away and fed anew from the tables")
+        told += _feed(circle, views, frames)
     except StoreError:
         if not _is_readable(workspace):
             raise
-        return None
+    return told
+
+
+def _feed(circle: Circle, views: Sequence[FeatureView], frames: _Frames) -> list[str]:
+    store = LmdbStore(circle.workspace.online_folder)
     try:
-        return OnlineFeed(store, [(view, frames[view.table]) for view in views]).advance(circle.as_of)
+        marks = [circle.version_of(view.table) for view in views]
+        feed = OnlineFeed(store, [(view, frames[view.table]) for view in views], marks=marks)
+        told = [
+            f"view {name!r}: rows that the online store holds were corrected or came late; it now holds the new ones"
+            for name in feed.corrected
+        ]
+        feed.advance(circle.as_of)
+        return told
     finally:
         store.close()
 
@@ -118,15 +134,21 @@ def _views_in_service(circle: Circle, frames: _Frames) -> list[FeatureView]:
 
 
 def _is_fed(circle: Circle, views: Sequence[FeatureView]) -> bool:
-    """Whether every view stands at the run's moment or later already; then no table need be read."""
+    """Whether every view stands at a later moment than the run's, or at the same one with the same tables."""
     try:
         store = LmdbStore(circle.workspace.online_folder, readonly=True)
+    except CorruptionError:
+        raise
     except StoreError:
         return False
     try:
         until = microseconds(circle.as_of)
-        positions = [store.position(Layout(view)) for view in views]
-        return all(position is not None and position >= until for position in positions)
+        for view in views:
+            position, source = store.position(Layout(view)), store.source(Layout(view))
+            same = position == until and source.mark == mark_of(circle.version_of(view.table))
+            if position is None or position < until or (position == until and not same):
+                return False
+        return True
     finally:
         store.close()
 

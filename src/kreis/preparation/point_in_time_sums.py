@@ -4,8 +4,8 @@ A difference of running float sums loses what the large total swallows. Here eac
 three whole numbers ("limbs") of b bits, b = 62 - log2(rows) and at most 52; running sums of those are taken in
 int64, which wraps around, and differences of wrapped sums are exact as long as the window's own sum fits (b is
 chosen so that it does). Whole numbers below 2^b need one limb and are exact; other values are exact down to
-2^-3b of the largest magnitude in the column (2^-126 for half a million rows). The result is rounded at most
-three times, so it is within 3 units in the last place of the true sum of the parts kept.
+2^-3b of the largest magnitude in the column (2^-126 for half a million rows). The parts of a sum are added from the
+smallest up, so the result is the float next to the exact sum of the parts kept; the online store's sums are the same.
 """
 
 from __future__ import annotations
@@ -59,8 +59,13 @@ class WindowSums:
             totals[lower] -= carry << values.bits
             totals[lower - 1] += carry
         result = np.zeros(self._begun.size)
-        for total, (_, exponent) in zip(totals, values.limbs, strict=True):
-            result += np.ldexp(total.astype(np.float64), exponent) if exponent else total
+        for total, (_, exponent) in zip(reversed(totals[1:]), reversed(values.limbs[1:]), strict=True):
+            result += np.ldexp(total.astype(np.float64), exponent)
+        first, exponent = totals[0], values.limbs[0][1]
+        high = first.astype(np.float64)
+        if result.any():  # else there is one rounding: that of the whole number to a float
+            result += np.ldexp((first - high.astype(np.int64)).astype(np.float64), exponent)
+        result += np.ldexp(high, exponent)
         if values.infinite is not None:
             upward = self.integers((values.infinite > 0).astype(np.int64)) > 0
             downward = self.integers((values.infinite < 0).astype(np.int64)) > 0

@@ -8,8 +8,8 @@ the outcomes that come quickly would be over-represented. A mature row whose out
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import cast
 
 import msgspec
 import polars as pl
@@ -23,6 +23,8 @@ from kreis.preparation.tables import Spine, place_of
 __all__ = ["SpineRows", "is_mature", "past_rows", "teaches"]
 
 _EXAMPLES = 3
+_STALE = timedelta(days=7)
+"""Rows that end longer before the run's moment are told of."""
 
 
 class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,8 @@ class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
     """Their outcome has no moment from which it was known, so it is not used."""
     early: int
     """Their outcome was known before the question, so it is not used."""
+    newest: datetime | None
+    """The time of the last row."""
     delays: Delays | None
     warnings: list[str]
 
@@ -99,7 +103,7 @@ def past_rows(
     rows, undated, early = _with_known_outcomes(spine, rows, as_of, where)
     report = _described(spine, rows, as_of, where)
     report = msgspec.structs.replace(report, without_time=frame.height - timed.height, undated=undated, early=early)
-    report.warnings.extend(_warnings(spine, report))
+    report.warnings.extend(_warnings(spine, report, as_of))
     return rows.sort(spine.time, spine.id), report
 
 
@@ -175,17 +179,21 @@ def _described(spine: Spine, rows: pl.DataFrame, as_of: datetime, where: str) ->
         without_key={key: rows[key].null_count() for key in spine.keys if rows[key].null_count()},
         undated=0,
         early=0,
+        newest=cast("datetime | None", rows[spine.time].max()),
         delays=delays,
         warnings=[] if delays is None else delays.warnings(spine),
     )
 
 
-def _warnings(spine: Spine, found: SpineRows) -> list[str]:
-    told: list[tuple[Any, str]] = [
+def _warnings(spine: Spine, found: SpineRows, as_of: datetime) -> list[str]:
+    told: list[tuple[int, str]] = [
         (found.without_time, f"{found.without_time:,} rows have no {spine.time!r}: they are left out"),
         (found.undated, f"{found.undated:,} outcomes have no {spine.outcome_known_at!r}: they are not used"),
         (found.early, f"{found.early:,} outcomes were known before the question: they are not used"),
     ]
+    if found.newest is not None and as_of - found.newest > _STALE:
+        days = (as_of - found.newest).days
+        told.append((days, f"the newest row is of {found.newest:%Y-%m-%d}, {days:,} days before the run's moment"))
     for key, count in found.without_key.items():
         told.append((count, f"{count:,} of {found.rows:,} rows have no {key!r}: features by it are missing there"))
     return [text for count, text in told if count]

@@ -17,6 +17,8 @@ from kreis.training.data import Indices, Microseconds
 
 __all__ = ["Split", "TimeSplit"]
 
+_DAY = 86_400_000_000
+
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Index arrays, ascending, over the rows of a frame; times are microseconds since 1970 UTC.
@@ -81,8 +83,8 @@ class TimeSplit:
             time: when each question was asked, shape (n,).
             known_at: when each outcome could be known, shape (n,).
             outcomes: what happened, shape (n,); read only to see that each part holds both.
-            until: the run's moment: the test ends (exclusive) where rows are too young then; the end of the data if
-                not given.
+            until: the run's moment: the test ends (exclusive) where rows are too young then, at the start of a day
+                (UTC) where `test` is whole days; the end of the data if not given.
             horizon: how long outcomes take. A row younger than that at a cut-off is left out of the part, known or
                 not: outcomes that come quickly would be over-represented.
 
@@ -92,8 +94,11 @@ class TimeSplit:
         if len(time) == 0:
             raise ProjectError("no row has an outcome", where="TimeSplit", hint="collect a longer time range")
         waits = horizon // timedelta(microseconds=1)
+        span = _microseconds(self.test)
         test_end = int(time.max()) + 1 if until is None else until - waits
-        test_start = test_end - _microseconds(self.test)
+        if until is not None and span % _DAY == 0:
+            test_end -= test_end % _DAY  # whole days: the day is evaluation's independent unit
+        test_start = test_end - span
         train_end = test_start - (_microseconds(self.gap) if self.gap else 0)
         complete = np.maximum(known_at, time + waits)
         train = np.flatnonzero((time < train_end) & (complete <= train_end))

@@ -70,10 +70,10 @@ def rows_of(layout: Layout, entities: list[str], event: list[int], x: list[float
 
 
 def contents(folder: Path) -> dict[bytes, bytes]:
-    """All that a closed store holds, but for the version of each record."""
+    """All that a closed store holds, but for the version and the checksum of each record."""
     environment = lmdb.open(str(folder), readonly=True)
     with environment.begin() as transaction:
-        found = {key: value[8:] if key[:1] == b"e" else value for key, value in transaction.cursor()}
+        found = {key: value[8:-4] if key[:1] == b"e" else value for key, value in transaction.cursor()}
     environment.close()
     return found
 
@@ -268,8 +268,180 @@ def test_a_damaged_record_is_reported(store: LmdbStore) -> None:
     store.append([rows_of(layout, ["a"], [BASE], [1.0])], position=1)
     with store._env.begin(write=True) as transaction:
         transaction.put(layout.entity_key("a"), RECORD_START.pack(9, BASE) + b"torn")
-    with pytest.raises(CorruptionError, match="does not fit"):
+    with pytest.raises(CorruptionError, match="not what was written"):
         OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE)
+
+
+def test_a_record_under_another_key_is_reported(store: LmdbStore) -> None:
+    layout = Layout(LATEST)
+    store.append([rows_of(layout, ["a", "b"], [BASE, BASE], [1.0, 2.0])], position=1)
+    with store._env.begin(write=True) as transaction:
+        transaction.put(layout.entity_key("a"), transaction.get(layout.entity_key("b")))
+    with pytest.raises(CorruptionError, match="not what was written"):
+        OnlineFeatures(store, [LATEST]).vector({"who": "a"}, BASE)
+
+
+def test_damage_below_new_rows_stays_seen(store: LmdbStore) -> None:
+    layout = Layout(WINDOWED)
+    store.append([rows_of(layout, ["a", "a"], [BASE, BASE + 1], [1.0, 2.0])], position=1)
+    key = layout.tile_key(layout.entity_key("a"), BASE // layout.tile)
+    with store._env.begin(write=True) as transaction:
+        value = bytearray(transaction.get(key))
+        value[20] ^= 1
+        transaction.put(key, bytes(value))
+    store.append([rows_of(layout, ["a"], [BASE + 2], [3.0])], position=2)
+    with pytest.raises(CorruptionError, match="not what was written"):
+        OnlineFeatures(store, [WINDOWED]).vector({"who": "a"}, BASE + HOUR)
+
+
+def test_a_store_that_was_cut_off_is_refused(folder: Path) -> None:
+    store = LmdbStore(folder)
+    OnlineFeed(store, [(WINDOWED, table_of(3000))], history=True).advance(BASE + 60 * HOUR)
+    store.close()
+    data = folder / "data.mdb"
+    with data.open("r+b") as file:
+        file.truncate(data.stat().st_size - 4096)
+    for readonly in (True, False):
+        with pytest.raises(CorruptionError, match="cut off"):
+            LmdbStore(folder, readonly=readonly)
+
+
+def test_a_reader_goes_over_to_the_store_that_takes_the_place_of_a_damaged_one(folder: Path) -> None:
+    layout = Layout(LATEST)
+    store = LmdbStore(folder)
+    store.append([rows_of(layout, ["a"], [BASE], [1.0])], position=1)
+    store.close()
+    reader = LmdbStore(folder, readonly=True)
+    features = OnlineFeatures(reader, [LATEST])
+    assert features.vector({"who": "a"}, BASE) == [1.0]
+    feeder = f"""
+        from pathlib import Path
+        import numpy as np
+        from kreis.preparation.online.lmdb_store import LmdbStore, discard
+        from kreis.preparation.online.layout import Layout
+        from kreis.preparation.online.store import Rows
+        from kreis.preparation.expressions.tree import Column
+        from kreis.preparation.views import FeatureView
+        import msgspec
+        view = msgspec.json.decode({msgspec.json.encode(LATEST)!r}, type=FeatureView)
+        folder, times = Path({str(folder)!r}), np.array([{BASE}])
+        discard(folder)
+        store = LmdbStore(folder)
+        print("empty", flush=True)
+        input()
+        store.append([Rows(Layout(view), ["a"], times, times, np.array([[2.0]]))], position=1)
+        store.close()
+    """
+    program = [sys.executable, "-c", textwrap.dedent(feeder)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as feeding:
+        assert feeding.stdout is not None
+        assert feeding.stdout.readline() == "empty\n"
+        reader._checked -= 1.1  # a second has passed
+        for _ in range(2):
+            with pytest.raises(StoreError, match="being fed anew"):
+                features.vector({"who": "a"}, BASE)
+        feeding.communicate("\n")
+    assert features.vector({"who": "a"}, BASE) == [2.0]
+    reader.close()
+
+
+def answers(store: LmdbStore, view: FeatureView, at: int) -> list[list[float]]:
+    return OnlineFeatures(store, [view]).vectors([({"who": f"entity-{each}"}, at) for each in range(5)])
+
+
+@pytest.mark.parametrize("view", [WINDOWED, LATEST], ids=["windowed", "latest"])
+@pytest.mark.parametrize("change", ["late row", "corrected value", "corrected time", "deleted row", "other entity"])
+def test_a_feed_from_a_corrected_table_puts_right_what_was_fed(folder: Path, view: FeatureView, change: str) -> None:
+    """And touches no other entity."""
+    at, table = BASE + 24 * HOUR, table_of(400)
+    place = int(
+        np.flatnonzero((table["event"].dt.epoch("us") > at - 90 * MINUTE) & (table["known"].dt.epoch("us") < at))[0]
+    )
+    corrected = {
+        "late row": table,
+        "corrected value": table.with_columns(x=pl.when(pl.int_range(pl.len()) == place).then(99.0).otherwise("x")),
+        "corrected time": table.with_columns(
+            event=pl.when(pl.int_range(pl.len()) == place)
+            .then(pl.col("event") - pl.duration(minutes=3))
+            .otherwise("event")
+        ),
+        "deleted row": table.filter(pl.int_range(pl.len()) != place),
+        "other entity": table.with_columns(
+            who=pl.when(pl.int_range(pl.len()) == place).then(pl.lit("entity-4")).otherwise("who")
+        ),
+    }[change]
+    store = LmdbStore(folder)
+    before = table.filter(pl.int_range(pl.len()) != place) if change == "late row" else table
+    OnlineFeed(store, [(view, before)]).advance(at)
+    with store.snapshot() as get:
+        versions = {name: bytes(get(Layout(view).entity_key(name)) or b"")[:8] for name in table["who"].unique()}
+    OnlineFeed(store, [(view, corrected)]).advance(at + 1)
+    fresh = LmdbStore(folder.parent / "fresh")
+    OnlineFeed(fresh, [(view, corrected)]).advance(at + 1)
+    assert np.array_equal(answers(store, view, at + 1), answers(fresh, view, at + 1), equal_nan=True)
+    with store.snapshot() as get:
+        touched = {name for name in versions if bytes(get(Layout(view).entity_key(name)) or b"")[:8] != versions[name]}
+    assert touched <= {table["who"][place], corrected["who"][min(place, len(corrected) - 1)]}
+    assert touched
+    assert OnlineFeed(store, [(view, corrected)]).advance(at + 2) == 0
+    store.close()
+    fresh.close()
+
+
+def test_a_table_whose_last_row_was_deleted_leaves_no_entity(store: LmdbStore) -> None:
+    table = table_of(40, entities=2)
+    OnlineFeed(store, [(LATEST, table)]).advance(BASE + 50 * HOUR)
+    OnlineFeed(store, [(LATEST, table.clear())]).advance(BASE + 51 * HOUR)
+    assert np.isnan(answers(store, LATEST, BASE + 48 * HOUR)).all()
+    with store.snapshot() as get:
+        assert get(Layout(LATEST).entity_key("entity-0")) is None
+
+
+def test_a_request_during_a_correction_sees_the_one_or_the_other(folder: Path) -> None:
+    """The correction is one transaction: a snapshot that began before it still holds the old rows."""
+    store = LmdbStore(folder)
+    view, at, table = WINDOWED, BASE + 24 * HOUR, table_of(400)
+    OnlineFeed(store, [(view, table)]).advance(at)
+    before = answers(store, view, at)
+    feed = OnlineFeed(store, [(view, table.with_columns(pl.col("x") + 1))])
+    with store.snapshot() as get:
+        held = bytes(get(Layout(view).entity_key("entity-1")) or b"")
+        feed.advance(at + 1)
+        assert bytes(get(Layout(view).entity_key("entity-1")) or b"") == held
+    assert not np.array_equal(before, answers(store, view, at), equal_nan=True)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.1, 0.2, -0.3],
+        [1e16, 1.0, -1e16, 0.5],
+        [49.99, 12.5, -49.99, -12.5, 0.01],
+        [1e20, 1.5e-5, -1e20],
+        [math.inf, 1.0],
+        [math.inf, -math.inf],
+        [math.nan, 0.1, 0.2],
+    ],
+    ids=str,
+)
+def test_online_sums_equal_training_sums_to_the_bit(folder: Path, values: list[float]) -> None:
+    view = view_of(windows=("1h", "8h"))
+    moment = pl.Datetime("us", "UTC")
+    event = [BASE + place * 20 * MINUTE for place in range(len(values))]
+    for order in (values, values[::-1]):
+        times = pl.Series(event).cast(moment)
+        table = pl.DataFrame({"who": ["a"] * len(order), "event": times, "known": times, "x": order}, strict=False)
+        asked = [each + 7 * MINUTE for each in event] + [BASE + 3 * HOUR]
+        spine = pl.DataFrame({"who": ["a"] * len(asked), "at": pl.Series(asked).cast(moment)})
+        offline = join(spine, [(view, table)], time="at").select("v__sum_1h", "v__sum_8h", "v__mean_8h").to_numpy()
+        store = LmdbStore(folder)
+        store.clear(Layout(view))
+        OnlineFeed(store, [(view, table)], history=True).advance(BASE + 60 * HOUR)
+        vectors = np.array(OnlineFeatures(store, [view]).vectors([({"who": "a"}, at) for at in asked]))
+        places = [view.feature_names.index(name) for name in ("v__sum_1h", "v__sum_8h", "v__mean_8h")]
+        store.close()
+        assert np.array_equal(vectors[:, places], offline, equal_nan=True)
 
 
 def test_a_combined_feature_of_an_unknown_entity_is_that_of_no_rows(store: LmdbStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from time import perf_counter_ns
@@ -25,6 +26,7 @@ from kreis.deployment.server.messages import Ask, Asked, Outcome, Outcomes, Refu
 from kreis.deployment.server.metrics import Metrics, render
 from kreis.deployment.server.models import LoadedRelease
 from kreis.deployment.server.openapi import describe
+from kreis.deployment.server.waiting import Waiting
 from kreis.errors import StoreError
 from kreis.identifiers import new_id
 
@@ -37,6 +39,9 @@ _LATEST = 253_402_300_800_000_000
 """The end of the year 9999, microseconds since 1970 UTC."""
 _AHEAD_US = 86_400_000_000
 """How far a client's clock may be ahead of this one."""
+_BUSY = [*_JSON, ("retry-after", "1")]
+_AT_ONCE = frozenset(("too_slow", "overloaded"))
+"""Codes of refusals that do not wait for the rest of the body."""
 Handler = Callable[[Any, Any], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
 
 
@@ -52,12 +57,17 @@ class App:
         self._journal = journal
         self._sync = GroupSync(journal) if config.durability == "disk" else None
         self._metrics = metrics
-        self._guard = Guard(config)
+        self.waiting = Waiting(config.limits)
+        self._guard = Guard(config, self.waiting)
         self._encode = msgspec.json.Encoder().encode
         self._decode_ask = msgspec.json.Decoder(Asked).decode
         self._decode_outcomes = msgspec.json.Decoder(Outcomes).decode
         self._simulated: datetime | None = None
         self.failures = Failures(journal)
+        self.refused: Counter[str] = Counter()
+        """By path: requests that were refused because too many waited, since they were last counted."""
+        self._busy_id = self._new_id()
+        self._busy = self._error("overloaded", "too much is asked at once; try again in a second", self._busy_id)
         self.draining = False
         self._routes: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._index},
@@ -72,7 +82,14 @@ class App:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; whatever happens, the client gets an answer without internals."""
-        path, headers = scope.path, scope.headers
+        path, waiting = scope.path, self.waiting
+        if not path.startswith("/v1/") or not waiting.full:
+            waiting.under_way += 1
+        elif not await waiting.turn():
+            self.refused[path] += 1
+            protocol.response_bytes(503, _BUSY, self._busy)
+            return
+        headers = scope.headers
         try:
             self._guard.admit(path, scope.authority or headers.get("host"), headers)
             handlers = self._routes.get(path)
@@ -81,24 +98,38 @@ class App:
             handler = handlers.get(scope.method)
             if handler is None:
                 raise Refusal(405, "method_not_allowed", f"use {' or '.join(handlers)}")
-            status, kind, body = await handler(headers, protocol)
+            status, kind, body = await handler(scope, protocol)
         except Refusal as refusal:
-            await self._guard.discard(headers, protocol)
+            if refusal.code not in _AT_ONCE:
+                await self._guard.discard(headers, protocol)
             status, kind, body = self._refused(path, refusal)
         except ProtocolClosed:
             return  # the client has gone, in the middle of its request
         except Exception as error:
             status, kind, body = self._failed(path, error)
+        finally:
+            waiting.leave()
         protocol.response_bytes(status, kind, body)
 
-    async def _predict(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    def count_refused(self) -> None:
+        """Take what was refused in the last second into the metrics and the log; its id is new each time."""
+        for path, count in self.refused.items():
+            self._metrics.requests[path if path in self._routes else "", 503, "", 0] += count
+            self._count_failure(path, 503, "overloaded", count)
+        if self.refused:
+            _LOG.error("%s: %d requests were too much", self._busy_id, sum(self.refused.values()))
+            self.refused.clear()
+            self._busy_id = self._new_id()
+            self._busy = self._error("overloaded", "too much is asked at once; try again in a second", self._busy_id)
+
+    async def _predict(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         started = perf_counter_ns()
-        body = await self._guard.body(headers, protocol)
+        body = await self._guard.body(scope, protocol)
         metrics = self._metrics
         release = self._follower.current
         if release is None:
             raise Refusal(503, "not_released", "nothing is released yet; try again later")
-        at = self._now(headers)
+        at = self._now(scope.headers)
         try:
             asked = self._decode_ask(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -143,9 +174,9 @@ class App:
         self._metrics.rows += len(answers)
         return self._encode({"predictions": [answer for answer, _ in answers]})
 
-    async def _outcomes(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        body = await self._guard.body(headers, protocol)
-        now_us = microseconds(self._now(headers))
+    async def _outcomes(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        body = await self._guard.body(scope, protocol)
+        now_us = microseconds(self._now(scope.headers))
         try:
             outcomes = self._decode_outcomes(body).outcomes
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -161,22 +192,22 @@ class App:
         self._metrics.outcomes += len(records)
         return self._done("/v1/outcomes", {"accepted": len(records)})
 
-    async def _flush(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        await self._guard.body(headers, protocol)
+    async def _flush(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        await self._guard.body(scope, protocol)
         self.failures.write()
         closed = self._journal.rotate()
         return self._done("/v1/flush", {"closed": closed is not None})
 
-    async def _healthz(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _healthz(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         return self._done("/healthz", {"alive": True})
 
-    async def _readyz(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _readyz(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         release = self._follower.current
         if release is None or self.draining:
             raise Refusal(503, "not_ready", "stopping" if self.draining else "nothing is released yet")
         return self._done("/readyz", {"ready": True, "release": release.number})
 
-    async def _index(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _index(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         release = self._follower.current
         index: dict[str, Any] = {"service": "kreis", "project": self._config.project, "routes": list(self._routes)}
         if release is not None:
@@ -184,11 +215,11 @@ class App:
             index["models"] = {digest: model.version for digest, model in release.models.items()}
         return self._done("/", index)
 
-    async def _openapi(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _openapi(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         self._metrics.requests["/openapi.json", 200, "", 0] += 1
         return 200, _JSON, describe(self._follower.current, self._config.project, self._config.limits)
 
-    async def _get_metrics(self, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _get_metrics(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         release = self._follower.current
         waiting = [path.stat().st_size for path in self._config.log.glob(f"[0-9a-f]*{SUFFIX}")]
         gauges = (
@@ -251,9 +282,9 @@ class App:
         headers = [*_JSON, ("retry-after", "1")] if status == 503 else _JSON
         return status, headers, self._error(code, message, identifier)
 
-    def _count_failure(self, path: str, status: int, code: str) -> None:
+    def _count_failure(self, path: str, status: int, code: str, count: int = 1) -> None:
         if path.startswith("/v1/") and path in self._routes:
-            self.failures.count(path, status, code, microseconds(self._simulated or self._clock.now()))
+            self.failures.count(path, status, code, microseconds(self._simulated or self._clock.now()), count)
 
     def _new_id(self) -> str:
         return new_id(self._clock.now())
@@ -293,6 +324,7 @@ async def keep_house(app: App, journal: Journal, every_s: float = 1.0) -> None:
     while not app.draining:
         await asyncio.sleep(every_s)
         try:
+            app.count_refused()
             app.failures.write()
             journal.tick()
         except StoreError as error:

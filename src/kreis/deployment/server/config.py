@@ -22,6 +22,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Rows of one batch, and outcomes of one message."""
     header_read_ms: int = 10_000
     """Time to send a request's head."""
+    body_read_ms: int = 10_000
+    """Time to send its body."""
+    slow_bodies: int = 256
+    """Bodies that one client may send slowly at once; beyond, its oldest ones are refused."""
+    waiting: int = 128
+    """Requests that wait for an answer at once; further ones are refused with 503."""
     connections: int = 2_048
     """Connections at once; further ones wait to be accepted."""
 

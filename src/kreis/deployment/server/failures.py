@@ -15,10 +15,10 @@ class Failures:
         self._journal = journal
         self._waiting: dict[tuple[str, int, str], tuple[int, int]] = {}
 
-    def count(self, route: str, status: int, code: str, at_us: int) -> None:
-        """Count one; `at_us` is microseconds since 1970 UTC."""
-        first, count = self._waiting.get((route, status, code), (at_us, 0))
-        self._waiting[route, status, code] = first, count + 1
+    def count(self, route: str, status: int, code: str, at_us: int, count: int = 1) -> None:
+        """Count one or some; `at_us` is microseconds since 1970 UTC."""
+        first, before = self._waiting.get((route, status, code), (at_us, 0))
+        self._waiting[route, status, code] = first, before + count
 
     def write(self) -> None:
         """Hand what has been counted to the journal.

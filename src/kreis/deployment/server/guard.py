@@ -12,6 +12,7 @@ from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defi
 
 from kreis.deployment.server.config import ServerConfig, is_loopback
 from kreis.deployment.server.messages import Refusal
+from kreis.deployment.server.waiting import Waiting
 
 __all__ = ["Guard"]
 
@@ -26,7 +27,8 @@ _DISCARDED_SECONDS = 2.0
 class Guard:
     """Checks a request's head and reads its body within bounds."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, waiting: Waiting) -> None:
+        self._waiting = waiting
         self._loopback = is_loopback(config.host)
         self._token = f"Bearer {config.token}".encode() if config.token else None
         self._limit = config.limits.body_bytes
@@ -61,23 +63,28 @@ class Guard:
         if len(self._hosts) < 16:
             self._hosts.add(host)
 
-    async def body(self, headers: Any, protocol: Any) -> bytes:
+    async def body(self, scope: Any, protocol: Any) -> bytes:
         """The body, no longer than the limit; a longer one is never held.
 
         Raises:
-            Refusal: 413 or 415.
+            Refusal: 413 or 415; 408 or 503 where it does not arrive in time.
         """
+        headers = scope.headers
         kind = headers.get("content-type")
         if kind != "application/json" and (kind is None or kind.partition(";")[0].strip() != "application/json"):
             raise Refusal(415, "unsupported_media_type", "send JSON with the header 'Content-Type: application/json'")
         if "content-encoding" in headers:
             raise Refusal(415, "unsupported_encoding", "send the body uncompressed")
         length = headers.get("content-length")
-        if length is None:
-            return await self._stream(protocol)
-        if len(length) > 9 or int(length) > self._limit:
+        if length is not None and (len(length) > 9 or int(length) > self._limit):
             raise Refusal(413, "too_large", f"a body may have {self._limit} bytes at most")
-        body: bytes = await protocol()
+        reading = self._waiting.begin(scope)
+        try:
+            body: bytes = await (self._stream(protocol) if length is None else protocol())
+        except asyncio.CancelledError:
+            raise reading.ended() from None
+        finally:
+            self._waiting.done(reading)
         return body
 
     async def _stream(self, protocol: Any) -> bytes:

@@ -18,7 +18,8 @@ from kreis.deployment.server.messages import Ask, Asked
 from kreis.errors import KreisError, RefusalError
 from kreis.ledger.records import Release
 from kreis.preparation.expressions.rows import compile_row
-from kreis.preparation.online.lmdb_store import LmdbStore
+from kreis.preparation.online.inspection import problems_of
+from kreis.preparation.online.lmdb_store import LmdbStore, damaged
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.training.scoring import Matrix, OnnxScorer, RuleScorer, Scorer
@@ -220,12 +221,15 @@ def _extras(model: LoadedModel, live: Sequence[LoadedModel]) -> list[tuple[Loade
 def open_store(folder: Path) -> Callable[[list[FeatureView]], StoredFeatures]:
     """What gives the online features of some views, from one shared store that is opened when first needed.
 
-    The returned function raises StoreError: there is no store yet, or it was not fed with these views.
+    All of its bytes are looked at before it is opened. The returned function raises StoreError: there is no store
+    yet, it was not fed with these views, or (CorruptionError) it is damaged.
     """
     opened: list[LmdbStore] = []
 
     def features(views: list[FeatureView]) -> StoredFeatures:
         if not opened:
+            if found := problems_of(folder):
+                raise damaged(folder, "; ".join(found))
             opened.append(LmdbStore(folder, readonly=True))
         return OnlineFeatures(opened[0], views)
 

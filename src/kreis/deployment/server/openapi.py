@@ -133,7 +133,7 @@ def _object(properties: dict[str, Any], required: list[str] | None = None) -> di
 
 
 def _paths() -> dict[str, Any]:
-    predict = _post("Answer one thing, or a batch.", ["Ask", "Batch"], ["Reply", "Replies"], ["422", "503"])
+    predict = _post("Answer one thing, or a batch.", ["Ask", "Batch"], ["Reply", "Replies"], ["422"])
     outcomes = _post("Say what really happened.", ["Outcomes"], [], ["422"])
     flush = {"post": {"summary": "Close the prediction log's segment, so that it can be shipped.", "responses": _ok()}}
     return {
@@ -152,7 +152,7 @@ def _post(summary: str, asks: list[str], replies: list[str], refusals: list[str]
         return {"application/json": {"schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}}}
 
     done = {"description": "Done.", **({"content": content(replies)} if replies else {})}
-    errors = {status: _error("Refused.") for status in ("400", "401", "403", "413", "415", *refusals)}
+    errors = {status: _error("Refused.") for status in ("400", "401", "403", "408", "413", "415", "503", *refusals)}
     body = {"required": True, "content": content(asks)}
     return {"post": {"summary": summary, "requestBody": body, "responses": {"200": done, **errors}}}
 

@@ -84,7 +84,11 @@ async def _serve(config: ServerConfig) -> NoReturn:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # a request leaves no cycles behind; look for them seldom
-        tasks = [asyncio.create_task(follower.follow()), asyncio.create_task(keep_house(app, journal))]
+        tasks = [
+            asyncio.create_task(follower.follow()),
+            asyncio.create_task(keep_house(app, journal)),
+            asyncio.create_task(app.waiting.watch()),
+        ]
         try:
             await _listen(config, app, follower)
         finally:
@@ -109,9 +113,10 @@ async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
         server.stop()
         loop.call_later(config.stop_s, stopping.set)
 
+    # Not add_signal_handler: it loses a signal while the loop's wake-up pipe is full, as it is under overload.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(follower.look()))
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+    signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(loop.create_task, follower.look()))
     _LOG.info("listening on http://%s:%d, process %d", config.host, config.port, os.getpid())
     serving, deadline = loop.create_task(server.serve()), loop.create_task(stopping.wait())
     await asyncio.wait((serving, deadline), return_when=asyncio.FIRST_COMPLETED)

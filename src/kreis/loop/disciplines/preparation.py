@@ -52,8 +52,8 @@ def perform(circle: Circle) -> Verdict:
     for request_view in project.request_views.values():
         circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
     perfect = _check_perfect(circle)
-    feed_from_lake(circle)
-    warnings = [*found.warnings, *_hidden_corrections(circle)]
+    told = feed_from_lake(circle)
+    warnings = [*found.warnings, *_hidden_corrections(circle), *told]
     return Advance(
         summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
         f" predict; {found.summary}",

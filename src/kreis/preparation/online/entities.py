@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from kreis.errors import CorruptionError
-from kreis.preparation.online.layout import HEADER_TIMES, PER_COLUMN, RECORD_START, Layout
+from kreis.preparation.online.layout import HEADER_TIMES, RECORD_START, Layout
 from kreis.preparation.online.store import Get
 from kreis.preparation.online.suffixes import Moments, Suffixes
 from kreis.preparation.online.tiles import Row
@@ -59,6 +59,7 @@ class Entity:
     __slots__ = (
         "_decoded",
         "_key",
+        "_per_column",
         "_seen_by",
         "answer",
         "asked",
@@ -73,23 +74,27 @@ class Entity:
     )
 
     def __init__(self, layout: Layout, needs: Needs, key: bytes, record: Any, tail: int, old: Entity | None) -> None:
-        size, start = layout.header.size, layout.headers_at
-        if len(record) < start or (len(record) - start) % size:
+        layout.check(key, record)
+        size, start, end = layout.header.size, layout.headers_at, len(record) - layout.seal
+        if end < start or (end - start) % size:
             raise CorruptionError("a record's length does not fit its view", where=f"online store, {key!r}")
         self._key = key
         self.version = bytes(record[:8])
         self.horizon: int = RECORD_START.unpack_from(record)[1]
         self.newest: Row = layout.row.unpack_from(record, RECORD_START.size)
-        first = max(start, len(record) - tail * size) if tail else start
+        first = max(start, end - tail * size) if tail else start
         self.whole = first == start
-        self.headers = list(layout.header.iter_unpack(record[first:]))
+        self.headers = list(layout.header.iter_unpack(record[first:end]))
+        self._per_column = layout.per_column
         self.tiles = [header[0] for header in self.headers]
-        self.rows = [0]
-        for header in reversed(self.headers):
-            self.rows.append(self.rows[-1] + header[1])
+        backwards = self.headers[::-1]
+        self.rows = list(accumulate([header[1] for header in backwards], initial=0))
         self.suffixes: dict[int, Suffixes] = {}
         for column, extremes, squares in needs:
-            items = [self.moments(place, column) for place in range(len(self.headers) - 1, -1, -1)]
+            at = HEADER_TIMES + self._per_column * column
+            items = [header[at : at + self._per_column] for header in backwards]
+            if self._per_column != 6:
+                items = [(*each, 0.0) for each in items]
             self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
         self._decoded: dict[int, tuple[int, TileRows]] = old._decoded if old is not None else {}
         self._seen_by: list[int] = []
@@ -98,9 +103,9 @@ class Entity:
 
     def moments(self, place: int, column: int) -> Moments:
         """The totals of a row expression over the tile at a place."""
-        at = HEADER_TIMES + PER_COLUMN * column
-        moments: Moments = self.headers[place][at : at + PER_COLUMN]
-        return moments
+        at = HEADER_TIMES + self._per_column * column
+        moments = self.headers[place][at : at + self._per_column]
+        return moments if self._per_column == 6 else (*moments, 0.0)
 
     def first_unseen(self, at: int) -> int:
         """The place before which all tiles are seen whole at a moment."""
@@ -118,10 +123,12 @@ class Entity:
         known = self._decoded.get(number)
         if known is not None and known[0] == count:
             return known[1]
-        value = get(layout.tile_key(self._key, number))
-        if value is None or len(value) != count * layout.row.size:
+        key = layout.tile_key(self._key, number)
+        value = get(key)
+        if value is None or len(value) != count * layout.row.size + layout.seal:
             raise CorruptionError(f"tile {number} does not fit its header", where=f"online store, {self._key!r}")
-        rows = TileRows(layout, needs, value)
+        layout.check(key, value)
+        rows = TileRows(layout, needs, value[: count * layout.row.size])
         if len(self._decoded) > 2 * len(layout.plan.windows) + 2:
             self._decoded.clear()
         self._decoded[number] = (count, rows)

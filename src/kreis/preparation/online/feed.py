@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from kreis.clock import microseconds
 from kreis.preparation.online.layout import Layout
-from kreis.preparation.online.store import OnlineStore, Rows
+from kreis.preparation.online.store import OnlineStore, Rows, Source
 from kreis.preparation.point_in_time import column_of, row_values, times_of
 from kreis.preparation.views import FeatureView
 
-__all__ = ["OnlineFeed", "rows_of"]
+__all__ = ["OnlineFeed", "mark_of", "rows_of"]
 
 
 def rows_of(layout: Layout, table: pl.DataFrame) -> Rows:
@@ -42,12 +45,13 @@ class OnlineFeed:
 
     Where it stands is kept in the store, in the same transaction as the rows, so a feed that is made anew (after
     a crash, or from a newer version of the tables) goes on where the last one stopped: it releases the rows with
-    a known at after that. A row that enters a table with an earlier known at is therefore missed until the store
-    is cleared and fed again.
+    a known at after that. Where the rows known by then are no longer the same ones (some came late, or the table was
+    corrected), the next `advance` puts the entities concerned right, in the same transaction.
 
     Args:
         store: opened for writing.
         views: each view with its table.
+        marks: names the version of each table, where it is known.
         history: also keep rows that no request from the first `advance` on can see, for reading the past.
 
     Raises:
@@ -55,17 +59,33 @@ class OnlineFeed:
     """
 
     def __init__(
-        self, store: OnlineStore, views: Sequence[tuple[FeatureView, pl.DataFrame]], *, history: bool = False
+        self,
+        store: OnlineStore,
+        views: Sequence[tuple[FeatureView, pl.DataFrame]],
+        *,
+        history: bool = False,
+        marks: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._history = history
         self._rows = [rows_of(Layout(view), table) for view, table in views]
-        self._next = []
-        for rows in self._rows:
+        self._digests = [_running_digest(rows) for rows in self._rows]
+        self._marks = [mark_of(each) for each in marks] or [0] * len(self._rows)
+        self._next: list[int] = []
+        self._corrected: set[int] = set()
+        """Places of the views whose rows known by the store's position are no longer what the store was fed with."""
+        for place, (rows, digests) in enumerate(zip(self._rows, self._digests, strict=True)):
             position = store.position(rows.layout)
             reached = 0 if position is None else int(np.searchsorted(rows.known_at, position, side="right"))
             self._next.append(reached)
+            if position is not None and store.source(rows.layout).rows != int(digests[reached]):
+                self._corrected.add(place)
         self._expired: dict[bytes, int] = {}
+
+    @property
+    def corrected(self) -> list[str]:
+        """The views whose stored rows the next `advance` puts right."""
+        return [self._rows[place].layout.view.name for place in sorted(self._corrected)]
 
     def advance(self, until: datetime | int) -> int:
         """Release the rows known at `until` (a datetime, or µs since 1970 UTC) or before, in one transaction.
@@ -80,15 +100,19 @@ class OnlineFeed:
         """
         at = until if isinstance(until, int) else microseconds(until)
         ends = [int(np.searchsorted(rows.known_at, at, side="right")) for rows in self._rows]
-        batches = [
-            self._seen(_part(rows, start, end), at)
-            for rows, start, end in zip(self._rows, self._next, ends, strict=True)
-        ]
+        batches = [self._batch(place, end, at) for place, end in enumerate(ends)]
         added = self._store.append(batches, position=at)
+        self._corrected.clear()
         self._next = [max(start, end) for start, end in zip(self._next, ends, strict=True)]
         if not self._history:
             self._expire(at)
         return added
+
+    def _batch(self, place: int, end: int, at: int) -> Rows:
+        afresh = place in self._corrected
+        rows = self._seen(_part(self._rows[place], 0 if afresh else self._next[place], end), at)
+        source = Source(rows=int(self._digests[place][end]), mark=self._marks[place])
+        return replace(rows, source=source, afresh=afresh)
 
     def _seen(self, rows: Rows, at: int) -> Rows:
         """Only the rows that a request at `at` or later can see."""
@@ -110,6 +134,21 @@ class OnlineFeed:
             if at - last >= max(layout.reach // 2, layout.tile):
                 self._store.expire(layout, at - layout.reach)
                 self._expired[layout.identity] = at
+
+
+def mark_of(version: str) -> int:
+    """A name of 64 bits for a version of a table; 0 for none."""
+    return int.from_bytes(hashlib.sha256(version.encode()).digest()[:8], "little") if version else 0
+
+
+def _running_digest(rows: Rows) -> npt.NDArray[np.uint64]:
+    """Of the first k rows, k = 0, 1, …, n, a digest that does not depend on their order: the sum of their hashes."""
+    columns = {f"{place}": column for place, column in enumerate(rows.values.T)}
+    frame = pl.DataFrame({"entity": rows.entities, "event": rows.event_time, "known": rows.known_at, **columns})
+    sums = np.zeros(len(frame) + 1, dtype=np.uint64)
+    if len(frame):
+        np.cumsum(frame.hash_rows(seed=1).to_numpy(), out=sums[1:])
+    return sums
 
 
 def _part(rows: Rows, start: int, end: int) -> Rows:

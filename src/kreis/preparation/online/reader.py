@@ -11,14 +11,16 @@ import math
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from zlib import crc32
 
 from kreis.errors import CorruptionError, StoreError
 from kreis.preparation.expressions.rows import compile_row
 from kreis.preparation.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs, TileRows
-from kreis.preparation.online.layout import Layout
+from kreis.preparation.online.layout import RESIDUE, Layout
 from kreis.preparation.online.store import Get, OnlineStore
-from kreis.preparation.online.suffixes import EMPTY, Moments, merge, totals_of
+from kreis.preparation.online.suffixes import EMPTY, Moments, less, merge, totals_of
 from kreis.preparation.online.tiles import Row
 from kreis.preparation.point_in_time_plan import Combination
 from kreis.preparation.views import FeatureView
@@ -46,6 +48,8 @@ class OnlineFeatures:
         for view in views:
             layout = Layout(view)
             if store.position(layout) is None:
+                layout = Layout(view, format=1)
+            if store.position(layout) is None:
                 hint = "feed it with OnlineFeed, from the same declaration as the package's"
                 raise StoreError(f"the online store holds no rows of the view {view.name!r} as declared", hint=hint)
             self._readers.append((view.entity, _Windowed(layout) if layout.windowed else _Latest(layout)))
@@ -68,11 +72,15 @@ class OnlineFeatures:
 
     def vectors(self, requests: Sequence[tuple[Mapping[str, str], int]]) -> list[list[float]]:
         """Several vectors at one snapshot."""
+        vectors: list[list[float]] = []
+        readers = self._readers
         with self._store.snapshot() as get:
-            return [
-                [value for entity, reader in self._readers for value in reader.read(get, keys.get(entity), at)]
-                for keys, at in requests
-            ]
+            for keys, at in requests:
+                vector: list[float] = []
+                for entity, reader in readers:
+                    vector += reader.read(get, keys.get(entity), at)
+                vectors.append(vector)
+        return vectors
 
 
 class _Kept:
@@ -139,25 +147,38 @@ class _Latest:
 
     def __init__(self, layout: Layout) -> None:
         self._kept = _Kept(layout, [])
+        self._key = self._kept.key
+        self._layout = layout
         self._ttl = layout.plan.ttl
-        places = [place for place in layout.plan.features.values() if isinstance(place, int)]
+        places = [2 + place for place in layout.plan.features.values() if isinstance(place, int)]
         self._head = struct.Struct(f"<4q{layout.columns}d")
-        self._places = [2 + place for place in places]
+        self._unpack = self._head.unpack_from
+        self._pick: Callable[[Row], Sequence[float]] = (
+            itemgetter(*(2 + place for place in places)) if len(places) > 1 else lambda head: [head[2 + places[0]]]
+        )
+        """From a record's head to the features."""
         self._nothing = [_NAN] * len(places)
 
     def read(self, get: Get, name: str | None, at: int) -> Sequence[float]:
-        record = None if name is None else get(self._kept.key(name))
-        if record is None or name is None:
+        if name is None:
             return self._nothing
-        if len(record) < self._head.size:
-            raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
-        head = self._head.unpack_from(record)
-        row: Row | None = head[2:]
+        key = self._key(name)
+        record = get(key)
+        if record is None:
+            return self._nothing
+        if crc32(record, crc32(key)) != RESIDUE:
+            self._layout.check(key, record)
+            if len(record) < self._head.size:  # of format 1
+                raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
+        head = self._unpack(record)
         if head[1] > at:
             row = self._before(get, name, head[2:], at)
-        if row is None or (self._ttl is not None and row[0] <= at - self._ttl):
+            if row is None:
+                return self._nothing
+            head = (0, 0, *row)
+        if self._ttl is not None and head[2] <= at - self._ttl:
             return self._nothing
-        return [row[place] for place in self._places]
+        return self._pick(head)
 
     def _before(self, get: Get, name: str, newest: Row, at: int) -> Row | None:
         """The latest row seen at a moment that lies before what the store knows."""
@@ -239,17 +260,17 @@ class _Windowed:
     def _less(self, get: Get, entity: Entity, low: int, unseen: list[Row]) -> list[float] | None:
         """The reductions over all rows after `low` but the unseen ones, by subtraction.
 
-        None where that would lose digits: where what remains is a millionth of what was there, or less. Then the
-        sum's error stays below 1e-10 of it, a tenth of what parity allows.
+        None where that would lose digits: of an infinity, and in a store of format 1, whose sums are rounded, where
+        what remains is a millionth of what was there, or less.
         """
         rows, totals, newest = self._since(get, entity, low)
         hidden = [row for row in unseen if row[0] > low]
-        for column, (count, total, *rest) in totals.items():
+        rounded = self._kept.layout.format == 1
+        for column, total in totals.items():
             values = [value for row in hidden if (value := row[2 + column]) == value]
-            left = total - sum(values)
-            if abs(left) * 1e6 < sum(map(abs, values)):
+            left = totals[column] = less(total, values)
+            if not math.isfinite(left[1]) or (rounded and abs(left[1]) * 1e6 < sum(map(abs, values))):
                 return None
-            totals[column] = (count - len(values), left, *rest)
         return [_reduce(each, rows - len(hidden), totals, newest) for each in self._reductions]
 
     def _up_to_now(self, get: Get, entity: Entity, low: int) -> list[float]:
@@ -261,16 +282,19 @@ class _Windowed:
         """How many rows have an event time after `low`, their totals by column, and the newest."""
         layout = self._kept.layout
         number = low // layout.tile
-        place = entity.after(number)
+        place = bisect_right(entity.tiles, number)
         k = len(entity.tiles) - place
         rows = entity.rows[k]
-        totals = {column: entity.suffixes[column].last(k) for column, _, _ in self._needs}
         if place and entity.tiles[place - 1] == number and entity.headers[place - 1][3] > low:
             cut = entity.tile(place - 1, layout, self._needs, get)
-            k = len(cut.rows) - bisect_right(cut.events, low)
-            rows += k
-            for column, suffixes in cut.suffixes.items():
-                totals[column] = merge(totals[column], suffixes.last(k))
+            j = len(cut.rows) - bisect_right(cut.events, low)
+            rows += j
+            totals = {
+                column: merge(suffixes.last(k), cut.suffixes[column].last(j))
+                for column, suffixes in entity.suffixes.items()
+            }
+        else:
+            totals = {column: suffixes.last(k) for column, suffixes in entity.suffixes.items()}
         newest = entity.newest if entity.newest[0] > low else None
         return rows, totals, newest
 
@@ -331,13 +355,13 @@ def _reduce(reduction: WindowAggregate, rows: int, totals: Mapping[int, Moments]
         return float(rows)
     if operation == "last":
         return _NAN if newest is None else newest[2 + column]
-    count, total, least, most, squares = totals[column]
+    count, total, least, most, squares, lack = totals[column]
     if operation == "mean":
-        return total / count if count else _NAN
+        return (total + lack) / count if count else _NAN
     if operation == "count":
         return count
     if operation == "sum":
-        return total
+        return total + lack
     if operation == "std":
         return math.sqrt(squares / (count - 1.0)) if count > 1 else _NAN
     if not count:

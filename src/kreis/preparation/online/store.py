@@ -12,10 +12,20 @@ import numpy.typing as npt
 
 from kreis.preparation.online.layout import Layout
 
-__all__ = ["Get", "OnlineStore", "Rows"]
+__all__ = ["Get", "OnlineStore", "Rows", "Source"]
 
 Get: TypeAlias = Callable[[bytes], memoryview | bytes | None]
 """The value of a key, or None; a memoryview is good only within the snapshot."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which rows of which table a view was fed with."""
+
+    rows: int = 0
+    """Digest of the rows known by the position, of 64 bits: another one means that rows came late or were corrected."""
+    mark: int = 0
+    """Of 64 bits, names the version of the table; 0 where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,10 @@ class Rows:
     """µs since 1970 UTC, shape (n,)."""
     values: npt.NDArray[np.float64]
     """The row expressions of the layout's plan, shape (n, columns), missing as NaN."""
+    source: Source = Source()
+    """What the view's rows are, with these."""
+    afresh: bool = False
+    """Whether these are all rows that can be seen, in place of those that the store holds."""
 
 
 class OnlineStore(Protocol):
@@ -43,7 +57,8 @@ class OnlineStore(Protocol):
         """Add batches in one transaction and remember `position` for each one's view.
 
         A batch whose view already stands at `position` or later is left out, so repeating after a crash changes
-        nothing.
+        nothing. One that is `afresh` is taken at the view's own position, too; entities whose rows are the same stay
+        untouched.
 
         Returns:
             How many rows were added.
@@ -55,6 +70,10 @@ class OnlineStore(Protocol):
 
     def position(self, layout: Layout) -> int | None:
         """The position of the last batch of a view; None for a view that was never fed."""
+        ...
+
+    def source(self, layout: Layout) -> Source:
+        """What a view was fed with."""
         ...
 
     def expire(self, layout: Layout, before: int) -> int:

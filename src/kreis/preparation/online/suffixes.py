@@ -1,6 +1,7 @@
 """Running totals from the newest backwards: what a window that reaches up to now needs is one look-up.
 
-A total of the last k items is summed directly, never as a difference, so no digits are lost.
+A sum is kept with what it lacks of the exact one (a pair of floats: 106 bits), so that whatever the order and the
+grouping of the rows, it rounds to the same float as the sum in the training frame.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import TypeAlias
 
-__all__ = ["EMPTY", "Moments", "Suffixes", "merge", "moments_of", "totals_of"]
+__all__ = ["EMPTY", "Moments", "Suffixes", "less", "merge", "moments_of", "totals_of"]
 
-Moments: TypeAlias = tuple[float, float, float, float, float]
-"""Count of values, sum, min, max, sum of squared deviations from the mean."""
+Moments: TypeAlias = tuple[float, float, float, float, float, float]
+"""Count of values, sum, min, max, sum of squared deviations from the mean, what the sum lacks of the exact one."""
 
-EMPTY: Moments = (0.0, 0.0, math.inf, -math.inf, 0.0)
+EMPTY: Moments = (0.0, 0.0, math.inf, -math.inf, 0.0, 0.0)
+_EXACT = 2.0**53
+"""Sums of whole numbers are exact up to here."""
 
 
 class Suffixes:
@@ -24,13 +27,13 @@ class Suffixes:
     Only what is asked for is kept: counts and sums always, `extremes` and `squares` on demand.
     """
 
-    __slots__ = ("counts", "least", "most", "squares", "sums")
+    __slots__ = ("counts", "lacks", "least", "most", "squares", "sums")
 
     def __init__(self, items: Sequence[Moments], *, extremes: bool, squares: bool) -> None:
         """`items` from the newest backwards."""
-        counts, sums, least, most, _ = zip(*items, strict=True) if items else ((), (), (), (), ())
+        counts, sums, least, most, _, lacks = zip(*items, strict=True) if items else ((), (), (), (), (), ())
         self.counts = list(accumulate(counts, initial=0.0))
-        self.sums = list(accumulate(sums, initial=0.0))
+        self.sums, self.lacks = _running(sums, lacks)
         self.least = list(accumulate(least, min, initial=math.inf)) if extremes else None
         self.most = list(accumulate(most, max, initial=-math.inf)) if extremes else None
         self.squares = [each[4] for each in accumulate(items, merge, initial=EMPTY)] if squares else None
@@ -39,23 +42,47 @@ class Suffixes:
     def of_values(cls, values: list[float], *, extremes: bool, squares: bool) -> Suffixes:
         """Of single values, from the newest backwards; a missing one (NaN) counts nothing."""
         if extremes or squares or any(map(math.isnan, values)):
-            items = [(1.0, value, value, value, 0.0) if value == value else EMPTY for value in values]
+            items = [(1.0, value, value, value, 0.0, 0.0) if value == value else EMPTY for value in values]
             return cls(items, extremes=extremes, squares=squares)
         plain = cls((), extremes=False, squares=False)
         plain.counts = list(map(float, range(len(values) + 1)))
-        plain.sums = list(accumulate(values, initial=0.0))
+        plain.sums, plain.lacks = _running(values, ())
         return plain
 
     def last(self, k: int) -> Moments:
         """The totals of the last k items; what is not kept stands at 0."""
-        least, most, squares = self.least, self.most, self.squares
+        least, most, squares, lacks = self.least, self.most, self.squares, self.lacks
+        if least is None and squares is None:
+            return self.counts[k], self.sums[k], 0.0, 0.0, 0.0, 0.0 if lacks is None else lacks[k]
         return (
             self.counts[k],
             self.sums[k],
             0.0 if least is None else least[k],
             0.0 if most is None else most[k],
             0.0 if squares is None else squares[k],
+            0.0 if lacks is None else lacks[k],
         )
+
+
+def _running(sums: Sequence[float], lacks: Sequence[float]) -> tuple[list[float], list[float] | None]:
+    """Running sums, and what each lacks of the exact one; None where all of them are exact."""
+    totals = list(accumulate(sums, initial=0.0))
+    if not any(lacks) and all(map(float.is_integer, sums)) and max(totals) < _EXACT and min(totals) > -_EXACT:
+        return totals, None
+    total, lack, lacking = 0.0, 0.0, [0.0]
+    for value, own in zip(sums, lacks or [0.0] * len(sums), strict=True):
+        total, lost = _two_sum(total, value)
+        lack += own + lost
+        lacking.append(lack)
+    return totals, lacking
+
+
+def _two_sum(a: float, b: float) -> tuple[float, float]:
+    """The rounded sum and what it lacks of the exact one (Knuth 1997, section 4.2.2, theorem B)."""
+    total = a + b
+    part = total - a
+    lost = (a - (total - part)) + (b - part)
+    return total, lost if lost == lost else 0.0  # an infinity lacks nothing
 
 
 def merge(a: Moments, b: Moments) -> Moments:
@@ -65,22 +92,37 @@ def merge(a: Moments, b: Moments) -> Moments:
         return a
     if not n:
         return b
-    apart = b[1] / m - a[1] / n
+    one, other = a[1], b[1]
+    apart = other / m - one / n
+    total = one + other
+    part = total - one
+    lost = (one - (total - part)) + (other - part)  # as in `_two_sum`
     return (
         n + m,
-        a[1] + b[1],
+        total,
         a[2] if a[2] < b[2] else b[2],
         a[3] if a[3] > b[3] else b[3],
         a[4] + b[4] + apart * apart * (n * m / (n + m)),
+        a[5] + b[5] + (lost if lost == lost else 0.0),
     )
+
+
+def less(totals: Moments, values: Iterable[float]) -> Moments:
+    """Count and sum without some of the values; extremes and squares stay as they are."""
+    count, total, least, most, squares, lack = totals
+    for value in values:
+        total, lost = _two_sum(total, -value)
+        lack += lost
+        count -= 1.0
+    return count, total, least, most, squares, lack
 
 
 def totals_of(values: list[float], everything: bool) -> Moments:
     """As `moments_of`; without `everything`, extremes and squares may stand at 0."""
-    total = sum(values)
-    if everything or total != total:
+    if everything or any(map(math.isnan, values)):
         return moments_of(values)
-    return float(len(values)), total, 0.0, 0.0, 0.0
+    sums, lacks = _running(values, ())
+    return float(len(values)), sums[-1], 0.0, 0.0, 0.0, 0.0 if lacks is None else lacks[-1]
 
 
 def moments_of(values: Iterable[float]) -> Moments:
@@ -88,7 +130,8 @@ def moments_of(values: Iterable[float]) -> Moments:
     present = [value for value in values if value == value]
     if not present:
         return EMPTY
-    total = sum(present)
-    mean = total / len(present)
+    sums, lacks = _running(present, ())
+    mean = sums[-1] / len(present)
     spread = sum((value - mean) ** 2 for value in present)
-    return float(len(present)), total, min(present), max(present), spread
+    lack = 0.0 if lacks is None else lacks[-1]
+    return float(len(present)), sums[-1], min(present), max(present), spread, lack

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kreis.preparation.online.layout import HEADER_TIMES, PER_COLUMN, RECORD_START, Layout
+from kreis.preparation.online.layout import HEADER_TIMES, RECORD_START, Layout
 
 __all__ = ["Row", "add_rows", "drop_tiles"]
 
@@ -83,10 +83,10 @@ def _find(layout: Layout, record: bytes, tile: int) -> int | None:
 
 def _empty(layout: Layout, tile: int) -> list[Any]:
     times = [tile, 0, 2**63 - 1, -(2**63), -(2**63)]
-    return times + [0.0, 0.0, _INFINITY, -_INFINITY, 0.0] * (layout.columns if layout.windowed else 0)
+    return times + [0.0, 0.0, _INFINITY, -_INFINITY, 0.0, 0.0] * (layout.columns if layout.windowed else 0)
 
 
-def _fold(header: list[Any], row: Row, windowed: bool) -> None:
+def _fold(header: list[Any], row: Row, windowed: bool) -> None:  # noqa: C901 (the inner loop of feeding)
     event, known = row[0], row[1]
     header[1] += 1
     if event < header[2]:
@@ -100,21 +100,22 @@ def _fold(header: list[Any], row: Row, windowed: bool) -> None:
     at = HEADER_TIMES
     for value in row[2:]:
         if value == value:  # not NaN, which is missing
-            _fold_value(header, at, value)
-        at += PER_COLUMN
-
-
-def _fold_value(header: list[Any], at: int, value: float) -> None:
-    count, total = header[at], header[at + 1]
-    header[at] = count + 1.0
-    header[at + 1] = total + value
-    if value < header[at + 2]:
-        header[at + 2] = value
-    if value > header[at + 3]:
-        header[at + 3] = value
-    if count:  # Youngs and Cramer (1971), eq. 2.1, on the mean so far
-        apart = value - total / count
-        header[at + 4] += apart * apart * count / (count + 1.0)
+            count, total = header[at], header[at + 1]
+            added = total + value
+            part = added - total
+            lost = (total - (added - part)) + (value - part)  # TwoSum (Knuth 1997, section 4.2.2, theorem B): exact
+            header[at] = count + 1.0
+            header[at + 1] = added
+            if value < header[at + 2]:
+                header[at + 2] = value
+            if value > header[at + 3]:
+                header[at + 3] = value
+            if count:  # Youngs and Cramer (1971), eq. 2.1, on the mean so far
+                apart = value - total / count
+                header[at + 4] += apart * apart * count / (count + 1.0)
+            if lost == lost:  # not of an infinity
+                header[at + 5] += lost
+        at += 6
 
 
 def _merge(layout: Layout, body: bytes, changed: dict[int, list[Any]]) -> bytes:

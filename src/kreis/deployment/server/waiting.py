@@ -1,0 +1,134 @@
+"""Requests under way: how many are worked on, how long others wait for their turn, and how long a body may take.
+
+A request that finds no place waits for one, a moment only; then it is refused, so that those within the bound are
+answered in time and a client that asks again at once does not take the time of the others. The newest goes first: of
+those that wait, it has the longest until it gives up. A request whose body trickles in takes no place, and is ended
+after the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from time import monotonic
+from typing import Any
+
+from kreis.deployment.server.config import Limits
+from kreis.deployment.server.messages import Refusal
+
+__all__ = ["Reading", "Waiting"]
+
+_SLOW_S = 0.1
+"""A body that takes longer is slow: its request waits for the client, not for the service."""
+_TURN_S = 0.05
+"""How long a request waits for a place; it is refused at the next look."""
+_EVERY_S = 0.025
+
+
+class Reading:
+    """A request whose body is being read."""
+
+    __slots__ = ("refusal", "scope", "since", "slow", "task")
+
+    def __init__(self, scope: Any) -> None:
+        self.scope = scope
+        self.since = monotonic()
+        self.task = asyncio.current_task()
+        self.slow = False
+        self.refusal: Refusal | None = None
+        """Why it was ended; None where it was not."""
+
+    def ended(self) -> BaseException:
+        """What to raise instead of a cancellation: the refusal that it stands for, if there is one."""
+        if self.refusal is None or self.task is None:
+            return asyncio.CancelledError()
+        self.task.uncancel()
+        return self.refusal
+
+
+class Waiting:
+    """Counts requests from their head to their answer. For one event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.under_way = 0
+        self._slow = 0
+        self._readings: dict[Reading, None] = {}
+        self._turns: deque[tuple[float, asyncio.Future[bool]]] = deque()
+
+    @property
+    def full(self) -> bool:
+        """Whether another request must wait for its turn."""
+        return self.under_way - self._slow >= self._limits.waiting
+
+    async def turn(self) -> bool:
+        """Wait for a place, which is then taken; whether there was one in time."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._turns.append((monotonic(), future))
+        return await future
+
+    def leave(self) -> None:
+        """Give up a place that was taken."""
+        self.under_way -= 1
+        if self._turns:
+            self._admit()
+
+    def begin(self, scope: Any) -> Reading:
+        """A request's head is there; its body is read next. Call `done` when it is."""
+        reading = Reading(scope)
+        self._readings[reading] = None
+        return reading
+
+    def done(self, reading: Reading) -> None:
+        """The body is there, or will never be."""
+        del self._readings[reading]
+        if reading.slow:
+            self._slow -= 1
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            self.look()
+
+    def look(self) -> None:
+        """End what takes too long: bodies over the deadline, the oldest of a client that sends too many slowly, and
+        requests that have waited for their turn.
+        """
+        now = monotonic()
+        self._end_bodies(now)
+        if self._turns:
+            self._admit()
+        while self._turns and now - self._turns[0][0] > _TURN_S:
+            _, future = self._turns.popleft()
+            if not future.done():
+                future.set_result(False)
+
+    def _admit(self) -> None:
+        while self._turns and not self.full:
+            _, future = self._turns.pop()
+            if not future.done():
+                self.under_way += 1
+                future.set_result(True)
+
+    def _end_bodies(self, now: float) -> None:
+        slow: Counter[str] = Counter()
+        for reading in reversed(self._readings):  # the newest first
+            age = now - reading.since
+            if age < _SLOW_S or reading.refusal is not None:
+                continue
+            if not reading.slow:
+                reading.slow = True
+                self._slow += 1
+            host = reading.scope.client.rpartition(":")[0]
+            slow[host] += 1
+            if age * 1000 > self._limits.body_read_ms:
+                said = f"the body did not arrive within {self._limits.body_read_ms / 1000:g} s"
+                self._end(reading, Refusal(408, "too_slow", said))
+            elif slow[host] > self._limits.slow_bodies:
+                self._end(reading, Refusal(503, "overloaded", "you have too many unfinished requests"))
+
+    def _end(self, reading: Reading, refusal: Refusal) -> None:
+        reading.refusal = refusal
+        if reading.task is not None:
+            reading.task.cancel()
