@@ -63,7 +63,8 @@ class Shop:
 
     def environment(self, actor: str = "ann", **more: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KREIS_")}
-        return {**inherited, "KREIS__PEOPLE__ACTOR": actor, "COLUMNS": "200", **more}
+        mine = {"KREIS__PEOPLE__ACTOR": actor, "XDG_CONFIG_HOME": str(self.folder / "config of people")}
+        return {**inherited, **mine, "COLUMNS": "200", **more}
 
     def run(self, *arguments: str, code: int = 0, actor: str = "ann") -> subprocess.CompletedProcess[str]:
         """Run a command; its exit code must be `code`."""

@@ -100,6 +100,10 @@ class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Who acts, as the ledger writes it; empty for the operating system's user name."""
     roles: dict[str, list[str]] = {}
     """Role name to the people who hold it: `roles.product_owner = ["anna"]`."""
+    users: dict[str, str] = {}
+    """Person to the operating system's user who is that person: `users.anna = "ameier"`."""
+    key: str = ""
+    """File of the acting person's private key (`kreis keys new`); empty for `~/.config/kreis/NAME.key`."""
 
 
 class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

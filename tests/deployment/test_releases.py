@@ -53,9 +53,8 @@ def ledger(tmp_path):
 
 
 def approve(ledger, model, actor="olu", role="product owner"):
-    approval = Approval(
-        id=new_id(ledger.clock.now()), model=model, role=role, actor=actor, reason="good", at=ledger.clock.now()
-    )
+    now = ledger.clock.now()
+    approval = Approval(id=new_id(now), model=model, role=role, actor=actor, reason="good", key=f"user {actor}", at=now)
     with ledger.record(event="approve", subject=model, actor=actor, reason="good") as tx:
         add_approval(tx, approval)
 

@@ -7,6 +7,8 @@ import sqlite3
 
 import pytest
 
+from kreis.ledger.people import login
+
 RETURN_RATE = 'pl.col("returned").mean()'
 SMALL = 'project.candidate("small", Logistic(), features=["order__shirts"])\n'
 
@@ -140,7 +142,7 @@ def test_a_release_waits_for_another_persons_yes(evaluated):
     shop = evaluated
     shop.edit('fallback="rule")', 'fallback="rule", approval="product_owner")')
     (shop.folder / "kreis.toml").write_text(
-        '[clock]\nas_of = "2025-08-15"\n[people.roles]\nproduct_owner = ["bea", "ann"]\n'
+        f'[clock]\nas_of = "2025-08-15"\n[people]\nusers.ann = "{login()}"\nroles.product_owner = ["bea", "ann"]\n'
     )
     document = shop.document("run", code=11)
     assert document["status"] == "held"
@@ -153,6 +155,8 @@ def test_a_release_waits_for_another_persons_yes(evaluated):
     )
     shop.kreis(*asked, actor="ann")
     assert "only by the one who releases it" in shop.kreis("run", code=11, actor="ann")
+    assert "nothing shows that it is 'bea'" in shop.kreis(*asked, code=8, actor="bea")
+    assert shop.kreis("keys", "new", "bea", actor="bea").startswith("bea has the key")
     approval = shop.document(*asked, actor="bea")
     assert (approval["model"], approval["actor"]) == (model, "bea")
     document = shop.document("run")

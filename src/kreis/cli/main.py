@@ -16,6 +16,7 @@ from kreis.cli.commands import (
     demo,
     doctor,
     init,
+    keys,
     ledger,
     migrate,
     parity,
@@ -63,6 +64,7 @@ app.add_typer(release.app, name="release")
 app.command("migrate")(migrate.migrate)
 app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(keys.app, name="keys")
 app.add_typer(demo.app, name="demo")
 
 

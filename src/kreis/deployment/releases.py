@@ -12,6 +12,7 @@ import msgspec
 
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import read_manifest
+from kreis.deployment.people import approved_by
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
 from kreis.durable import clear_leftovers, make_directory
@@ -303,9 +304,12 @@ def check_approval(connection: Connection, model: str, role: str | None, actor: 
     if role is None:
         return
     given = [each for each in approvals_of(connection, model) if each.role == role]
-    if any(each.actor != actor for each in given):
+    proved = [each for each in given if approved_by(connection, each) is not None]
+    if any(each.actor != actor for each in proved):
         return
-    what = "approved only by the one who releases it" if given else "not approved"
+    what = "approved only by the one who releases it" if proved else "not approved"
+    if given and not proved:
+        what = f"approved as {given[-1].actor!r}, but nothing shows that it was him"
     raise PolicyError(
         f"model {model[:12]} is {what}; a release needs the yes of another person as {role!r}",
         where=f"release by {actor!r}",

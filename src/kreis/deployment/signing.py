@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kreis.digests import digest_of
-from kreis.durable import fsync_directory, fsync_file, make_directory, read_regular, write_durably
+from kreis.durable import fsync_directory, fsync_file, make_directory, read_regular, storing, write_durably
 from kreis.errors import SignatureError, StoreError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Keys",
     "TrustedKeys",
     "check_keys",
+    "create_private",
     "key_id",
     "load_private",
     "load_trusted",
@@ -84,7 +85,7 @@ class FileKeys:
             raise SignatureError(
                 "nobody trusts this key",
                 where=str(self._path),
-                hint=f"put its public key into {folder / 'trusted'}, or restore the key that was there",
+                hint=f"put its public key into {folder / 'trusted'}, restore the former key, or `kreis keys renew`",
             )
 
     @property
@@ -105,16 +106,32 @@ class FileKeys:
         """
         make_directory(self.folder / "trusted")
         private = Ed25519PrivateKey.generate()
-        encoding, unencrypted = serialization.Encoding.PEM, serialization.NoEncryption()
         public = private.public_key()
-        public_pem = public.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+        public_pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         trusted = self.folder / "trusted" / f"{key_id(public)[:16]}.pub"
         write_durably(trusted, public_pem)
-        pem = private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, unencrypted)
-        if not _create_privately(self._path, pem):
+        if not _create_privately(self._path, _pem(private)):
             trusted.unlink()
             return load_private(self._path)
         return private
+
+
+def create_private(path: Path) -> Ed25519PrivateKey:
+    """Make a private key in a file of mode 0600; where another process was first, its key.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    with storing(f"key {path}"):
+        make_directory(path.parent)
+        private = Ed25519PrivateKey.generate()
+        return private if _create_privately(path, _pem(private)) else load_private(path)
+
+
+def _pem(private: Ed25519PrivateKey) -> bytes:
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _create_privately(path: Path, data: bytes) -> bool:
@@ -150,7 +167,11 @@ def load_trusted(folder: Path) -> TrustedKeys:
             raise SignatureError("no Ed25519 public key", where=str(path))
         found[key_id(key)] = key
     if not found:
-        raise SignatureError("no trusted key, so nothing can be verified", where=str(folder))
+        raise SignatureError(
+            "no trusted key, so nothing can be verified",
+            where=str(folder),
+            hint="restore the folder; if it is lost, `kreis keys renew` signs again what the record vouches for",
+        )
     return found
 
 
@@ -229,7 +250,7 @@ def verify(envelope: str | bytes, payload_type: str, trusted: TrustedKeys, *, wh
         raise SignatureError(
             "no valid signature by a trusted key",
             where=where,
-            hint="trust the signer by putting its public key into the folder of trusted keys, or sign again",
+            hint="put the signer's public key into the folder of trusted keys, or sign again: `kreis keys renew`",
         )
     return payload
 

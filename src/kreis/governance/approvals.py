@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from kreis.deployment.people import signed
 from kreis.errors import PolicyError, ProjectError
 from kreis.governance.naming import model_named
 from kreis.identifiers import new_id
 from kreis.ledger import models, runs
+from kreis.ledger.people import login
 from kreis.ledger.records import Approval
 from kreis.loop.workspace import Workspace
 
@@ -22,7 +24,7 @@ def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -
         reason: Why.
 
     Raises:
-        PolicyError: the actor does not hold the role.
+        PolicyError: the actor does not hold the role, or nothing shows that it is him. That is on record.
         ProjectError: no such role or model, or no reason.
     """
     roles, actor = workspace.settings.people.roles, workspace.actor
@@ -39,9 +41,22 @@ def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -
     with workspace.ledger.read() as connection:
         last = runs.list_runs(connection, limit=1)
         found = model_named(connection, model, last[0].project if last else None)
+    proof = workspace.proof_of(actor)
+    if proof is None:
+        user = login()
+        with workspace.ledger.record(
+            event="approval.refused", subject=found.digest, actor=user, reason=f"{user!r} acted as {actor!r}: {reason}"
+        ):
+            pass
+        raise PolicyError(
+            f"nothing shows that it is {actor!r} who approves: the user is {user!r}",
+            where=f"model {found.digest[:12]}",
+            hint=f"kreis keys new {actor} makes a key for {actor}; or users.{actor} in kreis.toml names his login",
+        )
     with workspace.ledger.record(
         event="model.approved", subject=found.digest, actor=actor, reason=reason, inputs={"role": role}
     ) as tx:
-        approval = Approval(id=new_id(tx.now), model=found.digest, role=role, actor=actor, reason=reason, at=tx.now)
+        said = Approval(id=new_id(tx.now), model=found.digest, role=role, actor=actor, reason=reason, at=tx.now)
+        approval = signed(said, proof)
         models.add_approval(tx, approval)
     return approval

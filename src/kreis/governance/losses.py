@@ -12,6 +12,7 @@ from kreis.deployment.signing import load_trusted
 from kreis.errors import KreisError, StoreError
 from kreis.lake.layout import TableFolder, tables_on_disk
 from kreis.ledger import audit, backup
+from kreis.ledger.people import login, person_of
 from kreis.ledger.releases import current_release
 from kreis.ledger.store import Ledger, open_ledger
 from kreis.ledger.tables import latest_version
@@ -94,7 +95,7 @@ def restore_ledger(workspace: Workspace, path: Path, *, reason: str) -> dict[str
         path,
         clock=workspace.clock,
         head_at=workspace.head_path,
-        actor=workspace.actor,
+        actor=_who(workspace),
         reason=reason,
         after=after,
     )
@@ -113,7 +114,7 @@ def accept_loss(workspace: Workspace, *, reason: str) -> dict[str, Any]:
     ) as ledger:
         found = beyond(workspace, ledger)
         noted = msgspec.structs.asdict(found)
-        last, held = backup.accept_loss(ledger, actor=workspace.actor, reason=reason, after=lambda _: noted)
+        last, held = backup.accept_loss(ledger, actor=_who(workspace), reason=reason, after=lambda _: noted)
     return {"entries": last, "lost": _lost(last, held) + found.lines()}
 
 
@@ -131,6 +132,11 @@ def _refuse_if_whole(workspace: Workspace, hint: str) -> None:
             where=f"ledger {workspace.ledger_place}",
             hint=hint,
         )
+
+
+def _who(workspace: Workspace) -> str:
+    """By the login alone: the people's keys stand in the ledger that is lost."""
+    return person_of(login(), workspace.settings.people.users)
 
 
 def _lost(last: int, held: tuple[int, str] | None) -> list[str]:

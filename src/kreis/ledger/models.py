@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
+from kreis.digests import digest_of
 from kreis.errors import PolicyError, ProjectError
 from kreis.ledger import schema
+from kreis.ledger.documents import put_document
 from kreis.ledger.proof import covered
-from kreis.ledger.records import Approval, Evaluation, Model
+from kreis.ledger.records import Approval, Document, Evaluation, Model
 from kreis.ledger.rows import Records
 from kreis.ledger.transaction import Transaction
 
@@ -21,11 +24,14 @@ __all__ = [
     "latest_evaluation",
     "list_models",
     "register_model",
+    "sign_anew",
 ]
 
 _MODELS = Records(schema.models, Model, called="model")
 _EVALUATIONS = Records(schema.evaluations, Evaluation, called="evaluation")
 _APPROVALS = Records(schema.approvals, Approval, called="approval")
+_SIGNATURES = Records(schema.documents, Document, called="signature")
+_SIGNATURE = "signature "
 _models = schema.models.c
 _evaluations = schema.evaluations.c
 _approvals = schema.approvals.c
@@ -64,7 +70,7 @@ def find_model(connection: Connection, digest: str) -> Model | None:
     """
     found = _MODELS.first(connection, _models.digest == digest)
     covered(connection, _MODELS, found)
-    return found
+    return None if found is None else _as_signed_last(connection, found)
 
 
 def get_model(connection: Connection, model: str | int, *, project: str | None = None) -> Model:
@@ -81,7 +87,7 @@ def get_model(connection: Connection, model: str | int, *, project: str | None =
         found = _MODELS.find(connection, _models.version == model, *within, limit=2)
     if len(found) == 1:
         covered(connection, _MODELS, *found)
-        return found[0]
+        return _as_signed_last(connection, found[0])
     if found:
         raise ProjectError(f"several projects have a model version {model}", where="ledger", hint="name the project")
     newest = connection.execute(select(func.max(_models.version)).where(*within)).scalar()
@@ -95,7 +101,29 @@ def get_model(connection: Connection, model: str | int, *, project: str | None =
 def list_models(connection: Connection, project: str | None = None) -> list[Model]:
     """Models, the newest version first."""
     within = [] if project is None else [_models.project == project]
-    return _MODELS.find(connection, *within, order=[_models.project, _models.version.desc()])
+    found = _MODELS.find(connection, *within, order=[_models.project, _models.version.desc()])
+    return [_as_signed_last(connection, model) for model in found]
+
+
+def sign_anew(tx: Transaction, digest: str, envelope: str) -> None:
+    """Keep another signature of a model's package, which counts from now on."""
+    last = _last_signature(tx.connection, digest)
+    number = 1 if last is None else int(last.kind.removeprefix(_SIGNATURE)) + 1
+    body = Document(digest=digest_of(envelope.encode()), kind=f"{_SIGNATURE}{number:06}", name=digest, body=envelope)
+    put_document(tx, body)
+
+
+def _as_signed_last(connection: Connection, model: Model) -> Model:
+    last = _last_signature(connection, model.digest)
+    return model if last is None else msgspec.structs.replace(model, signature=last.body)
+
+
+def _last_signature(connection: Connection, digest: str) -> Document | None:
+    kind = schema.documents.c.kind
+    within = (kind > _SIGNATURE, kind < f"{_SIGNATURE}~", schema.documents.c.name == digest)
+    last = _SIGNATURES.first(connection, *within, order=[kind.desc()])
+    covered(connection, _SIGNATURES, last)
+    return last
 
 
 def add_evaluation(tx: Transaction, evaluation: Evaluation) -> None:

@@ -144,7 +144,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     reason: str
     key: str | None = None
-    """Fingerprint of the person's key that signed it."""
+    """What shows that it is that person: the fingerprint of the key that signed it, or `user` and a login."""
     signature: str | None = None
     at: datetime
 

@@ -79,6 +79,8 @@ class Ledger:
         """The file that holds the head a second time; None where none is kept."""
         self._engine = engine
         self._backend = backend
+        self.user = ""
+        """The operating system's user. An entry whose actor goes by another name says it in its inputs."""
         self.clock = clock
         """Says what time it is, to whoever writes something that the ledger will record."""
         self.older: str | None = None
@@ -116,7 +118,9 @@ class Ledger:
                 raise ProjectError(f"a record needs {name}", where=self.where, hint="nothing goes unexplained")
         with self._only_once(), self._connected() as connection, connection.begin() as transaction:
             self._backend.begin_write(connection)
-            tx = Transaction(connection, now=self.clock.now(), inputs=inputs or {}, outputs=outputs or {}, **said)
+            seen = {"user": self.user} if self.user and actor not in (self.user, "kreis") else {}
+            known = {**(inputs or {}), **seen}
+            tx = Transaction(connection, now=self.clock.now(), inputs=known, outputs=outputs or {}, **said)
             info = connection.info
             try:
                 yield tx

@@ -148,9 +148,9 @@ class _Canary:
             reason = (
                 f"canary: {self._share:.0%} for {_days(self.now - self.first.at)}; shown to be no worse: {self._said()}"
             )
-            made = advance_canary(
-                ledger, name, step, actor=actor, reason=reason, approval=declared.approval, detail=evidence
-            )
+            approval = declared.approval
+            releaser = workspace.releaser(approval)
+            made = advance_canary(ledger, name, step, actor=releaser, reason=reason, approval=approval, detail=evidence)
             return CanaryMove(
                 kind="promoted" if step >= 1.0 else "advanced", release=made, reason=reason, evidence=evidence
             )

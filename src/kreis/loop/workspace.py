@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import importlib.util
 import os
 import sys
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory
-from kreis.errors import CorruptionError, KreisError, ProjectError, StoreError
+from kreis.errors import CorruptionError, KreisError, PolicyError, ProjectError, StoreError
 from kreis.settings import Settings, find_folder, load_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from kreis.artifacts.store import ArtifactStore
+    from kreis.deployment.people import Proof
     from kreis.deployment.signing import FileKeys
     from kreis.lake.store import Lake
     from kreis.ledger.store import Ledger
@@ -60,15 +60,69 @@ class Workspace:
         """The folder of everything that kreis keeps itself."""
         return self.folder / ".kreis"
 
-    @property
+    @cached_property
     def actor(self) -> str:
-        """Who acts, as the ledger writes it."""
-        if self.settings.people.actor:
-            return self.settings.people.actor
-        try:
-            return getpass.getuser()
-        except (OSError, KeyError):
-            return f"uid {os.getuid()}"
+        """Who acts, as the ledger writes it.
+
+        Raises:
+            PolicyError: the name is that of somebody else: another user of the operating system stands for it, or it
+                has a key on record that is not here. The attempt is on record.
+        """
+        from kreis.ledger.people import keys_of, login, person_of
+
+        people, user = self.settings.people, login()
+        person = people.actor or person_of(user, people.users)
+        if person != user:
+            with self.ledger.read() as connection:
+                known = person in people.users or bool(keys_of(connection, person))
+            if known and self.proof_of(person) is None:
+                self._refuse_name(person, user)
+        return person
+
+    def proof_of(self, person: str) -> Proof | None:
+        """What shows that this process acts for a person; None where nothing does."""
+        from kreis.deployment.people import prove
+
+        people = self.settings.people
+        with self.ledger.read() as connection:
+            return prove(connection, person, people.users, self.person_key(person))
+
+    def person_key(self, person: str) -> Path:
+        """The file of a person's private key."""
+        configured = self.settings.people.key
+        if configured:
+            return Path(configured).expanduser()
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return config / "kreis" / f"{person.replace('/', '_')}.key"
+
+    def releaser(self, approval: str | None) -> str:
+        """Who releases: where another person's yes is needed, somebody who is known to be himself.
+
+        Args:
+            approval: the role whose yes is needed; None where none is.
+
+        Raises:
+            PolicyError: nothing shows who it is.
+        """
+        person = self.actor
+        if approval is not None and self.proof_of(person) is None:
+            raise PolicyError(
+                f"nothing shows that {person!r} is acting; whose release needs another's yes must be known",
+                where="kreis.toml [people]",
+                hint=f"act under your own login, name it (users.{person} = …), or make a key: kreis keys new {person}",
+            )
+        return person
+
+    def _refuse_name(self, person: str, user: str) -> None:
+        with self.ledger.record(
+            event="name.refused", subject=f"person {person}", actor=user, reason=f"{user!r} acted as {person!r}"
+        ):
+            pass
+        raise PolicyError(
+            f"the user {user!r} is not {person!r}",
+            where="kreis.toml [people], or KREIS__PEOPLE__ACTOR",
+            hint=f"act under your own name; {person} signs with his key, or users.{person} names his login",
+        )
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -77,6 +131,7 @@ class Workspace:
         Raises:
             CorruptionError: it is gone, or lacks what was acknowledged.
         """
+        from kreis.ledger.people import login
         from kreis.ledger.store import open_ledger
         from kreis.loop.belonging import check_belonging
 
@@ -91,6 +146,7 @@ class Workspace:
                 hint="`kreis ledger restore BACKUP` puts a backup back; to begin anew, move .kreis away",
             )
         ledger = open_ledger(place, clock=self.clock, head_at=self.head_path)
+        ledger.user = login()
         try:
             check_belonging(ledger, self.lake_folder)
         except BaseException:
@@ -140,10 +196,25 @@ class Workspace:
 
     @cached_property
     def keys(self) -> FileKeys:
-        """The keys that sign packages."""
-        from kreis.deployment.signing import FileKeys
+        """The keys that sign packages.
 
-        return FileKeys(self.state / "keys")
+        Raises:
+            StoreError: the signing key is gone, though models were signed with it.
+        """
+        from kreis.deployment.signing import FileKeys
+        from kreis.ledger.models import list_models
+
+        folder = self.state / "keys"
+        if not (folder / "signing.key").exists():
+            with self.ledger.read() as connection:
+                signed = list_models(connection)
+            if signed:
+                raise StoreError(
+                    f"the signing key is gone; {len(signed)} models were signed with it",
+                    where=str(folder / "signing.key"),
+                    hint="restore it, or `kreis keys renew --reason …`: a new key signs what the record vouches for",
+                )
+        return FileKeys(folder)
 
     def moment(self, text: str = "") -> datetime:
         """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run on the

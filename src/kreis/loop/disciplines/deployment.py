@@ -230,8 +230,8 @@ def _compared(circle: Circle, model: Model, current: Release) -> str:
 
 def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
     workspace, project = circle.workspace, circle.project
-    ledger, actor, name = workspace.ledger, workspace.actor, project.name
     declared = project.release_declaration
+    ledger, actor, name = workspace.ledger, workspace.releaser(declared.approval), project.name
     with ledger.read() as connection:
         current = releases.current_release(connection, name)
 

@@ -1,0 +1,81 @@
+"""`kreis keys`: who is who, and the key that signs packages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption, emit
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Keys of people, and the one that signs packages.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def new(
+    person: Annotated[str, typer.Argument(help="Whose key.", metavar="NAME")],
+    json: JsonOption = False,
+) -> None:
+    """Make a key for a person, and put it on record.
+
+    The private half stays in a file of yours (`key` in [people] of kreis.toml); with it you approve. The first key of a
+    name goes to whoever asks first: compare the fingerprint with what the person reads out.
+
+    Example:
+
+        kreis keys new bob
+    """
+    from kreis.governance.keys import new_person_key
+    from kreis.loop.workspace import Workspace
+
+    made = new_person_key(Workspace.find(), person)
+    if json:
+        emit(made)
+    else:
+        typer.echo(f"{made['person']} has the key {made['key'][:16]} ({made['file']}). Keep the file to yourself.")
+
+
+@app.command("list")
+def list_() -> None:
+    """List who has a key on record.
+
+    Example:
+
+        kreis keys list
+    """
+    from kreis.governance.keys import person_keys
+    from kreis.loop.workspace import Workspace
+
+    found = person_keys(Workspace.find())
+    for person, fingerprints in found.items():
+        typer.echo(f"{person}  {', '.join(each[:16] for each in fingerprints)}")
+    if not found:
+        typer.echo("Nobody has a key on record. Next: kreis keys new NAME")
+
+
+@app.command()
+def renew(
+    reason: Annotated[str, typer.Option(help="Why; it goes into the record.", metavar="TEXT")],
+    json: JsonOption = False,
+) -> None:
+    """Make a new signing key; sign what the record vouches for.
+
+    For a key that is lost, or that somebody else may have. Old keys are no longer trusted. Start the service again
+    afterwards: it read the trusted keys when it began.
+
+    Example:
+
+        kreis keys renew --reason "the laptop was stolen"
+    """
+    from kreis.governance.keys import renew_keys
+    from kreis.loop.workspace import Workspace
+
+    done = renew_keys(Workspace.find(), reason=reason)
+    if json:
+        emit(done)
+    else:
+        typer.echo(
+            f"{done['models']} models are signed with the new key {done['key'][:16]}. Next: start the service again"
+        )
