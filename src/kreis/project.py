@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from kreis.collection import declare as collection
 from kreis.collection.sources import Changed, Source, Window
 from kreis.deployment.canary import Canary
+from kreis.deployment.predictions.answers import COLUMNS, Answers
 from kreis.errors import KreisError, ProjectError
 from kreis.evaluation.metrics.registry import metric_named
 from kreis.monitoring import declare as monitoring
@@ -171,17 +172,13 @@ class Project:
         def declare_source(function: SourceFunction) -> Source:
             where = place_of(function)
             self._refuse_taken(function.__name__, where)
-            try:
-                look_back = timedelta(0) if late is None else parse_duration(late)
-            except ValueError as error:
-                raise ProjectError(str(error), where=f"{where}, late") from error
             source = collection.source(
                 function,
                 folder=self.folder,
                 contract=contract,
                 known_at=known_at,
                 version=version,
-                late=look_back,
+                late=timedelta(0) if late is None else _duration(late, where, "late"),
                 changed=changed,
                 where=where,
             )
@@ -189,6 +186,46 @@ class Project:
             return source
 
         return declare_source
+
+    def answers(
+        self,
+        name: str = "answers",
+        *,
+        keys: Sequence[str] = (),
+        fields: Mapping[str, FieldType] | None = None,
+        late: str = "90d",
+    ) -> Source:
+        """Declare the service's own answers as a source: logged predictions whose outcome is known.
+
+        Its rows have `prediction`, `reference`, `asked_at`, `model`, `score`, `decision`, `outcome` and `known_at` (the
+        outcome's), then the keys and fields. An outcome sent again, otherwise and later, is a correction.
+
+        Args:
+            name: What tables call it.
+            keys: Entities whose keys the requests name.
+            fields: Request fields and their types, as in a request view.
+            late: How far back outcomes are looked for that were sent long after they were known.
+
+        Raises:
+            ProjectError: the name is taken, a column would come twice, or `late` is no duration.
+        """
+        where = _caller()
+        self._refuse_taken(name, where)
+        columns = [*COLUMNS, *keys, *(fields or {})]
+        if len(set(columns)) < len(columns):
+            twice = next(each for each in columns if columns.count(each) > 1)
+            raise ProjectError(f"{name!r} would have two columns {twice!r}", where=where, hint="leave one of them out")
+        answers = Answers(tuple(keys), tuple((fields or {}).items()))
+        source = collection.stored(
+            name,
+            contract=answers.contract(name),
+            known_at="known_at",
+            read=answers.read,
+            late=_duration(late, where, "late"),
+            where=where,
+        )
+        self._declared.sources[name] = source
+        return source
 
     def table(self, *, layer: Literal["silver", "gold"], corrections: bool = False) -> Callable[[TableFunction], Table]:
         """Declare a derived table: a function whose parameters name the sources and tables that it reads.
@@ -431,6 +468,13 @@ class Project:
     def _refuse_taken(self, name: str, where: str) -> None:
         if name in self.sources or name in self.tables:
             raise ProjectError(f"there is already a source or table called {name!r}", where=where, hint="rename one")
+
+
+def _duration(text: str, where: str, what: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ProjectError(str(error), where=f"{where}, {what}") from error
 
 
 def _placed(where: str, make: Callable[[], T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from kreis.collection.contracts.contract import Contract
 from kreis.collection.sources import Changed, Source, Window
 from kreis.errors import ProjectError
 
-__all__ = ["source"]
+__all__ = ["source", "stored"]
 
 
 def source(
@@ -59,4 +59,35 @@ def source(
         version=version,
         late=late,
         changed=changed,
+    )
+
+
+def stored(
+    name: str,
+    *,
+    contract: dict[str, Any],
+    known_at: str,
+    read: Callable[[Any, Window], pl.LazyFrame],
+    late: timedelta,
+    where: str,
+) -> Source:
+    """Declare a source whose rows lie in the lake already, written there by kreis itself.
+
+    Args:
+        name: Its name.
+        contract: What its rows promise, as plain data.
+        known_at: The column with the moment from which a row could be known.
+        read: Gives the rows of a window; takes the lake first.
+        late: How far back each collection reads again.
+        where: The user's line.
+
+    Raises:
+        ProjectError: two columns share a name, or one has a name that is reserved.
+    """
+
+    def unbound(window: Window) -> pl.LazyFrame:
+        raise ProjectError(f"source {name!r} is read from the lake", where=where, hint="read it in a run: kreis run")
+
+    return Source(
+        name=name, contract=Contract.of(contract, where), known_at=known_at, read=unbound, late=late, stored=read
     )

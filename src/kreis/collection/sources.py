@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -67,6 +67,8 @@ class Source:
     changed: Changed = "replace"
     """What becomes of a row that the source now gives otherwise, without a later known-at: the new one takes its place,
     or what was collected stays and the new one is set aside."""
+    stored: Callable[[Any, Window], pl.LazyFrame] | None = None
+    """Gives the rows of a window where they lie in the lake itself, which it takes first. `read` is bound to it."""
 
     def __post_init__(self) -> None:
         """Check that the contract says when rows are known.
@@ -85,6 +87,11 @@ class Source:
                 where=where,
                 hint=f"in {self.contract.file} write logicalType: timestamp and required: true",
             )
+
+    def of(self, lake: Any) -> Source:
+        """The source, reading from a lake where its rows lie there."""
+        stored = self.stored
+        return self if stored is None else replace(self, read=lambda window: stored(lake, window))
 
     def rows(self, window: Window) -> pl.LazyFrame:
         """What its function gives for a window.

@@ -64,8 +64,19 @@ class Contract:
             ProjectError: the file cannot be read, departs from the standard, or demands what kreis cannot check.
                 Says where (file and line) and what to do.
         """
-        file = Path(path)
-        plain, places = read_yaml(file)
+        plain, places = read_yaml(Path(path))
+        return cls.of(plain, str(path), table=table, places=places)
+
+    @classmethod
+    def of(
+        cls, plain: dict[str, Any], file: str, *, table: str | None = None, places: Places | None = None
+    ) -> Contract:
+        """A contract from plain data, as its YAML would give them; `file` says where it comes from.
+
+        Raises:
+            ProjectError: as for `load`.
+        """
+        places = Places(Path(file)) if places is None else places
         document = decode(plain, DataContract, (), places)
         if not document.api_version.startswith("v3."):
             hint = "write apiVersion: v3.2.0 and follow version 3 of the standard"
@@ -74,7 +85,7 @@ class Contract:
         position = _position(document, table, places)
         plan = _compile(document, position, places)
         text = canonical_json([plain, plan.table]).decode()
-        return cls(str(file), document, plan, digest_of(text.encode()), text)
+        return cls(file, document, plan, digest_of(text.encode()), text)
 
     @property
     def name(self) -> str:

@@ -90,7 +90,8 @@ def _warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _collect(circle: Circle, source: Source) -> StepResult:
     workspace = circle.workspace
-    code = code_of(source.read, circle.project.folder)
+    code = code_of(source.stored or source.read, circle.project.folder)
+    source = source.of(workspace.lake)
     contract = source.contract.digest
     with workspace.ledger.read() as connection:
         last = last_step(connection, "collection", source.name)
@@ -162,6 +163,8 @@ def _collect(circle: Circle, source: Source) -> StepResult:
 
 def _outside(circle: Circle, source: Source, code: Code, before: Mapping[str, Any]) -> _Outside:
     """Ask the source's probe; without one, look at the files that it reads, as far as that can be known."""
+    if source.stored is not None:  # kreis writes it itself, and only ever adds to it
+        return _Outside(probe="", files={}, warnings=[])
     if source.version is not None:
         return _Outside(probe=_probed(source, source.version), files={}, warnings=[])
     known = msgspec.convert(before.get("files", {}), dict[str, FileRead])
