@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -30,6 +31,9 @@ from kreis.requirements.goal import Goal, Risk, ServiceLevels
 from kreis.requirements.metric import DecisionValue
 from kreis.settings import Settings
 
+if TYPE_CHECKING:
+    from tests.conftest import Simulations
+
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS, PER_DAY = 10, 60
 SAY = {"actor": "a", "reason": "better"}
@@ -38,7 +42,7 @@ SAY = {"actor": "a", "reason": "better"}
 class Place:
     """A project with two registered rule models, and a log of requests whose outcome is x > 0.5."""
 
-    def __init__(self, folder: Path, **canary: object) -> None:
+    def __init__(self, folder: Path, *, within: str = "6h", **canary: object) -> None:
         self.clock = SimulatedClock(START)
         self.workspace = Workspace(folder, settings=Settings(), clock=self.clock)
         goal = Goal(
@@ -52,7 +56,7 @@ class Place:
         self.project.release(Canary(**{"steps": (0.2, 1.0), "hold": "2d", "margin": 1000.0, "at_most": "20d"} | canary))
 
         @self.project.spine(
-            id="id", time="at", keys=["id"], outcome="y", outcome_known_at="known_at", outcome_within="6h"
+            id="id", time="at", keys=["id"], outcome="y", outcome_known_at="known_at", outcome_within=within
         )
         def asked(log: pl.LazyFrame) -> pl.LazyFrame:
             raise NotImplementedError
@@ -116,6 +120,7 @@ class Place:
         late: Callable[[float], timedelta | None] = lambda outcome: timedelta(hours=1),
         truth: Callable[[float, float], bool] = lambda x, luck: x > 0.5,
         seed: int = 1,
+        extra: str | None = None,
     ) -> None:
         """Requests of so many days, a fifth of them answered by the challenger.
 
@@ -128,6 +133,7 @@ class Place:
             late: How long after its request an outcome of 0 or 1 becomes known; None: never.
             truth: Whether it happens, for x and a random number, both in [0, 1).
             seed: Of x and luck.
+            extra: The feature that the other model takes, where it is another one.
         """
         champion, challenger = (route.model for route in made.routes)
         predictions, outcomes = [], []
@@ -144,6 +150,7 @@ class Place:
                 keys={},
                 fields={"x": x},
                 features=[x],
+                extra={} if extra is None else {extra if model == champion else "v__x": x},
                 score=1.0,
                 decision=True,
                 latency_us=90_000 if model == slow and number < until else 500,
@@ -346,6 +353,42 @@ def test_requests_that_lack_a_models_features_are_counted_and_not_compared(place
     move = place.move(made, after=timedelta(days=4))
     assert (move.evidence["mature"], move.evidence["whole"], move.evidence["outcomes"]) == (226, 0, 0)
     assert "none of 226 requests was logged with the features of both models" in move.reason
+
+
+def test_requests_that_hold_the_features_of_both_models_are_compared(place: Place) -> None:
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5, feature="v__y"))
+    place.log(made, extra="v__y")
+    move = place.move(made, after=timedelta(days=4))
+    assert (move.evidence["mature"], move.evidence["whole"], move.evidence["outcomes"]) == (226, 226, 226)
+    assert move.evidence["difference"] > 0
+
+
+def test_outcomes_of_seven_days_are_waited_for(tmp_path: Path) -> None:
+    place = Place(tmp_path, within="7d")
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    place.log(made, late=lambda outcome: timedelta(days=7))
+    moves = place.look(every=timedelta(days=1), until=timedelta(days=7 + DAYS))
+    assert [each.kind for each in moves[:7]] == ["waits"] * 7
+    assert "requests, none older than 7 days, when outcomes are complete" in moves[5].reason
+    assert moves[-1].kind == "promoted"
+
+
+@pytest.mark.simulation
+def test_an_equal_model_survives_outcomes_whose_delay_depends_on_their_value(
+    tmp_path: Path, simulations: Simulations
+) -> None:
+    """A "no" arrives three days after a "yes"; the challenger says yes more often, which earns as much as it costs."""
+    runs, ends = min(simulations.runs(20), 200), []
+    late = {1.0: timedelta(hours=1), 0.0: timedelta(hours=73)}
+    for run in range(runs):
+        place = Place(tmp_path / str(run), within="73h")
+        made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.4))
+        place.log(made, days=10, per_day=240, truth=coin, late=lambda outcome: late[outcome], seed=run)
+        ends.append(place.look(every=timedelta(hours=12), until=timedelta(days=13))[-1].kind)
+    simulations.at_most(
+        "delay depends on the value: an equal model is rolled back", ends.count("rolled back"), runs, 0.025
+    )
+    simulations.at_least("delay depends on the value: an equal model is promoted", ends.count("promoted"), runs, 0.8)
 
 
 def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:

@@ -19,7 +19,7 @@ from kreis.requirements.metric import DecisionValue
 
 __all__ = ["PairedTraffic", "days_before", "horizon_of", "read_paired"]
 
-_NEEDED = ("model", "features", "latency_us")
+_NEEDED = ("model", "features", "extra", "latency_us")
 _HISTORY = timedelta(days=28)
 
 
