@@ -223,8 +223,14 @@ def _problem(rule: InputRule, kind: FieldType) -> Problem | None:
         return lambda value: only if broken(value) else None
 
     def problem(value: Any) -> str | None:
-        return next((phrase for phrase, broken in tests if broken(value)), None)
+        for phrase, broken in tests:
+            if broken(value):
+                return phrase
+        return None
 
+    if len(tests) == 2 and rule.minimum is not None and rule.maximum is not None and kind in ("integer", "number"):
+        low, high = rule.minimum, rule.maximum  # the usual case, in one comparison
+        return lambda value: None if low <= value <= high else problem(value)
     return problem
 
 
