@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -12,6 +13,7 @@ from kreis import (
     Drift,
     Goal,
     GradientBoosting,
+    Guardrail,
     Integer,
     Logistic,
     Project,
@@ -343,3 +345,12 @@ def test_a_candidate_that_may_be_released_reads_a_feature_and_each_once(project)
     project.candidate("twice", Logistic(), features=["order__amount", "order__amount"])
     with pytest.raises(ProjectError, match="name 'order__amount' twice"):
         project.check()
+
+
+def test_a_guardrail_names_a_metric_before_anything_is_trained(project):
+    complete(project)
+    project.goal = msgspec.structs.replace(project.goal, guardrails=[Guardrail("recal", at_least=0.4)])
+    with pytest.raises(ProjectError, match="unknown metric 'recal'") as caught:
+        project.check()
+    assert caught.value.where.startswith(f"{__file__}, ")
+    assert "recall" in caught.value.hint

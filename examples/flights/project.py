@@ -134,7 +134,7 @@ project.candidate("rule", Rule(pl.col("origin__late_rate_6h") > 0.3), baseline=T
 project.candidate("logistic", Logistic())
 project.candidate(
     "gbdt",
-    GradientBoosting(trees=200, learning_rate=0.06, leaves=15),
+    GradientBoosting(trees=100, learning_rate=0.1, leaves=15, bins=63),
     search=Search({"leaves": Integer(7, 31, log=True)}, trials=2),
 )
 

@@ -420,6 +420,8 @@ class Project:
             ProjectError: the first thing that is wrong, with place and remedy.
         """
         where = self._file
+        for guardrail in self.goal.guardrails:
+            metric_named(guardrail.metric, self.goal.metric, where=f"{where}, Guardrail({guardrail.metric!r})")
         if not self.sources:
             raise ProjectError("no source is declared", where=where, hint="write a function under @project.source")
         if self.spine_declaration is None:
