@@ -16,8 +16,7 @@ def test_it_is_nought_on_average_when_nothing_has_moved():
     found = [stability(rng.multinomial(2000, shares), rng.multinomial(500, shares)[None]) for _ in range(2000)]
     assert np.mean([each.raw for each in found]) == pytest.approx(9 * (1 / 500 + 1 / 2000), rel=0.05)
     assert abs(np.mean([each.psi for each in found])) < 0.001
-    beyond = np.mean([each.low(1.645) > 0 for each in found])
-    assert beyond < 0.08
+    assert 0.03 < np.mean([each.beyond_chance(0.05) for each in found]) < 0.07
 
 
 @pytest.mark.parametrize("n", [500, 5000, 50_000])

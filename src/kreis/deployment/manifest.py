@@ -69,6 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What its project declares as input: accepted, and ignored where the model does not read it."""
     rules: dict[str, InputRule] = {}
     """What contracts demand of keys and fields, by name; the request views say what happens if it is not so."""
+    score_reference: Histogram | None = None
+    """How the scores were distributed on rows that the model had not seen."""
 
     def canonical(self) -> bytes:
         """The bytes that are stored, signed and digested."""

@@ -6,6 +6,7 @@ NumPy only: monitoring counts live values into the same bins with the same funct
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import msgspec
 import numpy as np
@@ -14,6 +15,8 @@ import numpy.typing as npt
 __all__ = ["Histogram", "count_values", "histogram", "quantile_edges", "reference_histograms"]
 
 BINS = 20
+_WEEKS = 106
+_DAY_US = 86_400_000_000
 
 
 class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +29,19 @@ class Histogram(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edges: list[float]
     counts: list[int]
     missing: int
+    low: float | None = None
+    """The least value; None where it is not finite, or not known (packages of versions before 0.2)."""
+    high: float | None = None
+    """The greatest value; None as `low`."""
+    begins: str = ""
+    """The day (ISO 8601) on which the first of `weeks` begins."""
+    weeks: list[list[int]] = []
+    """Counts by week, `missing` last: how a feature varies over weeks and seasons. At most the last two years."""
+
+    @property
+    def ranged(self) -> bool:
+        """Whether values beyond those of the training data can be told."""
+        return self.low is not None and self.high is not None
 
 
 def quantile_edges(values: npt.NDArray[np.floating], bins: int = BINS) -> npt.NDArray[np.float64]:
@@ -57,15 +73,57 @@ def count_values(values: npt.NDArray[np.floating], edges: npt.ArrayLike) -> tupl
     return np.bincount(places, minlength=inner.size + 1).astype(np.int64), int(values.size - present.size)
 
 
-def histogram(values: npt.NDArray[np.floating], bins: int = BINS) -> Histogram:
-    """The histogram of values, shape (n,), over their own quantiles."""
+def histogram(
+    values: npt.NDArray[np.floating], bins: int = BINS, *, times: npt.NDArray[np.int64] | None = None
+) -> Histogram:
+    """The histogram of values, shape (n,), over their own quantiles.
+
+    Args:
+        values: Shape (n,); NaN is missing.
+        bins: How many at most.
+        times: When each value was, microseconds since 1970, shape (n,); gives `weeks`, the last one whole.
+    """
     edges = quantile_edges(values, bins)
     counts, missing = count_values(values, edges)
-    return Histogram(edges.tolist(), counts.tolist(), missing)
+    present = values[~np.isnan(values)]
+    finite = present.size > 0 and bool(np.isfinite(present).all())
+    begins, weeks = _by_week(values, edges, times) if times is not None and len(times) else ("", [])
+    return Histogram(
+        edges.tolist(),
+        counts.tolist(),
+        missing,
+        low=float(present.min()) if finite else None,
+        high=float(present.max()) if finite else None,
+        begins=begins,
+        weeks=weeks,
+    )
 
 
 def reference_histograms(
-    matrix: npt.NDArray[np.floating], features: Sequence[str], bins: int = BINS
+    matrix: npt.NDArray[np.floating],
+    features: Sequence[str],
+    bins: int = BINS,
+    *,
+    times: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, Histogram]:
     """One histogram for each column of a matrix of shape (n, f), by feature name."""
-    return {name: histogram(matrix[:, place], bins) for place, name in enumerate(features)}
+    return {name: histogram(matrix[:, place], bins, times=times) for place, name in enumerate(features)}
+
+
+def _by_week(
+    values: npt.NDArray[np.floating], edges: npt.NDArray[np.float64], times: npt.NDArray[np.int64]
+) -> tuple[str, list[list[int]]]:
+    """The first day of the first whole week, and each week's counts; weeks end with the last day."""
+    days = times // _DAY_US
+    last, first = int(days.max()), int(days.min())
+    count = min((last - first + 1) // 7, _WEEKS)
+    if count == 0:
+        return "", []
+    start = last - 7 * count + 1
+    places = np.searchsorted(edges, values.astype(np.float64, copy=False), side="left")
+    places[np.isnan(values)] = len(edges) + 1
+    kept = days >= start
+    width = len(edges) + 2
+    flat = (days[kept] - start) // 7 * width + places[kept]
+    counted = np.bincount(flat, minlength=count * width).reshape(count, width)
+    return (date(1970, 1, 1) + timedelta(days=start)).isoformat(), counted.tolist()

@@ -15,7 +15,7 @@ from kreis.requirements.metric import DecisionValue
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
 from kreis.training.loss import log_loss
-from kreis.training.reference import Histogram, reference_histograms
+from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.search import Search
 from kreis.training.splits import Split
@@ -40,6 +40,8 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     training: dict[str, Any]
     """Rows, times, seed, parameters, trials, and where the threshold comes from; a JSON document."""
     reference: dict[str, Histogram]
+    score_reference: Histogram | None = None
+    """How the scores were distributed on the validation tail, which the model had not seen."""
     validation: dict[str, float]
     """On the validation tail, before the refit: rows, positives, decided, value (in the metric's unit), log_loss."""
 
@@ -110,7 +112,8 @@ def train(
         features=data.features,
         threshold=threshold.value,
         training={**_described(rows, split), **chosen, "threshold": msgspec.to_builtins(threshold)},
-        reference=reference_histograms(rows.matrix, data.features),
+        reference=reference_histograms(rows.matrix, data.features, times=rows.time),
+        score_reference=histogram(scores, times=validation.time),
         validation=_judged(scores, validation, threshold.value, metric),
     )
 

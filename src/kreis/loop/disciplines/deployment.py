@@ -104,6 +104,7 @@ def _package(circle: Circle, name: str) -> StepResult:
             reference=trained.reference,
             accepts=accepted_inputs(project),
             rules=rules_of_inputs(project, read_spine(circle)),
+            score_reference=trained.score_reference,
         )
         files = {} if trained.onnx is None else {"model.onnx": trained.onnx}
         return {"model": build_package(manifest, files, circle.workspace.artifacts).digest}

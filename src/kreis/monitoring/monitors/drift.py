@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from kreis.deployment.manifest import Histogram
 from kreis.errors import ProjectError
+from kreis.evaluation.metrics.metric import Codes, Floats
 from kreis.monitoring.counting import count_columns
 from kreis.monitoring.divergence import Divergence, stability
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
+from kreis.monitoring.monitor import (
+    Finding,
+    State,
+    Watched,
+    already_seen,
+    full_name,
+    require_positive,
+    with_day,
+)
 from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.shares import chance_of_at_least
+from kreis.monitoring.variation import Expected, bin_edges, expected
 
 __all__ = ["Drift"]
+
+_SCORE = "score"
+_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """Reports features whose distribution over the last days is shown to have moved by more than `threshold`.
+    """Reports features, and the score, whose distribution over the last days has moved by more than `threshold`.
 
-    Shown: the lower confidence bound of the corrected population stability index lies above the threshold. So
-    many rows do not make a small shift an alert, nor few rows a chance one. It is judged daily, at a level at
-    which false alerts over all features are expected at most once in `false_alarm_every_days` (a union bound
-    over days and features; the bound is a normal approximation). A feature is reported once, until it is back.
+    It is reported when the lower confidence bound (97.5 %) of the corrected population stability index lies above the
+    threshold, and the index is larger than an unmoved feature would give: judged daily, over all features, at a level
+    at which that is expected at most once in `false_alarm_every_days`. So many rows do not make a small shift an alert,
+    nor few rows a chance one; and two weeks that stray as far as two weeks of the training data do are none either.
+
+    Where the training data hold the season of a year ago, that is the reference. Values beyond the range of the
+    training data have bins of their own, and a value that fills them is named (a sentinel such as -999). A feature is
+    reported once, until it is back, and again when it moves on.
     """
 
     name: str = ""
@@ -35,10 +53,10 @@ class Drift:
     window_days: int = 14
     """Days looked at together; nothing is judged before there are as many."""
     features: tuple[str, ...] | None = None
-    """Which; all if not given."""
+    """Which; all, and the score, if not given. "score" names the score."""
     false_alarm_every_days: float = 365.0
     sends_back: bool = False
-    """Whether it is a reason to walk the circle again; a shift that costs nothing is not."""
+    """Whether a shift of the score is a reason to walk the circle again. One that the model makes nothing of is not."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", full_name("drift", self.name))
@@ -57,70 +75,170 @@ class Drift:
 
     def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
         """Count the day's features, drop the day that leaves the window, and judge the window."""
-        if state is None or state["release"] != watched.release:
-            state = {"release": watched.release, "days": [], "counts": {}, "moved": {}, "drifting": []}
+        if state is None or state["release"] != watched.release or not isinstance(state["drifting"], dict):
+            state = {"release": watched.release, "days": [], "counts": {}, "beyond": {}, "moved": {}, "drifting": {}}
         if already_seen(state, day.day) or not len(day):
             return state, []
-        names = self._chosen(day, watched)
-        counts = _add_day(state["counts"], day, names, watched, self.window_days)
+        references = self._chosen(day, watched)
+        counted, beyond = _count(day, references)
+        counts = _window(state["counts"], counted, self.window_days)
+        seen = _window(state["beyond"], beyond, self.window_days)
         moved: dict[str, Divergence] = {}
+        told: dict[str, str] = {}
+        drifting = state["drifting"]
         if len(next(iter(counts.values()), [])) >= self.window_days:
-            moved = {name: stability(_reference(watched.reference[name]), np.array(counts[name])) for name in names}
-        drifting = self._drifting(moved, state["drifting"])
-        new = {name: each for name, each in drifting.items() if name not in state["drifting"]}
+            moved, drifting, told = self._judge(day, references, counts, drifting)
         after: State = {
             "release": watched.release,
             "days": with_day(state, day.day),
             "counts": counts,
+            "beyond": seen,
             "moved": {name: _document(each) for name, each in moved.items()},
-            "drifting": sorted(drifting),
+            "drifting": drifting,
         }
-        return after, [self._finding(new, len(drifting))] if new else []
+        return after, self._findings(told, moved, bool(state["drifting"]), drifting, seen, watched)
 
-    def _chosen(self, day: DayOfTraffic, watched: Watched) -> list[str]:
-        known = [name for name in day.feature_names if name in watched.reference]
+    def _chosen(self, day: DayOfTraffic, watched: Watched) -> dict[str, Histogram]:
+        known = {name: watched.reference[name] for name in day.feature_names if name in watched.reference}
+        if watched.score_reference is not None:
+            known[_SCORE] = watched.score_reference
         for name in self.features or ():
             if name not in known:
                 raise ProjectError.unknown_name("feature", name, known, where="Drift.features")
-        return list(self.features or known)
+        return {name: known[name] for name in self.features or known}
 
-    def _drifting(self, moved: dict[str, Divergence], before: list[str]) -> dict[str, Divergence]:
-        """Those shown to be beyond the threshold, and those that were and are not estimated to be back within."""
-        if not moved:
-            return {}
-        quantile = NormalDist().inv_cdf(1 - 1 / (self.false_alarm_every_days * len(moved) + 1))
-        return {
-            name: each
-            for name, each in moved.items()
-            if each.low(quantile) > self.threshold or (name in before and each.psi > self.threshold)
-        }
+    def _judge(
+        self,
+        day: DayOfTraffic,
+        references: Mapping[str, Histogram],
+        counts: Mapping[str, list[list[int]]],
+        before: dict[str, Any],
+    ) -> tuple[dict[str, Divergence], dict[str, Any], dict[str, str]]:
+        """How far each has moved, what is drifting now, and what is to be told: "new", or "further"."""
+        alpha = 1 / (self.false_alarm_every_days * len(references) + 1)
+        moved: dict[str, Divergence] = {}
+        drifting: dict[str, Any] = {}
+        told: dict[str, str] = {}
+        for name, histogram in references.items():
+            held, days = expected(histogram, day.day, self.window_days), np.array(counts[name], dtype=np.int64)
+            moved[name] = each = stability(held.reference, days, held)
+            if name not in before:
+                if self._shown(each, alpha) or self._never_seen(each, days, held, histogram, alpha):
+                    told[name], drifting[name] = "new", {"days": 0, "anchor": None}
+            elif each.psi > self.threshold / 2:
+                drifting[name], further = self._moved_on(before[name], days, held, alpha)
+                if further:
+                    told[name] = "further"
+        return moved, drifting, told
 
-    def _finding(self, new: dict[str, Divergence], total: int) -> Finding:
-        most = sorted(new, key=lambda name: -new[name].psi)
-        shown = ", ".join(f"{name} (PSI {new[name].psi:.2f}, {new[name].moved:.0%} moved)" for name in most[:3])
-        rest = f" and {len(most) - 3} more" if len(most) > 3 else ""
-        return Finding(
-            level="warning",
-            monitor=self.name,
-            summary=f"over the last {self.window_days} days, differently distributed than in training: {shown}{rest}",
-            detail={"features": {name: _document(new[name]) for name in most}, "drifting": total},
-            sends_back=self.sends_back,
-        )
+    def _shown(self, each: Divergence, alpha: float) -> bool:
+        """More than chance would bring, and its lower bound (97.5 %) above the threshold."""
+        return each.beyond_chance(alpha) and each.low() > self.threshold
+
+    def _never_seen(self, each: Divergence, days: Codes, held: Expected, histogram: Histogram, alpha: float) -> bool:
+        """The exact test for few rows: most of them, on most days, lie where no row of the training data does.
+
+        Of rows (or days) that come from one distribution, the newest is a record with chance 1/(n + 1) on each side.
+        """
+        if each.raw <= self.threshold or not histogram.ranged:
+            return False
+        rows = days.sum(axis=1)
+        outside = 2 * (days[:, 0] + days[:, -2]) > rows
+        total, found = int((rows > 0).sum()), int((outside & (rows > 0)).sum())
+        chance = min(2 / ((held.days or int(held.reference.sum())) + 1), 1.0)
+        return 2 * found > total and chance_of_at_least(found, total, chance) <= alpha
+
+    def _moved_on(
+        self, before: dict[str, Any], days: Codes, held: Expected, alpha: float
+    ) -> tuple[dict[str, Any], bool]:
+        """Whether it has moved on since it was told: against the window when it had come to rest."""
+        seen = before["days"] + 1
+        anchor = before["anchor"]
+        if anchor is None:
+            rested = seen >= self.window_days
+            return {"days": seen, "anchor": days.sum(axis=0).tolist() if rested else None}, False
+        reference = np.array(anchor, dtype=np.int64)
+        since = stability(reference, days, held, twice=True)
+        if self._shown(since, alpha):
+            return {"days": 0, "anchor": None}, True
+        return {"days": seen, "anchor": anchor}, False
+
+    def _findings(
+        self,
+        told: Mapping[str, str],
+        moved: Mapping[str, Divergence],
+        before: bool,
+        drifting: Mapping[str, Any],
+        beyond: Mapping[str, Any],
+        watched: Watched,
+    ) -> list[Finding]:
+        if before and not drifting:
+            summary = f"over the last {self.window_days} days, distributed as in training again"
+            return [Finding(level="warning", monitor=self.name, summary=summary, over=True)]
+        if not told:
+            return []
+        most = sorted(told, key=lambda name: -moved[name].psi)
+        shown = ", ".join(_said(name, moved[name], told[name], beyond[name]) for name in most[:_SHOWN])
+        rest = f" and {len(most) - _SHOWN} more" if len(most) > _SHOWN else ""
+        return [
+            Finding(
+                level="warning",
+                monitor=self.name,
+                summary=f"over the last {self.window_days} days, differently distributed than in training:"
+                f" {shown}{rest}",
+                detail={
+                    "features": {name: _document(moved[name]) for name in most},
+                    "drifting": sorted(drifting),
+                },
+                sends_back=self.sends_back and (_SCORE in told or watched.score_reference is None),
+                further=True,
+            )
+        ]
 
 
-def _reference(histogram: Histogram) -> Any:
-    return np.array([*histogram.counts, histogram.missing], dtype=np.int64)
+def _said(name: str, each: Divergence, how: str, beyond: list[list[float]]) -> str:
+    """A feature that has moved, in words."""
+    value, rows = _most_common(beyond)
+    filled = f"; {rows / each.n:.0%} of the rows are {value:g}, beyond all training data" if rows > 1 else ""
+    further = "moved on, " if how == "further" else ""
+    return f"{name} ({further}PSI {each.psi:.2f}, {each.moved:.0%} moved{filled})"
 
 
-def _add_day(
-    counts: dict[str, list[list[int]]], day: DayOfTraffic, names: list[str], watched: Watched, window: int
-) -> dict[str, list[list[int]]]:
-    """Counts by feature, day and bin, with the day added and only the last `window` days kept."""
-    places = [day.feature_names.index(name) for name in names]
-    edges = [np.array(watched.reference[name].edges, dtype=np.float64) for name in names]
-    rows = day.features if day.whole is None else day.features[day.whole]
-    counted = count_columns(rows[:, places], edges)
-    return {name: [*counts.get(name, []), own.tolist()][-window:] for name, own in zip(names, counted, strict=True)}
+def _most_common(beyond: list[list[float]]) -> tuple[float, int]:
+    """The value that fills most of the rows beyond the range of the training data, and how many it does."""
+    rows: dict[float, int] = {}
+    for day in beyond:
+        if day:
+            rows[day[0]] = rows.get(day[0], 0) + int(day[1])
+    value = max(rows, key=lambda each: rows[each], default=0.0)
+    return value, rows.get(value, 0)
+
+
+def _count(
+    day: DayOfTraffic, references: Mapping[str, Histogram]
+) -> tuple[dict[str, list[int]], dict[str, list[float]]]:
+    """By feature: the day's counts by bin; and which value is most frequent beyond the range, and how often."""
+    rows = slice(None) if day.whole is None else day.whole
+    places = {name: place for place, name in enumerate(day.feature_names)}
+    columns: Floats = np.stack(
+        [day.scores if name == _SCORE else day.features[:, places[name]] for name in references], axis=1
+    )[rows]
+    matrix = columns.astype(np.float32)  # as in training, where the edges are from
+    counted = count_columns(matrix, [bin_edges(each) for each in references.values()])
+    counts = {name: own.tolist() for name, own in zip(references, counted, strict=True)}
+    beyond: dict[str, list[float]] = {}
+    for column, (name, histogram) in enumerate(references.items()):
+        beyond[name] = []
+        if histogram.low is not None and histogram.high is not None and counts[name][0] + counts[name][-2]:
+            values = matrix[:, column]
+            found, times = np.unique(values[(values < histogram.low) | (values > histogram.high)], return_counts=True)
+            beyond[name] = [float(found[times.argmax()]), int(times.max())]
+    return counts, beyond
+
+
+def _window(before: Mapping[str, list[Any]], day: Mapping[str, list[Any]], length: int) -> dict[str, list[Any]]:
+    """By feature and day, with the day added and only the last `length` days kept."""
+    return {name: [*before.get(name, []), own][-length:] for name, own in day.items()}
 
 
 def _document(each: Divergence) -> dict[str, float]:
