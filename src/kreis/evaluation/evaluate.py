@@ -66,6 +66,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     slices: list[Slice]
     daily: list[tuple[float, int]] = []
     """The challenger's business metric on each day, and the day's rows: how days vary, for monitoring."""
+    daily_differences: dict[str, list[tuple[float, int]]] = {}
+    """`differences` on each day, and the day's rows: how days vary, for monitoring."""
     reliability: list[dict[str, float]]
     """The challenger's reliability diagram: rows, mean score and frequency per bin."""
 
@@ -176,6 +178,10 @@ def evaluate(
         gates=gates,
         slices=list(_sliced(own, days, goal, columns, level)),
         daily=_by_day(value, own, days),
+        daily_differences={
+            name: _less(_by_day(value, own, days), _by_day(value, rows[id(each)], days))
+            for name, each in against.items()
+        },
         reliability=reliability(own),
     )
 
@@ -190,6 +196,10 @@ def _opponents(baselines: Sequence[Scored], champion: Scored | None) -> dict[str
 def _by_day(value: BusinessValue, rows: Rows, days: Codes) -> list[tuple[float, int]]:
     above, below = (block_sums(each, days) for each in value.terms(rows))
     return [(float(a / b), int(b)) for a, b in zip(above, below, strict=True)]
+
+
+def _less(own: list[tuple[float, int]], other: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    return [(a - b, rows) for (a, rows), (b, _) in zip(own, other, strict=True)]
 
 
 def _measured(scored: Scored, rows: Rows, days: Codes, goal: Goal, level: float) -> ModelMetrics:

@@ -96,16 +96,14 @@ def acknowledge_alert(tx: Transaction, alert: str, note: str) -> Alert:
 
 
 def answer_alert(tx: Transaction, alert: str, run: str) -> Alert:
-    """Record which run answered an alert. Said twice of the same run, nothing changes.
+    """Record which run answered an alert: the last one, where its cause lasted and another run followed.
 
     Raises:
-        ProjectError: no such alert, or another run answered it.
+        ProjectError: no such alert.
     """
     found = get_alert(tx.connection, alert)
     if found.run == run:
         return found
-    if found.run is not None:
-        raise ProjectError(f"alert {found.id} was answered by run {found.run}", where="ledger")
     answered = msgspec.structs.replace(found, run=run)
     _ALERTS.update(tx, answered)
     return answered

@@ -187,7 +187,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any]
     to: str | None = None
     run: str | None = None
-    """The run that answered it."""
+    """The last run that answered it."""
     cause: str | None = None
     """What of all that its monitor can find, so that a cause that lasts is raised once."""
     closed_at: datetime | None = None

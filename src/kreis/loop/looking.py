@@ -15,8 +15,9 @@ from kreis.errors import KreisError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger import models, steps
 from kreis.ledger.alerts import HAPPENED
-from kreis.ledger.records import Model, Release
+from kreis.ledger.records import Model, Release, Step
 from kreis.loop.alerting import WATCH
+from kreis.loop.baselines import Baseline, baseline_of
 from kreis.loop.watch_memory import WatchedBy, WatchMemory
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.declare import MonitorDeclaration
@@ -25,7 +26,7 @@ from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.traffic import days_of_traffic, failures_by_day
 from kreis.project import Project
 
-__all__ = ["Parts", "Shown", "Viewer", "report_of"]
+__all__ = ["Parts", "Shown", "Viewer"]
 
 _DAY = timedelta(days=1)
 _AHEAD = timedelta(hours=1)
@@ -101,6 +102,7 @@ class Viewer:
         self._workspace = workspace
         self._packages: dict[str, Package] = {}
         self._watched: dict[str, Watched] = {}
+        self._baselines: dict[str, Baseline | None] = {}
         self._layouts = _Layouts(workspace, project.name)
 
     def show(
@@ -127,10 +129,11 @@ class Viewer:
         horizon = self._project.spine_declaration.horizon if self._project.spine_declaration else timedelta()
         for needs, last in ((False, now.date() - _DAY), (True, (now - horizon).date() - _DAY)):
             watching = [each for each in self._project.monitors if each.monitor.needs_outcomes is needs]
-            showing = _Showing(self, memory, watching, parts, causes)
+            showing = _Showing(memory, watching, parts, causes)
             with parts.part("outcomes" if needs else "traffic"):
                 for digest, days in reigns.between(showing.first(reigns.begin), last):
-                    showing.show(digest, self._read(digest, days, now, horizon, needs))
+                    watched = self.watched(digest)
+                    showing.show(watched, self._read(digest, days, now, horizon, needs))
             shown.days = sorted({*shown.days, *showing.days})
         return shown
 
@@ -171,20 +174,41 @@ class Viewer:
             horizon=horizon,
             failed=failures_by_day(self._workspace.lake, *days),
             outcomes=outcomes,
+            baseline=self._baselines[digest] if outcomes else None,
         )
 
     def watched(self, digest: str) -> Watched:
         """A model that was in service, and what it is held against."""
         if digest not in self._watched:
-            report = report_of(self._workspace, digest)
+            report, run = self._evaluated(digest)
+            manifest, against = self._layouts.manifest(digest), baseline_of(self._workspace, report, run)
+            own = {each.name: each for each in (report.challenger, *report.others)}
+            chosen = own.get(manifest.candidate, report.challenger)
+            is_challenger = chosen is report.challenger
+            self._baselines[digest] = against if is_challenger else None
+            name = against.name if against is not None and is_challenger else ""
             self._watched[digest] = Watched(
                 release=digest,
                 goal=self._project.goal,
-                value=report.value,
-                reference=self._layouts.manifest(digest).reference,
-                daily=report.daily,
+                value=chosen.metrics["value"],
+                reference=manifest.reference,
+                daily=report.daily if is_challenger else (),
+                baseline=name,
+                advantage=report.differences.get(name),
+                daily_advantage=report.daily_differences.get(name, ()),
+                score_reference=manifest.score_reference,
             )
         return self._watched[digest]
+
+    def _evaluated(self, digest: str) -> tuple[EvaluationReport, list[Step]]:
+        """The evaluation of the run that made a model, and the run's steps. A fallback was evaluated beside another."""
+        with self._workspace.ledger.read() as connection:
+            model = models.get_model(connection, digest)
+            found = [step for _, step in steps.steps_of(connection, model.run)]
+        for step in found:
+            if step.discipline == "evaluation":
+                return EvaluationReport.from_document(step.outputs["report"]), found
+        raise StoreError(f"model {digest[:12]} was never evaluated", where=self._workspace.ledger.where)
 
     def package(self, digest: str) -> Package:
         """A registered model, opened and verified once."""
@@ -203,13 +227,11 @@ class _Showing:
 
     def __init__(
         self,
-        viewer: Viewer,
         memory: WatchMemory,
         watching: Sequence[MonitorDeclaration],
         parts: Parts,
         causes: set[tuple[str, str]],
     ) -> None:
-        self._viewer = viewer
         self._memory = memory
         self._watching = list(watching)
         self._parts = parts
@@ -226,9 +248,8 @@ class _Showing:
     def _of(self, declared: MonitorDeclaration) -> WatchedBy:
         return self._memory.monitors.setdefault(declared.monitor.name, WatchedBy())
 
-    def show(self, digest: str, days: Iterator[DayOfTraffic]) -> None:
+    def show(self, watched: Watched, days: Iterator[DayOfTraffic]) -> None:
         """Show days on which a model was in service. A monitor that fails at one stays there."""
-        watched = self._viewer.watched(digest)
         for day in days:
             for declared in list(self._watching):
                 own = self._of(declared)
@@ -339,17 +360,3 @@ class _Layouts(Mapping[str, Sequence[str]]):
 
 def _at_most(moment: datetime | None, limit: datetime) -> datetime | None:
     return None if moment is None else min(moment, limit)
-
-
-def report_of(workspace: Workspace, digest: str) -> EvaluationReport:
-    """The evaluation that let a model into service.
-
-    Raises:
-        StoreError: the record holds none.
-    """
-    with workspace.ledger.read() as connection:
-        model = models.get_model(connection, digest)
-        for _, step in steps.steps_of(connection, model.run):
-            if step.discipline == "evaluation":
-                return EvaluationReport.from_document(step.outputs["report"])
-    raise StoreError(f"model {digest[:12]} was never evaluated", where=workspace.ledger.where)

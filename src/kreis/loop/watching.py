@@ -14,7 +14,7 @@ from typing import Any
 
 from kreis.clock import SimulatedClock, SystemClock
 from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
-from kreis.deployment.releases import challenger_of, publish
+from kreis.deployment.releases import challenger_of, champion_of, publish
 from kreis.durable import make_directory
 from kreis.errors import CorruptionError, ProjectError
 from kreis.ledger import alerts, releases, runs
@@ -199,16 +199,18 @@ class Watcher:
             return releases.current_release(connection, self._project.name)
 
     def _send_back(self, look: Look, now: datetime, parts: Parts) -> None:
-        """Walk the circle for the alert that waits, unless it is too soon or a canary is still going on. A circle that
-        fails answers nothing: the alert waits on, and the circle is tried again after pauses that grow.
+        """Walk the circle for the oldest alert that sends the work back, and again while its cause lasts; unless it is
+        too soon or a canary is still going on. A circle that fails answers nothing: the alert waits on, and the circle
+        is tried again after pauses that grow.
         """
         memory = self._memory
         if memory is None or any(each is not None and now < each for each in (memory.quiet_until, memory.retry_at)):
             return
-        with self._workspace.ledger.read() as connection:
-            waiting = alerts.list_alerts(connection, self._project.name, waiting_only=True)
         release = self._current_release()
-        if not waiting or release is None or challenger_of(release) is not None:
+        if release is None or challenger_of(release) is not None:
+            return
+        waiting = self._waiting(champion_of(release), memory)
+        if not waiting:
             return
         look.sent_back = alert = waiting[-1]
         outcome = CircleOutcome(run="", status="failed", reason="")
@@ -228,6 +230,13 @@ class Watcher:
             after.failures, after.retry_at = 0, None
             after.quiet_until = now + self._pause(alert)
         self._answer(waiting, outcome, after)
+
+    def _waiting(self, champion: str, memory: WatchMemory) -> list[Alert]:
+        """Open alerts that send the work back and are about the version in service; the newest first."""
+        with self._workspace.ledger.read() as connection:
+            found = alerts.list_alerts(connection, self._project.name, open_only=True)
+        about = {name: each.champion for name, each in memory.monitors.items()}
+        return [alert for alert in found if alert.to is not None and about.get(alert.monitor) in (champion, "", None)]
 
     def _answer(self, waiting: Sequence[Alert], outcome: CircleOutcome, after: WatchMemory) -> None:
         """One circle answers all alerts that waited for one; a failed one answers none."""

@@ -52,8 +52,10 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """The package's reference distributions, by feature."""
     daily: Sequence[tuple[float, int]] = ()
     """That metric on each day of the evaluation, and the day's rows (`EvaluationReport.daily`)."""
+    baseline: str = ""
+    """The baseline that is watched beside it, by name; empty where there is none."""
     advantage: Estimate | None = None
-    """By how much it was more than the baseline's on the same rows, if the baseline is watched beside it."""
+    """By how much the metric was more than the baseline's, on the same rows."""
     daily_advantage: Sequence[tuple[float, int]] = ()
     """That difference on each day of the evaluation, and the day's rows."""
     score_reference: Histogram | None = None

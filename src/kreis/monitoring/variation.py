@@ -122,7 +122,8 @@ def spread_of_days(days: Codes) -> tuple[Floats, float] | None:
     rest = (counted - counted.sum(axis=1, keepdims=True) * shares) / counted.sum()
     weighted = rest / np.sqrt(np.maximum(shares, 0.5 / counted.sum()))
     square = float((weighted**2).sum())
-    lag = float((weighted[1:] * weighted[:-1]).sum()) / square if square > 0 else 0.0
+    by_chance = (np.count_nonzero(shares) - 1) / counted.sum()  # of days that differ in their rows only
+    lag = float((weighted[1:] * weighted[:-1]).sum()) / square if square > 0.5 * by_chance else 0.0
     correlation = min(max(lag + (1 + 3 * lag) / count, 0.0), 0.95)
     lags = np.arange(1, count)
     together = 1 + 2 * float(((1 - lags / count) * correlation**lags).sum())

@@ -298,8 +298,11 @@ def test_alert_waits_until_a_run_answers_and_is_open_until_it_is_closed(ledger: 
         assert alerts.list_alerts(connection, waiting_only=True) == []
         assert alerts.list_alerts(connection, "flights", open_only=True) == [last, answered]
         assert alerts.get_alert(connection, first.id).run == run.id
-    with pytest.raises(ProjectError, match="was answered by"), write() as tx:
-        alerts.answer_alert(tx, first.id, "another")
+    with write() as tx:
+        another = make.run()
+        runs.start_run(tx, another)
+        assert alerts.answer_alert(tx, first.id, another.id).run == another.id
+        answered = alerts.answer_alert(tx, first.id, run.id)
     with write() as tx:
         closed = alerts.close_alert(tx, last, "over")
     with ledger.read() as connection:
