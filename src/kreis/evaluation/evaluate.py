@@ -180,7 +180,7 @@ def evaluate(
         daily=_by_day(value, own, days),
         daily_differences={
             name: _less(_by_day(value, own, days), _by_day(value, rows[id(each)], days))
-            for name, each in against.items()
+            for name, each in _opponents(baselines, champion).items()
         },
         reliability=reliability(own),
     )
