@@ -13,6 +13,7 @@ from kreis.cli.commands import (
     alerts,
     approve,
     audit,
+    compare,
     demo,
     doctor,
     init,
@@ -52,6 +53,7 @@ app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.command("why")(why.why)
 app.command("serve")(serve.serve)
 app.command("watch")(watch.watch)

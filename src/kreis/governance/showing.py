@@ -1,4 +1,6 @@
-"""What `kreis show` shows: a run, a model, its card, a table, a source, a release or an alert, as plain documents."""
+"""What `kreis show` shows: a run, a candidate, a model, its card, a table, a source, a release or an alert, as plain
+documents.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import msgspec
 from kreis.clock import parse_time
 from kreis.errors import ProjectError
 from kreis.governance.alerts import alerts_document
+from kreis.governance.candidates import candidate_document, candidates_of, comparison
 from kreis.governance.naming import model_named
 from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
 from kreis.ledger.records import Evaluation, Model, Release, TableVersion
@@ -59,7 +62,12 @@ def _run(workspace: Workspace, name: str, version: int | None) -> Document:
                 }
                 for use, step in steps.steps_of(connection, run.id)
             ],
+            "candidates": [{**each, "as_of": run.as_of} for each in candidates_of(connection, run.id)],
         }
+
+
+def _candidate(workspace: Workspace, name: str, version: int | None) -> Document:
+    return candidate_document(workspace, name) if name else comparison(workspace, [])[0]
 
 
 def _model(workspace: Workspace, name: str, version: int | None) -> Document:
@@ -246,6 +254,7 @@ def _project(connection: Connection, workspace: Workspace) -> str:
 
 SHOW: Mapping[str, Callable[[Workspace, str, int | None], Document]] = {
     "run": _run,
+    "candidate": _candidate,
     "model": _model,
     "card": _card,
     "table": _table,

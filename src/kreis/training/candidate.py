@@ -33,6 +33,8 @@ class Fitted:
     """Its input, in order."""
     onnx: bytes | None = None
     rule: Expression | None = None
+    gain: dict[str, float] | None = None
+    """Each feature's share of the gain of all splits, for trees."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""

@@ -14,6 +14,7 @@ from kreis.preparation.expressions.tree import Expression
 from kreis.requirements.metric import DecisionValue
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
+from kreis.training.importance import Importance, permutation_importance
 from kreis.training.loss import log_loss
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
@@ -44,6 +45,8 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How the scores were distributed on the validation tail, which the model had not seen."""
     validation: dict[str, float]
     """On the validation tail, before the refit: rows, positives, decided, value (in the metric's unit), log_loss."""
+    importance: list[Importance] = []
+    """What each feature is worth, on rows of the validation tail, before the refit."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
@@ -98,6 +101,14 @@ def train(
         fitted = _fit(candidate, fit, seed, threads)
     scores = fitted.scorer(threads=threads).score(validation.matrix)
     threshold = _threshold(fitted, scores, validation, metric)
+    importance = permutation_importance(
+        fitted.scorer(threads=threads),
+        validation,
+        threshold=threshold.value,
+        metric=metric,
+        seed=seed,
+        gain=fitted.gain,
+    )
     rows = data.take(split.train)
     if refit and fitted.kind == "onnx":
         tell("refit", 0, 1)
@@ -115,6 +126,7 @@ def train(
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
         score_reference=histogram(scores, times=validation.time),
         validation=_judged(scores, validation, threshold.value, metric),
+        importance=importance,
     )
 
 

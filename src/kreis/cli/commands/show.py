@@ -1,4 +1,4 @@
-"""`kreis show`: a run, a model, its card, a table, a source, a release or an alert."""
+"""`kreis show`: a run, a candidate, a model, its card, a table, a source, a release or an alert."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["show"]
 
 
 def _kinds() -> list[str]:
-    return ["run", "model", "card", "table", "source", "release", "alert"]
+    return ["run", "candidate", "model", "card", "table", "source", "release", "alert"]
 
 
 def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run, model, card, table, source, release or alert.", metavar="KIND", autocompletion=_kinds
+            help="run, candidate, model, card, table, source, release or alert.", metavar="KIND", autocompletion=_kinds
         ),
     ],
     name: Annotated[
@@ -36,11 +36,13 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a run, model, card, table, source, release or alert.
+    """Show a run, a candidate, a model or anything on record.
 
     Examples:
 
         kreis show run
+
+        kreis show candidate gbdt
 
         kreis show model 2
 

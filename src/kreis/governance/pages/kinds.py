@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kreis.governance.pages.alert import alert_page
+from kreis.governance.pages.candidate import candidate_page
 from kreis.governance.pages.model import model_page
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.release import release_page
@@ -17,6 +18,7 @@ __all__ = ["PAGES"]
 
 PAGES: Mapping[str, Callable[[dict[str, Any]], Page]] = {
     "run": run_page,
+    "candidate": candidate_page,
     "model": model_page,
     "table": table_page,
     "source": source_page,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kreis.governance.pages.candidate import OUTCOMES, parameters_of
 from kreis.governance.pages.page import Grid, Page
 from kreis.governance.pages.texts import date, number, short
 
 __all__ = ["model_page"]
-
-_MARKS = {"pass": "✓", "fail": "✗", "undecided": "?"}
 
 
 def model_page(model: dict[str, Any]) -> Page:
@@ -44,19 +43,12 @@ def _facts(model: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[st
         share = training["positives"] / max(training["rows"], 1)
         span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
         yield "learned from", f"{training['rows']:,} rows, {span}; {share:.1%} positive"
-    yield "parameters", _parameters({**training.get("parameters", {}), "kind": None})
+    yield "parameters", parameters_of(training)
     if trials := training.get("trials"):
         best = min(trials, key=lambda trial: trial["loss"])
-        yield "search", f"{len(trials)} trials; best: {_parameters(best['parameters']) or 'as declared'}"
+        yield "search", f"{len(trials)} trials; best: {parameters_of(best) or 'as declared'}"
     if "seed" in training:
         yield "seed", str(training["seed"])
-
-
-def _parameters(parameters: dict[str, Any]) -> str:
-    shown = {name: value for name, value in parameters.items() if value is not None}
-    return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
-    )
 
 
 def _evaluation(evaluation: dict[str, Any], metric: dict[str, Any]) -> Iterator[Grid]:
@@ -73,7 +65,7 @@ def _evaluation(evaluation: dict[str, Any], metric: dict[str, Any]) -> Iterator[
             for name, found in evaluation["metrics"].items()
         ],
     )
-    yield Grid("Gates", ("", "finding"), [(_MARKS[gate["outcome"]], gate["says"]) for gate in evaluation["gates"]])
+    yield Grid("Gates", ("", "finding"), [(OUTCOMES[gate["outcome"]], gate["says"]) for gate in evaluation["gates"]])
 
 
 def _features(names: list[str]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kreis.governance.pages.candidate import comparison_page
 from kreis.governance.pages.page import Grid, Page
 from kreis.governance.pages.texts import conclusion, date, mark, short, trigger
 
@@ -25,9 +26,19 @@ def run_page(run: dict[str, Any]) -> Page:
         ),
         grids=(
             Grid("Verdicts", ("", "discipline", "conclusion"), verdict_rows(run["verdicts"])),
+            *_candidates(run["candidates"]),
             Grid("Steps", ("discipline", "step", "computed in ", "in this run", "key"), _steps(run["steps"])),
         ),
     )
+
+
+def _candidates(candidates: list[dict[str, Any]]) -> list[Grid]:
+    """Side by side, without what they share."""
+    if not candidates:
+        return []
+    (grid,) = comparison_page(candidates).grids
+    rows = [row for row in grid.rows if row[0] not in ("run", "as of", "parameters", "features", "threshold")]
+    return [Grid("Candidates (more: kreis show candidate NAME)", grid.columns, rows)]
 
 
 def verdict_rows(verdicts: list[dict[str, Any]]) -> list[tuple[str, str, str]]:

@@ -68,7 +68,11 @@ class GradientBoosting:
             return booster.predict(rows, num_threads=threads)
 
         prove_same(content, native, matrix, where="GradientBoosting")
-        return Fitted(kind="onnx", features=tuple(features), onnx=content)
+        gains = booster.feature_importance("gain")
+        shares = (gains / max(gains.sum(), 1e-300)).tolist()
+        return Fitted(
+            kind="onnx", features=tuple(features), onnx=content, gain=dict(zip(features, shares, strict=True))
+        )
 
     def _settings(self, seed: int, threads: int) -> dict[str, Any]:
         return {

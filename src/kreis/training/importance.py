@@ -1,0 +1,66 @@
+"""What each feature is worth to a candidate: what is lost, in the goal's unit, when its values are shuffled."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from kreis.requirements.metric import DecisionValue
+from kreis.training.data import TrainingData
+from kreis.training.scoring import Scorer
+
+__all__ = ["Importance", "permutation_importance"]
+
+_ROWS = 2_000
+"""Rows that are shuffled; more would cost more time than training takes."""
+
+
+class Importance(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature's."""
+
+    feature: str
+    loss: float
+    """Money per `metric.per` decisions that is lost when its values are shuffled; below 0 where chance gained."""
+    error: float
+    """Standard error of `loss`, over the rows."""
+    gain: float | None = None
+    """Its share of the gain of all splits, for trees."""
+
+
+def permutation_importance(
+    scorer: Scorer,
+    rows: TrainingData,
+    *,
+    threshold: float,
+    metric: DecisionValue,
+    seed: int,
+    gain: dict[str, float] | None = None,
+) -> list[Importance]:
+    """Shuffle one feature after the other among some rows and compare the decisions (Breiman 2001, section 10).
+
+    Args:
+        scorer: The fitted candidate's, before any refit on these rows.
+        rows: Rows that it has not learned from; at most 2,000 are drawn.
+        threshold: From which score on it decides yes.
+        metric: What a decision is worth.
+        seed: Of the draw and the shuffles.
+        gain: Each feature's share of the splits' gain.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rows.take(np.sort(rng.permutation(len(rows))[:_ROWS]))
+    count, width = drawn.matrix.shape
+    matrices = np.repeat(drawn.matrix[np.newaxis], width + 1, axis=0)  # the last one stays as it is
+    for place in range(width):
+        matrices[place, :, place] = rng.permutation(drawn.matrix[:, place])
+    scores = np.asarray(scorer.score(matrices.reshape(-1, width))).reshape(width + 1, count)
+    values = metric.values(np.tile(drawn.outcomes, width + 1), (scores >= threshold).ravel()).reshape(width + 1, count)
+    lost = (values[-1] - values[:-1]) * metric.per
+    return [
+        Importance(
+            feature=feature,
+            loss=float(lost[place].mean()),
+            error=float(lost[place].std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
+            gain=None if gain is None else gain[feature],
+        )
+        for place, feature in enumerate(rows.features)
+    ]
