@@ -80,7 +80,7 @@ def close_segment(workspace: Workspace) -> None:
     no service runs, or nobody has asked it anything, and nobody is asked.
 
     Raises:
-        ServiceError: something listens there and refuses, or does not answer in time.
+        ServiceError: nobody listens where the service was started, something refuses, or does not answer in time.
     """
     if not in_use(workspace.journal_folder):
         return
@@ -93,10 +93,14 @@ def close_segment(workspace: Workspace) -> None:
         link.request("POST", "/v1/flush", body="{}", headers=headers)
         answer = link.getresponse()
         answer.read()
-    except (ConnectionRefusedError, socket.gaierror):
-        return
     except (OSError, http.client.HTTPException) as error:
-        raise ServiceError(f"the log's segment is not closed: {error}", where=where) from error
+        if not in_use(workspace.journal_folder):  # it has stopped meanwhile
+            return
+        raise ServiceError(
+            f"a process writes to the log, and its segment cannot be closed: {error}",
+            where=where,
+            hint="was the service started with another host or port? `kreis serve` writes down the last one",
+        ) from error
     finally:
         link.close()
     if answer.status != http.HTTPStatus.OK:
