@@ -11,6 +11,7 @@ import pytest
 
 from kreis.collection.collecting import Collected, collect, read_bronze
 from kreis.collection.contracts.contract import Contract
+from kreis.collection.history import thin_days
 from kreis.collection.sources import Changed, Source, Window
 from kreis.errors import ProjectError, ServiceError
 from kreis.lake.store import Lake
@@ -316,6 +317,28 @@ def test_a_day_with_far_fewer_rows_than_its_past_is_named(
     assert cut.report.passed
     till.rows = [row for row in whole if row[0] < "s17"]
     assert "2013-05-18 has 0 (before: " in run(source, lake, 20).report.warnings[-1]
+
+
+@pytest.mark.parametrize(
+    ("usual", "last", "thin"),
+    [(200, 99, True), (200, 101, False), (200, 140, False), (10, 4, False), (64, 31, True), (64, 33, False)],
+)
+def test_a_day_is_thin_below_half_of_its_past_and_four_spreads_of_a_count(usual: int, last: int, thin: bool) -> None:
+    counts = [*[usual] * 10, last]
+    known_at = pl.Series([T0 + day * DAY for day, count in enumerate(counts) for _ in range(count)])
+    assert (thin_days(known_at, T0 + 10 * DAY, T0 + 11 * DAY) is not None) is thin
+    assert thin_days(known_at, T0 + 11 * DAY, T0 + 11 * DAY) is None, "only the window's own days are judged"
+    assert thin_days(known_at, T0 + 10 * DAY, T0 + 10.9 * DAY) is None, "a day that is not over is not judged"
+
+
+def test_a_row_known_at_the_end_of_the_last_window_is_late(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = make_source()
+    run(source, lake, 5)
+    till.rows.append(("bound", 1.0, T0 + 5 * DAY))
+    second = run(source, lake, 6)
+    assert (second.report.late, second.changed_since) == (1, T0 + 5 * DAY)
 
 
 def test_a_quiet_source_is_not_warned_of(make_source: Callable[..., Source], till: Till, lake: Lake) -> None:

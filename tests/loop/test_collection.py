@@ -197,3 +197,12 @@ def test_a_column_that_a_contract_drops_is_named_with_the_contract(workspace: Wo
     line = lines.index('        again=pl.col("returned")') + 1
     assert f"table 'questions', line {line}" in str(raised.value)
     assert "contracts/orders.yaml does not name it, so it is dropped" in str(raised.value)
+
+
+def test_a_project_may_lie_in_a_folder_with_brackets(new_shop: Any, tmp_path: Any) -> None:
+    odd = new_shop(tmp_path / "sh[o]p * 1")
+    workspace = Workspace(odd.folder, clock=SimulatedClock(T0 + 30 * DAY))
+    assert prepared(workspace).status == "advanced"
+    assert len(orders(workspace)) == 2812
+    assert prepared(workspace).computed == 0
+    workspace.ledger.close()
