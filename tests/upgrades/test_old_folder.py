@@ -100,11 +100,13 @@ def test_an_older_ledger_is_read_as_it_is_and_written_after_migrate(left_behind:
     assert shop.document("status")["alerts"]
     assert "83 entries, the chain is whole" in shop.kreis("audit", "verify", "--deep")
     approve = ("approve", "4", "--role", "product_owner", "--reason", "x")
-    for command, actor in ((("run",), "ann"), (("rollback", "--reason", "x"), "ann"), (approve, "bob")):
+    commands = (("run",), ("watch", "--once"), ("rollback", "--reason", "x"))
+    for command, actor in (*((each, "ann") for each in commands), (approve, "bob")):
         said = shop.kreis(*command, code=4, actor=actor)
         assert "earlier schema (0001; this kreis writes" in said
         assert "kreis migrate" in said
     assert before is None or digest_of_file(file) == before
+    assert not (shop.state / "service" / "journal" / "shipping.json").exists()
 
 
 def test_migrates_verifies_serves_ships_and_goes_on(left_behind: Any) -> None:
@@ -176,6 +178,23 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(left_behind: Any, mo
         assert workspace.ledger.is_older()
         with workspace.ledger.read() as connection:
             assert audit.verify(connection, head=held).ok
+
+
+def test_a_backup_of_an_earlier_schema_is_restored_and_brought_up_to_date(
+    left_behind: Any, request: pytest.FixtureRequest
+) -> None:
+    shop = left_behind
+    held = head_of(shop.folder)
+    backup = shop.document("migrate")["backup"]
+    if (shop.state / "ledger.db").exists():
+        for path in shop.state.glob("ledger.db*"):
+            path.rename(shop.folder / path.name)
+    else:
+        url = Workspace(shop.folder).settings.ledger.url
+        shop.edit(url, request.getfixturevalue("postgres_server").empty_schema(), file="kreis.toml")
+    shop.run("ledger", "restore", backup, "--reason", "the disk was replaced")
+    assert "whole" in shop.kreis("audit", "verify", "--deep", "--head", held)
+    assert shop.document("migrate")["project"] == "returns"
 
 
 def test_a_process_that_reads_goes_on_after_another_has_migrated(left_behind: Any) -> None:

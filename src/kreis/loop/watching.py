@@ -283,13 +283,14 @@ def keep_watching(workspace: Workspace, *, every: str, once: bool, collect: bool
 
     Raises:
         ProjectError: `every` is no duration, or the project is wrong.
-        StoreError: the only look failed as a whole.
+        StoreError: the only look failed as a whole, or the ledger is of an earlier schema.
     """
     try:
         pause = parse_duration(every).total_seconds()
     except ValueError as error:
         raise ProjectError(str(error), where="--every") from error
     project = workspace.load_project()
+    workspace.ledger.check_writable()
     clock = workspace.clock if isinstance(workspace.clock, SimulatedClock) else SystemClock()
     watcher = Watcher(
         project,
