@@ -40,7 +40,7 @@ def timeline(**changes: object) -> Timeline:
 
 
 def test_the_picture_is_a_png_that_is_readable_at_1200_pixels():
-    image = timeline_png(timeline(), scale=1.2)
+    image = timeline_png(specification(timeline()), scale=1.2)
     assert image[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", image[16:24])
     assert 1150 <= width <= 1450
@@ -48,7 +48,7 @@ def test_the_picture_is_a_png_that_is_readable_at_1200_pixels():
 
 
 def test_the_page_needs_nothing_from_the_network_and_shows_hostile_names_as_text():
-    page = timeline_html(timeline(project="</script><script>alert(1)</script>"))
+    page = timeline_html(specification(timeline(project="</script><script>alert(1)</script>")))
     assert "<script src" not in page
     assert "<link" not in page
     assert "</script><script>alert(1)" not in page

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +26,7 @@ from kreis.demo.story import Story, tell
 from kreis.demo.telling import print_story
 from kreis.demo.world import World
 from kreis.errors import KreisError, ProjectError
+from kreis.ledger import alerts
 from kreis.loop.children import run_in_child
 from kreis.loop.serving import free_port
 from kreis.loop.watching import Watcher
@@ -58,8 +61,7 @@ def run_demo(folder: Path, *, until: str, port: int, as_json: bool, working: Wor
     started = time.perf_counter()
     say: Say = _quiet if as_json else typer.echo
     say(f"1. The project: {folder}/")
-    for path in write_example("flights", folder):
-        say(f"   {path.relative_to(folder)}")
+    say("   " + ", ".join(str(path.relative_to(folder)) for path in write_example("flights", folder)))
     say("\n2. The circle as of 1 May 2013: nothing known later is used")
     _walk(folder, as_json=as_json)
     workspace = Workspace(folder, clock=SimulatedClock(START))
@@ -75,7 +77,7 @@ def run_demo(folder: Path, *, until: str, port: int, as_json: bool, working: Wor
         story = tell(project, workspace, replayed.looks, START, end)
         _write_story(folder, story)
         _catch_up(folder, end)
-    summary = _summary(replayed, story, time.perf_counter() - started, service_cpu)
+    summary = _summary(replayed, story, workspace, time.perf_counter() - started, service_cpu)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(summary, enc_hook=str), indent=2).decode())
         return
@@ -160,11 +162,16 @@ def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
     """What changes something; the other alerts are counted by month, and in the record."""
     look = replayed.looks[-1]
     if look.sent_back is not None and look.circle is not None:
-        yield f"   {day:%Y-%m-%d} ↩ back to {look.sent_back.to}, by {look.sent_back.monitor}: {look.sent_back.summary}"
         mark = "✓" if look.circle.status == "advanced" else "✗"
-        yield f"              {mark} the circle turned: {look.circle.reason}"
-    if look.canary is not None and look.canary.kind != "waits":
-        yield f"   {day:%Y-%m-%d} release {look.canary.release.number} {look.canary.kind}: {look.canary.reason}"
+        yield f"   {day:%Y-%m-%d} ↩ back to {look.sent_back.to}: {_brief(look.sent_back.summary)}"
+        yield f"              {mark} {_brief(look.circle.reason)}"
+    if look.canary is not None:
+        yield f"   {day:%Y-%m-%d} release {look.canary.release.number} {look.canary.kind}: {_brief(look.canary.reason)}"
+
+
+def _brief(text: str) -> str:
+    """As much of a text as is read at a glance; all of it is in the record."""
+    return textwrap.shorten(text, 150, placeholder=" …")
 
 
 def _month_line(day: datetime, replayed: Replayed) -> str:
@@ -174,20 +181,35 @@ def _month_line(day: datetime, replayed: Replayed) -> str:
 
 
 def _write_story(folder: Path, story: Story) -> None:
-    (folder / "timeline.png").write_bytes(timeline_png(story.timeline))
-    (folder / "timeline.html").write_text(timeline_html(story.timeline), encoding="utf-8")
+    from kreis.monitoring.timeline_chart import specification
+
+    chart = specification(story.timeline)
+    (folder / "timeline.png").write_bytes(timeline_png(chart))
+    (folder / "timeline.html").write_text(timeline_html(chart), encoding="utf-8")
     document = json.dumps(story.timeline.to_document(), indent=2, default=str)
     (folder / "timeline.json").write_text(document + "\n", encoding="utf-8")
 
 
-def _summary(replayed: Replayed, story: Story, seconds: float, service_cpu: float) -> dict[str, Any]:
+def _cpu_seconds() -> float:
+    """CPU time of this process and of those that it started and saw end: circles and the service."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _summary(
+    replayed: Replayed, story: Story, workspace: Workspace, seconds: float, service_cpu: float
+) -> dict[str, Any]:
+    with workspace.ledger.read() as connection:
+        open_alerts = len(alerts.list_alerts(connection, story.timeline.project, open_only=True))
     return {
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(_cpu_seconds(), 1),
         "predictions": replayed.predictions,
         "outcomes": replayed.outcomes,
         "service_cpu_us_per_prediction": round(service_cpu / max(replayed.predictions, 1) * 1e6, 1),
         "send_backs": len(story.timeline.send_backs),
         "replacements": max(len(story.timeline.changes) - 1, 0),
+        "open_alerts": open_alerts,
         "unit": story.timeline.unit,
         "value": {
             name: None if found is None else found.to_document()

@@ -31,15 +31,15 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
         ("kreis less baseline", story.over_baseline),
     ):
         console.print(f"{label:<30} " + ("the same" if found is None else f"{_total(found)} {timeline.unit}"))
-    console.print("\n[bold]Sent back[/]")
-    for back in timeline.send_backs or ():
-        console.print(f"{back.at} to {back.to}: {back.reason}", soft_wrap=True)
-    if not timeline.send_backs:
-        console.print("nothing")
+    console.print(
+        f"\nSent back {summary['send_backs']} times, replaced {summary['replacements']} times;"
+        f" open alerts: {summary['open_alerts']}.",
+        soft_wrap=True,
+    )
     cpu = summary["service_cpu_us_per_prediction"]
     console.print(
-        f"\n{summary['predictions']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of service CPU each;"
-        f" {summary['seconds']:.0f} s in all.",
+        f"{summary['predictions']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of service CPU each;"
+        f" {summary['cpu_seconds']:.0f} CPU seconds, {summary['seconds']:.0f} s in all.",
         soft_wrap=True,
     )
     console.print(f"The plot: {folder}/timeline.png and timeline.html\n\n[bold]Try next[/]")

@@ -83,19 +83,19 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
         return document
 
 
-def timeline_png(timeline: Timeline, *, scale: float = 2.0) -> bytes:
-    """The picture as PNG, about 1,090 x 800 points times `scale`."""
+def timeline_png(specification: dict[str, Any], *, scale: float = 2.0) -> bytes:
+    """The picture of a chart's specification as PNG, about 1,090 x 800 points times `scale`."""
     import vl_convert
 
-    image: bytes = vl_convert.vegalite_to_png(_specification(timeline), scale=scale)
+    image: bytes = vl_convert.vegalite_to_png(specification, scale=scale)
     return image
 
 
-def timeline_html(timeline: Timeline) -> str:
-    """The picture as one HTML page that needs nothing from the network."""
+def timeline_html(specification: dict[str, Any]) -> str:
+    """The picture of a chart's specification as one HTML page that needs nothing from the network."""
     import vl_convert
 
-    page: str = vl_convert.vegalite_to_html(_without_tags(_specification(timeline)), bundle=True)
+    page: str = vl_convert.vegalite_to_html(_without_tags(specification), bundle=True)
     return page.replace(_STAND_IN, "\\u003c")
 
 
@@ -109,9 +109,3 @@ def _without_tags(document: Any) -> Any:
     if isinstance(document, dict):
         return {key: _without_tags(each) for key, each in document.items()}
     return [_without_tags(each) for each in document] if isinstance(document, list) else document
-
-
-def _specification(timeline: Timeline) -> dict[str, Any]:
-    from kreis.monitoring.timeline_chart import specification
-
-    return specification(timeline)
