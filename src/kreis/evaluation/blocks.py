@@ -6,11 +6,12 @@ Blocks come in the order of time. Three things make the plain standard error too
   rows (CR3: MacKinnon, Nielsen and Webb 2023, "Fast and reliable jackknife and bootstrap methods for
   cluster-robust inference", section 2), and the days count by their size (Kish 1965, section 11.7).
 - Days that hang together: the variance is multiplied by (1 + r) / (1 - r), the long-run variance of an autoregression
-  (prewhitening as in Andrews and Monahan 1992). r is the correlation of neighbouring blocks, corrected for its bias
-  (Kendall 1954) and by simulation for its noise in short series; below 0.15 it counts as 0. Where part of a day's sum
-  is the noise of its rows, which neighbours do not share, what remains lasts longer: an autoregression seen through
-  noise, whose factor is 1 + 2 r / (1 - r / share of what remains).
-- Both leave fewer degrees of freedom: Student's t is taken at that number of effective days.
+  (prewhitening as in Andrews and Monahan 1992), r being the correlation of neighbouring blocks, corrected for its bias
+  (Kendall 1954). Where part of a day's sum is the noise of its rows, which neighbours do not share, what remains lasts
+  longer: an autoregression seen through noise, whose factor is 1 + 2 r / (1 - r / share of what remains). Thirty days
+  can hardly tell r: two thirds of it come from how long what happens lasted in a longer history, where there is one;
+  where there is none it is corrected upward until simulated coverage holds, and counts as 0 below 0.15.
+- Both leave fewer degrees of freedom for Student's t.
 
 From 8 to 400 blocks the quantiles are those of a studentised bootstrap of the blocks (Efron 1982, section 10.10;
 second-order correct, Hall 1988), with the same draws always, so that equal inputs give equal intervals. Otherwise, and
@@ -27,16 +28,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kreis.evaluation.metrics.metric import Codes, Floats
+from kreis.evaluation.metrics.metric import Booleans, Codes, Floats
 from kreis.evaluation.quantiles import student_t_quantile
 
-__all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval"]
+__all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of"]
 
 _FEWEST, _MOST, _DRAWS = 8, 400, 1999
 _LEAST_TAIL = 8 / _DRAWS
 _CORRELATED_FROM, _CORRELATED_AT_MOST = 0.15, 0.97
 _LEAST_REMAINS, _LASTING_AT_MOST = 0.2, 0.75
-_CLIMATE_FROM, _CLIMATE_AT_MOST = 0.5, 0.9
+_CLIMATE_AT_MOST, _HISTORY = 0.9, 60
 _FEW_EFFECTIVE = 5
 _UNEVEN = 0.4
 
@@ -67,7 +68,8 @@ def interval(
     level: float = 0.95,
     sizes: Floats | None = None,
     noise: Floats | None = None,
-    climate: float = 0.0,
+    climate: float | None = None,
+    lasting: float = 0.0,
 ) -> Interval:
     """The interval around a value.
 
@@ -77,7 +79,8 @@ def interval(
         level: How often the interval is to hold the truth.
         sizes: What each block weighs in the estimate (its rows), shape (blocks,); all alike if not given.
         noise: The variance of each block's sum if its rows were independent, shape (blocks,); 0 if not given.
-        climate: How much neighbouring days are known to be alike in what is not the noise of their rows.
+        climate: How much neighbouring days are alike in what is not the noise of their rows, known from longer history.
+        lasting: The same of these days alone, where there is no history: how long what happens on them lasts.
     """
     count = len(influence)
     shares = np.full(count, 1 / count) if sizes is None else sizes / sizes.sum()
@@ -87,10 +90,12 @@ def interval(
     centred = left_out - left_out.mean()
     spread = float(centred @ centred)
     rows = 0.0 if noise is None else float((noise / (1 - shares) ** 2).sum())
-    correlated = _correlation(centred, spread)
-    longer = _long_run(correlated, rows / spread if spread > 0 else 0.0, climate)
+    remains = 1 - rows / spread if spread > 0 else 1.0
     days = 1 / float(shares @ shares)
-    error = math.sqrt(float(left_out @ left_out) * (count - 1) / count * longer)
+    alike = (
+        _own(centred, spread, remains, lasting) if climate is None else _with_history(centred, spread, remains, climate)
+    )
+    error = math.sqrt(float(left_out @ left_out) * (count - 1) / count * alike.longer)
     upper = 0.5 + level / 2
     plain = student_t_quantile(upper, count - 1)
     if _FEWEST <= count <= _MOST and 1 - upper >= _LEAST_TAIL:
@@ -100,8 +105,8 @@ def interval(
         skewness = float((centred**3).mean()) / second**1.5 if second > 0 else 0.0
         shift = skewness / (6 * math.sqrt(count))
         below, above = _hall(-plain, shift), _hall(plain, shift)
-    error *= student_t_quantile(upper, max(days / longer - 1, 1.0)) / plain
-    return Interval(value - above * error, value - below * error, days * (1 - correlated) / (1 + correlated))
+    error *= student_t_quantile(upper, max(alike.freedom * days / count, 1.0)) / plain
+    return Interval(value - above * error, value - below * error, days / alike.independent)
 
 
 def few_days(effective: float, sizes: Floats) -> str | None:
@@ -116,42 +121,88 @@ def few_days(effective: float, sizes: Floats) -> str | None:
     return None
 
 
-def _correlation(centred: Floats, spread: float) -> float:
-    """Of neighbouring blocks, corrected upward for what short series hide: 0 where it is small or cannot be told."""
+class _Alike(NamedTuple):
+    """What it means that neighbouring blocks are alike."""
+
+    longer: float
+    """By what the variance grows."""
+    freedom: float
+    """Degrees of freedom that are left."""
+    independent: float
+    """How many blocks tell as much as one independent block."""
+
+
+def _own(centred: Floats, spread: float, remains: float, lasting: float) -> _Alike:
+    """From these blocks alone: corrected upward for what short series hide, 0 where it is small or cannot be told."""
     count = len(centred)
     if count < _FEWEST or spread <= 0:
-        return 0.0
-    seen = float(centred[1:] @ centred[:-1]) / spread
-    corrected = min((count * seen + 1) / max(count - 6, 2 * count / 3), _CORRELATED_AT_MOST)
+        return _Alike(1.0, count - 1, 1.0)
+    correlated, remains = _corrected(centred), min(max(remains, _LEAST_REMAINS), 1.0)
+    independent = (1 + correlated) / (1 - correlated)
+    longer = max(
+        independent,
+        1 + 2 * correlated / (1 - min(correlated / remains, _LASTING_AT_MOST)),
+        1 + 2 * remains * lasting / (1 - lasting),  # what is mostly noise cannot tell by itself
+    )
+    return _Alike(longer, count / longer - 1, independent)
+
+
+def _corrected(centred: Floats) -> float:
+    count = len(centred)
+    corrected = min((count * _seen(centred) + 1) / max(count - 6, 2 * count / 3), _CORRELATED_AT_MOST)
     return corrected if corrected >= _CORRELATED_FROM else 0.0
 
 
-def _long_run(correlated: float, noise: float, climate: float) -> float:
-    """By what the variance grows because neighbouring blocks are alike, `noise` being the rows' share of it."""
-    remains = max(1 - noise, _LEAST_REMAINS)
-    lasting = min(correlated / remains, _LASTING_AT_MOST)
-    return max(
-        (1 + correlated) / (1 - correlated),
-        1 + 2 * correlated / (1 - lasting),
-        1 + 2 * min(remains, 1.0) * climate / (1 - climate),
-    )
+def _with_history(centred: Floats, spread: float, remains: float, climate: float) -> _Alike:
+    """From these blocks and, with twice the weight, from how long what happens lasted in a longer history."""
+    count = len(centred)
+    if count < _FEWEST or spread <= 0:
+        return _Alike(1.0, count - 1, 1.0)
+    remains = min(max(remains, _LEAST_REMAINS), 1.0)
+    own = (count * _seen(centred) + 1) / max(count - 6, 2 * count / 3)
+    correlated = min(max((own + 2 * remains * climate) / 3, 0.0), _CLIMATE_AT_MOST)
+    longer = 1 + 2 * correlated / (1 - min(correlated / remains, _CLIMATE_AT_MOST))
+    hidden = (count - 1) / max(count - longer, 1.0)  # of the variance, by the mean that was taken off
+    freedom = (count - 1) * (1 - correlated**2) / (1 + correlated**2)
+    return _Alike(longer * hidden, freedom, longer)
 
 
-def climate_of(influence: Floats, noise: Floats) -> float:
-    """How much neighbouring days are alike in what happens on them, 0 where days hardly differ by more than chance.
+def _seen(centred: Floats) -> float:
+    """Correlation of neighbouring blocks."""
+    return float(centred[1:] @ centred[:-1]) / float(centred @ centred)
 
-    A metric that is mostly noise cannot tell how long what is left of it lasts; the outcomes can tell for it.
+
+def climate_of(outcomes: Booleans, days: Codes) -> float | None:
+    """How much neighbouring days are alike in what happens on them, apart from chance: from all days that are known.
+
+    A test part of 30 days can hardly tell; a longer history can. None if it is no longer than 60 days.
 
     Args:
-        influence: Each day's sum of the rows' influence on the base rate.
-        noise: Its variance if the rows were independent.
+        outcomes: What happened, shape (n,).
+        days: The day of each row, in time's order, shape (n,).
     """
-    centred = influence - influence.mean()
-    spread = float(centred @ centred)
-    remains = 1 - float(noise.sum()) / spread if spread > 0 else 0.0
-    if remains < _CLIMATE_FROM:
+    sums, remains = _happened(outcomes, as_blocks(days))
+    if len(sums) <= _HISTORY:
+        return None
+    if remains < _LEAST_REMAINS:
         return 0.0
-    return min(_correlation(centred, spread) / remains, _CLIMATE_AT_MOST)
+    return min(max((len(sums) * _seen(sums) + 1) / (len(sums) - 6) / remains, 0.0), _CLIMATE_AT_MOST)
+
+
+def lasting_of(outcomes: Booleans, blocks: Codes) -> float:
+    """The same of few days alone: corrected upward, and 0 unless most of their difference is more than chance."""
+    sums, remains = _happened(outcomes, blocks)
+    if len(sums) < _FEWEST or remains < 0.5:
+        return 0.0
+    return min(_corrected(sums) / remains, _CLIMATE_AT_MOST)
+
+
+def _happened(outcomes: Booleans, blocks: Codes) -> tuple[Floats, float]:
+    """By how much more happened on each day than on average, and the share of its variance that is not chance."""
+    share = float(outcomes.mean())
+    sums = block_sums((outcomes - share).astype(np.float64), blocks)
+    spread = float(sums @ sums)
+    return sums, 1 - len(outcomes) * share * (1 - share) / spread if spread > 0 else 0.0
 
 
 def _studentised(centred: Floats, level: float) -> tuple[float, float]:

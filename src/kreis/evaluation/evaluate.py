@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -122,6 +123,7 @@ def evaluate(
     champion: Scored | None = None,
     spending: Spending | None = None,
     needs_baseline: bool = True,
+    climate: float | None = None,
     level: float = 0.95,
 ) -> EvaluationReport:
     """Judge a challenger by the goal.
@@ -136,6 +138,7 @@ def evaluate(
         champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
         spending: The level at which the challenger is compared with the champion; that of all others if not given.
         needs_baseline: False to show the one baseline itself, which has no other to beat.
+        climate: How much neighbouring days are alike, from a longer history than these rows (`climate_of`).
         level: Of all other intervals.
 
     Raises:
@@ -147,7 +150,7 @@ def evaluate(
         raise ProjectError("there are no rows to evaluate on", hint="give the test split more time")
     days = as_blocks(blocks)
     others = [*baselines, *([champion] if champion else [])]
-    rows = {id(each): each.rows(happened) for each in (challenger, *others)}
+    rows = {id(each): replace(each.rows(happened), climate=climate) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     levels = {_CHAMPION: spending.level} if spending else {}

@@ -94,7 +94,7 @@ def _ratio(
     sums = block_sums(influence, codes)
     if ratio > 0 and days > 1 and np.ptp(sums) > 0:
         sizes = block_sums(denominator * group, codes)
-        by_day = interval(math.log(ratio), sums, level=level, sizes=sizes)
+        by_day = interval(math.log(ratio), sums, level=level, sizes=sizes, climate=rows.climate)
         low, high = min(low, math.exp(by_day.low)), max(high, math.exp(min(by_day.high, 700.0)))
     return Estimate(
         value=ratio,

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from kreis.errors import ProjectError
-from kreis.evaluation.blocks import as_blocks, block_sums, climate_of, few_days, interval
+from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
 from kreis.evaluation.counts import area_interval, share_interval
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.base_rate import BaseRate
@@ -128,7 +128,7 @@ def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, 
     value = metric.value(first) - metric.value(second)
     influence = metric.influence(first) - metric.influence(second)
     weights = np.ones(len(first)) if isinstance(metric, RatioMetric) else None
-    return _finish(value, influence, blocks, (-span, span), level, weights)
+    return _finish(value, influence, blocks, (-span, span), level, weights, first)
 
 
 def mean_estimate(
@@ -164,12 +164,6 @@ def _bounded_by_count(metric: Metric, rows: Rows, found: Estimate) -> Estimate:
     return msgspec.structs.replace(found, low=min(found.low, low), high=max(found.high, high), method=_BY_COUNT)
 
 
-def _climate(rows: Rows, codes: Codes) -> float:
-    influence = BaseRate().influence(rows)
-    sums = block_sums(influence, codes)
-    return climate_of(sums, _row_noise(influence, sums, codes))
-
-
 def _row_noise(influence: Floats, sums: Floats, codes: Codes) -> Floats:
     """The variance of each block's sum, were its rows independent; shape (blocks,)."""
     rows = np.bincount(codes).astype(np.float64)
@@ -202,8 +196,11 @@ def _finish(
         sizes = np.bincount(codes).astype(np.float64) if weights is None else block_sums(weights, codes)
         if np.ptp(sums) > 1e-12 * max(1.0, abs(value)):
             noise = _row_noise(influence, sums, codes)
-            climate = 0.0 if rows is None else _climate(rows, codes)
-            low, high, effective = interval(value, sums, level=level, sizes=sizes, noise=noise, climate=climate)
+            climate = None if rows is None else rows.climate
+            lasting = lasting_of(rows.outcomes, codes) if rows is not None and climate is None else 0.0
+            low, high, effective = interval(
+                value, sums, level=level, sizes=sizes, noise=noise, climate=climate, lasting=lasting
+            )
             warning = few_days(effective, sizes)
         else:
             # all alike: what differs is rarer than 1 - (alpha/2)^(1/n) (Clopper and Pearson 1934 at 0 of n)

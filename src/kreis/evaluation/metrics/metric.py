@@ -26,6 +26,8 @@ class Rows:
     decisions: Booleans
     groups: Codes | None = None
     """For metrics across groups: each row's group, 0..k-1; -1 where it belongs to none."""
+    climate: float | None = None
+    """How much neighbouring days are alike in what happens on them, if more days than these could tell."""
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -33,7 +35,7 @@ class Rows:
     def where(self, mask: Booleans) -> Rows:
         """The rows that the mask keeps."""
         groups = None if self.groups is None else self.groups[mask]
-        return Rows(self.outcomes[mask], self.scores[mask], self.decisions[mask], groups)
+        return Rows(self.outcomes[mask], self.scores[mask], self.decisions[mask], groups, self.climate)
 
     def seen_from_the_other_side(self) -> Rows:
         """The same rows with "no" as the positive side of outcomes, scores and decisions."""

@@ -12,6 +12,7 @@ from kreis.deployment.packages import Package, open_package
 from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
+from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.spending import Spending, spend
@@ -33,6 +34,7 @@ __all__ = ["open_model", "perform", "scorer_of"]
 
 _SPENT = "error spent"
 _DAY = 86_400
+_DAY_MICROSECONDS = _DAY * 1_000_000
 _FEW = 12
 """A key column with at most so many values is sliced by."""
 
@@ -218,6 +220,7 @@ def _reports(
         name = f"version in service ({manifest.candidate})"
         serving = _scored(name, scorer_of(champion), own.matrix, manifest.threshold, champion.digest)
     groups = _groups(circle, tested)
+    climate = climate_of(rows.outcomes > 0.5, rows.time // _DAY_MICROSECONDS)
     baselines = [name for name, declared in project.candidates.items() if declared.baseline]
     return {
         name: evaluate(
@@ -225,7 +228,8 @@ def _reports(
             [scored[each] for each in baselines if each != name],
             project.goal,
             outcomes=test.outcomes,
-            blocks=test.time // 86_400_000_000,
+            blocks=test.time // _DAY_MICROSECONDS,
+            climate=climate,
             groups=groups,
             champion=serving if name == challenger else None,
             spending=spending if name == challenger else None,
