@@ -245,7 +245,8 @@ def test_what_a_canary_of_900_requests_a_day_comes_to(kind: float | str, simulat
             simulations.at_most(what, hits, runs, lawful.get((how, kind), 1.0))
     by_thirty = sum(end == ("promoted" if kind == 0.0 else "rolled back") for end, _ in ends)
     expected = {0.0: 0.95, -0.06: 0.4, -0.21: 0.98}.get(kind, 0.98)  # type: ignore[call-overload]
-    simulations.at_least(f"{called} ends rightly within 30 days", by_thirty, runs, expected)
+    end = "promoted" if kind == 0.0 else "rolled back"
+    simulations.at_least(f"{called} {end} within 30 days", by_thirty, runs, expected)
 
 
 @pytest.mark.simulation

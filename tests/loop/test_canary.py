@@ -290,6 +290,15 @@ def test_waits_while_some_outcomes_stay_away(place: Place) -> None:
     assert "outcomes have come in" in move.reason
 
 
+def test_does_not_go_back_on_the_outcomes_that_happen_to_be_known(place: Place) -> None:
+    """Only those that speak against the challenger came in: it looks worse, and the others are waited for."""
+    made = place.canary(place.model("champion", 0.5), place.model("challenger", -1.0))
+    place.log(made, truth=coin, late=lambda outcome: None if outcome else timedelta(hours=1))
+    move = place.move(made, after=timedelta(days=9))
+    assert move.evidence["high"] < 0
+    assert move.kind == "waits"
+
+
 def test_outcomes_that_come_later_when_they_are_bad_do_not_count_for_less(place: Place) -> None:
     """An equal model that says yes more often: before all outcomes are in, its yes looks the worse."""
     late = {0.0: timedelta(hours=1), 1.0: timedelta(hours=5, minutes=50)}
