@@ -119,6 +119,15 @@ def test_serves_what_the_training_join_computes(traffic):
     assert (found["rows"], found["ok"], found["differences"]) == (41, True, 0)
 
 
+def test_watching_closes_the_running_service_s_log(released):
+    """Ask, watch once, parity: nobody stops the service or waits five minutes in between."""
+    with serving(released) as served:
+        served.post("/v1/predict", {"keys": {"customer": "c042"}, "fields": {"amount": 59.9, "category": "shoes"}})
+        looked = released.document("watch", "--once")
+    assert (looked["predictions"], looked["errors"]) == (1, [])
+    assert released.document("parity")["ok"]
+
+
 def test_proves_parity_after_a_run_as_of_an_earlier_day(traffic):
     shop, prediction = traffic
     shop.run("watch", "--once")

@@ -19,7 +19,7 @@ from kreis.deployment.packages import read_manifest
 from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, predictions_frame
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
-from kreis.errors import StoreError
+from kreis.errors import ServiceError, StoreError
 from kreis.ledger import alerts, audit, models, releases, runs, watchers
 from kreis.ledger.records import Alert, Route, Run
 from kreis.loop.children import CircleOutcome
@@ -416,6 +416,45 @@ def test_a_log_that_somebody_else_ships_is_told_and_the_days_are_looked_at(place
     assert early.shown == days(0, 0)
     assert place.look(watcher, 2).errors == []
     assert [(each.cause, each.closed_at is None) for each in place.alerts()] == [("log", False)]
+
+
+def test_new_data_are_collected_at_most_once_an_hour_and_a_source_that_is_down_is_told(place: Place) -> None:
+    collected: list[datetime] = []
+    status = ["advanced"]
+
+    def collect(now: datetime) -> CircleOutcome:
+        collected.append(now)
+        return CircleOutcome(run="r", status=status[0], reason="the shop's database does not answer")
+
+    early = Counting("early")
+    place.project.monitor(early)
+    watcher = Watcher(place.project, place.workspace, circle=place.circle, collect=collect)
+    place.log(0, 2)
+    place.look(watcher, 0.02)  # half an hour after the run of the release
+    assert collected == []
+    place.look(watcher, 1)
+    assert collected == [START + DAY]
+    status[0] = "failed"
+    look = place.look(watcher, 2)
+    assert "does not answer" in look.errors[0]
+    assert early.shown == days(0, 1)
+    status[0] = "advanced"
+    place.look(watcher, 3)
+    assert [(each.cause, each.closed_at) for each in place.alerts()] == [("collection", START + 3 * DAY)]
+
+
+def test_a_service_that_refuses_to_close_its_log_is_told_and_the_look_goes_on(place: Place) -> None:
+    def refuses() -> None:
+        raise ServiceError("the log's segment is not closed: 401 Unauthorized")
+
+    early = Counting("early")
+    place.project.monitor(early)
+    watcher = Watcher(place.project, place.workspace, circle=place.circle, close_log=refuses)
+    place.log(0, 2)
+    look = place.look(watcher, 1)
+    assert look.exit_code == ServiceError.exit_code
+    assert "401" in look.line
+    assert early.shown == days(0, 0)
 
 
 def test_damage_in_the_log_is_an_alert_until_a_person_has_seen_it(place: Place) -> None:

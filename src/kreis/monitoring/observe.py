@@ -73,7 +73,7 @@ def day_of_traffic(
     """
     known = np.asarray(outcomes, dtype=np.float64)
     n = len(known)
-    matrix = np.asarray(features, dtype=np.float64).reshape(-1 if n else 0, len(feature_names))
+    matrix = np.asarray(features, dtype=np.float64).reshape(-1 if n and feature_names else n, len(feature_names))
     columns = {
         "features": matrix,
         "scores": np.asarray(scores, dtype=np.float64),

@@ -1,3 +1,5 @@
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -104,3 +106,76 @@ def test_a_declaration_that_cannot_work_is_refused():
     for wrong in ({"falls_by": 0}, {"least_known": 2}, {"false_alarm_every_days": 1}):
         with pytest.raises(ProjectError):
             BusinessMetric(**wrong)
+
+
+def beside(days: list[DayOfTraffic], hit_rate: float = 0.25) -> list[DayOfTraffic]:
+    """With a baseline that decides on a tenth of the rows, the right ones as often as that."""
+    made = []
+    for number, day in enumerate(days):
+        rng = np.random.default_rng([3, number])
+        chosen = rng.random(len(day)) < np.where(day.outcomes > 0.5, 0.4 * hit_rate, 0.12 * (1 - hit_rate))
+        made.append(dataclasses.replace(day, baseline=chosen.astype(float)))
+    return made
+
+
+def paired(advantage: float = 4_500.0) -> Watched:
+    estimate = Estimate(value=advantage, low=advantage - 500, high=advantage + 500, n=20_000, blocks=30)
+    return msgspec.structs.replace(in_service(), baseline="rule", advantage=estimate)
+
+
+def test_what_moves_the_baseline_as_well_is_no_fall():
+    """Half as much happens, to both: the metric alone falls by half, the difference does not."""
+    monitor = BusinessMetric()
+    days = beside([a_day(n, hit_rate=0.5) for n in range(120)], hit_rate=0.0)
+    quiet = [dataclasses.replace(day, outcomes=np.where(np.arange(800) % 2 == 0, day.outcomes, 0.0)) for day in days]
+    same = [dataclasses.replace(day, baseline=day.decisions.astype(float)) for day in quiet]
+    advantage = msgspec.structs.replace(paired(), advantage=Estimate(value=0.0, low=-1, high=1, n=1, blocks=30))
+    assert watch(monitor, same, watched=advantage)[1] == []
+    assert watch(monitor, quiet)[1] != []
+
+
+def test_a_fall_beside_the_baseline_names_it():
+    _, findings = watch(BusinessMetric(), beside([a_day(n, hit_rate=0.3) for n in range(90)]), watched=paired())
+    assert len(findings) == 1
+    assert "more than the baseline 'rule'" in findings[0].summary
+    assert findings[0].detail["against"] == "rule"
+
+
+def test_a_model_that_gains_little_is_reported_when_it_gains_nothing():
+    """A quarter of its value is more than it gains over the baseline: the limit is nought, not less."""
+    assert BusinessMetric().detector(paired(advantage=400.0)).limit == 0.0
+    assert BusinessMetric().detector(paired(advantage=4_500.0)).limit == 4_500 - 1_250
+
+
+def test_days_that_the_baseline_cannot_be_compared_on_are_told_once_over_and_not_counted():
+    days = beside([a_day(n) for n in range(4)])
+    for number in (0, 1):
+        days[number].baseline[::2] = np.nan
+    state, findings = watch(BusinessMetric(), days, watched=paired())
+    assert [(each.over, each.cause) for each in findings] == [
+        (False, "outcomes"),
+        (False, "outcomes"),
+        (True, "outcomes"),
+    ]
+    assert "features of the baseline 'rule'" in findings[0].summary
+    assert len(state["recent"]) == 2
+
+
+def test_it_is_over_when_four_weeks_are_above_the_limit_again():
+    days = [a_day(n, hit_rate=0.3 if 10 <= n < 80 else 0.5) for n in range(160)]
+    state, findings = watch(BusinessMetric(), days)
+    assert [each.over for each in findings] == [False, True]
+    assert state["fallen"] is None
+
+
+def test_what_the_day_before_foretold_is_not_counted_again():
+    """Days that hang together: the reference says so, and a run of low days weighs less."""
+    rng = np.random.default_rng(1)
+    level = np.zeros(400)
+    for n in range(1, 400):
+        level[n] = 0.8 * level[n - 1] + rng.normal()
+    together, alone = 5_000 + 1_000 * level[:200], 5_000 + 1_700 * rng.normal(size=200)
+    hanging, apart = (held(daily=[(float(each), 800) for each in days]) for days in (together, alone))
+    assert BusinessMetric()._reference(hanging).correlation > 0.6
+    assert BusinessMetric()._reference(apart).correlation < 0.3
+    assert BusinessMetric().detector(hanging).ceiling > BusinessMetric().detector(apart).ceiling
