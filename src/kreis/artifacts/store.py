@@ -74,7 +74,7 @@ class ArtifactStore:
             CorruptionError: the stored bytes are not those that were put; names the file.
             StoreError: there is no such artifact, or `digest` is none.
         """
-        path = self._path(digest)
+        path = self.path_of(digest)
         try:
             with storing(f"artifact {digest}"):
                 data = read_regular(path, _LARGEST)
@@ -96,7 +96,7 @@ class ArtifactStore:
         Raises:
             StoreError: `digest` is not 64 hexadecimal digits.
         """
-        return self._path(digest).is_file()
+        return self.path_of(digest).is_file()
 
     def check(self) -> list[ArtifactProblem]:
         """Read everything; says what is corrupt, left over or stray, by path."""
@@ -130,13 +130,18 @@ class ArtifactStore:
     def _files(self) -> Iterator[Path]:
         return (Path(folder, name) for folder, _, names in os.walk(self._root) for name in names)
 
-    def _path(self, digest: str) -> Path:
+    def path_of(self, digest: str) -> Path:
+        """Where an artifact lies, or would.
+
+        Raises:
+            StoreError: `digest` is not 64 hexadecimal digits.
+        """
         if not _DIGEST.fullmatch(digest):
             raise StoreError(f"an artifact's name is 64 hexadecimal digits, not {digest[:80]!r}", where="artifacts")
         return self._root / digest[:2] / digest[2:]
 
     def _intact(self, digest: str) -> bool:
-        path = self._path(digest)
+        path = self.path_of(digest)
         return path.is_file() and digest_of_file(path) == digest
 
     def _write(self, pieces: Iterator[bytes]) -> tuple[str, Path]:
@@ -159,7 +164,7 @@ class ArtifactStore:
 
     def _place(self, digest: str, temporary: Path | None) -> None:
         """Give a written file its name, and bring the name to disk even where another process gave it."""
-        path = self._path(digest)
+        path = self.path_of(digest)
         if temporary is not None:
             try:
                 path.parent.mkdir(exist_ok=True)

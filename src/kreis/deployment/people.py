@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import Connection
@@ -90,7 +91,7 @@ def read_public(pem: str) -> Ed25519PublicKey:
     """
     try:
         key = serialization.load_pem_public_key(pem.encode())
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise StoreError(f"no public key: {error}", where="ledger, a person's key") from error
     if not isinstance(key, Ed25519PublicKey):
         raise StoreError("no Ed25519 public key", where="ledger, a person's key")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ from kreis.deployment.packages import read_manifest
 from kreis.deployment.people import approved_by
 from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
-from kreis.durable import clear_leftovers, make_directory
+from kreis.durable import clear_leftovers, make_directory, storing
 from kreis.errors import CorruptionError, PolicyError, ProjectError, SignatureError, StoreError
 from kreis.ledger.identity import identity_of
 from kreis.ledger.models import approvals_of, get_model, list_models
@@ -238,10 +239,7 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
             would be signed.
         StoreError: the folder holds the pointer of another ledger.
     """
-    make_directory(folder)
-    lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # so that a slow publisher does not put an older release over a newer one
+    with storing(f"release pointer in {folder}"), _only_publisher(folder):
         with ledger.read() as connection:
             current = current_release(connection, project)
             if current is None:
@@ -258,6 +256,20 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
         pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
         write_pointer(folder, pointer, keys)
         return current
+
+
+@contextmanager
+def _only_publisher(folder: Path) -> Iterator[None]:
+    """A lock, so that a slow publisher does not put an older release over a newer one."""
+    make_directory(folder)
+    try:
+        lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError:
+        yield  # where no lock can be made, no pointer can be written either; it may be that none has to be
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(lock)
 

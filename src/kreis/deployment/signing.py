@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -42,6 +43,7 @@ TrustedKeys: TypeAlias = Mapping[str, Ed25519PublicKey]
 """Key id (SHA-256 of the raw 32 bytes, hexadecimal) to public key."""
 
 _LARGEST_KEY = 1 << 16
+_NAMED_BY_KEY = re.compile(r"[0-9a-f]{16}")
 ENVELOPE_LIMIT = 16 * 1024 * 1024
 
 
@@ -161,7 +163,7 @@ def load_trusted(folder: Path) -> TrustedKeys:
     for path in sorted(folder.glob("*.pub")):
         try:
             key = serialization.load_pem_public_key(read_regular(path, _LARGEST_KEY))
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise SignatureError(f"no public key: {error}", where=str(path)) from error
         if not isinstance(key, Ed25519PublicKey):
             raise SignatureError("no Ed25519 public key", where=str(path))
@@ -183,10 +185,15 @@ def check_keys(folder: Path) -> Iterator[tuple[Path, str]]:
         trusted = load_trusted(folder / "trusted")
     except SignatureError as error:
         yield Path(error.where or folder), error.message
+    for path in sorted((folder / "trusted").glob("*.pub")):
+        if _NAMED_BY_KEY.fullmatch(path.stem) and not any(each.startswith(path.stem) for each in trusted):
+            yield path, "it does not hold the key that its name says"
     try:
         key = load_private(private)
     except FileNotFoundError:
         yield private, "the signing key is gone"
+    except PermissionError:
+        return  # somebody else's, as it should be
     except (StoreError, OSError) as error:
         yield private, error.message if isinstance(error, StoreError) else str(error)
     else:
@@ -205,7 +212,7 @@ def load_private(path: Path) -> Ed25519PrivateKey:
         raise StoreError("others may read the key", where=str(path), hint=f"chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(read_regular(path, _LARGEST_KEY), password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise StoreError(f"no readable private key: {error}", where=str(path)) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise StoreError("the key is no Ed25519 key", where=str(path))

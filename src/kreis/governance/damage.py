@@ -18,7 +18,9 @@ from kreis.deployment.signing import load_trusted
 from kreis.durable import read_regular
 from kreis.errors import KreisError
 from kreis.governance.losses import beyond
-from kreis.ledger import chain, head, models, releases, runs, watchers
+from kreis.lake.mark import FILE, read_mark
+from kreis.ledger import chain, head, models, releases, runs, steps, watchers
+from kreis.ledger.identity import identity_of
 from kreis.loop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -91,6 +93,21 @@ def _lake(workspace: Workspace) -> Iterator[Finding]:
             )
 
 
+def _mark(workspace: Workspace) -> Iterator[Finding]:
+    mark = read_mark(workspace.lake_folder)
+    with workspace.ledger.read() as connection:
+        identity = identity_of(connection)
+    path = workspace.lake_folder / FILE
+    if identity is not None and mark is None:
+        yield Finding(where=str(path), what="the lake's mark is gone", next="`kreis migrate` writes it anew")
+    elif identity is not None and mark is not None and mark.project != identity.project:
+        yield Finding(
+            where=str(path),
+            what=f"it names project {mark.project!r}, the ledger {identity.project!r}",
+            next="remove it: `kreis migrate` writes it anew",
+        )
+
+
 def _artifacts(workspace: Workspace) -> Iterator[Finding]:
     for problem in workspace.artifacts.check():
         if problem.kind != "leftover":
@@ -98,6 +115,20 @@ def _artifacts(workspace: Workspace) -> Iterator[Finding]:
                 where=str(problem.path),
                 what=f"{problem.kind} artifact",
                 next="move it away" if problem.kind == "stray" else "`kreis run --from training` makes it again",
+            )
+
+
+def _trained(workspace: Workspace) -> Iterator[Finding]:
+    """Candidates that no package holds; the next run remembers them."""
+    with workspace.ledger.read() as connection:
+        finished = steps.steps_in(connection, "training")
+    for step in finished:
+        digest = step.outputs.get("onnx")
+        if digest is not None and not workspace.artifacts.has(digest):
+            yield Finding(
+                where=str(workspace.artifacts.path_of(digest)),
+                what=f"gone artifact (what {step.name} learned)",
+                next="`kreis run --from training` makes it again",
             )
 
 
@@ -178,7 +209,9 @@ def _memory(workspace: Workspace) -> Iterator[Finding]:
 PARTS: dict[str, Callable[[Workspace], Iterator[Finding]]] = {
     "head": _head,
     "lake": _lake,
+    "lake's mark": _mark,
     "artifacts": _artifacts,
+    "candidates": _trained,
     "packages": _packages,
     "pointer": _pointer,
     "newest release taken": _highest,

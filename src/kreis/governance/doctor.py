@@ -63,6 +63,9 @@ def _safely(look: Callable[[Workspace], Iterator[Finding]], workspace: Workspace
         yield _told(error, str(workspace.folder))
     except OSError as error:
         yield Finding(where=str(error.filename or workspace.folder), what=error.strerror or str(error))
+    except Exception as error:  # one part that fails must not keep the others from being looked at
+        what = f"could not be looked at ({type(error).__name__}: {error})"
+        yield Finding(where=f"{look.__name__.strip('_')} in {workspace.folder}", what=what)
 
 
 def _told(error: KreisError, where: str) -> Finding:

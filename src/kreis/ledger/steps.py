@@ -19,6 +19,7 @@ __all__ = [
     "last_steps",
     "runs_of",
     "steps_called",
+    "steps_in",
     "steps_of",
     "use_step",
 ]
@@ -87,6 +88,11 @@ def steps_of(connection: Connection, run: str) -> list[tuple[RunStep, Step]]:
     uses = _USES.find(connection, _uses.run == run, order=[_uses.position, _uses.key])
     steps = find_steps(connection, (use.key for use in uses))
     return [(use, steps[use.key]) for use in uses]
+
+
+def steps_in(connection: Connection, discipline: str) -> list[Step]:
+    """All finished steps of a discipline, the oldest first."""
+    return _STEPS.find(connection, _steps.discipline == discipline, order=[_steps.finished_at, _steps.key])
 
 
 def runs_of(connection: Connection, key: str) -> list[str]:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from kreis.deployment.pointer import read_pointer
 from kreis.deployment.predictions.reader import in_use
 from kreis.deployment.releases import publish
 from kreis.deployment.server.config import ServerConfig
-from kreis.durable import make_directory, read_regular, write_durably
-from kreis.errors import CorruptionError, ProjectError, ServiceError
+from kreis.deployment.signing import load_trusted
+from kreis.durable import make_directory, read_regular, storing, write_durably
+from kreis.errors import CorruptionError, ProjectError, ServiceError, StoreError
 from kreis.ledger import runs
 from kreis.loop.workspace import Workspace
 
@@ -34,15 +36,18 @@ def write_config(workspace: Workspace, project: str, *, host: str = "", port: in
         ProjectError: nothing is released yet.
         PolicyError: the service would be open to others without a token.
     """
-    settings = workspace.settings.service
-    released = publish(workspace.ledger, project, workspace.service_folder, workspace.keys)
-    if released is None:
+    if publish(workspace.ledger, project, workspace.service_folder, workspace.keys) is None:
         raise ProjectError("nothing is released yet", where=str(workspace.folder), hint="kreis run")
+    return _write(workspace, project, host, port, simulated)
+
+
+def _write(workspace: Workspace, project: str, host: str, port: int, simulated: bool) -> Path:
+    settings = workspace.settings.service
     config = ServerConfig(
         project=project,
         service=workspace.service_folder,
         artifacts=workspace.folder / workspace.settings.artifacts.path,
-        trusted=workspace.state / "keys" / "trusted",
+        trusted=workspace.trusted_keys,
         log=workspace.journal_folder,
         online=workspace.online_folder,
         host=host or settings.host,
@@ -52,25 +57,43 @@ def write_config(workspace: Workspace, project: str, *, host: str = "", port: in
         token=settings.token or None,
     )
     config.check()
-    make_directory(workspace.journal_folder)
     path = workspace.service_folder / "server.json"
     # The token reaches the service through its environment; a file is the wrong place for it.
     document = msgspec.structs.replace(config, token=None).to_json()
-    if not (path.is_file() and path.read_bytes() == document):  # else a full disk would keep the service from starting
-        write_durably(path, document)
+    with storing(f"service in {workspace.service_folder}"):
+        make_directory(workspace.journal_folder)
+        if not (path.is_file() and path.read_bytes() == document):  # a full disk need not keep it from starting
+            write_durably(path, document)
     return path
 
 
 def become_service(workspace: Workspace, *, host: str, port: int, simulated: bool) -> None:
-    """Replace this process by the service; so nothing of the command line stays in its memory."""
-    with workspace.ledger.read() as connection:
-        last = runs.list_runs(connection, limit=1)
-    if not last:
-        raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
-    config = write_config(workspace, last[0].project, host=host, port=port, simulated=simulated)
+    """Replace this process by the service; so nothing of the command line stays in its memory.
+
+    The service needs only the pointer: where the ledger does not answer, it starts with the release that was
+    published last, and says so.
+    """
+    try:
+        with workspace.ledger.read() as connection:
+            last = runs.list_runs(connection, limit=1)
+        if not last:
+            raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
+        config = write_config(workspace, last[0].project, host=host, port=port, simulated=simulated)
+        workspace.ledger.close()
+    except CorruptionError:
+        raise
+    except StoreError as error:
+        pointer = read_pointer(workspace.service_folder, load_trusted(workspace.trusted_keys))
+        if pointer is None:
+            raise
+        release = pointer.release
+        told = (
+            f"The record cannot be asked ({error.message}). Release {release.number} was published last: it answers.\n"
+        )
+        sys.stderr.write(told)
+        config = _write(workspace, release.project, host, port, simulated)
     if workspace.settings.service.token:
         os.environ["KREIS__SERVICE__TOKEN"] = workspace.settings.service.token
-    workspace.ledger.close()
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "kreis.deployment.server", str(config)])
 

@@ -94,7 +94,7 @@ def read_config(document: bytes, *, token: str | None = None) -> ServerConfig:
     """
     try:
         config = msgspec.json.decode(document, type=ServerConfig, dec_hook=_to_path)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise ProjectError(f"{error}", where="the service's configuration") from error
     if config.digest is not None and config.digest != _digest(config):
         raise CorruptionError(
