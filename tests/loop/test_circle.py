@@ -77,7 +77,7 @@ def test_an_unknown_discipline_is_refused_before_anything_is_recorded(workspace,
 def test_a_source_that_cannot_be_read_fails_the_run_and_the_next_goes_on(workspace, shop):
     (shop.folder / "data" / "orders.csv").rename(shop.folder / "data" / "away.csv")
     project = workspace.load_project()
-    with pytest.raises(ServiceError, match="orders"):
+    with pytest.raises(ProjectError, match=r"source 'orders', .*orders\.csv: there is no such file"):
         run_circle(project, workspace, as_of=T0, until="collection")
     (run,) = runs_in(workspace)
     assert run.status == "failed"

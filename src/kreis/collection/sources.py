@@ -102,7 +102,8 @@ class Source:
         """
         try:
             frame: Any = self.read(window)
-        except KreisError:
+        except KreisError as error:
+            error.where = f"source {self.name!r}" + (f", {error.where}" if error.where else "")
             raise
         except Exception as error:
             raise self.unreadable(error) from error
