@@ -11,7 +11,7 @@ from kreis.training.scoring import Scorer
 
 __all__ = ["Importance", "permutation_importance"]
 
-_ROWS = 2_000
+_ROWS = 1_000
 """Rows that are shuffled; more would cost more time than training takes."""
 
 
@@ -40,7 +40,7 @@ def permutation_importance(
 
     Args:
         scorer: The fitted candidate's, before any refit on these rows.
-        rows: Rows that it has not learned from; at most 2,000 are drawn.
+        rows: Rows that it has not learned from; at most 1,000 are drawn.
         threshold: From which score on it decides yes.
         metric: What a decision is worth.
         seed: Of the draw and the shuffles.
