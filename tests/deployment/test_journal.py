@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -248,10 +249,13 @@ def test_a_failed_fsync_refuses_all_who_wait_and_the_log_says_so(journal, monkey
     abandoned = journal.path
     real = os.fsync
     failing = [True]
+    started, may_fail = threading.Event(), threading.Event()
 
     def fsync(handle):
         if failing:
             failing.clear()
+            started.set()
+            may_fail.wait(10)
             raise OSError(5, "Input/output error")
         real(handle)
 
@@ -264,7 +268,12 @@ def test_a_failed_fsync_refuses_all_who_wait_and_the_log_says_so(journal, monkey
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", fsync)
-            first = await asyncio.gather(*(one(number) for number in range(3)), return_exceptions=True)
+            waiting = [asyncio.create_task(one(number)) for number in range(3)]
+            await asyncio.to_thread(started.wait, 10)
+            waiting.append(asyncio.create_task(one(3)))
+            await asyncio.sleep(0)
+            may_fail.set()
+            first = await asyncio.gather(*waiting, return_exceptions=True)
         await one(7)
         return first
 

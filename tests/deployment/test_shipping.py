@@ -305,6 +305,20 @@ def test_a_segment_that_changed_after_its_plan_is_not_shipped_under_its_name(fol
     assert not first.exists()
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_another_segment_under_a_planned_name_is_not_deleted_as_shipped(folder, lake, monkeypatch, tmp_path, at):
+    _, second = interrupted(folder, lake, monkeypatch, at)
+    other = write(tmp_path / "other", prediction(3)).read_bytes()
+    second.write_bytes(other)
+    moved = ship(folder, lake, "tester")
+    if at == 0:  # nothing was moved yet: it is what there is
+        assert (ids(lake), moved.damaged) == (["p1", "p3"], [])
+    else:
+        assert ids(lake) == ["p1", "p2"]
+        (aside,) = moved.damaged
+        assert aside.path.read_bytes() == other
+
+
 @pytest.mark.parametrize("how", ["flip", "cut", "remove", "pipe"])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_damaged_plan_is_replaced_by_its_copy(folder, lake, monkeypatch, at, how):

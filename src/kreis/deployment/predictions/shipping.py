@@ -212,14 +212,16 @@ class _Shipper:
         wanted = plan.tables if plan.check else list(_rows(segments)) or [PREDICTIONS]
         held = [name for name in wanted if name in plan.done or self._lake.holds(name, plan.step(name))]
         changed = [path for path in paths if path.name in found and found[path.name] != plan.segments[path.name]]
+        if held:  # what changed is not the planned segment: no part of it is deleted, or taken for another's rows
+            aside = [Damaged(_set_aside(each), "it changed while it was moved into the lake") for each in changed]
+            damaged += Shipped(damaged=aside)
         if held == wanted:
-            aside = [Damaged(_set_aside(each), "it changed after it was moved into the lake") for each in changed]
-            return damaged + Shipped(damaged=aside) + self._clear(plan, segments)
+            return damaged + self._clear(plan, segments)
         gone = [Damaged(path, "it is gone, and was not in the lake yet") for path in paths if path.name not in found]
         damaged += Shipped(damaged=gone)
         if held:
-            with_rows = [path for path in paths if path.name in found]
-            return damaged + (self.take(with_rows, held) if with_rows else self._clear(plan, []))
+            intact = [segment.path for segment in segments]
+            return damaged + (self.take(intact, held) if intact else self._clear(plan, []))
         self._remove_plan()
         return damaged
 
