@@ -140,6 +140,7 @@ def test_features_given_replace_what_they_are_made_of():
     assert check(door(manifest()), fields={"amount": ..., "category": ...}, features=given) == []
     assert refused(door(manifest()), fields={"category": ...}, features={"order__amount": 1.0})[0] == "missing"
     assert check(door(manifest()), keys={"customer": ...}, features={"customer__n": None}) == []
+    assert refused(door(manifest()), keys={"customer": ...}, features={"order__amount": 1.0})[0] == "missing"
 
 
 @pytest.mark.parametrize("value", [1e39, -3.5e38, 10**18 * 10])
