@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from kreis.collection import declare as collection
 from kreis.collection.sources import Changed, Source, Window
-from kreis.deployment.canary import Canary
+from kreis.deployment.canary import Canary, ReleaseDeclaration
 from kreis.deployment.predictions.answers import COLUMNS, Answers
 from kreis.errors import KreisError, ProjectError
 from kreis.evaluation.metrics.registry import metric_named
@@ -35,23 +35,12 @@ from kreis.training.splits import TimeSplit
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Project", "ReleaseDeclaration"]
+__all__ = ["Project"]
 
 T = TypeVar("T")
 
 SourceFunction = Callable[[Window], "pl.LazyFrame"]
 TableFunction = Callable[..., "pl.LazyFrame"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReleaseDeclaration:
-    """How a model that passed goes live."""
-
-    canary: Canary
-    fallback: str | None = None
-    """Candidate that answers when the model cannot."""
-    approval: str | None = None
-    """Role whose yes a release needs."""
 
 
 @dataclass(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from kreis.errors import ProjectError
 from kreis.preparation.views import parse_duration
 
-__all__ = ["Canary"]
+__all__ = ["Canary", "ReleaseDeclaration"]
 
 
 class Canary(msgspec.Struct, frozen=True):
@@ -94,3 +95,14 @@ class Canary(msgspec.Struct, frozen=True):
             return float(self.margin.removesuffix("%")) / 100 if self.margin.endswith("%") else float("nan")
         except ValueError:
             return float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseDeclaration:
+    """How a model that passed goes live."""
+
+    canary: Canary
+    fallback: str | None = None
+    """Candidate that answers when the model cannot."""
+    approval: str | None = None
+    """Role whose yes a release needs."""

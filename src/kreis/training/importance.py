@@ -49,6 +49,8 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     drawn = rows.take(np.sort(rng.permutation(len(rows))[:_ROWS]))
     count, width = drawn.matrix.shape
+    if not width:
+        return []  # a constant rule
     matrices = np.repeat(drawn.matrix[np.newaxis], width + 1, axis=0)  # the last one stays as it is
     for place in range(width):
         matrices[place, :, place] = rng.permutation(drawn.matrix[:, place])
