@@ -52,7 +52,8 @@ def perform(circle: Circle) -> Verdict:
     value, auc = report.value, report.challenger.metrics["auc"]
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
-        f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days",
+        f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days,"
+        f" {report.rarer:,} with the rarer outcome",
         detail=detail,
     )
 
@@ -144,7 +145,6 @@ def _evaluate(circle: Circle, challenger: str) -> StepResult:
         return {
             "candidate": challenger,
             "champion": against,
-            "same_as": same,
             "report": reports.pop(challenger),
             "others": reports,
         }
