@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lmdb
 import pytest
 from sqlalchemy import select
 
@@ -45,6 +46,7 @@ KINDS = {
     "server settings": "service/server.json",
     "newest release": "service/journal/highest-release.json",
     "prediction log": "service/journal/[0-9a-f]*.log",
+    "online store": "online/data.mdb",
     "signing key": "keys/signing.key",
     "trusted key": "keys/trusted/*.pub",
 }
@@ -124,11 +126,14 @@ def meaning(kind: str, path: Path, folder: Path) -> Any:
             workspace = Workspace(folder)
             with workspace.ledger:
                 return rows(workspace)
+        if kind == "online store":
+            with lmdb.open(str(path.parent), readonly=True, lock=False) as store, store.begin() as transaction:
+                return list(transaction.cursor())
         if kind == "signing key":
             return load_private(path).private_bytes_raw()
         if kind == "trusted key":
             return {name: key.public_bytes_raw() for name, key in load_trusted(path.parent).items()}
-    except (KreisError, OSError) as error:
+    except (KreisError, OSError, lmdb.Error) as error:
         return error
     return path.read_bytes()
 

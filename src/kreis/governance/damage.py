@@ -22,6 +22,7 @@ from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, watchers
 from kreis.ledger.identity import identity_of
 from kreis.loop.workspace import Workspace
+from kreis.preparation.online.inspection import problems_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -199,6 +200,18 @@ def _log(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(where=str(path), what=what, next="`kreis watch --once` moves what is whole into the lake")
 
 
+def _online(workspace: Workspace) -> Iterator[Finding]:
+    path = workspace.online_folder / "data.mdb"
+    mend = "remove the folder: `kreis run` feeds the store anew from the tables"
+    if path.exists() and not path.is_file():
+        yield Finding(where=str(path), what="it is not a regular file", next=mend)
+    elif workspace.online_folder.is_dir() and not path.exists():
+        yield Finding(where=str(path), what="the online store is gone", next=mend)
+    else:
+        for what in problems_of(workspace.online_folder):
+            yield Finding(where=str(path), what=what, next=mend)
+
+
 def _memory(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
         for run in runs.list_runs(connection, limit=1):
@@ -217,6 +230,7 @@ PARTS: dict[str, Callable[[Workspace], Iterator[Finding]]] = {
     "newest release taken": _highest,
     "server settings": _server,
     "prediction log": _log,
+    "online store": _online,
     "what watching remembers": _memory,
 }
 """What is looked at, in this order."""
