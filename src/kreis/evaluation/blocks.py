@@ -52,7 +52,11 @@ class Interval(NamedTuple):
 
 def as_blocks(labels: npt.ArrayLike) -> Codes:
     """Any labels (dates, integers) as codes 0..k-1 in their order, shape (n,)."""
-    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
+    values = np.asarray(labels)
+    small = values.dtype == np.int64 and len(values) and values.min() == 0 and values.max() < len(values)
+    if small and np.bincount(values).all():  # they are such codes already: no need to sort
+        return values
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def block_sums(values: Floats, blocks: Codes) -> Floats:

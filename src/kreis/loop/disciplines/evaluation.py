@@ -52,8 +52,8 @@ def perform(circle: Circle) -> Verdict:
     value, auc = report.value, report.challenger.metrics["auc"]
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
-        f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days,"
-        f" {report.rarer:,} with the rarer outcome",
+        f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days"
+        + (f", {report.rarer:,} with the rarer outcome" if report.rarer is not None else ""),
         detail=detail,
     )
 
