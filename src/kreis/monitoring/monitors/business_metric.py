@@ -143,8 +143,9 @@ class BusinessMetric:
         recent = [*state["recent"], [day.day.isoformat(), mean, count]][-_RECENT:]
         seen |= {"most": most, "recent": recent, "few": False, "detector": msgspec.to_builtins(after)}
         if state["fallen"] is None and after.alarm_at is not None:
-            findings.append(self._fallen(day, recent, reference, after, watched))
-            seen["fallen"] = 0
+            fallen = _mean(recent) < reference.value  # otherwise it is the capped days alone, which nobody means
+            findings += [self._fallen(day, recent, reference, after, watched)] if fallen else []
+            seen |= {"fallen": 0} if fallen else {"detector": None}
         elif state["fallen"] is not None:
             seen["fallen"] = state["fallen"] + 1
             if seen["fallen"] >= _RECENT and _mean(recent) > reference.detector.limit:
