@@ -42,7 +42,7 @@ _AHEAD_US = 86_400_000_000
 _BUSY = [*_JSON, ("retry-after", "1")]
 _AT_ONCE = frozenset(("too_slow", "overloaded"))
 """Codes of refusals that do not wait for the rest of the body."""
-Handler = Callable[[Any, Any], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
+Handler = Callable[[Any, Any, Any], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
 
 
 class App:
@@ -91,14 +91,14 @@ class App:
             return
         headers = scope.headers
         try:
-            self._guard.admit(path, scope.authority or headers.get("host"), headers)
+            self._guard.admit(path, scope.authority, headers)
             handlers = self._routes.get(path)
             if handlers is None:
                 raise Refusal(404, "not_found", "there is no such route; see /openapi.json")
             handler = handlers.get(scope.method)
             if handler is None:
                 raise Refusal(405, "method_not_allowed", f"use {' or '.join(handlers)}")
-            status, kind, body = await handler(scope, protocol)
+            status, kind, body = await handler(scope, headers, protocol)
         except Refusal as refusal:
             if refusal.code not in _AT_ONCE:
                 await self._guard.discard(headers, protocol)
@@ -122,14 +122,14 @@ class App:
             self._busy_id = self._new_id()
             self._busy = self._error("overloaded", "too much is asked at once; try again in a second", self._busy_id)
 
-    async def _predict(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _predict(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         started = perf_counter_ns()
-        body = await self._guard.body(scope, protocol)
+        body = await self._guard.body(scope, headers, protocol)
         metrics = self._metrics
         release = self._follower.current
         if release is None:
             raise Refusal(503, "not_released", "nothing is released yet; try again later")
-        at = self._now(scope.headers)
+        at = self._now(headers)
         try:
             asked = self._decode_ask(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -174,9 +174,9 @@ class App:
         self._metrics.rows += len(answers)
         return self._encode({"predictions": [answer for answer, _ in answers]})
 
-    async def _outcomes(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        body = await self._guard.body(scope, protocol)
-        now_us = microseconds(self._now(scope.headers))
+    async def _outcomes(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        body = await self._guard.body(scope, headers, protocol)
+        now_us = microseconds(self._now(headers))
         try:
             outcomes = self._decode_outcomes(body).outcomes
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -192,22 +192,22 @@ class App:
         self._metrics.outcomes += len(records)
         return self._done("/v1/outcomes", {"accepted": len(records)})
 
-    async def _flush(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-        await self._guard.body(scope, protocol)
+    async def _flush(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        await self._guard.body(scope, headers, protocol)
         self.failures.write()
         closed = self._journal.rotate()
         return self._done("/v1/flush", {"closed": closed is not None})
 
-    async def _healthz(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _healthz(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         return self._done("/healthz", {"alive": True})
 
-    async def _readyz(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _readyz(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         release = self._follower.current
         if release is None or self.draining:
             raise Refusal(503, "not_ready", "stopping" if self.draining else "nothing is released yet")
         return self._done("/readyz", {"ready": True, "release": release.number})
 
-    async def _index(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _index(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         release = self._follower.current
         index: dict[str, Any] = {"service": "kreis", "project": self._config.project, "routes": list(self._routes)}
         if release is not None:
@@ -215,11 +215,11 @@ class App:
             index["models"] = {digest: model.version for digest, model in release.models.items()}
         return self._done("/", index)
 
-    async def _openapi(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _openapi(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         self._metrics.requests["/openapi.json", 200, "", 0] += 1
         return 200, _JSON, describe(self._follower.current, self._config.project, self._config.limits)
 
-    async def _get_metrics(self, scope: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _get_metrics(self, scope: Any, headers: Any, protocol: Any) -> tuple[int, list[tuple[str, str]], bytes]:
         release = self._follower.current
         waiting = [path.stat().st_size for path in self._config.log.glob(f"[0-9a-f]*{SUFFIX}")]
         gauges = (

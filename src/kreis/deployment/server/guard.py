@@ -35,7 +35,7 @@ class Guard:
         self._hosts: set[str] = set()
         """Values of `Host` found good."""
 
-    def admit(self, path: str, host: str | None, headers: Any) -> None:
+    def admit(self, path: str, authority: str | None, headers: Any) -> None:
         """Refuse a request from where none may come.
 
         On loopback, a browser that was led here by another page (DNS rebinding, cross-site requests; a page of this
@@ -44,8 +44,10 @@ class Guard:
         Raises:
             Refusal: 400, 403 or 401.
         """
-        if len(headers.get_all("host")) > 1:
+        hosts = headers.get_all("host")
+        if len(hosts) > 1:
             raise Refusal(400, "bad_host", "send one Host header")
+        host = authority or (hosts[0] if hosts else None)
         if self._loopback:
             if host not in self._hosts:
                 self._check_host(host)
@@ -63,13 +65,12 @@ class Guard:
         if len(self._hosts) < 16:
             self._hosts.add(host)
 
-    async def body(self, scope: Any, protocol: Any) -> bytes:
+    async def body(self, scope: Any, headers: Any, protocol: Any) -> bytes:
         """The body, no longer than the limit; a longer one is never held.
 
         Raises:
             Refusal: 413 or 415; 408 or 503 where it does not arrive in time.
         """
-        headers = scope.headers
         kind = headers.get("content-type")
         if kind != "application/json" and (kind is None or kind.partition(";")[0].strip() != "application/json"):
             raise Refusal(415, "unsupported_media_type", "send JSON with the header 'Content-Type: application/json'")
