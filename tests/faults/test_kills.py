@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
+import msgspec
 import pytest
 
 from kreis.deployment.packages import open_package
@@ -171,8 +172,9 @@ def files_in(folder: Path) -> list[str]:
 
 
 def online_state(folder: Path) -> list[tuple[bytes, bytes]]:
+    """All that it holds, but for the version of each record, which differs from store to store, and the checksum."""
     with lmdb.open(str(folder), readonly=True, lock=False, max_dbs=0) as store, store.begin() as transaction:
-        return list(transaction.cursor())
+        return [(key, value[8:-4] if key[:1] == b"e" else value) for key, value in transaction.cursor()]
 
 
 def check_whole(folder: Path) -> None:
@@ -188,7 +190,7 @@ def check_whole(folder: Path) -> None:
             open_package(model.digest, model.signature, workspace.artifacts, trusted)
         pointer = read_pointer(workspace.service_folder, trusted)
         assert pointer is not None
-        assert pointer.release == current
+        assert pointer.release == msgspec.structs.replace(current, detail=None)  # what it rests on stays on record
         named = {route.model for route in current.routes} | {current.fallback}
         assert pointer.models.keys() == named
         for digest, pointed in pointer.models.items():
