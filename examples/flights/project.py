@@ -4,6 +4,7 @@ import polars as pl
 import sources
 
 from kreis import (
+    Age,
     BusinessMetric,
     Canary,
     DecisionValue,
@@ -40,19 +41,19 @@ project = Project(
 # Collection: what was published, what landed, what the weather was. Each reveals only what was known by then.
 
 
-@project.source(contract="contracts/departures.yaml", known_at="known_at")
+@project.source(contract="contracts/departures.yaml", known_at="known_at", version=sources.data_version)
 def departures(window: Window) -> pl.LazyFrame:
     """The schedule, as published."""
     return sources.departures(window)
 
 
-@project.source(contract="contracts/arrivals.yaml", known_at="known_at")
+@project.source(contract="contracts/arrivals.yaml", known_at="known_at", version=sources.data_version)
 def arrivals(window: Window) -> pl.LazyFrame:
     """Flights that have landed; an arrival is known at arrival, not at departure."""
     return sources.arrivals(window)
 
 
-@project.source(contract="contracts/weather.yaml", known_at="known_at")
+@project.source(contract="contracts/weather.yaml", known_at="known_at", version=sources.data_version)
 def weather(window: Window) -> pl.LazyFrame:
     """Hourly observations at the three airports."""
     return sources.weather(window)
@@ -138,12 +139,13 @@ project.candidate(
     search=Search({"leaves": Integer(7, 31, log=True)}, trials=2),
 )
 
-# Deployment and monitoring: a fifth of the traffic first, back to collection when the money falls.
+# Deployment and monitoring: a fifth of the traffic first; back to collection each month, and when the money falls.
 
 project.release(Canary(steps=[0.2, 1.0], hold="2d"), fallback="rule")
 project.monitor(
-    Drift(sends_back=True),
+    Age(at_most="30d"),
     BusinessMetric(falls_by=0.25),
+    Drift(),
     Latency(),
     sends_back_to="collection",
     at_most_every="30d",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kreis.collection.connectors.parquet import read_parquet
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
     from kreis.monitoring.monitors.business_metric import BusinessMetric
     from kreis.monitoring.monitors.drift import Drift
@@ -42,6 +43,7 @@ _PLACES = {
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
     "Latency": "kreis.monitoring.monitors.latency",
+    "Age": "kreis.monitoring.monitors.age",
     "Logistic": "kreis.training.candidates.logistic",
     "Project": "kreis.project",
     "Real": "kreis.training.search",
@@ -57,6 +59,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Age",
     "Availability",
     "BusinessMetric",
     "Canary",
