@@ -158,7 +158,7 @@ def test_a_guardrail_is_judged_at_its_level_and_recorded_with_it(metric: str, by
     sure, unsure = judged(0.5, at_least=between), judged(0.999, at_least=between)
     assert (sure.outcome, unsure.outcome) == ("pass", "undecided")
     assert (sure.name, sure.required) == (f"{metric} by group" if by else metric, between)
-    assert f"shown to be at least {between:.4g} at 50 %" in sure.explanation
+    assert f"; shown to be at least {between:.4g} at 50 %" in sure.explanation
     assert str(sure.estimate) in sure.explanation
     assert unsure.missing
     assert f"undecided: not shown to be at least {between:.4g} at 99.9 % ({unsure.missing})" in unsure.explanation

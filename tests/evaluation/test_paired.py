@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pytest
 
-from kreis.evaluation.paired import DaySums, Paired, day_sums, dependence, needed, presumed_dependence, seen_after
+from kreis.evaluation.paired import (
+    DaySums,
+    Paired,
+    day_sums,
+    dependence,
+    needed,
+    presumed_dependence,
+    seen_after,
+    within_day,
+)
 from kreis.evaluation.sequential import MeanTest
 
 if TYPE_CHECKING:
@@ -82,6 +92,37 @@ def test_dependence_is_the_ratio_of_variances_once_days_are_many():
         assert dependence(day_sums(x, np.arange(40_000) // 10)) == pytest.approx(1 + 9 * correlation, abs=0.3)
 
 
+def design_effect(x: np.ndarray, days: np.ndarray) -> float:
+    """From single decisions: the variance of days' sums with one lag, over that of decisions; seven days presumed."""
+    off, k = x - x.mean(), int(days.max()) + 1
+    sums = [off[days == day].sum() for day in range(k)]
+    lag = sum(one * next_one for one, next_one in pairwise(sums))
+    together = (sum(each**2 for each in sums) + max(lag, 0.0)) * k / (k - 1)
+    presumed = 1 + max(np.count_nonzero(x) / k - 1, 0) * 0.05
+    return (7 * presumed + (k - 1) * together / (off**2).sum()) / (7 + k - 1)
+
+
+@pytest.mark.parametrize("scale", [0.01, 100.0])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+@pytest.mark.parametrize("k", [2, 3])
+def test_dependence_of_few_days_is_mixed_with_what_is_presumed(scale: float, order: tuple[int, ...], k: int):
+    days = np.array([0] * 6 + [1] * 9 + [2] * 4)
+    x = np.array([3, 2, 0, 3, 2, 3, -1, 0, 0, 2, -1, 0, 1, 0, 0, -3, -2, 0, -3]) * scale
+    parts = [x[days == day] for day in order[:k]]
+    x, days = np.concatenate(parts), np.repeat(range(k), [len(part) for part in parts])
+    found = day_sums(x, days)
+    assert dependence(found) == pytest.approx(max(design_effect(x, days), 1.0))
+    a_day = np.count_nonzero(x) / k
+    assert within_day(found) == pytest.approx((dependence(found) - 1) / (a_day - 1))
+
+
+def test_the_correlation_within_a_day_is_presumed_where_models_hardly_differ():
+    assert within_day(DaySums()) == 0.05
+    assert within_day(day_sums(np.array([1.0, 0.0, 1.0, 0.0]), np.array([0, 0, 1, 1]))) == 0.05
+    two = day_sums(np.array([1.0, 2.0, 3.0, 1.0]), np.array([0, 0, 1, 1]))
+    assert within_day(two) == pytest.approx(dependence(two) - 1) != 0.05
+
+
 def test_neighbouring_days_that_hang_together_count():
     rng = np.random.default_rng(2)
     weather = np.repeat(rng.normal(size=1000), 2)
@@ -111,6 +152,7 @@ def test_days_before_say_how_days_vary_and_not_which_model_is_better():
     wild = day_sums(np.repeat([100.0, -100.0], 200), np.arange(400) // 20)
     alone, with_them = (Paired.of(x, days, most=MOST, margin=MARGIN, before=each) for each in (None, wild))
     assert (alone.decisions, alone.difference) == (with_them.decisions, with_them.difference)
+    assert (alone.days, with_them.days) == (10, 10)
     assert with_them.dependence > 3 * alone.dependence
 
 
@@ -122,6 +164,15 @@ def test_how_many_decisions_it_takes_is_said_beforehand():
         [-65.0, 65.0, 0.0], [5, 4, 92], most=MOST, factor=1.0
     )
     assert seen_after([-65.0, 65.0, 0.0], [4, 4, 92], most=MOST, factor=1.0) is None
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_how_many_decisions_it_takes_is_said_at_the_rates_and_the_dependence_of_the_tests(factor: float):
+    values, shares = [-65.0, 65.0, 0.0], [0.05, 0.04, 0.91]
+    promoting = MeanTest(-MOST, MOST, -MARGIN, "above", 0.05, factor).takes(values, shares)
+    rolling = MeanTest(-MOST, MOST, 0.0, "below", 0.025, factor).takes(values, shares)
+    assert needed(values, [5, 4, 91], most=MOST, margin=MARGIN, factor=factor) == math.ceil(promoting)
+    assert seen_after(values, [5, 4, 91], most=MOST, factor=factor) == math.ceil(rolling)
 
 
 LOOKS = (1, 2, 3, 4, 5, 7, 10, 14, 21, 30)

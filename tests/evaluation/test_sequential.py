@@ -110,6 +110,38 @@ def test_a_detector_grows_on_average_by_one_per_observation_and_no_more():
     assert (low + high) / 2 == pytest.approx(np.array(before.evidence) + 0.4)
 
 
+def test_a_detector_sums_the_capital_of_bets_begun_at_every_observation_and_alarms_at_its_run_length():
+    """Sum by sum, from the definition, with bets that hold the capital at 0 or more up to the ceiling."""
+    rng = np.random.default_rng(12)
+    x, weights = rng.random(40) * 2.5 - 0.9, rng.random(40)
+    limit, ceiling, fractions = 0.3, 1.1, np.array([0.95, 0.7, 0.5, 0.35, 0.2, 0.1])
+    gains = 1 + np.outer(weights * (limit - np.minimum(x, ceiling)) / (ceiling - limit), fractions)
+    sums = np.array(
+        [sum(weights[begin] * gains[begin : end + 1].prod(axis=0) for begin in range(end + 1)) for end in range(40)]
+    )
+    mixed = sums.mean(axis=1)
+    needed = 0.9 * mixed.max()
+    first = int(np.flatnonzero(mixed >= needed)[0]) + 1
+    detector = ChangeDetector(limit, ceiling, run_length=needed)
+    whole = detector.observe(x, weights=weights)
+    assert whole.evidence == pytest.approx(sums[-1])
+    assert whole.mixed == pytest.approx(mixed[-1])
+    assert (whole.n, whole.alarm_at) == (40, first)
+    head = detector.observe(x[:first], weights=weights[:first])
+    assert (head.n, head.alarm_at) == (first, first)
+    assert detector.observe(x[: first - 1], weights=weights[: first - 1]).alarm_at is None
+    after = detector.observe(x[first:], head, weights=weights[first:])
+    assert (after.n, after.alarm_at) == (40, first)
+
+
+def test_what_has_fallen_once_stays_fallen():
+    test = MeanTest(0, 1, limit=0.5)
+    fell = test.observe(np.ones(20))
+    assert fell.n == 20
+    later = test.observe(np.ones(20), test.observe(np.zeros(500), fell))
+    assert (later.n, later.rejected_at) == (540, fell.rejected_at)
+
+
 @pytest.mark.parametrize("shows", ["above", "below"])
 def test_counted_observations_show_what_their_last_one_shows(shows: str):
     x = np.random.default_rng(9).choice([-1.0, 0.0, 1.0], 400, p=[0.05, 0.9, 0.05])
@@ -139,6 +171,7 @@ def test_how_many_observations_it_takes_is_said_beforehand():
     assert np.median(took) == pytest.approx(test.takes(values, chances), rel=0.35)
     assert MeanTest(-1, 1, -0.02, dependence=2).takes(values, chances) > 1.5 * test.takes(values, chances)
     assert MeanTest(-1, 1, 0.02).takes(values, chances) == math.inf
+    assert MeanTest(-1, 1).takes([0.0], [1.0]) == math.inf
 
 
 @pytest.mark.simulation
@@ -246,14 +279,18 @@ def test_observations_outside_the_bounds_are_refused():
         MeanTest(0, 1, limit=0.5).observe([0.5, 1.5])
     with pytest.raises(ProjectError, match="nan"):
         MeanTest(-1, 1).observe([math.nan])
+    with pytest.raises(ProjectError, match=r"observation 1.01 is not within \[0.0, 1.0\]"):
+        ChangeDetector(0.4, 1.0).observe([0.5], weights=[1.01])
 
 
 def test_declarations_that_cannot_work_are_refused():
     with pytest.raises(ProjectError, match="no range"):
         MeanTest(1, 1)
-    with pytest.raises(ProjectError, match="limit"):
-        MeanTest(0, 1, limit=0.0)
+    for limit in (0.0, 1.0):
+        with pytest.raises(ProjectError, match="limit"):
+            MeanTest(0, 1, limit=limit)
     with pytest.raises(ProjectError, match="ceiling"):
         ChangeDetector(limit=1.0, ceiling=1.0)
     with pytest.raises(ProjectError, match="every observation"):
         ChangeDetector(limit=0.0, ceiling=1.0, run_length=1)
+    assert ChangeDetector(limit=0.0, ceiling=1.0, run_length=1.5).observe([-2.0]).alarm_at == 1
