@@ -31,6 +31,7 @@ project = Project(
         decision="Two hours before departure, hold connections and rebook.",
         metric=DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35),
         better_than_baseline=1500,
+        replaced_in_vain=0.3,  # a year: to swap a model for its equal costs little here, and a canary sees harm
         guardrails=[Guardrail("recall", at_least=0.4)],
         service=ServiceLevels(p99_ms=20, availability=0.999),
         risk=Risk.minimal(because="advises staff, decides nothing about a person"),
