@@ -28,7 +28,7 @@ YEAR = 365
 NAMES = tuple(f"f{number}" for number in range(10))
 ONE_A_YEAR = 1 - np.exp(-1)
 """The share of years with an alarm or more, where one comes a year on average."""
-WEATHER = Path("/work/shared/data/beijing_pm25/pollution.csv.gz")
+WEATHER = Path(__file__).parents[3] / "shared" / "data" / "beijing_pm25" / "pollution.csv.gz"
 
 
 def autoregressive(rng: np.random.Generator, correlation: float, days: int, columns: int = 1) -> np.ndarray:

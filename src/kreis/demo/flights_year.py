@@ -165,7 +165,7 @@ def _lines(day: datetime, replayed: Replayed) -> Iterator[str]:
         mark = "✓" if look.circle.status == "advanced" else "✗"
         yield f"   {day:%Y-%m-%d} ↩ back to {look.sent_back.to}: {_brief(look.sent_back.summary)}"
         yield f"              {mark} {_brief(look.circle.reason)}"
-    if look.canary is not None:
+    if look.canary is not None and look.canary.kind != "waits":
         yield f"   {day:%Y-%m-%d} release {look.canary.release.number} {look.canary.kind}: {_brief(look.canary.reason)}"
 
 

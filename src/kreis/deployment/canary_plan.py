@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -77,29 +77,7 @@ def plan_canary(
     def factor(differ: float) -> float:
         return presumed_dependence(differ * per_day, *([] if within_day is None else [within_day]))
 
-    def expect(name: str, found: Mapping[float, float], *, equal: bool = False) -> Expected:
-        values, chances = list(found), list(found.values())
-        weight = factor(sum(chance for value, chance in found.items() if value))
-        if equal:
-            requests = needed(values, chances, most=metric.most_at_stake, margin=margin / metric.per, factor=weight)
-        else:
-            requests = seen_after(values, chances, most=metric.most_at_stake, factor=weight)
-        return Expected(
-            challenger=name,
-            difference=sum(value * chance for value, chance in found.items()) * metric.per,
-            shown="no worse than the margin" if equal else "worth less",
-            requests=requests,
-            days=None if requests is None else requests / per_day + wait,
-        )
-
-    worth = rates["value"] / metric.per
-    expected = [
-        expect("equal", _near(metric, 0.0, share), equal=True),
-        expect("6% worse", _near(metric, -0.06 * abs(worth), share)),
-        expect("21% worse", _near(metric, -0.21 * abs(worth), share)),
-        expect("random", _flipped(metric, rates, random=True)),
-        expect("inverted", _flipped(metric, rates, random=False)),
-    ]
+    expected = _expected(metric, rates, share, margin, per_day, wait, factor)
     proof = expected[0].days
     held = canary.held / _DAY
     steps = [
@@ -117,6 +95,42 @@ def plan_canary(
         expected=expected,
         warnings=_warnings(canary, proof, wait),
     )
+
+
+def _expected(
+    metric: DecisionValue,
+    rates: Mapping[str, float],
+    share: float,
+    margin: float,
+    per_day: float,
+    wait: float,
+    factor: Callable[[float], float],
+) -> list[Expected]:
+    """What it takes to see challengers of each kind; the first is an equal one."""
+
+    def expect(name: str, found: Mapping[float, float], *, equal: bool = False) -> Expected:
+        values, chances = list(found), list(found.values())
+        weight = factor(sum(chance for value, chance in found.items() if value))
+        if equal:
+            requests = needed(values, chances, most=metric.most_at_stake, margin=margin / metric.per, factor=weight)
+        else:
+            requests = seen_after(values, chances, most=metric.most_at_stake, factor=weight)
+        return Expected(
+            challenger=name,
+            difference=sum(value * chance for value, chance in found.items()) * metric.per,
+            shown="no worse than the margin" if equal else "worth less",
+            requests=requests,
+            days=None if requests is None else requests / per_day + wait,
+        )
+
+    worth = rates["value"] / metric.per
+    return [
+        expect("equal", _near(metric, 0.0, share), equal=True),
+        expect("6% worse", _near(metric, -0.06 * abs(worth), share)),
+        expect("21% worse", _near(metric, -0.21 * abs(worth), share)),
+        expect("random", _flipped(metric, rates, random=True)),
+        expect("inverted", _flipped(metric, rates, random=False)),
+    ]
 
 
 def _warnings(canary: Canary, proof: float | None, wait: float) -> list[str]:

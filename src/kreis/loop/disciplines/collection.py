@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from kreis.collection.collecting import collect
+from kreis.collection.collecting import Collected, collect
 from kreis.collection.connectors.files import notes
 from kreis.collection.contracts.report import ContractReport
 from kreis.collection.outside import FileRead, files_read, identified
@@ -18,7 +18,7 @@ from kreis.collection.sources import Source
 from kreis.digests import digest_of_document
 from kreis.errors import KreisError, ServiceError
 from kreis.ledger import documents
-from kreis.ledger.records import Document
+from kreis.ledger.records import Document, TableVersion
 from kreis.ledger.steps import last_step
 from kreis.loop.code import Code, code_of
 from kreis.loop.state import Circle
@@ -100,12 +100,7 @@ def _collect(circle: Circle, source: Source) -> StepResult:
         outside = _outside(circle, source, code, before)
 
     def compute(key: str) -> dict[str, Any]:
-        with workspace.ledger.record(
-            event="contract.used", subject=contract, actor=workspace.actor, reason=f"source {source.name}"
-        ) as tx:
-            documents.put_document(
-                tx, Document(digest=contract, kind="contract", name=source.name, body=source.contract.text)
-            )
+        _record_contract(circle, source)
         generation = digest_of_document([code.digest, contract])
         identity = digest_of_document([outside.document(), code.files])
         with notes() as noted_then:
@@ -126,17 +121,10 @@ def _collect(circle: Circle, source: Source) -> StepResult:
         if not report.passed or collected.table is None:
             raise _BrokenError(report)
         return {
-            "table": collected.table.table,
-            "version": collected.table.version,
-            "fingerprint": collected.table.fingerprint,
-            "rows": collected.table.rows,
-            "mode": collected.table.mode,
-            "known_until": collected.table.known_until,
-            "changed_since": collected.changed_since,
+            **_described(collected, collected.table),
             "generation": generation,
             "identity": identity,
             "contract": contract,
-            "quarantined": 0 if collected.quarantine is None else collected.quarantine.rows,
             "report": msgspec.to_builtins(report),
             "came": dict(collected.came) or before.get("came", {}),
             "code": code.digest,
@@ -159,6 +147,29 @@ def _collect(circle: Circle, source: Source) -> StepResult:
         inputs=outside.document(),
         compute=compute,
     )
+
+
+def _record_contract(circle: Circle, source: Source) -> None:
+    workspace, contract = circle.workspace, source.contract
+    with workspace.ledger.record(
+        event="contract.used", subject=contract.digest, actor=workspace.actor, reason=f"source {source.name}"
+    ) as tx:
+        document = Document(digest=contract.digest, kind="contract", name=source.name, body=contract.text)
+        documents.put_document(tx, document)
+
+
+def _described(collected: Collected, table: TableVersion) -> dict[str, Any]:
+    """What was collected, for the step's outputs."""
+    return {
+        "table": table.table,
+        "version": table.version,
+        "fingerprint": table.fingerprint,
+        "rows": table.rows,
+        "mode": table.mode,
+        "known_until": table.known_until,
+        "changed_since": collected.changed_since,
+        "quarantined": 0 if collected.quarantine is None else collected.quarantine.rows,
+    }
 
 
 def _outside(circle: Circle, source: Source, code: Code, before: Mapping[str, Any]) -> _Outside:
