@@ -94,13 +94,27 @@ def test_later_steps_follow_after_their_hold():
         ({"at_most": "often"}, "at_most"),
         ({"at_most": "3d"}, "do not fit into at_most"),
         ({"hold": "long"}, "hold"),
+        ({"steps": (0.2, 1.0), "at_most": "1d"}, "do not fit into at_most"),
         ({"steps": (0.2, 0.5)}, "do not rise to 1.0"),
+        ({"steps": (0.5, 0.2, 1.0)}, "do not rise to 1.0"),
+        ({"steps": (0.2, 0.2, 1.0)}, "do not rise to 1.0"),
+        ({"steps": (0.0, 1.0)}, "do not rise to 1.0"),
+        ({"steps": (-0.1, 1.0)}, "do not rise to 1.0"),
+        ({"steps": ()}, "do not rise to 1.0"),
     ],
 )
 def test_a_canary_that_cannot_work_is_refused(wrong: dict[str, object], said: str):
     with pytest.raises(ProjectError) as caught:
         Canary(**wrong)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"steps": (1.0,), "hold": "9d", "at_most": "1d"}, {"at_most": "4d"}, {"steps": (0.2, 1.0), "at_most": "2d"}],
+)
+def test_a_canary_that_just_fits_is_taken(given: dict[str, object]):
+    assert Canary(**given).steps[-1] == 1.0
 
 
 def test_a_margin_is_a_share_of_the_champions_value_or_a_number():
