@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -179,3 +180,202 @@ def test_what_the_day_before_foretold_is_not_counted_again():
     assert BusinessMetric()._reference(hanging).correlation > 0.6
     assert BusinessMetric()._reference(apart).correlation < 0.3
     assert BusinessMetric().detector(hanging).ceiling > BusinessMetric().detector(apart).ceiling
+
+
+def two_weeks(n: int = 14) -> list[tuple[float, int]]:
+    """Days that hang together, and have differently many rows."""
+    means = 5_000 + 2_000 * np.sin(np.arange(n) / 2)
+    return [(float(mean), 500 + 40 * number) for number, mean in enumerate(means)]
+
+
+def alike(means: np.ndarray) -> float:
+    """Lag-one correlation, its bias (Kendall 1954) and one standard error added."""
+    off = means - means.mean()
+    lag = sum(one * other for one, other in zip(off[1:], off[:-1], strict=True)) / (off**2).sum()
+    corrected = lag + (1 + 3 * lag) / len(means)
+    return corrected + ((1 - corrected**2) / len(means)) ** 0.5
+
+
+@pytest.mark.parametrize("beside_a_baseline", [False, True])
+def test_two_weeks_of_days_say_how_days_vary(beside_a_baseline: bool):
+    rng = np.random.default_rng(4)
+    days = [(float(each), rows) for each, (_, rows) in zip(5_000 + 900 * rng.normal(size=14), two_weeks(), strict=True)]
+    watched = held(daily=days)
+    if beside_a_baseline:
+        watched = msgspec.structs.replace(paired(), daily=two_weeks(), daily_advantage=days)
+    found = BusinessMetric(false_alarm_every_days=77)._reference(watched)
+    means, rows = np.array([each[0] for each in days]), np.array([each[1] for each in days])
+    assert found.correlation == pytest.approx(alike(means))
+    assert 0.1 < found.correlation < 0.9
+    fresh = [(mean - found.correlation * before) / (1 - found.correlation) for before, mean in pairwise(means)]
+    ceiling = np.quantile(fresh, 0.9)
+    value = np.average(np.minimum(fresh, ceiling), weights=rows[1:])
+    assert found.detector.limit == pytest.approx(value - 1_250)
+    assert found.detector.ceiling == pytest.approx(max(ceiling, value + 1_250))
+    assert found.detector.run_length == 77
+
+
+def test_days_of_which_fourteen_are_not_there_are_not_asked():
+    few = BusinessMetric()._reference(held(daily=two_weeks(13)))
+    assert few == BusinessMetric()._reference(held())
+    assert few.correlation == 0.0
+    assert BusinessMetric()._reference(held(daily=two_weeks(14))).correlation == 0.9
+
+
+def test_the_correlation_of_days_does_not_depend_on_the_unit_of_money():
+    days = two_weeks(40)
+    small = [(mean / 1e6, rows) for mean, rows in days]
+    large, little = (BusinessMetric()._reference(held(daily=each)).correlation for each in (days, small))
+    assert large == pytest.approx(little)
+    same = [(5_000.0, 800)] * 20
+    assert BusinessMetric()._reference(held(daily=same)).correlation == pytest.approx(
+        1 / 20 + ((1 - 1 / 400) / 20) ** 0.5
+    )
+
+
+def test_the_ceiling_is_never_nearer_than_the_fall_that_matters():
+    detector = BusinessMetric().detector(held(daily=[(5_000.0, 800)] * 20))
+    assert (detector.limit, detector.ceiling) == (pytest.approx(3_750), pytest.approx(6_250))
+
+
+@pytest.mark.parametrize("deviation", [500.0, 4_000.0, 10_000.0])
+def test_without_days_the_ceiling_gives_up_half_of_the_fall_that_matters_where_days_vary(deviation: float):
+    """At k deviations above the mean, (sqrt(1 + k^2) - k) / 2 deviations are given up at most (Scarf 1958)."""
+    watched = held(deviation=deviation)
+    detector = BusinessMetric().detector(watched)
+    k = (detector.ceiling - 5_000) / watched.value.block_deviation
+    given_up = watched.value.block_deviation / 2 * (np.sqrt(1 + k * k) - k)
+    if deviation == 500.0:
+        assert detector.ceiling == 6_250  # days vary by less than the fall
+    else:
+        assert given_up == pytest.approx(1_250 / 2)
+
+
+@pytest.mark.parametrize(("blocks", "half", "known"), [(2, 700, True), (1, 700, False), (30, 0, False)])
+def test_the_ceiling_is_the_greatest_value_where_nothing_is_known_of_days(blocks: int, half: float, known: bool):
+    value = Estimate(value=5_000, low=5_000 - half, high=5_000 + half, n=20_000, blocks=blocks)
+    ceiling = BusinessMetric().detector(msgspec.structs.replace(in_service(), value=value)).ceiling
+    assert (ceiling < 120_000) is known
+
+
+@pytest.mark.parametrize(("blocks", "deviations"), [(30, 2.0), (2, 2.0), (1, None)])
+def test_beside_a_baseline_the_ceiling_is_two_deviations_above_without_days(blocks: int, deviations: float | None):
+    advantage = Estimate(value=4_500, low=-9_000, high=18_000, n=20_000, blocks=blocks)
+    ceiling = BusinessMetric().detector(msgspec.structs.replace(paired(), advantage=advantage)).ceiling
+    above = 18_000 if deviations is None else 4_500 + deviations * advantage.block_deviation
+    assert ceiling == pytest.approx(max(above, 4_500 + 1_250))
+
+
+def test_small_amounts_are_watched_like_large_ones():
+    cents = msgspec.structs.replace(in_service(), value=Estimate(value=0.4, low=0.3, high=0.5, n=20_000, blocks=30))
+    assert BusinessMetric().detector(cents).limit == pytest.approx(0.3)
+    assert BusinessMetric().detector(paired(advantage=0.5)).limit == 0.0
+    assert BusinessMetric(false_alarm_every_days=1.5).detector(cents).run_length == 1.5
+
+
+def lacking(day: DayOfTraffic, missing: int) -> DayOfTraffic:
+    day.outcomes[:missing] = np.nan
+    return day
+
+
+@pytest.mark.parametrize(("missing", "counts"), [(2, True), (3, False)])
+def test_a_day_counts_from_the_share_of_known_outcomes_that_is_declared(missing: int, counts: bool):
+    state, findings = watch(BusinessMetric(least_known=0.8), [lacking(a_day(0, rows=10), missing)])
+    assert bool(state["recent"]) is counts
+    if not counts:
+        (found,) = findings
+        assert (found.level, found.monitor) == ("warning", "business_metric")
+        assert found.detail == {"day": "2024-01-01", "decisions": 10, "outcomes": 7}
+        assert "come in: the day is not counted" in found.summary
+
+
+def test_a_day_is_worth_the_mean_over_its_known_outcomes():
+    day = lacking(a_day(0, rows=800), 100)
+    state, _ = watch(BusinessMetric(), [day])
+    worth = [120.0 if outcome else -35.0 for outcome in day.outcomes[day.decisions & day.known]]
+    assert state["recent"] == [["2024-01-01", pytest.approx(1000 * sum(worth) / 700), 700]]
+
+
+def test_beside_a_baseline_a_day_is_worth_what_the_model_gains_over_it():
+    (day,) = beside([a_day(0)])
+    day.baseline[:50] = np.nan
+    state, _ = watch(BusinessMetric(), [day], watched=paired())
+    gained = [
+        (120.0 if outcome else -35.0) * (float(decided) - asked)
+        for outcome, decided, asked in zip(day.outcomes, day.decisions, day.baseline, strict=True)
+        if not np.isnan(asked)
+    ]
+    assert state["recent"] == [["2024-01-01", pytest.approx(1000 * sum(gained) / 750), 750]]
+
+
+def test_a_day_without_the_baselines_decisions_is_not_counted_beside_it():
+    state, (found,) = watch(BusinessMetric(), [a_day(0)], watched=paired())
+    assert (state["recent"], found.detail["outcomes"]) == ([], 0)
+
+
+def test_of_days_that_hang_together_the_detector_is_shown_what_the_day_before_did_not_foretell():
+    """The more days lie between, the less they foretell; before the first one nothing is known."""
+    watched = held(daily=two_weeks(40))
+    days = [a_day(number) for number in (0, 1, 4)]
+    state, _ = watch(BusinessMetric(), days, watched=watched)
+    reference = BusinessMetric()._reference(watched)
+    first, second, third = (each[1] for each in state["recent"])
+    assert reference.correlation == 0.9
+    shown = [first, (second - 0.9 * first) / 0.1, (third - 0.9**3 * second) / (1 - 0.9**3)]
+    assert state["detector"]["evidence"] == pytest.approx(reference.detector.observe(shown).evidence)
+
+
+def test_a_day_that_is_shown_late_is_taken_as_it_is():
+    watched = held(daily=two_weeks(40))
+    state, _ = watch(BusinessMetric(), [a_day(4), a_day(3)], watched=watched)
+    shown = [each[1] for each in state["recent"]]
+    detector = BusinessMetric()._reference(watched).detector
+    assert state["detector"]["evidence"] == pytest.approx(detector.observe(shown).evidence)
+
+
+def test_a_fall_of_the_capped_days_alone_is_not_told():
+    """One day earned more than all others lost: capped, it counts as an ordinary good day."""
+    rich = a_day(0)
+    rich.decisions[:], rich.outcomes[:] = True, 1.0
+    days = [rich, *(a_day(number, hit_rate=0.1) for number in range(1, 12))]
+    alarm = 0
+    for upto in range(2, len(days)):
+        state, findings = watch(BusinessMetric(), days[:upto])
+        assert (findings, state["fallen"]) == ([], None)
+        alarm += state["detector"] is None
+    assert alarm
+
+
+def fallen_at(days: list[DayOfTraffic]) -> int:
+    """After how many of the days a fall is told."""
+    return next(n for n in range(1, len(days)) if watch(BusinessMetric(), days[:n])[1])
+
+
+def test_a_fall_is_over_after_four_weeks_and_not_a_day_before():
+    bad = [a_day(number, hit_rate=0.2, rows=400 + 10 * number) for number in range(20)]
+    until = fallen_at(bad)
+    state, (fall,) = watch(BusinessMetric(), bad[:until])
+    recent = state["recent"]
+    assert fall.detail["recent"] == pytest.approx(
+        sum(mean * rows for _, mean, rows in recent) / sum(rows for _, _, rows in recent)
+    )
+    assert (fall.detail["against"], "more than the baseline" in fall.summary) == (None, False)
+    good = [a_day(number, hit_rate=0.5) for number in range(until, until + 28)]
+    state, findings = watch(BusinessMetric(), good[:27], state)
+    assert findings == []
+    state, (back,) = watch(BusinessMetric(), good[27:], state)
+    assert (back.over, back.level, back.monitor) == (True, "warning", "business_metric")
+    assert back.summary.startswith("over the last 28 days ")
+
+
+def test_a_day_may_tell_both_that_outcomes_come_again_and_a_fall():
+    bad = [a_day(number, hit_rate=0.2) for number in range(20)]
+    until = fallen_at(bad)
+    before = [*bad[: until - 1], a_day(until - 1, known=0.3)]
+    state, (few,) = watch(BusinessMetric(), before)
+    assert few.cause == "outcomes"
+    _, findings = watch(BusinessMetric(), [a_day(until, hit_rate=0.2)], state)
+    assert [(each.over, each.cause, each.monitor, each.level) for each in findings] == [
+        (True, "outcomes", "business_metric", "warning"),
+        (False, "", "business_metric", "critical"),
+    ]
