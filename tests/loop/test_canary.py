@@ -18,7 +18,7 @@ from kreis.deployment.packages import Package, build_package, open_package, sign
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
 from kreis.deployment.releases import challenger_of, release, start_canary
-from kreis.errors import ProjectError
+from kreis.errors import PolicyError, ProjectError
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases, runs
 from kreis.ledger.records import Evaluation, Release, Run
@@ -398,6 +398,41 @@ def test_an_equal_model_survives_outcomes_whose_delay_depends_on_their_value(
         "delay depends on the value: an equal model is rolled back", ends.count("rolled back"), runs, 0.025
     )
     simulations.at_least("delay depends on the value: an equal model is promoted", ends.count("promoted"), runs, 0.8)
+
+
+@pytest.mark.parametrize("steps", [(0.2, 0.5, 1.0), (0.2, 1.0)])
+def test_a_step_needs_the_approval_that_is_declared(tmp_path: Path, steps: tuple[float, ...]) -> None:
+    place = Place(tmp_path, steps=steps)
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    place.log(made)
+    place.project.release(place.project.release_declaration.canary, approval="owner")
+    with pytest.raises(PolicyError, match="not approved"):
+        place.move(made, after=timedelta(days=DAYS))
+    assert place.current().id == made.id
+
+
+def test_a_step_needs_somebody_who_is_known_where_approval_is_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path)
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    place.log(made)
+    place.project.release(place.project.release_declaration.canary, approval="owner")
+    monkeypatch.setattr(Workspace, "proof_of", lambda self, person: None)
+    with pytest.raises(PolicyError, match="nothing shows that"):
+        place.move(made, after=timedelta(days=DAYS))
+
+
+def test_says_when_it_will_be_ready_at_the_present_traffic(tmp_path: Path) -> None:
+    place = Place(tmp_path, margin=200.0)
+    made = place.canary(place.model("champion", 0.55), place.model("challenger", 0.45))
+    place.log(made, truth=coin, days=6)
+    move = place.move(made, after=timedelta(days=5))
+    known, needed = move.evidence["outcomes"], move.evidence["needed"]
+    ready = START + timedelta(days=5) + (timedelta(days=5) - timedelta(hours=6)) * ((needed - known) / known)
+    assert f"at the present traffic until about {ready.day} {ready:%B}" in move.reason
+    late = ready > START + timedelta(days=20, hours=6)
+    assert ("and it ends on 21 March: raise the margin, or its traffic" in move.reason) is late
 
 
 def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:
