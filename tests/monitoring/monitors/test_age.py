@@ -24,7 +24,7 @@ def test_the_work_goes_back_on_the_day_and_not_before():
     assert findings == []
     _, findings = watch(Age(at_most="3d"), [a_day(number) for number in range(6)])
     (found,) = findings
-    assert found.sends_back
+    assert (found.sends_back, found.level, found.monitor) == (True, "warning", "age")
     assert (found.detail["day"], found.detail["days"]) == (a_day(2).day.isoformat(), 3)
 
 

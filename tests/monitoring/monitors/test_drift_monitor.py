@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.monitoring.divergence import stability
+from kreis.monitoring.divergence import Divergence, stability
 from kreis.monitoring.monitor import Monitor, Watched
 from kreis.monitoring.monitors.drift import Drift
 from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.shares import chance_of_at_least
 from kreis.monitoring.testing import MonitorBehaviour, a_day, in_service, watch
-from kreis.monitoring.variation import expected
-from kreis.training.reference import histogram
+from kreis.monitoring.variation import Expected, expected
+from kreis.training.reference import Histogram, histogram
 
 
 class TestDrift(MonitorBehaviour):
@@ -176,3 +177,147 @@ def test_a_state_of_an_earlier_version_begins_anew():
     old = {"release": "first", "days": [], "counts": {"wind": [[1] * 21] * 13}, "moved": {}, "drifting": ["wind"]}
     state, findings = watch(Drift(), [a_day(0)], old)
     assert (len(state["counts"]["wind"]), findings) == (1, [])
+
+
+RANGED = Histogram([0.0], [50, 50], 0, low=-1.0, high=1.0)
+BEYOND = Divergence(psi=1.0, error=0.1, raw=1.0, moved=1.0, n=14)
+
+
+def never_seen(*days: list[int], alpha: float = 1e-9, known_days: int = 0, **changes: object) -> bool:
+    """Counts of days: below the range, two bins, above it, missing. Training had 100 rows, or so many days."""
+    reference = np.array([0, 50, 50, 0, 0])
+    of = Expected(reference, None, None, 0.0, np.inf, known_days)
+    each = msgspec.structs.replace(BEYOND, raw=changes.pop("raw", 1.0))
+    return Drift()._never_seen(each, np.array(days), of, changes.get("histogram", RANGED), alpha)
+
+
+BELOW, ABOVE, INSIDE, MISSING, NONE = ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0, 1], [0] * 5)
+
+
+@pytest.mark.parametrize(
+    ("days", "seen"),
+    [
+        ([BELOW] * 14, False),
+        ([ABOVE] * 14, False),
+        ([INSIDE] * 14, True),
+        ([MISSING] * 14, True),
+        ([[2, 1, 2, 0, 0]] * 14, True),  # most rows of each day lie within
+        ([[2, 1, 1, 0, 0]] * 14, True),
+        ([[2, 1, 1, 1, 0]] * 14, False),
+        ([BELOW] * 7 + [INSIDE] * 7, True),  # and so do those of half of the days
+        ([BELOW] * 8 + [INSIDE] * 6, False),
+        ([BELOW] * 7 + [NONE] * 7, False),  # days without rows say nothing
+    ],
+)
+def test_most_rows_of_most_days_must_lie_beyond_the_training_data(days: list[list[int]], seen: bool):
+    assert never_seen(*days) is not seen
+
+
+@pytest.mark.parametrize(("known_days", "chance"), [(0, 2 / 101), (70, 2 / 71)])
+def test_rows_beyond_the_training_data_are_told_when_chance_brings_them_seldom_enough(known_days: int, chance: float):
+    """The newest of n + 1 is a record on either side with a chance of 2 in n + 1."""
+    alpha = chance_of_at_least(3, 4, chance)
+    days = [BELOW, BELOW, ABOVE, INSIDE]
+    assert never_seen(*days, alpha=alpha, known_days=known_days)
+    assert not never_seen(*days, alpha=alpha * 0.9999, known_days=known_days)
+
+
+def test_rows_beyond_a_range_that_is_not_known_or_within_the_threshold_are_not_told():
+    assert not never_seen(*[BELOW] * 14, histogram=Histogram([0.0], [50, 50], 0))
+    assert not never_seen(*[BELOW] * 14, raw=0.25)
+    assert never_seen(*[BELOW] * 14, raw=0.2501)
+
+
+@pytest.mark.parametrize(("times", "told"), [(0.9995, True), (1.0005, False)])
+def test_the_level_is_shared_by_all_features(times: float, told: bool):
+    """An index is told where an unmoved one among them would be as large at most once in so many days."""
+    rng = np.random.default_rng(4)
+    days = days_of(lambda number: rng.normal(size=60) + 0.33, rows=60, count=14)
+    held = expected(in_service().reference["wind"], days[-1].day, 14)
+    counts = np.array(watch(Drift(features=("wind",)), days)[0]["counts"]["wind"])
+    found = stability(held.reference, counts, held)
+    low, high = 1e-9, 0.5
+    while high / low > 1 + 1e-9:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if found.beyond_chance(middle) else (middle, high)
+    every = (1 / high - 1) / 2 * times
+    drift = Drift(threshold=found.low() / 2, false_alarm_every_days=every)
+    assert ("wind" in watch(drift, days)[0]["drifting"]) is told
+
+
+def test_what_is_drifting_is_over_at_half_the_threshold():
+    drift = Drift(features=("wind",))
+    days = [a_day(n, shift=1.0) for n in range(14)]
+    state, _ = watch(drift, days[:13])
+    before = {**state, "drifting": {"wind": {"days": 3, "anchor": None}}}
+    psi = watch(drift, days[13:], state)[0]["moved"]["wind"]["psi"]
+    for threshold, over in ((psi * 1.8, False), (psi * 2.2, True)):
+        after, findings = watch(Drift(features=("wind",), threshold=threshold), days[13:], before)
+        assert [each.over for each in findings] == [True] * over
+        assert bool(after["drifting"]) is not over
+
+
+def test_a_feature_that_drifts_is_remembered_when_it_has_come_to_rest():
+    """A whole window after it was told, so that no day of before is in it."""
+    drift = Drift(features=("wind",), window_days=7)
+    state, findings = watch(drift, [a_day(n, shift=1.0) for n in range(7)])
+    assert (len(findings), state["drifting"]) == (1, {"wind": {"days": 0, "anchor": None}})
+    for number in range(7, 13):
+        state, _ = watch(drift, [a_day(number, shift=1.0)], state)
+        assert state["drifting"]["wind"] == {"days": number - 6, "anchor": None}
+    state, _ = watch(drift, [a_day(13, shift=1.0)], state)
+    counts = np.sum(state["counts"]["wind"], axis=0).tolist()
+    assert state["drifting"]["wind"] == {"days": 7, "anchor": counts}
+    state, _ = watch(drift, [a_day(14, shift=1.0)], state)
+    assert state["drifting"]["wind"] == {"days": 8, "anchor": counts}
+
+
+def with_weeks() -> Histogram:
+    """Two years of days that each have their own weather."""
+    rng = np.random.default_rng(6)
+    day = np.repeat(np.arange(720), 30)
+    values = rng.normal(size=day.size) + 0.5 * rng.normal(size=720)[day] + np.sin(2 * np.pi * day / 365.25)
+    return histogram(values.astype(np.float32), times=(19_000 + day) * 86_400_000_000)
+
+
+def test_days_are_held_against_their_season_and_the_windows_of_the_training_data():
+    reference = with_weeks()
+    watched = msgspec.structs.replace(in_service(), reference={"wind": reference})
+    days = [a_day(n, shift=1.0) for n in range(14)]
+    state, _ = watch(Drift(features=("wind",)), days, watched=watched)
+    held, counts = expected(reference, days[-1].day, 14), np.array(state["counts"]["wind"])
+    assert held.strays is not None
+    found = stability(held.reference, counts, held)
+    assert state["moved"]["wind"]["psi"] == pytest.approx(found.psi)
+    assert state["moved"]["wind"]["error"] == pytest.approx(found.error)
+    assert found.error != pytest.approx(stability(held.reference, counts).error)
+
+
+@pytest.mark.parametrize("reference", [with_weeks(), in_service().reference["wind"]], ids=["weeks", "no weeks"])
+def test_what_has_come_to_rest_moves_on_by_more_than_two_windows_stray(reference: Histogram):
+    rest, later = (
+        [a_day(n, rows=100, shift=1.0) for n in range(14)],
+        [a_day(n, rows=100, shift=1.9) for n in range(14, 28)],
+    )
+    watched = msgspec.structs.replace(in_service(), reference={"wind": reference})
+    only = Drift(features=("wind",))
+    anchor = np.sum(watch(only, rest, watched=watched)[0]["counts"]["wind"], axis=0)
+    days = np.array(watch(only, later, watched=watched)[0]["counts"]["wind"])
+    held = expected(reference, later[-1].day, 14)
+    low = stability(anchor, days, held, twice=True).low()
+    before = {"days": 20, "anchor": anchor.tolist()}
+    for threshold, further in ((low * 0.999, True), (low * 1.001, False)):
+        drift = Drift(features=("wind",), threshold=threshold)
+        after, moved = drift._moved_on(before, days, held, 0.05)
+        assert moved is further
+        assert after == ({"days": 0, "anchor": None} if further else {"days": 21, "anchor": anchor.tolist()})
+
+
+@pytest.mark.parametrize(("same", "said"), [(1, None), (2, "14%"), (5, "36%")])
+def test_a_value_that_comes_more_than_once_beyond_the_training_data_is_named(same: int, said: str | None):
+    trained = np.random.default_rng(0).normal(size=5_000)
+    days = days_of(lambda number: -77.0 if number < same else 900.0 + number, rows=1, count=14)
+    (finding,) = watch(Drift(features=("wind",)), days, watched=of(trained))[1]
+    assert ("beyond all training data" in finding.summary) is (said is not None)
+    if said is not None:
+        assert f"{said} of the rows are -77, beyond all training data" in finding.summary
