@@ -169,6 +169,16 @@ def test_there_is_one_spine(project):
     assert "'questions'" in caught.value.hint
 
 
+def test_there_is_one_split_and_one_release(project):
+    project.split(TimeSplit(test="7d"))
+    project.release(Canary())
+    for again in (lambda: project.split(TimeSplit(test="9d")), lambda: project.release(Canary())):
+        with pytest.raises(ProjectError, match=r"a project has one (split|release)") as caught:
+            again()
+        assert f"another one is at {__file__}:" in caught.value.hint
+    assert project.split_declaration.test == "7d"
+
+
 def test_views_and_candidates_have_names_of_their_own(project):
     complete(project)
     with pytest.raises(ProjectError, match="two views called 'customer'"):

@@ -130,5 +130,9 @@ def storing(what: str) -> Iterator[None]:
         raise StoreError(
             f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else ""),
             where=what,
-            hint="free some space and try again; nothing acknowledged was touched" if full else None,
+            hint="free some space and try again; nothing acknowledged was touched"
+            if full
+            else "ask the owner of the folder for write access; reading works without"
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            else None,
         ) from error

@@ -327,6 +327,7 @@ class Project:
 
     def split(self, split: TimeSplit) -> None:
         """Declare which rows train and which judge."""
+        self._once("split")
         self.split_declaration = split
 
     def candidate(
@@ -380,7 +381,7 @@ class Project:
 
     def release(self, canary: Canary, *, fallback: str | None = None, approval: str | None = None) -> None:
         """Declare how a model that passed goes live, which candidate answers when it cannot, who must say yes."""
-        self._declared.places["release"] = _caller()
+        self._once("release")
         self.release_declaration = ReleaseDeclaration(canary=canary, fallback=fallback, approval=approval)
 
     def monitor(self, *monitors: Monitor, sends_back_to: str = "collection", at_most_every: str = "7d") -> None:
@@ -397,6 +398,11 @@ class Project:
         self._declared.monitors += monitoring.declared(
             monitors, self.monitors, to=sends_back_to, at_most_every=at_most_every, where=_caller()
         )
+
+    def _once(self, what: str) -> None:
+        if what in (places := self._declared.places):  # it would replace the first in silence
+            raise ProjectError(f"a project has one {what}", where=_caller(), hint=f"another one is at {places[what]}")
+        places[what] = _caller()
 
     def ordered_tables(self) -> list[Table]:
         """The tables, each after those that it reads."""

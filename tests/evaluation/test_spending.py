@@ -30,6 +30,7 @@ def test_where_nothing_is_saved_next_to_nothing_can_pass(saved: float):
     found = spend(saved, yearly=YEARLY, at_most=TEST)
     assert found.days == 0.0
     assert 0 < 1 - found.level < 1e-8
+    assert "no new days" in found.why
 
 
 def test_comparisons_never_spend_more_than_was_saved_and_many_on_one_day_still_spend_something():

@@ -16,6 +16,8 @@ def test_a_candidate_that_failed_a_gate_has_a_page(evaluated: Shop) -> None:
     found = evaluated.document("show", "candidate", "logistic")
     assert (found["chosen"], found["evaluation"]["outcome"]) == (True, "fail")
     assert found["evaluation"]["metrics"]["auc"]["low"] < found["evaluation"]["metrics"]["auc"]["high"]
+    assert evaluated.document("show", "candidate") == found
+    assert "kreis compare shows the candidates" in evaluated.kreis("show", "model", code=2)
     page = evaluated.kreis("show", "candidate", "logistic")
     for part in ("✗", "5,000 that the goal asks for", "Calibration", "Compared row by row", "lost when its values"):
         assert part in page

@@ -48,6 +48,8 @@ def test_damage_is_named_with_what_to_do_next(released: Any, name: str) -> None:
     assert named[0]["what"]
     assert named[0]["next"] or name == "kreis.toml"
     assert f"✗ {named[0]['where']}: {named[0]['what']}" in released.kreis("doctor", code=5)
+    said = [(each["where"], each["what"]) for each in findings(released)]
+    assert len(said) == len(set(said))
 
 
 def test_all_that_is_wrong_is_told_together(released: Any) -> None:

@@ -145,6 +145,14 @@ def test_a_feature_that_is_the_outcome_is_refused_until_it_is_allowed_by_name(fo
     assert result.verdicts["preparation"].detail["perfect_features"] == {"part__code": "a test"}
 
 
+def test_a_feature_that_nearly_is_the_outcome_is_named_in_a_warning(folder):
+    folder.edit(', features=["part__heat"]', "")
+    almost = pl.when(pl.col("heat").abs() < 0.05).then(0.0).otherwise("code")
+    parts().with_columns(code=almost).write_parquet(folder.folder / "parts.parquet")
+    warnings = folder.run().verdicts["preparation"].detail["warnings"]
+    assert any("'part__code' alone predicts the outcome very well (AUC 0.98" in each for each in warnings)
+
+
 def test_another_positive_value_or_horizon_computes_anew(folder):
     first = folder.run()
     folder.edit('positive="yes"', 'positive="no"')

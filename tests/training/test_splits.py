@@ -125,6 +125,13 @@ def test_split_of_a_short_history_names_the_part_and_its_dates():
         TimeSplit().split(time, time, np.arange(10) % 2 == 0)
 
 
+def test_split_without_a_complete_outcome_before_the_test_says_how_long_outcomes_take():
+    time = START + np.arange(100, dtype=np.int64) * DAY
+    until, takes = START + 190 * DAY, timedelta(days=90)
+    with pytest.raises(ProjectError, match=r"no rows: 70 rows ask before its end, .* \(outcomes take 90 days\)"):
+        TimeSplit().split(time, time + 90 * DAY, np.arange(100) % 2 == 0, until=until, horizon=takes)
+
+
 def test_split_with_one_outcome_counts_its_rows():
     time = START + np.arange(100, dtype=np.int64) * DAY
     with pytest.raises(ProjectError, match=r"the test part, .* has 30 rows, all with the outcome False"):

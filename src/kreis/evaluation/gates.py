@@ -189,7 +189,7 @@ _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
 def _said(outcome: Outcome, what: str, level: float, lacking: str) -> str:
-    at = f"at {100 * level:.4g} %"
+    at = f"at {100 * level:.4g} %" if level < 0.99995 else "at more than 99.99 %"
     if outcome == "pass":
         return f"shown to be {what} {at}"
     if outcome == "fail":

@@ -39,8 +39,7 @@ def spend(saved: float, *, yearly: float, at_most: float) -> Spending:
     """
     days = min(_PART * max(saved, 0.0), at_most)
     error = max(yearly * days / 365, _LEAST)
-    return Spending(
-        days=days,
-        level=1 - 2 * error,
-        why=f"{days:.3g} days' worth of the {yearly:.0%} a year that a useless model may replace it",
-    )
+    why = f"{days:.3g} days' worth of the {yearly:.0%} a year that a useless model may replace it"
+    if days == 0:
+        why = "no new days have passed since the last comparison: wait for some, or run with a later as_of"
+    return Spending(days=days, level=1 - 2 * error, why=why)

@@ -37,6 +37,14 @@ def examine(folder: Path, clock: Clock | None = None) -> Iterator[Finding]:
         folder: the project's folder, which holds `kreis.toml`.
         clock: says what time it is.
     """
+    said: set[tuple[str, str]] = set()
+    for finding in _examine(folder, clock):  # several parts meet the same file; the first knows it best
+        if (finding.where, finding.what) not in said:
+            said.add((finding.where, finding.what))
+            yield finding
+
+
+def _examine(folder: Path, clock: Clock | None) -> Iterator[Finding]:
     try:
         settings = load_settings(folder)
     except KreisError as error:

@@ -67,7 +67,10 @@ def _run(workspace: Workspace, name: str, version: int | None) -> Document:
 
 
 def _candidate(workspace: Workspace, name: str, version: int | None) -> Document:
-    return candidate_document(workspace, name) if name else comparison(workspace, [])[0]
+    if name:
+        return candidate_document(workspace, name)
+    found = comparison(workspace, [])
+    return next((each for each in found if each["chosen"]), found[0])
 
 
 def _model(workspace: Workspace, name: str, version: int | None) -> Document:
@@ -106,7 +109,10 @@ def _find_model(connection: Connection, workspace: Workspace, name: str) -> Mode
         return model_named(connection, name, project)
     known = models.list_models(connection, project)
     if not known:
-        raise ProjectError("no model is registered yet", where=str(workspace.folder), hint="kreis run")
+        hint = (
+            "kreis run registers the first one that passes its gates; kreis compare shows the candidates that did not"
+        )
+        raise ProjectError("no model is registered yet", where=str(workspace.folder), hint=hint)
     return known[0]
 
 

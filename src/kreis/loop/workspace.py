@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kreis.clock import Clock, SystemClock, parse_time
-from kreis.durable import make_directory
+from kreis.durable import make_directory, storing
 from kreis.errors import CorruptionError, KreisError, PolicyError, ProjectError, StoreError
 from kreis.settings import Settings, find_folder, load_settings
 
@@ -276,10 +276,13 @@ class Workspace:
         """Hold the folder's run lock: one circle at a time.
 
         Raises:
-            StoreError: another process holds it.
+            StoreError: another process holds it, or this user may not write in the folder.
         """
-        make_directory(self.state)
-        with (self.state / "run.lock").open("w") as handle:
+        path = self.state / "run.lock"
+        with storing(f"run lock {path}"):
+            make_directory(self.state)
+            handle = path.open("w")
+        with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

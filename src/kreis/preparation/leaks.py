@@ -17,10 +17,12 @@ from kreis.preparation.expressions.tree import columns
 from kreis.preparation.tables import Spine
 from kreis.preparation.views import FeatureView, RequestView
 
-__all__ = ["check_own_outcome", "perfect_features"]
+__all__ = ["PERFECT", "check_own_outcome", "strong_features"]
 
 PERFECT: Final = 0.999
 """An area under the ROC curve from which on one feature alone is taken for the answer."""
+STRONG: Final = 0.97
+"""From here on it is named: a copy of the answer with a few errors is as strong, and few honest features are."""
 FEWEST: Final = 30
 """Rows of each outcome; with fewer, a feature may part them by chance."""
 _SAMPLE: Final = 4_000
@@ -70,15 +72,15 @@ def check_own_outcome(view: FeatureView | RequestView, spine: Spine, *, where: s
         )
 
 
-def perfect_features(features: pl.DataFrame, outcomes: pl.Series) -> dict[str, float]:
-    """Features that part yes from no by themselves, with their area under the curve (0.5 or more).
+def strong_features(features: pl.DataFrame, outcomes: pl.Series) -> dict[str, float]:
+    """Features that nearly part yes from no by themselves, with their area under the curve (0.5 or more).
 
     Args:
         features: Numbers, NaN where missing.
         outcomes: 1.0, 0.0 or null, aligned.
 
     Returns:
-        Those of at least 0.999, over the rows that have a value or by which rows have one; where both outcomes
+        Those of at least 0.97, over the rows that have a value or by which rows have one; where both outcomes
         have enough rows.
     """
     known = outcomes.is_not_null().to_numpy()
@@ -89,10 +91,10 @@ def perfect_features(features: pl.DataFrame, outcomes: pl.Series) -> dict[str, f
     found = {}
     for name in features.columns:
         values = features[name].to_numpy()[known]
-        if _best_area(values[some], yes[some], fewest=1) < PERFECT - 0.01:  # so that few features are sorted whole
+        if _best_area(values[some], yes[some], fewest=1) < STRONG - 0.01:  # so that few features are sorted whole
             continue
         area = _best_area(values, yes, fewest=FEWEST)
-        if area >= PERFECT:
+        if area >= STRONG:
             found[name] = area
     return found
 

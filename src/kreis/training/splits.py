@@ -104,7 +104,11 @@ class TimeSplit:
         train = np.flatnonzero((time < train_end) & (complete <= train_end))
         test = np.flatnonzero((time >= test_start) & (time < test_end))
         self._check("test", test, outcomes, test_start, test_end, int(complete.max()))
-        self._check("train", train, outcomes, int(time.min()), train_end)
+        late = ": it ends before the first row" if train_end <= time.min() else ""
+        if (asked := int(np.count_nonzero(time < train_end))) and len(train) == 0:
+            late = f": {asked:,} rows ask before its end, but the outcome of none was complete by then"
+            late += f" (outcomes take {waits / _DAY:g} days)" if waits else ""
+        self._check("train", train, outcomes, int(time.min()), train_end, late=late)
         ordered = np.sort(time[train])
         validation_start = int(ordered[min(len(ordered) - 1, int(len(ordered) * (1 - self.validation)))])
         fit = train[(time[train] < validation_start) & (complete[train] <= validation_start)]
@@ -123,13 +127,20 @@ class TimeSplit:
         )
 
     def _check(
-        self, part: str, rows: Indices, outcomes: Outcomes, start: int, end: int, complete: int | None = None
+        self,
+        part: str,
+        rows: Indices,
+        outcomes: Outcomes,
+        start: int,
+        end: int,
+        complete: int | None = None,
+        late: str = "",
     ) -> None:
         positive = int(np.count_nonzero(outcomes[rows]))
         if 0 < positive < len(rows):
             return
         what = "no rows" if len(rows) == 0 else f"{len(rows):,} rows, all with the outcome {positive > 0}"
-        said = f"the {part} part, {moment(start):%Y-%m-%d %H:%M} to {moment(end):%Y-%m-%d %H:%M} UTC, has {what}"
+        said = f"the {part} part, {moment(start):%Y-%m-%d %H:%M} to {moment(end):%Y-%m-%d %H:%M} UTC, has {what}{late}"
         hint = "collect a longer time range, or make the test shorter"
         if len(rows) == 0 and complete is not None and complete < start:
             said += f": the last outcome is complete on {moment(complete):%Y-%m-%d}"

@@ -302,18 +302,20 @@ def _malformed(error: Exception) -> Refusal:
 
 def _outcome(place: int, outcome: Outcome, now_us: int, latest: int) -> OutcomeRecord:
     if (outcome.prediction is None) == (outcome.reference is None):
-        raise Refusal(422, "ambiguous", f"outcome {place}: name either a prediction or a reference")
+        raise Refusal(422, "ambiguous", f"outcomes[{place}]: name either a prediction or a reference")
     if len(outcome.prediction or outcome.reference or "") > 1_000:
-        raise Refusal(422, "too_long", f"outcome {place}: the name is longer than 1000 characters")
+        raise Refusal(422, "too_long", f"outcomes[{place}]: the name is longer than 1000 characters")
     if outcome.outcome not in (0, 1):
-        raise Refusal(422, "not_allowed", f"outcome {place}: {outcome.outcome!r} is none of 0, 1, false, true")
+        raise Refusal(
+            422, "not_allowed", f"outcomes[{place}]: the outcome is {outcome.outcome:g}; it must be 0, 1, false or true"
+        )
     known_at = now_us
     if outcome.known_at is not None:
         if outcome.known_at.tzinfo is None:
-            raise Refusal(422, "bad_time", f"outcome {place}: known_at needs a time zone")
+            raise Refusal(422, "bad_time", f"outcomes[{place}]: known_at needs a time zone")
         known_at = microseconds(outcome.known_at)
         if not 0 <= known_at <= latest:
-            raise Refusal(422, "bad_time", f"outcome {place}: known_at lies in the future, or before 1970")
+            raise Refusal(422, "bad_time", f"outcomes[{place}]: known_at lies in the future, or before 1970")
     return OutcomeRecord(
         outcome=float(outcome.outcome), known_at=known_at, prediction=outcome.prediction, reference=outcome.reference
     )

@@ -20,7 +20,7 @@ from kreis.loop.state import Circle
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.preparation.declare import check_view
-from kreis.preparation.leaks import perfect_features
+from kreis.preparation.leaks import PERFECT, strong_features
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
 from kreis.preparation.spine import SpineRows, past_rows
@@ -51,9 +51,9 @@ def perform(circle: Circle) -> Verdict:
         circle.features[view.name] = _join(circle, spine, view)
     for request_view in project.request_views.values():
         circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
-    perfect = _check_perfect(circle)
+    perfect, suspects = _check_perfect(circle)
     told = feed_from_lake(circle)
-    warnings = [*found.warnings, *_hidden_corrections(circle), *told]
+    warnings = [*found.warnings, *suspects, *_hidden_corrections(circle), *told]
     return Advance(
         summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
         f" predict; {found.summary}",
@@ -70,16 +70,24 @@ def _check_groups(circle: Circle, spine: Spine) -> None:
             raise ProjectError.unknown_name("column of the spine", guardrail.by, columns, where=where)
 
 
-def _check_perfect(circle: Circle) -> dict[str, str]:
-    """Refuse features in use that predict the outcome perfectly, unless the user allowed them by name; the reasons
-    for those go on record.
+def _check_perfect(circle: Circle) -> tuple[dict[str, str], list[str]]:
+    """Refuse features in use that predict the outcome perfectly, unless the user allowed them by name: the reasons
+    for those go on record. Warn of those that nearly do.
     """
     project = circle.project
     used = {name for declared in project.candidates.values() for name in declared.uses(project.feature_names)}
     allowed = project.perfect_features
+    suspects = []
     for view in project.all_views:
         for name, area in circle.features[view.name].outputs["perfect"].items():
-            if name in used and name not in allowed:
+            if name not in used or name in allowed:
+                continue
+            if area < PERFECT:
+                suspects.append(
+                    f"the feature {name!r} alone predicts the outcome very well (AUC {area:.3f}): make sure that it is"
+                    " known at the moment of the decision, and not written down after it"
+                )
+            else:
                 raise ProjectError(
                     f"the feature {name!r} predicts the outcome perfectly by itself (AUC {area:.4f}): as a rule it is"
                     " the outcome, or was written down after it",
@@ -87,7 +95,7 @@ def _check_perfect(circle: Circle) -> dict[str, str]:
                     hint="leave it out; if it is truly known at the moment of the decision,"
                     f' project.allow_perfect_feature("{name}", because="…")',
                 )
-    return {name: because for name, because in allowed.items() if name in used}
+    return {name: because for name, because in allowed.items() if name in used}, suspects
 
 
 def spine_of(circle: Circle) -> Spine:
@@ -268,7 +276,7 @@ def _feature_step(
     def compute(key: str) -> dict[str, Any]:
         frame = features()
         outputs = _store(circle, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}")
-        return outputs | {"perfect": perfect_features(frame, read_spine(circle, spine.outcome)[spine.outcome])}
+        return outputs | {"perfect": strong_features(frame, read_spine(circle, spine.outcome)[spine.outcome])}
 
     return circle.memory.step(
         "preparation",

@@ -78,6 +78,9 @@ class LmdbStore:
         self._fed = True
         """False from going over to another store until that one has been fed."""
         self._flags: dict[str, Any] = {"readonly": readonly, "sync": durable, "metasync": durable, "map_size": map_size}
+        lock = folder / "lock.mdb"
+        if readonly and not os.access(lock if lock.exists() else folder, os.W_OK):
+            self._flags["lock"] = False  # who may only read cannot tell writers that he does
         self._open()
         self._gate = threading.Lock()
         """Held while reading and while the map is moved: within one process, a map must not move under a reader."""
