@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from kreis.deployment.signing import FileKeys, check_keys, create_private, load_trusted, pae, sign, verify
+from kreis.deployment.signing import FileKeys, check_keys, create_private, key_id, load_trusted, pae, sign, verify
 from kreis.errors import SignatureError, StoreError
 
 KIND = "application/vnd.kreis.package+json"
@@ -140,6 +140,13 @@ def test_a_folder_of_keys_says_what_is_wrong_with_it(keys, tmp_path):
     assert list(check_keys(keys.folder)) == [(keys.folder / "signing.key", "the signing key is gone")]
     public.write_bytes(b"no key")
     assert public in [path for path, _ in check_keys(keys.folder)]
+
+
+def test_of_two_processes_that_make_a_key_the_first_ones_stands(keys):
+    trusted = keys.trusted()
+    assert key_id(keys._create().public_key()) == keys.key_id
+    assert keys.trusted() == trusted
+    assert FileKeys(keys.folder).key_id == keys.key_id
 
 
 def test_a_private_key_is_made_once(tmp_path):

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
 import linecache
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -13,6 +15,7 @@ from types import ModuleType
 
 import pytest
 
+from kreis.digests import digest_of
 from kreis.loop.code import code_of
 
 _COUNT = itertools.count()
@@ -143,14 +146,18 @@ def ways() -> dict[str, tuple[str, str, str]]:
         "class attribute": ("LIMIT = 1\nclass A:\n    limit = LIMIT", "A.limit", ""),
         "instance": ("class A:\n    def __init__(self, x): self.x = x\na = A(1)", "a.x", ""),
         "instance in slots": ("class A:\n    __slots__ = ('x',)\n    def __init__(self, x): self.x = x\na = A(1)", "a.x", ""),
+        "instance in one slot": ("class A:\n    __slots__ = 'size'\n    def __init__(self, x): self.size = x\na = A(1)", "a.size", ""),
         "dataclass": ("from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\na = A(1)", "a.x", ""),
         "struct": ("import msgspec\nclass A(msgspec.Struct):\n    x: int\na = A(1)", "a.x", ""),
         "named tuple": ("from typing import NamedTuple\nclass A(NamedTuple):\n    x: int\na = A(1)", "a.x", ""),
+        "enumeration of a constant": ("from enum import Enum\nLIMIT = 1\nclass A(Enum):\n    X = LIMIT", "A.X.value", ""),
         "enumeration": ("from enum import Enum\nclass A(Enum):\n    X = 1", "A.X.value", ""),
         "partial": ("import functools\ndef h(x): return x\np = functools.partial(h, 1)", "p()", ""),
         "helper in a partial": ("import functools\ndef h(x): return 1\np = functools.partial(h, 0)", "p()", ""),
         "dict of functions": ("def h(): return 1\nFS = {'h': h}", "FS['h']()", ""),
         "list of lambdas": ("FS = [\n    lambda: (\n        1\n    ),\n]", "FS[0]()", ""),
+        "another lambda of a line": ("FS = [lambda: 5, lambda: 7, lambda: 9]\nf = FS[1]", "f()", ""),
+        "another lambda of a line, inside": ("FS = [lambda: (lambda: 5), lambda: (lambda: 7), lambda: (lambda: 9)]\nf = FS[1]", "f()()", ""),
         "two lambdas on a line": ("FS = [lambda: 0, lambda: 1]", "FS[1]()", ""),
         "tuple of objects": ("class A:\n    def f(self): return 1\nFS = (A(),)", "FS[0].f()", ""),
         "decorator": ("def d(f):\n    return lambda: f() + 1\n@d\ndef h(): return 0", "h()", ""),
@@ -202,6 +209,48 @@ def test_sees_what_is_reached_in_any_way(tmp_path: Path, monkeypatch: pytest.Mon
     assert reached("1") != reached("2")
 
 
+def layouts() -> dict[str, tuple[dict[str, str], str]]:
+    """Files of a project, one of which holds a 1, and a step that reaches it."""
+    f, inner = "def f():\n    return 1\n", "return space_code.inner.f()"
+    steps = "def steps(rows):\n    from .helper import f\n    return f()\n"
+    return {
+        "package without a file": ({"space_code/inner.py": f}, f"import space_code.inner\ndef table(rows):\n    {inner}\n"),
+        "package without a file, in the body": ({"space_code/inner.py": f}, f"def table(rows):\n    import space_code.inner\n    {inner}\n"),
+        "module from a package, in the body": ({"space_code/inner.py": f}, "def table(rows):\n    from space_code import inner\n    return inner.f()\n"),
+        "module in the body": ({"plain_code.py": f}, "def table(rows):\n    import plain_code\n    return plain_code.f()\n"),
+        "one name in two modules": ({"plain_code.py": f.replace("1", "0"), "twin_code.py": f}, "import plain_code, twin_code\ndef table(rows):\n    return plain_code.f() + twin_code.f()\n"),
+        "relative import": ({"pack_code/__init__.py": "", "pack_code/steps.py": steps, "pack_code/helper.py": f}, "from pack_code.steps import steps\ndef table(rows):\n    return steps(rows)\n"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", layouts())
+def test_sees_what_lies_in_another_file_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    files, source = layouts()[layout]
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def reached(number: str) -> str:
+        for name in [each for each in sys.modules if each.partition(".")[0].endswith("_code")]:
+            del sys.modules[name]
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text.replace("1", number))
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        found = code_of(load(tmp_path, source).table, tmp_path)
+        assert not found.unknown
+        return found.digest
+
+    assert reached("1") == reached("1")
+    assert reached("1") != reached("22")
+
+
+def test_says_which_import_fails(tmp_path: Path) -> None:
+    found = code_of(load(tmp_path, "def table(rows):\n    import declared.nothing\n").table, tmp_path)
+    assert [each.partition(",")[0] for each in found.unknown] == ["declared.table imports declared.nothing"]
+
+
 @pytest.mark.parametrize(
     ("constant", "use", "told"),
     [
@@ -244,3 +293,18 @@ def test_names_the_files_that_constants_are_paths_of(tmp_path: Path) -> None:
     assert before.digest == after.digest
     assert before.files.keys() == after.files.keys() == {"rates.csv"}
     assert before.files != after.files
+
+
+@pytest.mark.parametrize(("text", "later"), [("22", 0), ("2", 1)], ids=["another size", "another time"])
+def test_reads_a_file_again_when_its_size_or_its_time_is_another(tmp_path: Path, text: str, later: int) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("1")
+    source = (
+        "from pathlib import Path\nRATES = Path(__file__).parent / 'rates.csv'\ndef table(rows):\n    return RATES\n"
+    )
+    module, digests = load(tmp_path, source), []
+    for content, ns in (("1", 0), (text, later)):
+        path.write_text(content)
+        os.utime(path, ns=(10**18 + ns, 10**18 + ns))
+        digests.append(code_of(module.table, tmp_path).files["rates.csv"])
+    assert digests == [digest_of(b"1"), digest_of(text.encode())]
