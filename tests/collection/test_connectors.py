@@ -115,3 +115,13 @@ def test_archives_that_are_broken_crowded_or_bombs_are_refused(folder: Path) -> 
         archive.writestr("a.csv", b"0" * 20_000_000)
     with pytest.raises(ProjectError, match="unfolds"):
         read_csv(folder / "bomb.zip")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_another_separator_is_named(tmp_path, separator):
+    path = tmp_path / "a.csv"
+    path.write_text(f"id{separator}amount\n1{separator}2\n")
+    with pytest.raises(ProjectError, match="its header is one column") as caught:
+        read_csv(path)
+    assert caught.value.hint == f"read_csv(…, separator={separator!r})"
+    assert read_csv(path, separator=separator).collect().columns == ["id", "amount"]

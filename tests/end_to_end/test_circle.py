@@ -216,6 +216,21 @@ def test_a_changed_text_or_name_makes_no_comparison(released):
     assert released.document("status")["release"]["number"] == 3
 
 
+def test_a_release_that_stays_is_told_why(released):
+    orders = released.folder / "data" / "orders.csv"
+    lines = orders.read_text().splitlines()
+    young = next(number for number, line in enumerate(lines) if "2025-08-14T" in line)
+    lines[young] = lines[young].replace(lines[young].split(",")[3], "61.5")
+    orders.write_text("\n".join(lines) + "\n")
+    assert "release 1 stays, it answers alike: 100%" in released.kreis("run")
+
+
+def test_a_model_that_tells_nothing_apart_is_named_in_a_warning(shop):
+    shop.edit("leaves=7))", 'leaves=7), features=["order__amount"])')
+    shop.edit('project.candidate("logistic", Logistic())', "")
+    assert "gbdt is not shown to tell yes from no (AUC 0.49" in shop.kreis("run")
+
+
 def test_what_was_taken_out_of_service_does_not_come_back_by_itself(canary):
     canary.run("rollback", "--reason", "answers look odd")
     assert live(canary) == (3, [(2, 1.0)])

@@ -153,6 +153,12 @@ def test_a_feature_that_nearly_is_the_outcome_is_named_in_a_warning(folder):
     assert any("'part__code' alone predicts the outcome very well (AUC 0.98" in each for each in warnings)
 
 
+def test_a_feature_without_any_value_is_named_in_a_warning(folder):
+    folder.edit('"heat": pl.col("heat")', '"heat": pl.col("heat") / 0')
+    warnings = folder.run().verdicts["preparation"].detail["warnings"]
+    assert any("'part__heat' has no value in any row" in each for each in warnings)
+
+
 def test_another_positive_value_or_horizon_computes_anew(folder):
     first = folder.run()
     folder.edit('positive="yes"', 'positive="no"')

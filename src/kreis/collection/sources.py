@@ -124,6 +124,8 @@ class Source:
         """The error to raise where its rows cannot be read."""
         hint = "nothing was collected; run again when it is back, or correct its function"
         text = str(error)
+        if isinstance(error, pl.exceptions.PolarsError):
+            text = text.split("\n\n")[0]  # the rest is the plan, in Polars' words
         if "fields than defined in 'Schema'" in text or "found more fields than" in text:
             hint = "a line has more fields than the header: kreis.read_csv names such lines and sets them aside"
         elif isinstance(error, pl.exceptions.PolarsError) and "datetime" in text.lower():

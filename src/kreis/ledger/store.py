@@ -153,7 +153,7 @@ class Ledger:
         """
         if self.is_older():
             raise StoreError(
-                f"is of an earlier schema ({self.older}; this kreis writes {revision.HEAD}); it can be read only",
+                f"it is of an earlier schema ({self.older}; this kreis writes {revision.HEAD}) and can only be read",
                 where=self.where,
                 hint="run `kreis migrate`: it makes a backup first, and the service may go on answering",
             )

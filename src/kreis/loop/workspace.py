@@ -230,7 +230,7 @@ class Workspace:
             return parse_time(chosen)
         except ValueError as error:
             where = "--as-of" if text else "kreis.toml [clock]"
-            raise ProjectError(f"{chosen!r} is no moment", where=where, hint="write 2013-05-01") from error
+            raise ProjectError(f"{chosen!r} is no moment", where=where, hint="write a day: 2013-05-01") from error
 
     @property
     def service_folder(self) -> Path:

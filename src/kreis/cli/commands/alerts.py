@@ -52,7 +52,7 @@ def alerts(
     try:
         moment = parse_time(since) if since else None
     except ValueError as error:
-        raise ProjectError(f"{since!r} is not a valid time", where="--since", hint="write 2013-05-01") from error
+        raise ProjectError(f"{since!r} is not a valid time", where="--since", hint="write a day: 2013-05-01") from error
     document = alerts_document(
         Workspace.find(), open_only=not everything, monitor=monitor or None, since=moment, page=page
     )

@@ -48,7 +48,8 @@ def read_csv(
         within: The folder that the file must lie in, links resolved.
 
     Raises:
-        ProjectError: no such file or member, a column that the file lacks, or an archive that unfolds to too much.
+        ProjectError: no such file or member, another separator, a column that the file lacks, or an archive that
+            unfolds to too much.
     """
     file = checked_file(path, within=within)
     data = _member(file, member) if file.suffix == ".zip" else file
@@ -63,6 +64,9 @@ def read_csv(
     options = {"null_values": list(missing), "separator": separator, "infer_schema": False, "glob": False}
     frame = pl.scan_csv(data, schema_overrides=types, **options)  # type: ignore[arg-type]
     present = frame.collect_schema()
+    if len(present) == 1 and (others := [each for each in ";\t|," if each in next(iter(present))]):
+        said = f"its header is one column, {next(iter(present))[:60]!r}"
+        raise ProjectError(said, where=str(file), hint=f"read_csv(…, separator={others[0]!r})")
     for name in types:
         if name not in present:
             raise ProjectError(f"the file has no column {name!r}", where=str(file), hint=nearest(name, list(present)))

@@ -63,9 +63,11 @@ def perform(circle: Circle) -> Verdict:
         return Hold(needs=f"role {declared.approval}", reason=_said(error), detail={"model": model.digest})
     publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
+    stays = "" if any(each.model == model.digest for each in released.routes) else " stays, it answers alike"
     planned = (released.detail or {}).get("plan", {}) if released.run == circle.run else {}
     return Advance(
-        summary=f"{chosen} is version {model.version} ({model.digest[:12]}); release {released.number}: {shares}",
+        summary=f"{chosen} is version {model.version} ({model.digest[:12]});"
+        f" release {released.number}{stays}: {shares}",
         detail={
             "model": model.digest,
             "version": model.version,

@@ -54,8 +54,19 @@ def perform(circle: Circle) -> Verdict:
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
         f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days"
         + (f", {report.rarer:,} with the rarer outcome" if report.rarer is not None else ""),
-        detail=detail,
+        detail={**detail, "warnings": _warnings(challenger, report)},
     )
+
+
+def _warnings(challenger: str, report: EvaluationReport) -> list[str]:
+    """What passed its gates and is still worth a look: they ask for value, and a constant answer can have that."""
+    auc, share = report.challenger.metrics["auc"], report.challenger.metrics["positive_rate"].value
+    if auc.low > 0.5:
+        return []
+    return [
+        f"{challenger} is not shown to tell yes from no (AUC {auc.value:.3f}, {auc.low:.3f} to {auc.high:.3f}; it says"
+        f" yes to {share:.0%}): its value may be that of one answer for all; compare it with a baseline that says so"
+    ]
 
 
 def _live(circle: Circle) -> list[Route]:

@@ -72,13 +72,18 @@ def _check_groups(circle: Circle, spine: Spine) -> None:
 
 def _check_perfect(circle: Circle) -> tuple[dict[str, str], list[str]]:
     """Refuse features in use that predict the outcome perfectly, unless the user allowed them by name: the reasons
-    for those go on record. Warn of those that nearly do.
+    for those go on record. Warn of those that nearly do, and of those without any value.
     """
     project = circle.project
     used = {name for declared in project.candidates.values() for name in declared.uses(project.feature_names)}
     allowed = project.perfect_features
     suspects = []
     for view in project.all_views:
+        suspects += [
+            f"the feature {name!r} has no value in any row: it is missing, or infinite, everywhere"
+            for name in circle.features[view.name].outputs.get("empty", [])
+            if name in used
+        ]
         for name, area in circle.features[view.name].outputs["perfect"].items():
             if name not in used or name in allowed:
                 continue
@@ -276,7 +281,8 @@ def _feature_step(
     def compute(key: str) -> dict[str, Any]:
         frame = features()
         outputs = _store(circle, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}")
-        return outputs | {"perfect": strong_features(frame, read_spine(circle, spine.outcome)[spine.outcome])}
+        strong = strong_features(frame, read_spine(circle, spine.outcome)[spine.outcome])
+        return outputs | {"perfect": strong, "empty": [each.name for each in frame if not each.is_finite().any()]}
 
     return circle.memory.step(
         "preparation",
