@@ -25,7 +25,10 @@ def flights(
     folder: Annotated[Path, typer.Option(help="Folder to write the project into.", metavar="FOLDER")] = Path(
         "flights-demo"
     ),
-    until: Annotated[str, typer.Option(help="Last day to replay.", metavar="DAY")] = "2013-12-31",
+    until: Annotated[str, typer.Option(help="Last day to replay.", metavar="DAY")] = "2013-08-31",
+    whole: Annotated[
+        bool, typer.Option("--all", help="Replay to the end of the year: twice the traffic, twice the time.")
+    ] = False,
     port: Annotated[
         int, typer.Option(help="Port of the service. [default: a free one]", metavar="NUMBER", show_default=False)
     ] = 0,
@@ -35,13 +38,15 @@ def flights(
 
     All that left New York in 2013: will this one arrive 15 minutes late or more?
 
-    Trains on what was known on 1 May, serves May to December with a simulated clock, watches, and learns again
-    when the world has changed. Needs the extra: pip install 'kreis[demo]'.
+    Trains on what was known on 1 May, serves May to August with a simulated clock (half of the year's other traffic;
+    all of it with --all), watches, and learns again each month. Needs the extra: pip install 'kreis[demo]'.
 
     Example:
 
-        kreis demo flights --until 2013-06-30
+        kreis demo flights --all
     """
     from kreis.demo.flights_year import run_demo
 
-    run_demo(folder, until=until, port=port, as_json=json, working=partial(working, quiet=json))
+    run_demo(
+        folder, until="2013-12-31" if whole else until, port=port, as_json=json, working=partial(working, quiet=json)
+    )
