@@ -19,6 +19,7 @@ from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
 from kreis.deployment.releases import challenger_of, release, start_canary
 from kreis.errors import PolicyError, ProjectError
+from kreis.evaluation.sequential import MeanTest
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases, runs
 from kreis.ledger.records import Evaluation, Release, Run
@@ -121,6 +122,7 @@ class Place:
         truth: Callable[[float, float], bool] = lambda x, luck: x > 0.5,
         seed: int = 1,
         extra: str | None = None,
+        latency: Callable[[str], int] | None = None,
     ) -> None:
         """Requests of so many days, a fifth of them answered by the challenger.
 
@@ -134,6 +136,7 @@ class Place:
             truth: Whether it happens, for x and a random number, both in [0, 1).
             seed: Of x and luck.
             extra: The feature that the other model takes, where it is another one.
+            latency: Of a model's answers, in microseconds.
         """
         champion, challenger = (route.model for route in made.routes)
         predictions, outcomes = [], []
@@ -153,7 +156,7 @@ class Place:
                 extra={} if extra is None else {extra if model == champion else "v__x": x},
                 score=1.0,
                 decision=True,
-                latency_us=90_000 if model == slow and number < until else 500,
+                latency_us=latency(model) if latency else 90_000 if model == slow and number < until else 500,
             )
             predictions += [record] * (3 if slow else 1)
             outcome = float(truth(x, float(rng.random())))
@@ -442,6 +445,39 @@ def test_goes_back_when_the_challenger_is_slow(place: Place) -> None:
     move = place.move(made, after=timedelta(days=DAYS))
     assert move.kind == "rolled back"
     assert "90.0 ms" in move.reason
+
+
+@pytest.mark.parametrize(
+    ("hold", "part"), [("30m", timedelta(minutes=1)), ("12h", timedelta(minutes=15)), ("4d", timedelta(hours=1))]
+)
+def test_goes_back_for_latency_at_the_part_of_the_hold_in_which_it_is_shown(
+    tmp_path: Path, hold: str, part: timedelta
+) -> None:
+    """All answers are late: as many parts as the test by betting takes, and not one less."""
+    test = MeanTest(-1.0, 1.0, 0.01, "above", 0.025)
+    parts = next(n for n in range(1, 99) if test.observe(np.ones(n)).rejected_at is not None)
+    place = Place(tmp_path, hold=hold)
+    challenger = place.model("challenger", 0.5)
+    made = place.canary(place.model("champion", 0.6), challenger)
+    place.log(
+        made, days=(parts + 1) * (part / timedelta(days=1)), per_day=10 * (timedelta(days=1) // part), slow=challenger
+    )
+    assert place.move(made, after=(parts - 1) * part).kind == "waits"
+    assert place.move(made, after=parts * part).kind == "rolled back"
+
+
+@pytest.mark.parametrize(("latency_us", "kind"), [(20_000, "promoted"), (20_001, "rolled back")])
+def test_an_answer_is_late_when_it_takes_longer_than_promised(place: Place, latency_us: int, kind: str) -> None:
+    challenger = place.model("challenger", 0.5)
+    made = place.canary(place.model("champion", 0.6), challenger)
+    place.log(made, latency=lambda model: latency_us if model == challenger else 500)
+    assert place.move(made, after=timedelta(days=DAYS)).kind == kind
+
+
+def test_stays_when_both_models_are_slow(place: Place) -> None:
+    made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
+    place.log(made, latency=lambda model: 90_000)
+    assert place.move(made, after=timedelta(days=DAYS)).kind == "promoted"
 
 
 def test_stays_when_answers_are_slow_for_a_moment(place: Place) -> None:

@@ -172,6 +172,29 @@ def test_times_without_a_zone_are_refused():
         past_rows(spine(), rows, as_of=T0)
 
 
+def test_the_value_that_means_yes_is_the_declared_one():
+    rows = frame([(str(i), "c", -50, -45, float(i % 4 == 0)) for i in range(80)])
+    said = rows.with_columns(back=pl.when(pl.col("back") > 0).then(pl.lit("returned")).otherwise(pl.lit("kept")))
+    kept, found = past_rows(spine(positive="returned"), said, as_of=T0)
+    assert (found.known, found.positive, found.means_yes) == (80, 20, "back = 'returned'")
+    assert kept["back"].to_list() == rows.sort("at", "order")["back"].to_list()
+
+
+def test_outcomes_of_one_kind_that_come_later_are_told_of():
+    rows = frame([(str(i), "c", -50, -42 if i % 2 else -49, float(i % 2)) for i in range(100)])
+    found = past_rows(spine(), rows, as_of=T0)[1]
+    assert found.delays is not None
+    assert (found.delays.half_of_yes, found.delays.half_of_no, found.delays.rows) == (8 * 3600, 3600, 100)
+    (told,) = found.warnings
+    assert "outcome_within='10h' must be long enough for both" in told
+
+
+def test_a_spine_without_faults_counts_none():
+    found = past_rows(spine(), frame([("a", "c", -50, -45, 1.0)]), as_of=T0)[1]
+    assert (found.without_time, found.undated, found.early, found.without_key) == (0, 0, 0, {})
+    assert found.newest == T0 - 50 * HOUR
+
+
 def test_an_old_row_whose_outcome_lies_in_the_future_does_not_teach():
     rows = frame([*((str(i), "c", -50, -45, float(i % 2)) for i in range(60)), ("late", "c", -50, 1, 1.0)])
     kept, found = past_rows(spine(), rows, as_of=T0)
