@@ -199,6 +199,15 @@ def test_a_column_that_a_contract_drops_is_named_with_the_contract(workspace: Wo
     assert "contracts/orders.yaml does not name it, so it is dropped" in str(raised.value)
 
 
+def test_a_request_field_that_a_contract_drops_is_named_with_the_contract(workspace: Workspace, shop: Any) -> None:
+    shop.edit('.drop("settled_at", "returned")', '.with_columns(coupon=pl.lit("x")).drop("settled_at", "returned")')
+    shop.edit('"category": "string"}', '"category": "string", "coupon": "string"}')
+    shop.edit('"amount": pl.col("amount"),', '"amount": pl.col("amount"), "coupon": pl.col("coupon") == "x",')
+    with pytest.raises(ProjectError, match="the spine has no column 'coupon'") as raised:
+        prepared(workspace)
+    assert "contracts/orders.yaml does not name it, so it is dropped" in str(raised.value.hint)
+
+
 def test_a_project_may_lie_in_a_folder_with_brackets(new_shop: Any, tmp_path: Any) -> None:
     odd = new_shop(tmp_path / "sh[o]p * 1")
     workspace = Workspace(odd.folder, clock=SimulatedClock(T0 + 30 * DAY))

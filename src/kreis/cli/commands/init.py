@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,4 +38,4 @@ def init(
         return
     for path in written:
         typer.echo(f"wrote {path}")
-    typer.echo(f"Next: cd {folder} && kreis run" if str(folder) != "." else "Next: kreis run")
+    typer.echo(f"Next: cd {shlex.quote(str(folder))} && kreis run" if str(folder) != "." else "Next: kreis run")

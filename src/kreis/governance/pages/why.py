@@ -13,7 +13,7 @@ __all__ = ["why_page"]
 def why_page(walk: dict[str, Any]) -> Page:
     """The page of a walk's document."""
     prediction, model, run, goal = walk["prediction"], walk["model"], walk["run"], walk["goal"]
-    release = walk["release"]
+    release, contracts = walk["release"], _contracts(walk["features"])
     return Page(
         title=f"{goal['question']} {'Yes' if prediction['decision'] else 'No'}.",
         facts=(
@@ -34,7 +34,7 @@ def why_page(walk: dict[str, Any]) -> Page:
                 ("feature", "value ", "rows ", "table@version", "columns"),
                 [_feature(each) for each in walk["features"]],
             ),
-            Grid("Under contract", ("source@version", "contract"), _contracts(walk["features"])),
+            *([Grid("Under contract", ("source@version", "contract"), contracts)] if contracts else []),
         ),
         end=f"Walked back in {walk['seconds']:.2f} s.",
     )

@@ -216,7 +216,7 @@ def _build(circle: Circle, table: Table) -> StepResult:
 
     def compute(key: str) -> dict[str, Any]:
         inputs = {name: _scan(circle, name, corrections=table.corrections) for name in table.inputs}
-        frame = build(table, inputs, dropped=_dropped(circle, table))
+        frame = build(table, inputs, dropped=_dropped(circle, table.inputs))
         if table is not spine.table:
             return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
         rows, found = past_rows(spine, frame, as_of=circle.as_of, inputs=inputs)
@@ -235,10 +235,10 @@ def _build(circle: Circle, table: Table) -> StepResult:
     )
 
 
-def _dropped(circle: Circle, table: Table) -> dict[str, str]:
-    """The columns that a table's sources give and their contracts do not name."""
+def _dropped(circle: Circle, inputs: Iterable[str]) -> dict[str, str]:
+    """The columns that the sources among some inputs give and their contracts do not name."""
     told: dict[str, str] = {}
-    for source in [circle.project.sources[name] for name in table.inputs if name in circle.project.sources]:
+    for source in [circle.project.sources[name] for name in inputs if name in circle.project.sources]:
         plan = source.contract.plan
         named = {column.name for column in plan.columns} | {column.source_name for column in plan.columns}
         for column in circle.tables[source.name].outputs["came"]:
@@ -263,6 +263,11 @@ def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
 def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> StepResult:
     def features() -> pl.DataFrame:
         rows = read_spine(circle)
+        dropped = _dropped(circle, circle.project.sources)
+        for name in [each for each in view.fields if each not in rows.columns and each in dropped]:
+            raise ProjectError(
+                f"the spine has no column {name!r}", where=f"request view {view.name!r}", hint=dropped[name]
+            )
         check_view(view, dict(rows.schema))
         return request_features(rows, view)
 
