@@ -116,6 +116,32 @@ def test_repeated_ids_are_refused_and_the_table_that_repeats_them_is_named():
     assert "make the id of two columns" in caught.value.hint
 
 
+def test_ids_that_are_repeated_most_are_named_first():
+    rows = frame([(name, "c", -5, -4, 1.0) for name in "dcabbbac"])
+    with pytest.raises(ProjectError) as caught:
+        past_rows(spine(), rows, as_of=T0)
+    assert caught.value.message == ("8 rows have 4 different 'order': 'b' (3 times), 'a' (2 times), 'c' (2 times)")
+
+
+def test_when_an_outcome_became_known_is_not_known_before():
+    """Neither what it is nor its moment stands in the rows of an earlier moment."""
+    rows = frame([("a", "c", -5, -4, 1.0), ("b", "c", -5, 1, 1.0), ("d", "c", -5, 0, 0.0), ("e", "c", -5, None, None)])
+    kept, _ = past_rows(spine(), rows, as_of=T0)
+    assert kept["known"].to_list() == [T0 - 4 * HOUR, None, T0, None]
+    assert kept["back"].to_list() == [1.0, None, 0.0, None]
+
+
+@pytest.mark.parametrize("kind", [pl.Float64, pl.Boolean, pl.Int64, pl.String])
+def test_outcomes_of_every_type_that_have_no_moment_are_counted(kind: type[pl.DataType]):
+    rows = frame([(str(i), "c", -50, None if i < 2 else -45, None if i in (0, 7) else i % 2 * 1.0) for i in range(100)])
+    outcome = pl.col("back").cast(pl.Int64).cast(pl.String) if kind == pl.String else pl.col("back").cast(kind)
+    if kind == pl.Float64:
+        outcome = outcome.fill_null(float("nan"))
+    declared = spine(positive="1" if kind == pl.String else None)
+    found = past_rows(declared, rows.with_columns(back=outcome), as_of=T0)[1]
+    assert (found.undated, found.known, found.without_outcome) == (1, 97, 3)
+
+
 def test_a_row_without_an_id_is_refused():
     with pytest.raises(ProjectError, match="1 of 1 rows have no 'order'"):
         past_rows(spine(), frame([(None, "c", -5, -4, 1.0)]), as_of=T0)
