@@ -91,7 +91,9 @@ def test_group_may_be_let_in(released: Any) -> None:
 
 
 def test_folder_open_to_everyone_is_a_warning(released: Any) -> None:
-    released.state.chmod(0o755)
-    (found,) = findings(released, code=0)[:1]
+    for folder in (released.state, released.state / "lake"):
+        folder.chmod(0o755)
+    (found,) = findings(released, code=0)
     assert found["level"] == "warning"
+    assert "it holds the record, tables" in found["what"]
     assert found["next"] == f"chmod o-rwx {released.state}"

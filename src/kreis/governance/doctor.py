@@ -114,15 +114,14 @@ def _nearest(path: Path) -> Path:
 
 def _permissions(workspace: Workspace) -> Iterator[Finding]:
     """A folder closed to others closes all below it."""
+    open_to_all: dict[Path, list[str]] = {}
     for what, folder in _places(workspace).items():
         above = [each for each in (folder, *folder.parents) if each.is_relative_to(workspace.state)] or [folder]
         if folder.is_dir() and all(stat.S_IMODE(each.stat().st_mode) & stat.S_IRWXO for each in above):
-            yield Finding(
-                where=str(folder),
-                what=f"every user of this machine may look into it; it holds {what}",
-                next=f"chmod o-rwx {above[-1]}",
-                level="warning",
-            )
+            open_to_all.setdefault(above[-1], []).append(what)
+    for folder, held in open_to_all.items():
+        what = f"every user of this machine may look into it; it holds {', '.join(held)}"
+        yield Finding(where=str(folder), what=what, next=f"chmod o-rwx {folder}", level="warning")
 
 
 def _keys(workspace: Workspace) -> Iterator[Finding]:
