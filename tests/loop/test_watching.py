@@ -19,6 +19,7 @@ from kreis.deployment.packages import read_manifest
 from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, predictions_frame
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
+from kreis.deployment.releases import rollback, start_canary
 from kreis.errors import ServiceError, StoreError
 from kreis.ledger import alerts, audit, models, releases, runs, watchers
 from kreis.ledger.records import Alert, Route, Run
@@ -351,6 +352,21 @@ def test_one_circle_answers_all_alerts_that_wait_and_the_next_one_waits_for_its_
     assert len({each.run for each in place.alerts()}) == 1  # the second circle answers all whose cause lasts
 
 
+def test_no_circle_is_walked_while_a_canary_goes_on(place: Place) -> None:
+    watcher = place.watch(Drift())
+    place.log(0, 0)
+    place.raise_alert()
+    say = {"actor": "a", "reason": "r"}
+    with place.workspace.ledger.read() as connection:
+        rule = next(each for each in models.list_models(connection) if each.digest != place.model.digest)
+    start_canary(place.workspace.ledger, place.project.name, rule.digest, 0.2, **say)
+    assert place.look(watcher, 1).sent_back is None
+    assert place.circles == []
+    rollback(place.workspace.ledger, place.project.name, **say)
+    place.look(watcher, 1.5)
+    assert place.circles == [START + 1.5 * DAY]
+
+
 def test_alerts_and_memory_are_written_together(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill in between is a transaction that never ends: neither is there, and the next look raises it once."""
     watcher = place.watch(Latency())
@@ -394,6 +410,7 @@ def test_another_version_in_service_closes_what_was_found_about_the_former(place
     place.looks(watcher, 3, 5)
     (alert,) = place.alerts(monitor="m")
     assert alert.closed_because == "another version is in service"
+    assert place.circles == [START + 2 * DAY]  # until it is closed, it is no reason to walk for the other version
     assert finds.shown == days(0, 4)
 
 

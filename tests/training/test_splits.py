@@ -107,6 +107,35 @@ def test_split_tests_whole_days():
     assert (split.test_start, split.test_end) == (START + 48 * DAY, START + 58 * DAY)
     split = TimeSplit(test="36h").split(time, time, np.arange(600) % 2 == 0, until=until, horizon=timedelta(hours=36))
     assert split.test_end == START + 58 * DAY + DAY // 2
+    assert split.test_start == START + 57 * DAY
+
+
+def test_split_ends_after_the_last_row_where_no_end_is_given():
+    time = START + np.arange(60, dtype=np.int64) * DAY
+    split = TimeSplit(test="10d").split(time, time, np.arange(60) % 2 == 0)
+    assert (split.test_start, split.test_end) == (START + 49 * DAY + 1, START + 59 * DAY + 1)
+    assert split.test.tolist() == list(range(50, 60))
+
+
+def test_split_needs_one_row_of_either_outcome_in_each_part():
+    time = START + np.arange(60, dtype=np.int64) * DAY
+    until, rule = START + 60 * DAY, TimeSplit(test="10d")
+    for rare in (True, False):
+        some = np.full(60, not rare)
+        some[[3, 45, 55]] = rare
+        split = rule.split(time, time, some, until=until)
+        assert [int((some[part] == rare).sum()) for part in (split.fit, split.validation, split.test)] == [1, 1, 1]
+        for number, part in ((3, "fit"), (45, "validation"), (55, "test")):
+            lacking = some.copy()
+            lacking[number] = not rare
+            with pytest.raises(ProjectError, match=f"the {part} part, .* all with the outcome {not rare}"):
+                rule.split(time, time, lacking, until=until)
+
+
+def test_split_keeps_a_share_for_validation_and_no_row_more():
+    time = START + np.arange(25, dtype=np.int64) * DAY
+    with pytest.raises(ProjectError, match=r"the validation part, .* has 1 rows"):
+        TimeSplit(test="10d", validation=0.05).split(time, time, np.arange(25) % 2 == 0, until=START + 25 * DAY)
 
 
 def test_split_of_rows_that_end_long_ago_says_until_when_and_what_to_set():
@@ -138,7 +167,10 @@ def test_split_with_one_outcome_counts_its_rows():
         TimeSplit().split(time, time, (np.arange(100) % 2 == 0) & (np.arange(100) < 60))
 
 
-@pytest.mark.parametrize("wrong", [{"test": "30"}, {"gap": "soon"}, {"validation": 0.0}, {"test": None}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"test": "30"}, {"gap": "soon"}, {"validation": 0.0}, {"validation": 1.0}, {"validation": 1.5}, {"test": None}],
+)
 def test_wrong_split_is_refused_when_declared(wrong):
     with pytest.raises(ProjectError, match="TimeSplit"):
         TimeSplit(**wrong)
