@@ -70,6 +70,7 @@ def test_ship_moves_closed_segments(folder, lake):
     write(folder, prediction(3))
     moved = ship(folder, lake, "tester")
     assert (moved.predictions, moved.outcomes, moved.segments, moved.torn, moved.damaged) == (4, 1, 2, 0, [])
+    assert (moved.unclosed, moved.warnings) == ([], [])
     assert list(folder.glob("*.log")) == []
     rows = lake.scan(PREDICTIONS).sort("id").collect()
     row = rows.row(0, named=True)

@@ -19,9 +19,10 @@ from kreis.deployment.packages import read_manifest
 from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, predictions_frame
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
-from kreis.deployment.releases import rollback, start_canary
+from kreis.deployment.releases import release, rollback, start_canary
 from kreis.errors import ServiceError, StoreError
-from kreis.ledger import alerts, audit, models, releases, runs, watchers
+from kreis.evaluation.evaluate import EvaluationReport
+from kreis.ledger import alerts, audit, models, releases, runs, steps, watchers
 from kreis.ledger.records import Alert, Route, Run
 from kreis.loop.children import CircleOutcome
 from kreis.loop.circle import run_circle
@@ -201,11 +202,15 @@ class Counting:
         self.fails_on = fails_on
         self.finds = finds
         self.shown: list[str] = []
+        self.held: Any = None
+        self.models: list[str] = []
 
     def observe(self, day: Any, state: Any, watched: Any) -> Any:
         if day.day.isoformat() == self.fails_on:
             raise ValueError("no such luck")
         self.shown.append(day.day.isoformat())
+        self.held = watched
+        self.models.append(watched.release)
         found = Finding(level="warning", monitor=self.name, summary="found what it looks for", sends_back=True)
         return {"last": self.shown[-1]}, [found] if self.shown[-1] == self.finds else []
 
@@ -233,6 +238,36 @@ def test_days_are_not_lost_when_no_look_was_made_and_a_new_watcher_goes_on(place
     place.look(place.watch(early), 3)
     assert place.look(place.watch(), 20).days == [date.fromisoformat(each) for each in days(3, 19)]
     assert early.shown == days(0, 19)
+
+
+def test_a_first_look_shows_all_days_of_the_champion_whatever_canary_began_meanwhile(place: Place) -> None:
+    early = Counting("early")
+    place.log(0, 5)
+    place.clock.advance(START + 3 * DAY)
+    with place.workspace.ledger.read() as connection:
+        rule = next(each for each in models.list_models(connection) if each.digest != place.model.digest)
+    start_canary(place.workspace.ledger, place.project.name, rule.digest, 0.2, actor="a", reason="r")
+    place.look(place.watch(early), 5)
+    assert early.shown == days(0, 4)
+
+
+def test_a_first_look_shows_no_day_of_a_former_champion(place: Place) -> None:
+    early = Counting("early")
+    place.log(0, 5)
+    place.clock.advance(START + 3 * DAY)
+    with place.workspace.ledger.read() as connection:
+        rule = next(each for each in models.list_models(connection) if each.digest != place.model.digest)
+    release(place.workspace.ledger, place.project.name, rule.digest, actor="a", reason="r")
+    place.look(place.watch(early), 5)
+    assert early.shown == days(3, 4)
+    assert early.models == [rule.digest] * 2  # also on the day that began with the release
+    with place.workspace.ledger.read() as connection:
+        outputs = [step.outputs for _, step in steps.steps_of(connection, rule.run) if step.discipline == "evaluation"]
+    report = EvaluationReport.from_document(outputs[0]["report"])
+    own = next(each for each in report.others if each.name == rule.candidate)
+    assert (early.held.release, early.held.value) == (rule.digest, own.metrics["value"])
+    assert own.metrics["value"] != report.challenger.metrics["value"]
+    assert (early.held.daily, early.held.baseline, early.held.advantage) == ((), "", None)
 
 
 def test_a_monitor_that_fails_stays_at_its_day_while_others_go_on(place: Place) -> None:
@@ -404,6 +439,7 @@ def test_another_version_in_service_closes_what_was_found_about_the_former(place
     place.log(0, 5)
     place.ends_as = ["failed"]
     place.looks(watcher, 1, 2)
+    place.clock.advance(START + 2.1 * DAY)
     with place.workspace.ledger.record(event="release.made", subject="x", actor="a", reason="another") as tx:
         rule = next(each for each in models.list_models(tx.connection) if each.digest != place.model.digest)
         releases.add_release(tx, project=place.project.name, routes=[Route(model=rule.digest, share=1.0)])
@@ -499,6 +535,26 @@ def test_a_clock_that_was_ahead_once_is_told_and_mended(place: Place) -> None:
     place.look(watcher, 5)
     assert early.shown == days(0, 4)
     assert place.alerts(open_only=True, monitor="watch") == []
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(timedelta(minutes=50), False), (timedelta(minutes=70), True)])
+def test_predictions_that_lie_more_than_an_hour_ahead_are_told(place: Place, ahead: timedelta, told: bool) -> None:
+    place.log(0, 0, rows=1)
+    known_until = START + DAY + ahead
+    empty = place.workspace.lake.scan(PREDICTIONS).head(0).collect()
+    place.workspace.lake.append(PREDICTIONS, empty, step="x", actor="a", reason="r", known_until=known_until)
+    look = place.look(place.watch(Counting("early")), 1)
+    assert any("the service's clock was ahead" in each.summary for each in look.findings) is told
+
+
+def test_a_pause_that_a_fast_clock_made_long_is_shortened(place: Place) -> None:
+    watcher = place.watch(Drift())
+    place.log(0, 0)
+    place.raise_alert()
+    watcher.look(START + 100 * DAY)
+    for number in (2, 8.9, 9.1):
+        place.look(watcher, number)
+    assert [each - START for each in place.circles] == [100 * DAY, 9.1 * DAY]
 
 
 def test_a_release_that_a_fast_clock_dated_later_is_watched(place: Place) -> None:

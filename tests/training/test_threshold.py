@@ -72,6 +72,24 @@ def test_threshold_of_few_cases_is_the_break_even():
     assert choose_threshold(scores, scores > 0.96, METRIC).value == METRIC.break_even
 
 
+@pytest.mark.parametrize(
+    ("positive", "negative", "source"),
+    [(50, 500, "validation"), (49, 500, "break_even"), (500, 50, "validation"), (500, 49, "break_even")],
+)
+def test_threshold_follows_the_best_cut_from_fifty_cases_of_either_outcome(positive: int, negative: int, source: str):
+    """Scores are far too low: everything that happens lies below the break-even."""
+    scores = np.array([0.1] * positive + [0.01] * negative)
+    assert choose_threshold(scores, scores > 0.05, METRIC).source == source
+
+
+@pytest.mark.parametrize(("metric", "value"), [((10, 5), 0.0), ((-5, -10), 1.0)])
+def test_threshold_of_a_decision_that_always_or_never_pays_is_an_end(metric: tuple[int, int], value: float):
+    always = DecisionValue("EUR", true_positive=metric[0], false_positive=metric[1])
+    scores = np.linspace(0, 1, 200)
+    found = choose_threshold(scores, scores > 0.5, always)
+    assert (found.value, found.source) == (value, "break_even")
+
+
 def test_threshold_is_found_in_a_million_scores_by_one_sort():
     generator = np.random.default_rng(0)
     scores, outcomes = calibrated(generator, 1_000_000)
