@@ -17,6 +17,7 @@ from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import read_manifest
 from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, predictions_frame
+from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.deployment.releases import release, rollback, start_canary
@@ -621,3 +622,17 @@ def test_open_alerts_of_versions_that_closed_none_are_closed(place: Place) -> No
     place.log(0, 0)
     place.look(watcher, 1)
     assert place.alerts(open_only=True) == []
+
+
+def test_outcomes_that_name_no_prediction_are_told_until_they_name_one(place: Place) -> None:
+    place.log(1, 1)
+    watcher = place.watch()
+    for number, name, told in ((2, "nobody", 1), (3, "nobody else", 1), (6, "d1-0", 0)):
+        now = START + number * DAY
+        place.clock.advance(now)
+        journal = Journal(place.workspace.journal_folder, place.clock)
+        journal.append([OutcomeRecord(prediction=name, outcome=1.0, known_at=microseconds(now))])
+        journal.close()
+        watcher.look(now)
+        found = [each for each in place.alerts(open_only=True) if "name no logged prediction" in each.summary]
+        assert len(found) == told

@@ -28,6 +28,7 @@ from kreis.loop.serving import close_segment
 from kreis.loop.watch_memory import WatchMemory, forget_file, load_memory, save_memory
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.monitor import Finding
+from kreis.monitoring.strays import stray_outcomes
 from kreis.preparation.views import parse_duration
 from kreis.project import Project
 
@@ -35,6 +36,7 @@ __all__ = ["Look", "Watcher", "keep_watching"]
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _SEVERAL = 3
+_STRAY = "outcomes without a prediction"
 
 
 @dataclass(kw_only=True)
@@ -43,6 +45,8 @@ class Look:
 
     at: datetime
     predictions: int = 0
+    """Moved into the lake."""
+    outcomes: int = 0
     """Moved into the lake."""
     days: list[date] = field(default_factory=list)
     """Days that were shown to a monitor, in order."""
@@ -119,11 +123,19 @@ class Watcher:
                 self._close_log()
         with parts.part("log"):
             moved = ship(self._workspace.journal_folder, self._workspace.lake, self._workspace.actor)
-            look.predictions = moved.predictions
+            look.predictions, look.outcomes = moved.predictions, moved.outcomes
             for warning in moved.warnings:
                 parts.happened(warning)
             if moved.damaged:
                 parts.exit_code = parts.exit_code or CorruptionError.exit_code
+        if look.outcomes:
+            with parts.part("outcomes"):
+                spine = self._project.spine_declaration
+                horizon = timedelta() if spine is None else spine.horizon
+                if (stray := stray_outcomes(self._workspace.lake, now, horizon)) is not None:
+                    parts.warn(_STRAY, stray)
+                else:
+                    parts.works(_STRAY)
         with parts.part("memory"):
             if self._memory is None:
                 self._memory, self._on_record = load_memory(self._workspace, self._project.name)
