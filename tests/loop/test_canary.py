@@ -43,7 +43,7 @@ SAY = {"actor": "a", "reason": "better"}
 class Place:
     """A project with two registered rule models, and a log of requests whose outcome is x > 0.5."""
 
-    def __init__(self, folder: Path, *, within: str = "6h", **canary: object) -> None:
+    def __init__(self, folder: Path, *, within: str = "6h", approval: str | None = None, **canary: object) -> None:
         self.clock = SimulatedClock(START)
         self.workspace = Workspace(folder, settings=Settings(), clock=self.clock)
         goal = Goal(
@@ -54,7 +54,8 @@ class Place:
             risk=Risk.minimal(because="a test"),
         )
         self.project = Project("canary", goal=goal)
-        self.project.release(Canary(**{"steps": (0.2, 1.0), "hold": "2d", "margin": 1000.0, "at_most": "20d"} | canary))
+        given = {"steps": (0.2, 1.0), "hold": "2d", "margin": 1000.0, "at_most": "20d"} | canary
+        self.project.release(Canary(**given), approval=approval)
 
         @self.project.spine(
             id="id", time="at", keys=["id"], outcome="y", outcome_known_at="known_at", outcome_within=within
@@ -405,10 +406,9 @@ def test_an_equal_model_survives_outcomes_whose_delay_depends_on_their_value(
 
 @pytest.mark.parametrize("steps", [(0.2, 0.5, 1.0), (0.2, 1.0)])
 def test_a_step_needs_the_approval_that_is_declared(tmp_path: Path, steps: tuple[float, ...]) -> None:
-    place = Place(tmp_path, steps=steps)
+    place = Place(tmp_path, steps=steps, approval="owner")
     made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
     place.log(made)
-    place.project.release(place.project.release_declaration.canary, approval="owner")
     with pytest.raises(PolicyError, match="not approved"):
         place.move(made, after=timedelta(days=DAYS))
     assert place.current().id == made.id
@@ -417,10 +417,9 @@ def test_a_step_needs_the_approval_that_is_declared(tmp_path: Path, steps: tuple
 def test_a_step_needs_somebody_who_is_known_where_approval_is_declared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = Place(tmp_path)
+    place = Place(tmp_path, approval="owner")
     made = place.canary(place.model("champion", 0.6), place.model("challenger", 0.5))
     place.log(made)
-    place.project.release(place.project.release_declaration.canary, approval="owner")
     monkeypatch.setattr(Workspace, "proof_of", lambda self, person: None)
     with pytest.raises(PolicyError, match="nothing shows that"):
         place.move(made, after=timedelta(days=DAYS))
