@@ -20,6 +20,8 @@ from kreis.preparation.point_in_time_timeline import Bools, Floats, Integers, Ti
 __all__ = ["Limbs", "WindowSums"]
 
 _LIMBS = 3
+_EXACT = 2**53
+"""Whole numbers below are exact as floats."""
 _Places = npt.NDArray[np.intp]
 
 
@@ -63,7 +65,7 @@ class WindowSums:
             result += np.ldexp(total.astype(np.float64), exponent)
         first, exponent = totals[0], values.limbs[0][1]
         high = first.astype(np.float64)
-        if result.any():  # else there is one rounding: that of the whole number to a float
+        if len(totals) > 1 and first.size and max(first.max(), -first.min()) >= _EXACT:
             result += np.ldexp((first - high.astype(np.int64)).astype(np.float64), exponent)
         result += np.ldexp(high, exponent)
         if values.infinite is not None:
