@@ -27,6 +27,7 @@ from kreis.ledger import alerts, audit, models, releases, runs, steps, watchers
 from kreis.ledger.records import Alert, Route, Run
 from kreis.loop.children import CircleOutcome
 from kreis.loop.circle import run_circle
+from kreis.loop.feeding import stale_features
 from kreis.loop.watching import Look, Watcher
 from kreis.loop.workspace import Workspace
 from kreis.monitoring.monitor import Finding
@@ -34,6 +35,9 @@ from kreis.monitoring.monitors.availability import Availability
 from kreis.monitoring.monitors.business_metric import BusinessMetric
 from kreis.monitoring.monitors.drift import Drift
 from kreis.monitoring.monitors.latency import Latency
+from kreis.preparation.online.layout import Layout
+from kreis.preparation.online.lmdb_store import LmdbStore
+from kreis.preparation.online.store import Rows
 
 START = datetime(2025, 8, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -636,3 +640,28 @@ def test_outcomes_that_name_no_prediction_are_told_until_they_name_one(place: Pl
         watcher.look(now)
         found = [each for each in place.alerts(open_only=True) if "name no logged prediction" in each.summary]
         assert len(found) == told
+
+
+def test_features_that_are_too_old_are_told_until_they_are_fed(place: Place) -> None:
+    watcher = Watcher(
+        place.project,
+        place.workspace,
+        circle=place.circle,
+        stale=lambda now: stale_features(place.project, place.workspace, now),
+    )
+
+    def told(number: float) -> list[str]:
+        place.look(watcher, number)
+        return [each.summary for each in place.alerts(open_only=True) if "shortest window" in each.summary]
+
+    assert told(29) == told(30) == []
+    (said,) = told(31)
+    assert "view 'customer' until 2025-" in said
+    assert told(40) == [said]
+    store = LmdbStore(place.workspace.online_folder)
+    nothing = np.array([], dtype=np.int64)
+    layouts = [Layout(view) for view in place.project.views.values()]
+    batches = [Rows(each, [], nothing, nothing, np.empty((0, each.columns))) for each in layouts]
+    store.append(batches, position=microseconds(place.clock.now()))
+    store.close()
+    assert told(40.1) == []

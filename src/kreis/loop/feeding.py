@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from kreis.clock import microseconds
+from kreis.clock import microseconds, moment
 from kreis.collection.collecting import latest_versions
 from kreis.collection.sources import SUPERSEDED_AT, Window
 from kreis.deployment.packages import read_manifest
@@ -20,10 +20,10 @@ from kreis.preparation.online.feed import OnlineFeed, mark_of
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore, discard
 from kreis.preparation.tables import build
-from kreis.preparation.views import FeatureView
+from kreis.preparation.views import FeatureView, parse_duration
 from kreis.project import Project
 
-__all__ = ["feed_from_lake", "frames_from_sources", "open_feed"]
+__all__ = ["feed_from_lake", "frames_from_sources", "open_feed", "stale_features"]
 
 
 def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataFrame]:
@@ -149,6 +149,35 @@ def _is_fed(circle: Circle, views: Sequence[FeatureView]) -> bool:
             if position is None or position < until or (position == until and not same):
                 return False
         return True
+    finally:
+        store.close()
+
+
+def stale_features(project: Project, workspace: Workspace, now: datetime) -> str | None:
+    """What to say where the online store was fed so long ago that a view's shortest window holds no new row any more.
+
+    Every answer then lacks features or has old ones, and nothing else says so. None where there is no store.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if not (workspace.online_folder / "data.mdb").exists():
+        return None
+    store = LmdbStore(workspace.online_folder, readonly=True)
+    try:
+        for view in project.views.values():
+            spans = [*view.windows, *([view.ttl] if view.ttl else [])]
+            position = store.position(Layout(view))
+            if not spans or position is None:
+                continue
+            shortest = min(map(parse_duration, spans))
+            if now - moment(position) > shortest:
+                return (
+                    f"the service knows features of view {view.name!r} until {moment(position):%Y-%m-%d %H:%M} UTC"
+                    " only; its shortest window is over, so answers lack what came since: kreis run --until"
+                    " preparation, or kreis watch (which collects) more often"
+                )
+        return None
     finally:
         store.close()
 

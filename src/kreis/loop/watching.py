@@ -23,6 +23,7 @@ from kreis.ledger.store import Transaction
 from kreis.loop.alerting import Alerting, open_causes
 from kreis.loop.canary import CanaryMove, move_canary
 from kreis.loop.children import CircleOutcome, collect_in_child, run_in_child
+from kreis.loop.feeding import stale_features
 from kreis.loop.looking import Parts, Shown, Viewer
 from kreis.loop.serving import close_segment
 from kreis.loop.watch_memory import WatchMemory, forget_file, load_memory, save_memory
@@ -37,6 +38,7 @@ __all__ = ["Look", "Watcher", "keep_watching"]
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _SEVERAL = 3
 _STRAY = "outcomes without a prediction"
+_STALE = "features that are too old"
 
 
 @dataclass(kw_only=True)
@@ -88,6 +90,7 @@ class Watcher:
         circle: Callable[[datetime, str], CircleOutcome],
         collect: Callable[[datetime], CircleOutcome] | None = None,
         close_log: Callable[[], None] | None = None,
+        stale: Callable[[datetime], str | None] | None = None,
     ) -> None:
         """Watch a project.
 
@@ -97,12 +100,14 @@ class Watcher:
             circle: Walks the circle as of a moment, for an alert's id.
             collect: Brings new data; not at all if not given.
             close_log: Asks the service to close the log's segment in use, so that it can be moved.
+            stale: Says where the service's features are too old.
         """
         self._project = project
         self._workspace = workspace
         self._circle = circle
         self._collect = collect
         self._close_log = close_log
+        self._stale = stale
         self._viewer = Viewer(project, workspace)
         self._alerting = Alerting(project.name, {each.monitor.name: each.sends_back_to for each in project.monitors})
         self._memory: WatchMemory | None = None
@@ -136,6 +141,12 @@ class Watcher:
                     parts.warn(_STRAY, stray)
                 else:
                     parts.works(_STRAY)
+        if self._stale is not None:
+            with parts.part("features"):
+                if (old := self._stale(now)) is not None:
+                    parts.warn(_STALE, old)
+                else:
+                    parts.works(_STALE)
         with parts.part("memory"):
             if self._memory is None:
                 self._memory, self._on_record = load_memory(self._workspace, self._project.name)
@@ -310,6 +321,7 @@ def keep_watching(workspace: Workspace, *, every: str, once: bool, collect: bool
         circle=run_in_child(workspace),
         collect=collect_in_child(workspace) if collect else None,
         close_log=lambda: close_segment(workspace),
+        stale=lambda now: stale_features(project, workspace, now),
     )
     while True:
         now = clock.now()
