@@ -216,7 +216,7 @@ def half_way_is_consistent(folder: Path) -> None:
         if pointer_file.exists():
             pointer = read_pointer(workspace.service_folder, workspace.keys.trusted())
             assert pointer is not None
-            assert pointer.release in published
+            assert pointer.release in [msgspec.structs.replace(each, detail=None) for each in published]
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,11 @@ dropped constraint lets in what the ledger rules out.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, Inspector, Table, inspect, text
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.exc import NoSuchTableError, SAWarning
 
 from kreis.ledger import revision, schema
 
@@ -44,7 +45,11 @@ def differences(connection: Connection) -> Iterator[str]:
 
 
 def _in_table(inspector: Inspector, table: Table) -> Iterator[str]:
-    expected, found = _declared(table), _present(inspector, str(table.name))
+    with warnings.catch_warnings(record=True) as odd:  # SQLAlchemy warns of definitions that it cannot make sense of
+        warnings.simplefilter("always", SAWarning)
+        expected, found = _declared(table), _present(inspector, str(table.name))
+    for each in odd:
+        yield f"{table.name}: its definition was changed outside the ledger ({each.message})"
     for part in sorted(expected - found):
         yield f"{table.name}: {part} was dropped or changed outside the ledger"
     for part in sorted(found - expected):
