@@ -144,6 +144,9 @@ def _evaluate(circle: Circle, challenger: str) -> StepResult:
     same = _same_model(circle, challenger)
     if same is not None:
         against, spending = _judged_when_released(circle, same)
+        comparison = [challenger, against, parameters, inputs]
+        if against is not None and _is_spent(circle, comparison):  # by the run that this one resumes
+            spending = _spend(circle, comparison)
     else:
         with circle.workspace.ledger.read() as connection:
             current = releases.current_release(connection, project.name)
@@ -193,6 +196,12 @@ def _spend(circle: Circle, comparison: list[Any]) -> Spending:
 
     step = circle.memory.step("deployment", _SPENT, parameters={}, inputs={"comparison": identity}, compute=compute)
     return Spending(**{name: step.outputs[name] for name in Spending._fields})
+
+
+def _is_spent(circle: Circle, comparison: list[Any]) -> bool:
+    identity = digest_of_document(comparison)
+    with circle.workspace.ledger.read() as connection:
+        return any(each.outputs["comparison"] == identity for each in _spent(connection, circle.project.name))
 
 
 def _spent(connection: Any, project: str) -> list[Step]:
