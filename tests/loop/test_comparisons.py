@@ -50,3 +50,15 @@ def test_every_candidate_of_a_run_leaves_a_report_and_only_the_chosen_one_is_com
         assert report["rows"] == found["report"]["rows"]
         assert report["reliability"]
         assert report["challenger"]["metrics"]["auc"]["low"] < report["challenger"]["metrics"]["auc"]["high"]
+
+
+def test_a_run_repeated_after_its_canary_began_lists_the_same_steps(canary: Shop) -> None:
+    """As one does that resumes a run which was killed after its release was recorded."""
+
+    def steps_of() -> list[tuple[str, str]]:
+        return [(each["name"], each["key"]) for each in canary.document("show", "run")["steps"]]
+
+    before = steps_of()
+    assert "error spent" in dict(before)
+    canary.run("run")
+    assert steps_of() == before
