@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kreis.actions.naming import model_named
 from kreis.errors import ProjectError
-from kreis.governance.naming import model_named
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.status import status_page
@@ -24,8 +24,8 @@ from kreis.governance.showing import SHOW
 from kreis.governance.status import status_document
 from kreis.governance.why import explain
 from kreis.ledger import models, releases, runs, tables
-from kreis.loop.workspace import Workspace
 from kreis.project import Project
+from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,11 +103,11 @@ class OpenProject:
             ProjectError: a wrong name, moment or declaration.
             StoreError: a store failed, or another run is at work in this folder.
         """
-        from kreis.loop.circle import run_circle, walked
+        from kreis.actions.run import discipline_of, run_circle
         from kreis.loop.observer import Lines
 
         moment = self.workspace.moment(as_of) if isinstance(as_of, str) else _in_utc(as_of)
-        last, first = walked(until), walked(start)
+        last, first = discipline_of(self.project, until), discipline_of(self.project, start)
         lines = Lines(f"{self.project.name} as of {moment:%Y-%m-%d %H:%M} UTC", _print if say is None else say)
         result = run_circle(self.project, self.workspace, as_of=moment, until=last, start=first, observer=lines)
         return self.show("run", result.run)
@@ -227,9 +227,9 @@ class OpenProject:
         Raises:
             ProjectError: nothing is prepared yet, or the project now declares what the run did not prepare.
         """
-        from kreis.loop.disciplines.preparation import read_features, read_spine, spine_of
-        from kreis.loop.state import prepared_in
         from kreis.preparation.spine import teaches
+        from kreis.ways.tabular.preparation import read_features, read_spine, spine_of
+        from kreis.ways.tabular.state import prepared_in
 
         circle = prepared_in(self.project, self.workspace, run)
         frame = read_spine(circle).hstack(read_features(circle, list(self.project.feature_names)))
@@ -251,7 +251,7 @@ class OpenProject:
 
         from kreis.deployment.packages import open_package
         from kreis.deployment.releases import champion_of
-        from kreis.loop.disciplines.evaluation import scorer_of
+        from kreis.ways.tabular.evaluation import scorer_of
 
         current = self._current()
         if not model and current is None:

@@ -12,7 +12,7 @@ from kreis.clock import SimulatedClock
 from kreis.identifiers import new_id
 from kreis.ledger import alerts
 from kreis.ledger.records import Alert
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 Raise = Callable[..., Alert]

@@ -114,7 +114,7 @@ def broken(shop: Any) -> Path:
     shop.edit("@project.table", "raise SystemError\n\n\n@project.table")
     folder: Path = shop.folder
     (folder / "sitecustomize.py").write_text(
-        "from kreis.loop.workspace import Workspace\n"
+        "from kreis.workspace import Workspace\n"
         "def load(self):\n    raise RuntimeError('the wheel fell off\\nand rolled away')\n"
         "Workspace.load_project = load\n"
     )

@@ -90,7 +90,7 @@ def test_status_loads_the_ledger_and_no_tables(released_once: Path) -> None:
 
 def test_a_run_that_remembers_everything_loads_no_trainer(released: Any) -> None:
     found = loaded("run", folder=released.folder)
-    assert "kreis.loop.circle" in found
+    assert "kreis.actions.run" in found
     assert not found & (HEAVY | {"deltalake", "rich"})
 
 

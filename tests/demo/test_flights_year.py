@@ -58,7 +58,7 @@ def test_parity_finds_no_difference(replayed: tuple[Path, dict[str, Any]]) -> No
 @pytest.mark.slow
 def test_why_walks_back_to_the_goal(replayed: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = replayed
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     ids = Workspace(folder).lake.scan("log/predictions").select("id").collect()["id"].to_list()
     for prediction in ids[:: len(ids) // 4]:

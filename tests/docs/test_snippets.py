@@ -19,9 +19,9 @@ from urllib.request import urlopen
 import pytest
 import typer.main
 
+from kreis.actions.serve import free_port
 from kreis.cli.main import app
 from kreis.collection.contracts.contract import Contract
-from kreis.loop.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

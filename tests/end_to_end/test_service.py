@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kreis.actions.serve import free_port
 from kreis.clock import microseconds
-from kreis.loop.serving import free_port
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 

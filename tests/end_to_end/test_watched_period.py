@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from tests.conftest import WEAK
 
+from kreis.actions.run import run_circle
 from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.packages import Package, open_package
 from kreis.deployment.predictions.frames import outcomes_frame, predictions_frame
@@ -20,13 +21,12 @@ from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.deployment.routing import Router
 from kreis.ledger import alerts, audit, models, releases
 from kreis.ledger.records import Release
-from kreis.loop.children import CircleOutcome
-from kreis.loop.circle import run_circle
-from kreis.loop.disciplines.evaluation import scorer_of
-from kreis.loop.disciplines.preparation import read_features, read_spine
-from kreis.loop.watching import Look, Watcher
-from kreis.loop.workspace import Workspace
 from kreis.monitoring.monitors.business_metric import BusinessMetric
+from kreis.watching.children import CircleOutcome
+from kreis.watching.watcher import Look, Watcher
+from kreis.ways.tabular.evaluation import scorer_of
+from kreis.ways.tabular.preparation import read_features, read_spine
+from kreis.workspace import Workspace
 
 START, BETTER, END = (datetime(2025, *each, tzinfo=UTC) for each in ((4, 15), (6, 1), (8, 28)))
 DAY = timedelta(days=1)
@@ -58,7 +58,7 @@ class Orders:
     def __init__(self, workspace: Workspace, project: Any) -> None:
         self._workspace, self._project = workspace, project
         ahead = Workspace(workspace.folder, clock=SimulatedClock(END))
-        circle = run_circle(project, ahead, as_of=END, until="preparation").circle
+        circle = run_circle(project, ahead, as_of=END, until="preparation").state
         self._names = list(project.feature_names)
         rows = read_spine(circle).hstack(read_features(circle, self._names).select(self._names))
         ahead.ledger.close()

@@ -23,8 +23,8 @@ from kreis.deployment.signing import FileKeys
 from kreis.errors import CorruptionError, SignatureError
 from kreis.governance.damage import find_damage
 from kreis.ledger import models
-from kreis.loop.workspace import Workspace
 from kreis.settings import Settings
+from kreis.workspace import Workspace
 
 pytestmark = pytest.mark.faults
 

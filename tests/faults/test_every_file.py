@@ -21,12 +21,12 @@ import lmdb
 import pytest
 from sqlalchemy import select
 
+from kreis.actions.serve import free_port
 from kreis.deployment.signing import load_private, load_trusted
 from kreis.errors import KreisError
 from kreis.governance.doctor import examine
 from kreis.ledger import schema
-from kreis.loop.serving import free_port
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 pytestmark = pytest.mark.faults
 
@@ -52,7 +52,7 @@ KINDS = {
 }
 LEAVE_A_LOG = """
 import os
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 workspace = Workspace.find()
 for number in range(5):
     with workspace.ledger.record(event="noted", subject="s", actor="ann", reason=f"{number}"):

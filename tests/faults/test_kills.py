@@ -32,8 +32,8 @@ from kreis.governance.damage import find_damage
 from kreis.ledger import audit, models, releases, runs, steps
 from kreis.ledger.schema import documents, metadata
 from kreis.ledger.tables import list_tables, versions_of
-from kreis.loop.workspace import Workspace
 from kreis.settings import Settings
+from kreis.workspace import Workspace
 
 DIES = Path(__file__).parent / "process_that_dies.py"
 PROJECT = "returns"

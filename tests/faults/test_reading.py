@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kreis.loop.serving import free_port
+from kreis.actions.serve import free_port
 
 READS = [
     ("status",),
@@ -31,7 +31,7 @@ READS = [
 
 RECORD = """
 import os, time
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 workspace = Workspace.find()
 with workspace.ledger.record(event="e", subject="s", actor="a", reason="r"):
     pass

@@ -20,6 +20,7 @@ from kreis.ledger.store import Ledger, open_ledger
 from kreis.loop import steps as loop_steps
 from kreis.loop.code import Code
 from kreis.loop.steps import Memory, step_key
+from kreis.ways.tabular.way import LIBRARIES
 
 T0 = datetime(2025, 8, 15, tzinfo=UTC)
 _COUNT = itertools.count()
@@ -35,7 +36,7 @@ def begin(ledger: Ledger, name: str, **given: Any) -> Memory:
     with ledger.record(event="run.started", subject=name, actor="ann", reason="test") as tx:
         run = Run(id=name, project="p", as_of=T0, status="running", trigger="manual", started_at=T0, goal="0" * 64)
         runs.start_run(tx, run)
-    return Memory(ledger, run=name, actor="ann", **given)
+    return Memory(ledger, run=name, actor="ann", libraries=LIBRARIES, **given)
 
 
 class Work:
@@ -98,11 +99,11 @@ def test_computes_in_every_run_what_reaches_something_that_cannot_be_followed(le
 
 def test_another_version_of_a_library_computes_again_what_it_computes(monkeypatch):
     given = {"code": "", "parameters": {}, "inputs": {}}
-    before = {each: step_key(each, "x", **given) for each in ("collection", "training")}
+    before = {each: step_key(each, "x", libraries=LIBRARIES[each], **given) for each in ("collection", "training")}
     whole = metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "99" if name == "lightgbm" else whole(name))
     loop_steps._versions.cache_clear()
-    after = {each: step_key(each, "x", **given) for each in before}
+    after = {each: step_key(each, "x", libraries=LIBRARIES[each], **given) for each in before}
     loop_steps._versions.cache_clear()
     assert after["collection"] == before["collection"]
     assert after["training"] != before["training"]

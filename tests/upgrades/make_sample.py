@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from kreis.actions.serve import free_port
 from kreis.clock import SimulatedClock, microseconds
 from kreis.identifiers import new_id
 from kreis.ledger import alerts
 from kreis.ledger.records import Alert
-from kreis.loop.serving import free_port
-from kreis.loop.watching import keep_watching
-from kreis.loop.workspace import Workspace
+from kreis.watching.watcher import keep_watching
+from kreis.workspace import Workspace
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 WEAK = {

@@ -16,10 +16,10 @@ from kreis.formats import canonical
 from kreis.lake.mark import read_mark
 from kreis.ledger import alerts, audit, documents, models, releases, runs, steps, tables
 from kreis.ledger.identity import identity_of
-from kreis.loop.workspace import Workspace
 from kreis.preparation.expressions.tree import fingerprint
 from kreis.preparation.online.layout import Layout
 from kreis.training.reference import Histogram
+from kreis.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]), clock=SystemClock())
 keys, artifacts = workspace.keys.trusted(), workspace.artifacts

@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
+from kreis.actions.serve import free_port
 from kreis.clock import SimulatedClock, microseconds, parse_time
 from kreis.digests import digest_of_file
+from kreis.lake.belonging import check_belonging
 from kreis.ledger import audit, runs, schema
 from kreis.ledger.identity import identity_of
 from kreis.ledger.store import open_ledger
-from kreis.loop.belonging import check_belonging
-from kreis.loop.serving import free_port
-from kreis.loop.watching import keep_watching
-from kreis.loop.workspace import Workspace
+from kreis.watching.watcher import keep_watching
+from kreis.workspace import Workspace
 
 AFTER = datetime(2025, 8, 16, 12, tzinfo=UTC)
 """After the last answer of the sample."""

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import typer
 
+from kreis.actions.serve import free_port
 from kreis.clock import SimulatedClock, parse_time
 from kreis.demo.examples import write_example
 from kreis.demo.replay import Replayed, replay
@@ -27,12 +28,11 @@ from kreis.demo.telling import print_story
 from kreis.demo.world import World
 from kreis.errors import KreisError, ProjectError
 from kreis.ledger import alerts
-from kreis.loop.children import run_in_child
-from kreis.loop.serving import free_port
-from kreis.loop.watching import Watcher
-from kreis.loop.workspace import Workspace
 from kreis.monitoring.timeline import timeline_html, timeline_png
 from kreis.project import Project
+from kreis.watching.children import run_in_child
+from kreis.watching.watcher import Watcher
+from kreis.workspace import Workspace
 
 __all__ = ["run_demo"]
 

@@ -12,12 +12,12 @@ from kreis.demo.service import RunningService
 from kreis.demo.world import World
 from kreis.deployment.client import ServiceClient
 from kreis.ledger import releases
-from kreis.loop.feeding import open_feed
-from kreis.loop.watching import Look, Watcher
-from kreis.loop.workspace import Workspace
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.project import Project
+from kreis.watching.watcher import Look, Watcher
+from kreis.ways.tabular.feeding import open_feed
+from kreis.workspace import Workspace
 
 __all__ = ["Progress", "Replayed", "replay"]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kreis.actions.serve import write_config
 from kreis.errors import ServiceError
-from kreis.loop.serving import write_config
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 __all__ = ["RunningService", "running_service"]
 

@@ -15,13 +15,13 @@ from kreis.evaluation.intervals import Estimate, estimate, mean_estimate
 from kreis.evaluation.metrics.auc import Auc
 from kreis.evaluation.metrics.metric import Floats, Rows
 from kreis.ledger import models, releases
-from kreis.loop.children import CircleOutcome
-from kreis.loop.disciplines.evaluation import scorer_of
-from kreis.loop.watching import Look
-from kreis.loop.workspace import Workspace
 from kreis.monitoring.timeline import Band, Month, SendBack, Timeline, VersionChange
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
+from kreis.watching.children import CircleOutcome
+from kreis.watching.watcher import Look
+from kreis.ways.tabular.evaluation import scorer_of
+from kreis.workspace import Workspace
 
 __all__ = ["Story", "tell"]
 

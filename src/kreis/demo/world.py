@@ -14,8 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from kreis.errors import ProjectError
-from kreis.loop.feeding import frames_from_sources
 from kreis.project import Project
+from kreis.ways.tabular.feeding import frames_from_sources
 
 __all__ = ["Traffic", "World"]
 

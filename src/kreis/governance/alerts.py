@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.ledger import alerts
 from kreis.ledger.records import Alert
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 __all__ = ["acknowledge_alert", "alerts_document"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kreis.actions.naming import model_named
 from kreis.errors import ProjectError
-from kreis.governance.naming import model_named
 from kreis.ledger import models, runs, steps
 from kreis.ledger.records import Model, Run, Step
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

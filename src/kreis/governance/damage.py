@@ -21,8 +21,8 @@ from kreis.governance.losses import beyond
 from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, watchers
 from kreis.ledger.identity import identity_of
-from kreis.loop.workspace import Workspace
 from kreis.preparation.online.inspection import problems_of
+from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

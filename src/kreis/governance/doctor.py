@@ -18,8 +18,8 @@ from kreis.durable import disk_of
 from kreis.errors import KreisError
 from kreis.governance.damage import PARTS, Finding
 from kreis.ledger import audit, chain, schema
-from kreis.loop.workspace import Workspace
 from kreis.settings import Settings, load_settings
+from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -16,7 +16,7 @@ from kreis.ledger.people import login, person_of
 from kreis.ledger.releases import current_release
 from kreis.ledger.store import Ledger, open_ledger
 from kreis.ledger.tables import latest_version
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 __all__ = ["Beyond", "accept_loss", "back_up_ledger", "beyond", "restore_ledger"]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kreis.actions.naming import model_named
 from kreis.clock import parse_time
 from kreis.errors import ProjectError
 from kreis.governance.alerts import alerts_document
 from kreis.governance.candidates import candidate_document, candidates_of, comparison
-from kreis.governance.naming import model_named
 from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
 from kreis.ledger.records import Evaluation, Model, Release, TableVersion
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from kreis.ledger import alerts, models, releases, runs
-from kreis.loop.workspace import Workspace
+from kreis.workspace import Workspace
 
 __all__ = ["status_document"]
 

@@ -21,9 +21,9 @@ from kreis.errors import ProjectError
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Run, Step
-from kreis.loop.workspace import Workspace
 from kreis.preparation.expressions.tree import Expression, columns
 from kreis.preparation.views import FeatureView, parse_duration, window_name
+from kreis.workspace import Workspace
 
 __all__ = ["explain"]
 

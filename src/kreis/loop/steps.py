@@ -22,16 +22,9 @@ from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import RunStep, Step
 from kreis.ledger.store import Ledger
 from kreis.loop.code import Code
+from kreis.loop.verdicts import Discipline
 
 __all__ = ["Memory", "StepResult", "step_key"]
-
-_LIBRARIES = {
-    "collection": ("polars",),
-    "preparation": ("polars", "numpy"),
-    "training": ("polars", "numpy", "scikit-learn", "lightgbm", "onnxmltools", "skl2onnx", "optuna"),
-    "evaluation": ("numpy", "onnxruntime"),
-    "deployment": (),
-}
 
 Outputs = dict[str, Any]
 _NO_CODE = Code()
@@ -51,8 +44,16 @@ class StepResult:
     """What kreis could not follow of its code: so it is computed in every run."""
 
 
-def step_key(discipline: str, name: str, *, code: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """The hash that names a step."""
+def step_key(
+    discipline: str,
+    name: str,
+    *,
+    code: str,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    libraries: tuple[str, ...] = (),
+) -> str:
+    """The hash that names a step. `libraries` are the distributions that compute it."""
     return digest_of_document(
         {
             "discipline": discipline,
@@ -60,14 +61,14 @@ def step_key(discipline: str, name: str, *, code: str, parameters: Mapping[str, 
             "code": code,
             "parameters": parameters,
             "inputs": inputs,
-            "libraries": _versions(discipline),
+            "libraries": _versions(libraries),
         }
     )
 
 
 @cache
-def _versions(discipline: str) -> dict[str, str]:
-    versions = {library: metadata.version(library) for library in _LIBRARIES[discipline]}
+def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    versions = {library: metadata.version(library) for library in libraries}
     versions["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return versions
 
@@ -78,8 +79,17 @@ class Memory:
     Steps of the disciplines in `again` get keys of this run alone, so they are computed whatever is known.
     """
 
-    def __init__(self, ledger: Ledger, *, run: str, actor: str, again: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        run: str,
+        actor: str,
+        libraries: Mapping[Discipline, tuple[str, ...]],
+        again: frozenset[str] = frozenset(),
+    ) -> None:
         self._ledger = ledger
+        self._libraries = libraries
         self._again = again
         self._run = run
         self._actor = actor
@@ -91,7 +101,7 @@ class Memory:
 
     def step(
         self,
-        discipline: str,
+        discipline: Discipline,
         name: str,
         *,
         code: Code = _NO_CODE,
@@ -112,7 +122,8 @@ class Memory:
         """
         if code.files:
             inputs = {**inputs, "files": dict(code.files)}
-        key = step_key(discipline, name, code=code.digest, parameters=parameters, inputs=inputs)
+        libraries = self._libraries.get(discipline, ())
+        key = step_key(discipline, name, code=code.digest, parameters=parameters, inputs=inputs, libraries=libraries)
         if discipline in self._again or code.unknown:
             key = digest_of_document([key, self._run])
         with self._ledger.read() as connection:

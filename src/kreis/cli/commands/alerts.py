@@ -47,7 +47,7 @@ def alerts(
     from kreis.errors import ProjectError
     from kreis.governance.alerts import alerts_document
     from kreis.governance.pages.alert import alert_page
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     try:
         moment = parse_time(since) if since else None
@@ -77,7 +77,7 @@ def acknowledge(
         kreis alerts acknowledge 013fda7a-1000 --because "a storm; nothing to do"
     """
     from kreis.governance.alerts import acknowledge_alert
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     seen = acknowledge_alert(Workspace.find(), alert, because)
     if json:

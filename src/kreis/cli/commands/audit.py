@@ -39,7 +39,7 @@ def verify(
     import msgspec
 
     from kreis.ledger import audit
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     workspace = Workspace.find()
     with working("recomputing the chain", quiet=json), workspace.ledger.read() as connection:
@@ -79,7 +79,7 @@ def log(
     from kreis.governance.pages.page import Grid, Page
     from kreis.governance.pages.texts import date, subject
     from kreis.ledger import audit
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     with Workspace.find().ledger.read() as connection:
         entries = list(deque(audit.entries(connection), maxlen=last))

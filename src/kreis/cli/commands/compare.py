@@ -35,7 +35,7 @@ def compare(
     """
     from kreis.governance.candidates import comparison
     from kreis.governance.pages.candidate import comparison_page
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     found = comparison(Workspace.find(), names or [])
     if json:

@@ -27,8 +27,8 @@ def new(
 
         kreis keys new bob
     """
-    from kreis.governance.keys import new_person_key
-    from kreis.loop.workspace import Workspace
+    from kreis.actions.keys import new_person_key
+    from kreis.workspace import Workspace
 
     made = new_person_key(Workspace.find(), person)
     if json:
@@ -45,8 +45,8 @@ def list_() -> None:
 
         kreis keys list
     """
-    from kreis.governance.keys import person_keys
-    from kreis.loop.workspace import Workspace
+    from kreis.actions.keys import person_keys
+    from kreis.workspace import Workspace
 
     found = person_keys(Workspace.find())
     for person, fingerprints in found.items():
@@ -69,8 +69,8 @@ def renew(
 
         kreis keys renew --reason "the laptop was stolen"
     """
-    from kreis.governance.keys import renew_keys
-    from kreis.loop.workspace import Workspace
+    from kreis.actions.keys import renew_keys
+    from kreis.workspace import Workspace
 
     done = renew_keys(Workspace.find(), reason=reason)
     if json:

@@ -30,7 +30,7 @@ def backup(
         kreis ledger backup /backups/returns-2025-08-15.db
     """
     from kreis.governance.losses import back_up_ledger
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     with working("copying the ledger", quiet=json):
         made = back_up_ledger(Workspace.find(), path)
@@ -57,7 +57,7 @@ def restore(
         kreis ledger restore /backups/returns-2025-08-15.db --reason "the disk was replaced"
     """
     from kreis.governance.losses import restore_ledger
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     with working("restoring the ledger", quiet=json):
         done = restore_ledger(Workspace.find(), path, reason=reason)
@@ -81,7 +81,7 @@ def accept(reason: ReasonOption, json: JsonOption = False) -> None:
         kreis ledger accept --reason "no backup of that day; 3 entries are lost"
     """
     from kreis.governance.losses import accept_loss
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     done = accept_loss(Workspace.find(), reason=reason)
     if json:

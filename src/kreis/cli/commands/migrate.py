@@ -29,8 +29,8 @@ def migrate(
 
         kreis migrate
     """
-    from kreis.loop.migrating import migrate as migrate_folder
-    from kreis.loop.workspace import Workspace
+    from kreis.actions.migrate import migrate as migrate_folder
+    from kreis.workspace import Workspace
 
     workspace = Workspace.find()
     with working("copying the ledger, then bringing it up to date", quiet=json):

@@ -25,8 +25,8 @@ def parity(
 
         kreis parity --rows 10000
     """
-    from kreis.loop.replaying import replay_parity
-    from kreis.loop.workspace import Workspace
+    from kreis.ways.tabular.parity_run import replay_parity
+    from kreis.workspace import Workspace
 
     workspace = Workspace.find()
     with working("replaying what was served", quiet=json):

@@ -40,8 +40,8 @@ def plan(
         kreis release plan --per-day 900
     """
     from kreis.governance.pages.release import plan_page
-    from kreis.loop.planning import plan_now
-    from kreis.loop.workspace import Workspace
+    from kreis.ways.tabular.planning import plan_now
+    from kreis.workspace import Workspace
 
     workspace = Workspace.find()
     planned = plan_now(workspace.load_project(), workspace, per_day=per_day, differing=differ)

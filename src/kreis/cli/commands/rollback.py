@@ -30,7 +30,7 @@ def rollback(
     from kreis.deployment.releases import publish
     from kreis.deployment.releases import rollback as roll_back
     from kreis.governance.pages.texts import short
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     workspace = Workspace.find()
     project = workspace.load_project().name

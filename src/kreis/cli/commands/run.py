@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kreis.cli.output import JsonOption, emit
 
 if TYPE_CHECKING:
-    from kreis.loop.circle import RunResult
+    from kreis.loop.machine import RunResult
 
 __all__ = ["result_document", "run"]
 
@@ -63,17 +63,17 @@ def run(
 
         kreis run --as-of 2013-05-01 --until evaluation
     """
+    from kreis.actions.run import discipline_of, run_circle
     from kreis.cli.live import observer_for
     from kreis.clock import SimulatedClock
-    from kreis.loop.circle import run_circle, walked
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
-    last, first = walked(until), walked(start)
     workspace = Workspace.find()
     moment = workspace.moment(as_of)
     if simulated_time:
         workspace.clock = SimulatedClock(moment)
     project = workspace.load_project()
+    last, first = discipline_of(project, until), discipline_of(project, start)
     try:
         with observer_for(project, moment, json=json) as observer:
             result = run_circle(
@@ -93,7 +93,7 @@ def run(
     raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])
 
 
-def result_document(result: RunResult) -> dict[str, object]:
+def result_document(result: RunResult[Any]) -> dict[str, object]:
     """A run's result as JSON."""
     return {
         "run": result.run,

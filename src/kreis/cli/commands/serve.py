@@ -34,7 +34,7 @@ def serve(
 
         kreis serve --port 8080
     """
-    from kreis.loop.serving import become_service
-    from kreis.loop.workspace import Workspace
+    from kreis.actions.serve import become_service
+    from kreis.workspace import Workspace
 
     become_service(Workspace.find(), host=host, port=port, simulated=simulated_time)

@@ -53,7 +53,7 @@ def show(
         kreis show source arrivals
     """
     from kreis.governance.showing import SHOW
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     if kind not in SHOW:
         raise ProjectError.unknown_name("kind of thing", kind, SHOW)

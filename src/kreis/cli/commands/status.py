@@ -18,7 +18,7 @@ def status(json: JsonOption = False) -> None:
     """
     from kreis.governance.pages.status import status_page
     from kreis.governance.status import status_document
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     document = status_document(Workspace.find())
     if json:

@@ -32,8 +32,8 @@ def watch(
 
         kreis watch --once --json
     """
-    from kreis.loop.watching import keep_watching
-    from kreis.loop.workspace import Workspace
+    from kreis.watching.watcher import keep_watching
+    from kreis.workspace import Workspace
 
     code = 0
     for look in keep_watching(Workspace.find(), every=every, once=once, collect=collect):

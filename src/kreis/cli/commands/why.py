@@ -27,7 +27,7 @@ def why(
     """
     from kreis.governance.pages.why import why_page
     from kreis.governance.why import explain
-    from kreis.loop.workspace import Workspace
+    from kreis.workspace import Workspace
 
     with working("walking back", quiet=json):
         walk = explain(Workspace.find(), prediction)

@@ -1,1 +1,0 @@
-"""What the loop does in each discipline: remembered steps, then a verdict."""

@@ -1,0 +1,60 @@
+"""What the machine asks of a way: what a kind of project does in each discipline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from kreis.ledger.records import Document
+from kreis.loop.steps import Memory
+from kreis.loop.verdicts import Discipline, Verdict
+from kreis.workspace import Workspace
+
+__all__ = ["RunContext", "Way"]
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What the machine hands to every discipline of a run."""
+
+    workspace: Workspace
+    as_of: datetime
+    run: str
+    memory: Memory
+
+    @property
+    def moment(self) -> str:
+        """The run's as-of moment as text, for step parameters."""
+        return self.as_of.isoformat()
+
+
+class Way(Protocol[State]):
+    """A kind of project's way through the circle. `State` is what its disciplines leave for each other."""
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        ...
+
+    @property
+    def goal(self) -> Document:
+        """What it is for, as the record keeps it."""
+        ...
+
+    @property
+    def performs(self) -> Mapping[Discipline, Callable[[State], Verdict]]:
+        """What each discipline does, in the order of the circle; the others are not walked."""
+        ...
+
+    @property
+    def libraries(self) -> Mapping[Discipline, tuple[str, ...]]:
+        """The distributions that compute a discipline's steps: another version of one, and they are computed anew."""
+        ...
+
+    def begin(self, context: RunContext) -> State:
+        """The state at a run's beginning."""
+        ...

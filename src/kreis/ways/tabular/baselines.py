@@ -1,0 +1,58 @@
+"""The baseline beside a model in service: what it would have decided on the same rows, from the logged features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from kreis.evaluation.evaluate import EvaluationReport
+from kreis.evaluation.metrics.metric import Floats
+from kreis.ledger.records import Step
+from kreis.monitoring.traffic import feature_matrix
+from kreis.training.scoring import Scorer
+from kreis.training.train import TrainedCandidate
+from kreis.workspace import Workspace
+
+__all__ = ["Baseline", "baseline_of"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline as it was trained beside the model."""
+
+    name: str
+    features: tuple[str, ...]
+    threshold: float
+    scorer: Scorer
+
+    def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
+        """Of rows of the log, shape (n,): 1 or 0, NaN where its features were not logged."""
+        decided = np.full(len(rows), np.nan)
+        if not len(rows):
+            return decided
+        matrix, whole = feature_matrix(rows, self.features, layouts)
+        scores = self.scorer.score(np.ascontiguousarray(matrix[whole], dtype=np.float32))
+        decided[whole] = scores >= self.threshold
+        return decided
+
+
+def baseline_of(workspace: Workspace, report: EvaluationReport, steps: Sequence[Step]) -> Baseline | None:
+    """The baseline that came nearest to a model when it was evaluated; None where it was compared with none.
+
+    Args:
+        workspace: Holds what was trained.
+        report: The model's evaluation.
+        steps: Those of its run.
+    """
+    compared = {each.name: each for each in report.others if each.digest is None and each.name in report.differences}
+    trained = {step.name: step for step in steps if step.discipline == "training" and step.name in compared}
+    if not trained:
+        return None
+    name = max(trained, key=lambda each: compared[each].metrics["value"].value)
+    document = dict(trained[name].outputs)
+    onnx = document.pop("onnx")
+    found = TrainedCandidate.from_document(document, None if onnx is None else workspace.artifacts.get(onnx))
+    return Baseline(name=name, features=found.features, threshold=found.threshold, scorer=found.scorer())

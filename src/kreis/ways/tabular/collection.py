@@ -1,0 +1,222 @@
+"""Collection: each source up to the run's moment, checked against its contract, into bronze."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kreis.collection.collecting import Collected, collect
+from kreis.collection.connectors.files import notes
+from kreis.collection.contracts.report import ContractReport
+from kreis.collection.outside import FileRead, files_read, identified
+from kreis.collection.sources import Source
+from kreis.digests import digest_of_document
+from kreis.errors import KreisError, ServiceError
+from kreis.ledger import documents
+from kreis.ledger.records import Document, TableVersion
+from kreis.ledger.steps import last_step
+from kreis.loop.code import Code, code_of
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.ways.tabular.state import Circle
+
+__all__ = ["perform"]
+
+
+class _BrokenError(Exception):
+    """A contract does not hold. Not a result to remember: the source may be right the next time."""
+
+    def __init__(self, report: ContractReport) -> None:
+        self.report = report
+        super().__init__(report.verdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outside:
+    """What is known of the data outside before they are read."""
+
+    probe: str
+    files: dict[str, FileRead]
+    """By path; those that its frame reads. Files that its code names are in `Code.files`."""
+    warnings: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """As an input of the step."""
+        return {"outside": self.probe, "read": {path: file.sha256 for path, file in self.files.items()}}
+
+
+def perform(circle: Circle) -> Verdict:
+    """Collect every source; a broken contract sends the work back to the owner of the source."""
+    found: dict[str, dict[str, Any]] = {}
+    for source in circle.project.sources.values():
+        try:
+            circle.tables[source.name] = _collect(circle, source)
+        except _BrokenError as error:
+            report = error.report
+            return SendBack(
+                to="collection",
+                reason=f"source {source.name!r}: {report.verdict}",
+                detail={
+                    "source": source.name,
+                    "contract": report.contract,
+                    "report": msgspec.to_builtins(report),
+                    "sources": found,
+                    "warnings": _warnings({**found, source.name: {"report": msgspec.to_builtins(report)}}),
+                },
+            )
+        outputs = circle.tables[source.name].outputs
+        found[source.name] = {each: outputs[each] for each in ("rows", "quarantined", "known_until", "report")}
+    return Advance(summary=_summary(found), detail={"sources": found, "warnings": _warnings(found)})
+
+
+def _summary(found: Mapping[str, Mapping[str, Any]]) -> str:
+    rows, bad = (sum(each[count] for each in found.values()) for count in ("rows", "quarantined"))
+    kinds = [
+        f"{count:,} {kind}"
+        for kind in ("late", "corrected", "replaced", "repeated")
+        if (count := sum(each["report"][kind] for each in found.values()))
+    ]
+    return ", ".join([f"{rows:,} rows from {len(found)} sources", f"{bad:,} set aside in quarantine", *kinds])
+
+
+def _warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [f"source {name!r}: {told}" for name, each in found.items() for told in each["report"]["warnings"]]
+
+
+def _collect(circle: Circle, source: Source) -> StepResult:
+    workspace = circle.workspace
+    code = code_of(source.stored or source.read, circle.project.folder)
+    source = source.of(workspace.lake)
+    contract = source.contract.digest
+    with workspace.ledger.read() as connection:
+        last = last_step(connection, "collection", source.name)
+    before = {} if last is None else last.outputs
+    with notes() as noted:
+        outside = _outside(circle, source, code, before)
+
+    def compute(key: str) -> dict[str, Any]:
+        _record_contract(circle, source)
+        generation = digest_of_document([code.digest, contract])
+        identity = digest_of_document([outside.document(), code.files])
+        with notes() as noted_then:
+            collected = collect(
+                source,
+                until=circle.as_of,
+                lake=workspace.lake,
+                actor=workspace.actor,
+                run=circle.run,
+                step=key,
+                generation=generation,
+                identity=identity,
+                afresh=circle.memory.computes_anew("collection"),
+            )
+        changes = _schema_changes(before.get("came") or collected.came, collected.came)
+        warnings = [*collected.report.warnings, *changes, *outside.warnings, *(noted | noted_then)]
+        report = msgspec.structs.replace(collected.report, warnings=warnings)
+        if not report.passed or collected.table is None:
+            raise _BrokenError(report)
+        return {
+            **_described(collected, collected.table),
+            "generation": generation,
+            "identity": identity,
+            "contract": contract,
+            "report": msgspec.to_builtins(report),
+            "came": dict(collected.came) or before.get("came", {}),
+            "code": code.digest,
+            "files": msgspec.to_builtins(outside.files),
+            "late_days": source.late / timedelta(days=1),
+            "changed": source.changed,
+        }
+
+    return circle.memory.step(
+        "collection",
+        source.name,
+        code=code,
+        parameters={
+            "until": circle.moment,
+            "contract": contract,
+            "known_at": source.known_at,
+            "late": source.late.total_seconds(),
+            "changed": source.changed,
+        },
+        inputs=outside.document(),
+        compute=compute,
+    )
+
+
+def _record_contract(circle: Circle, source: Source) -> None:
+    workspace, contract = circle.workspace, source.contract
+    with workspace.ledger.record(
+        event="contract.used", subject=contract.digest, actor=workspace.actor, reason=f"source {source.name}"
+    ) as tx:
+        document = Document(digest=contract.digest, kind="contract", name=source.name, body=contract.text)
+        documents.put_document(tx, document)
+
+
+def _described(collected: Collected, table: TableVersion) -> dict[str, Any]:
+    """What was collected, for the step's outputs."""
+    return {
+        "table": table.table,
+        "version": table.version,
+        "fingerprint": table.fingerprint,
+        "rows": table.rows,
+        "mode": table.mode,
+        "known_until": table.known_until,
+        "changed_since": collected.changed_since,
+        "quarantined": 0 if collected.quarantine is None else collected.quarantine.rows,
+    }
+
+
+def _outside(circle: Circle, source: Source, code: Code, before: Mapping[str, Any]) -> _Outside:
+    """Ask the source's probe; without one, look at the files that it reads, as far as that can be known."""
+    if source.stored is not None:  # kreis writes it itself, and only ever adds to it
+        return _Outside(probe="", files={}, warnings=[])
+    if source.version is not None:
+        return _Outside(probe=_probed(source, source.version), files={}, warnings=[])
+    known = msgspec.convert(before.get("files", {}), dict[str, FileRead])
+    warnings = []
+    if before.get("code") == code.digest:
+        paths = [Path(path) for path in known]
+    else:
+        paths = files_read(source, circle.as_of) or []
+        if not paths and not code.files:
+            days = source.late / timedelta(days=1)
+            warnings.append(
+                f"kreis cannot see what it reads: rows older than {days:g} days that change or come later are missed; "
+                "give it version=, a probe that changes when they do"
+            )
+    named = {(circle.project.folder / path).resolve() for path in code.files}
+    paths = [path for path in paths if path.resolve() not in named]
+    return _Outside(probe="", files=identified(paths, known), warnings=warnings)
+
+
+def _probed(source: Source, probe: Callable[[], str]) -> str:
+    try:
+        return str(probe())
+    except KreisError:
+        raise
+    except Exception as error:
+        raise ServiceError(
+            f"its probe failed: {type(error).__name__}: {error}",
+            where=f"source {source.name!r}, version=",
+            hint="nothing was collected; correct the function that version= names",
+        ) from error
+
+
+def _schema_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What the source gives otherwise than the last time."""
+    if not before or not now:
+        return []
+    changes = [f"added {name} ({kind})" for name, kind in now.items() if name not in before]
+    changes += [f"removed {name} ({kind})" for name, kind in before.items() if name not in now]
+    changes += [
+        f"{name} came as {kind}, before as {before[name]}"
+        for name, kind in now.items()
+        if before.get(name, kind) != kind
+    ]
+    return [f"the source changed its columns: {'; '.join(changes)}"] if changes else []

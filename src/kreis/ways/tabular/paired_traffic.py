@@ -1,0 +1,93 @@
+"""Logged requests as two models decide them: what each decision was worth, whoever answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from kreis.deployment.packages import Package
+from kreis.evaluation.metrics.metric import Booleans, Codes, Floats
+from kreis.evaluation.paired import DaySums, day_sums
+from kreis.monitoring.traffic import feature_matrix, read_traffic
+from kreis.project import Project
+from kreis.requirements.metric import DecisionValue
+from kreis.ways.tabular.evaluation import scorer_of
+from kreis.workspace import Workspace
+
+__all__ = ["PairedTraffic", "days_before", "horizon_of", "read_paired"]
+
+_NEEDED = ("model", "features", "extra", "latency_us")
+_HISTORY = timedelta(days=28)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedTraffic:
+    """Requests of a time range that one of two models answered."""
+
+    rows: pl.DataFrame
+    """All of them: `at`, `model`, `latency_us`."""
+    mature: int
+    """Of them old enough for their outcomes to be complete; only these are compared."""
+    whole: int
+    """Of the mature ones those whose log holds the features of both models."""
+    differences: Floats
+    """Value of the challenger's decision less the champion's, where the outcome is known."""
+    days: Codes
+
+    @property
+    def known(self) -> int:
+        """Whole requests whose outcome is known."""
+        return len(self.differences)
+
+
+def horizon_of(project: Project) -> timedelta:
+    """How long outcomes take."""
+    return project.spine_declaration.horizon if project.spine_declaration else timedelta()
+
+
+def read_paired(
+    project: Project, workspace: Workspace, models: tuple[Package, Package], since: datetime, now: datetime
+) -> PairedTraffic:
+    """Read the log, and let both models decide on every mature request.
+
+    Args:
+        project: Has the goal, and says how long outcomes take.
+        workspace: Where the log is.
+        models: Champion and challenger.
+        since: First moment.
+        now: The present; later outcomes are not seen.
+    """
+    rows = read_traffic(workspace.lake, since, now, known_by=now, columns=_NEEDED)
+    layouts = {each.digest: each.manifest.features for each in models}
+    rows = rows.filter(pl.col("model").is_in(list(layouts)))
+    mature = rows.filter(pl.col("at") <= now - horizon_of(project))
+    matrices = [feature_matrix(mature, each.manifest.features, layouts) for each in models]
+    whole: Booleans = matrices[0][1] & matrices[1][1]
+    known: Booleans = whole & mature["outcome"].is_not_null().to_numpy()
+    happened = mature["outcome"].cast(pl.Float64).to_numpy()[known]
+    champion, challenger = (
+        _value(each, matrix[known], project.goal.metric, happened)
+        for each, (matrix, _) in zip(models, matrices, strict=True)
+    )
+    return PairedTraffic(
+        rows=rows.select("at", "model", "latency_us"),
+        mature=len(mature),
+        whole=int(whole.sum()),
+        differences=challenger - champion,
+        days=mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64),
+    )
+
+
+def days_before(project: Project, workspace: Workspace, models: tuple[Package, Package], now: datetime) -> DaySums:
+    """How much the two would have differed on each of the last four weeks of mature requests."""
+    before = read_paired(project, workspace, models, now - _HISTORY - horizon_of(project), now)
+    return day_sums(before.differences, before.days)
+
+
+def _value(model: Package, matrix: Floats, metric: DecisionValue, happened: Floats) -> Floats:
+    """What each decision would have been worth, had `model` decided."""
+    scores = scorer_of(model).score(np.ascontiguousarray(matrix, dtype=np.float32))
+    return metric.values(happened, scores >= model.manifest.threshold)

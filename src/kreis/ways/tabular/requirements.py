@@ -1,0 +1,21 @@
+"""Requirements: the goal is declared, whole, and measurable."""
+
+from __future__ import annotations
+
+from kreis.evaluation.intervals import readable
+from kreis.evaluation.metrics.registry import metric_named
+from kreis.loop.verdicts import Advance, Verdict
+from kreis.ways.tabular.state import Circle
+
+__all__ = ["perform"]
+
+
+def perform(circle: Circle) -> Verdict:
+    """Check the goal against what evaluation can measure."""
+    goal = circle.project.goal
+    for guardrail in goal.guardrails:
+        metric_named(guardrail.metric, goal.metric)
+    return Advance(
+        summary=f"{goal.question} Must beat the baseline by {readable(goal.better_than_baseline)} {goal.metric.unit}",
+        detail={"goal": goal.digest},
+    )

@@ -1,0 +1,334 @@
+"""A project's folder at work: its settings, its stores, its clock. Stores open when first used."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kreis.clock import Clock, SystemClock, parse_time
+from kreis.durable import make_directory, storing
+from kreis.errors import CorruptionError, KreisError, PolicyError, ProjectError, StoreError
+from kreis.settings import Settings, find_folder, load_settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kreis.artifacts.store import ArtifactStore
+    from kreis.deployment.people import Proof
+    from kreis.deployment.signing import FileKeys
+    from kreis.lake.store import Lake
+    from kreis.ledger.store import Ledger
+    from kreis.project import Project
+
+__all__ = ["Workspace", "set_passive_openmp_wait"]
+
+_OWNER_ALONE = 0o700
+"""The mode of a new `.kreis`: it holds personal data."""
+_ALL_BUT_OWNER = 0o077
+
+
+class Workspace:
+    """What every command works on."""
+
+    def __init__(self, folder: Path, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
+        self.folder = folder.resolve()
+        self.settings = settings if settings is not None else load_settings(self.folder)
+        self.clock: Clock = clock if clock is not None else SystemClock()
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Workspace:
+        """The workspace around a folder (the present one if not given), for a process that works on nothing else:
+        what it writes from now on may be read by whom the folder's `.kreis` lets in.
+
+        Raises:
+            ProjectError: there is no kreis.toml here or above.
+        """
+        found = cls(find_folder((start if start is not None else Path.cwd()).resolve()))
+        os.umask(_ALL_BUT_OWNER & ~(found.state.stat().st_mode if found.state.is_dir() else 0))
+        return found
+
+    @property
+    def state(self) -> Path:
+        """The folder of everything that kreis keeps itself."""
+        return self.folder / ".kreis"
+
+    @cached_property
+    def actor(self) -> str:
+        """Who acts, as the ledger writes it.
+
+        Raises:
+            PolicyError: the name is that of somebody else: another user of the operating system stands for it, or it
+                has a key on record that is not here. The attempt is on record.
+        """
+        from kreis.ledger.people import keys_of, login, person_of
+
+        people, user = self.settings.people, login()
+        person = people.actor or person_of(user, people.users)
+        if person != user:
+            with self.ledger.read() as connection:
+                known = person in people.users or bool(keys_of(connection, person))
+            if known and self.proof_of(person) is None:
+                self._refuse_name(person, user)
+        return person
+
+    def proof_of(self, person: str) -> Proof | None:
+        """What shows that this process acts for a person; None where nothing does."""
+        from kreis.deployment.people import prove
+
+        people = self.settings.people
+        with self.ledger.read() as connection:
+            return prove(connection, person, people.users, self.person_key(person))
+
+    def person_key(self, person: str) -> Path:
+        """The file of a person's private key."""
+        configured = self.settings.people.key
+        if configured:
+            return Path(configured).expanduser()
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        return config / "kreis" / f"{person.replace('/', '_')}.key"
+
+    def releaser(self, approval: str | None) -> str:
+        """Who releases: where another person's yes is needed, somebody who is known to be himself.
+
+        Args:
+            approval: the role whose yes is needed; None where none is.
+
+        Raises:
+            PolicyError: nothing shows who it is.
+        """
+        person = self.actor
+        if approval is not None and self.proof_of(person) is None:
+            raise PolicyError(
+                f"nothing shows that {person!r} is acting; whose release needs another's yes must be known",
+                where="kreis.toml [people]",
+                hint=f"act under your own login, name it (users.{person} = …), or make a key: kreis keys new {person}",
+            )
+        return person
+
+    def _refuse_name(self, person: str, user: str) -> None:
+        with self.ledger.record(
+            event="name.refused", subject=f"person {person}", actor=user, reason=f"{user!r} acted as {person!r}"
+        ):
+            pass
+        raise PolicyError(
+            f"the user {user!r} is not {person!r}",
+            where="kreis.toml [people], or KREIS__PEOPLE__ACTOR",
+            hint=f"act under your own name; {person} signs with his key, or users.{person} names his login",
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record.
+
+        Raises:
+            CorruptionError: it is gone, or lacks what was acknowledged.
+        """
+        from kreis.lake.belonging import check_belonging
+        from kreis.ledger.people import login
+        from kreis.ledger.store import open_ledger
+
+        if not self.state.exists():
+            make_directory(self.state)
+            self.state.chmod(_OWNER_ALONE)
+        place = self.ledger_place
+        if isinstance(place, Path) and not place.exists() and (left := self._left_behind()) is not None:
+            raise CorruptionError(
+                f"the ledger is gone, but {left} is there: without the record nobody knows what it is",
+                where=f"ledger {place}",
+                hint="`kreis ledger restore BACKUP` puts a backup back; to begin anew, move .kreis away",
+            )
+        ledger = open_ledger(place, clock=self.clock, head_at=self.head_path)
+        ledger.user = login()
+        try:
+            check_belonging(ledger, self.lake_folder)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @property
+    def ledger_place(self) -> str | Path:
+        """The ledger's file, or the URL of its database."""
+        return self.settings.ledger.url or self.state / "ledger.db"
+
+    @property
+    def head_path(self) -> Path:
+        """Where the ledger's head is kept a second time."""
+        return self.state / ("ledger.head" if self.settings.ledger.url else "ledger.db-head")
+
+    def _left_behind(self) -> Path | None:
+        """A table or a pointer, which only a ledger could have led to."""
+        logs = self.lake_folder.glob("*/*/_delta_log")
+        pointer = self.service_folder / "current.json"
+        return next((log.parent for log in sorted(logs)), pointer if pointer.exists() else None)
+
+    @property
+    def lake_folder(self) -> Path:
+        """The folder of the lake's tables."""
+        return self.folder / self.settings.lake.path
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The tables."""
+        from kreis.lake.store import Lake
+
+        return Lake(self.lake_folder, self.ledger)
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The content-addressed bytes."""
+        from kreis.artifacts.store import ArtifactStore
+
+        return ArtifactStore(self.folder / self.settings.artifacts.path)
+
+    @property
+    def trusted_keys(self) -> Path:
+        """The folder of the public keys whose packages and releases are taken."""
+        return self.state / "keys" / "trusted"
+
+    @cached_property
+    def keys(self) -> FileKeys:
+        """The keys that sign packages.
+
+        Raises:
+            StoreError: the signing key is gone, though models were signed with it.
+        """
+        from kreis.deployment.signing import FileKeys
+        from kreis.ledger.models import list_models
+
+        folder = self.state / "keys"
+        if not (folder / "signing.key").exists():
+            with self.ledger.read() as connection:
+                signed = list_models(connection)
+            if signed:
+                raise StoreError(
+                    f"the signing key is gone; {len(signed)} models were signed with it",
+                    where=str(folder / "signing.key"),
+                    hint="restore it, or `kreis keys renew --reason …`: a new key signs what the record vouches for",
+                )
+        return FileKeys(folder)
+
+    def moment(self, text: str = "") -> datetime:
+        """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run on the
+        same day has nothing to compute).
+
+        Raises:
+            ProjectError: the text is no moment.
+        """
+        chosen = text or self.settings.clock.as_of
+        if not chosen:
+            return self.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            return parse_time(chosen)
+        except ValueError as error:
+            where = "--as-of" if text else "kreis.toml [clock]"
+            raise ProjectError(f"{chosen!r} is no moment", where=where, hint="write a day: 2013-05-01") from error
+
+    @property
+    def service_folder(self) -> Path:
+        """The folder of the release pointer and the prediction journal."""
+        return self.folder / self.settings.service.path
+
+    @property
+    def journal_folder(self) -> Path:
+        """The folder of prediction records that are not in the lake yet."""
+        return self.service_folder / "journal"
+
+    @property
+    def online_folder(self) -> Path:
+        """The folder of the online store."""
+        return self.folder / self.settings.online.path
+
+    def load_project(self) -> Project:
+        """Execute the project's file and return what it declares.
+
+        Raises:
+            ProjectError: the file is missing, does not run, or declares no project.
+        """
+        from kreis.project import Project
+
+        path = self.folder / self.settings.project.file
+        if not path.is_file():
+            raise ProjectError(
+                f"there is no {self.settings.project.file}",
+                where=str(self.folder),
+                hint="run `kreis init`, or set file in [project] of kreis.toml",
+            )
+        module = _execute(path)
+        found = [value for value in vars(module).values() if isinstance(value, Project)]
+        if len(found) != 1:
+            raise ProjectError(
+                f"declares {len(found)} projects", where=str(path), hint="write project = Project(…) once"
+            )
+        found[0].check()
+        return found[0]
+
+    @contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Hold the folder's run lock: one circle at a time.
+
+        Raises:
+            StoreError: another process holds it, or this user may not write in the folder.
+        """
+        path = self.state / "run.lock"
+        with storing(f"run lock {path}"):
+            make_directory(self.state)
+            handle = path.open("w")
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StoreError(
+                    "another kreis run is at work in this folder",
+                    where=str(self.folder),
+                    hint="wait for it, or look at `kreis status`",
+                ) from error
+            yield
+
+
+def set_passive_openmp_wait() -> None:
+    """Let the OpenMP threads of trainers sleep while they wait. To be called before a trainer is imported.
+
+    By default they spin; where another process wants the same cores, a fit then takes ten times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _execute(path: Path) -> object:
+    """Run a project's file as a module, with its folder importable."""
+    set_passive_openmp_wait()
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = f"kreis_project_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProjectError("not a Python file", where=str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except KreisError as error:
+        if str(path.parent) not in (error.where or ""):
+            place = _place(error, path)
+            error.where = f"{place}, {error.where}" if error.where else place
+        raise
+    except Exception as error:
+        raise ProjectError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
+    return module
+
+
+def _place(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).parent == path.parent]
+    return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else str(path)

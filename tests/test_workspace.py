@@ -1,0 +1,107 @@
+"""A project's folder: found, loaded, locked; what is wrong is said with file and line."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kreis.actions.run import run_circle
+from kreis.clock import SimulatedClock
+from kreis.errors import ProjectError, StoreError
+from kreis.settings import PeopleSettings, Settings
+from kreis.workspace import Workspace
+
+T0 = datetime(2025, 8, 15, tzinfo=UTC)
+
+
+def workspace_with(folder: Path, text: str, **sections: object) -> Workspace:
+    (folder / "project.py").write_text(text)
+    return Workspace(folder, settings=Settings(**sections), clock=SimulatedClock(T0))
+
+
+def test_is_found_from_a_folder_below(shop):
+    below = shop.folder / "data"
+    assert Workspace.find(below).folder == shop.folder
+    with pytest.raises(ProjectError, match=r"no kreis\.toml here or above"):
+        Workspace.find(shop.folder.parent)
+
+
+def test_loads_the_project_and_finds_its_contracts(shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project = Workspace(shop.folder).load_project()
+    assert project.name == "returns"
+    assert project.folder == shop.folder
+    assert list(project.sources) == ["orders", "settlements"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", None, "declares 0 projects"),
+        ("x = 1\nraise ValueError('no')\n", 2, "ValueError: no"),
+        ("def f(:\n", 1, "SyntaxError"),
+        ("from kreis import TimeSplit\n\nTimeSplit(\n    test='30 days')\n", 3, "no duration"),
+        ("def g():\n    return 1 / 0\n\n\ng()\n", 2, "ZeroDivisionError"),
+        ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError"),
+    ],
+)
+def test_says_in_which_line_the_file_stops(tmp_path, text, line, message):
+    workspace = workspace_with(tmp_path, text)
+    with pytest.raises(ProjectError) as caught:
+        workspace.load_project()
+    assert message in caught.value.message
+    assert (caught.value.where or "").startswith(str(tmp_path / "project.py") + (f":{line}" if line else ""))
+
+
+def test_says_so_where_the_file_is_missing(tmp_path):
+    with pytest.raises(ProjectError, match=r"there is no project\.py") as caught:
+        Workspace(tmp_path, settings=Settings()).load_project()
+    assert "kreis init" in (caught.value.hint or "")
+
+
+def test_the_actor_is_the_one_of_the_settings_or_of_the_system(tmp_path, monkeypatch):
+    assert workspace_with(tmp_path, "", people=PeopleSettings(actor="bea")).actor == "bea"
+    monkeypatch.setenv("LOGNAME", "carl")  # anybody can set it: the system's own answer counts
+    assert workspace_with(tmp_path, "").actor == pwd.getpwuid(os.getuid()).pw_name
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from kreis.workspace import Workspace
+with Workspace(Path(sys.argv[1])).only_run():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_circle_at_a_time(shop):
+    workspace = Workspace(shop.folder, clock=SimulatedClock(T0))
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(shop.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match="another kreis run is at work"):
+            run_circle(workspace.load_project(), workspace, as_of=T0, until="requirements")
+        assert "another kreis run is at work" in shop.kreis("run", code=4)
+        holder.stdin.close()
+    assert shop.document("run", "--until", "requirements")["status"] == "advanced"
+
+
+def test_holding_the_lock_does_not_outlive_a_killed_process(shop):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(shop.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.kill()
+    with Workspace(shop.folder).only_run():
+        pass
