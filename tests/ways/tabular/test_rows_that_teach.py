@@ -166,8 +166,8 @@ def test_another_positive_value_or_horizon_computes_anew(folder):
     assert not turned.state.candidates["logistic"].remembered
     folder.edit('outcome_within="5d"', 'outcome_within="9d"')
     longer = folder.run()
-    assert not longer.circle.candidates["logistic"].remembered
-    taught = [each.circle.candidates["logistic"].outputs["training"]["rows"] for each in (first, longer)]
+    assert not longer.state.candidates["logistic"].remembered
+    taught = [each.state.candidates["logistic"].outputs["training"]["rows"] for each in (first, longer)]
     assert taught[1] < taught[0]
 
 
