@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kreis.preparation.expressions.evaluate import compile_row, evaluate
-from kreis.preparation.expressions.from_polars import from_polars
-from kreis.preparation.expressions.to_polars import kinds_of, to_feature
+from kreis.expressions.evaluate import compile_row, evaluate
+from kreis.expressions.from_polars import from_polars
+from kreis.expressions.to_polars import kinds_of, to_feature
 
 ROUNDS, CALLS, ROWS = 15, 2_000, 1_000_000
 

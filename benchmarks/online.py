@@ -23,7 +23,7 @@ import lmdb
 import numpy as np
 import polars as pl
 
-from kreis.preparation.expressions.tree import Aggregate, Column
+from kreis.expressions.tree import Aggregate, Column
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.online.reader import OnlineFeatures

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kreis.preparation.expressions.tree import Aggregate, Column
+from kreis.expressions.tree import Aggregate, Column
 from kreis.preparation.point_in_time import join
 from kreis.preparation.views import FeatureView
 

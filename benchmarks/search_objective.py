@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.loss import log_loss
 from kreis.training.threshold import best_cut, choose_threshold

@@ -77,8 +77,8 @@ def prepare(root: Path, model: bytes, port: int, durability: str) -> list[str]:
     from kreis.deployment.server.config import ServerConfig
     from kreis.deployment.signing import FileKeys
     from kreis.durable import make_directory
+    from kreis.expressions.tree import Column
     from kreis.ledger.records import Release, Route
-    from kreis.preparation.expressions.tree import Column
     from kreis.preparation.views import RequestView
 
     names = [name.removeprefix("row__") for name in FEATURES]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kreis.notebook import open_project
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
-    from kreis.requirements.metric import DecisionValue
+    from kreis.tasks.decision_value import DecisionValue
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
     from kreis.training.candidates.logistic import Logistic
@@ -35,7 +35,7 @@ _PLACES = {
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
-    "DecisionValue": "kreis.requirements.metric",
+    "DecisionValue": "kreis.tasks.decision_value",
     "Drift": "kreis.monitoring.monitors.drift",
     "Estimator": "kreis.training.candidates.estimator",
     "Goal": "kreis.requirements.goal",

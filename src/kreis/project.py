@@ -19,7 +19,6 @@ from kreis.collection.sources import Changed, Source, Window
 from kreis.deployment.canary import Canary, ReleaseDeclaration
 from kreis.deployment.predictions.answers import COLUMNS, Answers
 from kreis.errors import KreisError, ProjectError
-from kreis.evaluation.metrics.registry import metric_named
 from kreis.monitoring import declare as monitoring
 from kreis.monitoring.declare import MonitorDeclaration
 from kreis.monitoring.monitor import Monitor
@@ -27,6 +26,7 @@ from kreis.preparation import declare
 from kreis.preparation.tables import Spine, Table, inputs_of, order, place_of
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration
 from kreis.requirements.goal import Goal
+from kreis.tasks.metrics.registry import metric_named
 from kreis.training.candidate import Candidate
 from kreis.training.declare import CandidateDeclaration, Classifier, as_candidate, as_search, check_candidates
 from kreis.training.search import Search, Space

@@ -21,9 +21,9 @@ from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.signing import FileKeys
 from kreis.durable import make_directory
+from kreis.expressions.tree import Call, Column, Literal
 from kreis.identifiers import new_id
 from kreis.ledger.records import Release, Route
-from kreis.preparation.expressions.tree import Call, Column, Literal
 from kreis.preparation.views import RequestView
 
 FEATURES = ["request__hour", "request__distance", "request__late"]

@@ -11,7 +11,7 @@ from kreis.deployment.canary import Canary
 from kreis.deployment.canary_plan import CanaryPlan, plan_canary
 from kreis.errors import ProjectError
 from kreis.evaluation.paired import Paired
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 
 FLIGHTS = DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35)
 RATES = {"value": 10_550.0, "base_rate": 0.22, "positive_rate": 0.38, "recall": 0.62}

@@ -8,7 +8,7 @@ from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.server.door import Door
 from kreis.deployment.server.messages import Ask, Refusal
-from kreis.preparation.expressions.tree import Call, Column, Literal
+from kreis.expressions.tree import Call, Column, Literal
 from kreis.preparation.views import FeatureView, RequestView
 
 CUSTOMER = FeatureView(

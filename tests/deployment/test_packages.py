@@ -11,7 +11,7 @@ from kreis.deployment.packages import PAYLOAD_TYPE, build_package, open_package,
 from kreis.deployment.signing import FileKeys, sign
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
-from kreis.preparation.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.preparation.views import FeatureView, RequestView
 
 MODEL = b"not really ONNX, but packages do not look inside"

@@ -7,7 +7,7 @@ import pytest
 
 from kreis.clock import microseconds
 from kreis.deployment.predictions.reader import read_segment
-from kreis.preparation.expressions.tree import Aggregate, Column
+from kreis.expressions.tree import Aggregate, Column
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.online.reader import OnlineFeatures

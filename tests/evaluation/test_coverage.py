@@ -10,9 +10,9 @@ from tests.conftest import Simulations
 
 from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.intervals import estimate
-from kreis.evaluation.metrics.metric import Codes, Rows
-from kreis.evaluation.metrics.registry import metric_named
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.metrics.metric import Codes, Rows
+from kreis.tasks.metrics.registry import metric_named
 
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 METRICS = ("value", "recall", "brier", "auc", "calibration_error")

@@ -10,7 +10,7 @@ from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import group_codes
 from kreis.evaluation.spending import Spending
 from kreis.requirements.goal import Goal, Guardrail
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 
 DAYS, PER_DAY = 30, 200
 RNG = np.random.default_rng(42)

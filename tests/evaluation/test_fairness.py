@@ -8,11 +8,11 @@ from tests.conftest import Simulations
 
 from kreis.evaluation.fairness import worst_off
 from kreis.evaluation.gates import judge_guardrail
-from kreis.evaluation.metrics.disparate_impact import DisparateImpact
-from kreis.evaluation.metrics.metric import Rows
 from kreis.evaluation.slices import Groups
 from kreis.requirements.goal import Goal, Guardrail
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.metrics.disparate_impact import DisparateImpact
+from kreis.tasks.metrics.metric import Rows
 
 GOAL = Goal(
     question="Lend?",

@@ -18,12 +18,12 @@ from kreis.evaluation.gates import (
     judge_guardrail,
 )
 from kreis.evaluation.intervals import Estimate, estimate
-from kreis.evaluation.metrics.calibration_error import CalibrationError
-from kreis.evaluation.metrics.metric import Rows
-from kreis.evaluation.metrics.registry import metric_named
 from kreis.evaluation.slices import group_codes
 from kreis.requirements.goal import Goal, Guardrail
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.metrics.calibration_error import CalibrationError
+from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.metrics.registry import metric_named
 
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 

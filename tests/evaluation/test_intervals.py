@@ -9,10 +9,10 @@ import pytest
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import interval
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference
-from kreis.evaluation.metrics.auc import Auc
-from kreis.evaluation.metrics.metric import Codes, Rows
-from kreis.evaluation.metrics.registry import metric_named
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.metrics.auc import Auc
+from kreis.tasks.metrics.metric import Codes, Rows
+from kreis.tasks.metrics.registry import metric_named
 
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 Totals = tuple[np.ndarray, np.ndarray, float]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kreis.evaluation.metrics.metric import Rows
-from kreis.evaluation.metrics.registry import metric_named
 from kreis.evaluation.support import missing_rows, rarer_outcome, support
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.metrics.registry import metric_named
 
 TWO = "precision rests on 2 rows that were"
 VALUE = DecisionValue("EUR", true_positive=2, false_positive=-1)

@@ -10,7 +10,7 @@ import msgspec
 from kreis.deployment.canary import Canary
 from kreis.deployment.canary_plan import CanaryPlan, plan_canary
 from kreis.governance.pages.release import plan_page, release_page
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 
 EVIDENCE = {
     "requests": 6_300,

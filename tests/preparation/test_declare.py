@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
+from kreis.expressions.from_polars import from_polars
 from kreis.preparation.declare import check_view, feature_view, lineage, request_view
-from kreis.preparation.expressions.from_polars import from_polars
 
 late = pl.col("late")
 UTC = pl.Datetime("us", "UTC")

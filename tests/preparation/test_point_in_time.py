@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import Aggregate, Column
+from kreis.expressions.tree import Aggregate, Column
 from kreis.preparation.point_in_time import join
 from kreis.preparation.views import FeatureView
 

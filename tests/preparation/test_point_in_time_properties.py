@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from kreis.expressions.tree import Aggregate, Call, Column, Expression
 from kreis.preparation import point_in_time_timeline
-from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.rows import compile_row
-from kreis.preparation.expressions.tree import Call, Column, Literal
+from kreis.expressions.rows import compile_row
+from kreis.expressions.tree import Call, Column, Literal
 from kreis.preparation.request_features import request_features
 from kreis.preparation.views import RequestView
 

@@ -9,7 +9,7 @@ import pytest
 
 from kreis.errors import ProjectError
 from kreis.requirements.goal import FAIRNESS, Goal, Guardrail, Risk, ServiceLevels
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 
 METRIC = DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35)
 

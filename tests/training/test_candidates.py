@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import Aggregate, Column
+from kreis.expressions.tree import Aggregate, Column
+from kreis.models.scoring import OnnxScorer
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.gradient_boosting import (
     GradientBoosting,
@@ -20,7 +21,6 @@ from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
-from kreis.training.scoring import OnnxScorer
 from kreis.training.search import Integer, Real, Search
 from kreis.training.testing import CHECKS, FEATURES, example_rows
 

@@ -6,11 +6,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from kreis.errors import ProjectError, RefusalError
+from kreis.models.scoring import OnnxScorer, RuleScorer
 from kreis.training import graph
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.graph import check_graph
-from kreis.training.scoring import OnnxScorer, RuleScorer
 from kreis.training.testing import FEATURES, example_rows
 
 
@@ -117,7 +117,7 @@ def test_a_changed_byte_never_crashes_the_loader(model, place):
 
 
 def test_rule_scorer_names_the_nearest_feature():
-    from kreis.preparation.expressions.tree import Column
+    from kreis.expressions.tree import Column
 
     with pytest.raises(ProjectError, match="did you mean 'delay'"):
         RuleScorer(Column("delays"), ["delay", "wind"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.preparation.expressions.tree import Column
-from kreis.requirements.metric import DecisionValue
+from kreis.expressions.tree import Column
+from kreis.models.scoring import RuleScorer
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.data import TrainingData
 from kreis.training.importance import permutation_importance
-from kreis.training.scoring import RuleScorer
 
 METRIC = DecisionValue("EUR", true_positive=2.0, false_positive=-1.0, per=1000)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 DECLARE = """
-from kreis.preparation.expressions.tree import Column
+from kreis.expressions.tree import Column
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
@@ -19,9 +19,9 @@ Search({"leaves": Integer(15, 255, log=True)}).check(GradientBoosting())
 """
 SCORE = """
 import sys, numpy
-from kreis.preparation.expressions.tree import Column
+from kreis.expressions.tree import Column
 from kreis.training.reference import histogram
-from kreis.training.scoring import OnnxScorer, RuleScorer
+from kreis.models.scoring import OnnxScorer, RuleScorer
 matrix = numpy.zeros((2, 3), numpy.float32)
 assert OnnxScorer.from_onnx(open(sys.argv[1], "rb").read()).score(matrix).shape == (2,)
 assert RuleScorer(Column("a"), ["a", "b", "c"]).score(matrix).tolist() == [0.0, 0.0]

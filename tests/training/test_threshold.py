@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.threshold import best_cut, choose_threshold
 
 METRIC = DecisionValue("EUR", true_positive=120, false_positive=-35)

@@ -11,8 +11,8 @@ import pytest
 
 from kreis.digests import digest_of
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import Column
-from kreis.requirements.metric import DecisionValue
+from kreis.expressions.tree import Column
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule

@@ -12,11 +12,11 @@ from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import read_pointer
 from kreis.deployment.predictions.reader import read_segment
 from kreis.digests import digest_of, digest_of_document
+from kreis.expressions.tree import fingerprint
 from kreis.formats import canonical
 from kreis.lake.mark import read_mark
 from kreis.ledger import alerts, audit, documents, models, releases, runs, steps, tables
 from kreis.ledger.identity import identity_of
-from kreis.preparation.expressions.tree import fingerprint
 from kreis.preparation.online.layout import Layout
 from kreis.training.reference import Histogram
 from kreis.workspace import Workspace

@@ -32,8 +32,8 @@ from kreis.deployment.predictions.records import (
     ShadowScore,
     WithdrawnRecord,
 )
+from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.lake.mark import LakeMark
-from kreis.preparation.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.training.reference import Histogram
 
@@ -52,7 +52,7 @@ GROWING = {
         ClosingRecord,
     ],
     "lake/mark.py": [LakeMark],
-    "preparation/expressions/tree.py": [Column, Literal, Call, Aggregate],
+    "expressions/tree.py": [Column, Literal, Call, Aggregate],
     "preparation/views.py": [FeatureView, RequestView],
     "training/reference.py": [Histogram],
 }

@@ -12,12 +12,12 @@ import polars as pl
 from kreis.deployment.packages import Package, open_package
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate
-from kreis.evaluation.metrics.auc import Auc
-from kreis.evaluation.metrics.metric import Floats, Rows
 from kreis.ledger import models, releases
 from kreis.monitoring.timeline import Band, Month, SendBack, Timeline, VersionChange
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
+from kreis.tasks.metrics.auc import Auc
+from kreis.tasks.metrics.metric import Floats, Rows
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look
 from kreis.ways.tabular.evaluation import scorer_of

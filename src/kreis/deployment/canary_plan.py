@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.deployment.canary import Canary
 from kreis.evaluation.paired import needed, presumed_dependence, seen_after
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 
 __all__ = ["CanaryPlan", "Expected", "plan_canary"]
 

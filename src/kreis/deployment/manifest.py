@@ -12,8 +12,8 @@ import msgspec
 
 from kreis.collection.contracts.inputs import InputRule
 from kreis.digests import digest_of
+from kreis.expressions.tree import Expression
 from kreis.formats import always, canonical
-from kreis.preparation.expressions.tree import Expression
 from kreis.preparation.views import FeatureView, FieldType, RequestView
 from kreis.training.reference import Histogram
 

@@ -21,15 +21,15 @@ from kreis.evaluation.gates import (
     judge_guardrail,
 )
 from kreis.evaluation.intervals import Estimate, estimate, paired_difference
-from kreis.evaluation.metrics.business_value import BusinessValue
-from kreis.evaluation.metrics.calibration_error import reliability
-from kreis.evaluation.metrics.metric import Codes, Rows
-from kreis.evaluation.metrics.registry import standard_metrics
 from kreis.evaluation.scored import Scored, known_outcomes
 from kreis.evaluation.slices import Groups, Slice, group_codes, slices
 from kreis.evaluation.spending import Spending
 from kreis.evaluation.support import missing_rows, rarer_outcome
 from kreis.requirements.goal import Goal
+from kreis.tasks.metrics.business_value import BusinessValue
+from kreis.tasks.metrics.calibration_error import reliability
+from kreis.tasks.metrics.metric import Codes, Rows
+from kreis.tasks.metrics.registry import standard_metrics
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
 

@@ -17,13 +17,13 @@ import msgspec
 from kreis.errors import ProjectError
 from kreis.evaluation.fairness import worst_off
 from kreis.evaluation.intervals import Estimate, estimate, readable
-from kreis.evaluation.metrics.across import AcrossGroups
-from kreis.evaluation.metrics.calibration_error import CalibrationError
-from kreis.evaluation.metrics.metric import Codes, Metric, Rows
-from kreis.evaluation.metrics.registry import fairness_metric, metric_named
 from kreis.evaluation.slices import Groups
 from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal, Guardrail
+from kreis.tasks.metrics.across import AcrossGroups
+from kreis.tasks.metrics.calibration_error import CalibrationError
+from kreis.tasks.metrics.metric import Codes, Metric, Rows
+from kreis.tasks.metrics.registry import fairness_metric, metric_named
 
 __all__ = [
     "CHAMPION_GATE",

@@ -15,16 +15,16 @@ import numpy as np
 
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
-from kreis.evaluation.counts import area_interval, share_interval
-from kreis.evaluation.metrics.auc import Auc
-from kreis.evaluation.metrics.base_rate import BaseRate
-from kreis.evaluation.metrics.calibration_error import CalibrationError
-from kreis.evaluation.metrics.metric import Codes, Floats, Metric, RatioMetric, Rows
-from kreis.evaluation.metrics.positive_rate import PositiveRate
-from kreis.evaluation.metrics.precision import Precision
-from kreis.evaluation.metrics.recall import Recall
 from kreis.evaluation.quantiles import student_t_quantile
 from kreis.evaluation.support import rarer_outcome
+from kreis.tasks.metrics.auc import Auc
+from kreis.tasks.metrics.base_rate import BaseRate
+from kreis.tasks.metrics.calibration_error import CalibrationError
+from kreis.tasks.metrics.counts import area_interval, share_interval
+from kreis.tasks.metrics.metric import Codes, Floats, Metric, RatioMetric, Rows
+from kreis.tasks.metrics.positive_rate import PositiveRate
+from kreis.tasks.metrics.precision import Precision
+from kreis.tasks.metrics.recall import Recall
 
 __all__ = ["Estimate", "estimate", "mean_estimate", "paired_difference", "readable"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.evaluation.metrics.metric import Booleans, Rows
+from kreis.tasks.metrics.metric import Booleans, Rows
 
 __all__ = ["Scored", "known_outcomes"]
 

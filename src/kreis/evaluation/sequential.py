@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.evaluation.metrics.metric import Floats
+from kreis.tasks.metrics.metric import Floats
 
 __all__ = [
     "ChangeDetector",

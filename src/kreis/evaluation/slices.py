@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.evaluation.intervals import Estimate, estimate
-from kreis.evaluation.metrics.metric import Codes, Metric, Rows
 from kreis.evaluation.support import support
+from kreis.tasks.metrics.metric import Codes, Metric, Rows
 
 __all__ = ["Groups", "Slice", "group_codes", "slices"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.evaluation.metrics.metric import Booleans, Metric, Rows
-from kreis.evaluation.metrics.positive_rate import PositiveRate
-from kreis.evaluation.metrics.precision import Precision
-from kreis.evaluation.metrics.recall import Recall
+from kreis.tasks.metrics.metric import Booleans, Metric, Rows
+from kreis.tasks.metrics.positive_rate import PositiveRate
+from kreis.tasks.metrics.precision import Precision
+from kreis.tasks.metrics.recall import Recall
 
 __all__ = ["counting_rows", "missing_rows", "rarer_outcome", "support"]
 

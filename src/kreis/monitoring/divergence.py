@@ -19,8 +19,8 @@ import math
 import msgspec
 import numpy as np
 
-from kreis.evaluation.metrics.metric import Codes, Floats
 from kreis.monitoring.variation import Expected, spread_of_days
+from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Divergence", "stability"]
 

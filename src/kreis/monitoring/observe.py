@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.evaluation.metrics.metric import Booleans, Codes, Floats
+from kreis.tasks.metrics.metric import Booleans, Codes, Floats
 
 __all__ = ["DayOfTraffic", "day_of_traffic"]
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import polars as pl
 
 from kreis.errors import ProjectError
-from kreis.evaluation.metrics.metric import Booleans, Floats
+from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
-from kreis.training.scoring import Scorer
+from kreis.tasks.metrics.metric import Booleans, Floats
 
 __all__ = ["FeatureDifference", "ParityReport", "agree", "parity"]
 

@@ -19,8 +19,8 @@ import polars as pl
 from kreis.clock import microseconds
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
-from kreis.evaluation.metrics.metric import Booleans, Floats
 from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
+from kreis.tasks.metrics.metric import Booleans, Floats
 
 __all__ = [
     "Deciding",

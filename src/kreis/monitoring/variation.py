@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kreis.deployment.manifest import Histogram
-from kreis.evaluation.metrics.metric import Codes, Floats
+from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Expected", "bin_edges", "expected", "reference_counts", "spread_of_days"]
 

@@ -9,12 +9,12 @@ from typing import Final, get_args
 import polars as pl
 
 from kreis.errors import ProjectError, nearest
-from kreis.preparation.expressions.from_polars import from_polars
-from kreis.preparation.expressions.kinds import infer, spoken
-from kreis.preparation.expressions.operations import has_aggregate
-from kreis.preparation.expressions.to_polars import kinds_of, prepare, to_feature
-from kreis.preparation.expressions.tree import Expression, columns
-from kreis.preparation.expressions.windows import decompose
+from kreis.expressions.from_polars import from_polars
+from kreis.expressions.kinds import infer, spoken
+from kreis.expressions.operations import has_aggregate
+from kreis.expressions.to_polars import kinds_of, prepare, to_feature
+from kreis.expressions.tree import Expression, columns
+from kreis.expressions.windows import decompose
 from kreis.preparation.leaks import check_own_outcome
 from kreis.preparation.tables import Spine, Table, place_of
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration, window_name

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import columns
+from kreis.expressions.tree import columns
 from kreis.preparation.tables import Spine
 from kreis.preparation.views import FeatureView, RequestView
 

@@ -15,8 +15,8 @@ import polars as pl
 
 from kreis.collection.sources import SUPERSEDED_AT
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.to_polars import prepare, to_feature
-from kreis.preparation.expressions.tree import Expression, columns
+from kreis.expressions.to_polars import prepare, to_feature
+from kreis.expressions.tree import Expression, columns
 from kreis.preparation.point_in_time_blocks import Blocks
 from kreis.preparation.point_in_time_corrections import by_epoch
 from kreis.preparation.point_in_time_plan import Combination, plan_of

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.operations import has_aggregate
-from kreis.preparation.expressions.tree import Column, Expression, fingerprint
-from kreis.preparation.expressions.windows import WindowAggregate, decompose_all
+from kreis.expressions.operations import has_aggregate
+from kreis.expressions.tree import Column, Expression, fingerprint
+from kreis.expressions.windows import WindowAggregate, decompose_all
 from kreis.preparation.views import FeatureView, parse_duration
 
 __all__ = ["Combination", "Plan", "microseconds_of", "plan_of"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kreis.preparation.expressions.windows import WindowAggregate
+from kreis.expressions.windows import WindowAggregate
 from kreis.preparation.point_in_time_blocks import Blocks
 from kreis.preparation.point_in_time_sums import Limbs, WindowSums
 from kreis.preparation.point_in_time_timeline import Floats, Questions, Timeline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.to_polars import prepare, to_feature
+from kreis.expressions.to_polars import prepare, to_feature
 from kreis.preparation.point_in_time import column_of
 from kreis.preparation.views import FieldType, RequestView
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from kreis.expressions.tree import Expression
 from kreis.formats import always
-from kreis.preparation.expressions.tree import Expression
 
 __all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "parse_duration", "window_name"]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
 
 __all__ = ["FAIRNESS", "Goal", "Guardrail", "Risk", "ServiceLevels"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import Expression
-from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
+from kreis.expressions.tree import Expression
+from kreis.models.scoring import OnnxScorer, RuleScorer, Scorer
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

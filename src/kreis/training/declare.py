@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import columns
+from kreis.expressions.tree import columns
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
+from kreis.models.scoring import OnnxScorer
 from kreis.training.candidate import Matrix
-from kreis.training.scoring import OnnxScorer
 
 __all__ = ["prove_same"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from kreis.requirements.metric import DecisionValue
+from kreis.models.scoring import Scorer
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.data import TrainingData
-from kreis.training.scoring import Scorer
 
 __all__ = ["Importance", "permutation_importance"]
 

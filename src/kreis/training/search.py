@@ -14,11 +14,11 @@ import msgspec
 
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
-from kreis.requirements.metric import DecisionValue
+from kreis.models.scoring import Scores
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.candidate import Candidate, Fitted, Outcomes, require
 from kreis.training.data import TrainingData
 from kreis.training.loss import log_loss
-from kreis.training.scoring import Scores
 
 __all__ = ["Choice", "Integer", "Real", "Search", "Space"]
 

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.clock import moment
-from kreis.preparation.expressions.tree import Expression
-from kreis.requirements.metric import DecisionValue
+from kreis.expressions.tree import Expression
+from kreis.models.scoring import OnnxScorer, RuleScorer, Scorer
+from kreis.tasks.decision_value import DecisionValue
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
 from kreis.training.importance import Importance, permutation_importance
 from kreis.training.loss import log_loss
 from kreis.training.reference import Histogram, histogram, reference_histograms
-from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.search import Search
 from kreis.training.splits import Split
 from kreis.training.threshold import Threshold, choose_threshold

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kreis.preparation.expressions.tree import Aggregate, Column
+from kreis.expressions.tree import Aggregate, Column
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.inspection import problems_of
 from kreis.preparation.online.lmdb_store import LmdbStore

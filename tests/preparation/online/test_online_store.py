@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from kreis.errors import CorruptionError, StoreError
-from kreis.preparation.expressions.tree import Aggregate, Call, Column
+from kreis.expressions.tree import Aggregate, Call, Column
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.layout import RECORD_START, Layout
 from kreis.preparation.online.lmdb_store import LmdbStore
@@ -320,7 +320,7 @@ def test_a_reader_goes_over_to_the_store_that_takes_the_place_of_a_damaged_one(f
         from kreis.preparation.online.lmdb_store import LmdbStore, discard
         from kreis.preparation.online.layout import Layout
         from kreis.preparation.online.store import Rows
-        from kreis.preparation.expressions.tree import Column
+        from kreis.expressions.tree import Column
         from kreis.preparation.views import FeatureView
         import msgspec
         view = msgspec.json.decode({msgspec.json.encode(LATEST)!r}, type=FeatureView)

@@ -20,15 +20,15 @@ from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcome
 from kreis.deployment.releases import challenger_of, release, start_canary
 from kreis.errors import PolicyError, ProjectError
 from kreis.evaluation.sequential import MeanTest
+from kreis.expressions.tree import Call, Column, Literal
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases, runs
 from kreis.ledger.records import Evaluation, Release, Run
-from kreis.preparation.expressions.tree import Call, Column, Literal
 from kreis.preparation.views import RequestView
 from kreis.project import Project
 from kreis.requirements.goal import Goal, Risk, ServiceLevels
-from kreis.requirements.metric import DecisionValue
 from kreis.settings import Settings
+from kreis.tasks.decision_value import DecisionValue
 from kreis.ways.tabular.canary import CanaryMove, move_canary
 from kreis.workspace import Workspace
 

@@ -10,8 +10,8 @@ from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.manifest import Inputs, Manifest
 from kreis.deployment.server.messages import Ask, Asked, Refusal
 from kreis.errors import nearest
-from kreis.preparation.expressions.scalars import READERS
-from kreis.preparation.expressions.tree import columns
+from kreis.expressions.scalars import READERS
+from kreis.expressions.tree import columns
 from kreis.preparation.views import FieldType, Policy
 
 __all__ = ["Door"]

@@ -16,13 +16,13 @@ from kreis.deployment.routing import Router
 from kreis.deployment.server.door import Door
 from kreis.deployment.server.messages import Ask, Asked
 from kreis.errors import KreisError, RefusalError
+from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
-from kreis.preparation.expressions.rows import compile_row
+from kreis.models.scoring import Matrix, OnnxScorer, RuleScorer, Scorer
 from kreis.preparation.online.inspection import problems_of
 from kreis.preparation.online.lmdb_store import LmdbStore, damaged
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.views import FeatureView, RequestView
-from kreis.training.scoring import Matrix, OnnxScorer, RuleScorer, Scorer
 
 __all__ = ["LoadedModel", "LoadedRelease", "StoredFeatures"]
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from kreis.deployment.manifest import Histogram
 from kreis.errors import ProjectError
-from kreis.evaluation.metrics.metric import Codes, Floats
 from kreis.monitoring.counting import count_columns
 from kreis.monitoring.divergence import Divergence, stability
 from kreis.monitoring.monitor import (
@@ -25,6 +24,7 @@ from kreis.monitoring.monitor import (
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.shares import chance_of_at_least
 from kreis.monitoring.variation import Expected, bin_edges, expected
+from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Drift"]
 

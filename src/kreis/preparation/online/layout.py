@@ -26,7 +26,7 @@ import zlib
 
 from kreis.digests import digest_of_document
 from kreis.errors import CorruptionError
-from kreis.preparation.expressions.tree import encode
+from kreis.expressions.tree import encode
 from kreis.preparation.point_in_time_plan import Plan, plan_of
 from kreis.preparation.views import FeatureView
 

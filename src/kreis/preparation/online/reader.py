@@ -15,8 +15,8 @@ from operator import itemgetter
 from zlib import crc32
 
 from kreis.errors import CorruptionError, StoreError
-from kreis.preparation.expressions.rows import compile_row
-from kreis.preparation.expressions.windows import WindowAggregate
+from kreis.expressions.rows import compile_row
+from kreis.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs, TileRows
 from kreis.preparation.online.layout import RESIDUE, Layout
 from kreis.preparation.online.store import Get, OnlineStore

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kreis.errors import ProjectError
-from kreis.preparation.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
+from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
+from kreis.models.scoring import RuleScorer
 from kreis.training.candidate import Fitted, Matrix, Outcomes
-from kreis.training.scoring import RuleScorer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +33,7 @@ class Rule:
         if isinstance(expression, (Column, Literal, Call, Aggregate)):
             self.expression: Expression = expression
         else:
-            from kreis.preparation.expressions.from_polars import from_polars
+            from kreis.expressions.from_polars import from_polars
 
             self.expression = from_polars(expression, where="Rule")
         if aggregates(self.expression):

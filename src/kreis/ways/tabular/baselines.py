@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from kreis.evaluation.evaluate import EvaluationReport
-from kreis.evaluation.metrics.metric import Floats
 from kreis.ledger.records import Step
+from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
-from kreis.training.scoring import Scorer
+from kreis.tasks.metrics.metric import Floats
 from kreis.training.train import TrainedCandidate
 from kreis.workspace import Workspace
 

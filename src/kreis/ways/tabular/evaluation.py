@@ -20,10 +20,10 @@ from kreis.ledger import models, releases, runs, steps
 from kreis.ledger.records import Route, Step
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
+from kreis.models.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.preparation.spine import teaches
 from kreis.preparation.views import parse_duration
 from kreis.project import Project
-from kreis.training.scoring import OnnxScorer, RuleScorer, Scorer
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.preparation import packaged_features, read_spine, spine_of, used_views
 from kreis.ways.tabular.state import Circle

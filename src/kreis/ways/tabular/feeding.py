@@ -12,8 +12,8 @@ from kreis.collection.collecting import latest_versions
 from kreis.collection.sources import SUPERSEDED_AT, Window
 from kreis.deployment.packages import read_manifest
 from kreis.errors import CorruptionError, StoreError
+from kreis.expressions.tree import columns
 from kreis.ledger import models, releases
-from kreis.preparation.expressions.tree import columns
 from kreis.preparation.online.feed import OnlineFeed, mark_of
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore, discard

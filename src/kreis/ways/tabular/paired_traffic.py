@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from kreis.deployment.packages import Package
-from kreis.evaluation.metrics.metric import Booleans, Codes, Floats
 from kreis.evaluation.paired import DaySums, day_sums
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
-from kreis.requirements.metric import DecisionValue
+from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.metrics.metric import Booleans, Codes, Floats
 from kreis.ways.tabular.evaluation import scorer_of
 from kreis.workspace import Workspace
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kreis.evaluation.intervals import readable
-from kreis.evaluation.metrics.registry import metric_named
 from kreis.loop.verdicts import Advance, Verdict
+from kreis.tasks.metrics.registry import metric_named
 from kreis.ways.tabular.state import Circle
 
 __all__ = ["perform"]

@@ -1,0 +1,109 @@
+"""A windowed feature in three parts: what each row contributes, what is aggregated, and what is made of that.
+
+Row values are float64 with NaN for missing, so a store can hold one column for each distinct row expression,
+and a window is a slice of it. Within a window, unlike in bare Polars, a NaN is missing and all aggregates come
+out as float64, in batches and online alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.expressions.operations import has_aggregate, validate
+from kreis.expressions.tree import Aggregate, Call, Column, Expression
+from kreis.expressions.vectors import reduce_floats
+
+__all__ = ["Decomposition", "WindowAggregate", "aggregate_values", "decompose", "decompose_all"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class WindowAggregate(msgspec.Struct, frozen=True):
+    """An aggregation over a window of the row values at `row`; for "len" there are none."""
+
+    operation: str
+    row: int | None
+
+
+class Decomposition(msgspec.Struct, frozen=True):
+    """`post` is an expression over the aggregates, which it reads as columns "0", "1", …"""
+
+    rows: tuple[Expression, ...]
+    aggregates: tuple[WindowAggregate, ...]
+    post: Expression
+
+
+def decompose(expression: Expression) -> Decomposition:
+    """Split one aggregating expression.
+
+    Raises:
+        ProjectError: it is invalid, or does not aggregate.
+    """
+    return decompose_all({"expression": expression})["expression"]
+
+
+def decompose_all(expressions: Mapping[str, Expression]) -> dict[str, Decomposition]:
+    """Split several; all of them share one tuple of distinct row expressions.
+
+    Raises:
+        ProjectError: one of them is invalid, or does not aggregate.
+    """
+    rows: list[Expression] = []
+    split = {}
+    for name, expression in expressions.items():
+        validate(expression, where=name)
+        if not has_aggregate(expression):
+            raise ProjectError("it does not aggregate", where=name, hint="write .mean(), .sum(), .last() or pl.len()")
+        found: list[WindowAggregate] = []
+        post = _replace(expression, rows, found)
+        split[name] = (tuple(found), post)
+    return {name: Decomposition(tuple(rows), found, post) for name, (found, post) in split.items()}
+
+
+def aggregate_values(
+    aggregates: Sequence[WindowAggregate], rows: Sequence[Floats], length: int | None = None
+) -> dict[str, float]:
+    """The aggregates of one window, as the columns that `post` reads.
+
+    Args:
+        aggregates: of a decomposition.
+        rows: per row expression, its values in the window by event time, shape (k,); NaN is missing.
+        length: the number of rows in the window, needed where there are no row expressions.
+    """
+    size = len(rows[0]) if length is None else length
+    return {str(index): _one(each, rows, size) for index, each in enumerate(aggregates)}
+
+
+def _one(aggregate: WindowAggregate, rows: Sequence[Floats], size: int) -> float:
+    if aggregate.row is None:
+        return float(size)
+    values = rows[aggregate.row]
+    if aggregate.operation == "last":
+        return float(values[-1]) if len(values) else math.nan
+    known = values[~np.isnan(values)]
+    if aggregate.operation == "count":
+        return float(len(known))
+    found = reduce_floats(aggregate.operation, known)
+    return math.nan if found is None else found
+
+
+def _replace(node: Expression, rows: list[Expression], found: list[WindowAggregate]) -> Expression:
+    if isinstance(node, Aggregate):
+        row = None
+        if node.argument is not None:
+            if node.argument not in rows:
+                rows.append(node.argument)
+            row = rows.index(node.argument)
+        aggregate = WindowAggregate(node.operation, row)
+        if aggregate not in found:
+            found.append(aggregate)
+        return Column(str(found.index(aggregate)))
+    if isinstance(node, Call):
+        return Call(node.operation, tuple(_replace(each, rows, found) for each in node.arguments), node.options)
+    return node

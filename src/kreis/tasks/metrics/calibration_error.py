@@ -1,0 +1,73 @@
+"""How far the probabilities are from the frequencies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kreis.tasks.metrics.metric import Better, Codes, Floats, Rows
+
+__all__ = ["CalibrationError", "reliability"]
+
+_BINS, _LEAST_IN_BIN = 10, 10
+
+
+class CalibrationError:
+    """Expected calibration error over ten bins of equally many rows (Naeini, Cooper and Hauskrecht 2015).
+
+    There are fewer bins where fewer than ten rows of the rarer outcome would fall into each. Noise alone makes the
+    value greater than 0: `excess` says by how much at most, and its interval reaches down by that.
+    """
+
+    name = "calibration_error"
+    better: Better = "lower"
+    bounds = (0.0, 1.0)
+
+    def value(self, rows: Rows) -> float:
+        """Mean distance of frequency and score over the bins."""
+        if not len(rows):
+            return float("nan")
+        return float(np.abs(_gaps(rows, _bins(rows))).sum() / len(rows))
+
+    def influence(self, rows: Rows) -> Floats:
+        """What each row contributes to the error, shape (n,), the signs of the bins' gaps held fixed."""
+        bins = _bins(rows)
+        gaps = _gaps(rows, bins)
+        signed = np.sign(gaps)[bins] * (rows.outcomes - rows.scores)
+        influence: Floats = (signed - np.abs(gaps).sum() / len(rows)) / len(rows)
+        return influence
+
+    def excess(self, rows: Rows, blocks: Codes) -> float:
+        """By how much noise raises the value of scores that are right on average: the mean of |N(0, s)| of each bin."""
+        bins, days = _bins(rows), int(blocks.max()) + 1
+        cells = (int(bins.max()) + 1) * days
+        gaps = np.bincount(bins * days + blocks, weights=rows.outcomes - rows.scores, minlength=cells)
+        by_day = gaps.reshape(-1, days)
+        deviations = np.sqrt(((by_day - by_day.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
+        return float(math.sqrt(2 / math.pi) * deviations.sum() / len(rows))
+
+
+def _bins(rows: Rows) -> Codes:
+    """Each row's bin; equal scores always share one."""
+    scores, positives = rows.scores, int(rows.outcomes.sum())
+    count = max(min(_BINS, min(positives, len(rows) - positives) // _LEAST_IN_BIN), 1)
+    edges = np.unique(np.quantile(scores, np.linspace(0, 1, count + 1)[1:-1]))
+    return np.searchsorted(edges, scores, side="left").astype(np.int64)
+
+
+def _gaps(rows: Rows, bins: Codes) -> Floats:
+    gaps: Floats = np.bincount(bins, weights=rows.outcomes - rows.scores).astype(np.float64)
+    return gaps
+
+
+def reliability(rows: Rows) -> list[dict[str, float]]:
+    """The reliability diagram as data: per bin the rows, the mean score and the frequency."""
+    bins = _bins(rows)
+    counts = np.bincount(bins)
+    score = np.bincount(bins, weights=rows.scores)
+    happened = np.bincount(bins, weights=rows.outcomes)
+    return [
+        {"rows": float(counts[b]), "score": float(score[b] / counts[b]), "frequency": float(happened[b] / counts[b])}
+        for b in np.flatnonzero(counts)
+    ]
