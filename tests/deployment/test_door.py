@@ -61,7 +61,6 @@ def check(door, keys=None, fields=None, **rest):
 def refused(door, *args, **kwargs):
     with pytest.raises(Refusal) as caught:
         check(door, *args, **kwargs)
-    assert caught.value.status == 422
     return caught.value.code, caught.value.message
 
 

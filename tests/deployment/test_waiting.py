@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from kreis.deployment.client import ServiceClient
-from kreis.deployment.server import waiting as module
 from kreis.deployment.server.config import Limits
+from kreis.deployment.server.http import waiting as module
+from kreis.deployment.server.http.waiting import Waiting
 from kreis.deployment.server.messages import Refusal
-from kreis.deployment.server.waiting import Waiting
 
 ROW = b'{"fields": {"hour": 1}}'
 

@@ -12,7 +12,7 @@ import numpy as np
 from kreis.clock import microseconds
 from kreis.deployment.predictions.records import PredictionRecord, ShadowScore
 from kreis.deployment.routing import unit_of
-from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply
+from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply, Unavailable
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.errors import KreisError
@@ -40,7 +40,8 @@ def answer_one(
         flags: What the door found unusual.
 
     Raises:
-        Refusal: 422 for a field of the wrong type; 503 if neither the model nor the fallback can answer.
+        Refusal: a field of the wrong type.
+        Unavailable: neither the model nor the fallback can answer.
     """
     at_us = microseconds(at)
     model = release.only
@@ -51,7 +52,7 @@ def answer_one(
         values = model.values(row.keys, row.fields, row.features, at_us)
         score = model.score_one(values)
     except (TypeError, ValueError) as error:
-        raise Refusal(422, "wrong_type", str(error)[:300]) from error
+        raise Refusal("wrong_type", str(error)[:300]) from error
     except Exception as error:
         model, values, score = _fall_back(row, release, at_us, model, error)
         fallback = True
@@ -72,7 +73,7 @@ def _fall_back(
                 return fallback, values, fallback.score_one(values)
             except Exception as another:
                 _LOG.error("fallback %s cannot answer either: %s", fallback.digest[:12], another)
-    raise Refusal(503, "unavailable", "no model can answer at the moment; try again") from error
+    raise Unavailable("unavailable", "no model can answer at the moment; try again") from error
 
 
 def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metrics) -> list[ShadowScore]:

@@ -75,14 +75,14 @@ class Door:
         """Refuse what must not come in; say what is unusual about the rest: `"FIELD: PROBLEM"`.
 
         Raises:
-            Refusal: 422: nothing to answer from, an unknown name (with the nearest), a value beyond bounds or of
+            Refusal: nothing to answer from, an unknown name (with the nearest), a value beyond bounds or of
                 another type, or what the contract demands where the policy is to refuse.
         """
         keys, fields, features = row.keys, row.fields, row.features
         if not (keys or fields or features):
-            raise Refusal(422, "missing", "there is nothing to answer from: send keys and fields")
+            raise Refusal("missing", "there is nothing to answer from: send keys and fields")
         if row.reference is not None and len(row.reference) > _TEXT:
-            raise Refusal(422, "too_long", f"the reference is longer than {_TEXT} characters")
+            raise Refusal("too_long", f"the reference is longer than {_TEXT} characters")
         if not keys.keys() <= self.keys:
             raise _unknown("key", keys, self.keys)
         if not fields.keys() <= self.fields.keys():
@@ -111,12 +111,12 @@ class Door:
             raise _unknown("feature", features, self.features)
         for name, number in features.items():
             if number is not None and not -LARGEST_FLOAT <= number <= LARGEST_FLOAT:
-                raise Refusal(422, "out_of_range", f"feature {name!r} does not fit into 32 bits")
+                raise Refusal("out_of_range", f"feature {name!r} does not fit into 32 bits")
 
     def _check_keys(self, keys: Mapping[str, str], flags: list[str]) -> None:
         for name, key in keys.items():
             if len(key) > _TEXT:
-                raise Refusal(422, "too_long", f"a key is longer than {_TEXT} characters")
+                raise Refusal("too_long", f"a key is longer than {_TEXT} characters")
             if name in self._key_checks:
                 problem = self._key_checks[name](key)
                 if problem is not None:
@@ -135,10 +135,10 @@ class Door:
                     continue
                 problem = check(value)
             except (TypeError, ValueError, OverflowError) as error:
-                raise Refusal(422, "wrong_type", f"field {name!r}: {str(error)[:200]}") from error
+                raise Refusal("wrong_type", f"field {name!r}: {str(error)[:200]}") from error
             if problem is not None:
                 if self.policies[name][1] == "refuse":
-                    raise Refusal(422, "not_allowed", f"field {name!r}: {value!r:.80} is {problem}{self._said(name)}")
+                    raise Refusal("not_allowed", f"field {name!r}: {value!r:.80} is {problem}{self._said(name)}")
                 flags.append(f"{name}: {problem}")
 
     def _compile(self, name: str, kind: FieldType) -> Problem:
@@ -185,7 +185,7 @@ class Door:
         name, _, policy = need
         if policy == "refuse":
             contract = self.rules[name].contract
-            raise Refusal(422, "missing", f"{what} {name!r} is missing; the contract {contract!r} requires it")
+            raise Refusal("missing", f"{what} {name!r} is missing; the contract {contract!r} requires it")
         flags.append(f"{name}: missing")
 
     def _said(self, name: str) -> str:
@@ -246,4 +246,4 @@ _BOUNDS: tuple[tuple[str, str, Callable[[Any], Callable[[Any], bool]]], ...] = (
 
 def _unknown(kind: str, given: Mapping[str, Any], known: Any) -> Refusal:
     name = min(given.keys() - known)
-    return Refusal(422, f"unknown_{kind}", f"unknown {kind} {name[:80]!r}; {nearest(name[:80], known)}")
+    return Refusal(f"unknown_{kind}", f"unknown {kind} {name[:80]!r}; {nearest(name[:80], known)}")

@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.deployment.predictions.records import ShadowScore
 
-__all__ = ["Ask", "Asked", "Outcome", "Outcomes", "Refusal", "Reply", "Value"]
+__all__ = ["Ask", "Asked", "Outcome", "Outcomes", "Refusal", "Replies", "Reply", "Unavailable", "Value"]
 
 Value: TypeAlias = str | int | float | bool | None
 """A request field: JSON scalars only, so nothing can be nested."""
@@ -56,6 +56,12 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What was unusual about the request, as `"FIELD: PROBLEM"`."""
 
 
+class Replies(msgspec.Struct, frozen=True, gc=False):
+    """The answers of a batch, in the order of its rows."""
+
+    predictions: list[Reply]
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What really happened."""
 
@@ -74,13 +80,16 @@ class Outcomes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Refusal(Exception):  # noqa: N818 (an answer, not a fault)
-    """A request that is not answered: status, code and a message that tells the client what to do."""
+    """A request that is not answered because of what it asks: a code, and a message that says what to do."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.status = status
         self.code = code
         self.message = message
+
+
+class Unavailable(Refusal):
+    """A request that could be answered at another time."""
 
 
 Shadows: TypeAlias = list[ShadowScore]

@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 from kreis.artifacts.store import ArtifactStore
 from kreis.clock import SystemClock
 from kreis.deployment.predictions.journal import Journal
-from kreis.deployment.server.app import App, keep_house
+from kreis.deployment.server.answering import Answering
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.follower import Follower
+from kreis.deployment.server.http.app import App, keep_house
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import open_store
 from kreis.deployment.signing import load_trusted
@@ -80,13 +81,21 @@ async def _serve(config: ServerConfig) -> NoReturn:
         trusted = load_trusted(config.trusted)
         follower = Follower(config, trusted, ArtifactStore(config.artifacts), stored, metrics, executor)
         await follower.look()
-        app = App(config, clock, follower, journal, metrics)
+        answering = Answering(
+            follower,
+            journal,
+            metrics,
+            rows=config.limits.rows,
+            durable=config.durability == "disk",
+            simulated=config.simulated,
+        )
+        app = App(config, clock, follower, answering)
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # a request leaves no cycles behind; look for them seldom
         tasks = [
             asyncio.create_task(follower.follow()),
-            asyncio.create_task(keep_house(app, journal)),
+            asyncio.create_task(keep_house(app, answering)),
             asyncio.create_task(app.waiting.watch()),
         ]
         try:
@@ -96,7 +105,7 @@ async def _serve(config: ServerConfig) -> NoReturn:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(StoreError):
-                app.failures.write()
+                answering.failures.write()
             journal.close()
     _end()
 

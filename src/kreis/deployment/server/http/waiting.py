@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from kreis.deployment.server.config import Limits
-from kreis.deployment.server.messages import Refusal
+from kreis.deployment.server.http.refusals import HttpRefusal
 
 __all__ = ["Reading", "Waiting"]
 
@@ -35,7 +35,7 @@ class Reading:
         self.since = monotonic()
         self.task = asyncio.current_task()
         self.slow = False
-        self.refusal: Refusal | None = None
+        self.refusal: HttpRefusal | None = None
         """Why it was ended; None where it was not."""
 
     def ended(self) -> BaseException:
@@ -124,11 +124,11 @@ class Waiting:
             slow[host] += 1
             if age * 1000 > self._limits.body_read_ms:
                 said = f"the body did not arrive within {self._limits.body_read_ms / 1000:g} s"
-                self._end(reading, Refusal(408, "too_slow", said))
+                self._end(reading, HttpRefusal(408, "too_slow", said))
             elif slow[host] > self._limits.slow_bodies:
-                self._end(reading, Refusal(503, "overloaded", "you have too many unfinished requests"))
+                self._end(reading, HttpRefusal(503, "overloaded", "you have too many unfinished requests"))
 
-    def _end(self, reading: Reading, refusal: Refusal) -> None:
+    def _end(self, reading: Reading, refusal: HttpRefusal) -> None:
         reading.refusal = refusal
         if reading.task is not None:
             reading.task.cancel()

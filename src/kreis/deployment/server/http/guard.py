@@ -11,8 +11,8 @@ from typing import Any
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]
 
 from kreis.deployment.server.config import ServerConfig, is_loopback
-from kreis.deployment.server.messages import Refusal
-from kreis.deployment.server.waiting import Waiting
+from kreis.deployment.server.http.refusals import HttpRefusal
+from kreis.deployment.server.http.waiting import Waiting
 
 __all__ = ["Guard"]
 
@@ -42,26 +42,26 @@ class Guard:
         machine too) says so in `Host`, `Origin` or `Sec-Fetch-Site`. Elsewhere the bearer token decides.
 
         Raises:
-            Refusal: 400, 403 or 401.
+            HttpRefusal: 400, 403 or 401.
         """
         hosts = headers.get_all("host")
         if len(hosts) > 1:
-            raise Refusal(400, "bad_host", "send one Host header")
+            raise HttpRefusal(400, "bad_host", "send one Host header")
         host = authority or (hosts[0] if hosts else None)
         if self._loopback:
             if host not in self._hosts:
                 self._check_host(host)
             origin, site = headers.get("origin"), headers.get("sec-fetch-site")
             if (origin is not None and origin.partition("://")[2] != host) or site not in _OWN_SITE:
-                raise Refusal(403, "forbidden_origin", "requests from other pages are refused")
+                raise HttpRefusal(403, "forbidden_origin", "requests from other pages are refused")
         if self._token is not None and path not in _OPEN:
             given = headers.get("authorization")
             if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):
-                raise Refusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN'")
+                raise HttpRefusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN'")
 
     def _check_host(self, host: str | None) -> None:
         if host is None or not _names_loopback(host):
-            raise Refusal(403, "forbidden_host", "the Host header names another machine")
+            raise HttpRefusal(403, "forbidden_host", "the Host header names another machine")
         if len(self._hosts) < 16:
             self._hosts.add(host)
 
@@ -69,16 +69,18 @@ class Guard:
         """The body, no longer than the limit; a longer one is never held.
 
         Raises:
-            Refusal: 413 or 415; 408 or 503 where it does not arrive in time.
+            HttpRefusal: 413 or 415; 408 or 503 where it does not arrive in time.
         """
         kind = headers.get("content-type")
         if kind != "application/json" and (kind is None or kind.partition(";")[0].strip() != "application/json"):
-            raise Refusal(415, "unsupported_media_type", "send JSON with the header 'Content-Type: application/json'")
+            raise HttpRefusal(
+                415, "unsupported_media_type", "send JSON with the header 'Content-Type: application/json'"
+            )
         if "content-encoding" in headers:
-            raise Refusal(415, "unsupported_encoding", "send the body uncompressed")
+            raise HttpRefusal(415, "unsupported_encoding", "send the body uncompressed")
         length = headers.get("content-length")
         if length is not None and (len(length) > 9 or int(length) > self._limit):
-            raise Refusal(413, "too_large", f"a body may have {self._limit} bytes at most")
+            raise HttpRefusal(413, "too_large", f"a body may have {self._limit} bytes at most")
         reading = self._waiting.begin(scope)
         try:
             body: bytes = await (self._stream(protocol) if length is None else protocol())
@@ -94,7 +96,7 @@ class Guard:
             body += chunk
             if len(body) > self._limit:
                 await _discard(chunks)
-                raise Refusal(413, "too_large", f"a body may have {self._limit} bytes at most")
+                raise HttpRefusal(413, "too_large", f"a body may have {self._limit} bytes at most")
         return bytes(body)
 
     async def discard(self, headers: Any, protocol: Any) -> None:
