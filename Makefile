@@ -40,14 +40,14 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.demo
 
-lock:  ## Write the lock files anew (needs uv)
-	uv pip compile pyproject.toml --extra demo --group build --generate-hashes --universal --python-version 3.11 \
-		--no-header --no-emit-index-url --no-annotate -o requirements/demo.lock
-	uv pip compile pyproject.toml --extra demo --extra postgres --group dev --generate-hashes --universal \
-		--python-version 3.11 --no-header --no-emit-index-url --no-annotate -c requirements/demo.lock \
-		-o requirements/dev.lock
-	uv pip compile --group mutate --generate-hashes --universal --python-version 3.11 --no-header \
-		--no-emit-index-url --no-annotate -c requirements/dev.lock -o requirements/mutate.lock
+LOCK := uv pip compile --generate-hashes --universal --no-header --no-emit-index-url --no-annotate --python-version 3.11
+
+lock:  ## Write the lock files anew (needs uv): one for each installation, each with the versions of the whole
+	$(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.lock
+	$(LOCK) pyproject.toml -c requirements/demo.lock -o requirements/serve.lock
+	$(LOCK) pyproject.toml --extra watch -c requirements/demo.lock -o requirements/watch.lock
+	$(LOCK) pyproject.toml --extra demo --extra postgres --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) --group mutate -c requirements/dev.lock -o requirements/mutate.lock
 
 clean:
 	rm -rf $(VENV) mutants .pytest_cache .mypy_cache .ruff_cache flights-demo

@@ -90,7 +90,14 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'kreis' has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    try:
+        return getattr(import_module(_PLACES[name]), name)
+    except ModuleNotFoundError as error:
+        from kreis.errors import MissingLibraryError
+
+        if (missing := MissingLibraryError.of(error)) is None:
+            raise
+        raise missing from error
 
 
 def __dir__() -> list[str]:

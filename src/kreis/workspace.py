@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory, storing
-from kreis.errors import CorruptionError, KreisError, PolicyError, ProjectError, StoreError
+from kreis.errors import CorruptionError, KreisError, MissingLibraryError, PolicyError, ProjectError, StoreError
 from kreis.settings import Settings, find_folder, load_settings
 
 if TYPE_CHECKING:
@@ -322,7 +322,11 @@ def _execute(path: Path) -> object:
             error.where = f"{place}, {error.where}" if error.where else place
         raise
     except Exception as error:
-        raise ProjectError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
+        place = _place(error, path)
+        if missing := MissingLibraryError.of(error):
+            missing.where = place
+            raise missing from error
+        raise ProjectError(f"{type(error).__name__}: {error}", where=place) from error
     return module
 
 

@@ -31,7 +31,7 @@ from kreis.cli.commands import (
     why,
 )
 from kreis.cli.output import accept_any_encoding, report_error, report_unforeseen, say_warnings_plainly
-from kreis.errors import KreisError
+from kreis.errors import KreisError, MissingLibraryError
 
 __all__ = ["app", "main"]
 
@@ -43,7 +43,8 @@ app = typer.Typer(
     name="kreis",
     help="From a business goal to a monitored service, and back: the AI engineering workflow as one system.",
     epilog="Begin with: kreis demo flights, or kreis init. Exit codes: 0 fine, 1 unforeseen, 2 declaration or usage,"
-    " 3 contract, 4 store, 5 corruption, 6 service, 7 refused, 8 policy, 9 signature, 10 sent back, 11 held.",
+    " 3 contract, 4 store, 5 corruption, 6 service, 7 refused, 8 policy, 9 signature, 10 sent back, 11 held,"
+    " 12 library not installed.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -113,6 +114,9 @@ def _exit_code() -> int:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
+        if missing := MissingLibraryError.of(error):
+            report_error(missing, as_json="--json" in sys.argv)
+            return missing.exit_code
         report_unforeseen(error, as_json="--json" in sys.argv, variable=TRACEBACK)
         return 1
     return 0

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from kreis.clock import Clock, SystemClock, moment
 from kreis.deployment.signing import check_keys
 from kreis.durable import disk_of
-from kreis.errors import KreisError
+from kreis.errors import KreisError, MissingLibraryError
 from kreis.governance.damage import PARTS, Finding
 from kreis.ledger import audit, chain, schema
 from kreis.settings import Settings, load_settings
@@ -72,6 +72,9 @@ def _safely(look: Callable[[Workspace], Iterator[Finding]], workspace: Workspace
     except OSError as error:
         yield Finding(where=str(error.filename or workspace.folder), what=error.strerror or str(error))
     except Exception as error:  # one part that fails must not keep the others from being looked at
+        if missing := MissingLibraryError.of(error):
+            yield _told(missing, f"{look.__name__.strip('_')} in {workspace.folder}")
+            return
         what = f"could not be looked at ({type(error).__name__}: {error})"
         yield Finding(where=f"{look.__name__.strip('_')} in {workspace.folder}", what=what)
 
