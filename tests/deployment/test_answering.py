@@ -43,7 +43,7 @@ def make_core(release, tmp_path):
 
 def written(core):
     core.flush()
-    (segment,) = (read_segment(path) for path in sorted(core.journal.folder.glob("*.log"))[:1])
+    (segment,) = (found for path in core.journal.folder.glob("*.log") if (found := read_segment(path)).closed)
     return segment
 
 
