@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,23 +55,23 @@ def test_each_library_is_brought_by_the_bare_package_or_by_the_extra_that_the_me
 
 WITHOUT = """
 import sys
-sys.modules[{library!r}] = None
+sys.modules.update(dict.fromkeys({libraries!r}))
 from kreis.cli.main import main
 sys.argv = ["kreis", *{arguments!r}]
 main()
 """
 
 
-def without(library: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command in an environment that lacks a library."""
-    program = WITHOUT.format(library=library, arguments=arguments)
+def without(*libraries: str, run: tuple[str, ...], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command in an environment that lacks libraries."""
+    program = WITHOUT.format(libraries=libraries, arguments=run)
     return subprocess.run(
         [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
 
 
 def test_a_command_names_the_library_that_it_lacks_and_the_extra(evaluated: Any) -> None:
-    done = without("polars", "run", folder=evaluated.folder)
+    done = without("polars", run=("run",), folder=evaluated.folder)
     assert done.returncode == MissingLibraryError.exit_code
     assert "reading tables needs polars, which is not installed" in done.stderr
     assert "pip install 'kreis[watch]'" in done.stderr
@@ -78,7 +79,7 @@ def test_a_command_names_the_library_that_it_lacks_and_the_extra(evaluated: Any)
 
 def test_a_step_names_the_library_that_it_lacks_and_the_extra(evaluated: Any) -> None:
     evaluated.edit("trees=60", "trees=61")
-    done = without("lightgbm", "run", folder=evaluated.folder)
+    done = without("lightgbm", run=("run",), folder=evaluated.folder)
     assert done.returncode == MissingLibraryError.exit_code
     assert "training needs lightgbm, which is not installed" in done.stderr
     assert "pip install 'kreis[train]'" in done.stderr
@@ -86,7 +87,7 @@ def test_a_step_names_the_library_that_it_lacks_and_the_extra(evaluated: Any) ->
 
 def test_a_projects_file_names_the_library_that_it_lacks_and_its_own_line(shop: Any) -> None:
     shop.edit("import polars as pl", "import polars as pl\nimport sklearn.linear_model")
-    done = without("sklearn", "run", folder=shop.folder)
+    done = without("sklearn", run=("run",), folder=shop.folder)
     assert done.returncode == MissingLibraryError.exit_code
     line = (shop.folder / "project.py").read_text().splitlines().index("import sklearn.linear_model") + 1
     assert f"project.py:{line}" in done.stderr
@@ -148,7 +149,7 @@ def serving(python: Path, shop: Any) -> Iterator[Callable[[str, Any], Any]]:
     environment = {**shop.environment(), "PYTHONPATH": ""}
     process = subprocess.Popen(
         [python, "-m", "kreis", "serve", "--port", str(port), "--simulated-time"],
-        cwd=shop.folder, env=environment, stderr=subprocess.PIPE, text=True,
+        cwd=shop.folder, env=environment, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
     def post(path: str, document: Any) -> Any:
@@ -159,17 +160,22 @@ def serving(python: Path, shop: Any) -> Iterator[Callable[[str, Any], Any]]:
         ) as reply:
             return json.load(reply)
 
+    def ready() -> bool:
+        try:
+            return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1).status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
     try:
         deadline = time.monotonic() + 60
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "listening on" in line or time.monotonic() > deadline:
-                break
-        assert process.poll() is None
+        while not ready():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         yield post
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.wait(20)
     assert process.returncode == 0
 
 
@@ -177,7 +183,9 @@ ASKED = {"keys": {"customer": "c042"}, "fields": {"amount": 59.9, "category": "s
 
 
 @pytest.mark.slow
-def test_the_bare_package_alone_serves_and_the_whole_one_ships_its_log(small: Path, released: Any) -> None:
+def test_the_bare_package_alone_serves_and_a_watcher_without_a_trainer_ships_its_log(
+    small: Path, released: Any
+) -> None:
     with serving(Path(sys.executable), released) as post:
         expected = post("/v1/predict", ASKED)
     with serving(small, released) as post:
@@ -190,7 +198,10 @@ def test_the_bare_package_alone_serves_and_the_whole_one_ships_its_log(small: Pa
             capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == code, done.stderr
-    assert released.document("watch", "--once")["predictions"] == 2
+    no_trainer = [library for library, (_, extra) in EXTRAS.items() if extra in ("train", "plots")]
+    watched = without(*no_trainer, run=("watch", "--once", "--json"), folder=released.folder)
+    assert json.loads(watched.stdout)["predictions"] == 2, watched.stderr
+    assert without(*no_trainer, run=("parity",), folder=released.folder).returncode == 0
 
 
 @pytest.mark.slow
