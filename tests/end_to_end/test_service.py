@@ -138,6 +138,24 @@ def test_proves_parity_after_a_run_as_of_an_earlier_day(traffic):
     assert shop.document("why", prediction["id"])["features"] == before
 
 
+def test_parity_tells_answers_from_before_a_correction_apart(traffic):
+    shop, prediction = traffic
+    shop.run("watch", "--once")
+    orders = shop.folder / "data" / "orders.csv"
+    rows = orders.read_text().splitlines()
+    place = next(place for place, row in enumerate(rows) if re.search(",c042,.*,2025-06.*false$", row))
+    rows[place] = rows[place].replace("false", "true")
+    orders.write_text("\n".join(rows) + "\n")
+    assert "1 replaced" in shop.kreis("run", "--until", "preparation")
+    found = shop.document("parity")
+    assert (found["ok"], found["differences"], found["corrected"]) == (True, 0, 1)
+    (corrected,) = found["models"]["v2"]["corrected"]
+    assert corrected == {"rows": 1, "tables": {"silver/settled": 0}, "examples": [prediction["id"]]}
+    told = shop.kreis("parity")
+    assert "0 differences, 1 answered before their data were corrected" in told
+    assert "they agree with silver/settled@0, which was current then" in told
+
+
 def test_refuses_to_serve_what_is_not_there(evaluated):
     assert "nothing is released yet" in evaluated.kreis("serve", "--port", str(free_port()), code=2)
 

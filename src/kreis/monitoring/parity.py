@@ -19,7 +19,7 @@ from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
 from kreis.tasks.metrics.metric import Booleans, Floats
 
-__all__ = ["FeatureDifference", "ParityReport", "agree", "parity"]
+__all__ = ["BeforeCorrection", "FeatureDifference", "ParityReport", "agree", "disagreeing", "parity"]
 
 RELATIVE = 1e-9
 SCORES_WITHIN = 1e-6
@@ -38,6 +38,16 @@ class FeatureDifference(msgspec.Struct, frozen=True, kw_only=True):
     """Prediction id, served and recomputed value; null is missing."""
 
 
+class BeforeCorrection(msgspec.Struct, frozen=True, kw_only=True):
+    """Predictions that were right by the data of their day; rows of these tables came late or were corrected since."""
+
+    rows: int
+    tables: dict[str, int]
+    """Table to the version that was current when they were answered, and that they agree with."""
+    examples: list[str]
+    """Prediction ids."""
+
+
 class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the replay found."""
 
@@ -51,6 +61,14 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     scores_differing: int
     worst_score: float
     """Largest absolute difference of scores."""
+    corrected: list[BeforeCorrection] = []
+    """Predictions that agree with the tables as they were then, and not as they are now: no difference between
+    training and serving."""
+
+    @property
+    def corrected_rows(self) -> int:
+        """How many predictions were answered before their data were corrected."""
+        return sum(each.rows for each in self.corrected)
 
     @property
     def ok(self) -> bool:
@@ -60,12 +78,21 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """One sentence."""
+        since = f"; {self._corrected()}" if self.corrected else ""
         if self.ok:
-            return f"{self.rows:,} predictions x {self.features} features agree; scores within {self.worst_score:.1e}"
+            agree = f"{self.rows:,} predictions x {self.features} features agree"
+            return f"{agree}; scores within {self.worst_score:.1e}{since}"
         names = ", ".join(f"{each.feature} ({each.rows:,} rows)" for each in self.differing[:5]) or "none"
         return (
             f"of {self.rows:,} predictions, differing features: {names}; without a counterpart: "
-            f"{self.unmatched_rows:,}; differing scores: {self.scores_differing:,}"
+            f"{self.unmatched_rows:,}; differing scores: {self.scores_differing:,}{since}"
+        )
+
+    def _corrected(self) -> str:
+        versions = sorted({f"{table}@{version}" for each in self.corrected for table, version in each.tables.items()})
+        return (
+            f"{self.corrected_rows:,} of them were answered before rows of their tables were corrected or came late:"
+            f" they agree with {', '.join(versions[:5])}{' …' if len(versions) > 5 else ''}, which was current then"
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -86,6 +113,23 @@ def agree(served: Floats, recomputed: Floats) -> Booleans:
         single = served.astype(np.float32) == recomputed.astype(np.float32)
     same: Booleans = near | single | (np.isnan(served) & np.isnan(recomputed))
     return same
+
+
+def disagreeing(
+    predictions: pl.DataFrame, recomputed: pl.DataFrame, *, model: str, features: Sequence[str]
+) -> pl.Series:
+    """The ids of one model's predictions with a feature that is not as recomputed.
+
+    Args:
+        predictions: Rows of `log/predictions`: `id` and `features`.
+        recomputed: `id` and the features as columns.
+        model: The model's digest.
+        features: The model's features in order.
+    """
+    joined = predictions.select("id", "model", "features").join(recomputed.select("id", *features), on="id")
+    served, _ = feature_matrix(joined, features, {model: features})
+    same = agree(served, joined.select(pl.col(features).cast(pl.Float64)).to_numpy())
+    return joined["id"].filter(pl.Series(~same.all(axis=1)))
 
 
 def parity(

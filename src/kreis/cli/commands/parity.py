@@ -36,7 +36,8 @@ def parity(
     else:
         out = console()
         mark = "[green]✓[/]" if found.ok else "[red]✗[/]"
-        out.print(f"{mark} {found.rows:,} served predictions, {found.differences:,} differences")
+        since = f", {found.corrected:,} answered before their data were corrected" if found.corrected else ""
+        out.print(f"{mark} {found.rows:,} served predictions, {found.differences:,} differences{since}")
         for version, report in found.models.items():
             out.print(f"  version {version}: {report.summary}", soft_wrap=True)
             for feature in report.differing:

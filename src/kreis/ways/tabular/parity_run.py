@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
 
+from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import Package, open_package
 from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.ledger import models
-from kreis.monitoring.parity import ParityReport, parity
+from kreis.ledger.records import TableVersion
+from kreis.ledger.tables import versions_of
+from kreis.monitoring.parity import BeforeCorrection, ParityReport, disagreeing, parity
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
-from kreis.preparation.views import FieldType, RequestView
+from kreis.preparation.views import FeatureView, FieldType, RequestView
 from kreis.project import Project
 from kreis.ways.tabular.evaluation import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["Parity", "replay_parity"]
 
+_ROUNDS = 20
+"""So many states of the tables are looked at, back from the last prediction that differs."""
 _TYPES: dict[FieldType, type[pl.DataType]] = {
     "string": pl.String,
     "integer": pl.Int64,
@@ -52,12 +59,18 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
             for report in self.models.values()
         )
 
+    @property
+    def corrected(self) -> int:
+        """Predictions that were answered before their data were corrected; they count as no difference."""
+        return sum(report.corrected_rows for report in self.models.values())
+
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""
         return {
             "rows": self.rows,
             "ok": self.ok,
             "differences": self.differences,
+            "corrected": self.corrected,
             "models": {f"v{version}": report.to_document() for version, report in self.models.items()},
         }
 
@@ -67,7 +80,9 @@ def replay_parity(project: Project, workspace: Workspace, *, rows: int, seed: in
 
     Rows known after a prediction do not count for it, so newer tables give the same features; the tables must
     reach up to the predictions, though (`kreis run --until preparation` brings them there). A table that a run as of
-    an earlier day has written last is read as it was before.
+    an earlier day has written last is read as it was before. A prediction that differs is recomputed from the tables
+    as they were when it was answered: where it agrees with those, rows were corrected or came late since, and it
+    is counted as such.
 
     Args:
         project: Declares the views' tables.
@@ -108,14 +123,40 @@ class _Frames(dict[str, pl.DataFrame]):
         super().__init__()
         self._project = project
         self._workspace = workspace
+        self._versions: dict[str, list[TableVersion]] = {}
 
     def __missing__(self, name: str) -> pl.DataFrame:
-        if name not in self._project.tables:
-            raise ProjectError.unknown_name("table", name, self._project.tables, where="the package's feature views")
-        table, lake = f"{self._project.tables[name].layer}/{name}", self._workspace.lake
+        table, lake = self._table(name), self._workspace.lake
         version = lake.farthest(table)
         frame = self[name] = lake.scan(table, None if version is None else version.version).collect()
         return frame
+
+    def version_at(self, name: str, at: datetime) -> TableVersion:
+        """The version that was current at a moment; before the first, that one."""
+        table = self._table(name)
+        if table not in self._versions:
+            with self._workspace.ledger.read() as connection:
+                self._versions[table] = versions_of(connection, table)
+        first, *_ = versions = self._versions[table]
+        return max((each for each in versions if each.at <= at), key=_reach, default=first)
+
+    def as_of(self, view: FeatureView, version: TableVersion) -> pl.DataFrame:
+        """A table as it was in a version, with the rows that became known after it."""
+        then = self._workspace.lake.scan(version.table, version.version).collect()
+        if version.known_until is None:
+            return then
+        since = self[view.table].filter(pl.col(view.known_at) > version.known_until)
+        then = then.filter(pl.col(view.known_at) <= version.known_until)
+        return pl.concat([then, since], how="diagonal_relaxed")
+
+    def _table(self, name: str) -> str:
+        if name not in self._project.tables:
+            raise ProjectError.unknown_name("table", name, self._project.tables, where="the package's feature views")
+        return f"{self._project.tables[name].layer}/{name}"
+
+
+def _reach(version: TableVersion) -> tuple[datetime, int]:
+    return version.known_until or version.at, version.version
 
 
 def _packages(workspace: Workspace, digests: list[str]) -> Iterator[tuple[int, Package]]:
@@ -126,14 +167,52 @@ def _packages(workspace: Workspace, digests: list[str]) -> Iterator[tuple[int, P
         yield model.version, open_package(digest, model.signature, workspace.artifacts, trusted)
 
 
-def _compare(served: pl.DataFrame, package: Package, frames: Mapping[str, pl.DataFrame]) -> ParityReport:
+def _compare(served: pl.DataFrame, package: Package, frames: _Frames) -> ParityReport:
     manifest = package.manifest
+    recomputed = _recompute(served, manifest, {view.name: frames[view.table] for view in manifest.views})
+    recomputed, corrected = _by_their_day(served, package, recomputed, frames)
+    report = parity(served, recomputed, model=package.digest, features=manifest.features, scorer=scorer_of(package))
+    return msgspec.structs.replace(report, corrected=corrected)
+
+
+def _recompute(served: pl.DataFrame, manifest: Manifest, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """A model's features for some predictions; `tables` by view."""
     keys = pl.Struct({view.entity: pl.String for view in manifest.views})
     spine = served.select("id", "at", pl.col("keys").str.json_decode(keys)).unnest("keys")
-    recomputed = join(spine, [(view, frames[view.table]) for view in manifest.views], time="at")
+    recomputed = join(spine, [(view, tables[view.name]) for view in manifest.views], time="at")
     for view in manifest.request_views:
         recomputed = recomputed.hstack(request_features(_fields(served, view), view))
-    return parity(served, recomputed, model=package.digest, features=manifest.features, scorer=scorer_of(package))
+    return recomputed
+
+
+def _by_their_day(
+    served: pl.DataFrame, package: Package, recomputed: pl.DataFrame, frames: _Frames
+) -> tuple[pl.DataFrame, list[BeforeCorrection]]:
+    """Recompute what differs from the tables as they were then; what agrees with those was corrected since.
+
+    The last of the predictions that differ gives the versions to look at, which hold for all answered under them.
+    """
+    manifest, found = package.manifest, list[BeforeCorrection]()
+    differing = partial(disagreeing, model=package.digest, features=manifest.features)
+    left = served.filter(pl.col("id").is_in(differing(served, recomputed).implode()))
+    for _ in range(_ROUNDS):
+        if left.is_empty():
+            break
+        last: datetime = left.select(pl.col("at").max()).item()
+        versions = {view.name: frames.version_at(view.table, last) for view in manifest.views}
+        tables = {view.name: frames.as_of(view, versions[view.name]) for view in manifest.views}
+        then = _recompute(left, manifest, tables)
+        differs = differing(left, then)
+        agrees = left.filter(~pl.col("id").is_in(differs.implode()))["id"]
+        if len(agrees):
+            ids = pl.col("id").is_in(agrees.implode())
+            recomputed = pl.concat([recomputed.filter(~ids), then.filter(ids)])
+            current = {each.table: each.version for each in versions.values()}
+            found.append(BeforeCorrection(rows=len(agrees), tables=current, examples=agrees.head(5).to_list()))
+        begun = max((each.at for each in versions.values() if each.at <= last), default=None)
+        earlier = pl.lit(False) if begun is None else pl.col("at") < begun
+        left = left.filter(pl.col("id").is_in(differs.implode()) & earlier)
+    return recomputed, found
 
 
 def _fields(served: pl.DataFrame, view: RequestView) -> pl.DataFrame:
