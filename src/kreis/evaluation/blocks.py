@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kreis.evaluation.quantiles import student_t_quantile
+from kreis.evaluation.distributions import student_t_quantile
 from kreis.tasks.metrics.metric import Booleans, Codes, Floats
 
 __all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of"]

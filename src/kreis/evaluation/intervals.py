@@ -15,7 +15,7 @@ import numpy as np
 
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
-from kreis.evaluation.quantiles import student_t_quantile
+from kreis.evaluation.distributions import student_t_quantile
 from kreis.evaluation.support import rarer_outcome
 from kreis.tasks.metrics.auc import Auc
 from kreis.tasks.metrics.base_rate import BaseRate

@@ -19,6 +19,7 @@ import math
 import msgspec
 import numpy as np
 
+from kreis.evaluation.distributions import student_t_quantile
 from kreis.monitoring.variation import Expected, spread_of_days
 from kreis.tasks.metrics.metric import Codes, Floats
 
@@ -51,17 +52,13 @@ class Divergence(msgspec.Struct, frozen=True, kw_only=True):
         """The lower confidence bound of the index: it lies above the true one with a probability of about `tail`."""
         if not math.isfinite(self.error):
             return -math.inf
-        from scipy.special import stdtrit
-
-        return self.psi - float(stdtrit(min(self.freedom, 1e9), 1 - tail)) * self.slope
+        return self.psi - student_t_quantile(1 - tail, self.freedom) * self.slope
 
     def beyond_chance(self, alpha: float) -> bool:
         """Whether an unmoved distribution would give as large an index with a probability of `alpha` at most."""
-        from scipy.special import stdtrit
-
         mean, deviation = self.roots
         wider = deviation * math.sqrt(1 + 1 / self.freedom)
-        limit = mean + float(stdtrit(min(self.freedom, 1e9), 1 - alpha)) * wider
+        limit = mean + student_t_quantile(1 - alpha, self.freedom) * wider
         return bool(max(self.raw, 0.0) ** (1 / self.root) > limit)
 
 

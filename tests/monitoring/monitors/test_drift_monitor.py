@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from kreis.errors import ProjectError
+from kreis.evaluation.distributions import chance_of_at_least
 from kreis.monitoring.divergence import Divergence, stability
 from kreis.monitoring.monitor import Monitor, Watched
 from kreis.monitoring.monitors.drift import Drift
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.shares import chance_of_at_least
 from kreis.monitoring.testing import MonitorBehaviour, a_day, in_service, watch
 from kreis.monitoring.variation import Expected, expected
 from kreis.training.reference import Histogram, histogram

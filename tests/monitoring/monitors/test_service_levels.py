@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from kreis.errors import ProjectError
+from kreis.evaluation.distributions import chance_of_at_least
 from kreis.monitoring.monitor import Monitor
 from kreis.monitoring.monitors.availability import Availability
 from kreis.monitoring.monitors.latency import Latency
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.shares import chance_of_at_least
 from kreis.monitoring.testing import MonitorBehaviour, a_day, watch
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kreis.evaluation.distributions import chance_of_at_least
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.service_level import told_once
-from kreis.monitoring.shares import chance_of_at_least
 
 __all__ = ["Availability"]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kreis.deployment.manifest import Histogram
 from kreis.errors import ProjectError
+from kreis.evaluation.distributions import chance_of_at_least
 from kreis.monitoring.counting import count_columns
 from kreis.monitoring.divergence import Divergence, stability
 from kreis.monitoring.monitor import (
@@ -22,7 +23,6 @@ from kreis.monitoring.monitor import (
     with_day,
 )
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.shares import chance_of_at_least
 from kreis.monitoring.variation import Expected, bin_edges, expected
 from kreis.tasks.metrics.metric import Codes, Floats
 
