@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kreis.deployment.client import ServiceClient
+from kreis.demo.client import ServiceClient
 from kreis.deployment.predictions.reader import read_segment
 from kreis.errors import ServiceError
 

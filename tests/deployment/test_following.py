@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from kreis.collection.contracts.inputs import InputRule
-from kreis.deployment.client import ServiceClient
+from kreis.demo.client import ServiceClient
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.pointer import FILE, HIGHEST, read_highest, write_pointer
 from kreis.deployment.predictions.reader import read_segment

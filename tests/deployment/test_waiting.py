@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kreis.deployment.client import ServiceClient
+from kreis.demo.client import ServiceClient
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.http import waiting as module
 from kreis.deployment.server.http.waiting import Waiting

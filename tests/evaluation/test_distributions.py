@@ -6,7 +6,7 @@ from scipy import stats
 from kreis.evaluation.distributions import chance_of_at_least, student_t_quantile
 
 
-@pytest.mark.parametrize("freedom", [1, 1.5, 2, 3, 5, 10, 29, 200, 5000])
+@pytest.mark.parametrize("freedom", [0.75, 1, 2, 3, 5, 10, 29, 200, 5000])
 @pytest.mark.parametrize("probability", [0.001, 0.025, 0.2, 0.5, 0.8, 0.95, 0.975, 0.999])
 def test_quantile_is_that_of_scipy(freedom: float, probability: float):
     expected = stats.t.ppf(probability, freedom)
@@ -17,7 +17,7 @@ def test_quantile_without_a_limit_of_freedom_is_the_normal_one():
     assert student_t_quantile(0.975, math.inf) == pytest.approx(stats.norm.ppf(0.975), rel=1e-8)
 
 
-@pytest.mark.parametrize(("probability", "freedom"), [(1.0, 5), (0.0, 5), (0.5, 0.9)])
+@pytest.mark.parametrize(("probability", "freedom"), [(1.0, 5), (0.0, 5), (0.5, 0.0)])
 def test_quantile_refuses_what_has_none(probability: float, freedom: float):
     with pytest.raises(ValueError, match="no quantile"):
         student_t_quantile(probability, freedom)

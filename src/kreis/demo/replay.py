@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kreis.clock import SimulatedClock, microseconds
+from kreis.demo.client import ServiceClient
 from kreis.demo.service import RunningService
 from kreis.demo.world import World
-from kreis.deployment.client import ServiceClient
 from kreis.ledger import releases
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.lmdb_store import LmdbStore

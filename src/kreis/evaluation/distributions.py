@@ -10,12 +10,12 @@ def student_t_quantile(probability: float, freedom: float) -> float:
 
     Args:
         probability: within (0, 1).
-        freedom: degrees of freedom, at least 1; above 1e9 (infinity, too) the quantile is the normal one.
+        freedom: degrees of freedom; above 1e9 (infinity, too) the quantile is the normal one.
 
     Raises:
-        ValueError: the probability is not within (0, 1), or there is less than 1 degree of freedom.
+        ValueError: the probability is not within (0, 1), or there are no degrees of freedom.
     """
-    if not 0 < probability < 1 or freedom < 1:
+    if not 0 < probability < 1 or freedom <= 0:
         raise ValueError(f"no quantile at probability {probability} with {freedom} degrees of freedom")
     from scipy.special import stdtrit
 

@@ -1,7 +1,8 @@
-"""A fast client of the service: HTTP/1.1 over kept-alive raw sockets, asyncio, nothing else.
+"""What the replay asks the service with: HTTP/1.1 over kept-alive raw sockets, asyncio, nothing else.
 
 It speaks only what the service answers with (a `Content-Length`, no chunks), which is what makes it cheap
-enough to replay months of requests.
+enough to replay months of requests. It is no client for others: it may send a request again, and then the answer is on
+record twice. They take any HTTP client.
 """
 
 from __future__ import annotations
