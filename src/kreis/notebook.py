@@ -228,7 +228,7 @@ class OpenProject:
             ProjectError: nothing is prepared yet, or the project now declares what the run did not prepare.
         """
         from kreis.preparation.spine import teaches
-        from kreis.ways.tabular.preparation import read_features, read_spine, spine_of
+        from kreis.ways.tabular.rows import read_features, read_spine, spine_of
         from kreis.ways.tabular.state import prepared_in
 
         circle = prepared_in(self.project, self.workspace, run)
@@ -251,7 +251,7 @@ class OpenProject:
 
         from kreis.deployment.packages import open_package
         from kreis.deployment.releases import champion_of
-        from kreis.ways.tabular.evaluation import scorer_of
+        from kreis.ways.tabular.packages import scorer_of
 
         current = self._current()
         if not model and current is None:

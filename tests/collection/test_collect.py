@@ -82,10 +82,10 @@ def test_an_earlier_moment_changes_nothing(source: Source, lake: Lake, shop: Sho
     assert len(shop.windows) == 1
 
 
-def test_afresh_collects_everything_anew(source: Source, lake: Lake, shop: Shop) -> None:
+def test_recompute_collects_everything_from_the_beginning(source: Source, lake: Lake, shop: Shop) -> None:
     run(source, lake, T0 + HOUR)
     again = collect(
-        source, until=T0 + HOUR, lake=lake, actor="test", step="again", generation="g1", afresh=True
+        source, until=T0 + HOUR, lake=lake, actor="test", step="again", generation="g1", recompute=True
     )  # fmt: skip
     assert [window.after for window in shop.windows] == [None, None]
     assert again.anew

@@ -24,8 +24,8 @@ from kreis.ledger.records import Release
 from kreis.monitoring.monitors.business_metric import BusinessMetric
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look, Watcher
-from kreis.ways.tabular.evaluation import scorer_of
-from kreis.ways.tabular.preparation import read_features, read_spine
+from kreis.ways.tabular.packages import scorer_of
+from kreis.ways.tabular.rows import read_features, read_spine
 from kreis.workspace import Workspace
 
 START, BETTER, END = (datetime(2025, *each, tzinfo=UTC) for each in ((4, 15), (6, 1), (8, 28)))

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from kreis.ledger.records import Run
 from kreis.ledger.store import Ledger, open_ledger
 from kreis.loop import steps as loop_steps
 from kreis.loop.code import Code
-from kreis.loop.steps import Memory, step_key
+from kreis.loop.steps import Memory, StepOutput, step_key
 from kreis.ways.tabular.way import LIBRARIES
 
 T0 = datetime(2025, 8, 15, tzinfo=UTC)
@@ -39,21 +40,25 @@ def begin(ledger: Ledger, name: str, **given: Any) -> Memory:
     return Memory(ledger, run=name, actor="ann", libraries=LIBRARIES, **given)
 
 
+class Answer(StepOutput, frozen=True, kw_only=True):
+    answer: Any = 42
+
+
 class Work:
     """Counts how often it is done."""
 
-    def __init__(self, outputs: Any = None) -> None:
+    def __init__(self, answer: Any = 42) -> None:
         self.done = 0
-        self.outputs = {"answer": 42} if outputs is None else outputs
+        self.answer = answer
 
-    def __call__(self, key: str) -> Any:
+    def __call__(self, key: str) -> Answer:
         self.done += 1
-        return self.outputs
+        return Answer(answer=self.answer)
 
 
 def step(memory: Memory, work: Work, name: str = "orders", discipline: str = "collection", **changes: Any) -> Any:
     given = {"code": Code(digest="c"), "parameters": {"until": "2025"}, "inputs": {"raw": "1"}, **changes}
-    return memory.step(discipline, name, compute=work, **given)
+    return memory.step(discipline, name, result=Answer, compute=work, **given)
 
 
 def test_computes_once_and_then_remembers(ledger):
@@ -61,7 +66,7 @@ def test_computes_once_and_then_remembers(ledger):
     first = step(begin(ledger, "run1"), work)
     second = step(begin(ledger, "run2"), work)
     assert (first.remembered, second.remembered, work.done) == (False, True, 1)
-    assert first.outputs == second.outputs == {"answer": 42}
+    assert first.output == second.output == Answer()
     assert first.key == second.key
     assert second.seconds == 0
 
@@ -121,13 +126,13 @@ def test_a_step_that_fails_is_not_remembered(ledger):
     assert work.done == 1
 
 
-def test_again_computes_whatever_is_known_and_leaves_the_known_alone(ledger):
+def test_recompute_computes_whatever_is_known_and_leaves_the_known_alone(ledger):
     work = Work()
     first = step(begin(ledger, "run1"), work)
-    again = begin(ledger, "run2", again=frozenset({"collection"}))
-    assert again.computes_anew("collection")
-    anew = step(again, work)
-    assert (anew.remembered, anew.key != first.key, work.done) == (False, True, 2)
+    memory = begin(ledger, "run2", recompute=frozenset({"collection"}))
+    assert memory.recomputes("collection")
+    second = step(memory, work)
+    assert (second.remembered, second.key != first.key, work.done) == (False, True, 2)
     third = step(begin(ledger, "run3"), work)
     assert third.remembered
     assert third.key == first.key
@@ -145,15 +150,27 @@ JSON = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(outputs=st.dictionaries(st.text(), JSON, max_size=4))
-def test_outputs_are_the_same_computed_or_remembered(ledger, outputs):
+@given(answer=JSON)
+def test_an_output_is_the_same_computed_or_remembered(ledger, answer):
     number = next(_COUNT)
-    work, parameters = Work(outputs), {"number": number}
+    work, parameters = Work(answer), {"number": number}
     computed = step(begin(ledger, f"run{number}a"), work, parameters=parameters)
     remembered = step(begin(ledger, f"run{number}b"), work, parameters=parameters)
     assert (computed.remembered, remembered.remembered) == (False, True)
-    assert repr(computed.outputs) == repr(remembered.outputs)  # the order of keys, too
-    assert computed.outputs == outputs
+    assert repr(computed.output) == repr(remembered.output)  # the order of keys, too
+    assert computed.output == Answer(answer=answer)
+
+
+class Later(Answer, frozen=True, kw_only=True):
+    more: list[int] = msgspec.field(default_factory=list)
+
+
+def test_a_field_that_came_later_has_its_default_in_what_was_remembered_before(ledger):
+    step(begin(ledger, "run1"), Work(7))
+    given = {"code": Code(digest="c"), "parameters": {"until": "2025"}, "inputs": {"raw": "1"}, "compute": Work()}
+    later = begin(ledger, "run2").step("collection", "orders", result=Later, **given)
+    assert (later.remembered, later.output) == (True, Later(answer=7))
+    assert later.document == {"answer": 7}
 
 
 def test_remembered_steps_reach_the_record_with_the_next_write(ledger):

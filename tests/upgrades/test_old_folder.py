@@ -20,10 +20,12 @@ from kreis.actions.serve import free_port
 from kreis.clock import SimulatedClock, microseconds, parse_time
 from kreis.digests import digest_of_file
 from kreis.lake.belonging import check_belonging
-from kreis.ledger import audit, runs, schema
+from kreis.ledger import audit, runs, schema, steps
 from kreis.ledger.identity import identity_of
 from kreis.ledger.store import open_ledger
+from kreis.loop.steps import StepOutput
 from kreis.watching.watcher import keep_watching
+from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Packaged, Trained
 from kreis.workspace import Workspace
 
 AFTER = datetime(2025, 8, 16, 12, tzinfo=UTC)
@@ -207,3 +209,40 @@ def test_a_process_that_reads_goes_on_after_another_has_migrated(left_behind: An
         with reader.ledger.record(event="e", subject="s", actor="a", reason="r"):
             pass
         check_belonging(reader.ledger, reader.lake_folder)
+
+
+def result_of(step: Any) -> StepOutput:
+    """What a step left, in today's types."""
+    match step.discipline:
+        case "collection":
+            return CollectedSource.from_document(step.outputs)
+        case "preparation":
+            kind = JoinedFeatures if step.name.startswith("features ") else BuiltTable
+            return kind.from_document(step.outputs)
+        case "training":
+            return Trained.from_document(step.outputs)
+        case "evaluation":
+            return Judged.from_document(step.outputs)
+    return Packaged.from_document(step.outputs)
+
+
+def holds(document: Any, old: Any) -> bool:
+    """Whether a document says all that an old one said; a default may go unsaid."""
+    if isinstance(old, dict):
+        return all(holds(document[name], value) if name in document else not value for name, value in old.items())
+    if isinstance(old, list):
+        return len(document) == len(old) and all(map(holds, document, old))
+    return bool(document == old)
+
+
+def test_what_steps_left_is_read_in_todays_types(sample: Path) -> None:
+    with opened(sample) as workspace, workspace.ledger.read() as connection:
+        found = [step for run in runs.list_runs(connection) for _, step in steps.steps_of(connection, run.id)]
+        results = [result_of(step) for step in found]
+        judged = next(each for each in results if isinstance(each, Judged))
+        trained = next(each for each in results if isinstance(each, Trained) and each.onnx is not None)
+        assert trained.opened(workspace.artifacts).onnx
+    assert len(results) > 10
+    assert judged.report.value.value > 0
+    for step, result in zip(found, results, strict=True):
+        assert holds(result.to_document(), step.outputs)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from kreis.loop.observer import MARKS, Lines, Observer, Silent, StepCounts, unfollowed
-from kreis.loop.steps import StepResult
+from kreis.loop.steps import StepOutput, StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 from kreis.project import Project
 
@@ -90,7 +90,7 @@ class _LiveView:
         self._step = f"{step} …"
         self._draw()
 
-    def done(self, step: StepResult) -> None:
+    def done(self, step: StepResult[StepOutput]) -> None:
         if self._present is not None:
             self._counts.count(self._present, step)
         if self.live is not None:

@@ -110,7 +110,7 @@ def collect(
     run: str | None = None,
     generation: str = "",
     identity: str = "-",
-    afresh: bool = False,
+    recompute: bool = False,
 ) -> Collected:
     """Bring bronze up to `until`.
 
@@ -126,7 +126,7 @@ def collect(
         identity: A digest of the data outside (its files, its probe). Where it differs, everything is read from the
             beginning and compared: what is new is added; rows that are gone or otherwise are replaced, as
             `Source.changed` says.
-        afresh: collect everything anew in any case, as after rows in bronze were damaged.
+        recompute: Collect everything anew in any case, as after rows in bronze were damaged.
 
     Raises:
         ServiceError: the source could not be read.
@@ -138,7 +138,7 @@ def collect(
     latest = lake.latest(place.bronze)
     start = _start(place, latest)
     reached = None if start is None else start.known_until
-    if afresh or start is None or reached is None or _Marks.of(start.step).generation != marks.generation:
+    if recompute or start is None or reached is None or _Marks.of(start.step).generation != marks.generation:
         return _collect_anew(place, until, latest, replaces=start is not None)
     again = _Marks.of(start.step).identity != marks.identity
     if until <= reached and not again:

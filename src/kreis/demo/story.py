@@ -20,7 +20,7 @@ from kreis.tasks.metrics.auc import Auc
 from kreis.tasks.metrics.metric import Floats, Rows
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look
-from kreis.ways.tabular.evaluation import scorer_of
+from kreis.ways.tabular.packages import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["Story", "tell"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kreis.actions.naming import model_named
 from kreis.errors import ProjectError
 from kreis.ledger import models, runs, steps
 from kreis.ledger.records import Model, Run, Step
+from kreis.ways.tabular.results import Judged, Trained
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -80,46 +83,36 @@ def _of_model(connection: Connection, model: Model) -> Document:
     found = next(each for each in candidates_of(connection, run.id) if each["name"] == model.candidate)
     evaluation = models.latest_evaluation(connection, model.digest)
     step = None if evaluation is None else steps.find_step(connection, evaluation.metrics.get("step", ""))
-    judged = found["evaluation"] if step is None else _judged(model.candidate, step)
+    judged = found["evaluation"] if step is None else _judged(model.candidate, Judged.from_document(step.outputs))
     return {**found, "as_of": run.as_of, "version": model.version, "evaluation": judged}
 
 
-def _candidate(run: str, trained: Step, evaluation: Step | None) -> Document:
-    outputs = trained.outputs
+def _candidate(run: str, step: Step, evaluation: Step | None) -> Document:
+    trained = Trained.from_document(step.outputs).candidate
+    judged = None if evaluation is None else Judged.from_document(evaluation.outputs)
     return {
         "run": run,
-        "name": trained.name,
-        "chosen": evaluation is not None and evaluation.outputs["candidate"] == trained.name,
-        "kind": outputs["kind"],
-        "features": outputs["features"],
-        "threshold": outputs["threshold"],
-        "training": outputs["training"],
-        "validation": outputs["validation"],
-        "importance": outputs.get("importance", []),
-        "evaluation": None if evaluation is None else _judged(trained.name, evaluation),
+        "name": step.name,
+        "chosen": judged is not None and judged.candidate == step.name,
+        "kind": trained.kind,
+        "features": list(trained.features),
+        "threshold": trained.threshold,
+        "training": trained.training,
+        "validation": trained.validation,
+        "importance": msgspec.to_builtins(trained.importance),
+        "evaluation": None if judged is None else _judged(step.name, judged),
     }
 
 
-def _judged(name: str, evaluation: Step) -> Document | None:
+def _judged(name: str, judged: Judged) -> Document | None:
     """The report of a candidate; None where only the chosen one has one (runs of earlier versions)."""
-    outputs = evaluation.outputs
-    report = outputs["report"] if outputs["candidate"] == name else outputs.get("others", {}).get(name)
+    report = judged.report_of(name)
     if report is None:
         return None
-    outcome = report.get("outcome", "pass" if report["passed"] else "fail")
-    gates = [
-        {
-            "name": gate["name"],
-            "outcome": gate.get("outcome", "pass" if gate["passed"] else "fail"),
-            "says": gate["explanation"],
-        }
-        for gate in report["gates"]
-    ]
-    kept = ("unit", "level", "rows", "days", "differences", "slices", "reliability")
+    document = report.to_document()
+    kept = ("outcome", "unit", "level", "rows", "days", "rarer", "differences", "slices", "reliability")
     return {
-        "outcome": outcome,
-        **{key: report[key] for key in kept},
-        "rarer": report.get("rarer"),
-        "metrics": report["challenger"]["metrics"],
-        "gates": gates,
+        **{key: document[key] for key in kept},
+        "metrics": document["challenger"]["metrics"],
+        "gates": [{"name": gate.name, "outcome": gate.outcome, "says": gate.explanation} for gate in report.gates],
     }

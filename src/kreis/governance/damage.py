@@ -22,6 +22,7 @@ from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, watchers
 from kreis.ledger.identity import identity_of
 from kreis.preparation.online.inspection import problems_of
+from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
         finished = steps.steps_in(connection, "training")
     for step in finished:
-        digest = step.outputs.get("onnx")
+        digest = Trained.from_document(step.outputs).onnx
         if digest is not None and not workspace.artifacts.has(digest):
             yield Finding(
                 where=str(workspace.artifacts.path_of(digest)),

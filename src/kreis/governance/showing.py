@@ -5,18 +5,17 @@ documents.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kreis.actions.naming import model_named
-from kreis.clock import parse_time
 from kreis.errors import ProjectError
 from kreis.governance.alerts import alerts_document
 from kreis.governance.candidates import candidate_document, candidates_of, comparison
 from kreis.ledger import alerts, documents, models, releases, runs, steps, tables
-from kreis.ledger.records import Evaluation, Model, Release, TableVersion
+from kreis.ledger.records import Evaluation, Model, Release, Step, TableVersion
+from kreis.ways.tabular.results import CollectedSource
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -200,16 +199,16 @@ def _source(workspace: Workspace, name: str, version: int | None) -> Document:
     if not found:
         raise ProjectError("nothing has been collected yet", where=str(workspace.folder), hint="kreis run")
     if not name:
-        return {"sources": {each: step.outputs for each, step in found.items()}}
+        return {"sources": {each: _collected(step) for each, step in found.items()}}
     if name not in found:
         raise ProjectError.unknown_name("source", name, found, where=str(workspace.folder))
-    step = found[name]
-    return {"source": name, **step.outputs, "known_until": _moment(step.outputs), "at": step.finished_at}
+    return {"source": name, **_collected(found[name]), "at": found[name].finished_at}
 
 
-def _moment(outputs: Document) -> datetime | None:
-    known_until = outputs.get("known_until")
-    return None if known_until is None else parse_time(known_until)
+def _collected(step: Step) -> Document:
+    collected = CollectedSource.from_document(step.outputs)
+    plain = {name: msgspec.to_builtins(getattr(collected, name)) for name in ("report", "files")}
+    return {**msgspec.structs.asdict(collected), **plain}
 
 
 def _release(workspace: Workspace, name: str, version: int | None) -> Document:

@@ -23,6 +23,7 @@ from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Run, Step
 from kreis.preparation.views import FeatureView, parse_duration, window_name
+from kreis.ways.tabular.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
 
 __all__ = ["explain"]
@@ -178,7 +179,7 @@ def _source_rows(
 
     Read from the version that reaches farthest: rows are added, and `known at` says which were there by then.
     """
-    table = made[view.table].outputs["table"]
+    table = LakeTable.from_document(made[view.table].outputs).table
     version = workspace.lake.farthest(table)
     if version is None:
         return {}
@@ -203,9 +204,10 @@ def _origin(table: str, made: dict[str, Step]) -> tuple[str, dict[str, str]]:
     waiting = [table]
     while waiting:
         step = made[waiting.pop()]
-        if "contract" in step.outputs:
-            contracts[f"{step.name}@{step.outputs['version']}"] = step.outputs["contract"]
+        if step.discipline == "collection":
+            collected = CollectedSource.from_document(step.outputs)
+            contracts[f"{step.name}@{collected.version}"] = collected.contract
         else:
             waiting.extend(name for name in step.inputs if name in made)
-    outputs = made[table].outputs
-    return f"{outputs['table']}@{outputs['version']}", contracts
+    found = LakeTable.from_document(made[table].outputs)
+    return f"{found.table}@{found.version}", contracts

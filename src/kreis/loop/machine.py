@@ -17,7 +17,7 @@ from kreis.ledger.records import Run
 from kreis.ledger.records import Verdict as VerdictRecord
 from kreis.ledger.store import Ledger
 from kreis.loop.observer import Observer, Silent
-from kreis.loop.steps import Memory, StepResult
+from kreis.loop.steps import Memory, StepOutput, StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict
 from kreis.loop.way import RunContext, Way
 from kreis.workspace import Workspace, set_passive_openmp_wait
@@ -36,7 +36,7 @@ class RunResult(Generic[State]):
     as_of: datetime
     status: Status
     verdicts: dict[Discipline, Verdict]
-    steps: list[StepResult] = field(repr=False)
+    steps: list[StepResult[StepOutput]] = field(repr=False)
     state: State = field(repr=False)
     """What its disciplines left."""
 
@@ -119,7 +119,7 @@ class _Walk(Generic[State]):
         self._workspace = workspace
         self._observer = observer
         self._trigger = trigger
-        self._steps: list[StepResult] = []
+        self._steps: list[StepResult[StepOutput]] = []
         ledger = workspace.ledger
         settle_belonging(ledger, workspace.lake_folder, way.project, actor=workspace.actor)
         run = Run(
@@ -136,15 +136,15 @@ class _Walk(Generic[State]):
         with ledger.record(event="run.started", subject=run.id, actor=workspace.actor, reason=trigger) as tx:
             documents.put_document(tx, way.goal)
             runs.start_run(tx, run)
-        again = frozenset(DISCIPLINES[DISCIPLINES.index(start) :]) if start != "requirements" else frozenset()
-        memory = Memory(ledger, run=run.id, actor=workspace.actor, libraries=way.libraries, again=again)
+        recompute = frozenset(DISCIPLINES[DISCIPLINES.index(start) :]) if start != "requirements" else frozenset()
+        memory = Memory(ledger, run=run.id, actor=workspace.actor, libraries=way.libraries, recompute=recompute)
         memory.on_working = observer.working
         memory.on_done = self._done
         self._memory = memory
         self._run, self._as_of = run.id, as_of
         self._state = way.begin(RunContext(workspace=workspace, as_of=as_of, run=run.id, memory=memory))
 
-    def _done(self, step: StepResult) -> None:
+    def _done(self, step: StepResult[StepOutput]) -> None:
         self._steps.append(step)
         self._observer.done(step)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from kreis.loop.steps import StepResult
+from kreis.loop.steps import StepOutput, StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 
 __all__ = ["MARKS", "Lines", "Observer", "Silent", "StepCounts", "unfollowed"]
@@ -16,7 +16,7 @@ _SLOW_S = 2.0
 """Steps that take longer get a line of their own."""
 
 
-def unfollowed(step: StepResult) -> list[str]:
+def unfollowed(step: StepResult[StepOutput]) -> list[str]:
     """Why a step is computed in every run, in at most three lines."""
     told = [
         f"! {step.name} is computed in every run: {each}; kreis cannot tell whether it changed" for each in step.unknown
@@ -35,7 +35,7 @@ class Observer(Protocol):
         """A step is being computed."""
         ...
 
-    def done(self, step: StepResult) -> None:
+    def done(self, step: StepResult[StepOutput]) -> None:
         """A step was computed or remembered."""
         ...
 
@@ -53,7 +53,7 @@ class Silent:
     def working(self, step: str) -> None:
         """Nothing."""
 
-    def done(self, step: StepResult) -> None:
+    def done(self, step: StepResult[StepOutput]) -> None:
         """Nothing."""
 
     def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
@@ -72,7 +72,7 @@ class StepCounts:
         """Start the discipline's clock."""
         self._started[discipline] = time.perf_counter()
 
-    def count(self, discipline: Discipline, step: StepResult) -> None:
+    def count(self, discipline: Discipline, step: StepResult[StepOutput]) -> None:
         """Count a step."""
         counted = self.remembered if step.remembered else self.computed
         counted[discipline] += 1
@@ -111,7 +111,7 @@ class Lines:
     def working(self, step: str) -> None:
         """Told when the step is done."""
 
-    def done(self, step: StepResult) -> None:
+    def done(self, step: StepResult[StepOutput]) -> None:
         """Count it."""
         self._counts.count(self._present, step)
         if not step.remembered and step.seconds >= _SLOW_S:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
@@ -24,20 +24,39 @@ from kreis.ledger.store import Ledger
 from kreis.loop.code import Code
 from kreis.loop.verdicts import Discipline
 
-__all__ = ["Memory", "StepResult", "step_key"]
+__all__ = ["Memory", "StepOutput", "StepResult", "step_key"]
 
-Outputs = dict[str, Any]
 _NO_CODE = Code()
 
 
+class StepOutput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a step leaves behind; the record holds its document. A field that comes later has a default."""
+
+    def to_document(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of `to_document`; reads what earlier versions wrote."""
+        return msgspec.convert(document, cls)
+
+
+Output = TypeVar("Output", bound=StepOutput)
+Left = TypeVar("Left", bound=StepOutput, covariant=True)
+
+
 @dataclass(frozen=True, kw_only=True)
-class StepResult:
-    """A step's outputs, and whether they were computed now or remembered."""
+class StepResult(Generic[Left]):
+    """What a step left, and whether it was computed now or remembered."""
 
     key: str
     discipline: str
     name: str
-    outputs: Outputs
+    output: Left
+    document: Mapping[str, Any] = field(repr=False)
+    """The output as the record holds it."""
     remembered: bool
     seconds: float
     unknown: tuple[str, ...] = ()
@@ -76,7 +95,7 @@ def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
 class Memory:
     """Computes steps for one run, or remembers them.
 
-    Steps of the disciplines in `again` get keys of this run alone, so they are computed whatever is known.
+    Steps of the disciplines in `recompute` get keys of this run alone, so they are computed whatever is known.
     """
 
     def __init__(
@@ -86,18 +105,18 @@ class Memory:
         run: str,
         actor: str,
         libraries: Mapping[Discipline, tuple[str, ...]],
-        again: frozenset[str] = frozenset(),
+        recompute: frozenset[str] = frozenset(),
     ) -> None:
         self._ledger = ledger
         self._libraries = libraries
-        self._again = again
+        self._recompute = recompute
         self._run = run
         self._actor = actor
         self._position = 0
         self.pending: list[RunStep] = []
         """Remembered steps not yet in the record; the next write takes them along."""
         self.on_working: Callable[[str], None] = lambda step: None
-        self.on_done: Callable[[StepResult], None] = lambda step: None
+        self.on_done: Callable[[StepResult[StepOutput]], None] = lambda step: None
 
     def step(
         self,
@@ -107,9 +126,10 @@ class Memory:
         code: Code = _NO_CODE,
         parameters: Mapping[str, Any],
         inputs: Mapping[str, Any],
-        compute: Callable[[str], Outputs],
-    ) -> StepResult:
-        """Return a step's outputs, computing them only if its key has never finished.
+        result: type[Output],
+        compute: Callable[[str], Output],
+    ) -> StepResult[Output]:
+        """Return what a step leaves, computing it only if its key has never finished.
 
         Args:
             discipline: Where it belongs.
@@ -117,33 +137,41 @@ class Memory:
             code: The user's code that it runs. Where not all of it could be followed, the step is computed.
             parameters: All else that its result depends on; JSON.
             inputs: Versions of what it reads; JSON.
-            compute: Called with the key; returns the outputs (JSON). What it writes must be whole or
-                absent, and harmless to write twice under the same key.
+            result: What it leaves.
+            compute: Called with the key. What it writes must be whole or absent, and harmless to write twice under
+                the same key.
         """
         if code.files:
             inputs = {**inputs, "files": dict(code.files)}
         libraries = self._libraries.get(discipline, ())
         key = step_key(discipline, name, code=code.digest, parameters=parameters, inputs=inputs, libraries=libraries)
-        if discipline in self._again or code.unknown:
+        if discipline in self._recompute or code.unknown:
             key = digest_of_document([key, self._run])
         with self._ledger.read() as connection:
             known = ledger_steps.find_step(connection, key)
         if known is not None:
-            result = StepResult(
-                key=key, discipline=discipline, name=name, outputs=known.outputs, remembered=True, seconds=0.0
-            )
             self.pending.append(self._use(key, remembered=True))
+            document, seconds = known.outputs, 0.0
         else:
             if code.unknown:
                 inputs = {**inputs, "unknown": list(code.unknown)}
-            computed = self._compute(discipline, name, key, inputs, compute)
-            result = replace(computed, unknown=code.unknown)
-        self.on_done(result)
-        return result
+            document, seconds = self._compute(discipline, name, key, inputs, compute)
+        done = StepResult(
+            key=key,
+            discipline=discipline,
+            name=name,
+            output=result.from_document(document),
+            document=document,
+            remembered=known is not None,
+            seconds=seconds,
+            unknown=() if known is not None else code.unknown,
+        )
+        self.on_done(done)
+        return done
 
-    def computes_anew(self, discipline: str) -> bool:
+    def recomputes(self, discipline: str) -> bool:
         """Whether a discipline's steps are computed whatever is known."""
-        return discipline in self._again
+        return discipline in self._recompute
 
     def progress(self, name: str) -> Callable[[str, int, int], None]:
         """A progress callback that names the step: told what is done, how many, of how many."""
@@ -152,11 +180,12 @@ class Memory:
         )
 
     def _compute(
-        self, discipline: str, name: str, key: str, inputs: Mapping[str, Any], compute: Callable[[str], Outputs]
-    ) -> StepResult:
+        self, discipline: str, name: str, key: str, inputs: Mapping[str, Any], compute: Callable[[str], StepOutput]
+    ) -> tuple[dict[str, Any], float]:
         self.on_working(name)
         started = time.perf_counter()
-        outputs: Outputs = msgspec.json.decode(canonical_json(compute(key)))  # as it will be remembered, order and all
+        output = compute(key).to_document()
+        outputs: dict[str, Any] = msgspec.json.decode(canonical_json(output))  # as it will be remembered, order and all
         seconds = time.perf_counter() - started
         with self._ledger.record(
             event="step.finished",
@@ -177,7 +206,7 @@ class Memory:
             ledger_steps.add_step(tx, step)
             self.write_pending(tx)
             ledger_steps.use_step(tx, self._use(key, remembered=False))
-        return StepResult(key=key, discipline=discipline, name=name, outputs=outputs, remembered=False, seconds=seconds)
+        return outputs, seconds
 
     def write_pending(self, tx: Any) -> None:
         """Put the remembered steps into the record, within a transaction that is open anyway."""

@@ -24,6 +24,7 @@ from kreis.project import Project
 from kreis.watching.alerting import WATCH
 from kreis.watching.memory import WatchedBy, WatchMemory
 from kreis.ways.tabular.baselines import Baseline, baseline_of
+from kreis.ways.tabular.results import Judged
 from kreis.workspace import Workspace
 
 __all__ = ["Parts", "Shown", "Viewer"]
@@ -207,7 +208,7 @@ class Viewer:
             found = [step for _, step in steps.steps_of(connection, model.run)]
         for step in found:
             if step.discipline == "evaluation":
-                return EvaluationReport.from_document(step.outputs["report"]), found
+                return Judged.from_document(step.outputs).report, found
         raise StoreError(f"model {digest[:12]} was never evaluated", where=self._workspace.ledger.where)
 
     def package(self, digest: str) -> Package:

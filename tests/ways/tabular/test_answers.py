@@ -91,8 +91,8 @@ def test_an_outcome_that_comes_late_or_is_corrected_is_taken_in(workspace: Works
     log(workspace, [], [told(-30, 0.0, reference="o2"), told(0.5, 0.0, prediction="p1")], "2")
     result = run(workspace, 1)
     assert answered(workspace) == {"p1": 0.0, "p2": 0.0}
-    report = result.state.tables["answers"].outputs["report"]
-    assert (report["late"], report["corrected"]) == (1, 1)
+    report = result.state.sources["answers"].output.report
+    assert (report.late, report.corrected) == (1, 1)
     assert run(workspace, 1).computed == 0
 
 

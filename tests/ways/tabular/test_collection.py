@@ -118,8 +118,8 @@ def test_a_row_that_comes_late_is_counted_where_a_person_looks(workspace: Worksp
     report = SHOW["source"](workspace, "orders", None)
     assert (report["report"]["late"], report["late_days"]) == (1, 7.0)
     assert "1 came late" in str(PAGES["source"](report))
-    outputs = result.state.tables["orders"].outputs
-    assert (outputs["mode"], outputs["changed_since"]) == ("append", "2025-08-12T04:26:00Z")
+    left = result.state.sources["orders"].output
+    assert (left.mode, left.changed_since) == ("append", datetime(2025, 8, 12, 4, 26, tzinfo=UTC))
 
 
 def test_a_malformed_line_is_named_and_the_rest_goes_on(workspace: Workspace, shop: Any) -> None:
@@ -167,12 +167,12 @@ def test_a_corrected_row_counts_once_and_as_it_was_known(corrections: bool, work
     before = prepared(workspace)
     row = correct_a_settlement(shop)
     after = prepared(workspace)
-    outputs = [each.state.features["customer"].outputs for each in (before, after)]
-    spines = [each.state.tables["questions"].outputs for each in (before, after)]
-    assert spines[0]["rows"] == spines[1]["rows"], "the question is asked once"
+    outputs = [each.state.features["customer"].output for each in (before, after)]
+    spines = [each.state.tables["questions"].output for each in (before, after)]
+    assert spines[0].rows == spines[1].rows, "the question is asked once"
     frames = [
         pl.concat(
-            [workspace.lake.scan(each["table"], each["version"]).collect() for each in (spine, features)],
+            [workspace.lake.scan(each.table, each.version).collect() for each in (spine, features)],
             how="horizontal",
         ).filter(pl.col("customer") == row["customer"])
         for spine, features in zip(spines, outputs, strict=True)

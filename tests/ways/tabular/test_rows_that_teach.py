@@ -12,7 +12,7 @@ from kreis import open_project
 from kreis.actions.run import run_circle
 from kreis.clock import SimulatedClock, microseconds
 from kreis.errors import ProjectError
-from kreis.ways.tabular.training import read_rows, split_rows
+from kreis.ways.tabular.rows import read_rows, split_rows
 from kreis.workspace import Workspace
 
 AS_OF = datetime(2025, 8, 15, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_neither_young_rows_nor_outcomes_of_the_future_reach_training_validation
     share = rows.outcomes.mean()
     for part in (split.fit, split.validation, split.test):
         assert abs(rows.outcomes[part][-40:].mean() - share) < 0.25
-    spine = circle.workspace.lake.scan(circle.tables["checks"].outputs["table"]).collect()
+    spine = circle.workspace.lake.scan(circle.table("checks").table).collect()
     assert spine.filter(pl.col("failed").is_not_null())["seen"].max() <= AS_OF
     assert spine.filter(pl.col("at") > AS_OF - timedelta(hours=6))["failed"].null_count() == 3
 
@@ -167,7 +167,7 @@ def test_another_positive_value_or_horizon_computes_anew(folder):
     folder.edit('outcome_within="5d"', 'outcome_within="9d"')
     longer = folder.run()
     assert not longer.state.candidates["logistic"].remembered
-    taught = [each.state.candidates["logistic"].outputs["training"]["rows"] for each in (first, longer)]
+    taught = [each.state.candidates["logistic"].output.candidate.training["rows"] for each in (first, longer)]
     assert taught[1] < taught[0]
 
 

@@ -13,7 +13,7 @@ from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
 from kreis.tasks.metrics.metric import Floats
-from kreis.training.train import TrainedCandidate
+from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
 
 __all__ = ["Baseline", "baseline_of"]
@@ -52,7 +52,5 @@ def baseline_of(workspace: Workspace, report: EvaluationReport, steps: Sequence[
     if not trained:
         return None
     name = max(trained, key=lambda each: compared[each].metrics["value"].value)
-    document = dict(trained[name].outputs)
-    onnx = document.pop("onnx")
-    found = TrainedCandidate.from_document(document, None if onnx is None else workspace.artifacts.get(onnx))
+    found = Trained.from_document(trained[name].outputs).opened(workspace.artifacts)
     return Baseline(name=name, features=found.features, threshold=found.threshold, scorer=found.scorer())

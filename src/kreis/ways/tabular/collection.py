@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from kreis.collection.collecting import Collected, collect
+from kreis.collection.collecting import collect
 from kreis.collection.connectors.files import notes
 from kreis.collection.contracts.report import ContractReport
 from kreis.collection.outside import FileRead, files_read, identified
@@ -18,12 +18,13 @@ from kreis.collection.sources import Source
 from kreis.digests import digest_of_document
 from kreis.errors import KreisError, ServiceError
 from kreis.ledger import documents
-from kreis.ledger.records import Document, TableVersion
+from kreis.ledger.records import Document
 from kreis.ledger.steps import last_step
 from kreis.loop.code import Code, code_of
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
-from kreis.ways.tabular.state import Circle
+from kreis.ways.tabular.results import CollectedSource
+from kreis.ways.tabular.state import TabularState
 
 __all__ = ["perform"]
 
@@ -50,12 +51,12 @@ class _Outside:
         return {"outside": self.probe, "read": {path: file.sha256 for path, file in self.files.items()}}
 
 
-def perform(circle: Circle) -> Verdict:
+def perform(state: TabularState) -> Verdict:
     """Collect every source; a broken contract sends the work back to the owner of the source."""
-    found: dict[str, dict[str, Any]] = {}
-    for source in circle.project.sources.values():
+    reports: dict[str, ContractReport] = {}
+    for source in state.project.sources.values():
         try:
-            circle.tables[source.name] = _collect(circle, source)
+            state.sources[source.name] = _collect(state, source)
         except _BrokenError as error:
             report = error.report
             return SendBack(
@@ -65,92 +66,113 @@ def perform(circle: Circle) -> Verdict:
                     "source": source.name,
                     "contract": report.contract,
                     "report": msgspec.to_builtins(report),
-                    "sources": found,
-                    "warnings": _warnings({**found, source.name: {"report": msgspec.to_builtins(report)}}),
+                    "sources": _details(state),
+                    "warnings": _warnings({**reports, source.name: report}),
                 },
             )
-        outputs = circle.tables[source.name].outputs
-        found[source.name] = {each: outputs[each] for each in ("rows", "quarantined", "known_until", "report")}
-    return Advance(summary=_summary(found), detail={"sources": found, "warnings": _warnings(found)})
+        reports[source.name] = state.sources[source.name].output.report
+    return Advance(summary=_summary(state), detail={"sources": _details(state), "warnings": _warnings(reports)})
 
 
-def _summary(found: Mapping[str, Mapping[str, Any]]) -> str:
-    rows, bad = (sum(each[count] for each in found.values()) for count in ("rows", "quarantined"))
+def _details(state: TabularState) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "rows": step.output.rows,
+            "quarantined": step.output.quarantined,
+            "known_until": step.output.known_until,
+            "report": msgspec.to_builtins(step.output.report),
+        }
+        for name, step in state.sources.items()
+    }
+
+
+def _summary(state: TabularState) -> str:
+    found = [step.output for step in state.sources.values()]
+    rows, bad = sum(each.rows for each in found), sum(each.quarantined for each in found)
     kinds = [
         f"{count:,} {kind}"
         for kind in ("late", "corrected", "replaced", "repeated")
-        if (count := sum(each["report"][kind] for each in found.values()))
+        if (count := sum(getattr(each.report, kind) for each in found))
     ]
     return ", ".join([f"{rows:,} rows from {len(found)} sources", f"{bad:,} set aside in quarantine", *kinds])
 
 
-def _warnings(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [f"source {name!r}: {told}" for name, each in found.items() for told in each["report"]["warnings"]]
+def _warnings(reports: Mapping[str, ContractReport]) -> list[str]:
+    return [f"source {name!r}: {told}" for name, each in reports.items() for told in each.warnings]
 
 
-def _collect(circle: Circle, source: Source) -> StepResult:
-    workspace = circle.workspace
-    code = code_of(source.stored or source.read, circle.project.folder)
+def _collect(state: TabularState, source: Source) -> StepResult[CollectedSource]:
+    workspace = state.workspace
+    code = code_of(source.stored or source.read, state.project.folder)
     source = source.of(workspace.lake)
     contract = source.contract.digest
     with workspace.ledger.read() as connection:
         last = last_step(connection, "collection", source.name)
-    before = {} if last is None else last.outputs
+    before = None if last is None else CollectedSource.from_document(last.outputs)
     with notes() as noted:
-        outside = _outside(circle, source, code, before)
+        outside = _outside(state, source, code, before)
 
-    def compute(key: str) -> dict[str, Any]:
-        _record_contract(circle, source)
+    def compute(key: str) -> CollectedSource:
+        _record_contract(state, source)
         generation = digest_of_document([code.digest, contract])
         identity = digest_of_document([outside.document(), code.files])
         with notes() as noted_then:
             collected = collect(
                 source,
-                until=circle.as_of,
+                until=state.as_of,
                 lake=workspace.lake,
                 actor=workspace.actor,
-                run=circle.run,
+                run=state.run,
                 step=key,
                 generation=generation,
                 identity=identity,
-                afresh=circle.memory.computes_anew("collection"),
+                recompute=state.memory.recomputes("collection"),
             )
-        changes = _schema_changes(before.get("came") or collected.came, collected.came)
+        came = {} if before is None else before.came
+        changes = _schema_changes(came or collected.came, collected.came)
         warnings = [*collected.report.warnings, *changes, *outside.warnings, *(noted | noted_then)]
         report = msgspec.structs.replace(collected.report, warnings=warnings)
         if not report.passed or collected.table is None:
             raise _BrokenError(report)
-        return {
-            **_described(collected, collected.table),
-            "generation": generation,
-            "identity": identity,
-            "contract": contract,
-            "report": msgspec.to_builtins(report),
-            "came": dict(collected.came) or before.get("came", {}),
-            "code": code.digest,
-            "files": msgspec.to_builtins(outside.files),
-            "late_days": source.late / timedelta(days=1),
-            "changed": source.changed,
-        }
+        return CollectedSource(
+            table=collected.table.table,
+            version=collected.table.version,
+            fingerprint=collected.table.fingerprint,
+            rows=collected.table.rows,
+            mode=collected.table.mode,
+            known_until=collected.table.known_until,
+            changed_since=collected.changed_since,
+            quarantined=0 if collected.quarantine is None else collected.quarantine.rows,
+            generation=generation,
+            identity=identity,
+            contract=contract,
+            report=report,
+            came=dict(collected.came) or came,
+            code=code.digest,
+            files=outside.files,
+            late_days=source.late / timedelta(days=1),
+            changed=source.changed,
+        )
 
-    return circle.memory.step(
+    return state.memory.step(
         "collection",
         source.name,
         code=code,
         parameters={
-            "until": circle.moment,
+            "until": state.moment,
             "contract": contract,
             "known_at": source.known_at,
             "late": source.late.total_seconds(),
             "changed": source.changed,
         },
         inputs=outside.document(),
+        result=CollectedSource,
         compute=compute,
     )
 
 
-def _record_contract(circle: Circle, source: Source) -> None:
-    workspace, contract = circle.workspace, source.contract
+def _record_contract(state: TabularState, source: Source) -> None:
+    workspace, contract = state.workspace, source.contract
     with workspace.ledger.record(
         event="contract.used", subject=contract.digest, actor=workspace.actor, reason=f"source {source.name}"
     ) as tx:
@@ -158,39 +180,25 @@ def _record_contract(circle: Circle, source: Source) -> None:
         documents.put_document(tx, document)
 
 
-def _described(collected: Collected, table: TableVersion) -> dict[str, Any]:
-    """What was collected, for the step's outputs."""
-    return {
-        "table": table.table,
-        "version": table.version,
-        "fingerprint": table.fingerprint,
-        "rows": table.rows,
-        "mode": table.mode,
-        "known_until": table.known_until,
-        "changed_since": collected.changed_since,
-        "quarantined": 0 if collected.quarantine is None else collected.quarantine.rows,
-    }
-
-
-def _outside(circle: Circle, source: Source, code: Code, before: Mapping[str, Any]) -> _Outside:
+def _outside(state: TabularState, source: Source, code: Code, before: CollectedSource | None) -> _Outside:
     """Ask the source's probe; without one, look at the files that it reads, as far as that can be known."""
     if source.stored is not None:  # kreis writes it itself, and only ever adds to it
         return _Outside(probe="", files={}, warnings=[])
     if source.version is not None:
         return _Outside(probe=_probed(source, source.version), files={}, warnings=[])
-    known = msgspec.convert(before.get("files", {}), dict[str, FileRead])
+    known = {} if before is None else before.files
     warnings = []
-    if before.get("code") == code.digest:
+    if before is not None and before.code == code.digest:
         paths = [Path(path) for path in known]
     else:
-        paths = files_read(source, circle.as_of) or []
+        paths = files_read(source, state.as_of) or []
         if not paths and not code.files:
             days = source.late / timedelta(days=1)
             warnings.append(
                 f"kreis cannot see what it reads: rows older than {days:g} days that change or come later are missed; "
                 "give it version=, a probe that changes when they do"
             )
-    named = {(circle.project.folder / path).resolve() for path in code.files}
+    named = {(state.project.folder / path).resolve() for path in code.files}
     paths = [path for path in paths if path.resolve() not in named]
     return _Outside(probe="", files=identified(paths, known), warnings=warnings)
 

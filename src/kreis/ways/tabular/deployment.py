@@ -20,7 +20,6 @@ from kreis.deployment.releases import (
 from kreis.digests import digest_of
 from kreis.errors import PolicyError
 from kreis.evaluation.card import model_card
-from kreis.evaluation.evaluate import EvaluationReport
 from kreis.formats import document_of
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases
@@ -28,27 +27,27 @@ from kreis.ledger.documents import put_document
 from kreis.ledger.records import Document, Evaluation, Model, Release
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, Verdict
-from kreis.ways.tabular.evaluation import open_model
 from kreis.ways.tabular.inputs import accepted_inputs, contracts_of_inputs, rules_of_inputs
+from kreis.ways.tabular.packages import open_model
 from kreis.ways.tabular.paired_traffic import days_before
 from kreis.ways.tabular.planning import plan_of
-from kreis.ways.tabular.preparation import read_spine, spine_of, used_views
-from kreis.ways.tabular.state import Circle
-from kreis.ways.tabular.training import trained_of
+from kreis.ways.tabular.results import Packaged
+from kreis.ways.tabular.rows import read_spine, spine_of, used_views
+from kreis.ways.tabular.state import TabularState
 
 __all__ = ["perform"]
 
 
-def perform(circle: Circle) -> Verdict:
+def perform(state: TabularState) -> Verdict:
     """Make the evaluated candidate a release, or hold until the right person has said yes."""
-    workspace, project = circle.workspace, circle.project
+    workspace, project = state.workspace, state.project
     declared = project.release_declaration
-    chosen = circle.evaluated()["candidate"]
+    chosen = state.judged.candidate
     fallback = None
     if declared.fallback is not None and declared.fallback != chosen:
-        fallback = _register(circle, declared.fallback, _package(circle, declared.fallback), evaluated=False)
-    model = _register(circle, chosen, _package(circle, chosen), evaluated=True)
-    if (taken_out := _taken_out(circle, model)) is not None:
+        fallback = _register(state, declared.fallback, _package(state, declared.fallback), evaluated=False)
+    model = _register(state, chosen, _package(state, chosen), evaluated=True)
+    if (taken_out := _taken_out(state, model)) is not None:
         return Hold(
             needs="a person",
             reason=f"release {taken_out.number} took version {model.version} out of service ({taken_out.reason});"
@@ -56,7 +55,7 @@ def perform(circle: Circle) -> Verdict:
             detail={"model": model.digest},
         )
     try:
-        released = _release(circle, model, None if fallback is None else fallback.digest)
+        released = _release(state, model, None if fallback is None else fallback.digest)
     except PolicyError as error:
         if declared.approval is None:
             raise
@@ -64,7 +63,7 @@ def perform(circle: Circle) -> Verdict:
     publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
     stays = "" if any(each.model == model.digest for each in released.routes) else " stays, it answers alike"
-    planned = (released.detail or {}).get("plan", {}) if released.run == circle.run else {}
+    planned = (released.detail or {}).get("plan", {}) if released.run == state.run else {}
     return Advance(
         summary=f"{chosen} is version {model.version} ({model.digest[:12]});"
         f" release {released.number}{stays}: {shares}",
@@ -82,12 +81,12 @@ def _said(error: PolicyError) -> str:
     return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
-def _package(circle: Circle, name: str) -> StepResult:
-    project, spine = circle.project, spine_of(circle)
-    trained = trained_of(circle, name)
+def _package(state: TabularState, name: str) -> StepResult[Packaged]:
+    project, spine, workspace = state.project, spine_of(state), state.workspace
+    trained = state.candidates[name].output.opened(workspace.artifacts)
     views, request_views = used_views(project, trained.features)
 
-    def compute(key: str) -> dict[str, Any]:
+    def compute(key: str) -> Packaged:
         manifest = Manifest(
             project=project.name,
             candidate=name,
@@ -101,17 +100,17 @@ def _package(circle: Circle, name: str) -> StepResult:
             goal=project.goal.digest,
             metric=project.goal.metric.to_document(),
             outcome=spine.means_yes,
-            inputs={each: circle.version_of(each) for each in circle.tables},
+            inputs=state.versions,
             training=trained.training,
             reference=trained.reference,
             accepts=accepted_inputs(project),
-            rules=rules_of_inputs(project, read_spine(circle)),
+            rules=rules_of_inputs(project, read_spine(state)),
             score_reference=trained.score_reference,
         )
         files = {} if trained.onnx is None else {"model.onnx": trained.onnx}
-        return {"model": build_package(manifest, files, circle.workspace.artifacts).digest}
+        return Packaged(model=build_package(manifest, files, workspace.artifacts).digest)
 
-    return circle.memory.step(
+    return state.memory.step(
         "deployment",
         f"package {name}",
         parameters={
@@ -120,21 +119,19 @@ def _package(circle: Circle, name: str) -> StepResult:
             "accepts": document_of(accepted_inputs(project)),
             "contracts": {each: contract.digest for each, contract in contracts_of_inputs(project).items()},
         },
-        inputs={
-            "candidate": circle.candidates[name].key,
-            **{each: circle.version_of(each) for each in circle.tables},
-        },
+        inputs={"candidate": state.candidates[name].key, **state.versions},
+        result=Packaged,
         compute=compute,
     )
 
 
-def _register(circle: Circle, name: str, package: StepResult, *, evaluated: bool) -> Model:
+def _register(state: TabularState, name: str, package: StepResult[Packaged], *, evaluated: bool) -> Model:
     """Put the model, its evaluation and its card into the record; nothing happens where they are there."""
-    workspace, project = circle.workspace, circle.project
-    digest = package.outputs["model"]
+    workspace, project = state.workspace, state.project
+    digest = package.output.model
     with workspace.ledger.read() as connection:
         known = models.find_model(connection, digest)
-        judged = known is not None and (not evaluated or _judged(connection, digest, circle))
+        judged = known is not None and (not evaluated or _judged(connection, digest, state))
     if known is not None and judged:
         return known
     signature = known.signature if known is not None else sign_again(digest, workspace.artifacts, workspace.keys)
@@ -142,57 +139,57 @@ def _register(circle: Circle, name: str, package: StepResult, *, evaluated: bool
         event="model.registered",
         subject=digest,
         actor=workspace.actor,
-        reason=f"candidate {name} of run {circle.run}",
-        inputs={"candidate": circle.candidates[name].key, "package": package.key},
+        reason=f"candidate {name} of run {state.run}",
+        inputs={"candidate": state.candidates[name].key, "package": package.key},
     ) as tx:
-        circle.memory.write_pending(tx)  # the model's run must hold all that it rests on, should it be cut off now
+        state.memory.write_pending(tx)  # the model's run must hold all that it rests on, should it be cut off now
         model = models.register_model(
-            tx, digest=digest, project=project.name, candidate=name, run=circle.run, signature=signature
+            tx, digest=digest, project=project.name, candidate=name, run=state.run, signature=signature
         )
         if evaluated:
-            _add_evaluation(circle, tx, model)
+            _add_evaluation(state, tx, model)
         tx.set_outputs({"version": model.version})
     return model
 
 
-def _manifest(circle: Circle, digest: str) -> Manifest:
-    return msgspec.json.decode(circle.workspace.artifacts.get(digest), type=Manifest)
+def _manifest(state: TabularState, digest: str) -> Manifest:
+    return msgspec.json.decode(state.workspace.artifacts.get(digest), type=Manifest)
 
 
-def _judged(connection: Any, digest: str, circle: Circle) -> bool:
-    key = circle.evaluation.key if circle.evaluation is not None else ""
+def _judged(connection: Any, digest: str, state: TabularState) -> bool:
+    key = state.evaluation.key if state.evaluation is not None else ""
     return any(each.metrics.get("step") == key for each in models.evaluations_of(connection, digest))
 
 
-def _add_evaluation(circle: Circle, tx: Any, model: Model) -> None:
-    report = EvaluationReport.from_document(circle.evaluated()["report"])
+def _add_evaluation(state: TabularState, tx: Any, model: Model) -> None:
+    report = state.judged.report
     document = report.to_document()
-    key = circle.evaluation.key if circle.evaluation is not None else ""
+    key = state.evaluation.key if state.evaluation is not None else ""
     models.add_evaluation(
         tx,
         Evaluation(
             id=new_id(tx.now),
             model=model.digest,
-            run=circle.run,
+            run=state.run,
             metrics={**document["challenger"]["metrics"], "step": key},
             gates=document["gates"],
             passed=report.passed,
             at=tx.now,
         ),
     )
-    manifest = _manifest(circle, model.digest)
+    manifest = _manifest(state, model.digest)
     shown = ("project", "candidate", "outcome", "features", "inputs", "training")
     facts = {name: getattr(manifest, name) for name in shown}
     packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
-    card = model_card(msgspec.structs.replace(report, challenger=packaged), circle.project.goal, facts)
+    card = model_card(msgspec.structs.replace(report, challenger=packaged), state.project.goal, facts)
     put_document(tx, Document(digest=digest_of(card.encode()), kind="card", name=model.digest, body=card))
 
 
-def _taken_out(circle: Circle, model: Model) -> Release | None:
+def _taken_out(state: TabularState, model: Model) -> Release | None:
     """The rollback, by a person or a canary's harm, with which a model left service, if that is how it left."""
-    with circle.workspace.ledger.read() as connection:
+    with state.workspace.ledger.read() as connection:
         newer: Release | None = None
-        for each in releases.list_releases(connection, circle.project.name):
+        for each in releases.list_releases(connection, state.project.name):
             if any(route.model == model.digest for route in each.routes if route.mode == "live"):
                 break
             newer = each
@@ -205,9 +202,9 @@ _ANSWERS = ("kind", "files", "rule", "features", "views", "request_views", "thre
 """What of a manifest says what a model answers."""
 
 
-def _changed(circle: Circle, one: str, other: str) -> list[str] | None:
+def _changed(state: TabularState, one: str, other: str) -> list[str] | None:
     """What two packages that answer alike differ in beside their training; None if they answer differently."""
-    first, second = (_manifest(circle, digest) for digest in (one, other))
+    first, second = (_manifest(state, digest) for digest in (one, other))
     if any(getattr(first, name) != getattr(second, name) for name in _ANSWERS):
         return None
     changes = {
@@ -218,12 +215,12 @@ def _changed(circle: Circle, one: str, other: str) -> list[str] | None:
     return [name for name, differs in changes.items() if differs]
 
 
-def _compared(circle: Circle, model: Model, current: Release) -> str:
+def _compared(state: TabularState, model: Model, current: Release) -> str:
     """What evaluation compared the model with, in a sentence."""
-    report, judged = EvaluationReport.from_document(circle.evaluated()["report"]), circle.evaluated()["champion"]
+    report, judged = state.judged.report, state.judged.champion
     difference = report.differences.get("champion")
-    on = f"on {report.rows:,} rows of {report.days} days as of {circle.as_of:%Y-%m-%d}"
-    with circle.workspace.ledger.read() as connection:
+    on = f"on {report.rows:,} rows of {report.days} days as of {state.as_of:%Y-%m-%d}"
+    with state.workspace.ledger.read() as connection:
         if judged is None or difference is None:
             serving = models.get_model(connection, champion_of(current)).version
             return f"version {model.version} passed its gates {on}; it was not compared with version {serving}"
@@ -231,24 +228,24 @@ def _compared(circle: Circle, model: Model, current: Release) -> str:
     return f"version {model.version} less version {other}: {difference} {report.unit}, {on}"
 
 
-def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
-    workspace, project = circle.workspace, circle.project
+def _release(state: TabularState, model: Model, fallback: str | None) -> Release:
+    workspace, project = state.workspace, state.project
     declared = project.release_declaration
     ledger, actor, name = workspace.ledger, workspace.releaser(declared.approval), project.name
     with ledger.read() as connection:
         current = releases.current_release(connection, name)
 
     def whole(reason: str) -> Release:
-        approval, run = declared.approval, circle.run
+        approval, run = declared.approval, state.run
         return release(
             ledger, name, model.digest, actor=actor, reason=reason, fallback=fallback, approval=approval, run=run
         )
 
     if current is None:
-        return whole(f"first model: {circle.evaluated()['candidate']} passed its gates")
+        return whole(f"first model: {state.judged.candidate} passed its gates")
     challenger = challenger_of(current)
     for digest in (champion_of(current), challenger):
-        changed = None if digest is None else [] if digest == model.digest else _changed(circle, digest, model.digest)
+        changed = None if digest is None else [] if digest == model.digest else _changed(state, digest, model.digest)
         if changed is None or digest is None:
             continue
         if not changed or challenger is not None:
@@ -259,8 +256,8 @@ def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
     with ledger.read() as connection:  # before the canary that is going on makes room
         check_approval(connection, model.digest, declared.approval, actor)
     if challenger is not None:
-        rollback(ledger, name, actor=actor, reason=f"a newer model passed: version {model.version}", run=circle.run)
-    reason = _compared(circle, model, current)
+        rollback(ledger, name, actor=actor, reason=f"a newer model passed: version {model.version}", run=state.run)
+    reason = _compared(state, model, current)
     first = declared.canary.steps[0]
     if first >= 1.0:
         return whole(reason)
@@ -272,14 +269,14 @@ def _release(circle: Circle, model: Model, fallback: str | None) -> Release:
         actor=actor,
         reason=reason,
         approval=declared.approval,
-        run=circle.run,
-        detail=_planned(circle, champion_of(current), model.digest),
+        run=state.run,
+        detail=_planned(state, champion_of(current), model.digest),
     )
 
 
-def _planned(circle: Circle, champion: str, challenger: str) -> dict[str, Any]:
+def _planned(state: TabularState, champion: str, challenger: str) -> dict[str, Any]:
     """What the canary can show, and the days before it on which both can be compared: the canary's moves need them."""
-    workspace, project, now = circle.workspace, circle.project, circle.as_of
+    workspace, project, now = state.workspace, state.project, state.as_of
     pair = open_model(workspace, champion), open_model(workspace, challenger)
     before = days_before(project, workspace, pair, now)
     plan = plan_of(project, workspace, champion, now, before=before)

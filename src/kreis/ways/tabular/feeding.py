@@ -20,7 +20,7 @@ from kreis.preparation.online.lmdb_store import LmdbStore, discard
 from kreis.preparation.tables import build
 from kreis.preparation.views import FeatureView, parse_duration
 from kreis.project import Project
-from kreis.ways.tabular.state import Circle
+from kreis.ways.tabular.state import TabularState
 from kreis.workspace import Workspace
 
 __all__ = ["feed_from_lake", "frames_from_sources", "open_feed", "stale_features"]
@@ -30,7 +30,7 @@ def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataF
     """All tables as they would be at `until`, straight from the sources, without the lake.
 
     Contracts hold here as they do in collection: bad rows are left out. Used to replay traffic, where rows are
-    needed ahead of the circle.
+    needed ahead of the state.
 
     Returns:
         Source and table names to frames.
@@ -52,7 +52,7 @@ def open_feed(project: Project, store: LmdbStore, frames: Mapping[str, pl.DataFr
     return OnlineFeed(store, [(view, frames[view.table]) for view in project.views.values()])
 
 
-def feed_from_lake(circle: Circle) -> list[str]:
+def feed_from_lake(state: TabularState) -> list[str]:
     """Bring the online store up to the run's moment: the project's views, and those of the models in service where
     the project defines them otherwise by now. Rows that came late or were corrected are put right; a damaged store is
     fed anew.
@@ -64,33 +64,33 @@ def feed_from_lake(circle: Circle) -> list[str]:
         SignatureError: a model in service is not what was signed.
         StoreError: the store cannot be written.
     """
-    workspace = circle.workspace
-    frames = _Frames(circle)
-    views = [*circle.project.views.values(), *_views_in_service(circle, frames)]
+    workspace = state.workspace
+    frames = _Frames(state)
+    views = [*state.project.views.values(), *_views_in_service(state, frames)]
     told: list[str] = []
     try:
-        if not _is_fed(circle, views):
-            told += _feed(circle, views, frames)
+        if not _is_fed(state, views):
+            told += _feed(state, views, frames)
     except CorruptionError as error:
         discard(workspace.online_folder)
         told.append(f"{error.message}; it was thrown away and fed anew from the tables")
-        told += _feed(circle, views, frames)
+        told += _feed(state, views, frames)
     except StoreError:
         if not _is_readable(workspace):
             raise
     return told
 
 
-def _feed(circle: Circle, views: Sequence[FeatureView], frames: _Frames) -> list[str]:
-    store = LmdbStore(circle.workspace.online_folder)
+def _feed(state: TabularState, views: Sequence[FeatureView], frames: _Frames) -> list[str]:
+    store = LmdbStore(state.workspace.online_folder)
     try:
-        marks = [circle.version_of(view.table) for view in views]
+        marks = [state.version_of(view.table) for view in views]
         feed = OnlineFeed(store, [(view, frames[view.table]) for view in views], marks=marks)
         told = [
             f"view {name!r}: rows that the online store holds were corrected or came late; it now holds the new ones"
             for name in feed.corrected
         ]
-        feed.advance(circle.as_of)
+        feed.advance(state.as_of)
         return told
     finally:
         store.close()
@@ -99,22 +99,22 @@ def _feed(circle: Circle, views: Sequence[FeatureView], frames: _Frames) -> list
 class _Frames(dict[str, pl.DataFrame]):
     """The tables of a run, read when asked for."""
 
-    def __init__(self, circle: Circle) -> None:
+    def __init__(self, state: TabularState) -> None:
         super().__init__()
-        self._circle = circle
+        self._state = state
 
     def __missing__(self, name: str) -> pl.DataFrame:
-        outputs = self._circle.tables[name].outputs
-        rows = self._circle.workspace.lake.scan(outputs["table"], outputs["version"])
+        table = self._state.table(name)
+        rows = self._state.workspace.lake.scan(table.table, table.version)
         if SUPERSEDED_AT in rows.collect_schema():  # no request from now on sees a row that was corrected by now
             rows = rows.filter(pl.col(SUPERSEDED_AT).is_null())
         frame = self[name] = rows.collect()
         return frame
 
 
-def _views_in_service(circle: Circle, frames: _Frames) -> list[FeatureView]:
+def _views_in_service(state: TabularState, frames: _Frames) -> list[FeatureView]:
     """Views of models that may answer, other than the project's, as far as the tables can still provide them."""
-    workspace, project = circle.workspace, circle.project
+    workspace, project = state.workspace, state.project
     with workspace.ledger.read() as connection:
         current = releases.current_release(connection, project.name)
         if current is None:
@@ -125,7 +125,7 @@ def _views_in_service(circle: Circle, frames: _Frames) -> list[FeatureView]:
     found: list[FeatureView] = []
     for model in known:
         for view in read_manifest(model.digest, model.signature, trusted).views:
-            if view in found or project.views.get(view.name) == view or view.table not in circle.tables:
+            if view in found or project.views.get(view.name) == view or view.table not in state.tables:
                 continue
             read = {view.entity, view.event_time, view.known_at}.union(*map(columns, view.features.values()))
             if read <= set(frames[view.table].columns):
@@ -133,19 +133,19 @@ def _views_in_service(circle: Circle, frames: _Frames) -> list[FeatureView]:
     return found
 
 
-def _is_fed(circle: Circle, views: Sequence[FeatureView]) -> bool:
+def _is_fed(state: TabularState, views: Sequence[FeatureView]) -> bool:
     """Whether every view stands at a later moment than the run's, or at the same one with the same tables."""
     try:
-        store = LmdbStore(circle.workspace.online_folder, readonly=True)
+        store = LmdbStore(state.workspace.online_folder, readonly=True)
     except CorruptionError:
         raise
     except StoreError:
         return False
     try:
-        until = microseconds(circle.as_of)
+        until = microseconds(state.as_of)
         for view in views:
             position, source = store.position(Layout(view)), store.source(Layout(view))
-            same = position == until and source.mark == mark_of(circle.version_of(view.table))
+            same = position == until and source.mark == mark_of(state.version_of(view.table))
             if position is None or position < until or (position == until and not same):
                 return False
         return True

@@ -14,7 +14,7 @@ from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
 from kreis.tasks.decision_value import DecisionValue
 from kreis.tasks.metrics.metric import Booleans, Codes, Floats
-from kreis.ways.tabular.evaluation import scorer_of
+from kreis.ways.tabular.packages import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["PairedTraffic", "days_before", "horizon_of", "read_paired"]

@@ -23,7 +23,7 @@ from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
 from kreis.preparation.views import FeatureView, FieldType, RequestView
 from kreis.project import Project
-from kreis.ways.tabular.evaluation import scorer_of
+from kreis.ways.tabular.packages import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["Parity", "replay_parity"]

@@ -15,7 +15,7 @@ from kreis.ledger.releases import current_release
 from kreis.monitoring.traffic import read_predictions
 from kreis.project import Project
 from kreis.ways.tabular.canary import margin_of
-from kreis.ways.tabular.evaluation import open_model
+from kreis.ways.tabular.packages import open_model
 from kreis.ways.tabular.paired_traffic import days_before, horizon_of
 from kreis.workspace import Workspace
 

@@ -7,11 +7,8 @@ from typing import Any
 
 import msgspec
 import polars as pl
-import polars.selectors as cs
 
-from kreis.collection.collecting import has_corrections, read_bronze
-from kreis.collection.sources import SUPERSEDED_AT
-from kreis.deployment.manifest import Manifest
+from kreis.collection.collecting import has_corrections
 from kreis.errors import ProjectError
 from kreis.formats import document_of
 from kreis.loop.code import code_of
@@ -21,39 +18,40 @@ from kreis.preparation.declare import check_view
 from kreis.preparation.leaks import PERFECT, strong_features
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
-from kreis.preparation.spine import SpineRows, past_rows
+from kreis.preparation.spine import past_rows
 from kreis.preparation.tables import Spine, Table, build
 from kreis.preparation.views import FeatureView, RequestView
-from kreis.project import Project
 from kreis.ways.tabular.feeding import feed_from_lake
-from kreis.ways.tabular.state import Circle
+from kreis.ways.tabular.results import BuiltTable, JoinedFeatures
+from kreis.ways.tabular.rows import read_spine, scan, spine_of
+from kreis.ways.tabular.state import TabularState
 
-__all__ = ["packaged_features", "perform", "read_features", "read_spine", "spine_of", "used_views"]
+__all__ = ["perform"]
 
 
-def perform(circle: Circle) -> Verdict:
+def perform(state: TabularState) -> Verdict:
     """Build what has changed, and nothing else; then let the service know it. Whether a new model comes of it or not,
     the one in service answers with the newest data.
     """
-    project = circle.project
+    project = state.project
     for table in project.ordered_tables():
-        circle.tables[table.name] = _build(circle, table)
-    spine = spine_of(circle)
-    found = msgspec.convert(circle.tables[spine.table.name].outputs["found"], SpineRows)
-    if found.rows == 0:
+        state.tables[table.name] = _build(state, table)
+    spine = spine_of(state)
+    found = state.tables[spine.table.name].output.found
+    if found is None or found.rows == 0:
         return SendBack(
             to="collection",
-            reason=f"the spine {spine.table.name!r} is empty as of {circle.as_of:%Y-%m-%d}",
-            detail={"warnings": found.warnings},
+            reason=f"the spine {spine.table.name!r} is empty as of {state.as_of:%Y-%m-%d}",
+            detail={"warnings": [] if found is None else found.warnings},
         )
-    _check_groups(circle, spine)
+    _check_groups(state, spine)
     for view in project.views.values():
-        circle.features[view.name] = _join(circle, spine, view)
+        state.features[view.name] = _join(state, spine, view)
     for request_view in project.request_views.values():
-        circle.features[request_view.name] = _compute_request_view(circle, spine, request_view)
-    perfect, suspects = _check_perfect(circle)
-    told = feed_from_lake(circle)
-    warnings = [*found.warnings, *suspects, *_hidden_corrections(circle), *told]
+        state.features[request_view.name] = _compute_request_view(state, spine, request_view)
+    perfect, suspects = _check_perfect(state)
+    told = feed_from_lake(state)
+    warnings = [*found.warnings, *suspects, *_hidden_corrections(state), *told]
     return Advance(
         summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
         f" predict; {found.summary}",
@@ -61,30 +59,30 @@ def perform(circle: Circle) -> Verdict:
     )
 
 
-def _check_groups(circle: Circle, spine: Spine) -> None:
+def _check_groups(state: TabularState, spine: Spine) -> None:
     """Guardrails look by columns of the spine; only now is it known which there are."""
-    columns = circle.tables[spine.table.name].outputs["columns"]
-    for guardrail in circle.project.goal.guardrails:
+    columns = state.tables[spine.table.name].output.columns
+    for guardrail in state.project.goal.guardrails:
         if guardrail.by is not None and guardrail.by not in columns:
             where = f"Guardrail({guardrail.metric!r}, by={guardrail.by!r})"
             raise ProjectError.unknown_name("column of the spine", guardrail.by, columns, where=where)
 
 
-def _check_perfect(circle: Circle) -> tuple[dict[str, str], list[str]]:
+def _check_perfect(state: TabularState) -> tuple[dict[str, str], list[str]]:
     """Refuse features in use that predict the outcome perfectly, unless the user allowed them by name: the reasons
     for those go on record. Warn of those that nearly do, and of those without any value.
     """
-    project = circle.project
+    project = state.project
     used = {name for declared in project.candidates.values() for name in declared.uses(project.feature_names)}
     allowed = project.perfect_features
     suspects = []
     for view in project.all_views:
         suspects += [
             f"the feature {name!r} has no value in any row: it is missing, or infinite, everywhere"
-            for name in circle.features[view.name].outputs.get("empty", [])
+            for name in state.features[view.name].output.empty
             if name in used
         ]
-        for name, area in circle.features[view.name].outputs["perfect"].items():
+        for name, area in state.features[view.name].output.perfect.items():
             if name not in used or name in allowed:
                 continue
             if area < PERFECT:
@@ -103,88 +101,13 @@ def _check_perfect(circle: Circle) -> tuple[dict[str, str], list[str]]:
     return {name: because for name, because in allowed.items() if name in used}, suspects
 
 
-def spine_of(circle: Circle) -> Spine:
-    """The project's spine."""
-    spine = circle.project.spine_declaration
-    if spine is None:
-        raise ProjectError("no spine is declared", where=str(circle.project.folder))
-    return spine
-
-
-def read_spine(circle: Circle, *columns: str) -> pl.DataFrame:
-    """The rows to predict as of the run's moment: some columns, or all."""
-    frame = _scan(circle, spine_of(circle).table.name)
-    return (frame.select(list(dict.fromkeys(columns))) if columns else frame).collect()
-
-
-def read_features(circle: Circle, names: list[str]) -> pl.DataFrame:
-    """The columns of some features, row for row aligned with the spine."""
-    frames = []
-    for view in circle.project.all_views:
-        wanted = [name for name in view.feature_names if name in names]
-        if wanted:
-            outputs = circle.features[view.name].outputs
-            frames.append(circle.workspace.lake.scan(outputs["table"], outputs["version"]).select(wanted).collect())
-    return pl.concat(frames, how="horizontal").select(names) if frames else pl.DataFrame()
-
-
-def packaged_features(circle: Circle, manifest: Manifest) -> pl.DataFrame:
-    """The features that a packaged model reads, by its own definitions, row for row aligned with the spine.
-
-    Where the project defines a view otherwise by now, the package's is computed; nothing is stored.
-
-    Raises:
-        ProjectError: a table or column that it reads is no longer there.
-    """
-    project, spine = circle.project, spine_of(circle)
-    rows = read_spine(circle)
-    frames = []
-    for view in manifest.views:
-        if project.views.get(view.name) == view:
-            frames.append(read_features(circle, list(view.feature_names)))
-        elif view.table in project.tables:
-            source = _scan(circle, view.table, corrections=True).collect()
-            frames.append(join(rows.select(view.entity, spine.time), [(view, source)], time=spine.time))
-        else:
-            raise ProjectError(
-                f"the model in service reads the table {view.table!r}, which the project no longer declares",
-                where=f"feature view {view.name!r}",
-                hint="keep it until a model without it has replaced the one in service",
-            )
-    frames += [request_features(rows, view) for view in manifest.request_views]
-    return pl.concat(
-        [frame.select(cs.by_name(manifest.features, require_all=False)) for frame in frames], how="horizontal"
-    ).select(manifest.features)
-
-
-def used_views(project: Project, features: Iterable[str]) -> tuple[list[FeatureView], list[RequestView]]:
-    """The views that provide some features."""
-    used = set(features)
-    return (
-        [view for view in project.views.values() if used & set(view.feature_names)],
-        [view for view in project.request_views.values() if used & set(view.feature_names)],
-    )
-
-
-def _scan(circle: Circle, name: str, *, corrections: bool = False) -> pl.LazyFrame:
-    """A source or table; of rows that were corrected the version known last, or all with `superseded_at`."""
-    outputs, lake = circle.tables[name].outputs, circle.workspace.lake
-    if name in circle.project.sources:
-        source = circle.project.sources[name]
-        return read_bronze(lake, source, as_of=circle.as_of, version=outputs["version"], corrections=corrections)
-    rows = lake.scan(outputs["table"], outputs["version"])
-    if corrections or not circle.project.tables[name].corrections:
-        return rows
-    return rows.filter(pl.col(SUPERSEDED_AT).is_null()).drop(SUPERSEDED_AT)
-
-
-def _hidden_corrections(circle: Circle) -> list[str]:
+def _hidden_corrections(state: TabularState) -> list[str]:
     """A warning for each feature view whose rows were corrected, and whose table gets only the last versions."""
-    project, lake = circle.project, circle.workspace.lake
+    project, lake = state.project, state.workspace.lake
     corrected = {
         name
         for name, source in project.sources.items()
-        if has_corrections(lake, source, circle.tables[name].outputs["version"])
+        if has_corrections(lake, source, state.sources[name].output.version)
     }
     for table in project.ordered_tables():
         if not table.corrections and corrected & set(table.inputs):
@@ -197,10 +120,11 @@ def _hidden_corrections(circle: Circle) -> list[str]:
     ]
 
 
-def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
-    workspace = circle.workspace
+def _store(state: TabularState, table: str, frame: pl.DataFrame, key: str, reason: str) -> dict[str, Any]:
+    """Write a table; what its step leaves of it, in fields."""
+    workspace = state.workspace
     version = workspace.lake.overwrite(
-        table, frame, step=key, actor=workspace.actor, reason=reason, run=circle.run, known_until=circle.as_of
+        table, frame, step=key, actor=workspace.actor, reason=reason, run=state.run, known_until=state.as_of
     )
     return {
         "table": version.table,
@@ -211,37 +135,37 @@ def _store(circle: Circle, table: str, frame: pl.DataFrame, key: str, reason: st
     }
 
 
-def _build(circle: Circle, table: Table) -> StepResult:
-    spine = spine_of(circle)
+def _build(state: TabularState, table: Table) -> StepResult[BuiltTable]:
+    spine = spine_of(state)
 
-    def compute(key: str) -> dict[str, Any]:
-        inputs = {name: _scan(circle, name, corrections=table.corrections) for name in table.inputs}
-        frame = build(table, inputs, dropped=_dropped(circle, table.inputs))
+    def compute(key: str) -> BuiltTable:
+        inputs = {name: scan(state, name, corrections=table.corrections) for name in table.inputs}
+        frame = build(table, inputs, dropped=_dropped(state, table.inputs))
         if table is not spine.table:
-            return _store(circle, f"{table.layer}/{table.name}", frame, key, f"table {table.name}")
-        rows, found = past_rows(spine, frame, as_of=circle.as_of, inputs=inputs)
-        outputs = _store(circle, f"{table.layer}/{table.name}", rows, key, f"table {table.name}")
-        return outputs | {"found": msgspec.to_builtins(found)}
+            return BuiltTable(**_store(state, f"{table.layer}/{table.name}", frame, key, f"table {table.name}"))
+        rows, found = past_rows(spine, frame, as_of=state.as_of, inputs=inputs)
+        return BuiltTable(**_store(state, f"{table.layer}/{table.name}", rows, key, f"table {table.name}"), found=found)
 
-    return circle.memory.step(
+    return state.memory.step(
         "preparation",
         table.name,
-        code=code_of(table.function, circle.project.folder),
-        parameters={"layer": table.layer, "as_of": circle.moment}
+        code=code_of(table.function, state.project.folder),
+        parameters={"layer": table.layer, "as_of": state.moment}
         | ({"corrections": True} if table.corrections else {})
         | ({"spine": spine.parameters()} if table is spine.table else {}),
-        inputs={name: circle.version_of(name) for name in table.inputs},
+        inputs={name: state.version_of(name) for name in table.inputs},
+        result=BuiltTable,
         compute=compute,
     )
 
 
-def _dropped(circle: Circle, inputs: Iterable[str]) -> dict[str, str]:
+def _dropped(state: TabularState, inputs: Iterable[str]) -> dict[str, str]:
     """The columns that the sources among some inputs give and their contracts do not name."""
     told: dict[str, str] = {}
-    for source in [circle.project.sources[name] for name in inputs if name in circle.project.sources]:
+    for source in [state.project.sources[name] for name in inputs if name in state.project.sources]:
         plan = source.contract.plan
         named = {column.name for column in plan.columns} | {column.source_name for column in plan.columns}
-        for column in circle.tables[source.name].outputs["came"]:
+        for column in state.sources[source.name].output.came:
             if column not in named:
                 told[column] = (
                     f"source {source.name!r} gives {column!r}, but {source.contract.file} does not name it, so it is"
@@ -250,20 +174,20 @@ def _dropped(circle: Circle, inputs: Iterable[str]) -> dict[str, str]:
     return told
 
 
-def _join(circle: Circle, spine: Spine, view: FeatureView) -> StepResult:
+def _join(state: TabularState, spine: Spine, view: FeatureView) -> StepResult[JoinedFeatures]:
     def features() -> pl.DataFrame:
-        source = _scan(circle, view.table, corrections=True)
+        source = scan(state, view.table, corrections=True)
         check_view(view, dict(source.collect_schema()))
-        rows = read_spine(circle, view.entity, spine.time)
+        rows = read_spine(state, view.entity, spine.time)
         return join(rows, [(view, source.collect())], time=spine.time).select(view.feature_names)
 
-    return _feature_step(circle, spine, view, {view.table: circle.version_of(view.table)}, features)
+    return _feature_step(state, spine, view, {view.table: state.version_of(view.table)}, features)
 
 
-def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> StepResult:
+def _compute_request_view(state: TabularState, spine: Spine, view: RequestView) -> StepResult[JoinedFeatures]:
     def features() -> pl.DataFrame:
-        rows = read_spine(circle)
-        dropped = _dropped(circle, circle.project.sources)
+        rows = read_spine(state)
+        dropped = _dropped(state, state.project.sources)
         for name in [each for each in view.fields if each not in rows.columns and each in dropped]:
             raise ProjectError(
                 f"the spine has no column {name!r}", where=f"request view {view.name!r}", hint=dropped[name]
@@ -271,28 +195,31 @@ def _compute_request_view(circle: Circle, spine: Spine, view: RequestView) -> St
         check_view(view, dict(rows.schema))
         return request_features(rows, view)
 
-    return _feature_step(circle, spine, view, {}, features)
+    return _feature_step(state, spine, view, {}, features)
 
 
 def _feature_step(
-    circle: Circle,
+    state: TabularState,
     spine: Spine,
     view: FeatureView | RequestView,
     inputs: dict[str, str],
     features: Callable[[], pl.DataFrame],
-) -> StepResult:
+) -> StepResult[JoinedFeatures]:
     kind = "feature view" if isinstance(view, FeatureView) else "request view"
 
-    def compute(key: str) -> dict[str, Any]:
+    def compute(key: str) -> JoinedFeatures:
         frame = features()
-        outputs = _store(circle, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}")
-        strong = strong_features(frame, read_spine(circle, spine.outcome)[spine.outcome])
-        return outputs | {"perfect": strong, "empty": [each.name for each in frame if not each.is_finite().any()]}
+        return JoinedFeatures(
+            **_store(state, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}"),
+            perfect=strong_features(frame, read_spine(state, spine.outcome)[spine.outcome]),
+            empty=[each.name for each in frame if not each.is_finite().any()],
+        )
 
-    return circle.memory.step(
+    return state.memory.step(
         "preparation",
         f"features {view.name}",
         parameters={"view": document_of(view), "time": spine.time, "outcome": spine.outcome},
-        inputs={spine.table.name: circle.version_of(spine.table.name), **inputs},
+        inputs={spine.table.name: state.version_of(spine.table.name), **inputs},
+        result=JoinedFeatures,
         compute=compute,
     )

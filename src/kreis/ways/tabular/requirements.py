@@ -5,14 +5,14 @@ from __future__ import annotations
 from kreis.evaluation.intervals import readable
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.tasks.metrics.registry import metric_named
-from kreis.ways.tabular.state import Circle
+from kreis.ways.tabular.state import TabularState
 
 __all__ = ["perform"]
 
 
-def perform(circle: Circle) -> Verdict:
+def perform(state: TabularState) -> Verdict:
     """Check the goal against what evaluation can measure."""
-    goal = circle.project.goal
+    goal = state.project.goal
     for guardrail in goal.guardrails:
         metric_named(guardrail.metric, goal.metric)
     return Advance(

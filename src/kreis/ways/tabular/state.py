@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from kreis.errors import ProjectError
 from kreis.ledger import runs, steps
-from kreis.loop.steps import Memory, StepResult
+from kreis.loop.steps import Memory, StepOutput, StepResult
 from kreis.project import Project
+from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, LakeTable, Trained
 from kreis.workspace import Workspace
 
-__all__ = ["Circle", "prepared_in"]
+__all__ = ["TabularState", "prepared_in"]
+
+Output = TypeVar("Output", bound=StepOutput)
 
 
 @dataclass(kw_only=True)
-class Circle:
+class TabularState:
     """One run's state."""
 
     project: Project
@@ -24,25 +27,33 @@ class Circle:
     as_of: datetime
     run: str
     memory: Memory
-    tables: dict[str, StepResult] = field(default_factory=dict)
-    """Outputs by source or table name: {"table", "version", "fingerprint", "rows"}."""
-    features: dict[str, StepResult] = field(default_factory=dict)
-    """Outputs by view name: the table with that view's features, aligned with the spine."""
-    candidates: dict[str, StepResult] = field(default_factory=dict)
-    """Outputs by candidate name."""
-    evaluation: StepResult | None = None
+    sources: dict[str, StepResult[CollectedSource]] = field(default_factory=dict)
+    tables: dict[str, StepResult[BuiltTable]] = field(default_factory=dict)
+    features: dict[str, StepResult[JoinedFeatures]] = field(default_factory=dict)
+    """By view name."""
+    candidates: dict[str, StepResult[Trained]] = field(default_factory=dict)
+    evaluation: StepResult[Judged] | None = None
 
     @property
     def moment(self) -> str:
         """The run's as-of moment as text, for step parameters."""
         return self.as_of.isoformat()
 
-    def version_of(self, name: str) -> str:
-        """A table's version and fingerprint, as an input of a step."""
-        outputs = self.tables[name].outputs
-        return f"{outputs['version']}@{outputs['fingerprint']}"
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of all sources and tables, as inputs of a step."""
+        return {name: self.version_of(name) for name in (*self.sources, *self.tables)}
 
-    def evaluated(self) -> dict[str, Any]:
+    def table(self, name: str) -> LakeTable:
+        """Where a source or table lies in the lake."""
+        return self.sources[name].output if name in self.sources else self.tables[name].output
+
+    def version_of(self, name: str) -> str:
+        """A source's or table's version and fingerprint, as an input of a step."""
+        return self.table(name).pin
+
+    @property
+    def judged(self) -> Judged:
         """What evaluation left.
 
         Raises:
@@ -50,10 +61,10 @@ class Circle:
         """
         if self.evaluation is None:
             raise ProjectError("nothing has been evaluated in this run")
-        return self.evaluation.outputs
+        return self.evaluation.output
 
 
-def prepared_in(project: Project, workspace: Workspace, run: str = "") -> Circle:
+def prepared_in(project: Project, workspace: Workspace, run: str = "") -> TabularState:
     """The state that a run left after preparation, read back from the record.
 
     Args:
@@ -75,21 +86,28 @@ def prepared_in(project: Project, workspace: Workspace, run: str = "") -> Circle
         else:
             raise ProjectError("nothing is prepared yet", where=where, hint="kreis run --until preparation")
 
-    def remembered(name: str) -> StepResult:
+    def remembered(name: str, kind: type[Output]) -> StepResult[Output]:
         if name not in made:
             raise ProjectError(f"run {each.id} has no {name!r}", where=where, hint="the project has changed: kreis run")
         step = made[name]
         return StepResult(
-            key=step.key, discipline=step.discipline, name=name, outputs=step.outputs, remembered=True, seconds=0.0
+            key=step.key,
+            discipline=step.discipline,
+            name=name,
+            output=kind.from_document(step.outputs),
+            document=step.outputs,
+            remembered=True,
+            seconds=0.0,
         )
 
     views = [*project.views, *project.request_views]
-    return Circle(
+    return TabularState(
         project=project,
         workspace=workspace,
         as_of=each.as_of,
         run=each.id,
         memory=Memory(workspace.ledger, run=each.id, actor=workspace.actor, libraries={}),
-        tables={name: remembered(name) for name in [*project.sources, *project.tables]},
-        features={name: remembered(f"features {name}") for name in views},
+        sources={name: remembered(name, CollectedSource) for name in project.sources},
+        tables={name: remembered(name, BuiltTable) for name in project.tables},
+        features={name: remembered(f"features {name}", JoinedFeatures) for name in views},
     )

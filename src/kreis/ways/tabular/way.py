@@ -11,7 +11,7 @@ from kreis.loop.verdicts import Discipline, Verdict
 from kreis.loop.way import RunContext
 from kreis.project import Project
 from kreis.ways.tabular import collection, deployment, evaluation, preparation, requirements, training
-from kreis.ways.tabular.state import Circle
+from kreis.ways.tabular.state import TabularState
 
 __all__ = ["LIBRARIES", "Tabular"]
 
@@ -42,7 +42,7 @@ class Tabular:
         return Document(digest=goal.digest, kind="goal", name=self._project.name, body=body)
 
     @property
-    def performs(self) -> Mapping[Discipline, Callable[[Circle], Verdict]]:
+    def performs(self) -> Mapping[Discipline, Callable[[TabularState], Verdict]]:
         """What each discipline does."""
         return {
             "requirements": requirements.perform,
@@ -58,9 +58,9 @@ class Tabular:
         """What computes each discipline's steps."""
         return LIBRARIES
 
-    def begin(self, context: RunContext) -> Circle:
+    def begin(self, context: RunContext) -> TabularState:
         """An empty state."""
-        return Circle(
+        return TabularState(
             project=self._project,
             workspace=context.workspace,
             as_of=context.as_of,

@@ -1,0 +1,167 @@
+"""What each discipline's steps leave behind, as the record holds it. A field that comes later has a default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+import msgspec
+
+from kreis.artifacts.store import ArtifactStore
+from kreis.collection.contracts.report import ContractReport
+from kreis.collection.outside import FileRead
+from kreis.evaluation.evaluate import EvaluationReport
+from kreis.evaluation.spending import Spending
+from kreis.loop.steps import StepOutput
+from kreis.preparation.spine import SpineRows
+from kreis.training.train import TrainedCandidate
+
+__all__ = [
+    "BuiltTable",
+    "CollectedSource",
+    "JoinedFeatures",
+    "Judged",
+    "LakeTable",
+    "Packaged",
+    "Spent",
+    "Trained",
+]
+
+
+class LakeTable(StepOutput, frozen=True, kw_only=True):
+    """A table of the lake, at a version."""
+
+    table: str
+    version: int
+    fingerprint: str
+    rows: int
+
+    @property
+    def pin(self) -> str:
+        """Version and fingerprint, as an input of a step."""
+        return f"{self.version}@{self.fingerprint}"
+
+
+class CollectedSource(LakeTable, frozen=True, kw_only=True):
+    """Collection: bronze after a source was collected."""
+
+    mode: str = ""
+    known_until: datetime | None = None
+    changed_since: datetime | None = None
+    quarantined: int
+    contract: str
+    """The contract's digest."""
+    report: ContractReport
+    generation: str = ""
+    """Digest of the source's code and contract."""
+    identity: str = ""
+    """Digest of the data outside, as far as they were told apart."""
+    came: dict[str, str] = msgspec.field(default_factory=dict)
+    """The columns as the source gave them, and their types."""
+    code: str = ""
+    files: dict[str, FileRead] = msgspec.field(default_factory=dict)
+    """By path; those that its frame read."""
+    late_days: float = 0.0
+    changed: str = "replace"
+
+
+class BuiltTable(LakeTable, frozen=True, kw_only=True):
+    """Preparation: a silver or gold table."""
+
+    columns: list[str]
+    found: SpineRows | None = None
+    """What became of its rows, where it is the spine."""
+
+
+class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
+    """Preparation: a view's features, row for row aligned with the spine."""
+
+    columns: list[str]
+    perfect: dict[str, float] = msgspec.field(default_factory=dict)
+    """Features that alone predict the outcome very well, and their AUC."""
+    empty: list[str] = msgspec.field(default_factory=list)
+    """Features without a value in any row."""
+
+
+class Trained(StepOutput, frozen=True, kw_only=True):
+    """Training: a candidate; its ONNX bytes lie in the artifacts."""
+
+    candidate: TrainedCandidate
+    """Without its ONNX bytes."""
+    onnx: str | None
+    """Their digest."""
+
+    def opened(self, artifacts: ArtifactStore) -> TrainedCandidate:
+        """The candidate with its ONNX bytes."""
+        onnx = None if self.onnx is None else artifacts.get(self.onnx)
+        return msgspec.structs.replace(self.candidate, onnx=onnx)
+
+    def to_document(self) -> dict[str, Any]:
+        """The candidate's document, and the digest of its bytes."""
+        return {**self.candidate.to_document(), "onnx": self.onnx}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of `to_document`."""
+        candidate = {name: value for name, value in document.items() if name != "onnx"}
+        return cls(candidate=TrainedCandidate.from_document(candidate, None), onnx=document["onnx"])
+
+
+class Judged(StepOutput, frozen=True, kw_only=True):
+    """Evaluation: what is to be said of each candidate."""
+
+    candidate: str
+    """The one that was chosen, and that the gates judge."""
+    champion: str | None
+    """Digest of the model that it was compared with."""
+    report: EvaluationReport
+    others: dict[str, EvaluationReport] = msgspec.field(default_factory=dict)
+
+    def report_of(self, candidate: str) -> EvaluationReport | None:
+        """A candidate's report; None where only the chosen one has one (runs of earlier versions)."""
+        return self.report if candidate == self.candidate else self.others.get(candidate)
+
+    def to_document(self) -> dict[str, Any]:
+        """As plain JSON data; what is undefined in a report is null."""
+        others = {name: each.to_document() for name, each in self.others.items()}
+        return {
+            "candidate": self.candidate,
+            "champion": self.champion,
+            "report": self.report.to_document(),
+            "others": others,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of `to_document`."""
+        others = document.get("others", {})
+        return cls(
+            candidate=document["candidate"],
+            champion=document["champion"],
+            report=EvaluationReport.from_document(document["report"]),
+            others={name: EvaluationReport.from_document(each) for name, each in others.items()},
+        )
+
+
+class Spent(StepOutput, frozen=True, kw_only=True):
+    """Evaluation: what a comparison with the champion spent of the year's error rate."""
+
+    project: str
+    comparison: str
+    """Digest of all that was compared."""
+    days: float
+    level: float
+    why: str
+
+    @property
+    def spending(self) -> Spending:
+        """The level of the comparison."""
+        return Spending(days=self.days, level=self.level, why=self.why)
+
+
+class Packaged(StepOutput, frozen=True, kw_only=True):
+    """Deployment: a package."""
+
+    model: str
+    """Its digest."""

@@ -1,0 +1,146 @@
+"""Rows and features of a run, read back for the disciplines: the spine, the views, and which rows may teach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+import polars.selectors as cs
+
+from kreis.clock import microseconds
+from kreis.collection.collecting import read_bronze
+from kreis.collection.sources import SUPERSEDED_AT
+from kreis.deployment.manifest import Manifest
+from kreis.errors import ProjectError
+from kreis.preparation.point_in_time import join
+from kreis.preparation.request_features import request_features
+from kreis.preparation.spine import teaches
+from kreis.preparation.tables import Spine
+from kreis.preparation.views import FeatureView, RequestView
+from kreis.project import Project
+from kreis.training.data import TrainingData
+from kreis.training.declare import CandidateDeclaration
+from kreis.training.splits import Split
+from kreis.ways.tabular.state import TabularState
+
+__all__ = [
+    "features_of",
+    "packaged_features",
+    "read_features",
+    "read_rows",
+    "read_spine",
+    "rows_with",
+    "scan",
+    "spine_of",
+    "split_rows",
+    "used_views",
+]
+
+
+def spine_of(state: TabularState) -> Spine:
+    """The project's spine."""
+    spine = state.project.spine_declaration
+    if spine is None:
+        raise ProjectError("no spine is declared", where=str(state.project.folder))
+    return spine
+
+
+def scan(state: TabularState, name: str, *, corrections: bool = False) -> pl.LazyFrame:
+    """A source or table; of rows that were corrected the version known last, or all with `superseded_at`."""
+    table, lake = state.table(name), state.workspace.lake
+    if name in state.project.sources:
+        source = state.project.sources[name]
+        return read_bronze(lake, source, as_of=state.as_of, version=table.version, corrections=corrections)
+    rows = lake.scan(table.table, table.version)
+    if corrections or not state.project.tables[name].corrections:
+        return rows
+    return rows.filter(pl.col(SUPERSEDED_AT).is_null()).drop(SUPERSEDED_AT)
+
+
+def read_spine(state: TabularState, *columns: str) -> pl.DataFrame:
+    """The rows to predict as of the run's moment: some columns, or all."""
+    frame = scan(state, spine_of(state).table.name)
+    return (frame.select(list(dict.fromkeys(columns))) if columns else frame).collect()
+
+
+def read_features(state: TabularState, names: list[str]) -> pl.DataFrame:
+    """The columns of some features, row for row aligned with the spine."""
+    frames = []
+    for view in state.project.all_views:
+        wanted = [name for name in view.feature_names if name in names]
+        if wanted:
+            joined = state.features[view.name].output
+            frames.append(state.workspace.lake.scan(joined.table, joined.version).select(wanted).collect())
+    return pl.concat(frames, how="horizontal").select(names) if frames else pl.DataFrame()
+
+
+def packaged_features(state: TabularState, manifest: Manifest) -> pl.DataFrame:
+    """The features that a packaged model reads, by its own definitions, row for row aligned with the spine.
+
+    Where the project defines a view otherwise by now, the package's is computed; nothing is stored.
+
+    Raises:
+        ProjectError: a table or column that it reads is no longer there.
+    """
+    project, spine = state.project, spine_of(state)
+    rows = read_spine(state)
+    frames = []
+    for view in manifest.views:
+        if project.views.get(view.name) == view:
+            frames.append(read_features(state, list(view.feature_names)))
+        elif view.table in project.tables:
+            source = scan(state, view.table, corrections=True).collect()
+            frames.append(join(rows.select(view.entity, spine.time), [(view, source)], time=spine.time))
+        else:
+            raise ProjectError(
+                f"the model in service reads the table {view.table!r}, which the project no longer declares",
+                where=f"feature view {view.name!r}",
+                hint="keep it until a model without it has replaced the one in service",
+            )
+    frames += [request_features(rows, view) for view in manifest.request_views]
+    return pl.concat(
+        [frame.select(cs.by_name(manifest.features, require_all=False)) for frame in frames], how="horizontal"
+    ).select(manifest.features)
+
+
+def used_views(project: Project, features: Iterable[str]) -> tuple[list[FeatureView], list[RequestView]]:
+    """The views that provide some features."""
+    used = set(features)
+    return (
+        [view for view in project.views.values() if used & set(view.feature_names)],
+        [view for view in project.request_views.values() if used & set(view.feature_names)],
+    )
+
+
+def features_of(state: TabularState, declared: CandidateDeclaration) -> list[str]:
+    """The features that a candidate uses: as declared, or those that a rule reads, or all."""
+    return declared.uses(state.project.feature_names)
+
+
+def read_rows(state: TabularState, features: list[str]) -> TrainingData:
+    """The rows that may teach and judge, with some features."""
+    return rows_with(state, read_features(state, features))
+
+
+def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
+    """The rows that may teach and judge, with features that are aligned with the spine."""
+    spine = spine_of(state)
+    frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at)
+    return TrainingData.from_frame(
+        frame.hstack(features).filter(teaches(spine, state.as_of)),
+        features=features.columns,
+        outcome=spine.outcome,
+        time=spine.time,
+        known_at=spine.outcome_known_at,
+    )
+
+
+def split_rows(state: TabularState, rows: TrainingData) -> Split:
+    """Split rows by time, the test part ending where rows are too young at the run's moment."""
+    return state.project.split_declaration.split(
+        rows.time,
+        rows.known_at,
+        rows.outcomes,
+        until=microseconds(state.as_of),
+        horizon=spine_of(state).horizon,
+    )
