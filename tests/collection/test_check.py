@@ -31,7 +31,7 @@ def checked(contract: Contract, values: list[Any] | pl.Series) -> CheckResult:
 
 
 READ = [
-    ("integer", ["1", "-7"], [1, -7]),
+    ("integer", ["1", "-7", "12.0", "+3.000", "9223372036854775807.0"], [1, -7, 12, 3, 9223372036854775807]),
     ("integer", [1.0, 2.0], [1, 2]),
     ("number", ["1", "2.5e3"], [1.0, 2500.0]),
     ("number", [1, None], [1.0, None]),
@@ -109,7 +109,7 @@ def test_check_takes_digits_of_a_pattern_for_ascii(
 
 
 UNREADABLE = [
-    ("integer", ["1.5", "x", "", " 1", "99999999999999999999"]),
+    ("integer", ["1.5", "x", "", " 1", "99999999999999999999", "9223372036854775808.0", "1e3", "1,0"]),
     ("integer", [1.5, float("nan"), float("inf"), 1e300]),
     ("integer", [True]),
     ("number", ["1,5", "abc"]),

@@ -1,6 +1,6 @@
 """A contract's columns: logical types, their options, and how values that come in another type are read.
 
-A value is read only where nothing is lost: "12" is the integer 12, 12.5 is not an integer, a number is no moment.
+A value is read only where nothing is lost: "12" and "12.0" are the integer 12, 12.5 is not one, a number is no moment.
 What cannot be read is a bad row with a reason, never a null that nobody asked for.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -195,8 +196,17 @@ def _integer(source: pl.Expr, dtype: pl.DataType, column: Column) -> pl.Expr | N
     if dtype.is_float() or dtype.is_decimal():
         whole = pl.when(source == source.floor()).then(source)
         return whole.cast(column.dtype, strict=False)
-    readable = dtype.is_integer() or dtype == pl.String()
-    return source.cast(column.dtype, strict=False) if readable else None
+    if dtype == pl.String():
+        return source.map_batches(partial(_whole, dtype=column.dtype), return_dtype=column.dtype, is_elementwise=True)
+    return source.cast(column.dtype, strict=False) if dtype.is_integer() else None
+
+
+def _whole(text: pl.Series, *, dtype: pl.DataType) -> pl.Series:
+    """Texts as whole numbers; "12.0" is one, too, as programs write them that know only decimals."""
+    value = text.cast(dtype, strict=False)
+    if value.null_count() == text.null_count():
+        return value
+    return value.fill_null(text.str.replace(r"^([+-]?[0-9]+)\.0+$", "${1}").cast(dtype, strict=False))
 
 
 def _number(source: pl.Expr, dtype: pl.DataType, column: Column) -> pl.Expr | None:
