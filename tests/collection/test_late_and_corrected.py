@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from kreis.collection.collecting import Collected, collect, read_bronze
 from kreis.collection.contracts.contract import Contract
+from kreis.collection.contracts.rules import Plan
 from kreis.collection.history import thin_days
 from kreis.collection.sources import Changed, Source, Window
 from kreis.errors import ProjectError, ServiceError
@@ -32,6 +34,7 @@ schema:
       - {name: at, logicalType: timestamp, required: true}
     customProperties:
       - {property: kreis.quarantine.at_most, value: 0.2}
+      - {property: kreis.changes.at_most, value: 0.5}
 MORE
 """
 
@@ -67,11 +70,12 @@ KEYED = "primaryKey: true"
 KEYLESS = "required: true"
 
 
-def run(source: Source, lake: Lake, day: float, *, identity: str = "same") -> Collected:
+def run(source: Source, lake: Lake, day: float, *, identity: str = "same", accept: bool = False) -> Collected:
     until = T0 + day * DAY
     return collect(
-        source, until=until, lake=lake, actor="test", step=f"{until}{identity}", generation="g1", identity=identity
-    )
+        source, until=until, lake=lake, actor="test", step=f"{until}{identity}", generation="g1", identity=identity,
+        accept=accept,
+    )  # fmt: skip
 
 
 def bronze(lake: Lake, source: Source, day: float = 99) -> dict[str, float]:
@@ -131,6 +135,61 @@ def test_a_source_corrected_in_place_replaces_what_was_collected(
     assert lake.scan("bronze/sales", 0).collect().height == 6, "the version before stays readable"
 
 
+def twenty(till: Till, make_source: Callable[..., Source], lake: Lake, key: str = KEYED) -> Source:
+    """A source with 20 rows collected, of which a tenth may change at once, as where nothing is declared."""
+    till.rows = [(f"s{place}", float(place), T0 + place * timedelta(hours=1)) for place in range(20)]
+    source = make_source(key)
+    plan = replace(source.contract.plan, changes_at_most=Plan.changes_at_most)
+    source = replace(source, contract=replace(source.contract, plan=plan))
+    run(source, lake, 5)
+    return source
+
+
+@pytest.mark.parametrize("key", [KEYED, KEYLESS])
+@pytest.mark.parametrize(("cut", "waits"), [(2, False), (3, True), (10, True)])
+def test_a_source_that_lost_many_of_its_rows_waits_for_somebody_who_accepts_it(
+    cut: int, waits: bool, key: str, make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = twenty(till, make_source, lake, key)
+    del till.rows[-cut:]
+    again = run(source, lake, 6, identity="cut")
+    assert (again.report.waits, again.report.passed) == (waits, not waits)
+    assert len(bronze(lake, source)) == (20 if waits else 20 - cut)
+    if waits:
+        told = f"{cut} of 20 rows that were collected before ({cut / 20:.1%}) are gone or otherwise"
+        assert again.report.verdict == f"sales breaks its contract: {told}"
+        accepted = run(source, lake, 6, identity="cut", accept=True)
+        assert accepted.report.warnings[-1] == f"test accepts that {told}"
+        assert accepted.report.passed
+        assert len(bronze(lake, source)) == 20 - cut
+        assert not run(source, lake, 7, identity="cut").report.waits, "accepted is accepted"
+
+
+@pytest.mark.parametrize(("changed", "waits"), [(2, False), (3, True)])
+def test_rows_with_other_values_count_as_those_that_are_gone(
+    changed: int, waits: bool, make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = twenty(till, make_source, lake)
+    till.rows[:changed] = [(name, 99.0, at) for name, _, at in till.rows[:changed]]
+    within = run(replace(source, late=9 * DAY), lake, 6)
+    assert (within.report.waits, within.report.replaced, within.report.late) == (waits, changed, 0)
+    assert (99.0 in bronze(lake, source).values()) is not waits
+
+
+def test_a_source_collected_anew_with_fewer_rows_waits_too(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = twenty(till, make_source, lake)
+    del till.rows[:3]
+    until = T0 + 6 * DAY
+    anew = collect(source, until=until, lake=lake, actor="test", step="anew", generation="g2", identity="same")
+    assert (anew.report.waits, anew.report.undone, anew.report.known) == (True, 3, 20)
+    assert len(bronze(lake, source)) == 20
+    then = T0 + timedelta(hours=5)
+    earlier = collect(source, until=then, lake=lake, actor="test", step="then", generation="g2", identity="same")
+    assert earlier.report.passed, "as of an earlier moment fewer rows are known"
+
+
 def test_a_source_whose_changes_are_not_wanted_keeps_what_was_collected(
     make_source: Callable[..., Source], till: Till, lake: Lake
 ) -> None:
@@ -155,6 +214,7 @@ def test_within_the_look_back_a_changed_value_replaces_and_a_missing_row_stays(
     del till.rows[3]
     second = run(source, lake, 6)
     assert (second.report.replaced, second.report.vanished, second.report.good) == (1, 1, 2)
+    assert (second.report.late, second.report.taken) == (0, ["1 replaced"]), "each row is counted once"
     assert second.report.warnings == ["1 rows that were collected are no longer given by the source; they are kept"]
     assert (second.changed_since, second.again) == (T0 + 4 * DAY, False)
     assert bronze(lake, source) == {f"s{day}": day if day != 4 else 400.0 for day in range(7)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +24,14 @@ def run_circle(
     until: str = "deployment",
     start: str = "requirements",
     trigger: str = "manual",
+    accept: Collection[str] = (),
     observer: Observer | None = None,
 ) -> RunResult[Any]:
-    """Walk the circle as of a moment: nothing known later is used. See `kreis.loop.machine.walk`."""
-    way = way_of(project)
+    """Walk the circle as of a moment: nothing known later is used. See `kreis.loop.machine.walk`.
+
+    `accept` names the sources of which the actor accepts that many rows known before are gone or otherwise.
+    """
+    way = way_of(project, accept)
     return walk(way, workspace, as_of=as_of, until=until, start=start, trigger=trigger, observer=observer)
 
 

@@ -90,6 +90,7 @@ class _Place:
     actor: str
     run: str | None
     key: str
+    accept: bool
 
     @property
     def bronze(self) -> str:
@@ -111,6 +112,7 @@ def collect(
     generation: str = "",
     identity: str = "-",
     recompute: bool = False,
+    accept: bool = False,
 ) -> Collected:
     """Bring bronze up to `until`.
 
@@ -127,6 +129,8 @@ def collect(
             beginning and compared: what is new is added; rows that are gone or otherwise are replaced, as
             `Source.changed` says.
         recompute: Collect everything anew in any case, as after rows in bronze were damaged.
+        accept: The actor accepts that more of the rows collected before are gone or otherwise than the contract's
+            `kreis.changes.at_most` lets be at once; without this nothing is taken then, and the report says so.
 
     Raises:
         ServiceError: the source could not be read.
@@ -134,12 +138,13 @@ def collect(
         StoreError: the lake could not be written; nothing is acknowledged.
     """
     marks = _Marks(generation[:16], identity[:16])
-    place = _Place(lake=lake, source=source, actor=actor, run=run, key=f"{step}@{marks.generation}#{marks.identity}")
+    key = f"{step}@{marks.generation}#{marks.identity}"
+    place = _Place(lake=lake, source=source, actor=actor, run=run, key=key, accept=accept)
     latest = lake.latest(place.bronze)
     start = _start(place, latest)
     reached = None if start is None else start.known_until
     if recompute or start is None or reached is None or _Marks.of(start.step).generation != marks.generation:
-        return _collect_anew(place, until, latest, replaces=start is not None)
+        return _collect_anew(place, until, latest, start)
     again = _Marks.of(start.step).identity != marks.identity
     if until <= reached and not again:
         quarantine = lake.latest(place.quarantine)
@@ -147,11 +152,14 @@ def collect(
     return _collect_more(place, max(until, reached), start, reached, again=again)
 
 
-def _collect_anew(place: _Place, until: datetime, latest: TableVersion | None, *, replaces: bool) -> Collected:
-    source, window = place.source, Window(None, until)
+def _collect_anew(place: _Place, until: datetime, latest: TableVersion | None, start: TableVersion | None) -> Collected:
+    source, window, replaces = place.source, Window(None, until), start is not None
     batch = _read(source, window)
     result = source.contract.check(batch.rows.lazy(), at=until, known_at=source.known_at)
     report = _complete(place, result, batch, window, None)
+    if start is not None and start.known_until is not None and until >= start.known_until:
+        known = result.good.filter(pl.col(source.known_at) <= start.known_until).height
+        report = _weighed(place, report, known=start.rows, undone=start.rows - known)
     quarantine = _set_aside(place, result, window, report, replaces=True)
     if report.passed:
         latest = _write(place, _stored(result, None), window, report, overwrite=replaces)
@@ -175,6 +183,8 @@ def _collect_more(place: _Place, until: datetime, start: TableVersion, reached: 
     )
     result = contract.check(batch.rows.lazy(), at=until, known_at=source.known_at, held=held)
     report = _complete(place, result, batch, window, held)
+    undone = report.replaced + (report.vanished if again and held.replace else 0)
+    report = _weighed(place, report, known=start.rows, undone=undone)
     changed_since = _changed_since(result, held)
     anew = again and held.replace and bool(report.vanished or report.replaced)
     if anew:
@@ -298,6 +308,17 @@ def _complete(place: _Place, result: CheckResult, batch: _Batch, window: Window,
     thin = thin_days(pl.concat(known_at), None if held is None else held.until, window.until)
     warnings += [thin] if thin else []
     return msgspec.structs.replace(report, warnings=warnings, table_failures=failures)
+
+
+def _weighed(place: _Place, report: ContractReport, *, known: int, undone: int) -> ContractReport:
+    """Note on a report that more of the rows collected before are gone or otherwise than may be at once."""
+    if undone <= place.source.contract.plan.changes_at_most * known:
+        return report
+    weighed = msgspec.structs.replace(report, known=known, undone=undone)
+    if not place.accept:
+        return weighed
+    accepted = f"{place.actor} accepts that {weighed.changes}"
+    return msgspec.structs.replace(weighed, accepted_by=place.actor, warnings=[*report.warnings, accepted])
 
 
 def _changed_since(result: CheckResult, held: Held) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from kreis.loop.way import Way
@@ -11,6 +12,11 @@ from kreis.ways.tabular.way import Tabular
 __all__ = ["way_of"]
 
 
-def way_of(project: Project) -> Way[Any]:
-    """The way that a project goes, by what it declares."""
-    return Tabular(project)
+def way_of(project: Project, accept: Collection[str] = ()) -> Way[Any]:
+    """The way that a project goes, by what it declares.
+
+    Args:
+        project: As declared.
+        accept: Names of what the actor accepts for this run, although it would wait for a person otherwise.
+    """
+    return Tabular(project, accept)

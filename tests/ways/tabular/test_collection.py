@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from kreis.governance.pages.status import status_page
 from kreis.governance.showing import SHOW
 from kreis.governance.status import status_document
 from kreis.loop.machine import RunResult
-from kreis.loop.verdicts import warnings_of
+from kreis.loop.verdicts import Hold, in_words, warnings_of
 from kreis.workspace import Workspace
 
 T0 = datetime(2025, 8, 15, tzinfo=UTC)
@@ -31,9 +31,9 @@ def workspace(shop: Any) -> Iterator[Workspace]:
     made.ledger.close()
 
 
-def collected(workspace: Workspace, day: int = 0) -> RunResult:
+def collected(workspace: Workspace, day: int = 0, accept: Collection[str] = ()) -> RunResult:
     workspace.clock.advance(workspace.clock.now() + timedelta(minutes=1))  # type: ignore[attr-defined]
-    return run_circle(workspace.load_project(), workspace, as_of=T0 + day * DAY, until="collection")
+    return run_circle(workspace.load_project(), workspace, as_of=T0 + day * DAY, until="collection", accept=accept)
 
 
 def orders(workspace: Workspace) -> dict[str, float]:
@@ -51,6 +51,27 @@ def test_a_file_corrected_in_place_is_read_again(workspace: Workspace, shop: Any
     assert orders(workspace)["o00000"] == 19.02
     assert "1 replaced" in result.last.summary  # type: ignore[union-attr]
     assert collected(workspace).computed == 0
+
+
+def test_a_file_cut_in_half_waits_until_somebody_accepts_it(workspace: Workspace, shop: Any) -> None:
+    collected(workspace)
+    path = shop.folder / "data" / "orders.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: len(lines) // 2]))
+    held = collected(workspace)
+    assert isinstance(held.last, Hold)
+    assert (held.status, held.last.detail["report"]["undone"] > 1000) == ("held", True)
+    assert in_words(held.last).startswith("waits for somebody who has looked at the source and accepts it: kreis run")
+    assert "10% may be at once (kreis.changes.at_most). Nothing was taken" in held.last.reason
+    assert len(orders(workspace)) > 2 * held.last.detail["report"]["undone"] * 0.9
+    with pytest.raises(ProjectError, match="unknown source 'order'"):
+        collected(workspace, accept=["order"])
+    assert "waits for somebody" in shop.kreis("run", "--accept", "orders", code=11), "the other source reads it too"
+    told = shop.kreis("run", "--accept", "orders", "--accept", "settlements", "--until", "collection")
+    assert "ann accepts that 1," in told
+    assert workspace.lake.latest("bronze/orders").mode == "overwrite"
+    shown = shop.kreis("show", "source", "orders")
+    assert "ann accepts" in shown
 
 
 def test_a_file_that_was_only_touched_is_not_read_again(workspace: Workspace, shop: Any) -> None:

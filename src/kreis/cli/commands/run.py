@@ -49,6 +49,13 @@ def run(
             "--simulated-time", help="Take the moment of --as-of for the present in the record too. For replays."
         ),
     ] = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Accept that many rows of this source that were collected before are gone or changed; on record.",
+            metavar="SOURCE",
+        ),
+    ] = None,
     trigger: Annotated[str, typer.Option(hidden=True)] = "manual",
     json: JsonOption = False,
 ) -> None:
@@ -83,6 +90,7 @@ def run(
                 until=last,
                 start=first,
                 trigger=trigger,
+                accept=accept or (),
                 observer=observer,
             )
     except KeyboardInterrupt:

@@ -60,7 +60,7 @@ def check(
     quarantined, by_rule = _explain(plan, digest, prepared, table, left & bad, repeats.broken)
     failures, warnings = _judge_table(plan, prepared, table if left.all() else table.filter(left), at, held)
     fresh = left if held is None else left & _is_fresh(table, held, at)
-    late = good.clear() if held is None else good.filter(pl.col(held.known_at) <= held.until)
+    late = sound.clear() if held is None else (table.get_column(held.known_at) <= held.until).fill_null(False)
     report = ContractReport(
         table=plan.table,
         contract=digest,
@@ -71,7 +71,7 @@ def check(
         table_failures=failures,
         warnings=warnings,
         at_most=plan.at_most,
-        late=late.height,
+        late=int((late & sound & ~repeats.replacing).sum()) if len(late) else 0,
         corrected=int((repeats.corrections & sound).sum()),
         replaced=int((repeats.replacing & sound).sum()),
         vanished=repeats.vanished,

@@ -32,6 +32,7 @@ from kreis.errors import ProjectError
 __all__ = ["Contract"]
 
 AT_MOST = "kreis.quarantine.at_most"
+CHANGES = "kreis.changes.at_most"
 EXTRA = "kreis.columns.extra"
 NAN = "kreis.nan.means_null"
 AHEAD = "kreis.ahead.at_most_days"
@@ -147,8 +148,8 @@ def _compile(document: DataContract, position: int, places: Places) -> Plan:
     table = document.schema[position]
     path: PathInFile = ("schema", position)
     _check_names(table, path, places)
-    _check_settings(document.custom_properties, (AT_MOST, EXTRA, EMPTY), ("customProperties",), places)
-    _check_settings(table.custom_properties, (AT_MOST, EXTRA, EMPTY), (*path, "customProperties"), places)
+    _check_settings(document.custom_properties, (AT_MOST, CHANGES, EXTRA, EMPTY), ("customProperties",), places)
+    _check_settings(table.custom_properties, (AT_MOST, CHANGES, EXTRA, EMPTY), (*path, "customProperties"), places)
     columns = {
         each.name: compile_column(each, (*path, "properties", i), places) for i, each in enumerate(table.properties)
     }
@@ -173,7 +174,8 @@ def _compile(document: DataContract, position: int, places: Places) -> Plan:
         key_rules=(*first, *_distinct(keys, primary)),
         table_rules=tuple(rule for rule in rules if isinstance(rule, TableRule)),
         latency=tuple(_latency(document, table, set(columns), places)),
-        at_most=_at_most(document, table, position, places),
+        at_most=_share(document, table, AT_MOST, 0.05, places.at(*path, "customProperties")),
+        changes_at_most=_share(document, table, CHANGES, 0.1, places.at(*path, "customProperties")),
         keep_extra=_choice(document, table, EXTRA, ("drop", "keep"), places.at(*path, "customProperties")) == "keep",
         may_be_empty=_choice(document, table, EMPTY, ("refuse", "allow"), places.at(*path, "customProperties"))
         == "allow",
@@ -222,11 +224,10 @@ def _setting(document: DataContract, table: SchemaObject, name: str, default: An
     return custom_value(table.custom_properties, name, custom_value(document.custom_properties, name, default))
 
 
-def _at_most(document: DataContract, table: SchemaObject, position: int, places: Places) -> float:
-    share = _setting(document, table, AT_MOST, 0.05)
+def _share(document: DataContract, table: SchemaObject, name: str, default: float, where: str) -> float:
+    share = _setting(document, table, name, default)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        where = places.at("schema", position, "customProperties")
-        raise ProjectError(f"{AT_MOST} is a share, not {share!r}", where=where, hint="write 0.05 for 5 %")
+        raise ProjectError(f"{name} is a share, not {share!r}", where=where, hint="write 0.05 for 5 %")
     return float(share)
 
 

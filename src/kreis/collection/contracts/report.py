@@ -45,6 +45,25 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the time after what was collected before: a batch's own, without what was read again."""
     fresh_bad: int = 0
     """How many of them were quarantined."""
+    known: int = 0
+    """Rows that were collected before."""
+    undone: int = 0
+    """How many of those are gone or otherwise now; counted only where they are more than may be at once."""
+    accepted_by: str = ""
+    """Who accepted that; nothing is taken from the source before somebody does."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to accept first what became of the rows collected before."""
+        return self.undone > 0 and not self.accepted_by
+
+    @property
+    def changes(self) -> str:
+        """What became of the rows collected before, where it is more than may be at once; else empty."""
+        if not self.undone:
+            return ""
+        share = f"{self.undone / self.known:.1%}"
+        return f"{self.undone:,} of {self.known:,} rows that were collected before ({share}) are gone or otherwise"
 
     @property
     def share(self) -> float:
@@ -56,8 +75,10 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether the contract holds: nothing wrong with the batch, and no more bad rows than it tolerates."""
-        return not self.table_failures and self.share <= self.at_most
+        """Whether the contract holds: nothing wrong with the batch, no more bad rows than it tolerates, and no more of
+        the known rows undone than may be at once.
+        """
+        return not self.table_failures and self.share <= self.at_most and not self.waits
 
     @property
     def verdict(self) -> str:
@@ -66,6 +87,8 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.share > self.at_most:
             worst = ", ".join(f"{reason} ({count:,})" for reason, count in list(self.by_rule.items())[:3])
             told.append(f"{self.share:.1%} of the rows are bad, {self.at_most:.1%} are tolerated: {worst}")
+        if self.waits:
+            told.append(self.changes)
         if told:
             return f"{self.table} breaks its contract: " + "; ".join(told)
         counts = f"{self.good:,} good rows, {self.quarantined:,} quarantined"
@@ -75,7 +98,8 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
     def taken(self) -> list[str]:
         """What kinds of rows were taken in otherwise than once and in time: "12 late", "1 corrected"."""
         kinds = {"late": self.late, "corrected": self.corrected, "replaced": self.replaced, "repeated": self.repeated}
-        return [f"{count:,} {kind}" for kind, count in kinds.items() if count]
+        taken = [f"{count:,} {kind}" for kind, count in kinds.items() if count]
+        return [*taken, f"{self.accepted_by} accepts that {self.changes}"] if self.accepted_by else taken
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,8 @@ class Plan:
     table_rules: tuple[TableRule, ...] = ()
     latency: tuple[LatencyRule, ...] = ()
     at_most: float = 0.05
+    changes_at_most: float = 0.1
+    """The share of the rows collected before that may be gone or otherwise at once."""
     keep_extra: bool = False
     may_be_empty: bool = False
     """Whether a source may have no rows at all, from its beginning on."""

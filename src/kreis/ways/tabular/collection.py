@@ -22,7 +22,7 @@ from kreis.ledger.records import Document
 from kreis.ledger.steps import last_step
 from kreis.loop.code import Code, code_of
 from kreis.loop.steps import StepResult
-from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.loop.verdicts import Advance, Hold, SendBack, Verdict
 from kreis.ways.tabular.results import CollectedSource
 from kreis.ways.tabular.state import TabularState
 
@@ -52,26 +52,38 @@ class _Outside:
 
 
 def perform(state: TabularState) -> Verdict:
-    """Collect every source; a broken contract sends the work back to the owner of the source."""
-    reports: dict[str, ContractReport] = {}
+    """Collect every source; a broken contract sends the work back to the owner of the source. Where many of the rows
+    known before are gone or otherwise, the run waits for somebody who accepts that.
+    """
     for source in state.project.sources.values():
         try:
             state.sources[source.name] = _collect(state, source)
         except _BrokenError as error:
-            report = error.report
-            return SendBack(
-                to="collection",
-                reason=f"source {source.name!r}: {report.verdict}",
-                detail={
-                    "source": source.name,
-                    "contract": report.contract,
-                    "report": msgspec.to_builtins(report),
-                    "sources": _details(state),
-                    "warnings": _warnings({**reports, source.name: report}),
-                },
-            )
-        reports[source.name] = state.sources[source.name].output.report
-    return Advance(summary=_summary(state), detail={"sources": _details(state), "warnings": _warnings(reports)})
+            return _broken(state, source, error.report)
+    warnings = _warnings(_reports(state))
+    return Advance(summary=_summary(state), detail={"sources": _details(state), "warnings": warnings})
+
+
+def _reports(state: TabularState) -> dict[str, ContractReport]:
+    return {name: step.output.report for name, step in state.sources.items()}
+
+
+def _broken(state: TabularState, source: Source, report: ContractReport) -> Verdict:
+    detail = {
+        "source": source.name,
+        "contract": report.contract,
+        "report": msgspec.to_builtins(report),
+        "sources": _details(state),
+        "warnings": _warnings({**_reports(state), source.name: report}),
+    }
+    if not report.waits or not msgspec.structs.replace(report, undone=0).passed:
+        return SendBack(to="collection", reason=f"source {source.name!r}: {report.verdict}", detail=detail)
+    at_most = f"{source.contract.plan.changes_at_most:.0%} may be at once (kreis.changes.at_most)"
+    return Hold(
+        needs=f"somebody who has looked at the source and accepts it: kreis run --accept {source.name}",
+        reason=f"source {source.name!r}: {report.changes}; {at_most}. Nothing was taken from it",
+        detail=detail,
+    )
 
 
 def _details(state: TabularState) -> dict[str, dict[str, Any]]:
@@ -127,6 +139,7 @@ def _collect(state: TabularState, source: Source) -> StepResult[CollectedSource]
                 generation=generation,
                 identity=identity,
                 recompute=state.memory.recomputes("collection"),
+                accept=source.name in state.accept,
             )
         came = {} if before is None else before.came
         changes = _schema_changes(came or collected.came, collected.came)

@@ -27,6 +27,8 @@ class TabularState:
     as_of: datetime
     run: str
     memory: Memory
+    accept: frozenset[str] = frozenset()
+    """Sources of which the actor accepts that many known rows are gone or otherwise."""
     sources: dict[str, StepResult[CollectedSource]] = field(default_factory=dict)
     tables: dict[str, StepResult[BuiltTable]] = field(default_factory=dict)
     features: dict[str, StepResult[JoinedFeatures]] = field(default_factory=dict)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
+from kreis.errors import ProjectError
 from kreis.ledger.records import Document
 from kreis.loop.verdicts import Discipline, Verdict
 from kreis.loop.way import RunContext
@@ -24,10 +25,22 @@ LIBRARIES: Mapping[Discipline, tuple[str, ...]] = {
 
 
 class Tabular:
-    """A project of tables, feature views and candidates."""
+    """A project of tables, feature views and candidates.
 
-    def __init__(self, project: Project) -> None:
+    Args:
+        project: As declared.
+        accept: Sources of which the actor accepts that many known rows are gone or otherwise.
+
+    Raises:
+        ProjectError: there is no such source.
+    """
+
+    def __init__(self, project: Project, accept: Collection[str] = ()) -> None:
+        for name in accept:
+            if name not in project.sources:
+                raise ProjectError.unknown_name("source", name, project.sources, where="--accept")
         self._project = project
+        self._accept = frozenset(accept)
 
     @property
     def project(self) -> str:
@@ -66,4 +79,5 @@ class Tabular:
             as_of=context.as_of,
             run=context.run,
             memory=context.memory,
+            accept=self._accept,
         )
