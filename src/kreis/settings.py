@@ -85,6 +85,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Address to listen on. Anything but loopback needs a token."""
     port: int = 8080
     """Port to listen on."""
+    workers: int = 1
+    """Processes that answer behind the port. Each takes a core and its own copy of the models."""
     path: str = ".kreis/service"
     """Folder of the release pointer and the prediction journal."""
     durability: Literal["process", "disk"] = "process"

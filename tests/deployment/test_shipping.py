@@ -95,6 +95,17 @@ def test_the_segment_in_use_stays(folder, lake):
     assert ids(lake) == ["p1", "p2"]
 
 
+def test_outcomes_of_several_workers_are_in_the_order_in_which_they_were_sent(folder, lake):
+    workers = [Journal(folder, CLOCK), Journal(folder, CLOCK)]
+    for received, worker in ((1, 1), (2, 0), (3, 0), (4, 1)):
+        sent = OutcomeRecord(outcome=0.0, known_at=OUTCOME.known_at, reference=f"flight-{received}", received=received)
+        workers[worker].append([sent])
+    for each in workers:
+        each.close()
+    ship(folder, lake, "ann")
+    assert lake.scan(OUTCOMES).collect()["reference"].to_list() == [f"flight-{number}" for number in (1, 2, 3, 4)]
+
+
 def test_nothing_to_ship_is_no_error(folder, lake):
     assert ship(folder, lake, "tester").segments == 0
 

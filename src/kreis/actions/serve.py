@@ -26,7 +26,9 @@ __all__ = ["become_service", "close_segment", "free_port", "write_config"]
 _PATIENCE = 5.0
 
 
-def write_config(workspace: Workspace, project: str, *, host: str = "", port: int = 0, simulated: bool = False) -> Path:
+def write_config(
+    workspace: Workspace, project: str, *, host: str = "", port: int = 0, workers: int = 0, simulated: bool = False
+) -> Path:
     """Publish the current release and write down what the service is started with.
 
     Returns:
@@ -38,10 +40,10 @@ def write_config(workspace: Workspace, project: str, *, host: str = "", port: in
     """
     if publish(workspace.ledger, project, workspace.service_folder, workspace.keys) is None:
         raise ProjectError("nothing is released yet", where=str(workspace.folder), hint="kreis run")
-    return _write(workspace, project, host, port, simulated)
+    return _write(workspace, project, host, port, workers, simulated)
 
 
-def _write(workspace: Workspace, project: str, host: str, port: int, simulated: bool) -> Path:
+def _write(workspace: Workspace, project: str, host: str, port: int, workers: int, simulated: bool) -> Path:
     settings = workspace.settings.service
     config = ServerConfig(
         project=project,
@@ -52,6 +54,7 @@ def _write(workspace: Workspace, project: str, host: str, port: int, simulated: 
         online=workspace.online_folder,
         host=host or settings.host,
         port=port or settings.port,
+        workers=workers or settings.workers,
         durability=settings.durability,
         simulated=simulated,
         token=settings.token or None,
@@ -67,7 +70,7 @@ def _write(workspace: Workspace, project: str, host: str, port: int, simulated: 
     return path
 
 
-def become_service(workspace: Workspace, *, host: str, port: int, simulated: bool) -> None:
+def become_service(workspace: Workspace, *, host: str, port: int, workers: int, simulated: bool) -> None:
     """Replace this process by the service; so nothing of the command line stays in its memory.
 
     The service needs only the pointer: where the ledger does not answer, it starts with the release that was
@@ -78,7 +81,7 @@ def become_service(workspace: Workspace, *, host: str, port: int, simulated: boo
             last = runs.list_runs(connection, limit=1)
         if not last:
             raise ProjectError("nothing has run yet", where=str(workspace.folder), hint="kreis run")
-        config = write_config(workspace, last[0].project, host=host, port=port, simulated=simulated)
+        config = write_config(workspace, last[0].project, host=host, port=port, workers=workers, simulated=simulated)
         workspace.ledger.close()
     except CorruptionError:
         raise
@@ -91,7 +94,7 @@ def become_service(workspace: Workspace, *, host: str, port: int, simulated: boo
             f"The record cannot be asked ({error.message}). Release {release.number} was published last: it answers.\n"
         )
         sys.stderr.write(told)
-        config = _write(workspace, release.project, host, port, simulated)
+        config = _write(workspace, release.project, host, port, workers, simulated)
     if workspace.settings.service.token:
         os.environ["KREIS__SERVICE__TOKEN"] = workspace.settings.service.token
     sys.stdout.flush()

@@ -19,6 +19,14 @@ def serve(
     port: Annotated[
         int, typer.Option(help="Port. [default: kreis.toml, or 8080]", metavar="NUMBER", show_default=False)
     ] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that answer behind the port. [default: kreis.toml, or 1]",
+            metavar="NUMBER",
+            show_default=False,
+        ),
+    ] = 0,
     simulated_time: Annotated[
         bool,
         typer.Option(
@@ -28,13 +36,14 @@ def serve(
 ) -> None:
     """Serve the current release over HTTP.
 
-    Follows new releases without dropping a request. docs/reference/http.md describes the API.
+    Follows new releases without dropping a request; a worker that dies is started again. docs/reference/http.md
+    describes the API.
 
     Example:
 
-        kreis serve --port 8080
+        kreis serve --port 8080 --workers 2
     """
     from kreis.actions.serve import become_service
     from kreis.workspace import Workspace
 
-    become_service(Workspace.find(), host=host, port=port, simulated=simulated_time)
+    become_service(Workspace.find(), host=host, port=port, workers=workers, simulated=simulated_time)

@@ -58,6 +58,9 @@ class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     known_at: int
     prediction: str | None = None
     reference: str | None = None
+    received: int = 0
+    """When it was sent, microseconds since 1970 UTC: of two outcomes known at one moment the one sent last counts, and
+    several workers may have taken them."""
 
 
 class FailureRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="f", kw_only=True):

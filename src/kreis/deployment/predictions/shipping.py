@@ -290,6 +290,8 @@ def _rows(segments: Sequence[Segment]) -> _Rows:
                     good.append(record)
                 else:
                     unfit.append((segment.path.name, name, reason, msgspec.json.encode(record).decode()))
+        if table == OUTCOMES:  # segments of several workers lie beside each other in time
+            good.sort(key=lambda outcome: outcome.received)
         if good:
             last = max(each.known_at if table == OUTCOMES else each.at for each in good)
             latest = max(latest, last)

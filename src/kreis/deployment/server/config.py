@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,9 @@ from kreis.digests import digest_of
 from kreis.errors import CorruptionError, PolicyError, ProjectError
 
 __all__ = ["Limits", "ServerConfig", "is_loopback", "read_config"]
+
+
+MOST_WORKERS = 128
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +52,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The online feature store; without it every stored feature is missing."""
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 1
+    """Processes that share the port, the log and the release pointer; each has its own `limits`."""
     token: str | None = msgspec.field(default=None)
     """Bearer token that clients send. Needed wherever others than this machine can reach the service."""
     simulated: bool = False
@@ -73,8 +79,14 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
         Raises:
             PolicyError: reachable by others without a token, or with one that can be guessed.
-            ProjectError: there is no such port.
+            ProjectError: there is no such port, or number of workers.
         """
+        if not 1 <= self.workers <= MOST_WORKERS or (self.workers > 1 and sys.platform != "linux"):
+            raise ProjectError(
+                f"there cannot be {self.workers} workers",
+                where="service",
+                hint=f"choose 1 to {MOST_WORKERS}; several need Linux, which spreads connections over processes",
+            )
         if not 0 < self.port < 65_536:
             raise ProjectError(f"there is no port {self.port}", where="service", hint="choose one from 1 to 65535")
         if not is_loopback(self.host) and len(self.token or "") < 16:

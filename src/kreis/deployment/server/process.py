@@ -1,4 +1,4 @@
-"""The server process: one worker, its threads pinned low, stopped gracefully."""
+"""The process that answers: alone, or as one of several workers. Its threads are few, and it stops gracefully."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from kreis.artifacts.store import ArtifactStore
 from kreis.clock import SystemClock
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.server.answering import Answering
-from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.colleagues import Colleagues, Link, Start
+from kreis.deployment.server.config import ServerConfig, read_config
 from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.http.app import App, keep_house
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import open_store
+from kreis.deployment.server.ports import check_port, numeric_address
+from kreis.deployment.server.supervisor import start_logging
 from kreis.deployment.signing import load_trusted
-from kreis.errors import ServiceError, StoreError
+from kreis.errors import StoreError
 
-__all__ = ["HEAVY", "serve"]
+__all__ = ["HEAVY", "serve", "serve_as_worker"]
 
 _LOG = logging.getLogger("kreis.service")
 HEAVY = (
@@ -54,8 +57,28 @@ def serve(config: ServerConfig) -> NoReturn:
         StoreError: the prediction log's folder cannot be written.
     """
     config.check()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_serve(config))
+    asyncio.run(_serve(config, None))
+
+
+def serve_as_worker(number: int, handle: int) -> NoReturn:
+    """Be one of several workers: answer until the supervisor says so or has gone.
+
+    Args:
+        number: This worker's, from 1.
+        handle: The file number of this end of the link to the supervisor, which sends the configuration.
+
+    Raises:
+        KreisError: as `serve`.
+    """
+    asyncio.run(_work(number, socket.socket(fileno=handle)))
+
+
+async def _work(number: int, end: socket.socket) -> NoReturn:
+    link = await Link.open(end)
+    start = await link.receive()
+    if not isinstance(start, Start):
+        sys.exit("the supervisor has gone")
+    await _serve(read_config(start.config), Colleagues(number, link))
 
 
 def _end() -> NoReturn:
@@ -66,7 +89,8 @@ def _end() -> NoReturn:
     os._exit(0)
 
 
-async def _serve(config: ServerConfig) -> NoReturn:
+async def _serve(config: ServerConfig, colleagues: Colleagues | None) -> NoReturn:
+    start_logging("" if colleagues is None else f"worker {colleagues.number}: ")
     clock = SystemClock()
     metrics = Metrics()
     journal = Journal(
@@ -89,7 +113,7 @@ async def _serve(config: ServerConfig) -> NoReturn:
             durable=config.durability == "disk",
             simulated=config.simulated,
         )
-        app = App(config, clock, follower, answering)
+        app = App(config, clock, follower, answering, colleagues)
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # a request leaves no cycles behind; look for them seldom
@@ -99,7 +123,7 @@ async def _serve(config: ServerConfig) -> NoReturn:
             asyncio.create_task(app.waiting.watch()),
         ]
         try:
-            await _listen(config, app, follower)
+            await _listen(config, app, follower, colleagues)
         finally:
             for task in tasks:
                 task.cancel()
@@ -110,9 +134,10 @@ async def _serve(config: ServerConfig) -> NoReturn:
     _end()
 
 
-async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
-    address = _address(config)
-    _check_port(config, address)
+async def _listen(config: ServerConfig, app: App, follower: Follower, colleagues: Colleagues | None) -> None:
+    address = numeric_address(config)
+    if colleagues is None:
+        check_port(config, address)
     server = _granian(config, app, address)
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -126,6 +151,9 @@ async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(loop.create_task, follower.look()))
+    if colleagues is not None:
+        answers = loop.create_task(colleagues.answer({"flush": app.flush_own, "metrics": app.count_own}))
+        answers.add_done_callback(lambda _: stop())  # the supervisor has gone
     _LOG.info("listening on http://%s:%d, process %d", config.host, config.port, os.getpid())
     serving, deadline = loop.create_task(server.serve()), loop.create_task(stopping.wait())
     await asyncio.wait((serving, deadline), return_when=asyncio.FIRST_COMPLETED)
@@ -133,29 +161,6 @@ async def _listen(config: ServerConfig, app: App, follower: Follower) -> None:
         _LOG.warning("cut off requests that were not sent within %g s", config.stop_s)
     else:
         serving.result()
-
-
-def _address(config: ServerConfig) -> str:
-    """The host as a number, which is all that granian takes; IPv4 where a name has both."""
-    try:
-        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ServiceError(
-            f"the host is not known here ({error.strerror})", where=f"host {config.host!r}", hint="write 127.0.0.1"
-        ) from error
-    return str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
-
-
-def _check_port(config: ServerConfig, address: str) -> None:
-    """granian listens with SO_REUSEPORT, so a second service would quietly take half of the first one's requests."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, config.port))
-        except OSError as error:
-            where = f"{config.host}:{config.port}"
-            raise ServiceError(f"cannot listen ({error.strerror})", where=where, hint="is the port taken?") from error
 
 
 def _granian(config: ServerConfig, app: App, address: str) -> Any:

@@ -17,6 +17,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 from kreis.clock import Clock, microseconds, moment
 from kreis.deployment.predictions.journal import SUFFIX
 from kreis.deployment.server.answering import LATEST_US, Answering
+from kreis.deployment.server.colleagues import Colleagues
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.http.guard import Guard
@@ -24,7 +25,7 @@ from kreis.deployment.server.http.openapi import describe
 from kreis.deployment.server.http.refusals import HttpRefusal, status_of
 from kreis.deployment.server.http.waiting import Waiting
 from kreis.deployment.server.messages import Asked, Outcomes, Refusal, Replies
-from kreis.deployment.server.metrics import render
+from kreis.deployment.server.metrics import Gauge, Metrics, render
 from kreis.errors import StoreError
 from kreis.identifiers import new_id
 
@@ -43,12 +44,20 @@ Handler = Callable[[Any, Any, Any], Awaitable[Answer]]
 class App:
     """What granian calls for each request."""
 
-    def __init__(self, config: ServerConfig, clock: Clock, follower: Follower, answering: Answering) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        clock: Clock,
+        follower: Follower,
+        answering: Answering,
+        colleagues: Colleagues | None = None,
+    ) -> None:
         self._config = config
         self._clock = clock
         self._follower = follower
         self._metrics = answering.metrics
         self._answering = answering
+        self._colleagues = colleagues
         self.waiting = Waiting(config.limits)
         self._guard = Guard(config, self.waiting)
         self._encode = msgspec.json.Encoder().encode
@@ -140,7 +149,17 @@ class App:
 
     async def _flush(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         await self._guard.body(scope, headers, protocol)
-        return self._done("/v1/flush", {"closed": self._answering.flush()})
+        closed = [self.flush_own()]
+        if self._colleagues is not None:
+            for number, said in (await self._colleagues.ask("flush")).answers.items():
+                if said is None:
+                    raise HttpRefusal(503, "unavailable", f"worker {number} did not close its segment; try again")
+                closed.append(said)
+        return self._done("/v1/flush", {"closed": any(closed)})
+
+    def flush_own(self) -> bytes:
+        """Close this worker's segment; not empty where there was anything in it."""
+        return b"closed" if self._answering.flush() else b""
 
     async def _healthz(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         return self._done("/healthz", {"alive": True})
@@ -157,6 +176,8 @@ class App:
         if release is not None:
             index["release"] = {"id": release.id, "number": release.number}
             index["models"] = {digest: model.version for digest, model in release.models.items()}
+        if self._colleagues is not None:
+            index["worker"], index["workers"] = self._colleagues.number, self._config.workers
         return self._done("/", index)
 
     async def _openapi(self, scope: Any, headers: Any, protocol: Any) -> Answer:
@@ -164,25 +185,36 @@ class App:
         return 200, _JSON, describe(self._follower.current, self._config.project, self._config.limits)
 
     async def _get_metrics(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        release = self._follower.current
-        waiting = [path.stat().st_size for path in self._config.log.glob(f"[0-9a-f]*{SUFFIX}")]
-        gauges = (
-            ("kreis_release_number", "The release that answers.", 0 if release is None else release.number),
-            (
-                "kreis_release_refused",
-                "1 while the newest release is refused.",
-                float(self._follower.refused is not None),
-            ),
-            (
-                "kreis_log_written_bytes",
-                "Bytes written to the prediction log since the start.",
-                self._answering.journal.written,
-            ),
-            ("kreis_log_waiting_bytes", "Bytes of the prediction log not yet in the lake.", sum(waiting)),
-            ("kreis_log_waiting_segments", "Segments of the prediction log not yet in the lake.", len(waiting)),
-        )
         self._metrics.requests["/metrics", 200, "", 0] += 1
-        return 200, _TEXT, render(self._metrics, gauges)
+        waiting = [path.stat().st_size for path in self._config.log.glob(f"[0-9a-f]*{SUFFIX}")]
+        log = (
+            Gauge("kreis_log_waiting_bytes", "Bytes of the prediction log not yet in the lake.", sum(waiting)),
+            Gauge("kreis_log_waiting_segments", "Segments of the prediction log not yet in the lake.", len(waiting)),
+        )
+        if self._colleagues is None:
+            return 200, _TEXT, render({0: self._sampled()}, log, {})
+        gathered = await self._colleagues.ask("metrics")
+        workers = {
+            number: msgspec.msgpack.decode(said, type=Metrics)
+            for number, said in gathered.answers.items()
+            if said is not None
+        }
+        workers[self._colleagues.number] = self._sampled()
+        return 200, _TEXT, render(workers, log, gathered.restarts)
+
+    def count_own(self) -> bytes:
+        """What this worker counts, for the one that was asked."""
+        return msgspec.msgpack.encode(self._sampled())
+
+    def _sampled(self) -> Metrics:
+        release = self._follower.current
+        refused, written = self._follower.refused is not None, self._answering.journal.written
+        self._metrics.gauges = [
+            Gauge("kreis_release_number", "The release that answers.", 0 if release is None else release.number),
+            Gauge("kreis_release_refused", "1 while the newest release is refused.", float(refused)),
+            Gauge("kreis_log_written_bytes", "Bytes written to the prediction log since the start.", written),
+        ]
+        return self._metrics
 
     def _done(self, route: str, document: Any) -> Answer:
         self._metrics.requests[route, 200, "", 0] += 1
