@@ -15,7 +15,7 @@ from kreis.deployment.manifest import Manifest, PackagedFile
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError
-from kreis.expressions.operations import validate
+from kreis.expressions.checking import validate
 from kreis.expressions.tree import Expression, aggregates, columns
 from kreis.formats import check_format
 

@@ -6,76 +6,24 @@ import io
 import json
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
 from kreis.errors import ProjectError
-from kreis.expressions.kinds import infer
-from kreis.expressions.operations import has_column, validate
+from kreis.expressions.checking import has_column, infer, validate
+from kreis.expressions.operations import OPERATIONS
+from kreis.expressions.readers import find_zone
 from kreis.expressions.refusals import refusal
 from kreis.expressions.rows import constant
-from kreis.expressions.scalars import find_zone
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal
 
 __all__ = ["from_polars"]
 
-_BINARY: Final = {
-    "Plus": "add",
-    "Minus": "subtract",
-    "Multiply": "multiply",
-    "TrueDivide": "divide",
-    "FloorDivide": "floor_divide",
-    "Modulus": "modulo",
-    "Eq": "equal",
-    "NotEq": "not_equal",
-    "Lt": "less",
-    "LtEq": "less_equal",
-    "Gt": "greater",
-    "GtEq": "greater_equal",
-    "And": "and",
-    "LogicalAnd": "and",
-    "Or": "or",
-    "LogicalOr": "or",
-    "Xor": "xor",
-}
-_PLAIN: Final = {
-    "Negate": "negate",
-    "Abs": "absolute",
-    "FillNull": "fill_null",
-    "Floor": "floor",
-    "Ceil": "ceil",
-    "Exp": "exp",
-    "Log1p": "log1p",
-    "MinHorizontal": "min_horizontal",
-    "MaxHorizontal": "max_horizontal",
-    "Coalesce": "coalesce",
-    "Boolean.Not": "not",
-    "Boolean.IsNull": "is_null",
-    "Boolean.IsNotNull": "is_not_null",
-    "Boolean.IsNan": "is_nan",
-    "Boolean.IsNotNan": "is_not_nan",
-    "Boolean.IsFinite": "is_finite",
-    "Boolean.IsInfinite": "is_infinite",
-    "Pow.Sqrt": "sqrt",
-    "Trigonometry.Sin": "sin",
-    "Trigonometry.Cos": "cos",
-    "TemporalExpr.Hour": "hour",
-    "TemporalExpr.Minute": "minute",
-    "TemporalExpr.Second": "second",
-    "TemporalExpr.WeekDay": "weekday",
-    "TemporalExpr.Day": "day",
-    "TemporalExpr.Month": "month",
-    "TemporalExpr.OrdinalDay": "ordinal_day",
-    "TemporalExpr.Year": "year",
-    "StringExpr.LenChars": "len_chars",
-}
-_TOTALS: Final = {
-    "TemporalExpr.TotalDays": "total_days",
-    "TemporalExpr.TotalHours": "total_hours",
-    "TemporalExpr.TotalMinutes": "total_minutes",
-    "TemporalExpr.TotalSeconds": "total_seconds",
-}
+Options: TypeAlias = dict[str, Any]
+
+_WRITTEN: Final = {written: name for name, operation in OPERATIONS.items() for written in operation.written}
+"""The operation behind each name in Polars' JSON."""
 _AGGREGATES: Final = {"Sum": "sum", "Mean": "mean", "Last": "last"}
 _CASTS: Final = {"Float64": "number", "Int64": "integer", "Boolean": "boolean"}
 _INTEGERS: Final = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
@@ -170,7 +118,7 @@ class _Reader:
         return Literal(value)
 
     def _binary(self, body: Any) -> Expression:
-        operation = _BINARY.get(body["op"])
+        operation = _WRITTEN.get(body["op"])
         if operation is None:
             raise self._refuse(body["op"])
         return self._fold(Call(operation, (self.read(body["left"]), self.read(body["right"]))))
@@ -232,17 +180,16 @@ class _Reader:
             else:
                 name, options = family, inner
         inputs = body["input"]
-        if name in _PLAIN:
-            return self._fold(Call(_PLAIN[name], tuple(self.read(each) for each in inputs)))
-        reader = _WITH_OPTIONS.get(name)
-        if reader is None and name not in _TOTALS:
+        operation = _WRITTEN.get(name)
+        if operation is None:
             raise self._refuse(name)
-        return self._fold(reader(self, inputs, options) if reader else self._total(name, inputs, options))
+        if operation in _CALLS:
+            return self._fold(_CALLS[operation](self, operation, inputs, options))
+        rest = list(inputs)
+        chosen = _OPTIONS[operation](self, rest, options) if operation in _OPTIONS else {}
+        return self._fold(Call(operation, tuple(self.read(each) for each in rest), chosen))
 
-    def _total(self, name: str, inputs: list[Any], options: Any) -> Call:
-        if options["fractional"]:
-            raise self._error("fractional totals are not on the allow-list", "divide total_seconds() by 60 or 3600")
-        return Call(_TOTALS[name], (self.read(inputs[0]),))
+    # The options of an operation; what they are read from is taken out of the inputs
 
     def _constant(self, node: Any, what: str, hint: str) -> Any:
         read = self.read(node)
@@ -250,39 +197,64 @@ class _Reader:
             raise self._error(f"{what} must be a constant", hint)
         return read.value
 
-    def power(self, inputs: list[Any], _: Any) -> Call:
-        exponent = self._constant(inputs[1], "an exponent", "write (exponent * base.log()).exp()")
+    def power(self, inputs: list[Any], _: Any) -> Options:
+        exponent = self._constant(inputs.pop(1), "an exponent", "write (exponent * base.log()).exp()")
         if isinstance(exponent, int) and not isinstance(exponent, bool) and not 0 <= exponent <= 64:
             raise self._error(f"an exponent of {exponent} is not on the allow-list", f"write {float(exponent)}")
-        return Call("power", (self.read(inputs[0]),), {"exponent": exponent})
+        return {"exponent": exponent}
 
-    def log(self, inputs: list[Any], _: Any) -> Call:
-        base = self._constant(inputs[1], "the base of log()", "divide one log() by the other")
-        return Call("log", (self.read(inputs[0]),), {"base": base})
+    def log(self, inputs: list[Any], _: Any) -> Options:
+        return {"base": self._constant(inputs.pop(1), "the base of log()", "divide one log() by the other")}
 
-    def clip(self, inputs: list[Any], options: Any) -> Call:
+    def clip(self, inputs: list[Any], options: Any) -> Options:
         names = [name for name, has in (("lower", "has_min"), ("upper", "has_max")) if options[has]]
         hint = "write pl.min_horizontal or pl.max_horizontal for a bound that varies"
-        bounds = {
-            name: self._constant(node, f"the {name} bound of clip()", hint)
-            for name, node in zip(names, inputs[1:], strict=True)
-        }
-        return Call("clip", (self.read(inputs[0]),), {name: each for name, each in bounds.items() if each is not None})
+        bounds = {name: self._constant(inputs.pop(1), f"the {name} bound of clip()", hint) for name in names}
+        return {name: each for name, each in bounds.items() if each is not None}
 
-    def round(self, inputs: list[Any], options: Any) -> Call:
+    def round(self, _: list[Any], options: Any) -> Options:
         modes = {"HalfToEven": "half_to_even", "HalfAwayFromZero": "half_away_from_zero"}
         if options["mode"] not in modes:
             raise self._refuse(f"Round {options['mode']}")
-        return Call("round", (self.read(inputs[0]),), {"decimals": options["decimals"], "mode": modes[options["mode"]]})
+        return {"decimals": options["decimals"], "mode": modes[options["mode"]]}
 
-    def is_between(self, inputs: list[Any], options: Any) -> Call:
-        return Call("is_between", tuple(self.read(each) for each in inputs), {"closed": options["closed"].lower()})
+    def is_between(self, _: list[Any], options: Any) -> Options:
+        return {"closed": options["closed"].lower()}
 
-    def is_in(self, inputs: list[Any], options: Any) -> Call:
+    def convert_time_zone(self, _: list[Any], options: Any) -> Options:
+        try:
+            find_zone(options["inner"])
+        except ProjectError as error:
+            raise self._error(error.message, error.hint or "") from error
+        return {"zone": options["inner"]}
+
+    def total(self, _: list[Any], options: Any) -> Options:
+        if options["fractional"]:
+            raise self._error("fractional totals are not on the allow-list", "divide total_seconds() by 60 or 3600")
+        return {}
+
+    def search(self, inputs: list[Any], options: Any) -> Options:
+        if options is not None and not options["literal"]:
+            raise self._error(
+                "str.contains with a regular expression is not on the allow-list",
+                "write literal=True, or compute it in a silver table",
+            )
+        return {"text": self._constant(inputs.pop(1), "what is searched for", "compute it in a silver table")}
+
+    # Operations whose arguments are not simply the inputs
+
+    def is_in(self, operation: str, inputs: list[Any], options: Any) -> Call:
         if options["nulls_equal"]:
             raise self._error("is_in with nulls_equal is not on the allow-list", "write … | column.is_null()")
         values = self._list(inputs[1])
-        return Call("is_in", (self.read(inputs[0]), *(Literal(each) for each in values if each is not None)))
+        return Call(operation, (self.read(inputs[0]), *(Literal(each) for each in values if each is not None)))
+
+    def chain(self, operation: str, inputs: list[Any], _: Any) -> Call:
+        """all_horizontal and any_horizontal, of two at a time."""
+        result = Call(operation, (self.read(inputs[0]), self.read(inputs[1] if len(inputs) > 1 else inputs[0])))
+        for node in inputs[2:]:
+            result = Call(operation, (result, self.read(node)))
+        return result
 
     def _list(self, node: Any) -> list[Any]:
         """The values of a constant list. Only a literal is handed back to Polars to decode."""
@@ -297,55 +269,19 @@ class _Reader:
             raise self._error("is_in takes booleans, numbers or texts", "compare moments with < and >")
         return values
 
-    def all_horizontal(self, inputs: list[Any], _: Any) -> Call:
-        return self._chain("and", inputs)
 
-    def any_horizontal(self, inputs: list[Any], _: Any) -> Call:
-        return self._chain("or", inputs)
-
-    def _chain(self, operation: str, inputs: list[Any]) -> Call:
-        result = Call(operation, (self.read(inputs[0]), self.read(inputs[1] if len(inputs) > 1 else inputs[0])))
-        for node in inputs[2:]:
-            result = Call(operation, (result, self.read(node)))
-        return result
-
-    def convert_time_zone(self, inputs: list[Any], options: Any) -> Call:
-        try:
-            find_zone(options["inner"])
-        except ProjectError as error:
-            raise self._error(error.message, error.hint or "") from error
-        return Call("convert_time_zone", (self.read(inputs[0]),), {"zone": options["inner"]})
-
-    def starts_with(self, inputs: list[Any], _: Any) -> Call:
-        return self._search("starts_with", inputs)
-
-    def ends_with(self, inputs: list[Any], _: Any) -> Call:
-        return self._search("ends_with", inputs)
-
-    def contains(self, inputs: list[Any], options: Any) -> Call:
-        if not options["literal"]:
-            raise self._error(
-                "str.contains with a regular expression is not on the allow-list",
-                "write literal=True, or compute it in a silver table",
-            )
-        return self._search("contains", inputs)
-
-    def _search(self, operation: str, inputs: list[Any]) -> Call:
-        text = self._constant(inputs[1], "what is searched for", "compute it in a silver table")
-        return Call(operation, (self.read(inputs[0]),), {"text": text})
-
-
-_WITH_OPTIONS: Final[dict[str, Callable[[_Reader, list[Any], Any], Call]]] = {
-    "Pow.Generic": _Reader.power,
-    "Log": _Reader.log,
-    "Clip": _Reader.clip,
-    "Round": _Reader.round,
-    "Boolean.IsBetween": _Reader.is_between,
-    "Boolean.IsIn": _Reader.is_in,
-    "Boolean.AllHorizontal": _Reader.all_horizontal,
-    "Boolean.AnyHorizontal": _Reader.any_horizontal,
-    "TemporalExpr.ConvertTimeZone": _Reader.convert_time_zone,
-    "StringExpr.StartsWith": _Reader.starts_with,
-    "StringExpr.EndsWith": _Reader.ends_with,
-    "StringExpr.Contains": _Reader.contains,
+_OPTIONS: Final[dict[str, Callable[[_Reader, list[Any], Any], Options]]] = {
+    "power": _Reader.power,
+    "log": _Reader.log,
+    "clip": _Reader.clip,
+    "round": _Reader.round,
+    "is_between": _Reader.is_between,
+    "convert_time_zone": _Reader.convert_time_zone,
+    **dict.fromkeys(("starts_with", "ends_with", "contains"), _Reader.search),
+    **dict.fromkeys(("total_days", "total_hours", "total_minutes", "total_seconds"), _Reader.total),
+}
+_CALLS: Final[dict[str, Callable[[_Reader, str, list[Any], Any], Call]]] = {
+    "and": _Reader.chain,
+    "or": _Reader.chain,
+    "is_in": _Reader.is_in,
 }

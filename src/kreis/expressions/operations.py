@@ -1,195 +1,296 @@
-"""The allow-list: every operation that an expression may hold, and what each one takes.
+"""Every operation that an expression may hold: one row each, which all that deals with expressions reads.
 
-A package is read by production, so `validate` trusts nothing: not the operation's name, the number of its
-arguments, its options' names, types and ranges, nor the size of the tree.
+What is not here is refused (`checking`), computed neither by Polars (`to_polars`) nor row by row (`rows`), and not
+read from Polars (`from_polars`). A new operation is a row here, with an example in the tests; if it has options, also
+how they are read from Polars' JSON (`from_polars`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from operator import add, attrgetter, floordiv, mod, mul, sub, truediv
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
+from kreis.expressions import closures, scalars
+from kreis.expressions.closures import Compute, of_options, of_values
+from kreis.expressions.kinds import EVERY, MOMENT, NUMERIC, SPAN, TEXT, TRUTH, Kind
 
-from kreis.errors import ProjectError, nearest
-from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal
+if TYPE_CHECKING:
+    import polars as pl
 
-__all__ = ["AGGREGATES", "MAX_DEPTH", "MAX_NODES", "OPERATIONS", "Operation", "has_aggregate", "has_column", "validate"]
-
-MAX_DEPTH: Final = 64
-MAX_NODES: Final = 2_000
-_INT64: Final = 2**63
-
-AGGREGATES: Final = ("sum", "mean", "min", "max", "count", "len", "std", "last")
+__all__ = ["AGGREGATES", "OPERATIONS", "Operation", "finite", "short"]
 
 Check = Callable[[Any], bool]
+Gives = Kind | Callable[..., Kind | None] | None
 
 
-class Operation(msgspec.Struct, frozen=True):
-    """What an operation takes: the number of its arguments, and its options with a check of each."""
+class Operation(NamedTuple):
+    """What an operation takes, what it gives, and how it is computed."""
 
-    least: int
-    most: int
-    required: dict[str, Check] = {}
-    optional: dict[str, Check] = {}
+    takes: frozenset[Kind]
+    """The kinds of its arguments."""
+    gives: Gives
+    """The kind of its result, or a function of the options; None: the one that its arguments have together."""
+    compute: Compute
+    """Of a row: from the arguments' readers, and options by name, to the result's reader."""
+    polars: Callable[..., pl.Expr]
+    """Of a frame: from the arguments' expressions, and options by name."""
+    written: tuple[str, ...]
+    """Its names in the JSON of a Polars expression."""
+    arguments: tuple[int, int] = (1, 1)
+    """The least and the largest number of them."""
+    options: Mapping[str, Check] = {}
+    """The options, each with its check."""
+    optional: frozenset[str] = frozenset()
+    """Those that may be left out."""
+    compares: bool = False
+    """Whether its arguments are compared, and so must be comparable."""
+    branches: int | None = None
+    """From which argument on the result is one of them; they are then brought to one kind."""
 
 
-def _finite(value: Any) -> bool:
+def finite(value: Any) -> bool:
+    """Whether it is a number that 64 bits hold."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and -_INT64 < value < _INT64
+    return math.isfinite(value) and -(2**63) < value < 2**63
+
+
+def short(value: Any) -> bool:
+    """Whether it is a text of at most 1,000 characters."""
+    return isinstance(value, str) and len(value) <= 1_000
 
 
 def _exponent(value: Any) -> bool:
     """Integers keep integers whole, so they are bounded and not negative; floats are free."""
-    return _finite(value) and (isinstance(value, float) or 0 <= value <= 64)
+    return finite(value) and (isinstance(value, float) or 0 <= value <= 64)
 
 
 def _decimals(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 15
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 1_000
-
-
 def _one_of(*names: str) -> Check:
     return lambda value: isinstance(value, str) and value in names
 
 
-_ONE, _TWO, _MANY = Operation(1, 1), Operation(2, 2), Operation(1, 64)
-_TEXT = Operation(1, 1, {"text": _text})
+def _unary(
+    takes: frozenset[Kind], gives: Gives, scalar: Callable[[Any], Any], polars: Callable[..., Any], written: str
+) -> Operation:
+    return Operation(takes, gives, of_values(scalar), polars, (written,))
+
+
+def _arithmetic(scalar: Callable[..., Any], polars: Callable[..., Any], written: str, gives: Gives = None) -> Operation:
+    return Operation(NUMERIC, gives, of_values(scalar), polars, (written,), (2, 2))
+
+
+def _comparison(scalar: Callable[..., Any], polars: Callable[..., Any], written: str) -> Operation:
+    return Operation(EVERY, "boolean", of_values(scalar), polars, (written,), (2, 2), compares=True)
+
+
+def _logic(compute: Compute, polars: Callable[..., Any], *written: str) -> Operation:
+    return Operation(TRUTH, "boolean", compute, polars, written, (2, 2))
+
+
+def _whether_null(is_null: bool) -> Compute:
+    return lambda read: lambda row: (read(row) is None) is is_null
+
+
+def _part(name: str, written: str, scalar: Callable[[Any], Any] | None = None) -> Operation:
+    polars = attrgetter(f"dt.{name}")
+    return _unary(MOMENT, "integer", scalar or attrgetter(name), lambda x: _whole(polars(x)()), written)
+
+
+def _total(name: str, microseconds: int, written: str) -> Operation:
+    polars = attrgetter(f"dt.{name}")
+    return _unary(SPAN, "integer", scalars.total(microseconds), lambda x: polars(x)(), written)
+
+
+def _search(make: Callable[..., Callable[[Any], Any]], polars: Callable[..., Any], written: str) -> Operation:
+    return Operation(TEXT, "boolean", of_options(make), polars, (written,), options={"text": short})
+
+
+def _choice(compute: Compute, polars: Callable[..., Any], written: str, least: int, most: int) -> Operation:
+    return Operation(EVERY, None, compute, polars, (written,), (least, most), branches=0)
+
+
+# What needs more of Polars than its operators: loaded only where Polars is
+
+
+def _whole(x: pl.Expr) -> pl.Expr:
+    import polars as pl
+
+    return x.cast(pl.Int64)
+
+
+def _named(name: str) -> Callable[..., pl.Expr]:
+    """A function of Polars' module."""
+
+    def build(*parts: pl.Expr) -> pl.Expr:
+        import polars as pl
+
+        built: pl.Expr = getattr(pl, name)(*parts)
+        return built
+
+    return build
+
+
+def _cast(x: pl.Expr, to: str) -> pl.Expr:
+    import polars as pl
+
+    return x.cast({"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}[to], strict=False)
+
+
+def _choose(predicate: pl.Expr, then: pl.Expr, otherwise: pl.Expr) -> pl.Expr:
+    import polars as pl
+
+    return pl.when(predicate).then(then).otherwise(otherwise)
+
+
+def _typed(number: float) -> pl.Expr:
+    import polars as pl
+
+    return pl.lit(number, dtype=pl.Float64 if isinstance(number, float) else pl.Int64)
+
+
+def _clip(x: pl.Expr, lower: float | None = None, upper: float | None = None) -> pl.Expr:
+    if lower is None and upper is None:
+        return x
+    return x.clip(None if lower is None else _typed(lower), None if upper is None else _typed(upper))
+
+
+def _is_in(x: pl.Expr, *constants: Any) -> pl.Expr:
+    import polars as pl
+
+    values = [each for each in constants if each is not None]
+    return x.is_in(values) if values else pl.when(x.is_not_null()).then(pl.lit(False))
+
+
+AGGREGATES: Final[dict[str, Callable[..., pl.Expr]]] = {
+    # A boolean's sum is a UInt32 in Polars; times one, it is an Int64, and a float stays as it is.
+    "sum": lambda x: (x * _typed(1)).sum(),
+    "mean": lambda x: x.mean(),
+    "min": lambda x: x.min(),
+    "max": lambda x: x.max(),
+    "count": lambda x: _whole(x.count()),
+    "len": lambda: _whole(_named("len")()),
+    "std": lambda x: x.std(),
+    "last": lambda x: x.last(),
+}
+"""What makes one value of many rows, as Polars does it; `windows` does it over the rows of a window."""
 
 OPERATIONS: Final[dict[str, Operation]] = {
-    **dict.fromkeys(("add", "subtract", "multiply", "divide", "floor_divide", "modulo"), _TWO),
-    **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), _TWO),
-    **dict.fromkeys(("and", "or", "xor"), _TWO),
-    **dict.fromkeys(("not", "negate", "absolute"), _ONE),
-    **dict.fromkeys(("floor", "ceil", "sqrt", "exp", "log1p", "sin", "cos"), _ONE),
-    **dict.fromkeys(("is_null", "is_not_null", "is_nan", "is_not_nan", "is_finite", "is_infinite"), _ONE),
-    **dict.fromkeys(("hour", "minute", "second", "weekday", "day", "month", "ordinal_day", "year"), _ONE),
-    **dict.fromkeys(("total_days", "total_hours", "total_minutes", "total_seconds", "len_chars"), _ONE),
-    **dict.fromkeys(("starts_with", "ends_with", "contains"), _TEXT),
-    **dict.fromkeys(("min_horizontal", "max_horizontal", "coalesce"), _MANY),
-    "power": Operation(1, 1, {"exponent": _exponent}),
-    "log": Operation(1, 1, {"base": lambda value: _finite(value) and value > 0}),
-    "clip": Operation(1, 1, optional={"lower": _finite, "upper": _finite}),
-    "round": Operation(1, 1, {"decimals": _decimals, "mode": _one_of("half_to_even", "half_away_from_zero")}),
-    "cast": Operation(1, 1, {"to": _one_of("number", "integer", "boolean")}),
-    "when": Operation(3, 3),
-    "fill_null": _TWO,
-    "is_in": Operation(1, 1_000),
-    "is_between": Operation(3, 3, {"closed": _one_of("both", "left", "right", "none")}),
-    "convert_time_zone": Operation(1, 1, {"zone": _text}),
+    "add": _arithmetic(scalars.add, add, "Plus"),
+    "subtract": _arithmetic(scalars.subtract, sub, "Minus"),
+    "multiply": _arithmetic(scalars.multiply, mul, "Multiply"),
+    "divide": _arithmetic(scalars.divide, truediv, "TrueDivide", "number"),
+    "floor_divide": _arithmetic(scalars.floor_divide, floordiv, "FloorDivide"),
+    "modulo": _arithmetic(scalars.modulo, mod, "Modulus"),
+    "equal": _comparison(scalars.equal, lambda x, y: x == y, "Eq"),
+    "not_equal": _comparison(scalars.not_equal, lambda x, y: x != y, "NotEq"),
+    "less": _comparison(scalars.less, lambda x, y: x < y, "Lt"),
+    "less_equal": _comparison(scalars.less_equal, lambda x, y: x <= y, "LtEq"),
+    "greater": _comparison(scalars.greater, lambda x, y: x > y, "Gt"),
+    "greater_equal": _comparison(scalars.greater_equal, lambda x, y: x >= y, "GtEq"),
+    "and": _logic(closures.both, lambda x, y: x & y, "And", "LogicalAnd", "Boolean.AllHorizontal"),
+    "or": _logic(closures.either, lambda x, y: x | y, "Or", "LogicalOr", "Boolean.AnyHorizontal"),
+    "xor": _logic(of_values(scalars.exclusive_or), lambda x, y: x ^ y, "Xor"),
+    "not": _unary(TRUTH, "boolean", scalars.negation, lambda x: ~x, "Boolean.Not"),
+    "negate": _unary(NUMERIC, None, scalars.negate, lambda x: -x, "Negate"),
+    "absolute": _unary(NUMERIC, None, scalars.absolute, lambda x: x.abs(), "Abs"),
+    "floor": _unary(NUMERIC, None, scalars.floor, lambda x: x.floor(), "Floor"),
+    "ceil": _unary(NUMERIC, None, scalars.ceil, lambda x: x.ceil(), "Ceil"),
+    "sqrt": _unary(NUMERIC, "number", scalars.sqrt, lambda x: x.sqrt(), "Pow.Sqrt"),
+    "exp": _unary(NUMERIC, "number", scalars.exp, lambda x: x.exp(), "Exp"),
+    "log1p": _unary(NUMERIC, "number", scalars.log1p, lambda x: x.log1p(), "Log1p"),
+    "sin": _unary(NUMERIC, "number", scalars.sin, lambda x: x.sin(), "Trigonometry.Sin"),
+    "cos": _unary(NUMERIC, "number", scalars.cos, lambda x: x.cos(), "Trigonometry.Cos"),
+    "power": Operation(
+        NUMERIC,
+        lambda exponent: "number" if isinstance(exponent, float) else None,
+        of_options(scalars.power),
+        lambda x, exponent: x.pow(_typed(exponent)),
+        ("Pow.Generic",),
+        options={"exponent": _exponent},
+    ),
+    "log": Operation(
+        NUMERIC,
+        "number",
+        of_options(scalars.log_to),
+        lambda x, base: x.log(float(base)),
+        ("Log",),
+        options={"base": lambda value: finite(value) and value > 0},
+    ),
+    "clip": Operation(
+        NUMERIC,
+        None,
+        of_options(scalars.clip),
+        _clip,
+        ("Clip",),
+        options={"lower": finite, "upper": finite},
+        optional=frozenset({"lower", "upper"}),
+    ),
+    "round": Operation(
+        NUMERIC,
+        None,
+        of_options(scalars.rounded),
+        lambda x, decimals, mode: x.round(decimals, mode=mode),
+        ("Round",),
+        options={"decimals": _decimals, "mode": _one_of("half_to_even", "half_away_from_zero")},
+    ),
+    "cast": Operation(
+        NUMERIC | TRUTH,
+        lambda to: to,
+        of_options(scalars.cast),
+        _cast,
+        (),
+        options={"to": _one_of("number", "integer", "boolean")},
+    ),
+    "is_null": Operation(EVERY, "boolean", _whether_null(True), lambda x: x.is_null(), ("Boolean.IsNull",)),
+    "is_not_null": Operation(EVERY, "boolean", _whether_null(False), lambda x: x.is_not_null(), ("Boolean.IsNotNull",)),
+    "is_nan": _unary(NUMERIC, "boolean", scalars.is_nan, lambda x: x.is_nan(), "Boolean.IsNan"),
+    "is_not_nan": _unary(NUMERIC, "boolean", scalars.is_not_nan, lambda x: x.is_not_nan(), "Boolean.IsNotNan"),
+    "is_finite": _unary(NUMERIC, "boolean", scalars.is_finite, lambda x: x.is_finite(), "Boolean.IsFinite"),
+    "is_infinite": _unary(NUMERIC, "boolean", scalars.is_infinite, lambda x: x.is_infinite(), "Boolean.IsInfinite"),
+    "is_in": Operation(EVERY, "boolean", closures.member, _is_in, ("Boolean.IsIn",), (1, 1_000), compares=True),
+    "is_between": Operation(
+        EVERY,
+        "boolean",
+        closures.between,
+        lambda x, lower, upper, closed: x.is_between(lower, upper, closed=closed),
+        ("Boolean.IsBetween",),
+        (3, 3),
+        {"closed": _one_of("both", "left", "right", "none")},
+        compares=True,
+    ),
+    "when": Operation(EVERY, None, closures.when, _choose, (), (3, 3), branches=1),
+    "fill_null": _choice(closures.first_known, lambda x, y: x.fill_null(y), "FillNull", 2, 2),
+    "coalesce": _choice(closures.first_known, _named("coalesce"), "Coalesce", 1, 64),
+    "min_horizontal": _choice(closures.folded(scalars.lesser), _named("min_horizontal"), "MinHorizontal", 1, 64),
+    "max_horizontal": _choice(closures.folded(scalars.larger), _named("max_horizontal"), "MaxHorizontal", 1, 64),
+    "hour": _part("hour", "TemporalExpr.Hour"),
+    "minute": _part("minute", "TemporalExpr.Minute"),
+    "second": _part("second", "TemporalExpr.Second"),
+    "weekday": _part("weekday", "TemporalExpr.WeekDay", lambda value: value.isoweekday()),
+    "day": _part("day", "TemporalExpr.Day"),
+    "month": _part("month", "TemporalExpr.Month"),
+    "ordinal_day": _part("ordinal_day", "TemporalExpr.OrdinalDay", scalars.ordinal_day),
+    "year": _part("year", "TemporalExpr.Year"),
+    "convert_time_zone": Operation(
+        MOMENT,
+        lambda zone: "datetime" if zone == "UTC" else "local",
+        of_options(scalars.to_zone),
+        lambda x, zone: x.dt.convert_time_zone(zone),
+        ("TemporalExpr.ConvertTimeZone",),
+        options={"zone": short},
+    ),
+    "total_days": _total("total_days", 86_400_000_000, "TemporalExpr.TotalDays"),
+    "total_hours": _total("total_hours", 3_600_000_000, "TemporalExpr.TotalHours"),
+    "total_minutes": _total("total_minutes", 60_000_000, "TemporalExpr.TotalMinutes"),
+    "total_seconds": _total("total_seconds", 1_000_000, "TemporalExpr.TotalSeconds"),
+    "len_chars": _unary(TEXT, "integer", len, lambda x: _whole(x.str.len_chars()), "StringExpr.LenChars"),
+    "starts_with": _search(scalars.starts_with, lambda x, text: x.str.starts_with(text), "StringExpr.StartsWith"),
+    "ends_with": _search(scalars.ends_with, lambda x, text: x.str.ends_with(text), "StringExpr.EndsWith"),
+    "contains": _search(scalars.contains, lambda x, text: x.str.contains(text, literal=True), "StringExpr.Contains"),
 }
-
-
-def validate(expression: Expression, *, where: str | None = None) -> None:
-    """Refuse whatever is not on the allow-list; every function that uses a tree calls it first.
-
-    Checks each operation's name, arity and options, each literal, the depth (at most 64), the number of nodes
-    (at most 2,000), that aggregates are not nested, and that no value of a row is mixed with one of many rows.
-
-    Raises:
-        ProjectError: the expression is not one that kreis computes.
-    """
-    waiting: list[tuple[Expression, int, bool]] = [(expression, 1, False)]
-    nodes = 0
-    while waiting:
-        node, depth, inside = waiting.pop()
-        nodes += 1
-        if depth > MAX_DEPTH or nodes > MAX_NODES:
-            limit = f"{MAX_DEPTH} deep" if depth > MAX_DEPTH else f"{MAX_NODES} nodes"
-            raise ProjectError(f"the expression is larger than {limit}", where=where, hint="compute parts in a table")
-        if isinstance(node, Call):
-            _check_call(node, where)
-            waiting += [(argument, depth + 1, inside) for argument in node.arguments]
-        elif isinstance(node, Aggregate):
-            _check_aggregate(node, inside, where)
-            if node.argument is not None:
-                waiting.append((node.argument, depth + 1, True))
-        elif isinstance(node, Literal):
-            _check_literal(node, where)
-        elif not isinstance(node, Column):
-            raise ProjectError(f"{type(node).__name__} is no node of an expression", where=where)
-    _shape(expression, where)
-
-
-def has_aggregate(expression: Expression) -> bool:
-    """Whether it makes one value of many rows."""
-    if isinstance(expression, Call):
-        return any(has_aggregate(argument) for argument in expression.arguments)
-    return isinstance(expression, Aggregate)
-
-
-def has_column(expression: Expression) -> bool:
-    """Whether it reads a column or counts rows, that is: whether it is no constant."""
-    if isinstance(expression, Call):
-        return any(has_column(argument) for argument in expression.arguments)
-    return not isinstance(expression, Literal)
-
-
-def _check_call(node: Call, where: str | None) -> None:
-    operation = OPERATIONS.get(node.operation)
-    if operation is None:
-        raise ProjectError.unknown_name("operation", node.operation, OPERATIONS, where=where)
-    if not operation.least <= len(node.arguments) <= operation.most:
-        raise ProjectError(
-            f"{node.operation} takes {operation.least} to {operation.most} arguments, not {len(node.arguments)}",
-            where=where,
-        )
-    checks = {**operation.required, **operation.optional}
-    for name, value in node.options.items():
-        if name not in checks:
-            raise ProjectError(f"{node.operation} has no option {name!r}", where=where, hint=nearest(name, checks))
-        if not checks[name](value):
-            raise ProjectError(f"{node.operation} cannot take {name}={value!r}", where=where)
-    missing = operation.required.keys() - node.options.keys()
-    if missing:
-        raise ProjectError(f"{node.operation} lacks its option {min(missing)!r}", where=where)
-    if node.operation == "is_in" and not all(isinstance(each, Literal) for each in node.arguments[1:]):
-        raise ProjectError("is_in takes constants only", where=where)
-    if node.operation == "when" and has_column(node) and not has_column(node.arguments[0]):
-        raise ProjectError("when() of a constant", where=where, hint="write the branch that it chooses")
-
-
-def _check_aggregate(node: Aggregate, inside: bool, where: str | None) -> None:
-    if node.operation not in AGGREGATES:
-        raise ProjectError.unknown_name("aggregate", node.operation, AGGREGATES, where=where)
-    if inside:
-        raise ProjectError(
-            f"{node.operation} stands inside another aggregate", where=where, hint="aggregate once; combine the results"
-        )
-    if node.argument is not None and not has_column(node.argument):
-        raise ProjectError(f"{node.operation} of a constant", where=where, hint="aggregate a column, or write pl.len()")
-    if (node.operation == "len") != (node.argument is None):
-        raise ProjectError(f"{node.operation} takes {'no' if node.operation == 'len' else 'one'} argument", where=where)
-
-
-def _check_literal(node: Literal, where: str | None) -> None:
-    value = node.value
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ProjectError("NaN and infinity are no constants", where=where, hint="write pl.lit(None) for missing")
-    if isinstance(value, int) and not -_INT64 <= value < _INT64:
-        raise ProjectError(f"{value} does not fit into 64 bits", where=where, hint="write it as a float")
-    if isinstance(value, str) and not _text(value):
-        raise ProjectError("a text constant is longer than 1,000 characters", where=where)
-
-
-def _shape(expression: Expression, where: str | None) -> str:
-    """ "constant", "row" (one value a row) or "many" (one value of many rows)."""
-    if isinstance(expression, Literal):
-        return "constant"
-    if isinstance(expression, Column):
-        return "row"
-    if isinstance(expression, Aggregate):
-        return "many"
-    shapes = {_shape(argument, where) for argument in expression.arguments} - {"constant"}
-    if len(shapes) > 1:
-        raise ProjectError(
-            f"{expression.operation} mixes a value of each row with an aggregate of many rows",
-            where=where,
-            hint="a row's feature must not depend on the other rows of a batch; compute it in a silver table",
-        )
-    return shapes.pop() if shapes else "constant"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 
-from kreis.expressions.readers import READERS, as_number, find_zone, in_utc, to_number, truth
-
-__all__ = ["READERS", "as_number", "find_zone", "in_utc", "to_number", "truth", "unary"]
+from kreis.expressions.readers import as_number, find_zone, truth
 
 _LIMIT: Final = 2**63
 _WHOLE: Final = 2.0**52
@@ -163,7 +161,7 @@ def rounded(decimals: int, mode: str) -> Callable[[Any], Any]:
     return apply
 
 
-def clip(lower: float | None, upper: float | None) -> Callable[[Any], Any]:
+def clip(lower: float | None = None, upper: float | None = None) -> Callable[[Any], Any]:
     """Not below `lower`, then not above `upper`; for an integer both are cut to integers first."""
 
     def apply(value: Any) -> Any:
@@ -198,6 +196,12 @@ def log(value: Any) -> float:
     if number > 0 or number != number:
         return math.log(number)
     return -math.inf if number == 0 else _NAN
+
+
+def log_to(base: float) -> Callable[[Any], Any]:
+    """To a base."""
+    divisor = math.log(base)
+    return lambda value: divide(log(value), divisor)
 
 
 def log1p(value: Any) -> float:
@@ -294,100 +298,78 @@ def _to_boolean(value: Any) -> bool:
     raise TypeError(f"a number is needed, not {type(value).__name__}")
 
 
+def cast(to: str) -> Callable[[Any], Any]:
+    """To a number, an integer (null where none fits) or a boolean."""
+    casts: dict[str, Callable[[Any], Any]] = {"number": as_number, "integer": _to_integer, "boolean": _to_boolean}
+    return casts[to]
+
+
+# Tests of one value
+
+
+def negation(value: Any) -> bool:
+    """Not."""
+    return not truth(value)
+
+
+def is_nan(value: Any) -> bool:
+    """Whether it is not a number; an integer always is one."""
+    number = as_number(value)
+    return number != number
+
+
+def is_not_nan(value: Any) -> bool:
+    """Whether it is a number."""
+    return not is_nan(value)
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is neither infinite nor NaN."""
+    return math.isfinite(as_number(value))
+
+
+def is_infinite(value: Any) -> bool:
+    """Whether it is plus or minus infinity."""
+    return math.isinf(as_number(value))
+
+
 # Time
 
 
-def _total(microseconds: int) -> Callable[[Any], int]:
-    """Whole units, cut towards zero."""
+def to_zone(zone: str) -> Callable[[Any], Any]:
+    """The same moment as a clock in that zone shows it."""
+    place = find_zone(zone)
+    return lambda value: value.astimezone(place)
+
+
+def ordinal_day(value: datetime) -> int:
+    """The day of the year, from 1 on."""
+    return value.toordinal() - date(value.year, 1, 1).toordinal() + 1
+
+
+def total(microseconds: int) -> Callable[[Any], int]:
+    """Whole units of a duration, cut towards zero."""
 
     def apply(value: timedelta) -> int:
-        total = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
-        return total // microseconds if total >= 0 else -(-total // microseconds)
+        whole = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+        return whole // microseconds if whole >= 0 else -(-whole // microseconds)
 
     return apply
 
 
-def _is_nan(value: Any) -> bool:
-    return bool(as_number(value) != value) if value.__class__ is float else as_number(value) != as_number(value)
+# Texts
 
 
-_SIMPLE: Final[dict[str, Callable[[Any], Any]]] = {
-    "not": lambda value: not truth(value),
-    "negate": negate,
-    "absolute": absolute,
-    "floor": floor,
-    "ceil": ceil,
-    "sqrt": sqrt,
-    "exp": exp,
-    "log1p": log1p,
-    "sin": sin,
-    "cos": cos,
-    "is_nan": _is_nan,
-    "is_not_nan": lambda value: not _is_nan(value),
-    "is_finite": lambda value: math.isfinite(as_number(value)),
-    "is_infinite": lambda value: math.isinf(as_number(value)),
-    "hour": lambda value: value.hour,
-    "minute": lambda value: value.minute,
-    "second": lambda value: value.second,
-    "weekday": lambda value: value.isoweekday(),
-    "day": lambda value: value.day,
-    "month": lambda value: value.month,
-    "ordinal_day": lambda value: value.toordinal() - datetime(value.year, 1, 1, tzinfo=UTC).toordinal() + 1,
-    "year": lambda value: value.year,
-    "total_days": _total(86_400_000_000),
-    "total_hours": _total(3_600_000_000),
-    "total_minutes": _total(60_000_000),
-    "total_seconds": _total(1_000_000),
-    "len_chars": len,
-}
-
-
-def unary(name: str, options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """The function of one value behind an operation and its options."""
-    if name in _SIMPLE:
-        return _SIMPLE[name]
-    made = _WITH_OPTIONS[name]
-    return made(options)
-
-
-def _log_to(options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    divisor = math.log(options["base"])
-    return lambda value: divide(log(value), divisor)
-
-
-def _cast(options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    casts = {"number": as_number, "integer": _to_integer, "boolean": _to_boolean}
-    return casts[options["to"]]
-
-
-def _convert(options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    zone = find_zone(options["zone"])
-    return lambda value: value.astimezone(zone)
-
-
-def _starts_with(options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    text = options["text"]
+def starts_with(text: str) -> Callable[[Any], Any]:
+    """Whether a text begins with it."""
     return lambda value: value.startswith(text)
 
 
-def _ends_with(options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    text = options["text"]
+def ends_with(text: str) -> Callable[[Any], Any]:
+    """Whether a text ends with it."""
     return lambda value: value.endswith(text)
 
 
-def _contains(options: Mapping[str, Any]) -> Callable[[Any], Any]:
-    text = options["text"]
+def contains(text: str) -> Callable[[Any], Any]:
+    """Whether it stands in a text."""
     return lambda value: text in value
-
-
-_WITH_OPTIONS: Final[dict[str, Callable[[Mapping[str, Any]], Callable[[Any], Any]]]] = {
-    "power": lambda options: power(options["exponent"]),
-    "log": _log_to,
-    "clip": lambda options: clip(options.get("lower"), options.get("upper")),
-    "round": lambda options: rounded(options["decimals"], options["mode"]),
-    "cast": _cast,
-    "convert_time_zone": _convert,
-    "starts_with": _starts_with,
-    "ends_with": _ends_with,
-    "contains": _contains,
-}

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import polars as pl
 
 from kreis.errors import ProjectError
+from kreis.expressions.checking import validate
 from kreis.expressions.kinds import Kind
-from kreis.expressions.operations import validate
+from kreis.expressions.operations import AGGREGATES, OPERATIONS
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal
 
 __all__ = ["kinds_of", "prepare", "to_feature", "to_polars"]
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+_INEXACT: Final = ("add", "subtract", "divide", "floor_divide", "modulo")
+_MIRRORED: Final = {
+    "less": "greater",
+    "less_equal": "greater_equal",
+    "greater": "less",
+    "greater_equal": "less_equal",
+}
 
 
 def to_polars(expression: Expression) -> pl.Expr:
@@ -101,23 +110,34 @@ def _build(node: Expression) -> pl.Expr:
     if isinstance(node, Literal):
         return _literal(node.value)
     if isinstance(node, Aggregate):
-        return pl.len().cast(pl.Int64) if node.argument is None else _AGGREGATES[node.operation](_build(node.argument))
+        return AGGREGATES[node.operation](*([] if node.argument is None else [_build(node.argument)]))
+    if OPERATIONS[node.operation].compares and isinstance(node.arguments[0], Literal):
+        node = _turned(node)
+    return OPERATIONS[node.operation].polars(*_arguments(node), **node.options)
+
+
+def _arguments(node: Call) -> Iterable[Any]:
     if node.operation in _INEXACT:
-        return _INEXACT[node.operation](*_spread(node))
-    if node.operation in _COMPARISONS:
-        return _compared(node.operation, *node.arguments)
-    if node.operation == "is_between" and isinstance(node.arguments[0], Literal):
-        value, lower, upper = node.arguments
-        closed = node.options["closed"]
-        above = _compared("greater_equal" if closed in ("both", "left") else "greater", value, lower)
-        return above & _compared("less_equal" if closed in ("both", "right") else "less", value, upper)
+        return _spread(node)
     if node.operation == "when":
         predicate = _build(node.arguments[0])
-        then, otherwise = (_branch(each, predicate) for each in node.arguments[1:])
-        return pl.when(predicate).then(then).otherwise(otherwise)
+        return predicate, *(_branch(each, predicate) for each in node.arguments[1:])
     if node.operation == "is_in":
-        return _is_in(node)
-    return _CALLS[node.operation](node.options, *(_build(each) for each in node.arguments))
+        return _build(node.arguments[0]), *(each.value for each in node.arguments[1:] if isinstance(each, Literal))
+    return map(_build, node.arguments)
+
+
+def _turned(node: Call) -> Call:
+    """With a constant on the right: left of a when/then, Polars 2.1 may answer with one row for all."""
+    value, *others = node.arguments
+    if node.operation == "is_between":
+        closed = node.options["closed"]
+        above = Call("greater_equal" if closed in ("both", "left") else "greater", (value, others[0]))
+        below = Call("less_equal" if closed in ("both", "right") else "less", (value, others[1]))
+        return Call("and", (above, below))
+    if node.operation == "is_in" or isinstance(others[0], Literal):
+        return node
+    return Call(_MIRRORED.get(node.operation, node.operation), (others[0], value))
 
 
 def _branch(node: Expression, predicate: pl.Expr) -> pl.Expr:
@@ -126,13 +146,6 @@ def _branch(node: Expression, predicate: pl.Expr) -> pl.Expr:
         return _build(node)
     nothing = predicate.is_null().cast(pl.Float64 if isinstance(node.value, float) else pl.Int64) * 0
     return _literal(node.value) - nothing if node.value != 0 else _signed_zero(node.value, nothing)
-
-
-def _compared(operation: str, left: Expression, right: Expression) -> pl.Expr:
-    """The constant goes to the right: left of a when/then, Polars 2.1 may answer with one row for all."""
-    if isinstance(left, Literal) and not isinstance(right, Literal):
-        return _COMPARISONS[_MIRRORED.get(operation, operation)](_build(right), _build(left))
-    return _COMPARISONS[operation](_build(left), _build(right))
 
 
 def _spread(node: Call) -> tuple[pl.Expr, pl.Expr]:
@@ -174,106 +187,3 @@ def _literal(value: bool | int | float | str | None) -> pl.Expr:
     if isinstance(value, int):
         return pl.lit(value, dtype=pl.Int64)
     return pl.lit(value, dtype=pl.Float64) if isinstance(value, float) else pl.lit(value)
-
-
-def _is_in(node: Call) -> pl.Expr:
-    values = [each.value for each in node.arguments[1:] if isinstance(each, Literal) and each.value is not None]
-    value = _build(node.arguments[0])
-    if not values:
-        return pl.when(value.is_not_null()).then(pl.lit(False))
-    return value.is_in(values)
-
-
-_AGGREGATES: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
-    # A boolean's sum is a UInt32 in Polars; times one, it is an Int64, and a float stays as it is.
-    "sum": lambda x: (x * pl.lit(1, dtype=pl.Int64)).sum(),
-    "mean": lambda x: x.mean(),
-    "min": lambda x: x.min(),
-    "max": lambda x: x.max(),
-    "count": lambda x: x.count().cast(pl.Int64),
-    "std": lambda x: x.std(),
-    "last": lambda x: x.last(),
-}
-_INEXACT: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "divide": lambda x, y: x / y,
-    "floor_divide": lambda x, y: x // y,
-    "modulo": lambda x, y: x % y,
-}
-_COMPARISONS: Final[dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
-    "equal": lambda x, y: x == y,
-    "not_equal": lambda x, y: x != y,
-    "less": lambda x, y: x < y,
-    "less_equal": lambda x, y: x <= y,
-    "greater": lambda x, y: x > y,
-    "greater_equal": lambda x, y: x >= y,
-}
-_MIRRORED: Final = {
-    "less": "greater",
-    "less_equal": "greater_equal",
-    "greater": "less",
-    "greater_equal": "less_equal",
-}
-_CASTS: Final[dict[str, Any]] = {"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
-
-
-def _clip(options: Mapping[str, Any], value: pl.Expr) -> pl.Expr:
-    lower, upper = options.get("lower"), options.get("upper")
-    if lower is None and upper is None:
-        return value
-    return value.clip(
-        None if lower is None else _literal(lower),
-        None if upper is None else _literal(upper),
-    )
-
-
-_CALLS: Final[dict[str, Callable[..., pl.Expr]]] = {
-    "multiply": lambda _, x, y: x * y,
-    "and": lambda _, x, y: x & y,
-    "or": lambda _, x, y: x | y,
-    "xor": lambda _, x, y: x ^ y,
-    "not": lambda _, x: ~x,
-    "negate": lambda _, x: -x,
-    "absolute": lambda _, x: x.abs(),
-    "power": lambda options, x: x.pow(_literal(options["exponent"])),
-    "floor": lambda _, x: x.floor(),
-    "ceil": lambda _, x: x.ceil(),
-    "round": lambda options, x: x.round(options["decimals"], mode=options["mode"]),
-    "clip": _clip,
-    "sqrt": lambda _, x: x.sqrt(),
-    "exp": lambda _, x: x.exp(),
-    "log": lambda options, x: x.log(float(options["base"])),
-    "log1p": lambda _, x: x.log1p(),
-    "sin": lambda _, x: x.sin(),
-    "cos": lambda _, x: x.cos(),
-    "cast": lambda options, x: x.cast(_CASTS[options["to"]], strict=False),
-    "is_null": lambda _, x: x.is_null(),
-    "is_not_null": lambda _, x: x.is_not_null(),
-    "is_nan": lambda _, x: x.is_nan(),
-    "is_not_nan": lambda _, x: x.is_not_nan(),
-    "is_finite": lambda _, x: x.is_finite(),
-    "is_infinite": lambda _, x: x.is_infinite(),
-    "is_between": lambda options, x, low, high: x.is_between(low, high, closed=options["closed"]),
-    "fill_null": lambda _, x, y: x.fill_null(y),
-    "coalesce": lambda _, *parts: pl.coalesce(*parts),
-    "min_horizontal": lambda _, *parts: pl.min_horizontal(*parts),
-    "max_horizontal": lambda _, *parts: pl.max_horizontal(*parts),
-    "hour": lambda _, x: x.dt.hour().cast(pl.Int64),
-    "minute": lambda _, x: x.dt.minute().cast(pl.Int64),
-    "second": lambda _, x: x.dt.second().cast(pl.Int64),
-    "weekday": lambda _, x: x.dt.weekday().cast(pl.Int64),
-    "day": lambda _, x: x.dt.day().cast(pl.Int64),
-    "month": lambda _, x: x.dt.month().cast(pl.Int64),
-    "ordinal_day": lambda _, x: x.dt.ordinal_day().cast(pl.Int64),
-    "year": lambda _, x: x.dt.year().cast(pl.Int64),
-    "convert_time_zone": lambda options, x: x.dt.convert_time_zone(options["zone"]),
-    "total_days": lambda _, x: x.dt.total_days(),
-    "total_hours": lambda _, x: x.dt.total_hours(),
-    "total_minutes": lambda _, x: x.dt.total_minutes(),
-    "total_seconds": lambda _, x: x.dt.total_seconds(),
-    "len_chars": lambda _, x: x.str.len_chars().cast(pl.Int64),
-    "starts_with": lambda options, x: x.str.starts_with(options["text"]),
-    "ends_with": lambda options, x: x.str.ends_with(options["text"]),
-    "contains": lambda options, x: x.str.contains(options["text"], literal=True),
-}

@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.expressions.operations import has_aggregate, validate
+from kreis.expressions.checking import has_aggregate, validate
 from kreis.expressions.tree import Aggregate, Call, Column, Expression
-from kreis.expressions.vectors import reduce_floats
 
 __all__ = ["Decomposition", "WindowAggregate", "aggregate_values", "decompose", "decompose_all"]
 
@@ -89,8 +88,22 @@ def _one(aggregate: WindowAggregate, rows: Sequence[Floats], size: int) -> float
     known = values[~np.isnan(values)]
     if aggregate.operation == "count":
         return float(len(known))
-    found = reduce_floats(aggregate.operation, known)
-    return math.nan if found is None else found
+    return _reduced(aggregate.operation, known)
+
+
+def _reduced(operation: str, values: Floats) -> float:
+    """Of nothing the sum is 0 and the rest NaN; of one value the standard deviation (divided by n - 1) is NaN."""
+    rows = len(values)
+    if operation == "sum":
+        return float(values.sum())
+    if rows == 0 or (operation == "std" and rows == 1):
+        return math.nan
+    with np.errstate(all="ignore"):
+        if operation == "mean":
+            return float(values.mean())
+        if operation == "std":
+            return float(values.std(ddof=1))
+        return float(values.min() if operation == "min" else values.max())
 
 
 def _replace(node: Expression, rows: list[Expression], found: list[WindowAggregate]) -> Expression:

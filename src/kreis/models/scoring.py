@@ -102,7 +102,7 @@ class RuleScorer:
         for name in sorted(columns(expression)):
             if name not in features:
                 raise ProjectError.unknown_name("feature", name, features, where="Rule")
-        from kreis.expressions.evaluate import compile_row
+        from kreis.expressions.rows import compile_row
 
         self.expression = expression
         self.width = len(features)
@@ -113,13 +113,9 @@ class RuleScorer:
 
     def score(self, matrix: Matrix) -> Scores:
         """Scores in [0, 1], float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
-        if len(matrix) == 1:
-            row = matrix[0].tolist()
-            (value,) = self._row({name: row[place] for name, place in self._places.items()})
-            return np.array([min(max(value, 0.0), 1.0) if value == value else 0.0], dtype=np.float32)
-        from kreis.expressions.evaluate import evaluate
+        values = [self._one(row.tolist()) for row in matrix] if len(matrix) != 1 else [self._one(matrix[0].tolist())]
+        return np.array(values, dtype=np.float32)
 
-        read = {name: matrix[:, place].astype(np.float64) for name, place in self._places.items()}
-        values = evaluate(self.expression, read, self._kinds)
-        scores: Scores = np.nan_to_num(values, nan=0.0).clip(0.0, 1.0).astype(np.float32)
-        return scores if len(scores) == len(matrix) else np.repeat(scores[:1], len(matrix))
+    def _one(self, row: list[float]) -> float:
+        (value,) = self._row({name: row[place] for name, place in self._places.items()})
+        return min(max(value, 0.0), 1.0) if value == value else 0.0

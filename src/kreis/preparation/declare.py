@@ -9,9 +9,9 @@ from typing import Final, get_args
 import polars as pl
 
 from kreis.errors import ProjectError, nearest
+from kreis.expressions.checking import has_aggregate, infer
 from kreis.expressions.from_polars import from_polars
-from kreis.expressions.kinds import infer, spoken
-from kreis.expressions.operations import has_aggregate
+from kreis.expressions.kinds import spoken
 from kreis.expressions.to_polars import kinds_of, prepare, to_feature
 from kreis.expressions.tree import Expression, columns
 from kreis.expressions.windows import decompose

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kreis.errors import ProjectError
-from kreis.expressions.operations import has_aggregate
+from kreis.expressions.checking import has_aggregate
 from kreis.expressions.tree import Column, Expression, fingerprint
 from kreis.expressions.windows import WindowAggregate, decompose_all
 from kreis.preparation.views import FeatureView, parse_duration

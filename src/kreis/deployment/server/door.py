@@ -10,7 +10,7 @@ from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.manifest import Inputs, Manifest
 from kreis.deployment.server.messages import Ask, Asked, Refusal
 from kreis.errors import nearest
-from kreis.expressions.scalars import READERS
+from kreis.expressions.readers import READERS
 from kreis.expressions.tree import columns
 from kreis.preparation.views import FieldType, Policy
 
