@@ -13,7 +13,8 @@ import pytest
 
 from kreis.actions.run import run_circle
 from kreis.clock import SimulatedClock
-from kreis.errors import ProjectError, StoreError
+from kreis.errors import CorruptionError, ProjectError, StoreError
+from kreis.ledger import models
 from kreis.settings import PeopleSettings, Settings
 from kreis.workspace import Workspace
 
@@ -38,6 +39,22 @@ def test_loads_the_project_and_finds_its_contracts(shop, tmp_path, monkeypatch):
     assert project.name == "returns"
     assert project.folder == shop.folder
     assert list(project.sources) == ["orders", "settlements"]
+
+
+def test_registered_model_is_opened_once_and_verified(released):
+    workspace = Workspace(released.folder)
+    with workspace.ledger.read() as connection:
+        digest = models.list_models(connection, "returns")[0].digest
+    package = workspace.open_model(digest)
+    assert package.digest == digest
+    assert workspace.open_model(digest) is package
+    with pytest.raises(ProjectError, match="unknown model"):
+        workspace.open_model("0" * 64)
+    path = workspace.artifacts.path_of(package.manifest.files["model.onnx"].sha256)
+    path.chmod(0o600)
+    path.write_bytes(b"!" + path.read_bytes()[1:])
+    with pytest.raises(CorruptionError):
+        Workspace(released.folder).open_model(digest)
 
 
 @pytest.mark.parametrize(

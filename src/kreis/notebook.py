@@ -249,7 +249,6 @@ class OpenProject:
         import numpy as np
         import polars as pl
 
-        from kreis.deployment.packages import open_package
         from kreis.deployment.releases import champion_of
         from kreis.ways.tabular.packages import scorer_of
 
@@ -259,8 +258,7 @@ class OpenProject:
         chosen = str(model) if model or current is None else champion_of(current)
         with self.workspace.ledger.read() as connection:
             found = model_named(connection, chosen, self.project.name)
-        keys = self.workspace.keys.trusted()
-        package = open_package(found.digest, found.signature, self.workspace.artifacts, keys)
+        package = self.workspace.open_model(found.digest)
         for feature in package.manifest.features:
             if feature not in frame.columns:
                 raise ProjectError.unknown_name("feature", feature, frame.columns, where="score")

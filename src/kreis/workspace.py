@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kreis.artifacts.store import ArtifactStore
+    from kreis.deployment.packages import Package
     from kreis.deployment.people import Proof
+    from kreis.deployment.releases import Releases
     from kreis.deployment.signing import FileKeys
     from kreis.lake.store import Lake
     from kreis.ledger.store import Ledger
@@ -33,6 +35,8 @@ __all__ = ["Workspace", "set_passive_openmp_wait"]
 _OWNER_ALONE = 0o700
 """The mode of a new `.kreis`: it holds personal data."""
 _ALL_BUT_OWNER = 0o077
+_OPEN_MODELS = 16
+"""Packages that are kept open: as many as the releases that are looked at together name."""
 
 
 class Workspace:
@@ -42,6 +46,7 @@ class Workspace:
         self.folder = folder.resolve()
         self.settings = settings if settings is not None else load_settings(self.folder)
         self.clock: Clock = clock if clock is not None else SystemClock()
+        self._models: dict[str, Package] = {}
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
@@ -215,6 +220,38 @@ class Workspace:
                     hint="restore it, or `kreis keys renew --reason …`: a new key signs what the record vouches for",
                 )
         return FileKeys(folder)
+
+    def releases(self, project: str) -> Releases:
+        """The releases of a project: what is changed there goes on record, and to the service.
+
+        Raises:
+            StoreError: the signing key is gone, though models were signed with it.
+        """
+        from kreis.deployment.releases import Releases
+
+        return Releases(self.ledger, project, self.service_folder, self.keys)
+
+    def open_model(self, digest: str) -> Package:
+        """A registered model's package, verified when it is opened; the last few stay open.
+
+        Raises:
+            ProjectError: no such model is registered, or this version does not read its package.
+            SignatureError: the package is not what was signed.
+            CorruptionError: a file of it is gone or damaged.
+        """
+        from kreis.deployment.packages import open_package
+        from kreis.deployment.signing import load_trusted
+        from kreis.ledger.models import get_model
+
+        package = self._models.pop(digest, None)
+        if package is None:
+            with self.ledger.read() as connection:
+                model = get_model(connection, digest)
+            package = open_package(digest, model.signature, self.artifacts, load_trusted(self.trusted_keys))
+            if len(self._models) >= _OPEN_MODELS:
+                del self._models[next(iter(self._models))]
+        self._models[digest] = package
+        return package
 
     def moment(self, text: str = "") -> datetime:
         """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run on the

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,16 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kreis.clock import SimulatedClock
 from kreis.deployment.pointer import FILE, read_pointer
-from kreis.deployment.releases import (
-    advance_canary,
-    challenger_of,
-    champion_of,
-    promote,
-    publish,
-    release,
-    rollback,
-    start_canary,
-)
+from kreis.deployment.releases import Releases, challenger_of, champion_of
 from kreis.deployment.signing import FileKeys
 from kreis.errors import KreisError, PolicyError, ProjectError, SignatureError
 from kreis.identifiers import new_id
@@ -52,6 +44,19 @@ def ledger(tmp_path):
         yield ledger
 
 
+@pytest.fixture
+def releases(ledger, tmp_path):
+    return releases_of(ledger, tmp_path)
+
+
+def releases_of(ledger, folder):
+    return Releases(ledger, "flights", folder / "service", FileKeys(folder / "keys"))
+
+
+def pointed(releases):
+    return read_pointer(releases.folder, releases.keys.trusted())
+
+
 def approve(ledger, model, actor="olu", role="product owner"):
     now = ledger.clock.now()
     approval = Approval(id=new_id(now), model=model, role=role, actor=actor, reason="good", key=f"user {actor}", at=now)
@@ -63,98 +68,98 @@ def routes(made):
     return [(route.model[0], round(route.share, 6), route.mode) for route in made.routes]
 
 
-def test_release_is_one_entry_in_the_record(ledger):
-    made = release(ledger, "flights", A, fallback=B, shadows=[C], **SAY)
+def test_release_is_one_entry_in_the_record(ledger, releases):
+    made = releases.release(A, fallback=B, shadows=[C], **SAY)
     assert (made.number, routes(made), made.fallback) == (1, [("a", 1.0, "live"), ("c", 1.0, "shadow")], B)
     with ledger.read() as connection:
         entry = list(entries(connection))[-1]
     assert (entry.event, entry.actor, entry.outputs["release"]) == ("release", "mara", made.id)
 
 
-def test_releasing_again_what_is_current_changes_nothing(ledger):
-    first = release(ledger, "flights", A, **SAY)
-    assert release(ledger, "flights", A, **SAY) == first
+def test_releasing_again_what_is_current_changes_nothing(releases):
+    first = releases.release(A, **SAY)
+    assert releases.release(A, **SAY) == first
 
 
-def test_an_unregistered_model_is_refused(ledger):
+def test_an_unregistered_model_is_refused(ledger, releases):
     with pytest.raises(ProjectError, match="not registered"):
-        release(ledger, "flights", "e" * 64, **SAY)
+        releases.release("e" * 64, **SAY)
     with ledger.read() as connection:
         assert current_release(connection, "flights") is None
 
 
-def test_without_the_approval_of_another_person_nothing_is_released(ledger):
+def test_without_the_approval_of_another_person_nothing_is_released(ledger, releases):
     ask = {"approval": "product owner", **SAY}
     with pytest.raises(PolicyError, match="not approved") as caught:
-        release(ledger, "flights", A, **ask)
+        releases.release(A, **ask)
     assert "kreis approve aaaaaaaaaaaa" in str(caught.value)
     approve(ledger, B)
     approve(ledger, A, role="engineer")
     with pytest.raises(PolicyError, match="not approved"):
-        release(ledger, "flights", A, **ask)
+        releases.release(A, **ask)
     approve(ledger, A, actor="mara")
     with pytest.raises(PolicyError, match="only by the one who releases"):
-        release(ledger, "flights", A, **ask)
+        releases.release(A, **ask)
     approve(ledger, A)
-    assert release(ledger, "flights", A, **ask).number == 1
+    assert releases.release(A, **ask).number == 1
     for challenger, allowed in ((C, False), (B, True)):
         if allowed:
-            assert challenger_of(start_canary(ledger, "flights", challenger, 0.05, **ask)) == B
+            assert challenger_of(releases.start_canary(challenger, 0.05, **ask)) == B
         else:
             with pytest.raises(PolicyError):
-                start_canary(ledger, "flights", challenger, 0.05, **ask)
+                releases.start_canary(challenger, 0.05, **ask)
 
 
-def test_a_canary_grows_and_is_promoted(ledger):
-    release(ledger, "flights", A, fallback=D, shadows=[B], **SAY)
-    assert routes(start_canary(ledger, "flights", B, 0.05, **SAY)) == [("a", 0.95, "live"), ("b", 0.05, "live")]
-    assert routes(advance_canary(ledger, "flights", 0.25, **SAY)) == [("a", 0.75, "live"), ("b", 0.25, "live")]
+def test_a_canary_grows_and_is_promoted(releases):
+    releases.release(A, fallback=D, shadows=[B], **SAY)
+    assert routes(releases.start_canary(B, 0.05, **SAY)) == [("a", 0.95, "live"), ("b", 0.05, "live")]
+    assert routes(releases.advance_canary(0.25, **SAY)) == [("a", 0.75, "live"), ("b", 0.25, "live")]
     with pytest.raises(ProjectError, match="25% already"):
-        advance_canary(ledger, "flights", 0.25, **SAY)
+        releases.advance_canary(0.25, **SAY)
     with pytest.raises(PolicyError, match="already going on"):
-        start_canary(ledger, "flights", C, 0.05, **SAY)
-    made = advance_canary(ledger, "flights", 1.0, **SAY)
+        releases.start_canary(C, 0.05, **SAY)
+    made = releases.advance_canary(1.0, **SAY)
     assert (made.kind, routes(made), made.fallback) == ("promotion", [("b", 1.0, "live")], D)
     with pytest.raises(ProjectError, match="no canary"):
-        promote(ledger, "flights", **SAY)
+        releases.advance_canary(1.0, **SAY)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])
-def test_a_share_out_of_bounds_is_refused(ledger, share):
-    release(ledger, "flights", A, **SAY)
+def test_a_share_out_of_bounds_is_refused(releases, share):
+    releases.release(A, **SAY)
     with pytest.raises(ProjectError):
-        start_canary(ledger, "flights", B, share, **SAY)
+        releases.start_canary(B, share, **SAY)
 
 
-def test_rollback_of_a_canary_takes_the_challenger_out(ledger):
-    release(ledger, "flights", A, **SAY)
-    start_canary(ledger, "flights", B, 0.05, **SAY)
-    advance_canary(ledger, "flights", 0.25, **SAY)
-    assert routes(rollback(ledger, "flights", **SAY)) == [("a", 1.0, "live")]
+def test_rollback_of_a_canary_takes_the_challenger_out(releases):
+    releases.release(A, **SAY)
+    releases.start_canary(B, 0.05, **SAY)
+    releases.advance_canary(0.25, **SAY)
+    assert routes(releases.roll_back(**SAY)) == [("a", 1.0, "live")]
 
 
-def test_rollback_of_a_promotion_goes_behind_its_canary(ledger):
-    release(ledger, "flights", A, **SAY)
-    start_canary(ledger, "flights", B, 0.05, **SAY)
-    promote(ledger, "flights", **SAY)
-    made = rollback(ledger, "flights", **SAY)
+def test_rollback_of_a_promotion_goes_behind_its_canary(releases):
+    releases.release(A, **SAY)
+    releases.start_canary(B, 0.05, **SAY)
+    releases.advance_canary(1.0, **SAY)
+    made = releases.roll_back(**SAY)
     assert (made.kind, made.number, routes(made)) == ("rollback", 4, [("a", 1.0, "live")])
 
 
-def test_rollback_twice_goes_further_back_not_forth(ledger):
+def test_rollback_twice_goes_further_back_not_forth(releases):
     for model in (A, B, C):
-        release(ledger, "flights", model, **SAY)
-    assert champion_of(rollback(ledger, "flights", **SAY)) == B
-    assert champion_of(rollback(ledger, "flights", **SAY)) == A
+        releases.release(model, **SAY)
+    assert champion_of(releases.roll_back(**SAY)) == B
+    assert champion_of(releases.roll_back(**SAY)) == A
     with pytest.raises(ProjectError, match="no earlier release"):
-        rollback(ledger, "flights", **SAY)
-    assert champion_of(rollback(ledger, "flights", to=3, **SAY)) == C
+        releases.roll_back(**SAY)
+    assert champion_of(releases.roll_back(to=3, **SAY)) == C
 
 
-def test_simultaneous_releases_get_numbers_of_their_own(ledger):
+def test_simultaneous_releases_get_numbers_of_their_own(ledger, releases):
     def one(model):
         for _ in range(5):
-            release(ledger, "flights", model, actor=model, reason="a race")
+            releases.release(model, actor=model, reason="a race")
 
     threads = [threading.Thread(target=one, args=(model,)) for model in MODELS]
     for thread in threads:
@@ -166,39 +171,51 @@ def test_simultaneous_releases_get_numbers_of_their_own(ledger):
     assert numbers == list(range(len(numbers), 0, -1))
 
 
-def test_what_a_release_rests_on_is_on_record_and_not_in_the_pointer(ledger, tmp_path):
-    keys = FileKeys(tmp_path / "keys")
-    release(ledger, "flights", A, **SAY)
-    made = start_canary(ledger, "flights", B, 0.2, detail={"margin": 1100.0}, **SAY)
+def test_what_a_release_rests_on_is_on_record_and_not_in_the_pointer(ledger, releases):
+    releases.release(A, **SAY)
+    made = releases.start_canary(B, 0.2, detail={"margin": 1100.0}, **SAY)
     with ledger.read() as connection:
         assert current_release(connection, "flights") == made
         assert [each.detail for each in list_releases(connection)] == [{"margin": 1100.0}, None]
-    assert publish(ledger, "flights", tmp_path / "service", keys) == made
-    pointed = read_pointer(tmp_path / "service", keys.trusted()).release
-    assert (pointed.number, pointed.detail) == (2, None)
+    told = pointed(releases).release
+    assert (told.number, told.detail) == (2, None)
 
 
-def test_publish_heals_what_a_crash_left(ledger, tmp_path):
-    keys, folder = FileKeys(tmp_path / "keys"), tmp_path / "service"
-    assert publish(ledger, "flights", folder, keys) is None
-    made = release(ledger, "flights", A, fallback=B, **SAY)
-    assert publish(ledger, "flights", folder, keys) == made
-    pointer = read_pointer(folder, keys.trusted())
+@pytest.mark.parametrize("change", ["release", "start_canary", "advance_canary", "promote", "roll_back"])
+def test_the_service_is_told_of_every_change(releases, change):
+    changes = {
+        "release": lambda: releases.release(C, **SAY),
+        "start_canary": lambda: releases.start_canary(B, 0.05, **SAY),
+        "advance_canary": lambda: releases.advance_canary(0.25, **SAY),
+        "promote": lambda: releases.advance_canary(1.0, **SAY),
+        "roll_back": lambda: releases.roll_back(**SAY),
+    }
+    releases.release(A, **SAY)
+    if change not in ("release", "start_canary"):
+        changes["start_canary"]()
+    made = changes[change]()
+    assert pointed(releases).release == made
+
+
+def test_publish_heals_what_a_crash_left(releases):
+    file = releases.folder / FILE
+    assert releases.publish() is None
+    made = releases.release(A, fallback=B, **SAY)
+    pointer = pointed(releases)
     assert (pointer.release, set(pointer.models)) == (made, {A, B})
-    before = (folder / FILE).stat().st_mtime_ns
-    publish(ledger, "flights", folder, keys)
-    assert (folder / FILE).stat().st_mtime_ns == before
-    (folder / FILE).write_bytes(b"{}")
-    publish(ledger, "flights", folder, keys)
-    assert read_pointer(folder, keys.trusted()).release == made
+    before = file.stat().st_mtime_ns
+    assert releases.publish() == made
+    assert file.stat().st_mtime_ns == before
+    for heal in (releases.publish, lambda: releases.release(A, fallback=B, **SAY)):
+        file.write_bytes(b"{}")
+        assert heal() == made
+        assert pointed(releases).release == made
 
 
-def test_a_forged_pointer_is_refused(ledger, tmp_path):
-    keys, folder = FileKeys(tmp_path / "keys"), tmp_path / "service"
-    release(ledger, "flights", A, **SAY)
-    publish(ledger, "flights", folder, FileKeys(tmp_path / "stranger"))
+def test_a_forged_pointer_is_refused(ledger, releases, tmp_path):
+    Releases(ledger, "flights", releases.folder, FileKeys(tmp_path / "stranger")).release(A, **SAY)
     with pytest.raises(SignatureError):
-        read_pointer(folder, keys.trusted())
+        pointed(releases)
 
 
 class Releasing(RuleBasedStateMachine):
@@ -210,6 +227,7 @@ class Releasing(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.ledger = fill(self.folder.name + "/ledger.db")
+        self.releases = releases_of(self.ledger, Path(self.folder.name))
         self.approved = set()
 
     @rule(model=st.sampled_from(MODELS))
@@ -218,18 +236,20 @@ class Releasing(RuleBasedStateMachine):
         self.approved.add(model)
 
     @rule(
-        act=st.sampled_from([release, start_canary, advance_canary, promote, rollback]),
+        act=st.sampled_from(["release", "start_canary", "advance_canary", "promote", "roll_back"]),
         model=st.sampled_from(MODELS),
         share=st.sampled_from([0.05, 0.25, 0.5]),
     )
     def act(self, act, model, share):
         self.ledger.clock.advance(self.ledger.clock.now() + timedelta(seconds=1))
-        given = {release: [model], start_canary: [model, share], advance_canary: [share], promote: [], rollback: []}
-        ask = {} if act is rollback else {"approval": "product owner"}
+        given = {"release": [model], "start_canary": [model, share], "advance_canary": [share], "promote": [1.0]}
+        ask = {} if act == "roll_back" else {"approval": "product owner"}
+        change = getattr(self.releases, "advance_canary" if act == "promote" else act)
         try:
-            act(self.ledger, "flights", *given[act], **ask, **SAY)
+            made = change(*given.get(act, []), **ask, **SAY)
         except KreisError:
             return
+        assert pointed(self.releases).release == made
 
     @invariant()
     def whole(self):

@@ -18,7 +18,6 @@ import pytest
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import read_pointer
-from kreis.deployment.releases import publish
 from kreis.deployment.signing import FileKeys
 from kreis.errors import CorruptionError, SignatureError
 from kreis.governance.damage import find_damage
@@ -159,7 +158,7 @@ def check_used(workspace: Workspace, kind: str, path: Path) -> None:
         with pytest.raises(SignatureError) as signature:
             read_pointer(workspace.service_folder, workspace.keys.trusted())
         assert str(path) in str(signature.value)
-        publish(workspace.ledger, "returns", workspace.service_folder, workspace.keys)
+        workspace.releases("returns").publish()
         assert read_pointer(workspace.service_folder, workspace.keys.trusted()) is not None
 
 

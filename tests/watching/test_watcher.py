@@ -21,7 +21,6 @@ from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, 
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
-from kreis.deployment.releases import release, rollback, start_canary
 from kreis.errors import ServiceError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger import alerts, audit, models, releases, runs, steps, watchers
@@ -62,6 +61,7 @@ class Place:
         self.workspace = Workspace(folder, clock=self.clock)
         self.project = self.workspace.load_project()
         self.project._declared.monitors.clear()
+        self.releases = self.workspace.releases(self.project.name)
         self.circles: list[datetime] = []
         self.ends_as = ["advanced"]
         """How the circles end, one after the other; the last one for all that follow."""
@@ -251,7 +251,7 @@ def test_a_first_look_shows_all_days_of_the_champion_whatever_canary_began_meanw
     place.clock.advance(START + 3 * DAY)
     with place.workspace.ledger.read() as connection:
         rule = next(each for each in models.list_models(connection) if each.digest != place.model.digest)
-    start_canary(place.workspace.ledger, place.project.name, rule.digest, 0.2, actor="a", reason="r")
+    place.releases.start_canary(rule.digest, 0.2, actor="a", reason="r")
     place.look(place.watch(early), 5)
     assert early.shown == days(0, 4)
 
@@ -262,7 +262,7 @@ def test_a_first_look_shows_no_day_of_a_former_champion(place: Place) -> None:
     place.clock.advance(START + 3 * DAY)
     with place.workspace.ledger.read() as connection:
         rule = next(each for each in models.list_models(connection) if each.digest != place.model.digest)
-    release(place.workspace.ledger, place.project.name, rule.digest, actor="a", reason="r")
+    place.releases.release(rule.digest, actor="a", reason="r")
     place.look(place.watch(early), 5)
     assert early.shown == days(3, 4)
     assert early.models == [rule.digest] * 2  # also on the day that began with the release
@@ -399,10 +399,10 @@ def test_no_circle_is_walked_while_a_canary_goes_on(place: Place) -> None:
     say = {"actor": "a", "reason": "r"}
     with place.workspace.ledger.read() as connection:
         rule = next(each for each in models.list_models(connection) if each.digest != place.model.digest)
-    start_canary(place.workspace.ledger, place.project.name, rule.digest, 0.2, **say)
+    place.releases.start_canary(rule.digest, 0.2, **say)
     assert place.look(watcher, 1).sent_back is None
     assert place.circles == []
-    rollback(place.workspace.ledger, place.project.name, **say)
+    place.releases.roll_back(**say)
     place.look(watcher, 1.5)
     assert place.circles == [START + 1.5 * DAY]
 

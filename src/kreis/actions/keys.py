@@ -6,7 +6,6 @@ from typing import Any
 
 from kreis.deployment.packages import PAYLOAD_TYPE
 from kreis.deployment.people import make_person_key, read_public
-from kreis.deployment.releases import publish
 from kreis.deployment.signing import FileKeys, key_id, sign
 from kreis.durable import fsync_directory, make_directory, storing
 from kreis.errors import PolicyError, ProjectError
@@ -75,7 +74,7 @@ def renew_keys(workspace: Workspace, *, reason: str) -> dict[str, Any]:
         known = models.list_models(connection)
         known = [models.get_model(connection, model.digest) for model in known]  # an audit entry covers each
     payloads = {model.digest: workspace.artifacts.get(model.digest) for model in known}
-    keys = _replace(workspace)
+    keys = workspace.keys = _replace(workspace)
     with workspace.ledger.record(
         event="keys.renewed",
         subject="signing key",
@@ -86,7 +85,7 @@ def renew_keys(workspace: Workspace, *, reason: str) -> dict[str, Any]:
         for digest, payload in payloads.items():
             models.sign_anew(tx, digest, sign(payload, PAYLOAD_TYPE, keys))
     for project in dict.fromkeys(model.project for model in known):
-        publish(workspace.ledger, project, workspace.service_folder, keys)
+        workspace.releases(project).publish()
     return {"key": keys.key_id, "models": len(payloads)}
 
 

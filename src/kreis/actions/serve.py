@@ -13,7 +13,6 @@ import msgspec
 
 from kreis.deployment.pointer import read_pointer
 from kreis.deployment.predictions.reader import in_use
-from kreis.deployment.releases import publish
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.signing import load_trusted
 from kreis.durable import make_directory, read_regular, storing, write_durably
@@ -38,7 +37,7 @@ def write_config(
         ProjectError: nothing is released yet.
         PolicyError: the service would be open to others without a token.
     """
-    if publish(workspace.ledger, project, workspace.service_folder, workspace.keys) is None:
+    if workspace.releases(project).publish() is None:
         raise ProjectError("nothing is released yet", where=str(workspace.folder), hint="kreis run")
     return _write(workspace, project, host, port, workers, simulated)
 

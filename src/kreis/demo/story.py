@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 
-from kreis.deployment.packages import Package, open_package
+from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate
 from kreis.ledger import models, releases
@@ -109,10 +109,9 @@ def _judge(project: Project, workspace: Workspace, known: pl.DataFrame) -> _Judg
 
 
 def _packages(workspace: Workspace, project: Project) -> dict[str, Package]:
-    trusted = workspace.keys.trusted()
     with workspace.ledger.read() as connection:
         known = models.list_models(connection, project.name)
-    return {each.digest: open_package(each.digest, each.signature, workspace.artifacts, trusted) for each in known}
+    return {each.digest: workspace.open_model(each.digest) for each in known}
 
 
 def _baseline_name(project: Project) -> str:

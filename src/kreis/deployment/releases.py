@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
-from kreis.deployment.manifest import Inputs
-from kreis.deployment.packages import read_manifest
 from kreis.deployment.people import approved_by
-from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
+from kreis.deployment.publishing import publish
 from kreis.deployment.signing import Keys
-from kreis.durable import clear_leftovers, make_directory, storing
-from kreis.errors import CorruptionError, PolicyError, ProjectError, SignatureError, StoreError
-from kreis.ledger.identity import identity_of
-from kreis.ledger.models import approvals_of, get_model, list_models
-from kreis.ledger.records import Model, Release, Route
+from kreis.errors import PolicyError, ProjectError
+from kreis.ledger.models import approvals_of
+from kreis.ledger.records import Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
 
 if TYPE_CHECKING:
@@ -28,266 +20,205 @@ if TYPE_CHECKING:
 
     from kreis.ledger.store import Ledger, Transaction
 
-__all__ = [
-    "advance_canary",
-    "challenger_of",
-    "champion_of",
-    "check_approval",
-    "promote",
-    "publish",
-    "release",
-    "rollback",
-    "start_canary",
-]
+__all__ = ["Releases", "challenger_of", "champion_of", "check_approval"]
 
-_OTHERS = 20
-"""So many of the newest models beside those of a release have their inputs accepted."""
 Kind = Literal["release", "canary", "promotion", "rollback"]
 Detail = dict[str, Any] | None
 Plan = Callable[["Transaction", Release | None], tuple[list[Route], str | None]]
 
 
-def release(
-    ledger: Ledger,
-    project: str,
-    model: str,
-    *,
-    actor: str,
-    reason: str,
-    fallback: str | None = None,
-    shadows: Sequence[str] = (),
-    approval: str | None = None,
-    run: str | None = None,
-    detail: Detail = None,
-) -> Release:
-    """Let one model answer all traffic.
+@dataclass(frozen=True)
+class Releases:
+    """A project's releases. Each change goes on record, and the service is told of it: never the one without the other.
 
-    Asking again for what is current already changes nothing and returns the current release.
-
-    Args:
-        ledger: where models and approvals are; the release is one transaction in it.
-        project: the project's name.
-        model: digest of a registered model.
-        actor: who releases.
-        reason: why.
-        fallback: digest of the model that answers when the live one cannot.
-        shadows: digests of models that only watch.
-        approval: role whose approval of exactly this digest is needed; None where none is.
-        run: the run that led here.
-        detail: what the decision rests on, for the record.
-
-    Raises:
-        PolicyError: the approval is missing.
-        ProjectError: a model is not registered in this project.
-    """
-    routes = [_whole(model), *(Route(model=shadow, share=1.0, mode="shadow") for shadow in shadows)]
-    with ledger.read() as connection:
-        current = current_release(connection, project)
-    if current is not None and (current.routes, current.fallback) == (routes, fallback):
-        return current
-
-    def plan(tx: Transaction, _: Release | None) -> tuple[list[Route], str | None]:
-        check_approval(tx.connection, model, approval, actor)
-        return routes, fallback
-
-    return _record(ledger, project, "release", plan, actor, reason, run, detail)
-
-
-def start_canary(
-    ledger: Ledger,
-    project: str,
-    challenger: str,
-    share: float,
-    *,
-    actor: str,
-    reason: str,
-    approval: str | None = None,
-    run: str | None = None,
-    detail: Detail = None,
-) -> Release:
-    """Give a challenger a share of the traffic; the champion keeps the rest.
-
-    Raises:
-        PolicyError: the approval is missing, or a canary is already going on.
-        ProjectError: nothing is released yet, or the share is not between 0 and 1.
-    """
-    _check_share(share)
-
-    def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
-        before = _released(current, project)
-        champion = champion_of(before)
-        if challenger_of(before) is not None:
-            raise PolicyError(
-                "a canary is already going on", where=f"project {project!r}", hint="promote it or roll it back first"
-            )
-        if champion == challenger:
-            raise ProjectError("the challenger is the champion already", where=f"project {project!r}")
-        check_approval(tx.connection, challenger, approval, actor)
-        return [*_split(champion, challenger, share), *_shadows(before, challenger)], before.fallback
-
-    return _record(ledger, project, "canary", plan, actor, reason, run, detail)
-
-
-def advance_canary(
-    ledger: Ledger,
-    project: str,
-    share: float,
-    *,
-    actor: str,
-    reason: str,
-    approval: str | None = None,
-    run: str | None = None,
-    detail: Detail = None,
-) -> Release:
-    """Give the challenger a larger share; at 1 it is promoted.
-
-    Raises:
-        ProjectError: no canary is going on, or the share does not grow.
-    """
-    if share >= 1.0:
-        return promote(ledger, project, actor=actor, reason=reason, approval=approval, run=run, detail=detail)
-    _check_share(share)
-
-    def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
-        before = _released(current, project)
-        challenger = _challenger(before)
-        held = next(route.share for route in before.routes if route.model == challenger)
-        if share <= held:
-            raise ProjectError(f"the challenger has {held:.0%} already", where=f"project {project!r}")
-        check_approval(tx.connection, challenger, approval, actor)
-        return [*_split(champion_of(before), challenger, share), *_shadows(before, challenger)], before.fallback
-
-    return _record(ledger, project, "canary", plan, actor, reason, run, detail)
-
-
-def promote(
-    ledger: Ledger,
-    project: str,
-    *,
-    actor: str,
-    reason: str,
-    approval: str | None = None,
-    run: str | None = None,
-    detail: Detail = None,
-) -> Release:
-    """Make the challenger the champion.
-
-    Raises:
-        PolicyError: the approval is missing.
-        ProjectError: no canary is going on.
+    A crash between the two is healed by the next change, or by `publish`.
     """
 
-    def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
-        before = _released(current, project)
-        challenger = _challenger(before)
-        check_approval(tx.connection, challenger, approval, actor)
-        return [_whole(challenger), *_shadows(before, challenger)], before.fallback
+    ledger: Ledger
+    """Holds models, approvals and releases; each change is one transaction in it."""
+    project: str
+    folder: Path
+    """The service's folder, where the pointer is published."""
+    keys: Keys
+    """Sign the pointer."""
 
-    return _record(ledger, project, "promotion", plan, actor, reason, run, detail)
+    def release(
+        self,
+        model: str,
+        *,
+        actor: str,
+        reason: str,
+        fallback: str | None = None,
+        shadows: Sequence[str] = (),
+        approval: str | None = None,
+        run: str | None = None,
+        detail: Detail = None,
+    ) -> Release:
+        """Let one model answer all traffic.
 
+        Asking again for what is current already records nothing and returns the current release.
 
-def rollback(
-    ledger: Ledger,
-    project: str,
-    *,
-    actor: str,
-    reason: str,
-    to: str | int | None = None,
-    run: str | None = None,
-    detail: Detail = None,
-) -> Release:
-    """A new release with the routes of an old one.
+        Args:
+            model: digest of a registered model.
+            actor: who releases.
+            reason: why.
+            fallback: digest of the model that answers when the live one cannot.
+            shadows: digests of models that only watch.
+            approval: role whose approval of exactly this digest is needed; None where none is.
+            run: the run that led here.
+            detail: what the decision rests on, for the record.
 
-    Args:
-        ledger: holds the releases.
-        project: the project's name.
-        actor: who goes back.
-        reason: why.
-        to: number or id of the release to go back to; by default the newest one in which the model that came
-            last (the challenger, or else the champion) did not answer yet.
-        run: the run that led here.
-        detail: what the decision rests on, for the record.
+        Raises:
+            PolicyError: the approval is missing.
+            ProjectError: a model is not registered in this project.
+        """
+        routes = [_whole(model), *(Route(model=shadow, share=1.0, mode="shadow") for shadow in shadows)]
+        current = self.current()
+        if current is not None and (current.routes, current.fallback) == (routes, fallback):
+            self.publish()
+            return current
 
-    Raises:
-        ProjectError: there is nothing to go back to.
-    """
+        def plan(tx: Transaction, _: Release | None) -> tuple[list[Route], str | None]:
+            check_approval(tx.connection, model, approval, actor)
+            return routes, fallback
 
-    def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
-        before = _released(current, project)
-        if to is None:
-            target = _before_the_newest(list_releases(tx.connection, project), before)
-        else:
-            target = get_release(tx.connection, to, project=project)
-        return target.routes, target.fallback
+        return self._record("release", plan, actor, reason, run, detail)
 
-    return _record(ledger, project, "rollback", plan, actor, reason, run, detail)
+    def start_canary(
+        self,
+        challenger: str,
+        share: float,
+        *,
+        actor: str,
+        reason: str,
+        approval: str | None = None,
+        run: str | None = None,
+        detail: Detail = None,
+    ) -> Release:
+        """Give a challenger a share of the traffic; the champion keeps the rest.
 
+        Args:
+            challenger: digest of a registered model.
+            share: of the traffic, between 0 and 1.
+            actor: who releases.
+            reason: why.
+            approval: role whose approval is needed; None where none is.
+            run: the run that led here.
+            detail: what the decision rests on, for the record.
 
-def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release | None:
-    """Bring the service's pointer file up to the ledger's current release; None where there is no release.
+        Raises:
+            PolicyError: the approval is missing, or a canary is already going on.
+            ProjectError: nothing is released yet, or the share is not between 0 and 1.
+        """
+        _check_share(share)
 
-    Call it after a release, and again whenever a process starts: that heals a crash between the two.
+        def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
+            before = _released(current, self.project)
+            champion, where = champion_of(before), f"project {self.project!r}"
+            if challenger_of(before) is not None:
+                raise PolicyError("a canary is already going on", where=where, hint="promote it or roll it back first")
+            if champion == challenger:
+                raise ProjectError("the challenger is the champion already", where=where)
+            check_approval(tx.connection, challenger, approval, actor)
+            return [*_split(champion, challenger, share), *_shadows(before, challenger)], before.fallback
 
-    Args:
-        ledger: what counts.
-        project: the project's name.
-        folder: the service folder, which is made where it is missing.
-        keys: sign the pointer.
+        return self._record("canary", plan, actor, reason, run, detail)
 
-    Raises:
-        CorruptionError: the pointer names a newer release than the ledger knows, or no audit entry covers what
-            would be signed.
-        StoreError: the folder holds the pointer of another ledger.
-    """
-    with storing(f"release pointer in {folder}"), _only_publisher(folder):
-        with ledger.read() as connection:
-            current = current_release(connection, project)
-            if current is None:
-                return None
-            identity = identity_of(connection)
-            mine = "" if identity is None else identity.ledger
-            shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
-            if _points_to(folder, shown, keys, mine):
-                return current
-            models = {digest: get_model(connection, digest) for digest in _named(current)}
-            others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
-        clear_leftovers(folder / FILE)
-        pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
-        pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
-        write_pointer(folder, pointer, keys)
-        return current
+    def advance_canary(
+        self,
+        share: float,
+        *,
+        actor: str,
+        reason: str,
+        approval: str | None = None,
+        run: str | None = None,
+        detail: Detail = None,
+    ) -> Release:
+        """Give the challenger a larger share; at 1 it is promoted: it is the champion from now on.
 
+        Args:
+            share: of the traffic, above the present one.
+            actor: who releases.
+            reason: why.
+            approval: role whose approval is needed; None where none is.
+            run: the run that led here.
+            detail: what the decision rests on, for the record.
 
-@contextmanager
-def _only_publisher(folder: Path) -> Iterator[None]:
-    """A lock, so that a slow publisher does not put an older release over a newer one."""
-    make_directory(folder)
-    try:
-        lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError:
-        yield  # where no lock can be made, no pointer can be written either; it may be that none has to be
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+        Raises:
+            PolicyError: the approval is missing.
+            ProjectError: no canary is going on, or the share does not grow.
+        """
+        promoted = share >= 1.0
+        if not promoted:
+            _check_share(share)
 
+        def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
+            before = _released(current, self.project)
+            challenger = _challenger(before)
+            held = next(route.share for route in before.routes if route.model == challenger)
+            if share <= held:
+                raise ProjectError(f"the challenger has {held:.0%} already", where=f"project {self.project!r}")
+            check_approval(tx.connection, challenger, approval, actor)
+            live = [_whole(challenger)] if promoted else _split(champion_of(before), challenger, share)
+            return [*live, *_shadows(before, challenger)], before.fallback
 
-def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
-    """What clients of these models may send; the service ignores what its own models do not read."""
-    found = Inputs()
-    for model in models:
-        try:
-            accepts = read_manifest(model.digest, model.signature, keys.trusted()).accepts
-        except (ProjectError, SignatureError):  # named by `kreis audit verify --deep`; it answers nothing
-            continue
-        found = Inputs(
-            keys=sorted({*found.keys, *accepts.keys}),
-            fields={**found.fields, **accepts.fields},
-            features=sorted({*found.features, *accepts.features}),
-        )
-    return found
+        return self._record("promotion" if promoted else "canary", plan, actor, reason, run, detail)
+
+    def roll_back(
+        self,
+        *,
+        actor: str,
+        reason: str,
+        to: str | int | None = None,
+        run: str | None = None,
+        detail: Detail = None,
+    ) -> Release:
+        """A new release with the routes of an old one.
+
+        Args:
+            actor: who goes back.
+            reason: why.
+            to: number or id of the release to go back to; by default the newest one in which the model that came
+                last (the challenger, or else the champion) did not answer yet.
+            run: the run that led here.
+            detail: what the decision rests on, for the record.
+
+        Raises:
+            ProjectError: there is nothing to go back to.
+        """
+
+        def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
+            before = _released(current, self.project)
+            if to is None:
+                target = _before_the_newest(list_releases(tx.connection, self.project), before)
+            else:
+                target = get_release(tx.connection, to, project=self.project)
+            return target.routes, target.fallback
+
+        return self._record("rollback", plan, actor, reason, run, detail)
+
+    def current(self) -> Release | None:
+        """The release in service, as the ledger has it; None before the first."""
+        with self.ledger.read() as connection:
+            return current_release(connection, self.project)
+
+    def publish(self) -> Release | None:
+        """Tell the service of the current release, if it does not know it; None where there is no release.
+
+        Raises:
+            CorruptionError: the service knows a newer release than the ledger.
+            StoreError: the folder is another ledger's.
+        """
+        return publish(self.ledger, self.project, self.folder, self.keys)
+
+    def _record(self, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None, detail: Detail) -> Release:
+        project = self.project
+        with self.ledger.record(event=kind, subject=f"project {project}", actor=actor, reason=reason) as tx:
+            routes, fallback = plan(tx, current_release(tx.connection, project))
+            made = add_release(tx, project=project, routes=routes, fallback=fallback, kind=kind, run=run, detail=detail)
+            tx.set_outputs({"release": made.id, "number": made.number, "models": [route.model for route in routes]})
+        self.publish()
+        return made
 
 
 def champion_of(release: Release) -> str:
@@ -329,16 +260,6 @@ def check_approval(connection: Connection, model: str, role: str | None, actor: 
     )
 
 
-def _record(
-    ledger: Ledger, project: str, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None, detail: Detail
-) -> Release:
-    with ledger.record(event=kind, subject=f"project {project}", actor=actor, reason=reason) as tx:
-        routes, fallback = plan(tx, current_release(tx.connection, project))
-        made = add_release(tx, project=project, routes=routes, fallback=fallback, kind=kind, run=run, detail=detail)
-        tx.set_outputs({"release": made.id, "number": made.number, "models": [route.model for route in routes]})
-    return made
-
-
 def _before_the_newest(releases: list[Release], current: Release) -> Release:
     """The newest release in which the model that came last did not answer yet (releases: newest first)."""
     at = current
@@ -372,7 +293,7 @@ def _shadows(release: Release, without: str) -> list[Route]:
 
 def _released(current: Release | None, project: str) -> Release:
     if current is None:
-        raise ProjectError("nothing is released yet", where=f"project {project!r}", hint="kreis release MODEL")
+        raise ProjectError("nothing is released yet", where=f"project {project!r}", hint="kreis run")
     return current
 
 
@@ -386,29 +307,3 @@ def _challenger(release: Release) -> str:
 def _check_share(share: float) -> None:
     if not 0 < share < 1:
         raise ProjectError(f"a canary's share is between 0 and 1, not {share}", where="canary")
-
-
-def _named(release: Release) -> list[str]:
-    names = [route.model for route in release.routes] + ([release.fallback] if release.fallback else [])
-    return list(dict.fromkeys(names))
-
-
-def _points_to(folder: Path, shown: Release, keys: Keys, ledger: str) -> bool:
-    try:
-        pointer = read_pointer(folder, keys.trusted())
-    except (SignatureError, CorruptionError):
-        return False
-    if pointer is not None and ledger and pointer.ledger not in {"", ledger}:
-        raise StoreError(
-            f"holds a release of project {pointer.release.project!r} from another ledger (id {pointer.ledger})",
-            where=str(folder),
-            hint="give each project a service folder of its own ([service] path in kreis.toml)",
-        )
-    if pointer is not None and pointer.release.project == shown.project and pointer.release.number > shown.number:
-        raise CorruptionError(
-            f"the service answers by release {pointer.release.number}, which the ledger does not know: its newest is"
-            f" {shown.number}",
-            where=str(folder / FILE),
-            hint="the ledger has lost its end: `kreis ledger restore BACKUP`, or `kreis ledger accept --reason …`",
-        )
-    return pointer is not None and pointer.release == shown

@@ -12,7 +12,6 @@ import polars as pl
 
 from kreis.clock import moment
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import open_package
 from kreis.deployment.predictions.journal import SUFFIX
 from kreis.deployment.predictions.reader import LARGEST_SEGMENT, parse_segment
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
@@ -51,13 +50,13 @@ def explain(workspace: Workspace, prediction: str) -> dict[str, Any]:
         run = runs.get_run(connection, model.run)
         made = {step.name: step for _, step in steps.steps_of(connection, run.id)}
         goal = msgspec.json.decode(documents.get_document(connection, run.goal).body)
-    package = open_package(model.digest, model.signature, workspace.artifacts, workspace.keys.trusted())
+    manifest = workspace.open_model(model.digest).manifest
     return {
         "prediction": record,
         "release": msgspec.structs.asdict(release),
-        "model": _describe_model(model, package.manifest),
+        "model": _describe_model(model, manifest),
         "run": _describe_run(run),
-        "features": list(_features(workspace, record, package.manifest, made)),
+        "features": list(_features(workspace, record, manifest, made)),
         "goal": {**goal, "digest": run.goal},
         "seconds": time.perf_counter() - started,
     }

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import Package, open_package, read_manifest
 from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.deployment.releases import champion_of
 from kreis.errors import KreisError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger import models, steps
 from kreis.ledger.alerts import HAPPENED
-from kreis.ledger.records import Model, Release, Step
+from kreis.ledger.records import Release, Step
 from kreis.monitoring.declare import MonitorDeclaration
 from kreis.monitoring.monitor import Finding, Watched
 from kreis.monitoring.observe import DayOfTraffic
@@ -101,7 +100,6 @@ class Viewer:
     def __init__(self, project: Project, workspace: Workspace) -> None:
         self._project = project
         self._workspace = workspace
-        self._packages: dict[str, Package] = {}
         self._watched: dict[str, Watched] = {}
         self._baselines: dict[str, Baseline | None] = {}
         self._layouts = _Layouts(workspace, project.name)
@@ -210,17 +208,6 @@ class Viewer:
             if step.discipline == "evaluation":
                 return Judged.from_document(step.outputs).report, found
         raise StoreError(f"model {digest[:12]} was never evaluated", where=self._workspace.ledger.where)
-
-    def package(self, digest: str) -> Package:
-        """A registered model, opened and verified once."""
-        if digest not in self._packages:
-            workspace = self._workspace
-            with workspace.ledger.read() as connection:
-                model = models.get_model(connection, digest)
-            self._packages[digest] = open_package(
-                digest, model.signature, workspace.artifacts, workspace.keys.trusted()
-            )
-        return self._packages[digest]
 
 
 class _Showing:
@@ -334,19 +321,18 @@ class _Layouts(Mapping[str, Sequence[str]]):
     def __init__(self, workspace: Workspace, project: str) -> None:
         self._workspace = workspace
         self._project = project
-        self._known: dict[str, Model] = {}
+        self._known: list[str] = []
         self._manifests: dict[str, Manifest] = {}
 
     def refresh(self) -> None:
         """Look at which models are registered by now."""
         with self._workspace.ledger.read() as connection:
-            self._known = {model.digest: model for model in models.list_models(connection, self._project)}
+            self._known = [model.digest for model in models.list_models(connection, self._project)]
 
     def manifest(self, digest: str) -> Manifest:
         """What a registered model's package says of itself, verified."""
         if digest not in self._manifests:
-            trusted = self._workspace.keys.trusted()
-            self._manifests[digest] = read_manifest(digest, self._known[digest].signature, trusted)
+            self._manifests[digest] = self._workspace.open_model(digest).manifest
         return self._manifests[digest]
 
     def __getitem__(self, digest: str) -> Sequence[str]:

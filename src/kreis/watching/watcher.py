@@ -15,7 +15,7 @@ from typing import Any
 from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock, SystemClock
 from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
-from kreis.deployment.releases import challenger_of, champion_of, publish
+from kreis.deployment.releases import challenger_of, champion_of
 from kreis.durable import make_directory
 from kreis.errors import CorruptionError, ProjectError
 from kreis.ledger import alerts, releases, runs
@@ -212,10 +212,7 @@ class Watcher:
         release = self._current_release()
         if release is None:
             return None
-        move = move_canary(self._project, self._workspace, release, now, open_model=self._viewer.package)
-        if move is not None and move.kind != "waits":
-            publish(self._workspace.ledger, self._project.name, self._workspace.service_folder, self._workspace.keys)
-        return move
+        return move_canary(self._project, self._workspace, release, now)
 
     def _current_release(self) -> Release | None:
         with self._workspace.ledger.read() as connection:

@@ -14,10 +14,10 @@ import pytest
 from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.canary import Canary
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import Package, build_package, open_package, sign_package
+from kreis.deployment.packages import build_package, sign_package
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
-from kreis.deployment.releases import challenger_of, release, start_canary
+from kreis.deployment.releases import challenger_of
 from kreis.errors import PolicyError, ProjectError
 from kreis.evaluation.sequential import MeanTest
 from kreis.expressions.tree import Call, Column, Literal
@@ -107,9 +107,9 @@ class Place:
         return built.digest
 
     def canary(self, champion: str, challenger: str) -> Release:
-        ledger = self.workspace.ledger
-        release(ledger, "canary", champion, actor="a", reason="first")
-        return start_canary(ledger, "canary", challenger, self.project.release_declaration.canary.steps[0], **SAY)
+        releases = self.workspace.releases("canary")
+        releases.release(champion, actor="a", reason="first")
+        return releases.start_canary(challenger, self.project.release_declaration.canary.steps[0], **SAY)
 
     def log(
         self,
@@ -170,11 +170,6 @@ class Place:
         if outcomes:
             lake.append(OUTCOMES, outcomes_frame(outcomes), step="o", actor="a", reason="log")
 
-    def open(self, digest: str) -> Package:
-        with self.workspace.ledger.read() as connection:
-            model = models.get_model(connection, digest)
-        return open_package(digest, model.signature, self.workspace.artifacts, self.workspace.keys.trusted())
-
     def current(self) -> Release:
         with self.workspace.ledger.read() as connection:
             now = releases.current_release(connection, "canary")
@@ -183,7 +178,7 @@ class Place:
 
     def move(self, made: Release, *, after: timedelta) -> CanaryMove:
         self.clock.advance(START + after)
-        move = move_canary(self.project, self.workspace, made, START + after, open_model=self.open)
+        move = move_canary(self.project, self.workspace, made, START + after)
         assert move is not None
         return move
 
@@ -487,5 +482,5 @@ def test_stays_when_answers_are_slow_for_a_moment(place: Place) -> None:
 
 
 def test_does_nothing_where_there_is_no_canary(place: Place) -> None:
-    made = release(place.workspace.ledger, "canary", place.model("only", 0.5), actor="a", reason="first")
-    assert move_canary(place.project, place.workspace, made, START, open_model=place.open) is None
+    made = place.workspace.releases("canary").release(place.model("only", 0.5), actor="a", reason="first")
+    assert move_canary(place.project, place.workspace, made, START) is None

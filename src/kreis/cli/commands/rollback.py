@@ -27,15 +27,11 @@ def rollback(
 
         kreis rollback --reason "canary answers look wrong"
     """
-    from kreis.deployment.releases import publish
-    from kreis.deployment.releases import rollback as roll_back
+    from kreis.actions.release import roll_back
     from kreis.governance.pages.texts import short
     from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
-    project = workspace.load_project().name
-    release = roll_back(workspace.ledger, project, to=to, actor=workspace.actor, reason=reason)
-    publish(workspace.ledger, project, workspace.service_folder, workspace.keys)
+    release = roll_back(Workspace.find(), reason=reason, to=to)
     if json:
         emit(release)
         return

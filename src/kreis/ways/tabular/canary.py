@@ -5,7 +5,6 @@ Until one of them is shown it waits, and says for what.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -14,7 +13,7 @@ import msgspec
 import polars as pl
 
 from kreis.deployment.packages import Package
-from kreis.deployment.releases import advance_canary, challenger_of, champion_of, rollback
+from kreis.deployment.releases import challenger_of, champion_of
 from kreis.errors import ProjectError
 from kreis.evaluation.intervals import readable
 from kreis.evaluation.paired import FALSE_PROMOTION, FALSE_ROLLBACK, DaySums, Paired
@@ -48,14 +47,7 @@ class CanaryMove:
     """As plain data, in the goal's unit; the new release has it on record."""
 
 
-def move_canary(
-    project: Project,
-    workspace: Workspace,
-    release: Release,
-    now: datetime,
-    *,
-    open_model: Callable[[str], Package],
-) -> CanaryMove | None:
+def move_canary(project: Project, workspace: Workspace, release: Release, now: datetime) -> CanaryMove | None:
     """Move a canary on, or back, or say what it waits for; None where there is none.
 
     Both models score every logged request since the canary's first step, whoever answered it, so the comparison is
@@ -70,7 +62,6 @@ def move_canary(
         workspace: Where.
         release: The current release.
         now: The present.
-        open_model: Opens a model's package by digest.
 
     Raises:
         ProjectError: the margin is a share of what no evaluation says.
@@ -78,7 +69,7 @@ def move_canary(
     digest = challenger_of(release)
     if digest is None:
         return None
-    models = open_model(champion_of(release)), open_model(digest)
+    models = workspace.open_model(champion_of(release)), workspace.open_model(digest)
     first = _first_step(workspace, release)
     seen = read_paired(project, workspace, models, first.at, now)
     metric = project.goal.metric
@@ -140,8 +131,8 @@ class _Canary:
 
     def move(self, workspace: Workspace) -> CanaryMove:
         """Do what is due."""
-        declared, name, evidence = self.project.release_declaration, self.project.name, self.evidence()
-        ledger, actor = workspace.ledger, workspace.actor
+        declared, evidence = self.project.release_declaration, self.evidence()
+        record = workspace.releases(self.project.name)
         against = self._slower() or self._worse()
         step = declared.canary.next_step(self._share)
         if against is None and step is not None and self._enough and self.paired.no_worse and self._held:
@@ -150,7 +141,7 @@ class _Canary:
             )
             approval = declared.approval
             releaser = workspace.releaser(approval)
-            made = advance_canary(ledger, name, step, actor=releaser, reason=reason, approval=approval, detail=evidence)
+            made = record.advance_canary(step, actor=releaser, reason=reason, approval=approval, detail=evidence)
             return CanaryMove(
                 kind="promoted" if step >= 1.0 else "advanced", release=made, reason=reason, evidence=evidence
             )
@@ -163,7 +154,7 @@ class _Canary:
             return CanaryMove(
                 kind="waits", release=self.release, reason=f"canary waits: {self._missing()}", evidence=evidence
             )
-        back = rollback(ledger, name, actor=actor, reason=against, detail=evidence)
+        back = record.roll_back(actor=workspace.actor, reason=against, detail=evidence)
         return CanaryMove(kind="rolled back", release=back, reason=against, evidence=evidence)
 
     @property

@@ -8,15 +8,7 @@ import msgspec
 
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import build_package, sign_again
-from kreis.deployment.releases import (
-    challenger_of,
-    champion_of,
-    check_approval,
-    publish,
-    release,
-    rollback,
-    start_canary,
-)
+from kreis.deployment.releases import challenger_of, champion_of, check_approval
 from kreis.digests import digest_of
 from kreis.errors import PolicyError
 from kreis.evaluation.card import model_card
@@ -28,7 +20,6 @@ from kreis.ledger.records import Document, Evaluation, Model, Release
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, Verdict
 from kreis.ways.tabular.inputs import accepted_inputs, contracts_of_inputs, rules_of_inputs
-from kreis.ways.tabular.packages import open_model
 from kreis.ways.tabular.paired_traffic import days_before
 from kreis.ways.tabular.planning import plan_of
 from kreis.ways.tabular.results import Packaged
@@ -40,8 +31,7 @@ __all__ = ["perform"]
 
 def perform(state: TabularState) -> Verdict:
     """Make the evaluated candidate a release, or hold until the right person has said yes."""
-    workspace, project = state.workspace, state.project
-    declared = project.release_declaration
+    declared = state.project.release_declaration
     chosen = state.judged.candidate
     fallback = None
     if declared.fallback is not None and declared.fallback != chosen:
@@ -60,7 +50,6 @@ def perform(state: TabularState) -> Verdict:
         if declared.approval is None:
             raise
         return Hold(needs=f"role {declared.approval}", reason=_said(error), detail={"model": model.digest})
-    publish(workspace.ledger, project.name, workspace.service_folder, workspace.keys)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
     stays = "" if any(each.model == model.digest for each in released.routes) else " stays, it answers alike"
     planned = (released.detail or {}).get("plan", {}) if released.run == state.run else {}
@@ -231,15 +220,12 @@ def _compared(state: TabularState, model: Model, current: Release) -> str:
 def _release(state: TabularState, model: Model, fallback: str | None) -> Release:
     workspace, project = state.workspace, state.project
     declared = project.release_declaration
-    ledger, actor, name = workspace.ledger, workspace.releaser(declared.approval), project.name
-    with ledger.read() as connection:
-        current = releases.current_release(connection, name)
+    ledger, actor, record = workspace.ledger, workspace.releaser(declared.approval), workspace.releases(project.name)
+    current = record.publish()
 
     def whole(reason: str) -> Release:
         approval, run = declared.approval, state.run
-        return release(
-            ledger, name, model.digest, actor=actor, reason=reason, fallback=fallback, approval=approval, run=run
-        )
+        return record.release(model.digest, actor=actor, reason=reason, fallback=fallback, approval=approval, run=run)
 
     if current is None:
         return whole(f"first model: {state.judged.candidate} passed its gates")
@@ -256,14 +242,12 @@ def _release(state: TabularState, model: Model, fallback: str | None) -> Release
     with ledger.read() as connection:  # before the canary that is going on makes room
         check_approval(connection, model.digest, declared.approval, actor)
     if challenger is not None:
-        rollback(ledger, name, actor=actor, reason=f"a newer model passed: version {model.version}", run=state.run)
+        record.roll_back(actor=actor, reason=f"a newer model passed: version {model.version}", run=state.run)
     reason = _compared(state, model, current)
     first = declared.canary.steps[0]
     if first >= 1.0:
         return whole(reason)
-    return start_canary(
-        ledger,
-        name,
+    return record.start_canary(
         model.digest,
         first,
         actor=actor,
@@ -277,7 +261,7 @@ def _release(state: TabularState, model: Model, fallback: str | None) -> Release
 def _planned(state: TabularState, champion: str, challenger: str) -> dict[str, Any]:
     """What the canary can show, and the days before it on which both can be compared: the canary's moves need them."""
     workspace, project, now = state.workspace, state.project, state.as_of
-    pair = open_model(workspace, champion), open_model(workspace, challenger)
+    pair = workspace.open_model(champion), workspace.open_model(challenger)
     before = days_before(project, workspace, pair, now)
     plan = plan_of(project, workspace, champion, now, before=before)
     planned = {} if plan is None else {"plan": msgspec.to_builtins(plan)}

@@ -24,7 +24,7 @@ from kreis.preparation.spine import teaches
 from kreis.preparation.views import parse_duration
 from kreis.project import Project
 from kreis.training.train import TrainedCandidate
-from kreis.ways.tabular.packages import open_model, scorer_of
+from kreis.ways.tabular.packages import scorer_of
 from kreis.ways.tabular.results import Judged, Spent
 from kreis.ways.tabular.rows import (
     features_of,
@@ -87,7 +87,8 @@ def _same_model(state: TabularState, candidate: str) -> str | None:
     """Digest of the live model that decides by the very same bytes as a candidate, if one does."""
     trained = state.candidates[candidate].output.opened(state.workspace.artifacts)
     live = (route.model for route in _live(state))
-    return next((digest for digest in live if _is(open_model(state.workspace, digest), trained, state.project)), None)
+    opened = state.workspace.open_model
+    return next((digest for digest in live if _is(opened(digest), trained, state.project)), None)
 
 
 def _is(package: Package, trained: TrainedCandidate, project: Project) -> bool:
@@ -145,7 +146,7 @@ def _evaluate(state: TabularState, challenger: str) -> StepResult[Judged]:
             current = releases.current_release(connection, project.name)
         against = None if current is None else champion_of(current)
         spending = None if against is None else _spend(state, [challenger, against, parameters, inputs])
-    champion = None if against is None else open_model(state.workspace, against)
+    champion = None if against is None else state.workspace.open_model(against)
 
     def compute(key: str) -> Judged:
         reports = _reports(state, challenger, champion, spending)

@@ -1,21 +1,12 @@
-"""Registered models, opened: their packages, verified, and what answers with them."""
+"""What answers with a package."""
 
 from __future__ import annotations
 
-from kreis.deployment.packages import Package, open_package
+from kreis.deployment.packages import Package
 from kreis.errors import ProjectError
-from kreis.ledger import models
 from kreis.models.scoring import OnnxScorer, RuleScorer, Scorer
-from kreis.workspace import Workspace
 
-__all__ = ["open_model", "scorer_of"]
-
-
-def open_model(workspace: Workspace, digest: str) -> Package:
-    """A registered model's package, verified."""
-    with workspace.ledger.read() as connection:
-        model = models.get_model(connection, digest)
-    return open_package(digest, model.signature, workspace.artifacts, workspace.keys.trusted())
+__all__ = ["scorer_of"]
 
 
 def scorer_of(package: Package) -> Scorer:

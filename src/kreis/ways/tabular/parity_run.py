@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import Package, open_package
+from kreis.deployment.packages import Package
 from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.ledger import models
@@ -160,11 +160,10 @@ def _reach(version: TableVersion) -> tuple[datetime, int]:
 
 
 def _packages(workspace: Workspace, digests: list[str]) -> Iterator[tuple[int, Package]]:
-    trusted = workspace.keys.trusted()
     for digest in digests:
         with workspace.ledger.read() as connection:
-            model = models.get_model(connection, digest)
-        yield model.version, open_package(digest, model.signature, workspace.artifacts, trusted)
+            version = models.get_model(connection, digest).version
+        yield version, workspace.open_model(digest)
 
 
 def _compare(served: pl.DataFrame, package: Package, frames: _Frames) -> ParityReport:

@@ -15,7 +15,6 @@ from kreis.ledger.releases import current_release
 from kreis.monitoring.traffic import read_predictions
 from kreis.project import Project
 from kreis.ways.tabular.canary import margin_of
-from kreis.ways.tabular.packages import open_model
 from kreis.ways.tabular.paired_traffic import days_before, horizon_of
 from kreis.workspace import Workspace
 
@@ -96,7 +95,7 @@ def plan_now(
     now, champion, challenger = workspace.clock.now(), champion_of(release), challenger_of(release)
     before = None
     if challenger is not None:
-        pair = open_model(workspace, champion), open_model(workspace, challenger)
+        pair = workspace.open_model(champion), workspace.open_model(challenger)
         before = days_before(project, workspace, pair, now)
     plan = plan_of(project, workspace, champion, now, before=before, per_day=per_day, differing=differing)
     if plan is None:

@@ -1,0 +1,124 @@
+"""Publishing: the service's signed pointer is brought up to the ledger's current release."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kreis.deployment.manifest import Inputs
+from kreis.deployment.packages import read_manifest
+from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
+from kreis.deployment.signing import Keys
+from kreis.durable import clear_leftovers, make_directory, storing
+from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
+from kreis.ledger.identity import identity_of
+from kreis.ledger.models import get_model, list_models
+from kreis.ledger.records import Model, Release
+from kreis.ledger.releases import current_release
+
+if TYPE_CHECKING:
+    from kreis.ledger.store import Ledger
+
+__all__ = ["publish"]
+
+_OTHERS = 20
+"""So many of the newest models beside those of a release have their inputs accepted."""
+
+
+def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release | None:
+    """Bring the service's pointer file up to the ledger's current release; None where there is no release.
+
+    `Releases` calls it after each change. Called again whenever a process starts, it heals a crash between the two.
+
+    Args:
+        ledger: what counts.
+        project: the project's name.
+        folder: the service folder, which is made where it is missing.
+        keys: sign the pointer.
+
+    Raises:
+        CorruptionError: the pointer names a newer release than the ledger knows, or no audit entry covers what
+            would be signed.
+        StoreError: the folder holds the pointer of another ledger.
+    """
+    with storing(f"release pointer in {folder}"), _only_publisher(folder):
+        with ledger.read() as connection:
+            current = current_release(connection, project)
+            if current is None:
+                return None
+            identity = identity_of(connection)
+            mine = "" if identity is None else identity.ledger
+            shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
+            if _points_to(folder, shown, keys, mine):
+                return current
+            models = {digest: get_model(connection, digest) for digest in _named(current)}
+            others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
+        clear_leftovers(folder / FILE)
+        pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
+        pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
+        write_pointer(folder, pointer, keys)
+        return current
+
+
+@contextmanager
+def _only_publisher(folder: Path) -> Iterator[None]:
+    """A lock, so that a slow publisher does not put an older release over a newer one."""
+    make_directory(folder)
+    try:
+        lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError:
+        yield  # where no lock can be made, no pointer can be written either; it may be that none has to be
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
+    """What clients of these models may send; the service ignores what its own models do not read."""
+    found = Inputs()
+    for model in models:
+        try:
+            accepts = read_manifest(model.digest, model.signature, keys.trusted()).accepts
+        except (ProjectError, SignatureError):  # named by `kreis audit verify --deep`; it answers nothing
+            continue
+        found = Inputs(
+            keys=sorted({*found.keys, *accepts.keys}),
+            fields={**found.fields, **accepts.fields},
+            features=sorted({*found.features, *accepts.features}),
+        )
+    return found
+
+
+def _named(release: Release) -> list[str]:
+    names = [route.model for route in release.routes] + ([release.fallback] if release.fallback else [])
+    return list(dict.fromkeys(names))
+
+
+def _points_to(folder: Path, shown: Release, keys: Keys, ledger: str) -> bool:
+    try:
+        pointer = read_pointer(folder, keys.trusted())
+    except (SignatureError, CorruptionError):
+        return False
+    if pointer is not None and ledger and pointer.ledger not in {"", ledger}:
+        raise StoreError(
+            f"holds a release of project {pointer.release.project!r} from another ledger (id {pointer.ledger})",
+            where=str(folder),
+            hint="give each project a service folder of its own ([service] path in kreis.toml)",
+        )
+    if pointer is not None and pointer.release.project == shown.project and pointer.release.number > shown.number:
+        raise CorruptionError(
+            f"the service answers by release {pointer.release.number}, which the ledger does not know: its newest is"
+            f" {shown.number}",
+            where=str(folder / FILE),
+            hint="the ledger has lost its end: `kreis ledger restore BACKUP`, or `kreis ledger accept --reason …`",
+        )
+    return pointer is not None and pointer.release == shown
