@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kreis.clock import microseconds, moment
 
-__all__ = ["new_id", "time_of"]
+__all__ = ["microseconds_of", "new_id", "time_of"]
 
 
 def new_id(now: datetime | int) -> str:
@@ -33,7 +33,16 @@ def time_of(identifier: str) -> datetime:
     Raises:
         ValueError: it is no UUIDv7.
     """
+    return moment(microseconds_of(identifier))
+
+
+def microseconds_of(identifier: str) -> int:
+    """As `time_of`, in microseconds since 1970 UTC.
+
+    Raises:
+        ValueError: it is no UUIDv7.
+    """
     text = identifier.replace("-", "")
     if len(text) != 32 or text[12] != "7":
         raise ValueError(f"not a time-ordered identifier: {identifier!r}")
-    return moment(int(text[:12], 16) * 1000)
+    return int(text[:12], 16) * 1000

@@ -111,6 +111,16 @@ def test_an_absurd_moment_is_refused(service, known_at):
     assert (status, reply["error"]["code"]) == (422, "bad_time")
 
 
+def test_an_outcome_from_before_its_prediction_is_refused(service):
+    _, reply = service.predict(ROW, **{"x-kreis-time": "1367402400123456"})
+    sent = {"prediction": reply["id"], "outcome": 1, "known_at": "2013-05-01T10:00:00.122999Z"}
+    status, refused = service.call("POST", "/v1/outcomes", {"outcomes": [sent]})
+    assert (status, refused["error"]["code"]) == (422, "bad_time")
+    assert "earlier than the prediction" in refused["error"]["message"]
+    sent["known_at"] = "2013-05-01T10:00:00.123Z"  # an id holds milliseconds
+    assert service.call("POST", "/v1/outcomes", {"outcomes": [sent]})[0] == 200
+
+
 def test_metrics_count_requests_by_model(service):
     def count(text):
         return sum(int(line.split()[-1]) for line in text.splitlines() if line.startswith("kreis_predictions_total"))

@@ -26,6 +26,7 @@ from kreis.deployment.predictions.shipping import (
 )
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, StoreError
+from kreis.identifiers import new_id
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
 
@@ -243,6 +244,14 @@ def test_an_unusable_record_is_quarantined_and_blocks_nothing(folder, lake):
     assert (row["kind"], json.loads(row["record"])[2]) == ("outcomes", absurd)
     assert "years 1970 to 9999" in row["reason"]
     assert QUARANTINE in moved.warnings[-1]
+
+
+def test_an_outcome_from_before_its_prediction_is_quarantined(folder, lake):
+    asked = 1_367_366_400_000_000
+    write(folder, *(OutcomeRecord(outcome=1.0, known_at=asked + each, prediction=new_id(asked)) for each in (-1, 0)))
+    moved = ship(folder, lake, "tester")
+    assert (moved.outcomes, moved.quarantined) == (1, 1)
+    assert lake.scan(QUARANTINE).collect()["reason"].item() == "it was known before its prediction was asked"
 
 
 def test_failures_are_shipped(folder, lake):

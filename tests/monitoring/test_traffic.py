@@ -83,6 +83,14 @@ def test_of_several_outcomes_the_one_known_last_wins_however_it_was_given(order:
     assert [outcome_of(tables, "p", known_by) for known_by in (4, 6, 8, 10)] == [None, 1.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize(("hours", "outcome"), [(1, 1.0), (0.999, None)])
+def test_an_outcome_from_before_the_question_is_none(hours: float, outcome: float | None):
+    tables = lake([predicted("p", 1), predicted("q", 1)], [happened(1.0, hours, reference="flight-p")])
+    assert outcome_of(tables, "p") == outcome
+    later = lake([predicted("p", 1)], [happened(1.0, hours, prediction="p"), happened(0.0, 3, reference="flight-p")])
+    assert outcome_of(later, "p") == 0.0
+
+
 def test_a_log_without_outcomes_or_without_anything_can_be_read():
     tables = Tables(predictions=predictions_frame([predicted("p", 1)]))
     assert outcome_of(tables, "p") is None

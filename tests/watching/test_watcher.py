@@ -642,6 +642,24 @@ def test_outcomes_that_name_no_prediction_are_told_until_they_name_one(place: Pl
         assert len(found) == told
 
 
+def test_outcomes_from_before_their_prediction_are_told(place: Place) -> None:
+    place.log(1, 1)
+    now = START + 3 * DAY
+    place.clock.advance(now)
+    journal = Journal(place.workspace.journal_folder, place.clock)
+    asked = PredictionRecord(
+        id="p", at=microseconds(now), release="r", model=place.model.digest, keys={}, fields={}, features=[],
+        score=0.5, decision=True, latency_us=1, reference="order 1",
+    )  # fmt: skip
+    journal.append([asked, OutcomeRecord(reference="order 1", outcome=1.0, known_at=microseconds(now - DAY))])
+    journal.close()
+    place.watch().look(now)
+    told = [
+        each.summary for each in place.alerts(open_only=True) if "before their prediction was asked" in each.summary
+    ]
+    assert len(told) == 1
+
+
 def test_features_that_are_too_old_are_told_until_they_are_fed(place: Place) -> None:
     watcher = Watcher(
         place.project,

@@ -36,6 +36,7 @@ __all__ = [
 _DAY = timedelta(days=1)
 _AT_ONCE = 4
 """Days read together: finding a day's files costs more than reading them, and so few days cost no memory."""
+_KNOWN = ("outcome", "known_at")
 _NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "extra")
 
 
@@ -91,7 +92,7 @@ def read_traffic(
     """Predictions of a time range, in the order of their time, with `outcome` and `known_at` (null where unknown).
 
     An outcome belongs to a prediction by its id, or by the client's reference. Of several, the one that became
-    known last wins.
+    known last wins. One that was known before the prediction was asked is not its outcome.
 
     Args:
         lake: Holds `log/predictions` and `log/outcomes`.
@@ -114,6 +115,7 @@ def read_traffic(
         .with_columns(_newer=(pl.col("known_at_of_reference") > pl.col("known_at")).fill_null(False))
         .with_columns(_newer_of("outcome"), _newer_of("known_at"))
         .drop("_newer", "outcome_of_reference", "known_at_of_reference")
+        .with_columns(pl.when(pl.col("known_at") >= pl.col("at")).then(each).alias(each) for each in _KNOWN)
         .sort("at", "id")
     )
     return joined.collect()

@@ -68,6 +68,13 @@ class Parts:
         """Say that something about a part is not as it should be."""
         self.add(Finding(level="warning", monitor=WATCH, cause=name, summary=summary))
 
+    def state(self, name: str, problem: str | None) -> None:
+        """Warn of a problem, or say that there is none (any more)."""
+        if problem is None:
+            self.works(name)
+        else:
+            self.warn(name, problem)
+
     def happened(self, summary: str) -> None:
         """Say that something has happened that no later look takes back: a person is to see it."""
         self.add(Finding(level="critical", monitor=WATCH, cause=summary, summary=summary, detail={HAPPENED: True}))

@@ -22,7 +22,7 @@ from kreis.ledger import alerts, releases, runs
 from kreis.ledger.records import Alert, Release
 from kreis.ledger.store import Transaction
 from kreis.monitoring.monitor import Finding
-from kreis.monitoring.strays import stray_outcomes
+from kreis.monitoring.strays import early_outcomes, stray_outcomes
 from kreis.preparation.views import parse_duration
 from kreis.project import Project
 from kreis.watching.alerting import Alerting, open_causes
@@ -38,6 +38,7 @@ __all__ = ["Look", "Watcher", "keep_watching"]
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _SEVERAL = 3
 _STRAY = "outcomes without a prediction"
+_EARLY = "outcomes from before their prediction"
 _STALE = "features that are too old"
 
 
@@ -137,16 +138,11 @@ class Watcher:
             with parts.part("outcomes"):
                 spine = self._project.spine_declaration
                 horizon = timedelta() if spine is None else spine.horizon
-                if (stray := stray_outcomes(self._workspace.lake, now, horizon)) is not None:
-                    parts.warn(_STRAY, stray)
-                else:
-                    parts.works(_STRAY)
+                parts.state(_STRAY, stray_outcomes(self._workspace.lake, now, horizon))
+                parts.state(_EARLY, early_outcomes(self._workspace.lake, now, horizon))
         if self._stale is not None:
             with parts.part("features"):
-                if (old := self._stale(now)) is not None:
-                    parts.warn(_STALE, old)
-                else:
-                    parts.works(_STALE)
+                parts.state(_STALE, self._stale(now))
         with parts.part("memory"):
             if self._memory is None:
                 self._memory, self._on_record = load_memory(self._workspace, self._project.name)

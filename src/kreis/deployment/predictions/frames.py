@@ -40,6 +40,8 @@ def unusable(record: PredictionRecord | OutcomeRecord | FailureRecord) -> str | 
     at = record.known_at if isinstance(record, OutcomeRecord) else record.at
     if not 0 <= at < _YEAR_10000:
         return "its moment lies outside the years 1970 to 9999"
+    if isinstance(record, OutcomeRecord) and record.is_early:
+        return "it was known before its prediction was asked"
     if isinstance(record, PredictionRecord) and not -_LARGEST <= record.latency_us < _LARGEST:
         return "its latency does not fit into 64 bits"
     if isinstance(record, FailureRecord) and not max(abs(record.count), abs(record.status)) < _LARGEST:

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from kreis.identifiers import microseconds_of
+
 __all__ = [
     "ClosingRecord",
     "FailureRecord",
@@ -61,6 +63,14 @@ class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     received: int = 0
     """When it was sent, microseconds since 1970 UTC: of two outcomes known at one moment the one sent last counts, and
     several workers may have taken them."""
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it was known before its prediction was asked, as far as the prediction's id says when that was."""
+        try:
+            return self.prediction is not None and self.known_at < microseconds_of(self.prediction)
+        except ValueError:
+            return False
 
 
 class FailureRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="f", kw_only=True):

@@ -36,10 +36,13 @@ def record_of(place: int, outcome: Outcome, now_us: int, latest_us: int) -> Outc
         known_at = microseconds(outcome.known_at)
         if not 0 <= known_at <= latest_us:
             raise Refusal("bad_time", f"outcomes[{place}]: known_at lies in the future, or before 1970")
-    return OutcomeRecord(
+    record = OutcomeRecord(
         outcome=float(outcome.outcome),
         known_at=known_at,
         prediction=outcome.prediction,
         reference=outcome.reference,
         received=now_us,
     )
+    if record.is_early:
+        raise Refusal("bad_time", f"outcomes[{place}]: known_at is earlier than the prediction {outcome.prediction}")
+    return record
