@@ -11,7 +11,7 @@ import pytest
 from kreis.demo.client import ServiceClient
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.http import waiting as module
-from kreis.deployment.server.http.waiting import Waiting
+from kreis.deployment.server.http.waiting import RETRY_AFTER_S, Waiting
 from kreis.deployment.server.messages import Refusal
 
 ROW = b'{"fields": {"hour": 1}}'
@@ -36,7 +36,7 @@ def test_the_newest_gets_the_place_that_is_given_up(now):
         waiting = Waiting(Limits(waiting=1))
         waiting.under_way = 1
         assert waiting.full
-        first, second = await started(waiting.turn()), await started(waiting.turn())
+        first, second = await started(waiting.turn("a:1")), await started(waiting.turn("b:1"))
         waiting.leave()
         assert await second
         assert (waiting.under_way, first.done()) == (1, False)
@@ -52,15 +52,68 @@ def test_who_has_waited_too_long_is_refused(now):
     async def scenario():
         waiting = Waiting(Limits(waiting=1))
         waiting.under_way = 1
-        first = await started(waiting.turn())
-        now.now += 0.03
-        second = await started(waiting.turn())
-        now.now += 0.03
+        first = await started(waiting.turn("a:1"))
+        now.now += 0.02
+        second = await started(waiting.turn("b:1"))
+        now.now += 0.02
         waiting.look()
         assert await first is False
         assert not second.done()
         waiting.leave()
         assert await second
+
+    asyncio.run(scenario())
+
+
+async def refused(now, waiting, client):
+    task = await started(waiting.turn(client))
+    now.now += 0.06
+    waiting.look()
+    assert await task is False
+
+
+def test_who_comes_back_too_soon_waits_until_he_may(now):
+    async def scenario():
+        waiting = Waiting(Limits(waiting=1))
+        waiting.under_way = 1
+        await refused(now, waiting, "a:1")
+        early = await started(waiting.turn("a:1"))
+        now.now += RETRY_AFTER_S - 0.1
+        waiting.look()
+        assert not early.done()
+        now.now += 0.2
+        waiting.look()
+        assert await early is False
+        now.now += RETRY_AFTER_S + 0.1
+        await refused(now, waiting, "a:1")  # in time again: like everybody
+
+    asyncio.run(scenario())
+
+
+def test_who_comes_back_too_soon_gets_a_place_that_nobody_else_wants(now):
+    async def scenario():
+        waiting = Waiting(Limits(waiting=1))
+        waiting.under_way = 1
+        await refused(now, waiting, "a:1")
+        early, other = await started(waiting.turn("a:1")), await started(waiting.turn("b:1"))
+        waiting.leave()
+        assert (await other, early.done()) == (True, False)
+        waiting.leave()
+        assert await early
+
+    asyncio.run(scenario())
+
+
+def test_refused_connections_are_forgotten_in_time(now):
+    async def scenario():
+        waiting = Waiting(Limits(waiting=1))
+        waiting.under_way = 1
+        for port in range(3):
+            await refused(now, waiting, f"a:{port}")
+        assert len(waiting._refused) == 3
+        now.now += RETRY_AFTER_S + 0.1
+        waiting.look()
+        assert not waiting._refused
 
     asyncio.run(scenario())
 

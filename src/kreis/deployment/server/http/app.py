@@ -23,7 +23,7 @@ from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.http.guard import Guard
 from kreis.deployment.server.http.openapi import describe
 from kreis.deployment.server.http.refusals import HttpRefusal, status_of
-from kreis.deployment.server.http.waiting import Waiting
+from kreis.deployment.server.http.waiting import RETRY_AFTER_S, Waiting
 from kreis.deployment.server.messages import Asked, Outcomes, Refusal, Replies
 from kreis.deployment.server.metrics import Gauge, Metrics, render
 from kreis.errors import StoreError
@@ -34,7 +34,7 @@ __all__ = ["App"]
 _LOG = logging.getLogger("kreis.service")
 _JSON = [("content-type", "application/json")]
 _TEXT = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
-_BUSY = [*_JSON, ("retry-after", "1")]
+_BUSY = [*_JSON, ("retry-after", str(RETRY_AFTER_S))]
 _AT_ONCE = frozenset(("too_slow", "overloaded"))
 """Codes of refusals that do not wait for the rest of the body."""
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -85,7 +85,7 @@ class App:
         path, waiting = scope.path, self.waiting
         if not path.startswith("/v1/") or not waiting.full:
             waiting.under_way += 1
-        elif not await waiting.turn():
+        elif not await waiting.turn(scope.client):
             self.refused[path] += 1
             protocol.response_bytes(503, _BUSY, self._busy)
             return

@@ -2,7 +2,9 @@
 
 A request that finds no place waits for one, a moment only; then it is refused, so that those within the bound are
 answered in time and a client that asks again at once does not take the time of the others. The newest goes first: of
-those that wait, it has the longest until it gives up. A request whose body trickles in takes no place, and is ended
+those that wait, it has the longest until it gives up. To refuse costs a third to a half of an answer, so whoever comes
+back on the same connection before Retry-After is over waits the rest of it, unless a place is free: clients that ask
+again at once cannot keep the service busy with refusals. A request whose body trickles in takes no place, and is ended
 after the deadline.
 """
 
@@ -11,18 +13,25 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.http.refusals import HttpRefusal
 
-__all__ = ["Reading", "Waiting"]
+__all__ = ["RETRY_AFTER_S", "Reading", "Waiting"]
+
+RETRY_AFTER_S = 1
+"""After which time a refused client may come back."""
 
 _SLOW_S = 0.1
 """A body that takes longer is slow: its request waits for the client, not for the service."""
-_TURN_S = 0.05
+_TURN_S = 0.03
 """How long a request waits for a place; it is refused at the next look."""
 _EVERY_S = 0.025
+
+
+_Turn: TypeAlias = tuple[float, asyncio.Future[bool], str]
+"""Until when it waits, what it waits for, and its connection."""
 
 
 class Reading:
@@ -54,23 +63,35 @@ class Waiting:
         self.under_way = 0
         self._slow = 0
         self._readings: dict[Reading, None] = {}
-        self._turns: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._turns: deque[_Turn] = deque()
+        self._early: deque[_Turn] = deque()
+        """Of those that came back too soon."""
+        self._refused: dict[str, float] = {}
+        """By connection, in the order of time: until when it should not come back."""
 
     @property
     def full(self) -> bool:
         """Whether another request must wait for its turn."""
         return self.under_way - self._slow >= self._limits.waiting
 
-    async def turn(self) -> bool:
-        """Wait for a place, which is then taken; whether there was one in time."""
+    async def turn(self, client: str) -> bool:
+        """Wait for a place, which is then taken; whether there was one in time.
+
+        Args:
+            client: Address and port of the connection.
+        """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._turns.append((monotonic(), future))
+        now, until = monotonic(), self._refused.get(client, 0.0)
+        if until > now:
+            self._early.append((until, future, client))
+        else:
+            self._turns.append((now + _TURN_S, future, client))
         return await future
 
     def leave(self) -> None:
         """Give up a place that was taken."""
         self.under_way -= 1
-        if self._turns:
+        if self._turns or self._early:
             self._admit()
 
     def begin(self, scope: Any) -> Reading:
@@ -97,16 +118,23 @@ class Waiting:
         """
         now = monotonic()
         self._end_bodies(now)
-        if self._turns:
-            self._admit()
-        while self._turns and now - self._turns[0][0] > _TURN_S:
-            _, future = self._turns.popleft()
-            if not future.done():
-                future.set_result(False)
+        self._admit()
+        for turns in (self._turns, self._early):
+            while turns and turns[0][0] < now:
+                self._refuse(turns.popleft(), now)
+        while self._refused and next(iter(self._refused.values())) < now:
+            del self._refused[next(iter(self._refused))]
+
+    def _refuse(self, turn: _Turn, now: float) -> None:
+        _, future, client = turn
+        if not future.done():
+            self._refused.pop(client, None)
+            self._refused[client] = now + RETRY_AFTER_S
+            future.set_result(False)
 
     def _admit(self) -> None:
-        while self._turns and not self.full:
-            _, future = self._turns.pop()
+        while (turns := self._turns or self._early) and not self.full:
+            _, future, _ = turns.pop()
             if not future.done():
                 self.under_way += 1
                 future.set_result(True)
