@@ -22,6 +22,8 @@ from kreis import (
     TimeSplit,
     Window,
 )
+from kreis.collection.declare import Sources
+from kreis.declarations import Named, at, users_line
 from kreis.errors import ContractError, KreisError, ProjectError
 
 CONTRACT = """
@@ -351,7 +353,7 @@ def test_a_candidate_that_may_be_released_reads_a_feature_and_each_once(project)
     project.candidate("nothing", Logistic(), features=[])
     with pytest.raises(ProjectError, match="may be released, and reads no feature"):
         project.check()
-    project._declared.candidates.pop("nothing")
+    project._candidates._declared.pop("nothing")
     project.candidate("twice", Logistic(), features=["order__amount", "order__amount"])
     with pytest.raises(ProjectError, match="name 'order__amount' twice"):
         project.check()
@@ -364,3 +366,49 @@ def test_a_guardrail_names_a_metric_before_anything_is_trained(project):
         project.check()
     assert caught.value.where.startswith(f"{__file__}, ")
     assert "recall" in caught.value.hint
+
+
+class Prompts(Sources):
+    """What another discipline lets a user declare: written here, nothing in kreis knows of it."""
+
+    def __init__(self, name, *, goal):
+        super().__init__(name, goal=goal)
+        self.prompts = Named("prompts")
+
+    def prompt(self, name, text, *, about):
+        """Declare a prompt about a source."""
+        self.prompts.add(name, (text, about), users_line())
+
+    def check(self):
+        super().check()
+        for name, (_, about) in self.prompts.items():
+            with at(self.prompts.place(name)):
+                if about not in self.sources:
+                    raise ProjectError.unknown_name("source", about, self.sources, where=f"prompt {name!r}")
+
+
+class WithPrompts(Prompts, Project):
+    """A project that has them too."""
+
+
+def test_a_part_of_another_discipline_is_declared_placed_and_checked_like_the_others(project, tmp_path):
+    made = WithPrompts("returns", goal=project.goal)
+    made._folder = tmp_path
+    complete(made).prompt("polite", "Be polite.", about="orders")
+    made.check()
+    with pytest.raises(ProjectError, match="two prompts called 'polite'") as caught:
+        made.prompt("polite", "Be rude.", about="orders")
+    assert caught.value.where.startswith(f"{__file__}:")
+    made.prompt("rude", "Be rude.", about="odrers")
+    with pytest.raises(ProjectError, match="unknown source 'odrers'") as caught:
+        made.check()
+    assert caught.value.where.startswith(f"{__file__}:")
+    assert caught.value.where.endswith("prompt 'rude'")
+    assert "orders" in caught.value.hint
+
+
+def test_parts_are_checked_after_those_that_they_rest_on(project):
+    made = WithPrompts("returns", goal=project.goal)
+    made.prompt("polite", "Be polite.", about="nothing")
+    with pytest.raises(ProjectError, match="no source is declared"):
+        made.check()

@@ -124,7 +124,9 @@ def test_every_day_is_counted_once_and_every_decision_explained(workspace: Works
     (shop.folder / "project.py").write_text(whole)
     project = workspace.load_project()
     orders = Orders(workspace, project)
-    project._declared.monitors[:] = [each for each in project.monitors if not isinstance(each.monitor, BusinessMetric)]
+    for each in project.monitors:
+        if isinstance(each.monitor, BusinessMetric):
+            del project._monitors._declared[each.monitor.name]
     project.monitor(Counted(falls_by=0.25))
 
     def circle(now: datetime, trigger: str) -> CircleOutcome:

@@ -10,6 +10,7 @@ import pytest
 
 from kreis.actions.run import run_circle
 from kreis.clock import SimulatedClock
+from kreis.declarations import Declared
 from kreis.errors import ProjectError, ServiceError
 from kreis.ledger import alerts, audit, runs
 from kreis.ledger.records import Alert, Run
@@ -134,10 +135,11 @@ def test_a_run_answers_the_alert_that_started_it(workspace):
         alerts.add_alert(tx, alert)
     project = workspace.load_project()
     orders = project.sources["orders"]
-    project._declared.sources["orders"] = dataclasses.replace(orders, read=lambda window: 1 / 0)
+    broken = dataclasses.replace(orders, read=lambda window: 1 / 0)
+    project._sources._declared["orders"] = Declared(broken, "here")
     with pytest.raises(ServiceError):  # a run that fails answers nothing
         run_circle(project, workspace, as_of=T0, trigger="alert1")
-    project._declared.sources["orders"] = orders
+    project._sources._declared["orders"] = Declared(orders, "here")
     with workspace.ledger.read() as connection:
         assert [each.run for each in alerts.list_alerts(connection, waiting_only=True)] == [None]
     result = run_circle(project, workspace, as_of=T0, until="requirements", trigger="alert1")

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.preparation.declare import feature_view, request_view
 from kreis.preparation.leaks import PERFECT, check_own_outcome, strong_features
 from kreis.preparation.tables import Spine, Table
+from kreis.preparation.view_rules import feature_view, request_view
 
 
 def table(name="questions"):

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kreis.declarations import place_of
 from kreis.errors import ProjectError
 from kreis.preparation.spine import past_rows, teaches
-from kreis.preparation.tables import Spine, Table, place_of
+from kreis.preparation.tables import Spine, Table
 
 T0 = datetime(2025, 6, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

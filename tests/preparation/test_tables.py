@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kreis.declarations import place_of
 from kreis.errors import ProjectError
-from kreis.preparation.tables import Table, build, inputs_of, order, place_of
+from kreis.preparation.tables import Table, build, inputs_of, order
 
 
 def table_of(function, name=None, inputs=None):
@@ -83,7 +84,7 @@ def test_builds_from_named_frames():
 def test_says_which_table_cannot_be_computed_and_where():
     with pytest.raises(ProjectError, match=r"orders\(\) raised ColumnNotFoundError: unable to find .*amount") as caught:
         build(table_of(orders), {"raw": pl.LazyFrame({"price": [1]})})
-    assert caught.value.where == f"{place_of(orders)}, table 'orders', line 21"
+    assert caught.value.where == f"{place_of(orders)}, table 'orders', line 22"
     assert "\n" not in caught.value.message
 
 

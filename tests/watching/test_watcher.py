@@ -60,7 +60,7 @@ class Place:
         self.clock = SimulatedClock(START)
         self.workspace = Workspace(folder, clock=self.clock)
         self.project = self.workspace.load_project()
-        self.project._declared.monitors.clear()
+        self.project._monitors._declared.clear()
         self.releases = self.workspace.releases(self.project.name)
         self.circles: list[datetime] = []
         self.ends_as = ["advanced"]

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import msgspec
 
+from kreis.durations import parse_duration
 from kreis.errors import ProjectError
-from kreis.preparation.views import parse_duration
 
 __all__ = ["Canary", "ReleaseDeclaration"]
 

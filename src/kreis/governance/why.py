@@ -16,12 +16,13 @@ from kreis.deployment.predictions.journal import SUFFIX
 from kreis.deployment.predictions.reader import LARGEST_SEGMENT, parse_segment
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.durable import read_regular
+from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Expression, columns
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Run, Step
-from kreis.preparation.views import FeatureView, parse_duration, window_name
+from kreis.preparation.views import FeatureView, window_name
 from kreis.ways.tabular.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
 

@@ -1,4 +1,4 @@
-"""Declaring monitors: each has a name of its own, and a discipline to which the work goes back."""
+"""What a user declares for monitoring: named monitors, each with a discipline to which the work goes back."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from kreis.declarations import Named, users_line
+from kreis.durations import duration, parse_duration
 from kreis.errors import ProjectError
 from kreis.monitoring.monitor import Monitor
-from kreis.preparation.views import parse_duration
+from kreis.preparation.declare import Views
+from kreis.requirements.goal import Goal
 
-__all__ = ["DISCIPLINES", "MonitorDeclaration", "check_features", "declared"]
+__all__ = ["DISCIPLINES", "MonitorDeclaration", "Monitoring"]
 
 DISCIPLINES = (
     "requirements",
@@ -32,8 +35,6 @@ class MonitorDeclaration:
     sends_back_to: str
     at_most_every: str
     """How long to wait before a monitor may send the work back again: "7d"."""
-    where: str
-    """File and line."""
 
     @property
     def pause(self) -> timedelta:
@@ -41,56 +42,55 @@ class MonitorDeclaration:
         return parse_duration(self.at_most_every)
 
 
-def declared(
-    monitors: Sequence[Monitor], before: Sequence[MonitorDeclaration], *, to: str, at_most_every: str, where: str
-) -> list[MonitorDeclaration]:
-    """Monitors as declared, checked.
+class Monitoring(Views):
+    """What is watched, and where the work goes back to."""
 
-    Args:
-        monitors: What was given.
-        before: Those declared before.
-        to: A discipline.
-        at_most_every: A duration.
-        where: File and line.
+    def __init__(self, name: str, *, goal: Goal) -> None:
+        super().__init__(name, goal=goal)
+        self._monitors = Named[MonitorDeclaration]("monitors")
 
-    Raises:
-        ProjectError: no such discipline, no duration, not a monitor, or two monitors of one name.
-    """
-    if to not in DISCIPLINES:
-        raise ProjectError.unknown_name("discipline", to, DISCIPLINES, where=where)
-    try:
-        parse_duration(at_most_every)
-    except ValueError as error:
-        raise ProjectError(str(error), where=where) from error
-    taken = {"watch", *(each.monitor.name for each in before)}
-    made = []
-    for monitor in monitors:
-        kind = type(monitor).__name__
-        if not isinstance(monitor, Monitor):
-            raise ProjectError(
-                f"{kind} is not a monitor",
-                where=where,
-                hint="a monitor has name, needs_outcomes and observe (kreis.monitoring.monitor.Monitor)",
-            )
-        if monitor.name in taken:
-            raise ProjectError(
-                f"there are two monitors called {monitor.name!r}: their states and alerts would be mixed up",
-                where=where,
-                hint=f'give one a name: {kind}(name="…")',
-            )
-        taken.add(monitor.name)
-        made.append(MonitorDeclaration(monitor=monitor, sends_back_to=to, at_most_every=at_most_every, where=where))
-    return made
+    @property
+    def monitors(self) -> Sequence[MonitorDeclaration]:
+        """The monitors, in order of declaration."""
+        return list(self._monitors.values())
 
+    def monitor(self, *monitors: Monitor, sends_back_to: str = "collection", at_most_every: str = "7d") -> None:
+        """Declare what is watched, and to which discipline the work goes back when it alerts.
 
-def check_features(monitors: Sequence[MonitorDeclaration], known: Sequence[str]) -> None:
-    """See that monitors look at features that there are.
+        Args:
+            monitors: `Drift`, `BusinessMetric`, `Latency`, `Availability`, or your own.
+            sends_back_to: A discipline.
+            at_most_every: How long to wait before the work may be sent back again; an alert meanwhile waits.
 
-    Raises:
-        ProjectError: one looks at another.
-    """
-    for each in monitors:
-        for feature in getattr(each.monitor, "features", None) or ():
-            if feature not in known:
-                place = f"{each.where}, monitor {each.monitor.name!r}"
-                raise ProjectError.unknown_name("feature", feature, known, where=place)
+        Raises:
+            ProjectError: no such discipline, no duration, not a monitor, or two monitors of one name.
+        """
+        where = users_line()
+        if sends_back_to not in DISCIPLINES:
+            raise ProjectError.unknown_name("discipline", sends_back_to, DISCIPLINES, where=where)
+        duration(at_most_every, where)
+        for monitor in monitors:
+            kind = type(monitor).__name__
+            if not isinstance(monitor, Monitor):
+                raise ProjectError(
+                    f"{kind} is not a monitor",
+                    where=where,
+                    hint="a monitor has name, needs_outcomes and observe (kreis.monitoring.monitor.Monitor)",
+                )
+            if monitor.name in ("watch", *self._monitors):
+                raise ProjectError(
+                    f"there are two monitors called {monitor.name!r}: their states and alerts would be mixed up",
+                    where=where,
+                    hint=f'give one a name: {kind}(name="…")',
+                )
+            declared = MonitorDeclaration(monitor=monitor, sends_back_to=sends_back_to, at_most_every=at_most_every)
+            self._monitors.add(monitor.name, declared, where)
+
+    def check(self) -> None:
+        """Check that monitors look at features that there are."""
+        super().check()
+        for name, each in self._monitors.items():
+            for feature in getattr(each.monitor, "features", None) or ():
+                if feature not in self.feature_names:
+                    place = f"{self._monitors.place(name)}, monitor {name!r}"
+                    raise ProjectError.unknown_name("feature", feature, self.feature_names, where=place)

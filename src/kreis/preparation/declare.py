@@ -1,323 +1,231 @@
-"""Declaring feature views: everything that can be known without data is checked here, at the user's line."""
+"""What a user declares for preparation: tables, the rows to predict, and views of what is known about them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Final, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
-import polars as pl
+from kreis.collection.declare import Sources
+from kreis.declarations import Declared, Named, at, place_of, users_line
+from kreis.durations import duration
+from kreis.errors import ProjectError
+from kreis.preparation import view_rules
+from kreis.preparation.tables import Spine, Table, inputs_of, order
+from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView
+from kreis.requirements.goal import Goal
 
-from kreis.errors import ProjectError, nearest
-from kreis.expressions.checking import has_aggregate, infer
-from kreis.expressions.from_polars import from_polars
-from kreis.expressions.kinds import spoken
-from kreis.expressions.to_polars import kinds_of, prepare, to_feature
-from kreis.expressions.tree import Expression, columns
-from kreis.expressions.windows import decompose
-from kreis.preparation.leaks import check_own_outcome
-from kreis.preparation.tables import Spine, Table, place_of
-from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView, parse_duration, window_name
+if TYPE_CHECKING:
+    import polars as pl
 
-__all__ = ["check_in_project", "check_moment", "check_view", "feature_view", "lineage", "request_view", "spine"]
+__all__ = ["Tables", "Views"]
 
-_FIELD_TYPES: Final[dict[type, FieldType]] = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    datetime: "datetime",
-}
-_DTYPES: Final[dict[FieldType, pl.DataType]] = {
-    "string": pl.String(),
-    "integer": pl.Int64(),
-    "number": pl.Float64(),
-    "boolean": pl.Boolean(),
-    "datetime": pl.Datetime("us", "UTC"),
-}
-_NUMERIC: Final = ("boolean", "integer", "number", "null", "any")
+TableFunction = Callable[..., "pl.LazyFrame"]
 
 
-def feature_view(
-    name: str,
-    *,
-    entity: str,
-    table: str,
-    event_time: str,
-    known_at: str,
-    features: Mapping[str, pl.Expr],
-    windows: Sequence[str] = (),
-    ttl: str | None = None,
-) -> FeatureView:
-    """Declare what is known of an entity at a moment; see `FeatureView` for what the parts mean.
+class Tables(Sources):
+    """Tables made from the sources; one of them, the spine, holds the rows to predict."""
 
-    Raises:
-        ProjectError: a name is no identifier or stands twice, a duration cannot be read, a windowed feature does not
-            aggregate, a latest one does or has no ttl, or an expression is not on the allow-list.
-    """
-    where = f"feature view {name!r}"
-    _check_names(where, name, features)
-    for role, column in (("entity", entity), ("table", table), ("event_time", event_time), ("known_at", known_at)):
-        if not isinstance(column, str) or not column:
-            raise ProjectError(f"{role} is empty", where=where, hint=f"name the {role.replace('_', ' ')}")
-    _check_durations(where, tuple(windows), ttl)
-    trees = {}
-    for feature, expr in features.items():
-        place = f"{where}, feature {feature!r}"
-        tree = from_polars(expr, where=place)
-        _check_feature(tree, bool(windows), place)
-        trees[feature] = tree
-    return FeatureView(
-        name=name,
-        entity=entity,
-        table=table,
-        event_time=event_time,
-        known_at=known_at,
-        features=trees,
-        windows=tuple(windows),
-        ttl=ttl,
-    )
+    def __init__(self, name: str, *, goal: Goal) -> None:
+        super().__init__(name, goal=goal)
+        self._tables = Named[Table]("tables")
+        self._spine: Declared[Spine] | None = None
 
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The derived tables, by name; the spine's is among them."""
+        return self._tables
 
-def request_view(
-    name: str,
-    *,
-    fields: Mapping[str, FieldType | type],
-    features: Mapping[str, pl.Expr],
-    missing: Policy = "refuse",
-    unexpected: Policy = "flag",
-) -> RequestView:
-    """Declare what a request brings with it, and the features computed from that, row by row.
+    @property
+    def spine_declaration(self) -> Spine | None:
+        """The rows to predict; None as long as they are not declared."""
+        return None if self._spine is None else self._spine.value
 
-    Args:
-        name: The view's.
-        fields: str, int, float, bool or datetime, or their names ("string", "integer", …).
-        features: Expressions over the fields.
-        missing: Whether a request without a field that its contract requires is refused, or answered and flagged.
-        unexpected: The same for a value outside the contract's enumeration, range or length.
+    def table(self, *, layer: Literal["silver", "gold"], corrections: bool = False) -> Callable[[TableFunction], Table]:
+        """Declare a derived table: a function whose parameters name the sources and tables that it reads.
 
-    Raises:
-        ProjectError: a policy or a field's type is unknown, a feature aggregates, reads an undeclared field, mixes
-            kinds or does not end in a number.
-    """
-    where = f"request view {name!r}"
-    _check_names(where, name, features)
-    for policy in (missing, unexpected):
-        if policy not in get_args(Policy):
-            raise ProjectError.unknown_name("policy", str(policy), get_args(Policy), where=where)
-    types = {field: _field_type(field, given, where) for field, given in fields.items()}
-    trees = {}
-    for feature, expr in features.items():
-        place = f"{where}, feature {feature!r}"
-        tree = from_polars(expr, where=place)
-        if has_aggregate(tree):
-            raise ProjectError(
-                "it aggregates over rows, and a request is one row", where=place, hint="use a feature view"
+        Args:
+            layer: "silver" or "gold".
+            corrections: Whether it gets every version of a row that was corrected, with the column `superseded_at`,
+                which it hands on: then a feature view sees at each moment the version known by then. Without it, it
+                gets the version known last.
+        """
+
+        def declare_table(function: TableFunction) -> Table:
+            return self._add_table(function, layer, corrections=corrections)
+
+        return declare_table
+
+    def spine(
+        self,
+        *,
+        id: str,  # noqa: A002 (the word that the user writes)
+        time: str,
+        keys: Sequence[str],
+        outcome: str,
+        outcome_known_at: str,
+        outcome_within: str = "36h",
+        positive: str | float | bool | None = None,
+    ) -> Callable[[TableFunction], Spine]:
+        """Declare the rows to predict. See `kreis.preparation.tables.Spine` for the parameters.
+
+        Raises:
+            ProjectError: there is a spine already, `outcome_within` is no duration, or `positive` no value.
+        """
+
+        def declare_spine(function: TableFunction) -> Spine:
+            where = place_of(function)
+            if self._spine is not None:
+                hint = f"{self._spine.value.table.name!r} is it already"
+                raise ProjectError("a project has one spine", where=where, hint=hint)
+            table = self._add_table(function, "gold")
+            duration(outcome_within, f"{where}, outcome_within")
+            if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
+                hint = 'the value itself: positive="yes", positive=2'
+                raise ProjectError(f"positive={positive!r} is no value", where=where, hint=hint)
+            spine = Spine(
+                table=table,
+                id=id,
+                time=time,
+                keys=tuple(keys),
+                outcome=outcome,
+                outcome_known_at=outcome_known_at,
+                outcome_within=outcome_within,
+                positive=positive,
             )
-        trees[feature] = tree
-    view = RequestView(name=name, fields=types, features=trees, missing=missing, unexpected=unexpected)
-    check_view(view, {field: _DTYPES[kind] for field, kind in types.items()})
-    return view
+            self._spine = Declared(spine, where)
+            return spine
 
+        return declare_spine
 
-def spine(
-    table: Table,
-    *,
-    id: str,  # noqa: A002 (the word that the user writes)
-    time: str,
-    keys: Sequence[str],
-    outcome: str,
-    outcome_known_at: str,
-    outcome_within: str,
-    positive: str | float | bool | None,
-) -> Spine:
-    """Declare the rows to predict; see `Spine` for what the parts mean.
+    def ordered_tables(self) -> list[Table]:
+        """The tables, each after those that it reads."""
+        return order(self.tables, tuple(self.sources))
 
-    Raises:
-        ProjectError: `outcome_within` is no duration, or `positive` no value.
-    """
-    where = place_of(table.function)
-    _duration(outcome_within, f"{where}, outcome_within")
-    if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
-        hint = 'the value itself: positive="yes", positive=2'
-        raise ProjectError(f"positive={positive!r} is no value", where=where, hint=hint)
-    return Spine(
-        table=table,
-        id=id,
-        time=time,
-        keys=tuple(keys),
-        outcome=outcome,
-        outcome_known_at=outcome_known_at,
-        outcome_within=outcome_within,
-        positive=positive,
-    )
-
-
-def check_in_project(view: FeatureView | RequestView, spine: Spine, tables: Collection[str]) -> None:
-    """Check a view against the spine and the tables that are declared.
-
-    Raises:
-        ProjectError: its table or entity is not declared, or it reads the outcome of the row that it predicts.
-    """
-    if isinstance(view, RequestView):
-        return check_own_outcome(view, spine, where=f"request view {view.name!r}")
-    where = f"feature view {view.name!r}"
-    if view.table not in tables:
-        raise ProjectError.unknown_name("table", view.table, tables, where=where)
-    if view.entity not in spine.keys:
-        raise ProjectError.unknown_name("key of the spine", view.entity, spine.keys, where=where)
-    return check_own_outcome(view, spine, where=where)
-
-
-def check_view(view: FeatureView | RequestView, schema: Mapping[str, pl.DataType]) -> None:
-    """Check a view against the columns of its table (a request view: of the spine).
-
-    Polars itself checks the types, on an empty frame of that schema.
-
-    Raises:
-        ProjectError: a column is not there, or an expression does not fit the columns' types or ends in no number.
-    """
-    kind = "feature view" if isinstance(view, FeatureView) else "request view"
-    where = f"{kind} {view.name!r}"
-    schema = pl.Schema(schema)
-    if isinstance(view, FeatureView):
-        for role in ("entity", "event_time", "known_at"):
-            _check_columns({getattr(view, role)}, schema, f"{where}, {role}")
-        for role in ("event_time", "known_at"):
-            check_moment(schema[getattr(view, role)], getattr(view, role), f"{where}, {role}")
-    else:
-        _check_columns(set(view.fields), schema, where)
-    for feature, tree in view.features.items():
-        place = f"{where}, feature {feature!r}"
-        _check_columns(columns(tree), schema, place)
-        _check_types(tree, schema, place)
-
-
-def lineage(view: FeatureView | RequestView) -> dict[str, tuple[str, ...]]:
-    """The source columns of each feature, sorted, by the feature's full name.
-
-    A feature view's entity, event time and known at decide which rows count, so they belong to every feature.
-    """
-    base = {view.entity, view.event_time, view.known_at} if isinstance(view, FeatureView) else set()
-    windows = view.windows if isinstance(view, FeatureView) else ()
-    found = {}
-    for feature, tree in view.features.items():
-        sources = tuple(sorted(columns(tree) | base))
-        if windows:
-            found.update({window_name(view.name, feature, window): sources for window in windows})
-        else:
-            found[f"{view.name}__{feature}"] = sources
-    return found
-
-
-def _check_names(where: str, name: str, features: Mapping[str, pl.Expr]) -> None:
-    for each in (name, *features):
-        if not isinstance(each, str) or not each.isidentifier() or "__" in each:
+    def check(self) -> None:
+        """Check that there is a spine, and that each table reads what there is."""
+        super().check()
+        if self._spine is None:
             raise ProjectError(
-                f"{each!r} is no name", where=where, hint="use letters, digits and single underscores: late_rate"
+                "no spine is declared: kreis does not know which rows to predict",
+                where=self._file,
+                hint="write a function under @project.spine(id=…, time=…, keys=…, outcome=…, outcome_known_at=…)",
             )
-    if not features:
-        raise ProjectError(
-            "it has no features", where=where, hint='write features={"late_rate": pl.col("late").mean()}'
-        )
+        self.ordered_tables()
+
+    def _add_table(
+        self, function: TableFunction, layer: Literal["silver", "gold"], *, corrections: bool = False
+    ) -> Table:
+        name, where = function.__name__, place_of(function)
+        self._refuse_taken(name, where)
+        inputs = inputs_of(function)
+        table = Table(name=name, layer=layer, function=function, inputs=inputs, corrections=corrections)
+        self._tables.add(name, table, where)
+        return table
+
+    def _readable(self) -> frozenset[str]:
+        return super()._readable() | frozenset(self._tables)
 
 
-def _check_durations(where: str, windows: tuple[str, ...], ttl: str | None) -> None:
-    lengths: dict[timedelta, str] = {}
-    for window in windows:
-        length = _duration(window, where)
-        if length in lengths:
-            raise ProjectError(
-                f"the windows {lengths[length]!r} and {window!r} are the same", where=where, hint="leave one out"
+class Views(Tables):
+    """What is known about the rows to predict: from the tables, and from the request itself."""
+
+    def __init__(self, name: str, *, goal: Goal) -> None:
+        super().__init__(name, goal=goal)
+        self._views = Named[FeatureView | RequestView]("views")
+        self._perfect: dict[str, Declared[str]] = {}
+
+    @property
+    def views(self) -> Mapping[str, FeatureView]:
+        """The feature views, by name."""
+        return {name: view for name, view in self._views.items() if isinstance(view, FeatureView)}
+
+    @property
+    def request_views(self) -> Mapping[str, RequestView]:
+        """The request views, by name."""
+        return {name: view for name, view in self._views.items() if isinstance(view, RequestView)}
+
+    @property
+    def all_views(self) -> list[FeatureView | RequestView]:
+        """Feature views, then request views, in order of declaration."""
+        return [*self.views.values(), *self.request_views.values()]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The full names of all features: views first, then request views, in order of declaration."""
+        return tuple(name for view in self.all_views for name in view.feature_names)
+
+    @property
+    def perfect_features(self) -> Mapping[str, str]:
+        """Features that may predict the outcome perfectly, and why."""
+        return {feature: because.value for feature, because in self._perfect.items()}
+
+    def feature_view(
+        self,
+        name: str,
+        *,
+        entity: str,
+        table: Table | str,
+        event_time: str,
+        known_at: str,
+        features: Mapping[str, pl.Expr],
+        windows: Sequence[str] = (),
+        ttl: str | None = None,
+    ) -> FeatureView:
+        """Declare what is known about an entity at a moment. See `kreis.preparation.views.FeatureView`."""
+        where = users_line()
+        with at(where):
+            view = view_rules.feature_view(
+                name,
+                entity=entity,
+                table=table if isinstance(table, str) else table.name,
+                event_time=event_time,
+                known_at=known_at,
+                features=features,
+                windows=windows,
+                ttl=ttl,
             )
-        lengths[length] = window
-    if ttl is not None:
-        _duration(ttl, where)
-    if windows and ttl is not None:
-        raise ProjectError(
-            "it has both windows and a ttl", where=where, hint="a window says how far back; drop the ttl"
-        )
-    if not windows and ttl is None:
-        raise ProjectError(
-            "features of the latest row need a ttl", where=where, hint="write ttl='3h', or windows=['24h'] to aggregate"
-        )
+        self._views.add(name, view, where)
+        return view
 
+    def request_view(
+        self,
+        name: str,
+        *,
+        fields: Mapping[str, FieldType],
+        features: Mapping[str, pl.Expr],
+        missing: Policy = "refuse",
+        unexpected: Policy = "flag",
+    ) -> RequestView:
+        """Declare features computed from a request's own fields. See `kreis.preparation.views.RequestView`."""
+        where = users_line()
+        with at(where):
+            view = view_rules.request_view(
+                name, fields=fields, features=features, missing=missing, unexpected=unexpected
+            )
+        self._views.add(name, view, where)
+        return view
 
-def _duration(text: str, where: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ProjectError(str(error), where=where, hint="write '90m', '24h' or '7d'") from error
+    def allow_perfect_feature(self, feature: str, *, because: str) -> None:
+        """Let a feature predict the outcome perfectly. Without this it is refused: as a rule it is the outcome itself.
 
+        Args:
+            feature: Its full name.
+            because: Why it can be known at the moment of the decision; it stands on record with every run.
 
-def _check_feature(tree: Expression, windowed: bool, where: str) -> None:
-    if windowed and not has_aggregate(tree):
-        raise ProjectError(
-            "a windowed feature must aggregate", where=where, hint="write .mean(), .sum(), .last() … or pl.len()"
-        )
-    if not windowed and has_aggregate(tree):
-        raise ProjectError(
-            "it aggregates, but the view has no windows",
-            where=where,
-            hint="add windows=['24h'], or take the aggregate out",
-        )
+        Raises:
+            ProjectError: no reason is given.
+        """
+        if not because.strip():
+            raise ProjectError("no reason is given", where=users_line(), hint='because="a law fixes it beforehand"')
+        self._perfect[feature] = Declared(because, users_line())
 
-
-def _field_type(field: str, given: FieldType | type, where: str) -> FieldType:
-    if not isinstance(field, str) or not field.isidentifier():
-        raise ProjectError(f"{field!r} is no name of a field", where=where, hint="use letters, digits and underscores")
-    found: FieldType | None = _FIELD_TYPES.get(given) if isinstance(given, type) else given
-    if found is None or found not in get_args(FieldType):
-        raise ProjectError(
-            f"field {field!r} has an unknown type {given!r}",
-            where=where,
-            hint=nearest(str(given), get_args(FieldType)),
-        )
-    return found
-
-
-def _check_columns(wanted: set[str] | frozenset[str], schema: Mapping[str, pl.DataType], where: str) -> None:
-    for name in sorted(wanted):
-        if name not in schema:
-            raise ProjectError.unknown_name("column", name, schema, where=where)
-
-
-def check_moment(dtype: pl.DataType, name: str, where: str) -> None:
-    """Check that a column holds moments in UTC.
-
-    Raises:
-        ProjectError: it holds something else, or moments in another zone.
-    """
-    if not isinstance(dtype, pl.Datetime) or dtype.time_zone != "UTC":
-        raise ProjectError(
-            f"column {name!r} is {dtype}, not a moment in UTC",
-            where=where,
-            hint="convert it in the table: .dt.replace_time_zone(…).dt.convert_time_zone('UTC')",
-        )
-
-
-def _check_types(tree: Expression, schema: Mapping[str, pl.DataType], where: str) -> None:
-    """By kreis's kinds, then by Polars; a windowed feature part by part, as it is computed."""
-    known = kinds_of(schema)
-    parts = decompose(tree).rows if has_aggregate(tree) else (tree,)
-    infer(tree, known, where=where)
-    wanted = {name: schema[name] for name in columns(tree)}
-    for part in parts:
-        kind = infer(part, known, where=where)
-        if kind not in _NUMERIC:
-            raise ProjectError(f"a feature is a number, this is {spoken(kind)}", where=where, hint=_as_number(kind))
-        try:
-            prepare(pl.DataFrame(schema=wanted)).select(to_feature(part))
-        except pl.exceptions.PolarsError as error:
-            raise ProjectError(f"it does not fit the columns: {error}", where=where, hint="cast one of them") from error
-
-
-def _as_number(kind: str) -> str:
-    if kind in ("datetime", "local"):
-        return "write .dt.hour(), .dt.weekday() …, or a difference with .dt.total_minutes()"
-    return (
-        'write one feature per value, pl.col("origin") == "JFK", or per group, pl.col("origin").is_in(["JFK", "EWR"]);'
-        " kreis encodes no texts by itself yet"
-        if kind == "string"
-        else "write .dt.total_minutes()"
-    )
+    def check(self) -> None:
+        """Check each view against spine and tables, and that features which may be perfect are there."""
+        super().check()
+        if (spine := self.spine_declaration) is not None:
+            for view in self.all_views:
+                with at(self._views.place(view.name)):
+                    view_rules.check_in_project(view, spine, self.tables)
+        for feature, because in self._perfect.items():
+            if feature not in self.feature_names:
+                raise ProjectError.unknown_name("feature", feature, self.feature_names, where=because.place)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.expressions.checking import has_aggregate
 from kreis.expressions.tree import Column, Expression, fingerprint
 from kreis.expressions.windows import WindowAggregate, decompose_all
-from kreis.preparation.views import FeatureView, parse_duration
+from kreis.preparation.views import FeatureView
 
 __all__ = ["Combination", "Plan", "microseconds_of", "plan_of"]
 

@@ -14,11 +14,12 @@ from typing import cast
 import msgspec
 import polars as pl
 
+from kreis.declarations import place_of
 from kreis.errors import ProjectError
-from kreis.preparation.declare import check_moment
 from kreis.preparation.outcomes import TOLERATED, Delays, delays_of, yes_or_no
 from kreis.preparation.point_in_time import column_of
-from kreis.preparation.tables import Spine, place_of
+from kreis.preparation.tables import Spine
+from kreis.preparation.view_rules import check_moment
 
 __all__ = ["SpineRows", "is_mature", "past_rows", "teaches"]
 

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import polars as pl
 
 from kreis.collection.sources import SUPERSEDED_AT
+from kreis.declarations import place_of
+from kreis.durations import parse_duration
 from kreis.errors import ProjectError
-from kreis.preparation.views import parse_duration
 
-__all__ = ["Spine", "Table", "build", "inputs_of", "order", "place_of"]
+__all__ = ["Spine", "Table", "build", "inputs_of", "order"]
 
 TableFunction = Callable[..., pl.LazyFrame]
 
@@ -69,12 +70,6 @@ class Spine:
     def parameters(self) -> dict[str, Any]:
         """All that decides which rows there are, as a JSON document."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "table"}
-
-
-def place_of(function: Callable[..., Any]) -> str:
-    """Where a function stands, as "file:line"."""
-    code = inspect.unwrap(function).__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def inputs_of(function: Callable[..., Any]) -> tuple[str, ...]:

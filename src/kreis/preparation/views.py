@@ -11,16 +11,15 @@ from typing import Literal
 
 import msgspec
 
+from kreis.durations import parse_duration
 from kreis.expressions.tree import Expression
 from kreis.formats import always
 
-__all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "parse_duration", "window_name"]
+__all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "window_name"]
 
 FieldType = Literal["string", "integer", "number", "boolean", "datetime"]
 
 Policy = Literal["refuse", "flag"]
-
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
 
 class FeatureView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,15 +89,3 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def window_name(view: str, feature: str, window: str) -> str:
     """The full name of a windowed feature."""
     return f"{view}__{feature}_{window}"
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a duration as "90m", "24h" or "7d".
-
-    Raises:
-        ValueError: it is not a positive whole number with one of the units m, h, d.
-    """
-    number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdecimal() or int(number) == 0:
-        raise ValueError(f"{text!r} is no duration; write a whole number and m, h or d: '90m', '24h', '7d'")
-    return timedelta(seconds=int(number) * _UNITS[unit])

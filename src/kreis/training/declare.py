@@ -1,4 +1,4 @@
-"""What a project may name as a candidate, made into one and checked where it is declared."""
+"""What a user declares for training: candidates, made and checked at the user's line, and the split."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from kreis.declarations import Declared, Named, at, once, users_line
 from kreis.errors import ProjectError
 from kreis.expressions.tree import columns
+from kreis.preparation.declare import Views
+from kreis.requirements.goal import Goal
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
+from kreis.training.splits import TimeSplit
 
 if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
     from kreis.training.search import Search, Space
 
-__all__ = ["CandidateDeclaration", "Classifier", "as_candidate", "as_search", "check_candidates"]
+__all__ = ["CandidateDeclaration", "Candidates", "Classifier", "as_candidate", "as_search"]
 
 
 class Classifier(Protocol):
@@ -62,40 +66,80 @@ class CandidateDeclaration:
         return list(self.features)
 
 
-def check_candidates(
-    candidates: Sequence[CandidateDeclaration], known: Sequence[str], fallback: str | None = None
-) -> None:
-    """What can only be checked when all is declared: the features of each, and that there is something to beat.
+class Candidates(Views):
+    """Ways to answer the question, and the rows that train and judge them."""
 
-    Args:
-        candidates: All of them.
-        known: The features that there are.
-        fallback: The candidate that answers when the model cannot.
+    def __init__(self, name: str, *, goal: Goal) -> None:
+        super().__init__(name, goal=goal)
+        self._candidates = Named[CandidateDeclaration]("candidates")
+        self._split: Declared[TimeSplit] | None = None
 
-    Raises:
-        ProjectError: no candidate is a baseline, one uses a feature that no view provides, one that may be released
-            uses none at all, or the fallback is no candidate.
-    """
-    if not any(declared.baseline for declared in candidates):
-        raise ProjectError(
-            "no candidate is a baseline: there is nothing to be better than",
-            hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
-        )
-    only_baselines = all(declared.baseline for declared in candidates)
-    for declared in candidates:
-        if not declared.uses(known) and (only_baselines or not declared.baseline or declared.name == fallback):
-            what = "is to answer when the model cannot" if declared.name == fallback else "may be released"
+    @property
+    def candidates(self) -> Mapping[str, CandidateDeclaration]:
+        """The candidates, by name."""
+        return self._candidates
+
+    @property
+    def split_declaration(self) -> TimeSplit:
+        """Which rows train and which judge; the last 30 days judge if nothing is declared."""
+        return TimeSplit(test="30d") if self._split is None else self._split.value
+
+    def split(self, split: TimeSplit) -> None:
+        """Declare which rows train and which judge."""
+        self._split = once(self._split, split, "split")
+
+    def candidate(
+        self,
+        name: str,
+        candidate: Candidate | Classifier,
+        *,
+        baseline: bool = False,
+        search: Search | Mapping[str, Space] | None = None,
+        features: Sequence[str] | None = None,
+    ) -> None:
+        """Declare a way to answer the question.
+
+        Args:
+            name: Its name.
+            candidate: `Rule`, `Logistic`, `GradientBoosting`, or a scikit-learn classifier (see `Estimator`).
+            baseline: Whether others must beat it.
+            search: Which of its parameters to search; a mapping of spaces gets the default number of trials.
+            features: Full names of the features that it may use; all if not given.
+
+        Raises:
+            ProjectError: the name is taken, it is no candidate, or it has no parameter to search by that name.
+        """
+        where = users_line()
+        with at(where):
+            made = as_candidate(candidate)
+            searched = as_search(made, search)
+        may_use = None if features is None else tuple(features)
+        declared = CandidateDeclaration(name=name, candidate=made, baseline=baseline, search=searched, features=may_use)
+        self._candidates.add(name, declared, where)
+
+    def check(self) -> None:
+        """Check that there is something to beat, and that each candidate reads features that there are."""
+        super().check()
+        if not any(declared.baseline for declared in self.candidates.values()):
             raise ProjectError(
-                f"it {what}, and reads no feature: a package holds at least one",
-                where=f"candidate {declared.name!r}",
-                hint=f'compare a feature with what it never reaches: Rule(pl.col("{_example(known)}") < -1e9)',
+                "no candidate is a baseline: there is nothing to be better than",
+                where=self._file,
+                hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
             )
-    if fallback is not None and fallback not in (names := [declared.name for declared in candidates]):
-        raise ProjectError.unknown_name("candidate", fallback, names, where="release")
+        only_baselines = all(declared.baseline for declared in self.candidates.values())
+        for declared in self.candidates.values():
+            with at(self._candidates.place(declared.name)):
+                used = declared.uses(self.feature_names)
+                if not used and (only_baselines or not declared.baseline):
+                    self._refuse_without_features(declared.name, "may be released")
 
-
-def _example(known: Sequence[str]) -> str:
-    return known[0] if known else "order__amount"
+    def _refuse_without_features(self, candidate: str, role: str) -> None:
+        known = self.feature_names[0] if self.feature_names else "order__amount"
+        raise ProjectError(
+            f"it {role}, and reads no feature: a package holds at least one",
+            where=f"candidate {candidate!r}",
+            hint=f'compare a feature with what it never reaches: Rule(pl.col("{known}") < -1e9)',
+        )
 
 
 def as_candidate(thing: Candidate | Classifier) -> Candidate:

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from kreis.clock import moment
+from kreis.durations import parse_duration
 from kreis.errors import ProjectError
-from kreis.preparation.views import parse_duration
 from kreis.training.candidate import Outcomes
 from kreis.training.data import Indices, Microseconds
 

@@ -17,13 +17,13 @@ from kreis.clock import SimulatedClock, SystemClock
 from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
 from kreis.deployment.releases import challenger_of, champion_of
 from kreis.durable import make_directory
+from kreis.durations import parse_duration
 from kreis.errors import CorruptionError, ProjectError
 from kreis.ledger import alerts, releases, runs
 from kreis.ledger.records import Alert, Release
 from kreis.ledger.store import Transaction
 from kreis.monitoring.monitor import Finding
 from kreis.monitoring.strays import early_outcomes, stray_outcomes
-from kreis.preparation.views import parse_duration
 from kreis.project import Project
 from kreis.watching.alerting import Alerting, open_causes
 from kreis.watching.children import CircleOutcome, collect_in_child, run_in_child

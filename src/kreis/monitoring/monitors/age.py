@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, with_day
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.preparation.views import parse_duration
 
 __all__ = ["Age"]
 

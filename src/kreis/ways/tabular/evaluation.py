@@ -11,6 +11,7 @@ import polars as pl
 from kreis.deployment.packages import Package
 from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
+from kreis.durations import parse_duration
 from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
@@ -21,7 +22,6 @@ from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
 from kreis.models.scoring import Scorer
 from kreis.preparation.spine import teaches
-from kreis.preparation.views import parse_duration
 from kreis.project import Project
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.packages import scorer_of

@@ -11,6 +11,7 @@ from kreis.clock import microseconds, moment
 from kreis.collection.collecting import latest_versions
 from kreis.collection.sources import SUPERSEDED_AT, Window
 from kreis.deployment.packages import read_manifest
+from kreis.durations import parse_duration
 from kreis.errors import CorruptionError, StoreError
 from kreis.expressions.tree import columns
 from kreis.ledger import models, releases
@@ -18,7 +19,7 @@ from kreis.preparation.online.feed import OnlineFeed, mark_of
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore, discard
 from kreis.preparation.tables import build
-from kreis.preparation.views import FeatureView, parse_duration
+from kreis.preparation.views import FeatureView
 from kreis.project import Project
 from kreis.ways.tabular.state import TabularState
 from kreis.workspace import Workspace

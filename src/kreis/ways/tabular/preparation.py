@@ -14,12 +14,12 @@ from kreis.formats import document_of
 from kreis.loop.code import code_of
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
-from kreis.preparation.declare import check_view
 from kreis.preparation.leaks import PERFECT, strong_features
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
 from kreis.preparation.spine import past_rows
 from kreis.preparation.tables import Spine, Table, build
+from kreis.preparation.view_rules import check_view
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.ways.tabular.feeding import feed_from_lake
 from kreis.ways.tabular.results import BuiltTable, JoinedFeatures

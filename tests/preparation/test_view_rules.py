@@ -10,7 +10,7 @@ import pytest
 
 from kreis.errors import ProjectError
 from kreis.expressions.from_polars import from_polars
-from kreis.preparation.declare import check_view, feature_view, lineage, request_view
+from kreis.preparation.view_rules import check_view, feature_view, lineage, request_view
 
 late = pl.col("late")
 UTC = pl.Datetime("us", "UTC")

@@ -1,0 +1,87 @@
+"""What a user declares for deployment: how a model goes live, and that the service's answers are a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kreis.collection.sources import Source
+from kreis.declarations import Declared, at, once, users_line
+from kreis.deployment.canary import Canary, ReleaseDeclaration
+from kreis.deployment.predictions.answers import COLUMNS, Answers
+from kreis.durations import duration
+from kreis.errors import ProjectError
+from kreis.preparation.views import FieldType
+from kreis.requirements.goal import Goal
+from kreis.training.declare import Candidates
+
+__all__ = ["Releasing"]
+
+_ALL_AT_ONCE = ReleaseDeclaration(canary=Canary(steps=(1.0,)))
+
+
+class Releasing(Candidates):
+    """How a model goes live, and what comes back from service."""
+
+    def __init__(self, name: str, *, goal: Goal) -> None:
+        super().__init__(name, goal=goal)
+        self._release: Declared[ReleaseDeclaration] | None = None
+
+    @property
+    def release_declaration(self) -> ReleaseDeclaration:
+        """How a model that passed goes live; all at once if nothing is declared."""
+        return _ALL_AT_ONCE if self._release is None else self._release.value
+
+    def release(self, canary: Canary, *, fallback: str | None = None, approval: str | None = None) -> None:
+        """Declare how a model that passed goes live, which candidate answers when it cannot, who must say yes."""
+        declared = ReleaseDeclaration(canary=canary, fallback=fallback, approval=approval)
+        self._release = once(self._release, declared, "release")
+
+    def answers(
+        self,
+        name: str = "answers",
+        *,
+        keys: Sequence[str] = (),
+        fields: Mapping[str, FieldType] | None = None,
+        late: str = "90d",
+    ) -> Source:
+        """Declare the service's own answers as a source: logged predictions whose outcome is known.
+
+        Its rows have `prediction`, `reference`, `asked_at`, `model`, `score`, `decision`, `outcome` and `known_at` (the
+        outcome's), then the keys and fields. An outcome sent again, otherwise and later, is a correction.
+
+        Args:
+            name: What tables call it.
+            keys: Entities whose keys the requests name.
+            fields: Request fields and their types, as in a request view.
+            late: How far back outcomes are looked for that were sent long after they were known.
+
+        Raises:
+            ProjectError: the name is taken, a column would come twice, or `late` is no duration.
+        """
+        where = users_line()
+        self._refuse_taken(name, where)
+        columns = [*COLUMNS, *keys, *(fields or {})]
+        if len(set(columns)) < len(columns):
+            twice = next(each for each in columns if columns.count(each) > 1)
+            raise ProjectError(f"{name!r} would have two columns {twice!r}", where=where, hint="leave one of them out")
+        answers = Answers(tuple(keys), tuple((fields or {}).items()))
+        return self._add_stored(
+            name,
+            contract=answers.contract(name),
+            known_at="known_at",
+            read=answers.read,
+            late=duration(late, f"{where}, late"),
+            where=where,
+        )
+
+    def check(self) -> None:
+        """Check that the fallback is a candidate that a package can hold."""
+        super().check()
+        if self._release is None or (fallback := self._release.value.fallback) is None:
+            return
+        if fallback not in self.candidates:
+            place = f"{self._release.place}, release"
+            raise ProjectError.unknown_name("candidate", fallback, self.candidates, where=place)
+        if not self.candidates[fallback].uses(self.feature_names):
+            with at(self._candidates.place(fallback)):
+                self._refuse_without_features(fallback, "is to answer when the model cannot")
