@@ -15,45 +15,18 @@ import argparse
 import json
 import os
 import select
-import shutil
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import serving
+import wrk
 
-SCRIPT = """
-local messages = {%s}
-local next = 0
-request = function() next = next + 1 return messages[next %% #messages + 1] end
-done = function(summary, latency, requests)
-    io.write(string.format('DONE{"requests": %%d, "refused": %%d, "us": %%d}\\n',
-        summary.requests, summary.errors.status, summary.duration))
-end
-"""
+LOAD = str(serving.LOAD_CORE)
 BURST = 300
-
-
-def wrk(port: int, pid: int, script: Path, connections: int, seconds: int) -> dict[str, float]:
-    """Answers and refusals a second, and answers for each second of the server's CPU time."""
-    command = ["taskset", "-c", str(serving.LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
-    before = serving.cpu_seconds(pid)
-    text = subprocess.run(
-        [*command, "-s", str(script), f"http://127.0.0.1:{port}/v1/predict"], capture_output=True, text=True, check=True
-    ).stdout
-    used = serving.cpu_seconds(pid) - before
-    counted = json.loads(text.split("DONE")[1].splitlines()[0])
-    elapsed, answered = counted["us"] / 1e6, counted["requests"] - counted["refused"]
-    return {
-        "answers_per_s": answered / elapsed,
-        "refusals_per_s": counted["refused"] / elapsed,
-        "answers_per_cpu_s": answered / used,
-    }
 
 
 def burst(port: int, message: bytes) -> list[float]:
@@ -90,7 +63,7 @@ def overloaded(port: int, pid: int, script: Path, message: bytes, given: argpars
 
     beside = threading.Thread(target=bursts)
     beside.start()
-    measured = wrk(port, pid, script, given.connections, given.seconds)
+    measured = wrk.ask(script, port, [pid], given.connections, given.seconds, LOAD)
     stop.set()
     beside.join()
     refusals.sort()
@@ -107,21 +80,19 @@ def main() -> None:
     parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("skipped: it needs the load generator wrk (apt-get install wrk)")
-    messages = [message for kind, message in serving.requests() if kind == "kreis"][:50]
+    wrk.find()
+    message = next(message for kind, message in serving.requests() if kind == "kreis")
     results: list[tuple[dict[str, float], dict[str, float]]] = []
     with tempfile.TemporaryDirectory() as folder:
         root, port = Path(folder), serving.free_port()
-        script = root / "load.lua"
-        script.write_text(SCRIPT % ",".join(f"[==[{message.decode()}]==]" for message in messages))
+        script = wrk.write_script(root)
         command = serving.prepare(root, serving.train(given.trees), port, "process")
         os.sched_setaffinity(0, {serving.LOAD_CORE})
         with serving.running(command, port, root / "log.txt") as pid:
-            wrk(port, pid, script, 32, 1)
+            wrk.ask(script, port, [pid], 32, 1, LOAD)
             for _ in range(given.rounds):
-                capacity = wrk(port, pid, script, 32, given.seconds)
-                results.append((capacity, overloaded(port, pid, script, messages[0], given)))
+                capacity = wrk.ask(script, port, [pid], 32, given.seconds, LOAD)
+                results.append((capacity, overloaded(port, pid, script, message, given)))
     report(results, given)
 
 

@@ -68,7 +68,7 @@ def train(trees: int) -> bytes:
     return booster_to_onnx(booster, len(FEATURES))
 
 
-def prepare(root: Path, model: bytes, port: int, durability: str) -> list[str]:
+def prepare(root: Path, model: bytes, port: int, durability: str, workers: int = 1) -> list[str]:
     """A released package in a folder; returns the command that serves it."""
     from kreis.artifacts.store import ArtifactStore
     from kreis.deployment.manifest import Manifest
@@ -100,7 +100,7 @@ def prepare(root: Path, model: bytes, port: int, durability: str) -> list[str]:
     write_pointer(root / "service", Pointer(release=release, models=pointed), keys)
     config = ServerConfig(
         project="bench", service=root / "service", artifacts=root / "artifacts", trusted=root / "keys" / "trusted",
-        log=root / "log", port=port, durability="disk" if durability == "disk" else "process",
+        log=root / "log", port=port, workers=workers, durability="disk" if durability == "disk" else "process",
     )  # fmt: skip
     (root / "config.json").write_bytes(config.to_json())
     return [sys.executable, "-m", "kreis.deployment.server", str(root / "config.json")]
@@ -113,12 +113,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, log: Path):
-    """The server process, pinned to its core, until the block ends."""
+def running(command: list[str], port: int, log: Path, cores: tuple[int, ...] = (SERVER_CORE,)):
+    """The server process, pinned to its cores, until the block ends."""
     with log.open("ab") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=out, preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE})
-        )
+        process = subprocess.Popen(command, stdout=out, stderr=out, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     try:
         for _ in range(1_000):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
