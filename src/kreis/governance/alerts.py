@@ -1,4 +1,4 @@
-"""Alerts as people go through them: one line for each cause, page by page; and that they have seen one."""
+"""Alerts as people go through them: one line for each cause, page by page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kreis.ledger import alerts
 from kreis.ledger.records import Alert
 from kreis.workspace import Workspace
 
-__all__ = ["acknowledge_alert", "alerts_document"]
+__all__ = ["alerts_document"]
 
 _PAGE = 20
 
@@ -44,17 +44,3 @@ def alerts_document(
         "pages": pages,
         "open_only": open_only,
     }
-
-
-def acknowledge_alert(workspace: Workspace, alert: str, because: str) -> Alert:
-    """Record that whoever acts has seen an alert.
-
-    Raises:
-        ProjectError: no such alert, it was acknowledged before, or nothing is said of it.
-    """
-    with workspace.ledger.read() as connection:
-        found = alerts.get_alert(connection, alert)
-    with workspace.ledger.record(
-        event="alert.acknowledged", subject=found.id, actor=workspace.actor, reason=because
-    ) as tx:
-        return alerts.acknowledge_alert(tx, found.id, because)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from kreis.actions.ledger import beyond
 from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import HIGHEST, read_highest, read_pointer
 from kreis.deployment.predictions.shipping import inspect_log
@@ -17,7 +18,6 @@ from kreis.deployment.server.config import read_config
 from kreis.deployment.signing import load_trusted
 from kreis.durable import read_regular
 from kreis.errors import KreisError
-from kreis.governance.losses import beyond
 from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, watchers
 from kreis.ledger.identity import identity_of

@@ -76,10 +76,10 @@ def acknowledge(
 
         kreis alerts acknowledge 013fda7a-1000 --because "a storm; nothing to do"
     """
-    from kreis.governance.alerts import acknowledge_alert
+    from kreis.actions.alerts import acknowledge as record_acknowledgement
     from kreis.workspace import Workspace
 
-    seen = acknowledge_alert(Workspace.find(), alert, because)
+    seen = record_acknowledgement(Workspace.find(), alert, because)
     if json:
         emit(seen)
     else:

@@ -29,7 +29,7 @@ def backup(
 
         kreis ledger backup /backups/returns-2025-08-15.db
     """
-    from kreis.governance.losses import back_up_ledger
+    from kreis.actions.ledger import back_up_ledger
     from kreis.workspace import Workspace
 
     with working("copying the ledger", quiet=json):
@@ -56,7 +56,7 @@ def restore(
 
         kreis ledger restore /backups/returns-2025-08-15.db --reason "the disk was replaced"
     """
-    from kreis.governance.losses import restore_ledger
+    from kreis.actions.ledger import restore_ledger
     from kreis.workspace import Workspace
 
     with working("restoring the ledger", quiet=json):
@@ -80,7 +80,7 @@ def accept(reason: ReasonOption, json: JsonOption = False) -> None:
 
         kreis ledger accept --reason "no backup of that day; 3 entries are lost"
     """
-    from kreis.governance.losses import accept_loss
+    from kreis.actions.ledger import accept_loss
     from kreis.workspace import Workspace
 
     done = accept_loss(Workspace.find(), reason=reason)

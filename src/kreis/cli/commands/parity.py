@@ -25,12 +25,11 @@ def parity(
 
         kreis parity --rows 10000
     """
-    from kreis.ways.tabular.parity_run import replay_parity
+    from kreis.actions.parity import prove_parity
     from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
     with working("replaying what was served", quiet=json):
-        found = replay_parity(workspace.load_project(), workspace, rows=rows)
+        found = prove_parity(Workspace.find(), rows=rows)
     if json:
         emit(found.to_document())
     else:

@@ -39,12 +39,11 @@ def plan(
 
         kreis release plan --per-day 900
     """
+    from kreis.actions.release import plan_canary
     from kreis.governance.pages.release import plan_page
-    from kreis.ways.tabular.planning import plan_now
     from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
-    planned = plan_now(workspace.load_project(), workspace, per_day=per_day, differing=differ)
+    planned = plan_canary(Workspace.find(), per_day=per_day, differing=differ)
     if json:
         emit(planned)
         return

@@ -1,4 +1,4 @@
-"""What is known elsewhere of a ledger that was lost: the service's pointer and the lake's logs outlive it."""
+"""The ledger: a copy of it, the way back from a copy, and what is known elsewhere of one that was lost."""
 
 from __future__ import annotations
 
