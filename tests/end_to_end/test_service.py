@@ -100,10 +100,13 @@ def test_walks_back_from_a_prediction_to_the_goal(traffic):
     assert rate["table"].startswith("silver/settled@")
     assert list(rate["contracts"]) == ["settlements@0"]
     assert rate["source_rows"] == features["customer__orders_180d"]["value"] > 0
+    contracts = features["order__amount"].pop("contracts")
     assert features["order__amount"] == {
         "name": "order__amount", "value": pytest.approx(59.9), "source_rows": None, "columns": ["amount"],
-        "table": "the request", "contracts": {},
+        "table": "the request",
     }  # fmt: skip
+    assert contracts == features["order__shoes"]["contracts"]
+    assert list(contracts) == ["orders@0"]
     told = shop.kreis("why", prediction["id"])
     assert "Will this order be returned?" in told
     assert re.search(r"what happened:? +yes", told)

@@ -22,7 +22,7 @@ from kreis.expressions.tree import Expression, columns
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Run, Step
-from kreis.preparation.views import FeatureView, window_name
+from kreis.preparation.views import FeatureView, RequestView, window_name
 from kreis.ways.tabular.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
 
@@ -149,6 +149,7 @@ def _features(
                     "contracts": contracts,
                 }
     for request_view in manifest.request_views:
+        named = _columns_by_contract(workspace, request_view, made)
         for feature, expression in request_view.features.items():
             name = f"{request_view.name}__{feature}"
             if name in values:
@@ -158,8 +159,31 @@ def _features(
                     "source_rows": None,
                     "columns": sorted(columns(expression)),
                     "table": "the request",
-                    "contracts": {},
+                    "contracts": {
+                        source: contract
+                        for (source, contract), held in named.items()
+                        if not held.isdisjoint(columns(expression))
+                    },
                 }
+
+
+def _columns_by_contract(
+    workspace: Workspace, view: RequestView, made: dict[str, Step]
+) -> dict[tuple[str, str], set[str]]:
+    """The columns that the contracts of the spine's sources name, by source and contract: in training a field of a
+    request is a column of the spine.
+    """
+    step = made.get(f"features {view.name}")
+    if step is None:
+        return {}
+    spine = next(iter(step.inputs))
+    found = {}
+    for source, contract in _origin(spine, made)[1].items():
+        with workspace.ledger.read() as connection:
+            plain, table = msgspec.json.decode(documents.get_document(connection, contract).body)
+        properties = next(each["properties"] for each in plain["schema"] if each["name"] == table)
+        found[source, contract] = {each["name"] for each in properties}
+    return found
 
 
 def _definitions(view: FeatureView) -> dict[str, tuple[Expression, str]]:
