@@ -7,6 +7,7 @@ from tests.deployment.conftest import make_manifest
 from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.server.door import Door
+from kreis.deployment.server.http.openapi import _demanded
 from kreis.deployment.server.messages import Ask, Refusal
 from kreis.expressions.tree import Call, Column, Literal
 from kreis.preparation.views import FeatureView, RequestView
@@ -175,3 +176,38 @@ def test_the_newest_contract_holds():
     both = door(manifest(), newer)
     assert check(both, fields={"category": "socks"}) == []
     assert check(both, fields={"category": "shirts"}) == ["category: not among the allowed values"]
+
+
+SPELLED = {
+    **RULES,
+    "customer": InputRule(patterns={"not of the form ^c": r"^c[0-9]\Z"}, contract="orders"),
+    "category": InputRule(patterns={"not a valid email": r"@", "not of the form e$": r"e\Z"}, contract="orders"),
+    "count": InputRule(multiple_of=5, contract="orders"),
+    "amount": InputRule(multiple_of=0.1, contract="orders"),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"keys": {"customer": "d1"}}, "customer: not of the form ^c"),
+        ({"fields": {"category": "a@c"}}, "category: not of the form e$"),
+        ({"fields": {"category": "bee"}}, "category: not a valid email"),
+        ({"fields": {"count": 7}}, "count: not a multiple of 5"),
+        ({"fields": {"amount": 0.25}}, "amount: not a multiple of 0.1"),
+    ],
+)
+def test_patterns_and_multiples_hold_at_the_door(changes, flag):
+    held = door(manifest(rules=SPELLED))
+    assert check(held, fields={"category": "a@e", "count": 10, "amount": 0.3}) == []
+    assert check(held, **{**changes, "fields": {"category": "a@e", **changes.get("fields", {})}}) == [flag]
+    strict = door(manifest(msgspec.structs.replace(ORDER, unexpected="refuse"), rules=SPELLED))
+    if "fields" in changes:
+        code, message = refused(strict, **{**changes, "fields": {"category": "a@e", **changes["fields"]}})
+        assert (code, flag.partition(": ")[2] in message) == ("not_allowed", True)
+
+
+def test_the_openapi_page_says_the_pattern_as_the_contract_has_it():
+    strict = door(manifest(msgspec.structs.replace(ORDER, unexpected="refuse"), rules=SPELLED))
+    schema = _demanded("category", {"type": ["string", "null"]}, strict)
+    assert schema["allOf"] == [{"pattern": "@"}, {"pattern": "e$"}]

@@ -74,7 +74,9 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     missing: Policy = "refuse"
     """What becomes of a request without a field that its contract requires: refused, or answered and flagged."""
     unexpected: Policy = "flag"
-    """What becomes of a value outside the contract's enumeration, range or length: refused, or answered and flagged."""
+    """What becomes of a value outside the contract's enumeration, range, length or pattern: refused, or answered and
+    flagged.
+    """
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "features", dict(sorted(self.features.items())))

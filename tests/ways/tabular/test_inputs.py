@@ -1,11 +1,13 @@
 """What requests may hold and what holds for it, read off a project and its contracts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
 from kreis import DecisionValue, Goal, Project, Risk, Window
+from kreis.collection.contracts.contract import Contract
 from kreis.collection.contracts.inputs import InputRule
 from kreis.project import Project as Declared
 from kreis.ways.tabular import inputs
@@ -107,6 +109,7 @@ def test_demands_are_those_of_the_nearest_contract(project):
         "size": InputRule(allowed=["S", "M", "L"], contract="returns"),
         "items": InputRule(minimum=-128, maximum=127, contract="returns"),
         "placed_at": InputRule(required=True, minimum=1_577_836_800_000_000, contract="returns"),
+        "note": InputRule(patterns={"not of the form ^a": "^a"}, contract="returns"),
     }
 
 
@@ -119,6 +122,7 @@ def test_demands_are_those_of_the_nearest_contract(project):
         ("customer", ["c1", "c12345"], {"required": True}),
         ("category", ["shoes", "socks"], None),
         ("items", [128, 1], {"minimum": -128}),
+        ("note", ["a", "b"], None),
         ("placed_at", [datetime(2019, 1, 1, tzinfo=UTC)] * 2, {"required": True}),
     ],
 )
@@ -127,3 +131,14 @@ def test_what_the_rows_themselves_break_is_not_demanded(project, column, values,
     series = pl.Series(column, values, dtype=ROWS.schema[column])
     rule = inputs.rules_of_inputs(project, ROWS.with_columns(series)).get(column)
     assert rule == (None if left is None else InputRule(contract="returns", **left))
+
+
+def test_a_pattern_that_requests_are_not_held_to_is_told(project):
+    assert inputs.unheld_patterns(project) == []
+    for name, source in project.sources.items():
+        path = project.folder / f"{name}.yaml"
+        path.write_text(path.read_text().replace('pattern: "^a"', 'pattern: "^(a+)+$"'))
+        project.sources[name] = replace(source, contract=Contract.load(path))
+    first, second = inputs.unheld_patterns(project)
+    assert "returns.yaml: requests are not held to the pattern of 'note', ^(a+)+$" in first
+    assert "orders.yaml" in second

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -14,6 +13,7 @@ import polars as pl
 from kreis.clock import parse_time
 from kreis.collection.contracts.columns import Column
 from kreis.collection.contracts.document import EnumValue, SchemaProperty
+from kreis.collection.contracts.patterns import FORMATS, ascii_classes
 from kreis.collection.contracts.reading import PathInFile, Places
 from kreis.collection.contracts.rules import RowRule
 from kreis.errors import ProjectError
@@ -21,7 +21,6 @@ from kreis.errors import ProjectError
 __all__ = ["among", "matching", "option_rules"]
 
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_ASCII = {"d": "[0-9]", "D": "[^0-9]", "w": "[0-9A-Za-z_]", "W": "[^0-9A-Za-z_]"}
 _KNOWN: dict[str, tuple[str, ...]] = {
     "string": ("minLength", "maxLength", "pattern", "format"),
     "integer": (*_BOUNDS, "multipleOf", "format"),
@@ -30,15 +29,6 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "time": (*_BOUNDS, "format"),
     "timestamp": (*_BOUNDS, "format", "timezone", "defaultTimezone"),
     "boolean": (),
-}
-_IPV4 = r"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
-_FORMATS = {
-    "email": r"^[^@\s]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$",
-    "uuid": r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$",
-    "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+$",
-    "hostname": r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
-    "ipv4": f"^{_IPV4}$",
-    "ipv6": r"^(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}$",
 }
 
 
@@ -85,9 +75,9 @@ def _option(column: Column, name: str, given: Any, where: str) -> RowRule | None
     if name == "pattern":
         return RowRule(column.name, f"does not match {given}", ~matching(value, given, where))
     if name == "format" and column.logical_type == "string":
-        if not isinstance(given, str) or given not in _FORMATS:
-            raise ProjectError.unknown_name("format of type string", str(given), _FORMATS, where=where)
-        return RowRule(column.name, f"no {given}", ~value.str.contains(_FORMATS[given]))
+        if not isinstance(given, str) or given not in FORMATS:
+            raise ProjectError.unknown_name("format of type string", str(given), FORMATS, where=where)
+        return RowRule(column.name, f"no {given}", ~value.str.contains(FORMATS[given]))
     return None  # how it is read, not what it holds: see columns.py
 
 
@@ -198,9 +188,4 @@ def matching(value: pl.Expr, pattern: Any, where: str) -> pl.Expr:
         why = next((line for line in said if line.startswith("error:")), said[0])
         hint = "look-around and back-references do not exist here; ^ and $ anchor the pattern"
         raise ProjectError(f"unreadable pattern {pattern!r}: {why}", where=where, hint=hint) from error
-    return value.str.contains(_ascii(pattern))
-
-
-def _ascii(pattern: str) -> str:
-    r"""The pattern with \d, \w and their opposites as ECMA-262 has them, whose patterns the standard uses: ASCII."""
-    return re.sub(r"\\(.)", lambda escape: _ASCII.get(escape[1], escape[0]), pattern, flags=re.DOTALL)
+    return value.str.contains(ascii_classes(pattern))

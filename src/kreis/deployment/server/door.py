@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kreis.clock import moment
-from kreis.collection.contracts.inputs import InputRule
+from kreis.collection.contracts.inputs import InputRule, is_multiple
 from kreis.deployment.manifest import Inputs, Manifest
 from kreis.deployment.server.messages import Ask, Asked, Refusal
 from kreis.errors import nearest
@@ -207,15 +208,7 @@ def _read_number(value: Any) -> float | None:
 
 def _problem(rule: InputRule, kind: FieldType) -> Problem | None:
     """What is wrong with a value that has been read, by a rule; None where the rule demands nothing."""
-    tests: list[tuple[str, Callable[[Any], bool]]] = []
-    if rule.allowed:
-        allowed = frozenset(rule.allowed)
-        tests.append(("not among the allowed values", lambda value: value not in allowed))
-    for name, phrase, breaks in _BOUNDS:
-        bound = getattr(rule, name)
-        if bound is not None:
-            limit = moment(int(bound)) if kind == "datetime" else bound
-            tests.append((f"{phrase} {limit}", breaks(limit)))
+    tests = list(_tests(rule, kind))
     if not tests:
         return None
     if len(tests) == 1:
@@ -232,6 +225,28 @@ def _problem(rule: InputRule, kind: FieldType) -> Problem | None:
         low, high = rule.minimum, rule.maximum  # the usual case, in one comparison
         return lambda value: None if low <= value <= high else problem(value)
     return problem
+
+
+def _tests(rule: InputRule, kind: FieldType) -> Iterator[tuple[str, Callable[[Any], bool]]]:
+    """Each demand of a rule: what a value is that breaks it, and whether one does."""
+    if rule.allowed:
+        allowed = frozenset(rule.allowed)
+        yield "not among the allowed values", lambda value: value not in allowed
+    for name, phrase, breaks in _BOUNDS:
+        bound = getattr(rule, name)
+        if bound is not None:
+            limit = moment(int(bound)) if kind == "datetime" else bound
+            yield f"{phrase} {limit}", breaks(limit)
+    for phrase, pattern in rule.patterns.items():
+        yield phrase, _unlike(re.compile(pattern))
+    of = rule.multiple_of
+    if of is not None:
+        yield f"not a multiple of {of}", lambda value: not is_multiple(value, of)
+
+
+def _unlike(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    matches = pattern.search
+    return lambda value: matches(value) is None
 
 
 _BOUNDS: tuple[tuple[str, str, Callable[[Any], Callable[[Any], bool]]], ...] = (

@@ -9,12 +9,12 @@ import msgspec
 import polars as pl
 
 from kreis.collection.contracts.contract import Contract
-from kreis.collection.contracts.inputs import InputRule, input_rules
+from kreis.collection.contracts.inputs import InputRule, input_rules, is_multiple, patterns_left_out
 from kreis.deployment.manifest import Inputs
 from kreis.preparation.views import FieldType
 from kreis.project import Project
 
-__all__ = ["accepted_inputs", "contracts_of_inputs", "rules_of_inputs"]
+__all__ = ["accepted_inputs", "contracts_of_inputs", "rules_of_inputs", "unheld_patterns"]
 
 _FITTING: dict[FieldType, tuple[str, ...]] = {
     "string": ("string",),
@@ -73,6 +73,18 @@ def rules_of_inputs(project: Project, rows: pl.DataFrame) -> dict[str, InputRule
     return rules
 
 
+def unheld_patterns(project: Project) -> list[str]:
+    """What to say of patterns that are checked where rows are collected, and not where requests come in."""
+    accepted = accepted_inputs(project)
+    return [
+        f"{contract.file}: requests are not held to the pattern of {name!r}, {pattern}: the service reads it otherwise,"
+        " or could take long over a hostile text; write it without repeats inside repeats and look-ahead"
+        for contract in contracts_of_inputs(project).values()
+        for name, pattern in patterns_left_out(contract).items()
+        if name in accepted.keys or name in accepted.fields
+    ]
+
+
 def _fits(name: str, kind: FieldType, columns: dict[str, tuple[str, InputRule]], accepted: Inputs) -> bool:
     return name in accepted.keys or columns[name][0] in _FITTING[kind]
 
@@ -120,4 +132,11 @@ def _as_the_rows(rule: InputRule, values: pl.Series) -> InputRule:
             changes["min_length"] = None
         if rule.max_length is not None and not (lengths <= rule.max_length).all():
             changes["max_length"] = None
+        changes["patterns"] = {
+            phrase: pattern
+            for phrase, pattern in rule.patterns.items()
+            if given.str.contains(pattern.replace(r"\Z", "$")).all()
+        }
+    if rule.multiple_of is not None and not all(is_multiple(each, rule.multiple_of) for each in given.unique()):
+        changes["multiple_of"] = None
     return msgspec.structs.replace(rule, **changes)

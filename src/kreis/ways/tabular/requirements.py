@@ -5,6 +5,7 @@ from __future__ import annotations
 from kreis.evaluation.intervals import readable
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.tasks.metrics.registry import metric_named
+from kreis.ways.tabular.inputs import unheld_patterns
 from kreis.ways.tabular.state import TabularState
 
 __all__ = ["perform"]
@@ -17,5 +18,5 @@ def perform(state: TabularState) -> Verdict:
         metric_named(guardrail.metric, goal.metric)
     return Advance(
         summary=f"{goal.question} Must beat the baseline by {readable(goal.better_than_baseline)} {goal.metric.unit}",
-        detail={"goal": goal.digest},
+        detail={"goal": goal.digest, "warnings": unheld_patterns(state.project)},
     )

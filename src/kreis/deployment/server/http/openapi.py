@@ -91,6 +91,7 @@ _DEMANDS = {
     "exclusive_maximum": "exclusiveMaximum",
     "min_length": "minLength",
     "max_length": "maxLength",
+    "multiple_of": "multipleOf",
 }
 
 
@@ -104,6 +105,8 @@ def _demanded(name: str, schema: dict[str, Any], door: Door | None) -> dict[str,
     demands: dict[str, Any] = {
         word: said for field, word in _DEMANDS.items() if (said := getattr(rule, field)) not in (None, [])
     }
+    if rule.patterns:
+        demands["allOf"] = [{"pattern": each.replace(r"\Z", "$")} for each in rule.patterns.values()]
     if not demands:
         return schema
     if door.policies.get(name, ("flag", "flag"))[1] == "refuse":
