@@ -1,13 +1,12 @@
 """What requests may hold and what holds for it, read off a project and its contracts."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 import pytest
 
 from kreis import DecisionValue, Goal, Project, Risk, Window
-from kreis.collection.contracts.contract import Contract
 from kreis.collection.contracts.inputs import InputRule
 from kreis.project import Project as Declared
 from kreis.ways.tabular import inputs
@@ -38,11 +37,20 @@ schema:
         logicalTypeOptions: {timezone: true, minimum: "2020-01-01T00:00:00Z"}
       - {name: note, logicalType: string, logicalTypeOptions: {pattern: "^a"}}
 """
-RETURNS = ORDERS.replace("orders", "returns").replace("maximum: 1000", "maximum: 5")
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Declared:
+def make_project(tmp_path):
+    """Makes the project, given the contract of its orders."""
+    return partial(declared, tmp_path)
+
+
+@pytest.fixture
+def project(make_project) -> Declared:
+    return make_project(ORDERS)
+
+
+def declared(tmp_path, contract: str) -> Declared:
     made = Project(
         "shop",
         goal=Goal(
@@ -53,8 +61,8 @@ def project(tmp_path, monkeypatch) -> Declared:
         ),
     )
     made._folder = tmp_path
-    (tmp_path / "orders.yaml").write_text(ORDERS)
-    (tmp_path / "returns.yaml").write_text(RETURNS)
+    (tmp_path / "orders.yaml").write_text(contract)
+    (tmp_path / "returns.yaml").write_text(contract.replace("orders", "returns").replace("maximum: 1000", "maximum: 5"))
 
     @made.source(contract="orders.yaml", known_at="placed_at")
     def orders(window: Window) -> pl.LazyFrame:
@@ -133,12 +141,9 @@ def test_what_the_rows_themselves_break_is_not_demanded(project, column, values,
     assert rule == (None if left is None else InputRule(contract="returns", **left))
 
 
-def test_a_pattern_that_requests_are_not_held_to_is_told(project):
+def test_a_pattern_that_requests_are_not_held_to_is_told(project, make_project):
     assert inputs.unheld_patterns(project) == []
-    for name, source in project.sources.items():
-        path = project.folder / f"{name}.yaml"
-        path.write_text(path.read_text().replace('pattern: "^a"', 'pattern: "^(a+)+$"'))
-        project.sources[name] = replace(source, contract=Contract.load(path))
+    project = make_project(ORDERS.replace('pattern: "^a"', 'pattern: "^(a+)+$"'))
     first, second = inputs.unheld_patterns(project)
     assert "returns.yaml: requests are not held to the pattern of 'note', ^(a+)+$" in first
     assert "orders.yaml" in second
