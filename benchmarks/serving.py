@@ -72,10 +72,10 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
     """A released package in a folder; returns the command that serves it."""
     from kreis.artifacts.store import ArtifactStore
     from kreis.deployment.manifest import Manifest
-    from kreis.deployment.packages import build_package, sign_package
+    from kreis.deployment.packages import PAYLOAD_TYPE, build_package
     from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
     from kreis.deployment.server.config import ServerConfig
-    from kreis.deployment.signing import FileKeys
+    from kreis.deployment.signing import FileKeys, sign
     from kreis.durable import make_directory
     from kreis.expressions.tree import Column
     from kreis.ledger.records import Release, Route
@@ -96,7 +96,7 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
         routes=[Route(model=manifest.digest, share=1.0)], actor="bench", reason="bench", at=datetime.now(UTC),
     )  # fmt: skip
     make_directory(root / "service")
-    pointed = {manifest.digest: PointedModel(1, sign_package(manifest, keys))}
+    pointed = {manifest.digest: PointedModel(1, sign(manifest.canonical(), PAYLOAD_TYPE, keys))}
     write_pointer(root / "service", Pointer(release=release, models=pointed), keys)
     config = ServerConfig(
         project="bench", service=root / "service", artifacts=root / "artifacts", trusted=root / "keys" / "trusted",

@@ -8,7 +8,6 @@ KreisError
 ├── ServiceError       the service, or a peer that it talks to, is not well
 ├── MissingLibraryError   this installation lacks a library that the work needs
 └── RefusalError       kreis refuses, on purpose
-    ├── GateError          a gate of the goal failed
     ├── PolicyError        a role, an approval or a rule forbids it
     └── SignatureError     a signature or digest does not match
 
@@ -26,7 +25,6 @@ __all__ = [
     "EXTRAS",
     "ContractError",
     "CorruptionError",
-    "GateError",
     "KreisError",
     "KreisWarning",
     "MissingLibraryError",
@@ -130,10 +128,6 @@ class RefusalError(KreisError):
     """kreis refuses, on purpose."""
 
     exit_code = 7
-
-
-class GateError(RefusalError):
-    """A gate of the goal failed."""
 
 
 class PolicyError(RefusalError):

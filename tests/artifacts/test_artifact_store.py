@@ -49,19 +49,6 @@ def test_put_repairs_a_corrupt_file(store: ArtifactStore, tmp_path: Path) -> Non
     assert store.get(digest) == b"model"
 
 
-def test_put_file_equals_put(store: ArtifactStore, tmp_path: Path) -> None:
-    data = random.Random(0).randbytes(3_000_000)
-    (tmp_path / "big").write_bytes(data)
-    assert store.put_file(tmp_path / "big") == digest_of(data)
-    assert store.put_file(tmp_path / "big") == store.put(data)
-    assert store.check() == []
-
-
-def test_put_file_that_is_missing_is_a_store_error(store: ArtifactStore, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="No such file"):
-        store.put_file(tmp_path / "absent")
-
-
 def test_get_unknown_is_a_store_error(store: ArtifactStore) -> None:
     with pytest.raises(StoreError, match="no such artifact"):
         store.get("0" * 64)

@@ -16,10 +16,10 @@ import pytest
 
 from kreis.artifacts.store import ArtifactStore
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import build_package, sign_package
+from kreis.deployment.packages import PAYLOAD_TYPE, build_package
 from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
 from kreis.deployment.server.config import ServerConfig
-from kreis.deployment.signing import FileKeys
+from kreis.deployment.signing import FileKeys, sign
 from kreis.durable import make_directory
 from kreis.expressions.tree import Call, Column, Literal
 from kreis.identifiers import new_id
@@ -120,7 +120,7 @@ class Service:
         """Build and sign a package; returns the model's digest."""
         files = {} if changes.get("kind") == "rule" else {"model.onnx": linear_model() if model is None else model}
         manifest = build_package(make_manifest(**changes), files, self.artifacts)
-        self.envelopes[manifest.digest] = sign_package(manifest, self.keys)
+        self.envelopes[manifest.digest] = sign(manifest.canonical(), PAYLOAD_TYPE, self.keys)
         self.versions.setdefault(manifest.digest, len(self.versions) + 1)
         return manifest.digest
 

@@ -12,7 +12,7 @@ import pytest
 from kreis.clock import SimulatedClock
 from kreis.deployment.packages import open_package
 from kreis.deployment.predictions.journal import Journal
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import parse_segment
 from kreis.deployment.server.answering import Answering
 from kreis.deployment.server.messages import Ask, Asked, Outcome, Outcomes, Refusal, Unavailable
 from kreis.deployment.server.metrics import Metrics
@@ -43,7 +43,9 @@ def make_core(release, tmp_path):
 
 def written(core):
     core.flush()
-    (segment,) = (found for path in core.journal.folder.glob("*.log") if (found := read_segment(path)).closed)
+    (segment,) = (
+        found for path in core.journal.folder.glob("*.log") if (found := parse_segment(path, path.read_bytes())).closed
+    )
     return segment
 
 

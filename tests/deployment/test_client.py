@@ -6,7 +6,7 @@ import json
 import pytest
 
 from kreis.demo.client import ServiceClient
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import parse_segment
 from kreis.errors import ServiceError
 
 
@@ -38,7 +38,9 @@ def test_outcomes_and_flush(service):
         return await client.outcomes(outcomes, batch=10), await client.flush()
 
     assert ask(service.port, use)[0] == 25
-    found = [each for path in service.config.log.glob("*.log") for each in read_segment(path).outcomes]
+    found = [
+        each for path in service.config.log.glob("*.log") for each in parse_segment(path, path.read_bytes()).outcomes
+    ]
     assert len(found) == 25
 
 

@@ -17,7 +17,7 @@ from kreis.collection.contracts.inputs import InputRule
 from kreis.demo.client import ServiceClient
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.pointer import FILE, HIGHEST, read_highest, write_pointer
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import parse_segment
 from kreis.deployment.server.config import ServerConfig, read_config
 from kreis.deployment.server.process import HEAVY
 from kreis.deployment.signing import FileKeys
@@ -38,7 +38,7 @@ def running(make_service):
 def logged(service):
     found = {}
     for path in service.config.log.glob("*.log"):
-        for record in read_segment(path).predictions:
+        for record in parse_segment(path, path.read_bytes()).predictions:
             found[record.id] = record
     return found
 
@@ -118,7 +118,9 @@ def test_failures_are_counted_in_the_log(make_service):
         assert service.predict(ROW)[0] == 503
     service.get("/readyz")
     service.stop()
-    (failure,) = [each for path in service.config.log.glob("*.log") for each in read_segment(path).failures]
+    (failure,) = [
+        each for path in service.config.log.glob("*.log") for each in parse_segment(path, path.read_bytes()).failures
+    ]
     assert (failure.route, failure.status, failure.code, failure.count) == ("/v1/predict", 503, "not_released", 3)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from kreis.artifacts.store import ArtifactStore
 from kreis.deployment.manifest import Histogram, Manifest
-from kreis.deployment.packages import PAYLOAD_TYPE, build_package, open_package, sign_package
+from kreis.deployment.packages import PAYLOAD_TYPE, build_package, open_package
 from kreis.deployment.signing import FileKeys, sign
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
@@ -64,7 +64,7 @@ def built(artifacts):
 
 
 def test_open_gives_back_what_was_built(built, artifacts, keys):
-    package = open_package(built.digest, sign_package(built, keys), artifacts, keys.trusted())
+    package = open_package(built.digest, sign(built.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
     assert (package.manifest, package.model, package.digest) == (built, MODEL, built.digest)
     assert artifacts.get(built.digest) == built.canonical()
 
@@ -82,13 +82,13 @@ def test_an_unsigned_package_is_refused(built, artifacts, keys):
 def test_a_forged_package_is_refused(built, artifacts, keys, tmp_path):
     stranger = FileKeys(tmp_path / "stranger")
     with pytest.raises(SignatureError):
-        open_package(built.digest, sign_package(built, stranger), artifacts, keys.trusted())
+        open_package(built.digest, sign(built.canonical(), PAYLOAD_TYPE, stranger), artifacts, keys.trusted())
 
 
 def test_another_models_signature_is_refused(built, artifacts, keys):
     other = build_package(manifest(threshold=0.6), {"model.onnx": MODEL}, artifacts)
     with pytest.raises(SignatureError, match="another model"):
-        open_package(built.digest, sign_package(other, keys), artifacts, keys.trusted())
+        open_package(built.digest, sign(other.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
 
 
 class Careless:
@@ -106,8 +106,15 @@ def test_a_file_of_the_right_size_but_other_bytes_is_refused(built, artifacts, k
     digest = built.files["model.onnx"].sha256
     changed = bytes([MODEL[0] ^ 1]) + MODEL[1:]
     with pytest.raises(CorruptionError, match="not the file that was signed"):
-        open_package(built.digest, sign_package(built, keys), Careless(artifacts, digest, changed), keys.trusted())
-    open_package(built.digest, sign_package(built, keys), Careless(artifacts, digest, MODEL), keys.trusted())
+        open_package(
+            built.digest,
+            sign(built.canonical(), PAYLOAD_TYPE, keys),
+            Careless(artifacts, digest, changed),
+            keys.trusted(),
+        )
+    open_package(
+        built.digest, sign(built.canonical(), PAYLOAD_TYPE, keys), Careless(artifacts, digest, MODEL), keys.trusted()
+    )
 
 
 def test_changed_bytes_of_the_model_are_refused(built, artifacts, keys, tmp_path):
@@ -115,10 +122,10 @@ def test_changed_bytes_of_the_model_are_refused(built, artifacts, keys, tmp_path
     (path,) = [each for each in (tmp_path / "artifacts").rglob("*") if each.is_file() and each.read_bytes() == MODEL]
     path.write_bytes(MODEL[:-1] + b"!")
     with pytest.raises(CorruptionError):
-        open_package(built.digest, sign_package(built, keys), artifacts, keys.trusted())
+        open_package(built.digest, sign(built.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
     path.unlink()
     with pytest.raises(StoreError):
-        open_package(built.digest, sign_package(built, keys), artifacts, keys.trusted())
+        open_package(built.digest, sign(built.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
     assert sha256
 
 
@@ -172,6 +179,8 @@ def test_hostile_expressions_are_refused(artifacts, keys, expression):
 
 def test_a_rule_needs_no_file_but_known_features(artifacts, keys):
     rule = build_package(manifest(kind="rule", rule=Column("request__hour")), {}, artifacts)
-    assert open_package(rule.digest, sign_package(rule, keys), artifacts, keys.trusted()).model is None
+    assert (
+        open_package(rule.digest, sign(rule.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted()).model is None
+    )
     with pytest.raises(ProjectError, match="did you mean"):
         build_package(manifest(kind="rule", rule=Column("request__hours")), {}, artifacts)

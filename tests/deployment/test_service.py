@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import parse_segment
 
 ROW = {"fields": {"hour": 1, "distance": 0.5, "late": -1.0}, "reference": "flight-1"}
 
@@ -16,7 +16,11 @@ def sigmoid(x):
 
 
 def records(service):
-    return [record for path in service.config.log.glob("*.log") for record in read_segment(path).predictions]
+    return [
+        record
+        for path in service.config.log.glob("*.log")
+        for record in parse_segment(path, path.read_bytes()).predictions
+    ]
 
 
 def test_predict_answers_with_score_decision_and_origin(service):
@@ -72,7 +76,9 @@ def test_outcomes_are_logged(service):
         {"prediction": "some-id", "outcome": 0.0, "known_at": "2013-05-01T12:00:00Z"},
     ]
     assert service.call("POST", "/v1/outcomes", {"outcomes": outcomes}) == (200, {"accepted": 2})
-    found = [each for path in service.config.log.glob("*.log") for each in read_segment(path).outcomes]
+    found = [
+        each for path in service.config.log.glob("*.log") for each in parse_segment(path, path.read_bytes()).outcomes
+    ]
     assert (found[-1].prediction, found[-1].known_at, found[-2].reference) == (
         "some-id", 1_367_409_600_000_000, "flight-1",
     )  # fmt: skip
@@ -100,7 +106,9 @@ def test_outcomes_are_zero_and_one_false_and_true(service, outcome):
     name = repr(outcome)
     sent = {"outcomes": [{"reference": name, "outcome": outcome}]}
     assert service.call("POST", "/v1/outcomes", sent) == (200, {"accepted": 1})
-    found = [each for path in service.config.log.glob("*.log") for each in read_segment(path).outcomes]
+    found = [
+        each for path in service.config.log.glob("*.log") for each in parse_segment(path, path.read_bytes()).outcomes
+    ]
     assert [each.outcome for each in found if each.reference == name] == [float(outcome)]
 
 

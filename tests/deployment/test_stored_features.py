@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from kreis.clock import microseconds
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import parse_segment
 from kreis.expressions.tree import Aggregate, Column
 from kreis.preparation.online.feed import OnlineFeed
 from kreis.preparation.online.lmdb_store import LmdbStore
@@ -56,7 +56,11 @@ def service(make_service, tmp_path):
 def answered(service, body, at):
     status, reply = service.predict(body, **{"x-kreis-time": str(microseconds(at))})
     assert status == 200, reply
-    found = [record for path in service.config.log.glob("*.log") for record in read_segment(path).predictions]
+    found = [
+        record
+        for path in service.config.log.glob("*.log")
+        for record in parse_segment(path, path.read_bytes()).predictions
+    ]
     return next(record for record in found if record.id == reply["id"])
 
 

@@ -16,7 +16,7 @@ from kreis.errors import ProjectError
 from kreis.expressions.from_polars import from_polars
 from kreis.expressions.rows import compile_row
 from kreis.expressions.tree import Call, Column
-from kreis.expressions.windows import WindowAggregate, aggregate_values, decompose, decompose_all
+from kreis.expressions.windows import WindowAggregate, decompose, decompose_all
 
 x, s, t = pl.col("x"), pl.col("s"), pl.col("t")
 AT = datetime(2013, 3, 10, 7, 30, tzinfo=UTC)
@@ -156,19 +156,8 @@ def test_a_windowed_feature_parts_into_rows_aggregates_and_the_rest() -> None:
     parts = decompose(read((x > 1).sum() / pl.len() + (x > 1).sum()))
     assert parts.rows == (read(x > 1),)
     assert parts.aggregates == (WindowAggregate("sum", 0), WindowAggregate("len", None))
-    values = aggregate_values(parts.aggregates, [np.array([1.0, 0.0, np.nan, 1.0])])
-    assert values == {"0": 2.0, "1": 4.0}
-    assert compile_row({"f": parts.post})(values) == [2.5]
+    assert compile_row({"f": parts.post})({"0": 2.0, "1": 4.0}) == [2.5]
     shared = decompose_all({"a": read(x.mean()), "b": read(x.std() * pl.col("y").last())})
     assert shared["a"].rows == shared["b"].rows == (Column("x"), Column("y"))
     with pytest.raises(ProjectError, match="does not aggregate"):
         decompose(read(x + 1))
-
-
-def test_a_window_without_rows_has_no_mean_and_a_sum_of_nothing() -> None:
-    empty = [np.array([])]
-    for operation, expected in {"sum": 0.0, "count": 0.0}.items():
-        assert aggregate_values([WindowAggregate(operation, 0)], empty) == {"0": expected}
-    for operation in ("mean", "min", "max", "std", "last"):
-        assert math.isnan(aggregate_values([WindowAggregate(operation, 0)], empty)["0"])
-    assert aggregate_values([WindowAggregate("len", None)], [], 0) == {"0": 0.0}

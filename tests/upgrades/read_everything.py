@@ -10,7 +10,7 @@ import kreis
 from kreis.clock import SystemClock
 from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import read_pointer
-from kreis.deployment.predictions.reader import read_segment
+from kreis.deployment.predictions.reader import parse_segment
 from kreis.digests import digest_of, digest_of_document
 from kreis.expressions.tree import fingerprint
 from kreis.formats import canonical
@@ -57,7 +57,7 @@ assert pointer is not None
 assert mark is not None
 said["pointer"] = [pointer.release.id, sorted(pointer.models)]
 said["mark"] = digest_of(canonical(mark))
-segments = [read_segment(path) for path in sorted(workspace.journal_folder.glob("*.log"))]
+segments = [parse_segment(path, path.read_bytes()) for path in sorted(workspace.journal_folder.glob("*.log"))]
 said["journal"] = [[len(each.predictions), len(each.outcomes), each.torn] for each in segments]
 said["key"] = digest_of_document(said)
 sys.stderr.write(kreis.__file__)

@@ -52,21 +52,6 @@ class ArtifactStore:
             self._place(digest, None if self._intact(digest) else self._write(iter([data]))[1])
         return digest
 
-    def put_file(self, path: Path) -> str:
-        """Store a file's bytes, read in pieces; returns their SHA-256.
-
-        Raises:
-            StoreError: the file cannot be read, or its bytes could not be brought to disk.
-        """
-        with storing(f"artifact from {path}"), path.open("rb") as source:
-            digest, temporary = self._write(iter(lambda: source.read(_PIECE), b""))
-            if self._intact(digest):
-                temporary.unlink()
-                self._place(digest, None)
-            else:
-                self._place(digest, temporary)
-        return digest
-
     def get(self, digest: str) -> bytes:
         """The bytes, verified.
 

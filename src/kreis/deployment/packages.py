@@ -27,7 +27,6 @@ __all__ = [
     "open_package",
     "read_manifest",
     "sign_again",
-    "sign_package",
     "size_limit",
 ]
 
@@ -80,11 +79,6 @@ def build_package(manifest: Manifest, files: Mapping[str, bytes], artifacts: Blo
         artifacts.put(data)
     artifacts.put(complete.canonical())
     return complete
-
-
-def sign_package(manifest: Manifest, keys: Keys) -> str:
-    """The DSSE envelope, as JSON text, over the canonical manifest."""
-    return sign(manifest.canonical(), PAYLOAD_TYPE, keys)
 
 
 def sign_again(digest: str, artifacts: Blobs, keys: Keys) -> str:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums
 from kreis.evaluation.gates import (
-    CHAMPION_GATE,
     GateResult,
     Outcome,
     judge_against_champion,
@@ -82,11 +81,6 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         """What the gates say together: "fail" where one fails, else "undecided" where one is."""
         found = {gate.outcome for gate in self.gates}
         return "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
-
-    @property
-    def against_champion(self) -> GateResult | None:
-        """What the comparison with the version in service concluded; None where none was made."""
-        return next((gate for gate in self.gates if gate.name == CHAMPION_GATE), None)
 
     @property
     def value(self) -> Estimate:

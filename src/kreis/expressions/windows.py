@@ -7,20 +7,15 @@ out as float64, in batches and online alike.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from kreis.errors import ProjectError
 from kreis.expressions.checking import has_aggregate, validate
 from kreis.expressions.tree import Aggregate, Call, Column, Expression
 
-__all__ = ["Decomposition", "WindowAggregate", "aggregate_values", "decompose", "decompose_all"]
-
-Floats = npt.NDArray[np.float64]
+__all__ = ["Decomposition", "WindowAggregate", "decompose", "decompose_all"]
 
 
 class WindowAggregate(msgspec.Struct, frozen=True):
@@ -63,47 +58,6 @@ def decompose_all(expressions: Mapping[str, Expression]) -> dict[str, Decomposit
         post = _replace(expression, rows, found)
         split[name] = (tuple(found), post)
     return {name: Decomposition(tuple(rows), found, post) for name, (found, post) in split.items()}
-
-
-def aggregate_values(
-    aggregates: Sequence[WindowAggregate], rows: Sequence[Floats], length: int | None = None
-) -> dict[str, float]:
-    """The aggregates of one window, as the columns that `post` reads.
-
-    Args:
-        aggregates: of a decomposition.
-        rows: per row expression, its values in the window by event time, shape (k,); NaN is missing.
-        length: the number of rows in the window, needed where there are no row expressions.
-    """
-    size = len(rows[0]) if length is None else length
-    return {str(index): _one(each, rows, size) for index, each in enumerate(aggregates)}
-
-
-def _one(aggregate: WindowAggregate, rows: Sequence[Floats], size: int) -> float:
-    if aggregate.row is None:
-        return float(size)
-    values = rows[aggregate.row]
-    if aggregate.operation == "last":
-        return float(values[-1]) if len(values) else math.nan
-    known = values[~np.isnan(values)]
-    if aggregate.operation == "count":
-        return float(len(known))
-    return _reduced(aggregate.operation, known)
-
-
-def _reduced(operation: str, values: Floats) -> float:
-    """Of nothing the sum is 0 and the rest NaN; of one value the standard deviation (divided by n - 1) is NaN."""
-    rows = len(values)
-    if operation == "sum":
-        return float(values.sum())
-    if rows == 0 or (operation == "std" and rows == 1):
-        return math.nan
-    with np.errstate(all="ignore"):
-        if operation == "mean":
-            return float(values.mean())
-        if operation == "std":
-            return float(values.std(ddof=1))
-        return float(values.min() if operation == "min" else values.max())
 
 
 def _replace(node: Expression, rows: list[Expression], found: list[WindowAggregate]) -> Expression:

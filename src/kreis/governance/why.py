@@ -18,10 +18,11 @@ from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.durable import read_regular
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
-from kreis.expressions.tree import Expression, columns
+from kreis.expressions.tree import Expression
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Run, Step
+from kreis.preparation.declare import lineage
 from kreis.preparation.views import FeatureView, RequestView, window_name
 from kreis.ways.tabular.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
@@ -138,31 +139,29 @@ def _features(
             continue
         counts = _source_rows(workspace, view, record, made)
         table, contracts = _origin(view.table, made)
-        for name, (expression, window) in _definitions(view).items():
+        sources = lineage(view)
+        for name, (_, window) in _definitions(view).items():
             if name in used:
                 yield {
                     "name": name,
                     "value": values[name],
                     "source_rows": counts.get(window),
-                    "columns": [view.entity, view.event_time, *sorted(columns(expression))],
+                    "columns": list(sources[name]),
                     "table": table,
                     "contracts": contracts,
                 }
     for request_view in manifest.request_views:
         named = _columns_by_contract(workspace, request_view, made)
-        for feature, expression in request_view.features.items():
-            name = f"{request_view.name}__{feature}"
+        for name, read in lineage(request_view).items():
             if name in values:
                 yield {
                     "name": name,
                     "value": values[name],
                     "source_rows": None,
-                    "columns": sorted(columns(expression)),
+                    "columns": list(read),
                     "table": "the request",
                     "contracts": {
-                        source: contract
-                        for (source, contract), held in named.items()
-                        if not held.isdisjoint(columns(expression))
+                        source: contract for (source, contract), held in named.items() if not held.isdisjoint(read)
                     },
                 }
 

@@ -14,12 +14,11 @@ import msgspec
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from kreis.digests import canonical_json
 from kreis.ledger import chain, schema, structure
 from kreis.ledger.records import AuditEntry
 from kreis.ledger.rows import is_as_written, row_key, stored_rows
 
-__all__ = ["AuditReport", "Problem", "check_chain", "entries", "export_lines", "head", "read_lines", "verify"]
+__all__ = ["AuditReport", "Problem", "check_chain", "entries", "head", "verify"]
 
 _Digests = dict[str, dict[str, str]]
 
@@ -61,24 +60,8 @@ def entries(connection: Connection, *, after: int = 0, limit: int | None = None)
         yield chain.entry_of(row)
 
 
-def export_lines(connection: Connection) -> Iterator[bytes]:
-    """All entries as JSON lines, each ending in a newline, for an outside verifier."""
-    for entry in entries(connection):
-        yield canonical_json(entry) + b"\n"
-
-
-def read_lines(lines: Iterable[bytes]) -> Iterator[AuditEntry]:
-    """The inverse of `export_lines`.
-
-    Raises:
-        ValueError: a line is no audit entry.
-    """
-    for line in lines:
-        yield msgspec.json.decode(line, type=AuditEntry)
-
-
 def check_chain(chained: Iterable[AuditEntry], *, head: str | None = None) -> AuditReport:
-    """Recompute a chain of entries, from the ledger or from an export."""
+    """Recompute a chain of entries."""
     problems: list[Problem] = []
     position, previous = 0, chain.GENESIS
     found = head in {None, chain.GENESIS}

@@ -17,7 +17,6 @@ __all__ = [
     "find_steps",
     "last_step",
     "last_steps",
-    "runs_of",
     "steps_called",
     "steps_in",
     "steps_of",
@@ -93,8 +92,3 @@ def steps_of(connection: Connection, run: str) -> list[tuple[RunStep, Step]]:
 def steps_in(connection: Connection, discipline: str) -> list[Step]:
     """All finished steps of a discipline, the oldest first."""
     return _STEPS.find(connection, _steps.discipline == discipline, order=[_steps.finished_at, _steps.key])
-
-
-def runs_of(connection: Connection, key: str) -> list[str]:
-    """The ids of the runs that rest on a step, the oldest first."""
-    return [use.run for use in _USES.find(connection, _uses.key == key, order=[_uses.run])]

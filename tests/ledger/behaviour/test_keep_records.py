@@ -123,7 +123,6 @@ def test_run_rests_on_its_steps_in_order(ledger: Ledger, write: Write, make) -> 
             steps.use_step(tx, msgspec.structs.replace(use, remembered=True, position=9))
     with ledger.read() as connection:
         assert steps.steps_of(connection, run.id) == [(use, make.step(use.key)) for use in uses]
-        assert steps.runs_of(connection, "a") == [run.id]
 
 
 def test_table_versions_are_found_by_number_and_by_step(ledger: Ledger, write: Write, make) -> None:

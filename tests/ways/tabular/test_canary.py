@@ -14,10 +14,11 @@ import pytest
 from kreis.clock import SimulatedClock, microseconds
 from kreis.deployment.canary import Canary
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.packages import build_package, sign_package
+from kreis.deployment.packages import PAYLOAD_TYPE, build_package
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS, outcomes_frame, predictions_frame
 from kreis.deployment.releases import challenger_of
+from kreis.deployment.signing import sign
 from kreis.errors import PolicyError, ProjectError
 from kreis.evaluation.sequential import MeanTest
 from kreis.expressions.tree import Call, Column, Literal
@@ -96,7 +97,7 @@ class Place:
                 project="canary",
                 candidate=name,
                 run="r",
-                signature=sign_package(built, self.workspace.keys),
+                signature=sign(built.canonical(), PAYLOAD_TYPE, self.workspace.keys),
             )
             if worth is not None:
                 metrics = {"value": {"value": worth, "low": worth, "high": worth}}

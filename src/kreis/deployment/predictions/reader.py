@@ -32,7 +32,6 @@ __all__ = [
     "in_use",
     "inspect_journal",
     "parse_segment",
-    "read_segment",
 ]
 
 _DECODER = msgspec.msgpack.Decoder(PredictionRecord | OutcomeRecord | FailureRecord | WithdrawnRecord | ClosingRecord)
@@ -58,18 +57,6 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it ends as its writer ended it; where not, the writer was killed, or the end is cut off."""
     damage: str | None
     """What differs from what was written, with the place of the first difference; None where nothing does."""
-
-
-def read_segment(path: Path) -> Segment:
-    """Read a segment file that must be whole.
-
-    Raises:
-        CorruptionError: bytes differ from what was written; names the file and the offset.
-    """
-    segment = parse_segment(path, read_regular(path, LARGEST_SEGMENT))
-    if segment.damage is not None:
-        raise CorruptionError(segment.damage, where=str(path), hint="`kreis watch` saves the records that are whole")
-    return segment
 
 
 def parse_segment(path: Path, data: bytes) -> Segment:

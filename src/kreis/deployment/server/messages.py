@@ -7,8 +7,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from kreis.deployment.predictions.records import ShadowScore
-
 __all__ = ["Ask", "Asked", "Outcome", "Outcomes", "Refusal", "Replies", "Reply", "Unavailable", "Value"]
 
 Value: TypeAlias = str | int | float | bool | None
@@ -90,6 +88,3 @@ class Refusal(Exception):  # noqa: N818 (an answer, not a fault)
 
 class Unavailable(Refusal):
     """A request that could be answered at another time."""
-
-
-Shadows: TypeAlias = list[ShadowScore]

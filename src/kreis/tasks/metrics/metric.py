@@ -41,10 +41,6 @@ class Rows:
         """The same rows with "no" as the positive side of outcomes, scores and decisions."""
         return replace(self, outcomes=~self.outcomes, scores=1 - self.scores, decisions=~self.decisions)
 
-    def grouped(self, groups: Codes) -> Rows:
-        """The same rows with a group each."""
-        return replace(self, groups=groups)
-
 
 @runtime_checkable
 class Metric(Protocol):

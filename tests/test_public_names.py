@@ -1,0 +1,63 @@
+"""What nobody calls is not there: each public name of the source is used in it, or stands here with its reason."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import kreis
+
+SOURCE = Path(kreis.__file__).parent
+CALLED_FROM_OUTSIDE = {
+    "Metric.better": "said by each metric for the pages and cards that show it",
+    "MonitorBehaviour": "the suite that the author of a monitor runs",
+    "OpenProject.training_frame": "called in a notebook",
+    "Project.allow_perfect_feature": "called in a project's file",
+    "Risk.limited": "called in a project's file",
+    "Risk.minimal": "called in a project's file",
+    "CHECKS": "the suite that the author of a candidate runs",
+}
+FRAMEWORKS = ("cli/commands", "ledger/migrations")
+"""Typer and Alembic call what stands here."""
+
+
+def trees() -> dict[str, ast.Module]:
+    return {str(path.relative_to(SOURCE)): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def public(body: list[ast.stmt]) -> Iterator[str]:
+    """The public functions, classes, methods and constants that a module defines."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+            if isinstance(node, ast.ClassDef):
+                inner = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                yield from (f"{node.name}.{each.name}" for each in inner if not each.name.startswith(("_", "test_")))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (each.id for each in targets if isinstance(each, ast.Name))
+
+
+def used(tree: ast.Module) -> Iterator[str]:
+    """The names that a module reads."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def test_each_public_name_has_a_caller() -> None:
+    found = {name for tree in trees().values() for name in used(tree)} | set(kreis.__all__)
+    defined = [
+        name
+        for path, tree in trees().items()
+        if not path.startswith(FRAMEWORKS)
+        for name in public(tree.body)
+        if not name.startswith("_")
+    ]
+    called = {name for name in defined if name.rpartition(".")[2] in found}
+    assert set(defined) - called == CALLED_FROM_OUTSIDE.keys() & set(defined) - called, "nobody calls these"
+    assert not CALLED_FROM_OUTSIDE.keys() & called, "these need no reason any more"
+    assert CALLED_FROM_OUTSIDE.keys() <= set(defined), "these are gone"
