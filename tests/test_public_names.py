@@ -13,7 +13,7 @@ CALLED_FROM_OUTSIDE = {
     "Metric.better": "said by each metric for the pages and cards that show it",
     "MonitorBehaviour": "the suite that the author of a monitor runs",
     "OpenProject.training_frame": "called in a notebook",
-    "Project.allow_perfect_feature": "called in a project's file",
+    "Views.allow_perfect_feature": "called in a project's file",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
     "CHECKS": "the suite that the author of a candidate runs",
@@ -46,6 +46,8 @@ def used(tree: ast.Module) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.Attribute):
             yield node.attr
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.name
 
 
 def test_each_public_name_has_a_caller() -> None:

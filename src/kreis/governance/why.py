@@ -22,7 +22,7 @@ from kreis.expressions.tree import Expression
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Run, Step
-from kreis.preparation.declare import lineage
+from kreis.preparation.view_rules import lineage
 from kreis.preparation.views import FeatureView, RequestView, window_name
 from kreis.ways.tabular.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
