@@ -112,7 +112,8 @@ class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """`[clock]`"""
 
     as_of: str = ""
-    """The day that `kreis run` takes for today (ISO 8601, UTC); empty for the real one."""
+    """The day that `kreis run` takes for today (ISO 8601, UTC); empty for the real one. On a fixed day no time passes,
+    so no later model is compared with the one in service at a level that lets it pass."""
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

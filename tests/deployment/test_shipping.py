@@ -374,13 +374,37 @@ def test_two_damaged_plans_delete_nothing(folder, lake, monkeypatch):
     assert set(folder.glob("*.log")) == set(segments)
 
 
-def test_a_plan_of_the_first_version_is_finished(folder, lake, monkeypatch):
-    first, second = interrupted(folder, lake, monkeypatch, 0)
-    digests = {path.name: digest_of(path.read_bytes()) for path in (first, second)}
+def as_of_the_first_version(folder, *segments):
+    """Write the plan of an interrupted shipment as versions before 0.2 did: without tables and digest."""
+    digests = {path.name: digest_of(path.read_bytes()) for path in segments}
     (folder / "shipping.twin.json").unlink()
     (folder / "shipping.json").write_text(json.dumps({"segments": digests}))
+
+
+def test_a_plan_of_the_first_version_is_finished(folder, lake, monkeypatch):
+    as_of_the_first_version(folder, *interrupted(folder, lake, monkeypatch, 0))
     moved = ship(folder, lake, "tester")
     assert (moved.predictions, moved.damaged, ids(lake)) == (2, [], ["p1", "p2"])
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_plan_of_the_first_version_asks_the_lake_for_what_is_missing(folder, lake, monkeypatch, at, missing):
+    segments = interrupted(folder, lake, monkeypatch, at)
+    as_of_the_first_version(folder, *segments)
+    for each in segments[2 - missing :]:
+        remove(each)
+    moved = ship(folder, lake, "tester")
+    outcomes = 0 if lake.latest(OUTCOMES) is None else len(lake.scan(OUTCOMES).collect())
+    if at == 0:  # nothing is in the lake: what is gone is told, what is there is moved
+        assert [each.path for each in moved.damaged] == segments[2 - missing :]
+        assert (lake.latest(PREDICTIONS) is None) == (missing == 2)
+        assert missing == 2 or (ids(lake), outcomes) == (["p1"], 1)
+    else:  # the first segment's outcome, not moved at 1, is moved as long as the segment is there
+        assert ids(lake) == ["p1", "p2"]
+        assert outcomes == (1 if at == 2 or missing == 1 else 0)
+    assert list(folder.glob("*.log")) == []
+    assert ship(folder, lake, "tester") == Shipped()
 
 
 def test_a_backlog_is_moved_in_bounded_parts(folder, lake, monkeypatch):

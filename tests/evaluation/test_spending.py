@@ -16,7 +16,7 @@ def test_a_day_saves_its_share_of_the_years_rate_and_a_comparison_spends_four_fi
     found = spend(30.0, yearly=YEARLY, at_most=TEST)
     assert found.days == pytest.approx(24.0)
     assert found.level == pytest.approx(1 - 2 * YEARLY * 24 / 365)
-    assert found.why == "24 days' worth of the 10% a year that a useless model may replace it"
+    assert found.why == "24 days' share of the 10% a year by which a model that is no better may replace it"
 
 
 def test_a_comparison_spends_at_most_what_its_test_part_has_days():

@@ -489,7 +489,11 @@ def test_new_data_are_collected_at_most_once_an_hour_and_a_source_that_is_down_i
     watcher = Watcher(place.project, place.workspace, circle=place.circle, collect=collect)
     place.log(0, 2)
     place.look(watcher, 0.02)  # half an hour after the run of the release
+    place.look(watcher, 1 / 24 - 1e-9)
     assert collected == []
+    place.look(watcher, 1 / 24)
+    assert collected == [START + timedelta(hours=1)]
+    collected.clear()
     place.look(watcher, 1)
     assert collected == [START + DAY]
     status[0] = "failed"

@@ -39,7 +39,7 @@ def spend(saved: float, *, yearly: float, at_most: float) -> Spending:
     """
     days = min(_PART * max(saved, 0.0), at_most)
     error = max(yearly * days / 365, _LEAST)
-    why = f"{days:.3g} days' worth of the {yearly:.0%} a year that a useless model may replace it"
+    why = f"{days:.3g} days' share of the {yearly:.0%} a year by which a model that is no better may replace it"
     if days == 0:
         why = "no new days have passed since the last comparison: wait for some, or run with a later as_of"
     return Spending(days=days, level=1 - 2 * error, why=why)

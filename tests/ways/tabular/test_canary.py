@@ -30,7 +30,7 @@ from kreis.project import Project
 from kreis.requirements.goal import Goal, Risk, ServiceLevels
 from kreis.settings import Settings
 from kreis.tasks.decision_value import DecisionValue
-from kreis.ways.tabular.canary import CanaryMove, move_canary
+from kreis.ways.tabular.canary import CanaryMove, _first_step, move_canary
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -318,6 +318,24 @@ def test_evidence_is_carried_over_the_steps(tmp_path: Path) -> None:
     assert kinds[-2:] == ["advanced", "promoted"]
     assert moves[-1].evidence["outcomes"] == moves[-2].evidence["outcomes"] + PER_DAY
     assert moves[-2].release.detail == moves[-2].evidence
+
+
+def test_a_canarys_evidence_begins_with_its_own_first_step(tmp_path: Path) -> None:
+    place = Place(tmp_path, steps=(0.1, 0.5, 1.0), hold="1d")
+    champion, model, other = (place.model(f"m{each}", each) for each in (0.6, 0.5, 0.4))
+    releases = place.workspace.releases("canary")
+    begun = place.canary(champion, model)
+    assert _first_step(place.workspace, begun).number == begun.number
+    assert _first_step(place.workspace, releases.advance_canary(0.5, **SAY)).number == begun.number
+    assert _first_step(place.workspace, begun).number == begun.number, "what came after it does not count"
+    releases.roll_back(**SAY)
+    again = releases.start_canary(model, 0.1, **SAY)
+    assert _first_step(place.workspace, again).number == again.number, "what went back begins anew"
+    releases.roll_back(**SAY)
+    another = releases.start_canary(other, 0.1, **SAY)
+    assert _first_step(place.workspace, another).number == another.number
+    second = releases.advance_canary(0.5, **SAY)
+    assert _first_step(place.workspace, second).number == another.number
 
 
 def test_ends_when_it_cannot_decide(tmp_path: Path) -> None:

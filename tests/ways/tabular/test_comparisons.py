@@ -38,6 +38,13 @@ def test_comparisons_spend_what_time_has_saved_and_one_made_again_spends_nothing
     assert compare(released, "2025-08-22")[0] == pytest.approx(0.8 * (7 - 4))
 
 
+def test_a_fixed_day_lets_no_later_comparison_pass_and_the_run_says_so(released: Shop):
+    released.edit("leaves=7", "leaves=6")
+    released.edit('project.candidate("logistic", Logistic())\n', "")
+    told = released.kreis("run", code=10)
+    assert "kreis.toml fixes as_of = '2025-08-15', so no new days pass and no later comparison can pass" in told
+
+
 def test_every_candidate_of_a_run_leaves_a_report_and_only_the_chosen_one_is_compared_with_the_champion(released: Shop):
     compare(released, "2025-08-20")
     (found,) = steps_of_last_run(released, "evaluation").values()

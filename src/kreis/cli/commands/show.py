@@ -12,17 +12,33 @@ from kreis.errors import ProjectError
 __all__ = ["show"]
 
 
+_KINDS = {
+    "run": "what each discipline concluded, and every candidate",
+    "candidate": "its metrics, groups, calibration, gates and importances",
+    "model": "a registered model, and how it was judged",
+    "card": "a model's card, as Markdown",
+    "table": "the tables of the lake; columns, versions and first rows of one",
+    "source": "what was collected, quarantined and warned of",
+    "release": "the releases; routes and reason of one",
+    "alert": "the last alerts (`kreis alerts` filters them)",
+}
+"""Kind to what is shown of it."""
+
+
 def _kinds() -> list[str]:
-    return ["run", "candidate", "model", "card", "table", "source", "release", "alert"]
+    return list(_KINDS)
 
 
 def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run, candidate, model, card, table, source, release or alert.", metavar="KIND", autocompletion=_kinds
+            help="run, candidate, model, card, table, source, release or alert. [default: lists them]",
+            metavar="KIND",
+            show_default=False,
+            autocompletion=_kinds,
         ),
-    ],
+    ] = "",
     name: Annotated[
         str,
         typer.Argument(
@@ -55,6 +71,12 @@ def show(
     from kreis.governance.showing import SHOW
     from kreis.workspace import Workspace
 
+    if not kind:
+        if json:
+            emit({"kinds": _KINDS})
+        else:
+            typer.echo("\n".join(f"kreis show {name:9}  {what}" for name, what in _KINDS.items()))
+        return
     if kind not in SHOW:
         raise ProjectError.unknown_name("kind of thing", kind, SHOW)
     document = SHOW[kind](Workspace.find(), name, version)

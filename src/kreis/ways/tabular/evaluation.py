@@ -49,7 +49,7 @@ _FEW = 12
 
 def perform(state: TabularState) -> Verdict:
     """Judge the candidate that did best on the validation tail. The test rows choose nothing."""
-    challenger = _challenger(state)
+    challenger = state.chosen
     step = _evaluate(state, challenger)
     state.evaluation = step
     report = step.output.report
@@ -111,13 +111,6 @@ def _judged_when_released(state: TabularState, digest: str) -> tuple[str | None,
         return None, None
     difference = judged.report.differences["champion"]
     return judged.champion, Spending(days=0.0, level=difference.level, why="as when it was released")
-
-
-def _challenger(state: TabularState) -> str:
-    """The candidate worth most on the validation tail; baselines only where there is nothing else."""
-    declared = state.project.candidates
-    contenders = [name for name in declared if not declared[name].baseline] or list(declared)
-    return max(contenders, key=lambda name: state.candidates[name].output.candidate.validation["value"])
 
 
 def _evaluate(state: TabularState, challenger: str) -> StepResult[Judged]:
@@ -182,6 +175,9 @@ def _spend(state: TabularState, comparison: list[Any]) -> Spending:
             yearly=project.goal.replaced_in_vain,
             at_most=parse_duration(project.split_declaration.test).total_seconds() / _DAY,
         )
+        if not spending.days and (fixed := state.workspace.settings.clock.as_of):
+            why = f"kreis.toml fixes as_of = {fixed!r}, so no new days pass and no later comparison can pass: remove it"
+            spending = spending._replace(why=f"{why}, or set a later day")
         return Spent(project=project.name, comparison=identity, **spending._asdict())
 
     inputs = {"comparison": identity}

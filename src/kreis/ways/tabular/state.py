@@ -42,6 +42,15 @@ class TabularState:
         return self.as_of.isoformat()
 
     @property
+    def chosen(self) -> str:
+        """The candidate worth most on the validation tail, which goes on to evaluation; a baseline only where there is
+        nothing else.
+        """
+        declared = self.project.candidates
+        contenders = [name for name in declared if not declared[name].baseline] or list(declared)
+        return max(contenders, key=lambda name: self.candidates[name].output.candidate.validation["value"])
+
+    @property
     def versions(self) -> dict[str, str]:
         """The versions of all sources and tables, as inputs of a step."""
         return {name: self.version_of(name) for name in (*self.sources, *self.tables)}

@@ -22,11 +22,17 @@ def perform(state: TabularState) -> Verdict:
         state.candidates[declared.name] = _train(state, declared)
     validation = {name: step.output.candidate.validation for name, step in state.candidates.items()}
     values = {name: each["value"] for name, each in validation.items()}
-    best = max(values, key=lambda name: values[name])
+    chosen, best = state.chosen, max(values, key=lambda name: values[name])
+    unit = state.project.goal.metric.unit
+    if best == chosen:
+        said = f"{best} is worth most: {values[best]:,.0f} {unit}"
+    else:
+        said = (
+            f"the baseline {best} is worth most ({values[best]:,.0f} {unit}); {chosen} is judged: {values[chosen]:,.0f}"
+        )
     rows, positive = int(validation[best]["rows"]), int(validation[best]["positives"])
     return Advance(
-        summary=f"{len(values)} candidates; on the validation tail ({rows:,} rows, {positive:,} positive) {best}"
-        f" is worth most: {values[best]:,.0f} {state.project.goal.metric.unit}",
+        summary=f"{len(values)} candidates; on the validation tail ({rows:,} rows, {positive:,} positive) {said}",
         detail={"validation": values, "rows": rows, "positive": positive, "warnings": _warnings(rows, positive)},
     )
 

@@ -1,0 +1,42 @@
+"""Training's verdict: it names the candidate that goes on to evaluation, and a baseline that is worth more."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kreis.loop.verdicts import Advance
+from kreis.ways.tabular import training
+from kreis.ways.tabular.state import TabularState
+
+
+def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float]) -> str:
+    """What training concludes of candidates that are worth so much; "rule" is a baseline."""
+
+    def trained(state: Any, declared: Any) -> Any:
+        validation = {"value": worth[declared.name], "rows": 1000, "positives": 100}
+        return SimpleNamespace(output=SimpleNamespace(candidate=SimpleNamespace(validation=validation)))
+
+    monkeypatch.setattr(training, "_train", trained)
+    candidates = {name: SimpleNamespace(name=name, baseline=name == "rule") for name in worth}
+    project: Any = SimpleNamespace(
+        candidates=candidates, goal=SimpleNamespace(metric=SimpleNamespace(unit="EUR per 1,000 orders"))
+    )
+    memory: Any = None
+    workspace: Any = None
+    made = TabularState(project=project, workspace=workspace, as_of=None, run="r", memory=memory)  # type: ignore[arg-type]
+    concluded = training.perform(made)
+    assert isinstance(concluded, Advance)
+    return concluded.summary
+
+
+def test_the_candidate_worth_most_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = verdict(monkeypatch, {"rule": 90.0, "logistic": 80.0, "gbdt": 100.0})
+    assert said.endswith("positive) gbdt is worth most: 100 EUR per 1,000 orders")
+
+
+def test_a_baseline_that_is_worth_more_is_named_beside_the_one_that_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = verdict(monkeypatch, {"rule": 100.0, "logistic": 80.0, "gbdt": 90.0})
+    assert "the baseline rule is worth most (100 EUR per 1,000 orders); gbdt is judged: 90" in said
