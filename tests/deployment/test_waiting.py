@@ -118,6 +118,19 @@ def test_refused_connections_are_forgotten_in_time(now):
     asyncio.run(scenario())
 
 
+def test_a_slow_body_gives_up_its_place_before_others_give_up_theirs(now):
+    async def scenario():
+        waiting = Waiting(Limits(waiting=1))
+        waiting.under_way = 1
+        slow, other = await started(reading(waiting, "a:1")), await started(waiting.turn("b:1"))
+        now.now += 0.031
+        waiting.look()
+        assert await other
+        slow.cancel()
+
+    asyncio.run(scenario())
+
+
 async def reading(waiting, client):
     mine = waiting.begin(SimpleNamespace(client=client))
     try:
@@ -133,13 +146,13 @@ def test_a_slow_body_takes_no_place_and_ends_at_its_deadline(now):
         waiting = Waiting(Limits(waiting=1, body_read_ms=1_000))
         waiting.under_way = 1
         slow = await started(reading(waiting, "10.0.0.1:5"))
-        now.now += 0.05
+        now.now += 0.01
         waiting.look()
         assert waiting.full
-        now.now += 0.1
+        now.now += 0.02
         waiting.look()
         assert not waiting.full
-        now.now += 0.84
+        now.now += 0.96
         waiting.look()
         await asyncio.sleep(0)
         assert not slow.done()

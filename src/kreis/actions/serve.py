@@ -20,7 +20,7 @@ from kreis.errors import CorruptionError, ProjectError, ServiceError, StoreError
 from kreis.ledger import runs
 from kreis.workspace import Workspace
 
-__all__ = ["become_service", "close_segment", "free_port", "write_config"]
+__all__ = ["close_segment", "exec_server", "free_port", "write_config"]
 
 _PATIENCE = 5.0
 
@@ -69,7 +69,7 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
     return path
 
 
-def become_service(workspace: Workspace, *, host: str, port: int, workers: int, simulated: bool) -> None:
+def exec_server(workspace: Workspace, *, host: str, port: int, workers: int, simulated: bool) -> None:
     """Replace this process by the service; so nothing of the command line stays in its memory.
 
     The service needs only the pointer: where the ledger does not answer, it starts with the release that was

@@ -43,7 +43,7 @@ def serve(
 
         kreis serve --port 8080 --workers 2
     """
-    from kreis.actions.serve import become_service
+    from kreis.actions.serve import exec_server
     from kreis.workspace import Workspace
 
-    become_service(Workspace.find(), host=host, port=port, workers=workers, simulated=simulated_time)
+    exec_server(Workspace.find(), host=host, port=port, workers=workers, simulated=simulated_time)

@@ -20,7 +20,7 @@ from kreis.deployment.server.answering import Answering
 from kreis.deployment.server.colleagues import Colleagues, Link, Start
 from kreis.deployment.server.config import ServerConfig, read_config
 from kreis.deployment.server.follower import Follower
-from kreis.deployment.server.http.app import App, keep_house
+from kreis.deployment.server.http.app import App, tick_periodically
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import open_store
 from kreis.deployment.server.ports import check_port, numeric_address
@@ -119,7 +119,7 @@ async def _serve(config: ServerConfig, colleagues: Colleagues | None) -> NoRetur
         gc.set_threshold(20_000, 20, 50)  # a request leaves no cycles behind; look for them seldom
         tasks = [
             asyncio.create_task(follower.follow()),
-            asyncio.create_task(keep_house(app, answering)),
+            asyncio.create_task(tick_periodically(app, answering)),
             asyncio.create_task(app.waiting.watch()),
         ]
         try:

@@ -195,8 +195,10 @@ class _Supervisor:
 
     def _is_ready(self, worker: _Worker) -> None:
         _LOG.info("worker %d is ready, process %d", worker.number, worker.process.pid)
-        if sum(each.ready for each in self._workers.values()) == self._config.workers:
+        if not self._complete and sum(each.ready for each in self._workers.values()) == self._config.workers:
             self._complete = True
+            config = self._config
+            _LOG.info("%d workers answer on http://%s:%d", config.workers, config.host, config.port)
 
     async def _ask_others(self, asking: _Worker, ask: Ask) -> None:
         others = [each for each in self._workers.values() if each is not asking and each.ready]

@@ -281,7 +281,7 @@ def _malformed(error: Exception) -> Refusal:
     return HttpRefusal(400, "no_json", "the body is no JSON")
 
 
-async def keep_house(app: App, answering: Answering, every_s: float = 1.0) -> None:
+async def tick_periodically(app: App, answering: Answering, every_s: float = 1.0) -> None:
     """Every second what need not be done for each request, until cancelled."""
     while not app.draining:
         await asyncio.sleep(every_s)

@@ -23,8 +23,11 @@ __all__ = ["RETRY_AFTER_S", "Reading", "Waiting"]
 RETRY_AFTER_S = 1
 """After which time a refused client may come back."""
 
+_PLACE_S = 0.02
+"""A request whose body takes longer gives up its place: it waits for the client, not for the service. Sooner than
+others give up (`_TURN_S`), so those do not suffer from it."""
 _SLOW_S = 0.1
-"""A body that takes longer is slow: its request waits for the client, not for the service."""
+"""A body that takes longer is slow: a client may have only some of them."""
 _TURN_S = 0.03
 """How long a request waits for a place; it is refused at the next look."""
 _EVERY_S = 0.025
@@ -37,13 +40,13 @@ _Turn: TypeAlias = tuple[float, asyncio.Future[bool], str]
 class Reading:
     """A request whose body is being read."""
 
-    __slots__ = ("refusal", "scope", "since", "slow", "task")
+    __slots__ = ("placeless", "refusal", "scope", "since", "task")
 
     def __init__(self, scope: Any) -> None:
         self.scope = scope
         self.since = monotonic()
         self.task = asyncio.current_task()
-        self.slow = False
+        self.placeless = False
         self.refusal: HttpRefusal | None = None
         """Why it was ended; None where it was not."""
 
@@ -61,7 +64,7 @@ class Waiting:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.under_way = 0
-        self._slow = 0
+        self._placeless = 0
         self._readings: dict[Reading, None] = {}
         self._turns: deque[_Turn] = deque()
         self._early: deque[_Turn] = deque()
@@ -72,7 +75,7 @@ class Waiting:
     @property
     def full(self) -> bool:
         """Whether another request must wait for its turn."""
-        return self.under_way - self._slow >= self._limits.waiting
+        return self.under_way - self._placeless >= self._limits.waiting
 
     async def turn(self, client: str) -> bool:
         """Wait for a place, which is then taken; whether there was one in time.
@@ -103,8 +106,8 @@ class Waiting:
     def done(self, reading: Reading) -> None:
         """The body is there, or will never be."""
         del self._readings[reading]
-        if reading.slow:
-            self._slow -= 1
+        if reading.placeless:
+            self._placeless -= 1
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
@@ -143,11 +146,13 @@ class Waiting:
         slow: Counter[str] = Counter()
         for reading in reversed(self._readings):  # the newest first
             age = now - reading.since
-            if age < _SLOW_S or reading.refusal is not None:
+            if age < _PLACE_S or reading.refusal is not None:
                 continue
-            if not reading.slow:
-                reading.slow = True
-                self._slow += 1
+            if not reading.placeless:
+                reading.placeless = True
+                self._placeless += 1
+            if age < _SLOW_S:
+                continue
             host = reading.scope.client.rpartition(":")[0]
             slow[host] += 1
             if age * 1000 > self._limits.body_read_ms:
