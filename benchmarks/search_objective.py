@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-
-from kreis.tasks.decision_value import DecisionValue
-from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.loss import log_loss
-from kreis.training.threshold import best_cut, choose_threshold
+
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.binary.thresholds import best_cut, choose_threshold
+from kreis.training.candidates.gradient_boosting import GradientBoosting
 
 DATA = Path(os.environ.get("KREIS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 METRIC = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)

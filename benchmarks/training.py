@@ -15,7 +15,7 @@ import warnings
 import lightgbm
 import numpy as np
 
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.data import TrainingData

@@ -10,13 +10,12 @@ import kreis
 
 SOURCE = Path(kreis.__file__).parent
 CALLED_FROM_OUTSIDE = {
-    "Metric.better": "said by each metric for the pages and cards that show it",
     "MonitorBehaviour": "the suite that the author of a monitor runs",
     "OpenProject.training_frame": "called in a notebook",
     "Views.allow_perfect_feature": "called in a project's file",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
-    "CHECKS": "the suite that the author of a candidate runs",
+    "CHECKS": "the suites that the authors of a candidate and of a task run",
 }
 FRAMEWORKS = ("cli/commands", "ledger/migrations")
 """Typer and Alembic call what stands here."""

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from kreis.notebook import open_project
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
-    from kreis.tasks.decision_value import DecisionValue
+    from kreis.tasks.binary.decision_value import DecisionValue
+    from kreis.tasks.regression.error_cost import ErrorCost
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
+    from kreis.training.candidates.linear import Linear
     from kreis.training.candidates.logistic import Logistic
+    from kreis.training.candidates.mean import Mean
     from kreis.training.candidates.rule import Rule
     from kreis.training.search import Choice, Integer, Real, Search
     from kreis.training.splits import TimeSplit
@@ -35,7 +38,8 @@ _PLACES = {
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
-    "DecisionValue": "kreis.tasks.decision_value",
+    "DecisionValue": "kreis.tasks.binary.decision_value",
+    "ErrorCost": "kreis.tasks.regression.error_cost",
     "Drift": "kreis.monitoring.monitors.drift",
     "Estimator": "kreis.training.candidates.estimator",
     "Goal": "kreis.requirements.goal",
@@ -44,7 +48,9 @@ _PLACES = {
     "Integer": "kreis.training.search",
     "Latency": "kreis.monitoring.monitors.latency",
     "Age": "kreis.monitoring.monitors.age",
+    "Linear": "kreis.training.candidates.linear",
     "Logistic": "kreis.training.candidates.logistic",
+    "Mean": "kreis.training.candidates.mean",
     "Project": "kreis.project",
     "Real": "kreis.training.search",
     "Risk": "kreis.requirements.goal",
@@ -66,13 +72,16 @@ __all__ = [
     "Choice",
     "DecisionValue",
     "Drift",
+    "ErrorCost",
     "Estimator",
     "Goal",
     "GradientBoosting",
     "Guardrail",
     "Integer",
     "Latency",
+    "Linear",
     "Logistic",
+    "Mean",
     "Project",
     "Real",
     "Risk",

@@ -53,8 +53,8 @@ def canonical(value: msgspec.Struct) -> bytes:
     return canonical_json(document_of(value))
 
 
-def check_format(document: bytes, known: str, *, where: str) -> None:
-    """Refuse a JSON document whose `format` is not `known` ("kreis.package/1").
+def check_format(document: bytes, known: str, *older: str, where: str) -> str:
+    """The `format` of a JSON document: refused unless it is `known` ("kreis.package/2"), or one of the `older` ones.
 
     Raises:
         ProjectError: it is of another format; says which version of kreis reads it.
@@ -67,8 +67,8 @@ def check_format(document: bytes, known: str, *, where: str) -> None:
         found = msgspec.json.decode(document, type=Head).format
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         found = ""
-    if found == known:
-        return
+    if found == known or found in older:
+        return found
     kind, _, number = known.partition("/")
     if found.startswith(f"{kind}/") and found.removeprefix(f"{kind}/").isdecimal():
         raise ProjectError(

@@ -171,7 +171,7 @@ class OpenProject:
 
     @property
     def models(self) -> pl.DataFrame:
-        """The registered models, the newest first: business value with its interval, AUC, share of the traffic."""
+        """The registered models, the newest first: value with its interval, the AUC or its like, share of traffic."""
         import polars as pl
 
         with self.workspace.ledger.read() as connection:
@@ -190,7 +190,7 @@ class OpenProject:
                     "share": shares.get(model.digest, 0.0),
                     "passed": None if evaluation is None else evaluation.passed,
                     **{name: metrics.get("value", {}).get(name) for name in ("value", "low", "high")},
-                    "auc": metrics.get("auc", {}).get("value"),
+                    **{name: metrics.get(name, {}).get("value") for name in self.project.goal.task.headlines},
                     "registered_at": model.at,
                     "digest": model.digest,
                 }
@@ -250,7 +250,6 @@ class OpenProject:
         import polars as pl
 
         from kreis.deployment.releases import champion_of
-        from kreis.ways.tabular.packages import scorer_of
 
         current = self._current()
         if not model and current is None:
@@ -263,7 +262,7 @@ class OpenProject:
             if feature not in frame.columns:
                 raise ProjectError.unknown_name("feature", feature, frame.columns, where="score")
         matrix = frame.select(pl.col(package.manifest.features).cast(pl.Float32)).to_numpy()
-        return pl.Series("score", scorer_of(package).score(np.ascontiguousarray(matrix)))
+        return pl.Series("score", package.scorer().score(np.ascontiguousarray(matrix)))
 
     @cached_property
     def _page(self) -> Page:

@@ -24,7 +24,9 @@ from kreis.durable import make_directory
 from kreis.expressions.tree import Call, Column, Literal
 from kreis.identifiers import new_id
 from kreis.ledger.records import Release, Route
+from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import RequestView
+from kreis.tasks.decisions import Cut
 
 FEATURES = ["request__hour", "request__distance", "request__late"]
 REQUEST = RequestView(
@@ -69,12 +71,11 @@ def make_manifest(**changes):
     given = {
         "project": "flights",
         "candidate": "linear",
-        "kind": "onnx",
-        "files": {},
         "features": FEATURES,
         "views": [],
         "request_views": [REQUEST],
-        "threshold": 0.5,
+        "model": Onnx.of(b"a model").stored,
+        "decision": Cut(0.5),
         "goal": "0" * 64,
         "metric": {},
         "outcome": "late",
@@ -118,15 +119,15 @@ class Service:
 
     def package(self, model=None, **changes):
         """Build and sign a package; returns the model's digest."""
-        files = {} if changes.get("kind") == "rule" else {"model.onnx": linear_model() if model is None else model}
-        manifest = build_package(make_manifest(**changes), files, self.artifacts)
+        form = model if isinstance(model, Formula) else Onnx.of(linear_model() if model is None else model)
+        manifest = build_package(make_manifest(model=form.stored, **changes), form, self.artifacts)
         self.envelopes[manifest.digest] = sign(manifest.canonical(), PAYLOAD_TYPE, self.keys)
         self.versions.setdefault(manifest.digest, len(self.versions) + 1)
         return manifest.digest
 
     def rule_package(self):
         """A rule's package: 1 for what is late already, else 0."""
-        return self.package(kind="rule", rule=RULE)
+        return self.package(Formula(expression=RULE, low=0.0, high=1.0))
 
     linear_model = staticmethod(linear_model)
 

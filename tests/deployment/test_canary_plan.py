@@ -11,7 +11,7 @@ from kreis.deployment.canary import Canary
 from kreis.deployment.canary_plan import CanaryPlan, plan_canary
 from kreis.errors import ProjectError
 from kreis.evaluation.paired import Paired
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 
 FLIGHTS = DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35)
 RATES = {"value": 10_550.0, "base_rate": 0.22, "positive_rate": 0.38, "recall": 0.62}
@@ -20,7 +20,7 @@ RATES = {"value": 10_550.0, "base_rate": 0.22, "positive_rate": 0.38, "recall": 
 def planned(canary: Canary | None = None, **more: float) -> CanaryPlan:
     given = {"per_day": 900.0, "differing": 0.054, "within_day": 0.04, **more}
     canary = canary or Canary(steps=(0.2, 1.0), hold="2d")
-    return plan_canary(canary, FLIGHTS, RATES, outcomes_within=timedelta(hours=36), **given)
+    return plan_canary(canary, FLIGHTS.task, RATES, outcomes_within=timedelta(hours=36), **given)
 
 
 def test_says_what_each_kind_of_challenger_comes_to():

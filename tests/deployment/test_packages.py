@@ -6,23 +6,25 @@ import msgspec
 import pytest
 
 from kreis.artifacts.store import ArtifactStore
-from kreis.deployment.manifest import Histogram, Manifest
+from kreis.deployment.manifest import Histogram, Manifest, decode_manifest
 from kreis.deployment.packages import PAYLOAD_TYPE, build_package, open_package
 from kreis.deployment.signing import FileKeys, sign
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
 from kreis.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.tasks.decisions import Cut, Identity, Shift
+from kreis.tasks.outcomes import Number
 
 MODEL = b"not really ONNX, but packages do not look inside"
+FORM, OTHER = Onnx.of(MODEL), Onnx.of(MODEL + b".")
 
 
 def manifest(**changes):
     given = {
         "project": "flights",
         "candidate": "gbdt",
-        "kind": "onnx",
-        "files": {},
         "features": ["carrier__delay_24h", "request__hour"],
         "views": [
             FeatureView(
@@ -36,7 +38,8 @@ def manifest(**changes):
             )
         ],
         "request_views": [RequestView(name="request", fields={"hour": "integer"}, features={"hour": Column("hour")})],
-        "threshold": 0.5,
+        "decision": Cut(0.5),
+        "model": FORM.stored,
         "goal": "0" * 64,
         "metric": {"kind": "decision_value"},
         "outcome": "late",
@@ -60,18 +63,18 @@ def keys(tmp_path):
 
 @pytest.fixture
 def built(artifacts):
-    return build_package(manifest(), {"model.onnx": MODEL}, artifacts)
+    return build_package(manifest(), FORM, artifacts)
 
 
 def test_open_gives_back_what_was_built(built, artifacts, keys):
     package = open_package(built.digest, sign(built.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
-    assert (package.manifest, package.model, package.digest) == (built, MODEL, built.digest)
+    assert (package.manifest, package.form, package.digest) == (built, FORM, built.digest)
     assert artifacts.get(built.digest) == built.canonical()
 
 
 def test_the_same_inputs_give_the_same_digest(built, artifacts):
-    assert build_package(manifest(), {"model.onnx": MODEL}, artifacts).digest == built.digest
-    assert build_package(manifest(), {"model.onnx": MODEL + b"."}, artifacts).digest != built.digest
+    assert build_package(manifest(), FORM, artifacts).digest == built.digest
+    assert build_package(manifest(model=OTHER.stored), OTHER, artifacts).digest != built.digest
 
 
 def test_an_unsigned_package_is_refused(built, artifacts, keys):
@@ -86,7 +89,7 @@ def test_a_forged_package_is_refused(built, artifacts, keys, tmp_path):
 
 
 def test_another_models_signature_is_refused(built, artifacts, keys):
-    other = build_package(manifest(threshold=0.6), {"model.onnx": MODEL}, artifacts)
+    other = build_package(manifest(decision=Cut(0.6)), FORM, artifacts)
     with pytest.raises(SignatureError, match="another model"):
         open_package(built.digest, sign(other.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
 
@@ -103,7 +106,7 @@ class Careless:
 
 def test_a_file_of_the_right_size_but_other_bytes_is_refused(built, artifacts, keys):
     """The second line of defence: the store of artifacts is the first."""
-    digest = built.files["model.onnx"].sha256
+    digest = built.model.sha256
     changed = bytes([MODEL[0] ^ 1]) + MODEL[1:]
     with pytest.raises(CorruptionError, match="not the file that was signed"):
         open_package(
@@ -118,7 +121,7 @@ def test_a_file_of_the_right_size_but_other_bytes_is_refused(built, artifacts, k
 
 
 def test_changed_bytes_of_the_model_are_refused(built, artifacts, keys, tmp_path):
-    sha256 = built.files["model.onnx"].sha256
+    sha256 = built.model.sha256
     (path,) = [each for each in (tmp_path / "artifacts").rglob("*") if each.is_file() and each.read_bytes() == MODEL]
     path.write_bytes(MODEL[:-1] + b"!")
     with pytest.raises(CorruptionError):
@@ -137,7 +140,7 @@ def signed(document, keys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "kreis.package/2"}, "format"),
+        ({"format": "kreis.package/3"}, "format"),
         ({"surprise": 1}, "unknown field `surprise`"),
         ({"kind": "pickle"}, "does not read"),
         ({"files": {"../../etc/passwd": {"sha256": "0" * 64, "size": 1}}}, "holds"),
@@ -151,6 +154,50 @@ def test_what_is_signed_but_wrong_is_refused(built, artifacts, keys, change, mes
     digest, envelope = signed({**json.loads(built.canonical()), **change}, keys)
     with pytest.raises(ProjectError, match=message):
         open_package(digest, envelope, artifacts, keys.trusted())
+
+
+SECOND = {"format": "kreis.package/2", "model": {"form": "onnx", "sha256": "0" * 64, "size": 5}}
+SECOND |= {"decision": {"rule": "identity"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"form": "pickle"}}, "does not read"),
+        ({"model": {"form": "onnx", "sha256": "0" * 64, "size": 1 << 40}}, "bytes"),
+        ({"model": {"form": "onnx", "sha256": "0" * 64, "size": 5, "content": "aGVsbG8="}}, "holds the model's bytes"),
+        ({"decision": {"rule": "lottery"}}, "does not read"),
+        ({"decision": {"rule": "shift", "by": 1e999}}, "does not read"),
+        ({"kind": "onnx"}, "unknown field `kind`"),
+    ],
+)
+def test_what_is_signed_but_wrong_in_the_second_format_is_refused(built, artifacts, keys, change, message):
+    known = json.loads(built.canonical())
+    kept = {name: each for name, each in known.items() if name not in ("kind", "files", "rule", "threshold")}
+    digest, envelope = signed({**kept, **SECOND, **change}, keys)
+    with pytest.raises(ProjectError, match=message):
+        open_package(digest, envelope, artifacts, keys.trusted())
+
+
+@pytest.mark.parametrize("decision", [Identity(), Shift(-3.5)])
+def test_what_the_first_format_cannot_say_is_packaged_in_the_second(artifacts, keys, decision):
+    number = manifest(decision=decision, outcomes=Number(at_least=0.0))
+    assert json.loads(number.canonical())["format"] == "kreis.package/2"
+    built = build_package(number, FORM, artifacts)
+    package = open_package(built.digest, sign(built.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
+    assert package.manifest == number
+    assert package.manifest.canonical() == number.canonical()
+
+
+def test_a_yes_or_no_is_packaged_as_earlier_versions_did(built):
+    written = json.loads(built.canonical())
+    assert (written["format"], written["kind"], written["rule"], written["threshold"]) == (
+        "kreis.package/1",
+        "onnx",
+        None,
+        0.5,
+    )
+    assert decode_manifest(built.canonical(), where="it") == built
 
 
 @pytest.mark.parametrize(
@@ -174,13 +221,13 @@ def test_hostile_expressions_are_refused(artifacts, keys, expression):
     view = RequestView(name="request", fields={"hour": "integer"}, features={"hour": expression})
     hostile = manifest(request_views=[view])
     with pytest.raises(ProjectError):
-        build_package(hostile, {"model.onnx": MODEL}, artifacts)
+        build_package(hostile, FORM, artifacts)
 
 
 def test_a_rule_needs_no_file_but_known_features(artifacts, keys):
-    rule = build_package(manifest(kind="rule", rule=Column("request__hour")), {}, artifacts)
-    assert (
-        open_package(rule.digest, sign(rule.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted()).model is None
-    )
+    form = Formula(expression=Column("request__hour"), low=0.0, high=1.0)
+    rule = build_package(manifest(model=form), form, artifacts)
+    assert open_package(rule.digest, sign(rule.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted()).form == form
+    unknown = Formula(expression=Column("request__hours"))
     with pytest.raises(ProjectError, match="did you mean"):
-        build_package(manifest(kind="rule", rule=Column("request__hours")), {}, artifacts)
+        build_package(manifest(model=unknown), unknown, artifacts)

@@ -1,6 +1,5 @@
 """Stored features: the service answers with what the online store knew at the request's moment."""
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -78,25 +77,6 @@ def test_answers_follow_the_store_and_the_moment(service, feed):
         assert record.features == [vector.get(name, 3.5) for name in FEATURES]
         assert record.features[0] == 100.0 + hours
         assert record.at == microseconds(at)
-
-
-def test_all_workers_read_one_store_while_it_is_fed(make_service, feed, tmp_path):
-    service = make_service(simulated=True, online=tmp_path / "online", workers=2)
-    model = service.linear_model(slope=0.01, width=len(FEATURES))
-    service.release(
-        service.package(model, features=FEATURES, views=[LATENESS, WEATHER], request_views=[REQUEST]), wait=False
-    )
-    feed.advance(START)
-    service.start().wait_for(1)
-    service.until(lambda: service.log().count("is ready") == 2)
-    for hour in range(20):
-        at = START + timedelta(hours=hour)
-        feed.advance(at)
-        for _ in range(4):  # each on a connection of its own, so by either of them
-            assert answered(service, {"keys": {"origin": "EWR"}}, at).features[0] == min(100.0 + hour, 119.0)
-    predictions = re.findall(r'kreis_predictions_total{worker="."} (\d+)', service.get("/metrics", raw=True)[1])
-    assert sum(map(int, predictions)) == 80
-    assert min(map(int, predictions)) > 0
 
 
 def test_an_unknown_entity_and_a_missing_key_have_no_rows(service, feed):

@@ -24,7 +24,6 @@ from kreis.ledger.records import Release
 from kreis.monitoring.monitors.business_metric import BusinessMetric
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look, Watcher
-from kreis.ways.tabular.packages import scorer_of
 from kreis.ways.tabular.rows import read_features, read_spine
 from kreis.workspace import Workspace
 
@@ -90,7 +89,7 @@ class Orders:
         features = {name: None if row[name] is None else float(row[name]) for name in self._names}
         taken = [features[name] for name in package.manifest.features]
         matrix = np.array([[np.nan if each is None else each for each in taken]], dtype=np.float32)
-        score = float(scorer_of(package).score(matrix)[0])
+        score = float(package.scorer().score(matrix)[0])
         return PredictionRecord(
             id=row["order_id"],
             at=microseconds(row["placed_at"]),
@@ -100,7 +99,7 @@ class Orders:
             fields={},
             features=taken,
             score=score,
-            decision=score >= package.manifest.threshold,
+            decision=package.manifest.decision.one(score),
             latency_us=900,
             extra={name: value for name, value in features.items() if name not in package.manifest.features},
         )

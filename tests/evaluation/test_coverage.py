@@ -10,9 +10,10 @@ from tests.conftest import Simulations
 
 from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.intervals import estimate
-from kreis.tasks.decision_value import DecisionValue
-from kreis.tasks.metrics.metric import Codes, Rows
-from kreis.tasks.metrics.registry import metric_named
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.metrics.metric import Codes
+from kreis.tasks.metrics.yes_no import YesNoRows
+from kreis.tasks.task import metric_named
 
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 METRICS = ("value", "recall", "brier", "auc", "calibration_error")
@@ -34,7 +35,7 @@ class World:
     """By how much the scores' logit is off: there is a calibration error to find."""
     threshold: float = 0.25
 
-    def draw(self, rng: np.random.Generator, days: int | None = None) -> tuple[Rows, Codes]:
+    def draw(self, rng: np.random.Generator, days: int | None = None) -> tuple[YesNoRows, Codes]:
         days = days or self.days
         weather = np.empty(days)
         weather[0] = rng.normal()
@@ -46,9 +47,9 @@ class World:
         logit = rng.normal(self.intercept, 1, len(blocks))
         outcomes = rng.random(len(blocks)) < 1 / (1 + np.exp(-logit - self.weather * weather[blocks]))
         scores = 1 / (1 + np.exp(-logit - self.shift))
-        return Rows(outcomes, scores, scores >= self.threshold), blocks
+        return YesNoRows(outcomes, scores, scores >= self.threshold), blocks
 
-    def draw_after(self, rng: np.random.Generator, history: int) -> tuple[Rows, Codes]:
+    def draw_after(self, rng: np.random.Generator, history: int) -> tuple[YesNoRows, Codes]:
         """As many days after a history that tells how long weather lasts."""
         rows, blocks = self.draw(rng, days=history + self.days)
         climate = climate_of(rows.outcomes, blocks)
@@ -57,7 +58,7 @@ class World:
 
     def truth(self) -> dict[str, float]:
         rows, _ = self.draw(np.random.default_rng(99), days=int(1_500_000 / self.per_day))
-        return {name: metric_named(name, VALUE).value(rows) for name in METRICS}
+        return {name: metric_named(name, VALUE.task).value(rows) for name in METRICS}
 
 
 WORLDS = {
@@ -93,7 +94,7 @@ def test_an_interval_holds_the_truth_or_warns(name: str, history: int, simulatio
     world, rng = WORLDS[name], np.random.default_rng(7)
     truth, runs = world.truth(), simulations.runs(150)
     draws = [world.draw_after(rng, history) if history else world.draw(rng) for _ in range(runs)]
-    for metric in (metric_named(each, VALUE) for each in METRICS):
+    for metric in (metric_named(each, VALUE.task) for each in METRICS):
         found = [each for each in (estimate(metric, *draw) for draw in draws) if each.defined]
         warned = [each.warning is not None for each in found]
         held = [each.low <= truth[metric.name] <= each.high for each in found]
@@ -115,7 +116,7 @@ def test_an_area_and_a_recall_of_few_positives_hold_the_truth(name: str, simulat
     world, rng = FEW[name], np.random.default_rng(7)
     truth, runs = world.truth(), simulations.runs(200)
     draws = [world.draw(rng) for _ in range(runs)]
-    for metric in (metric_named(each, VALUE) for each in ("auc", "recall", "value")):
+    for metric in (metric_named(each, VALUE.task) for each in ("auc", "recall", "value")):
         found = [each for each in (estimate(metric, *draw) for draw in draws) if each.defined]
         held = sum(each.low <= truth[metric.name] <= each.high for each in found)
         simulations.at_least(f"interval of {metric.name}, {name}", held, len(found), 0.95)
@@ -124,14 +125,14 @@ def test_an_area_and_a_recall_of_few_positives_hold_the_truth(name: str, simulat
 def test_an_area_of_one_positive_says_next_to_nothing():
     """S7: a gate passed "AUC 1 (0.83 to 1)" on one positive."""
     outcomes = np.arange(200) == 7
-    rows = Rows(outcomes, np.where(outcomes, 0.9, 0.1), outcomes)
-    found = estimate(metric_named("auc", VALUE), rows, np.repeat(np.arange(20), 10))
+    rows = YesNoRows(outcomes, np.where(outcomes, 0.9, 0.1), outcomes)
+    found = estimate(metric_named("auc", VALUE.task), rows, np.repeat(np.arange(20), 10))
     assert found.value == 1.0
     assert found.low < 0.5
 
 
 def test_days_that_hang_together_or_differ_in_size_are_named():
-    value, rng = metric_named("value", VALUE), np.random.default_rng(2)
+    value, rng = metric_named("value", VALUE.task), np.random.default_rng(2)
     lasting = [estimate(value, *World(lasting=0.9, per_day=200).draw(rng)) for _ in range(5)]
     assert any("tell as little as" in each.warning for each in lasting if each.warning)
     assert "so unequal" in (estimate(value, *World(uneven=2.0).draw(rng)).warning or "")

@@ -10,7 +10,8 @@ from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import group_codes
 from kreis.evaluation.spending import Spending
 from kreis.requirements.goal import Goal, Guardrail
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.decisions import Cut
 
 DAYS, PER_DAY = 30, 200
 RNG = np.random.default_rng(42)
@@ -22,7 +23,7 @@ ORIGIN = np.array(["EWR", "JFK", "LGA"])[RNG.integers(0, 3, LOGIT.size)]
 
 def scored(name: str, noise: float, **changes: object) -> Scored:
     logit = LOGIT + np.random.default_rng(1).normal(0, 1, LOGIT.size) * noise
-    values = {"scores": 1 / (1 + np.exp(-logit)), "threshold": 0.226, "digest": name[0] * 64} | changes
+    values = {"scores": 1 / (1 + np.exp(-logit)), "decision": Cut(0.226), "digest": name[0] * 64} | changes
     return Scored(name, **values)  # type: ignore[arg-type]
 
 
@@ -85,7 +86,7 @@ def test_an_unknown_column_comes_with_the_nearest():
 
 
 def test_scores_that_are_no_probabilities_of_the_outcome_fail_calibration():
-    shifted = scored("shifted", 0, scores=np.clip(GOOD.scores + 0.4, 0, 1), threshold=0.626)
+    shifted = scored("shifted", 0, scores=np.clip(GOOD.scores + 0.4, 0, 1), decision=Cut(0.626))
     assert gate(judged(shifted), "calibration").outcome == "fail"
 
 
@@ -129,11 +130,11 @@ def test_rows_that_do_not_fit_are_refused(change: dict[str, object], message: st
 
 def test_missing_scores_are_refused():
     with pytest.raises(ProjectError, match="no probabilities, the first in row 0: nan"):
-        scored("broken", 0, scores=np.full(5, np.nan))
+        judged(scored("broken", 0, scores=np.full(len(OUTCOMES), np.nan)))
 
 
 def test_a_report_survives_json_even_where_metrics_are_undefined():
-    report = judged(scored("never", 0.1, threshold=2.0))
+    report = judged(scored("never", 0.1, decision=Cut(2.0)))
     text = msgspec.json.encode(report.to_document())
     again = EvaluationReport.from_document(msgspec.json.decode(text))
     assert again.to_document() == report.to_document()
@@ -176,7 +177,7 @@ def test_a_card_shows_metrics_gates_and_slices():
     assert "| better\\_than\\_baseline | pass |" in card
     assert "### By origin" in card
     assert "Late?" in card
-    assert "It says yes (positive) from a score of" in card
+    assert r"It decides yes \(positive\) from a score of 0.226" in card
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from kreis.evaluation.fairness import worst_off
 from kreis.evaluation.gates import judge_guardrail
 from kreis.evaluation.slices import Groups
 from kreis.requirements.goal import Goal, Guardrail
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.disparate_impact import DisparateImpact
-from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.metrics.yes_no import YesNoRows
 
 GOAL = Goal(
     question="Lend?",
@@ -23,11 +23,13 @@ GOAL = Goal(
 RAIL = Guardrail("disparate_impact", at_least=0.8, by="group")
 
 
-def drawn(rng: np.random.Generator, rates: np.ndarray, rows: int, *, weather: float = 0.0) -> tuple[Rows, np.ndarray]:
+def drawn(
+    rng: np.random.Generator, rates: np.ndarray, rows: int, *, weather: float = 0.0
+) -> tuple[YesNoRows, np.ndarray]:
     days = np.arange(rows) % 30
     chance = rates[np.arange(rows) // 30 % len(rates)] * np.exp(weather * rng.normal(size=30))[days]
     decisions = rng.random(rows) < np.minimum(chance, 1)
-    return Rows(rng.random(rows) < 0.3, np.full(rows, 0.3), decisions), days
+    return YesNoRows(rng.random(rows) < 0.3, np.full(rows, 0.3), decisions), days
 
 
 def groups_of(rates: np.ndarray, rows: int) -> Groups:

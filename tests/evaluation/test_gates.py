@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,18 +15,27 @@ from kreis.evaluation.gates import (
     decide,
     judge_against_champion,
     judge_baselines,
-    judge_calibration,
     judge_guardrail,
+    judge_sanity,
 )
 from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.slices import group_codes
 from kreis.requirements.goal import Goal, Guardrail
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.binary.task import Binary
 from kreis.tasks.metrics.calibration_error import CalibrationError
-from kreis.tasks.metrics.metric import Rows
-from kreis.tasks.metrics.registry import metric_named
+from kreis.tasks.metrics.metric import Codes
+from kreis.tasks.metrics.yes_no import YesNoRows
+from kreis.tasks.task import metric_named
 
+SANITY = Binary.sanity[0]
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
+
+
+def judged_calibration(
+    rows: YesNoRows, days: Codes, *, at_most: float = SANITY.at_most, least: int = 1, level: float = 0.95
+) -> GateResult:
+    return judge_sanity(msgspec.structs.replace(SANITY, at_most=at_most), rows, days, least=least, level=level)
 
 
 def found(low: float, value: float, high: float, **changes: Any) -> Estimate:
@@ -123,16 +133,16 @@ def test_the_hardest_baseline_is_one_that_fails_before_one_that_is_undecided():
 DAYS = np.repeat(np.arange(30), 100)
 RNG = np.random.default_rng(3)
 CHANCE = RNG.beta(2, 4, DAYS.size)
-ROWS = Rows(RNG.random(DAYS.size) < CHANCE, CHANCE, CHANCE >= 0.3)
+ROWS = YesNoRows(RNG.random(DAYS.size) < CHANCE, CHANCE, CHANCE >= 0.3)
 GROUP = np.array(["a", "b", "c"], dtype="U5")[RNG.integers(0, 3, DAYS.size)]
 
 
-def guarded(guardrail: Guardrail, *, rows: Rows = ROWS, group: np.ndarray = GROUP, **changes: Any) -> GateResult:
+def guarded(guardrail: Guardrail, *, rows: YesNoRows = ROWS, group: np.ndarray = GROUP, **changes: Any) -> GateResult:
     return judge_guardrail(guardrail, rows, DAYS, goal(**changes), groups={"group": group_codes(group)})
 
 
 def test_a_guardrail_is_judged_between_its_estimate_and_its_bounds():
-    recall = estimate(metric_named("recall", VALUE), ROWS, DAYS)
+    recall = estimate(metric_named("recall", VALUE.task), ROWS, DAYS)
     inside, outside = (recall.low + recall.value) / 2, (recall.value + recall.high) / 2
     for bound, at_least, at_most in (
         (recall.low - 0.001, "pass", "fail"),
@@ -166,7 +176,7 @@ def test_a_guardrail_is_judged_at_its_level_and_recorded_with_it(metric: str, by
 
 
 def test_a_guardrail_on_the_business_value_takes_it_from_the_goal():
-    worth = estimate(metric_named("value", VALUE), ROWS, DAYS)
+    worth = estimate(metric_named("value", VALUE.task), ROWS, DAYS)
     assert guarded(Guardrail("value", at_least=worth.low - 1)).passed
     assert guarded(Guardrail("value", at_least=(worth.low + worth.value) / 2)).outcome == "undecided"
 
@@ -174,7 +184,7 @@ def test_a_guardrail_on_the_business_value_takes_it_from_the_goal():
 def test_the_hardest_group_is_the_one_nearest_to_the_wrong_side_of_the_bound():
     group = np.array(["high", "low", "middle"])[np.arange(DAYS.size) % 3]
     chance = np.where(group == "low", 0.2, np.where(group == "high", 0.8, 0.5))
-    rows = Rows(ROWS.outcomes, ROWS.scores, np.random.default_rng(4).random(DAYS.size) < chance)
+    rows = YesNoRows(ROWS.outcomes, ROWS.scores, np.random.default_rng(4).random(DAYS.size) < chance)
     for bound, at_least, at_most in ((0.5, "low", "high"), (0.1, "low", "high"), (0.9, "low", "high")):
         found = guarded(Guardrail("positive_rate", at_least=bound, by="group"), rows=rows, group=group)
         assert found.detail["hardest"] == at_least
@@ -187,7 +197,7 @@ def test_the_hardest_group_is_the_one_nearest_to_the_wrong_side_of_the_bound():
 def test_groups_that_are_undecided_beside_the_hardest_are_named():
     group = np.array(["high", "a", "b"])[np.arange(DAYS.size) % 3]
     chance = np.where(group == "high", 0.9, 0.5)
-    rows = Rows(ROWS.outcomes, ROWS.scores, np.random.default_rng(4).random(DAYS.size) < chance)
+    rows = YesNoRows(ROWS.outcomes, ROWS.scores, np.random.default_rng(4).random(DAYS.size) < chance)
     found = guarded(Guardrail("positive_rate", at_least=0.5, by="group"), rows=rows, group=group)
     hardest = found.detail["hardest"]
     other = {"a": "b", "b": "a"}[hardest]
@@ -198,11 +208,11 @@ def test_groups_that_are_undecided_beside_the_hardest_are_named():
 
 
 def test_calibration_is_judged_at_its_level_and_recorded_with_it():
-    narrow, wide = (judge_calibration(ROWS, DAYS, at_most=0.5, level=level).estimate for level in (0.5, 0.999))
+    narrow, wide = (judged_calibration(ROWS, DAYS, at_most=0.5, level=level).estimate for level in (0.5, 0.999))
     assert narrow is not None
     assert wide is not None
     between = (narrow.high + wide.high) / 2
-    sure, unsure = (judge_calibration(ROWS, DAYS, at_most=between, level=level) for level in (0.5, 0.999))
+    sure, unsure = (judged_calibration(ROWS, DAYS, at_most=between, level=level) for level in (0.5, 0.999))
     assert (sure.outcome, unsure.outcome) == ("pass", "undecided")
     assert (sure.name, sure.required, sure.estimate) == ("calibration", between, narrow)
     assert sure.explanation == (
@@ -213,12 +223,12 @@ def test_calibration_is_judged_at_its_level_and_recorded_with_it():
 
 def test_calibration_is_judged_between_its_estimate_and_its_bounds():
     error = estimate(CalibrationError(), ROWS, DAYS)
-    assert judge_calibration(ROWS, DAYS, at_most=error.high + 0.001).outcome == "pass"
-    assert judge_calibration(ROWS, DAYS, at_most=(error.value + error.high) / 2).outcome == "undecided"
-    far = Rows(ROWS.outcomes, np.clip(ROWS.scores + 0.3, 0, 1), ROWS.decisions)
+    assert judged_calibration(ROWS, DAYS, at_most=error.high + 0.001).outcome == "pass"
+    assert judged_calibration(ROWS, DAYS, at_most=(error.value + error.high) / 2).outcome == "undecided"
+    far = YesNoRows(ROWS.outcomes, np.clip(ROWS.scores + 0.3, 0, 1), ROWS.decisions)
     error = estimate(CalibrationError(), far, DAYS)
-    assert judge_calibration(far, DAYS, at_most=(error.low + error.value) / 2).outcome == "undecided"
-    assert judge_calibration(far, DAYS, at_most=error.low - 0.001).outcome == "fail"
+    assert judged_calibration(far, DAYS, at_most=(error.low + error.value) / 2).outcome == "undecided"
+    assert judged_calibration(far, DAYS, at_most=error.low - 0.001).outcome == "fail"
 
 
 def test_right_scores_of_few_rows_do_not_fail_calibration():
@@ -227,13 +237,15 @@ def test_right_scores_of_few_rows_do_not_fail_calibration():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         scores = rng.beta(2, 3, 90)
-        rows = Rows(rng.random(90) < scores, scores, scores > 0.5)
-        outcomes.append(judge_calibration(rows, np.repeat(np.arange(15), 6)).outcome)
+        rows = YesNoRows(rng.random(90) < scores, scores, scores > 0.5)
+        outcomes.append(judged_calibration(rows, np.repeat(np.arange(15), 6)).outcome)
     assert "fail" not in outcomes
 
 
 def test_few_rows_of_the_rarer_outcome_decide_nothing():
-    rare = Rows(np.arange(DAYS.size) % 120 == 0, np.where(np.arange(DAYS.size) % 120 == 0, 0.9, 0.1), ROWS.decisions)
+    rare = YesNoRows(
+        np.arange(DAYS.size) % 120 == 0, np.where(np.arange(DAYS.size) % 120 == 0, 0.9, 0.1), ROWS.decisions
+    )
     found = guarded(Guardrail("auc", at_least=0.5), rows=rare)
     assert found.outcome == "undecided"
     assert found.missing == (
@@ -242,8 +254,8 @@ def test_few_rows_of_the_rarer_outcome_decide_nothing():
     assert guarded(Guardrail("auc", at_least=0.5), rows=rare, least=25).passed
     assert guarded(Guardrail("auc", at_least=0.5, least=25), rows=rare).passed
     assert guarded(Guardrail("auc", at_least=0.5, least=26), rows=rare, least=1).outcome == "undecided"
-    assert judge_calibration(rare, DAYS, least=25, at_most=1.0).passed
-    few = judge_calibration(rare, DAYS, least=26, at_most=1.0)
+    assert judged_calibration(rare, DAYS, least=25, at_most=1.0).passed
+    few = judged_calibration(rare, DAYS, least=26, at_most=1.0)
     assert (few.outcome, few.missing[:46]) == ("undecided", "calibration_error rests on 25 rows with the ra")
 
 
@@ -254,7 +266,7 @@ def test_a_group_with_few_rows_leaves_a_guardrail_undecided():
     group[small] = "small"
     decisions = ROWS.decisions.copy()
     decisions[small] = np.arange(45) % 15 < 11
-    rows = Rows(ROWS.outcomes, ROWS.scores, decisions)
+    rows = YesNoRows(ROWS.outcomes, ROWS.scores, decisions)
     result = guarded(Guardrail("positive_rate", at_most=0.7, by="group", least=46), rows=rows, group=group)
     assert result.outcome == "undecided"
     assert result.detail["missing"]["small"] == (
@@ -270,7 +282,7 @@ def test_a_group_with_few_rows_leaves_a_guardrail_undecided():
 
 def test_one_group_of_many_fails_only_at_a_level_that_holds_for_all():
     recall = {
-        label: estimate(metric_named("recall", VALUE), ROWS.where(label == GROUP), DAYS[label == GROUP])
+        label: estimate(metric_named("recall", VALUE.task), ROWS.where(label == GROUP), DAYS[label == GROUP])
         for label in "abc"
     }
     highest = min(recall, key=lambda label: recall[label].high)
@@ -287,7 +299,7 @@ def test_the_favourable_side_decides_what_disparate_impact_compares():
     """N4: 0.77 of refusals passes 0.6 although the ratio of approvals is 0.43."""
     group = np.array(["a", "b"])[np.arange(DAYS.size) % 2]
     refused = RNG.random(DAYS.size) < np.where(group == "a", 0.55, 0.80)
-    rows = Rows(ROWS.outcomes, ROWS.scores, refused)
+    rows = YesNoRows(ROWS.outcomes, ROWS.scores, refused)
     rail = Guardrail("disparate_impact", at_least=0.6, by="group")
     refusals = guarded(rail, rows=rows, group=group, favourable="positive")
     approvals = guarded(rail, rows=rows, group=group, favourable="negative")
@@ -301,7 +313,7 @@ def test_the_favourable_side_decides_what_disparate_impact_compares():
 def test_equal_opportunity_and_predictive_parity_are_seen_from_the_favourable_side():
     group = np.array(["a", "b"])[np.arange(DAYS.size) % 2]
     decided = np.where(group == "a", ROWS.decisions, RNG.random(DAYS.size) < 0.9)
-    rows = Rows(ROWS.outcomes, ROWS.scores, decided)
+    rows = YesNoRows(ROWS.outcomes, ROWS.scores, decided)
     for name, of in (("equal_opportunity", ~rows.outcomes), ("predictive_parity", ~rows.decisions)):
         ratio = {}
         for label in "ab":

@@ -9,10 +9,11 @@ import pytest
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import interval
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.auc import Auc
-from kreis.tasks.metrics.metric import Codes, Rows
-from kreis.tasks.metrics.registry import metric_named
+from kreis.tasks.metrics.metric import Codes
+from kreis.tasks.metrics.yes_no import YesNoRows
+from kreis.tasks.task import metric_named
 
 VALUE = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 Totals = tuple[np.ndarray, np.ndarray, float]
@@ -70,14 +71,14 @@ def test_equal_inputs_give_equal_intervals():
     assert estimate(Auc(), rows, days) == estimate(Auc(), rows, days)
 
 
-def flights(rng: np.random.Generator, days: int = 30, per_day: int = 60) -> tuple[Rows, Codes]:
+def flights(rng: np.random.Generator, days: int = 30, per_day: int = 60) -> tuple[YesNoRows, Codes]:
     """Scores that are right on average, and wrong by the day's weather."""
     blocks = np.repeat(np.arange(days), per_day)
     logit = rng.normal(-1.2, 1, days * per_day)
     weather = rng.normal(0, 0.7, days)[blocks]
     outcomes = rng.random(len(blocks)) < 1 / (1 + np.exp(-logit - weather))
     scores = 1 / (1 + np.exp(-logit))
-    return Rows(outcomes, scores, scores >= 0.25), blocks
+    return YesNoRows(outcomes, scores, scores >= 0.25), blocks
 
 
 def test_auc_intervals_cover_the_truth_quick():
@@ -93,7 +94,7 @@ def test_auc_intervals_cover_the_truth_quick():
 
 def test_intervals_by_day_are_wider_than_intervals_by_row_when_a_day_shares_its_weather():
     rows, days = flights(np.random.default_rng(1))
-    metric = metric_named("base_rate", VALUE)
+    metric = metric_named("base_rate", VALUE.task)
     by_day, by_row = estimate(metric, rows, days), estimate(metric, rows, np.arange(len(rows)))
     assert by_day.high - by_day.low > 1.5 * (by_row.high - by_row.low)
     assert by_day.value == by_row.value
@@ -101,23 +102,23 @@ def test_intervals_by_day_are_wider_than_intervals_by_row_when_a_day_shares_its_
 
 def test_the_paired_difference_of_a_model_with_itself_is_zero_and_narrow():
     rows, days = flights(np.random.default_rng(2))
-    same = paired_difference(metric_named("value", VALUE), rows, rows, days)
+    same = paired_difference(metric_named("value", VALUE.task), rows, rows, days)
     assert same.value == 0
     assert -350 < same.low < 0 < same.high < 350
 
 
 def test_pairing_takes_out_what_both_models_share():
     rows, days = flights(np.random.default_rng(4))
-    other = Rows(rows.outcomes, rows.scores, rows.scores >= 0.3)
-    metric = metric_named("value", VALUE)
+    other = YesNoRows(rows.outcomes, rows.scores, rows.scores >= 0.3)
+    metric = metric_named("value", VALUE.task)
     paired = paired_difference(metric, rows, other, days)
     alone = estimate(metric, rows, days)
     assert paired.high - paired.low < 0.7 * (alone.high - alone.low)
 
 
 def test_nothing_seen_in_300_rows_does_not_mean_never():
-    rows = Rows(np.ones(300, bool), np.full(300, 0.9), np.zeros(300, bool))
-    found = estimate(metric_named("recall", VALUE), rows, np.repeat(np.arange(10), 30))
+    rows = YesNoRows(np.ones(300, bool), np.full(300, 0.9), np.zeros(300, bool))
+    found = estimate(metric_named("recall", VALUE.task), rows, np.repeat(np.arange(10), 30))
     assert found.value == 0
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 300))
     assert found.method.startswith("no variation")
@@ -125,13 +126,13 @@ def test_nothing_seen_in_300_rows_does_not_mean_never():
 
 def test_one_day_says_no_more_than_the_bounds():
     rows, _ = flights(np.random.default_rng(5), days=1)
-    found = estimate(metric_named("brier", VALUE), rows, np.zeros(len(rows), dtype=np.int64))
+    found = estimate(metric_named("brier", VALUE.task), rows, np.zeros(len(rows), dtype=np.int64))
     assert (found.low, found.high) == (0.0, 1.0)
 
 
 def test_an_undefined_metric_survives_json():
-    rows = Rows(np.zeros(40, bool), np.full(40, 0.2), np.ones(40, bool))
-    found = estimate(metric_named("recall", VALUE), rows, np.repeat(np.arange(4), 10))
+    rows = YesNoRows(np.zeros(40, bool), np.full(40, 0.2), np.ones(40, bool))
+    found = estimate(metric_named("recall", VALUE.task), rows, np.repeat(np.arange(4), 10))
     assert not found.defined
     document = found.to_document()
     assert document["value"] is None

@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kreis.evaluation.support import missing_rows, rarer_outcome, support
-from kreis.tasks.decision_value import DecisionValue
-from kreis.tasks.metrics.metric import Rows
-from kreis.tasks.metrics.registry import metric_named
+from kreis.evaluation.support import missing_rows, support
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.metrics.yes_no import YesNoRows
+from kreis.tasks.task import metric_named
 
 TWO = "precision rests on 2 rows that were"
 VALUE = DecisionValue("EUR", true_positive=2, false_positive=-1)
 
 
-def rows(*, positives: int, decided: int, of: int = 10) -> Rows:
+def rows(*, positives: int, decided: int, of: int = 10) -> YesNoRows:
     n = np.arange(of)
-    return Rows(n < positives, np.linspace(0.1, 0.9, of), n >= of - decided)
+    return YesNoRows(n < positives, np.linspace(0.1, 0.9, of), n >= of - decided)
 
 
 @pytest.mark.parametrize(("positives", "rarer"), [(0, 0), (4, 4), (5, 5), (6, 4), (10, 0)])
 def test_the_rarer_outcome_is_found(positives: int, rarer: int):
     given = rows(positives=positives, decided=3)
-    mask = rarer_outcome(given)
+    mask = given.evidence
     assert mask.sum() == rarer
     assert not (given.outcomes[mask] != (positives <= 5)).any()
 
@@ -31,7 +31,7 @@ def test_the_rarer_outcome_is_found(positives: int, rarer: int):
     ("metric", "rest"), [("recall", 7), ("precision", 2), ("positive_rate", 10), ("auc", 3), ("value", 3), ("brier", 3)]
 )
 def test_a_share_rests_on_what_it_is_a_share_of_and_all_else_on_the_rarer_outcome(metric: str, rest: int):
-    assert support(metric_named(metric, VALUE), rows(positives=7, decided=2)) == rest
+    assert support(metric_named(metric, VALUE.task), rows(positives=7, decided=2)) == rest
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_a_share_rests_on_what_it_is_a_share_of_and_all_else_on_the_rarer_outcom
     ],
 )
 def test_what_is_missing_is_said_in_rows_and_days(metric: str, least: int, days: int, said: str | None):
-    found = missing_rows(metric_named(metric, VALUE), rows(positives=3, decided=2), least, days)
+    found = missing_rows(metric_named(metric, VALUE.task), rows(positives=3, decided=2), least, days)
     assert found == (None if said is None else said + " at the present rate")
 
 
 def test_where_no_row_counts_no_number_of_days_is_said():
-    found = missing_rows(metric_named("recall", VALUE), rows(positives=0, decided=2), 4, 2)
+    found = missing_rows(metric_named("recall", VALUE.task), rows(positives=0, decided=2), 4, 2)
     assert found == "recall rests on 0 rows with a positive outcome, 4 are asked for"

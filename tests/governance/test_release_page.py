@@ -10,7 +10,7 @@ import msgspec
 from kreis.deployment.canary import Canary
 from kreis.deployment.canary_plan import CanaryPlan, plan_canary
 from kreis.governance.pages.release import plan_page, release_page
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 
 EVIDENCE = {
     "requests": 6_300,
@@ -33,7 +33,7 @@ EVIDENCE = {
 def planned() -> CanaryPlan:
     return plan_canary(
         Canary(steps=(0.2, 1.0), hold="2d"),
-        DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35),
+        DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35).task,
         {"value": 10_550.0, "base_rate": 0.22, "positive_rate": 0.38, "recall": 0.62},
         per_day=900,
         outcomes_within=timedelta(hours=36),

@@ -10,6 +10,9 @@ from kreis.errors import ProjectError
 from kreis.preparation.leaks import PERFECT, check_own_outcome, strong_features
 from kreis.preparation.tables import Spine, Table
 from kreis.preparation.view_rules import feature_view, request_view
+from kreis.tasks.binary.decision_value import DecisionValue
+
+TASK = DecisionValue("EUR", true_positive=2, false_positive=-1).task
 
 
 def table(name="questions"):
@@ -69,7 +72,7 @@ YES = RNG.random(20_000) < 0.3
 
 def found(feature, yes=YES):
     outcomes = pl.Series(np.where(yes, 1.0, 0.0))
-    return strong_features(pl.DataFrame({"x": np.asarray(feature, dtype=np.float64)}), outcomes)
+    return strong_features(pl.DataFrame({"x": np.asarray(feature, dtype=np.float64)}), outcomes, TASK)
 
 
 def test_a_copy_of_the_outcome_is_found_however_it_is_written():
@@ -107,4 +110,4 @@ def test_few_rows_show_nothing(of_each, named):
 def test_rows_whose_outcome_is_unknown_are_left_out():
     outcomes = pl.Series([1.0, 0.0] * 50 + [None] * 50)
     features = pl.DataFrame({"x": [1.0, 0.0] * 50 + [0.3] * 50})
-    assert strong_features(features, outcomes) == {"x": 1.0}
+    assert strong_features(features, outcomes, TASK) == {"x": 1.0}

@@ -9,8 +9,11 @@ import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.preparation.outcomes import Delays, delays_of, yes_or_no
+from kreis.preparation.outcomes import Delays, delays_of
 from kreis.preparation.tables import Spine, Table
+from kreis.tasks.binary.decision_value import DecisionValue
+
+TASK = DecisionValue("EUR", true_positive=2, false_positive=-1).task
 
 NAN = float("nan")
 
@@ -38,7 +41,7 @@ TAKEN = {
 
 @pytest.mark.parametrize(("values", "positive", "expected"), TAKEN.values(), ids=TAKEN)
 def test_yes_no_and_unknown(values, positive, expected):
-    taken = yes_or_no(values, positive, where="table 'questions'")
+    taken = TASK.read_outcomes(values, positive, where="table 'questions'")
     assert (taken.to_list(), taken.dtype, taken.name) == (expected, pl.Float64, "returned")
 
 
@@ -60,7 +63,7 @@ REFUSED = {
 @pytest.mark.parametrize(("values", "positive", "message", "hint"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_yes_or_no_is_refused_with_what_was_found(values, positive, message, hint):
     with pytest.raises(ProjectError, match=message) as caught:
-        yes_or_no(values, positive, where="table 'questions'")
+        TASK.read_outcomes(values, positive, where="table 'questions'")
     assert caught.value.where == "table 'questions'"
     assert pl.Series([caught.value.hint]).str.contains(hint)[0]
 
@@ -72,7 +75,7 @@ def spine(within):
 
 def measured(hours, outcomes=None, within=timedelta(hours=36)) -> Delays:
     took = pl.Series([timedelta(hours=each) for each in hours], dtype=pl.Duration("us"))
-    found = delays_of(took, pl.Series(outcomes or [1.0] * len(hours)), within=within)
+    found = delays_of(took, pl.Series(outcomes or [1.0] * len(hours)), task=TASK, within=within)
     assert found is not None
     return found
 
@@ -120,5 +123,8 @@ def test_delays_that_differ_by_chance_are_not_told():
 
 def test_without_outcomes_there_is_nothing_to_measure():
     assert (
-        delays_of(pl.Series([], dtype=pl.Duration("us")), pl.Series([], dtype=pl.Float64), within=timedelta(1)) is None
+        delays_of(
+            pl.Series([], dtype=pl.Duration("us")), pl.Series([], dtype=pl.Float64), task=TASK, within=timedelta(1)
+        )
+        is None
     )

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 
 money = st.floats(-1e6, 1e6, allow_nan=False)
 metrics = st.builds(lambda *cases: cases, money, money, money, money)

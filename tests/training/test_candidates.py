@@ -22,7 +22,7 @@ from kreis.training.candidates.rule import Rule
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
 from kreis.training.search import Integer, Real, Search
-from kreis.training.testing import CHECKS, FEATURES, example_rows
+from kreis.training.testing import CHECKS, FEATURES, LOSS, example_rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -63,7 +63,7 @@ def test_candidate_behaves(make, check):
 
 def test_rule_scores_missing_as_zero_and_needs_no_training():
     matrix = np.array([[0.2, 0, 0], [np.nan, 0, 0], [7.0, 0, 0]], np.float32)
-    fitted = Rule(Column("a")).fit(matrix, np.zeros(3, bool), FEATURES, seed=0, threads=1)
+    fitted = Rule(Column("a")).fit(matrix, np.zeros(3, bool), FEATURES, loss=LOSS, seed=0, threads=1)
     assert fitted.scorer().score(matrix).tolist() == [np.float32(0.2), 0.0, 1.0]
 
 
@@ -71,13 +71,13 @@ def test_rule_is_written_in_polars():
     import polars as pl
 
     matrix = np.array([[0.2, 0, 0], [np.nan, 0, 0], [0.31, 0, 0]], np.float32)
-    fitted = Rule(pl.col("a") > 0.3).fit(matrix, np.zeros(3, bool), FEATURES, seed=0, threads=1)
+    fitted = Rule(pl.col("a") > 0.3).fit(matrix, np.zeros(3, bool), FEATURES, loss=LOSS, seed=0, threads=1)
     assert fitted.scorer().score(matrix).tolist() == [0.0, 0.0, 1.0]
 
 
 def test_rule_names_the_nearest_feature_if_it_reads_an_unknown_one():
     with pytest.raises(ProjectError, match="did you mean 'a'") as caught:
-        Rule(Column("aa")).fit(np.zeros((1, 3), np.float32), np.zeros(1, bool), FEATURES, seed=0, threads=1)
+        Rule(Column("aa")).fit(np.zeros((1, 3), np.float32), np.zeros(1, bool), FEATURES, loss=LOSS, seed=0, threads=1)
     assert "aa" in str(caught.value)
 
 
@@ -90,7 +90,7 @@ def test_rule_cannot_aggregate():
 def test_one_outcome_teaches_nothing(candidate):
     matrix, _ = example_rows(50)
     with pytest.raises(ProjectError, match="all 50 training rows have the outcome True"):
-        candidate.fit(matrix, np.ones(50, bool), FEATURES, seed=0, threads=1)
+        candidate.fit(matrix, np.ones(50, bool), FEATURES, loss=LOSS, seed=0, threads=1)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_wrong_parameters_are_refused_when_declared(declare, message):
 def test_logistic_equals_scikit_learn_with_missing_indicators():
     matrix, outcomes = example_rows(3_000)
     matrix[:, 2] = matrix[:, 2] * 1e3 + 1e6
-    fitted = Logistic().fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    fitted = Logistic().fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
     imputer = SimpleImputer(strategy="median", add_indicator=True)
     design = imputer.fit_transform(matrix.astype(np.float64))
     design[:, :3] = StandardScaler().fit_transform(design[:, :3])
@@ -122,7 +122,7 @@ def test_logistic_equals_scikit_learn_with_missing_indicators():
 
 
 def booster_of(matrix, outcomes, trees=40):
-    settings = GradientBoosting(rows_per_leaf=5)._settings(3, 1)
+    settings = GradientBoosting(rows_per_leaf=5)._settings(LOSS, 3, 1)
     return lightgbm.train(settings, lightgbm.Dataset(matrix, label=outcomes, params=settings), trees)
 
 
@@ -154,7 +154,7 @@ def test_gradient_boosting_scores_a_feature_that_is_missing_for_the_first_time_l
 
 def test_gradient_boosting_with_nothing_to_split_answers_the_base_rate():
     matrix, outcomes = np.ones((200, 2), np.float32), np.arange(200) < 50
-    fitted = GradientBoosting().fit(matrix, outcomes, ("a", "b"), seed=0, threads=1)
+    fitted = GradientBoosting().fit(matrix, outcomes, ("a", "b"), loss=LOSS, seed=0, threads=1)
     assert np.allclose(fitted.scorer().score(matrix), 0.25, atol=1e-6)
 
 
@@ -183,7 +183,7 @@ class Peculiar(ClassifierMixin, BaseEstimator):
 def test_estimator_that_does_not_convert_is_named():
     matrix, outcomes = example_rows()
     with pytest.raises(ProjectError, match=r"Peculiar cannot be converted to ONNX"):
-        Estimator(Peculiar()).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+        Estimator(Peculiar()).fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
 
 
 CLASHING = {  # their graphs use the names zero and one; column; score
@@ -196,7 +196,9 @@ CLASHING = {  # their graphs use the names zero and one; column; score
 @pytest.mark.parametrize("last", CLASHING.values(), ids=CLASHING)
 def test_estimator_may_use_the_names_that_kreis_adds_to_its_graph(last):
     matrix, outcomes = example_rows(400)
-    fitted = Estimator(make_pipeline(SimpleImputer(), last)).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    fitted = Estimator(make_pipeline(SimpleImputer(), last)).fit(
+        matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1
+    )
     scores = fitted.scorer().score(matrix)
     assert scores[outcomes].mean() > scores[~outcomes].mean() + 0.05
 
@@ -204,26 +206,28 @@ def test_estimator_may_use_the_names_that_kreis_adds_to_its_graph(last):
 def test_estimator_that_does_not_convert_says_what_to_take_instead():
     matrix, outcomes = example_rows()
     with pytest.raises(ProjectError, match="HistGradientBoostingClassifier cannot be converted") as caught:
-        Estimator(HistGradientBoostingClassifier(max_iter=3)).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+        Estimator(HistGradientBoostingClassifier(max_iter=3)).fit(
+            matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1
+        )
     assert "GradientBoosting()" in caught.value.hint
 
 
 def test_estimator_that_takes_no_missing_values_asks_for_an_imputer():
     matrix, outcomes = example_rows()
     with pytest.raises(ProjectError, match="put an imputer first"):
-        Estimator(LogisticRegression()).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+        Estimator(LogisticRegression()).fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
 
 
 def test_estimator_that_would_give_no_score_in_production_is_refused():
     matrix, outcomes = example_rows()
     with pytest.raises(ProjectError, match="no score when a feature is missing"):
-        Estimator(LogisticRegression()).fit(np.nan_to_num(matrix), outcomes, FEATURES, seed=0, threads=1)
+        Estimator(LogisticRegression()).fit(np.nan_to_num(matrix), outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
 
 
 def test_estimator_given_is_never_fitted_itself():
     matrix, outcomes = example_rows()
     given_one = lightgbm.LGBMClassifier(n_estimators=3)
-    Estimator(given_one).fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    Estimator(given_one).fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
     assert not hasattr(given_one, "classes_")
     assert given_one.random_state is None
 
@@ -241,20 +245,20 @@ def test_rule_scores_a_row_alone_exactly_as_in_a_batch(numbers):
 
     matrix = np.array([[each, 1.0] for each in numbers], np.float32)
     for expression in (pl.col("a") > 0.3, pl.col("a") / (pl.col("a") + pl.col("b")), pl.lit(0.7)):
-        scorer = Rule(expression).fit(matrix, matrix[:, 0] > 0, ("a", "b"), seed=0, threads=1).scorer()
+        scorer = Rule(expression).fit(matrix, matrix[:, 0] > 0, ("a", "b"), loss=LOSS, seed=0, threads=1).scorer()
         together = scorer.score(matrix)
         assert [scorer.score(matrix[place : place + 1])[0] for place in range(len(matrix))] == together.tolist()
 
 
 def test_a_model_that_scores_otherwise_as_onnx_is_refused():
     matrix, outcomes = example_rows()
-    fitted = Logistic().fit(matrix, outcomes, FEATURES, seed=0, threads=1)
+    fitted = Logistic().fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
     scores = fitted.scorer().score
-    prove_same(fitted.onnx, scores, matrix, where="it")
+    prove_same(fitted.form.content, scores, matrix, where="it")
     with pytest.raises(ProjectError, match="scores otherwise as ONNX in 600 of 600 rows"):
-        prove_same(fitted.onnx, lambda rows: scores(rows) + 0.01, matrix, where="it", excused=1e-3)
+        prove_same(fitted.form.content, lambda rows: scores(rows) + 0.01, matrix, where="it", excused=1e-3)
     with pytest.raises(ProjectError, match="scores otherwise as ONNX in 1 of 600 rows"):
-        prove_same(fitted.onnx, lambda rows: scores(rows) + (np.arange(len(rows)) == 7), matrix, where="it")
+        prove_same(fitted.form.content, lambda rows: scores(rows) + (np.arange(len(rows)) == 7), matrix, where="it")
 
 
 def test_a_project_may_name_a_classifier_as_it_is():

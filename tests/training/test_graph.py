@@ -6,16 +6,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from kreis.errors import ProjectError, RefusalError
-from kreis.models.scoring import OnnxScorer, RuleScorer
+from kreis.models.scoring import FormulaScorer, OnnxScorer
 from kreis.training import graph
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.graph import check_graph
-from kreis.training.testing import FEATURES, example_rows
+from kreis.training.testing import FEATURES, LOSS, example_rows
 
 
 def model_of(candidate):
-    return onnx.load_from_string(candidate.fit(*example_rows(), FEATURES, seed=0, threads=1).onnx)
+    return onnx.load_from_string(candidate.fit(*example_rows(), FEATURES, loss=LOSS, seed=0, threads=1).form.content)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_rule_scorer_names_the_nearest_feature():
     from kreis.expressions.tree import Column
 
     with pytest.raises(ProjectError, match="did you mean 'delay'"):
-        RuleScorer(Column("delays"), ["delay", "wind"])
+        FormulaScorer(Column("delays"), ["delay", "wind"])
 
 
 def test_scorer_keeps_to_batches_of_any_layout():

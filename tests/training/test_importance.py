@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kreis.expressions.tree import Column
-from kreis.models.scoring import RuleScorer
-from kreis.tasks.decision_value import DecisionValue
+from kreis.models.scoring import FormulaScorer
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.decisions import Cut
 from kreis.training.data import TrainingData
 from kreis.training.importance import permutation_importance
 
@@ -25,7 +26,7 @@ def rows(count: int) -> TrainingData:
 
 def test_only_the_feature_that_decides_is_worth_anything() -> None:
     found = permutation_importance(
-        RuleScorer(Column("right"), ["right", "noise", "more"]), rows(4000), threshold=0.5, metric=METRIC, seed=3
+        FormulaScorer(Column("right"), ["right", "noise", "more"]), rows(4000), decision=Cut(0.5), metric=METRIC, seed=3
     )
     right, noise, more = found
     # Shuffled, half of the rows that were right are wrong: 2 lost, or 1; so 750 per 1,000 decisions.
@@ -35,9 +36,9 @@ def test_only_the_feature_that_decides_is_worth_anything() -> None:
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
-    scorer = RuleScorer(Column("right"), ["right", "noise", "more"])
+    scorer = FormulaScorer(Column("right"), ["right", "noise", "more"])
     first, again, other = (
-        permutation_importance(scorer, rows(300), threshold=0.5, metric=METRIC, seed=seed) for seed in (3, 3, 4)
+        permutation_importance(scorer, rows(300), decision=Cut(0.5), metric=METRIC, seed=seed) for seed in (3, 3, 4)
     )
     assert first == again
     assert first != other

@@ -21,10 +21,10 @@ SCORE = """
 import sys, numpy
 from kreis.expressions.tree import Column
 from kreis.training.reference import histogram
-from kreis.models.scoring import OnnxScorer, RuleScorer
+from kreis.models.scoring import OnnxScorer, FormulaScorer
 matrix = numpy.zeros((2, 3), numpy.float32)
 assert OnnxScorer.from_onnx(open(sys.argv[1], "rb").read()).score(matrix).shape == (2,)
-assert RuleScorer(Column("a"), ["a", "b", "c"]).score(matrix).tolist() == [0.0, 0.0]
+assert FormulaScorer(Column("a"), ["a", "b", "c"]).score(matrix).tolist() == [0.0, 0.0]
 histogram(matrix[:, 0])
 """
 TRAINERS = {"sklearn", "lightgbm", "optuna", "onnx", "skl2onnx", "onnxmltools", "scipy", "pandas", "pyarrow"}
@@ -37,10 +37,10 @@ TRAINERS = {"sklearn", "lightgbm", "optuna", "onnx", "skl2onnx", "onnxmltools", 
 )
 def test_heavy_libraries_stay_out(script, kept_out, tmp_path):
     from kreis.training.candidates.logistic import Logistic
-    from kreis.training.testing import FEATURES, example_rows
+    from kreis.training.testing import FEATURES, LOSS, example_rows
 
     model = tmp_path / "model.onnx"
-    model.write_bytes(Logistic().fit(*example_rows(), FEATURES, seed=0, threads=1).onnx)
+    model.write_bytes(Logistic().fit(*example_rows(), FEATURES, loss=LOSS, seed=0, threads=1).form.content)
     ending = f"\nimport sys; print(*sorted({kept_out!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script + ending, model], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], "")

@@ -12,14 +12,16 @@ import pytest
 from kreis.digests import digest_of
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Column
-from kreis.tasks.decision_value import DecisionValue
+from kreis.models.form import Formula
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.decisions import Cut
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
 from kreis.training.data import TrainingData
 from kreis.training.search import Choice, Integer, Real, Search
 from kreis.training.splits import TimeSplit
-from kreis.training.testing import example_rows
+from kreis.training.testing import LOSS, example_rows
 from kreis.training.train import TrainedCandidate, train
 
 METRIC = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
@@ -29,21 +31,22 @@ DAY = 86_400_000_000
 def history(rows=1_500):
     matrix, outcomes = example_rows(rows)
     time = np.int64(1_356_998_400_000_000) + np.arange(rows, dtype=np.int64) * (DAY // 10)
+    outcomes = outcomes.astype(float)
     return TrainingData(features=("a", "b", "c"), matrix=matrix, outcomes=outcomes, time=time, known_at=time + DAY // 2)
 
 
 def trained(candidate, data=None, **options):
     data = data or history()
-    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
-    return train(candidate, data, name="it", split=split, metric=METRIC, **options)
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
+    return train(candidate, data, name="it", split=split, task=METRIC.task, **options)
 
 
 def test_train_leaves_a_model_that_beats_the_base_rate():
     data = history()
     it = trained(GradientBoosting(trees=30, leaves=7), data)
-    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
     scores = it.scorer().score(data.matrix[split.test])
-    value = METRIC.values(data.outcomes[split.test], scores >= it.threshold).mean()
+    value = METRIC.values(data.outcomes[split.test], it.decision.many(scores)).mean()
     assert value > METRIC.values(data.outcomes[split.test], np.ones(len(split.test), bool)).mean() + 1
     assert it.training["rows"] == len(split.train)
     assert it.validation["rows"] == len(split.validation)
@@ -54,13 +57,13 @@ def test_train_leaves_a_model_that_beats_the_base_rate():
 
 def test_train_does_not_touch_the_test_part():
     data = history()
-    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
     spoilt = msgspec.structs.replace(data, matrix=data.matrix.copy(), outcomes=data.outcomes.copy())
     spoilt.matrix[split.test] = 99.0
-    spoilt.outcomes[split.test] = ~spoilt.outcomes[split.test]
+    spoilt.outcomes[split.test] = 1 - spoilt.outcomes[split.test]
     for candidate in (Logistic(), GradientBoosting(trees=5)):
         kept, changed = (
-            train(candidate, each, name="it", split=split, metric=METRIC).to_document() for each in (data, spoilt)
+            train(candidate, each, name="it", split=split, task=METRIC.task).to_document() for each in (data, spoilt)
         )
         assert kept == changed
 
@@ -79,19 +82,19 @@ class Learned:
     def with_parameters(self, **values):
         return self
 
-    def fit(self, matrix, outcomes, features, *, seed, threads):
+    def fit(self, matrix, outcomes, features, *, loss, seed, threads):
         return self._fitted
 
 
 def test_a_threshold_is_chosen_on_the_validation_rows_alone():
     data = history()
-    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
-    learned = Learned(Logistic().fit(data.matrix, data.outcomes, data.features, seed=0, threads=1))
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
+    learned = Learned(Logistic().fit(data.matrix, data.outcomes > 0.5, data.features, loss=LOSS, seed=0, threads=1))
 
     def threshold(rows):
         spoilt = msgspec.structs.replace(data, outcomes=data.outcomes.copy())
-        spoilt.outcomes[rows] = ~spoilt.outcomes[rows]
-        return train(learned, spoilt, name="it", split=split, metric=METRIC).threshold
+        spoilt.outcomes[rows] = 1 - spoilt.outcomes[rows]
+        return train(learned, spoilt, name="it", split=split, task=METRIC.task).decision.at
 
     own = threshold([])
     assert own != pytest.approx(METRIC.break_even)  # it was chosen, and can move
@@ -104,27 +107,35 @@ def test_a_threshold_is_chosen_on_the_validation_rows_alone():
 def test_trained_candidate_survives_its_document(candidate):
     it = trained(candidate)
     document = msgspec.json.decode(msgspec.json.encode(it.to_document()))
-    back = TrainedCandidate.from_document(document, it.onnx)
+    back = TrainedCandidate.from_document(document)
     assert back.to_document() == it.to_document()
-    assert back.onnx == it.onnx
-    assert back.rule == it.rule
+    assert back.form == it.form.stored
+
+
+def test_trained_candidates_of_an_earlier_version_are_read():
+    it = trained(Rule(Column("a")))
+    document = it.to_document()
+    form, decision = document.pop("form"), document.pop("decision")
+    old = {**document, "kind": "rule", "onnx": None, "rule": form["expression"], "threshold": decision["at"]}
+    back = TrainedCandidate.from_document(old)
+    assert (back.form, back.decision, back.features) == (it.form, it.decision, it.features)
 
 
 def test_train_leaves_a_rule_as_it_is():
     it = trained(Rule(Column("a")))
-    assert (it.kind, it.threshold, it.onnx, it.rule) == ("rule", 0.5, None, Column("a"))
+    assert (it.form, it.decision) == (Formula(expression=Column("a"), low=0.0, high=1.0), Cut(0.5))
 
 
 PRINT_DIGEST = """
 import sys; sys.path.insert(0, sys.argv[1])
 from test_train import *
 for candidate in (Logistic(), GradientBoosting(trees=20)):
-    print(digest_of(trained(candidate, threads=2).onnx))
+    print(digest_of(trained(candidate, threads=2).form.content))
 """
 
 
 def test_train_gives_the_same_bytes_in_another_process():
-    here = [digest_of(trained(each, threads=2).onnx) for each in (Logistic(), GradientBoosting(trees=20))]
+    here = [digest_of(trained(each, threads=2).form.content) for each in (Logistic(), GradientBoosting(trees=20))]
     folder = __file__.rpartition("/")[0]
     done = subprocess.run([sys.executable, "-c", PRINT_DIGEST, folder], capture_output=True, text=True, check=True)
     assert done.stdout.split() == here
@@ -139,7 +150,7 @@ def test_search_is_repeatable_and_never_ends_worse_than_what_was_declared():
         trained(GradientBoosting(trees=10), search=SEARCH, seed=5, on_progress=lambda *at: seen.append(at))
         for _ in range(2)
     ]
-    assert runs[0].onnx == runs[1].onnx
+    assert runs[0].form == runs[1].form
     assert runs[0].training == runs[1].training
     trials = runs[0].training["trials"]
     assert len(trials) == 6
@@ -155,7 +166,7 @@ def test_search_finds_the_same_side_by_side():
     search = Search({"leaves": Integer(2, 31, log=True)}, trials=5)  # as many as are drawn before any is judged
     one, three = (trained(GradientBoosting(trees=10), search=search, threads=threads) for threads in (1, 3))
     assert one.training["trials"] == three.training["trials"]
-    assert one.onnx == three.onnx
+    assert one.form == three.form
 
 
 def test_search_can_be_judged_by_log_loss():

@@ -24,6 +24,7 @@ from kreis.ledger import audit, runs, schema, steps
 from kreis.ledger.identity import identity_of
 from kreis.ledger.store import open_ledger
 from kreis.loop.steps import StepOutput
+from kreis.models.form import Formula, Onnx
 from kreis.watching.watcher import keep_watching
 from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Packaged, Trained
 from kreis.workspace import Workspace
@@ -235,14 +236,33 @@ def holds(document: Any, old: Any) -> bool:
     return bool(document == old)
 
 
+def in_todays_words(old: Any) -> Any:
+    """A document of a version that knew yes and no alone, with the words of today for the same."""
+    if isinstance(old, list):
+        return [in_todays_words(each) for each in old]
+    if not isinstance(old, dict):
+        return old
+    said = {name: in_todays_words(each) for name, each in old.items()}
+    if ("threshold" in said and "metrics" in said) or "onnx" in said:
+        said["decision"] = {"rule": "cut", "at": said.pop("threshold")}
+    if "onnx" in said:
+        onnx, rule, _ = said.pop("onnx"), said.pop("rule"), said.pop("kind")
+        said["form"] = {"form": "onnx", "sha256": onnx} if rule is None else {"form": "formula", "expression": rule}
+    if "means_yes" in said:
+        said["described"] = f"{said.pop('positive'):,} {said.pop('means_yes')}"
+    return said
+
+
 def test_what_steps_left_is_read_in_todays_types(sample: Path) -> None:
     with opened(sample) as workspace, workspace.ledger.read() as connection:
         found = [step for run in runs.list_runs(connection) for _, step in steps.steps_of(connection, run.id)]
         results = [result_of(step) for step in found]
         judged = next(each for each in results if isinstance(each, Judged))
-        trained = next(each for each in results if isinstance(each, Trained) and each.onnx is not None)
-        assert trained.opened(workspace.artifacts).onnx
+        trained = [each for each in results if isinstance(each, Trained)]
+        opened_forms = [each.opened(workspace.artifacts).form for each in trained]
+        assert {type(each) for each in opened_forms} == {Formula, Onnx}
+        assert all(each.content for each in opened_forms if isinstance(each, Onnx))
     assert len(results) > 10
     assert judged.report.value.value > 0
     for step, result in zip(found, results, strict=True):
-        assert holds(result.to_document(), step.outputs)
+        assert holds(result.to_document(), in_todays_words(step.outputs))

@@ -127,7 +127,7 @@ class Place:
             for row in range(rows):
                 at = START + number * DAY + timedelta(minutes=row * 1440 / rows)
                 score = float(rng.beta(2, 4))
-                decision = score >= self.manifest.threshold
+                decision = self.manifest.decision.one(score)
                 happens = rng.random() < score if honest else not decision and rng.random() < 0.3
                 name = f"d{number}-{row}"
                 predictions.append(

@@ -17,10 +17,10 @@ from kreis.monitoring.timeline import Band, Month, SendBack, Timeline, VersionCh
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
 from kreis.tasks.metrics.auc import Auc
-from kreis.tasks.metrics.metric import Floats, Rows
+from kreis.tasks.metrics.metric import Floats
+from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look
-from kreis.ways.tabular.packages import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["Story", "tell"]
@@ -93,8 +93,8 @@ def _judge(project: Project, workspace: Workspace, known: pl.DataFrame) -> _Judg
     def decided_by(digest: str) -> Floats:
         package = packages[digest]
         matrix, _ = feature_matrix(known, package.manifest.features, layouts)
-        scores = scorer_of(package).score(np.ascontiguousarray(matrix, dtype=np.float32))
-        return metric.values(happened, scores >= package.manifest.threshold)
+        scores = package.scorer().score(np.ascontiguousarray(matrix, dtype=np.float32))
+        return metric.values(happened, package.manifest.decision.many(scores))
 
     baseline = first.fallback or first.routes[0].model
     return _Judged(
@@ -140,7 +140,7 @@ def _months(
         mine = (judged.months == month).to_numpy()
         days = judged.days[mine]
         answered = known.filter(pl.Series(mine)).group_by("model").agg(pl.col("at").min()).sort("at")["model"]
-        rows = Rows(judged.happened[mine] > 0.5, judged.scores[mine], np.zeros(int(mine.sum()), dtype=bool))
+        rows = YesNoRows(judged.happened[mine] > 0.5, judged.scores[mine], np.zeros(int(mine.sum()), dtype=bool))
         drift, drifting = drifts.get(month, (None, None))
         months.append(
             Month(

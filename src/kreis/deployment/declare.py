@@ -64,7 +64,8 @@ class Releasing(Candidates):
         if len(set(columns)) < len(columns):
             twice = next(each for each in columns if columns.count(each) > 1)
             raise ProjectError(f"{name!r} would have two columns {twice!r}", where=where, hint="leave one of them out")
-        answers = Answers(tuple(keys), tuple((fields or {}).items()))
+        decision = self.goal.task.outcome.decision_type
+        answers = Answers(tuple(keys), tuple((fields or {}).items()), decision)
         return self._add_stored(
             name,
             contract=answers.contract(name),

@@ -6,18 +6,18 @@ imported, unpickled or executed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
-from kreis.deployment.manifest import Manifest, PackagedFile
+from kreis.deployment.manifest import Manifest, decode_manifest
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError
 from kreis.expressions.checking import validate
 from kreis.expressions.tree import Expression, aggregates, columns
-from kreis.formats import check_format
+from kreis.models.form import Form, Formula, Onnx
+from kreis.models.scoring import Scorer
 
 __all__ = [
     "PAYLOAD_TYPE",
@@ -31,10 +31,8 @@ __all__ = [
 ]
 
 PAYLOAD_TYPE = "application/vnd.kreis.package+json"
-MODEL_FILE = "model.onnx"
 size_limit = 512 * 1024 * 1024
 """No file of a package may be larger (bytes)."""
-_FILES = {"onnx": {MODEL_FILE}, "rule": set[str]()}
 
 
 class Blobs(Protocol):
@@ -54,31 +52,40 @@ class Package(msgspec.Struct, frozen=True):
 
     digest: str
     manifest: Manifest
-    model: bytes | None
-    """The ONNX model; None where the model is a rule."""
+    form: Form
+    """What turns features into scores, verified."""
+
+    def scorer(self, *, threads: int = 2) -> Scorer:
+        """What turns features into scores, the same everywhere.
+
+        Raises:
+            RefusalError: ONNX Runtime refuses it, or it does not take the features that the manifest names.
+        """
+        return self.form.scorer(self.manifest.features, threads=threads)
 
 
-def build_package(manifest: Manifest, files: Mapping[str, bytes], artifacts: Blobs) -> Manifest:
-    """Store the files and the manifest by content.
+def build_package(manifest: Manifest, form: Form, artifacts: Blobs) -> Manifest:
+    """Store a model and its manifest by content.
 
     Args:
-        manifest: all but its `files`, which are filled in here.
-        files: `{"model.onnx": bytes}` for kind "onnx", nothing for kind "rule".
+        manifest: its `model` is `form.stored`.
+        form: the model.
         artifacts: where to; each `put` is durable when it returns.
 
     Returns:
-        The manifest with its files; its `digest` names the model.
+        The manifest; its `digest` names the model.
 
     Raises:
-        ProjectError: the manifest would be refused when opened.
+        ProjectError: the manifest would be refused when opened, or is about another model.
     """
-    packaged = {name: PackagedFile(digest_of(data), len(data)) for name, data in sorted(files.items())}
-    complete = msgspec.structs.replace(manifest, files=packaged)
-    check_manifest(complete, where=f"candidate {manifest.candidate!r}")
-    for data in files.values():
-        artifacts.put(data)
-    artifacts.put(complete.canonical())
-    return complete
+    where = f"candidate {manifest.candidate!r}"
+    if manifest.model != form.stored:
+        raise ProjectError("the manifest is about another model", where=where)
+    check_manifest(manifest, where=where)
+    if form.content is not None:
+        artifacts.put(form.content)
+    artifacts.put(manifest.canonical())
+    return manifest
 
 
 def sign_again(digest: str, artifacts: Blobs, keys: Keys) -> str:
@@ -95,8 +102,8 @@ def open_package(digest: str, envelope: str | bytes, artifacts: Blobs, trusted: 
         CorruptionError: a file is missing, or is not what the manifest names.
     """
     manifest = read_manifest(digest, envelope, trusted)
-    files = {name: _read(name, file, artifacts, _where(digest)) for name, file in manifest.files.items()}
-    return Package(digest, manifest, files.get(MODEL_FILE))
+    model, where = manifest.model, _where(digest)
+    return Package(digest, manifest, _opened(model, artifacts, where) if isinstance(model, Onnx) else model)
 
 
 def read_manifest(digest: str, envelope: str | bytes, trusted: TrustedKeys) -> Manifest:
@@ -109,7 +116,7 @@ def read_manifest(digest: str, envelope: str | bytes, trusted: TrustedKeys) -> M
     payload = verify(envelope, PAYLOAD_TYPE, trusted, where=_where(digest))
     if digest_of(payload) != digest:
         raise SignatureError("the signed manifest is another model's", where=_where(digest))
-    manifest = _decode(payload, _where(digest))
+    manifest = decode_manifest(payload, where=_where(digest))
     check_manifest(manifest, where=_where(digest))
     return manifest
 
@@ -118,39 +125,21 @@ def _where(digest: str) -> str:
     return f"package {digest[:12]}"
 
 
-def _decode(payload: bytes, where: str) -> Manifest:
-    check_format(payload, "kreis.package/1", where=where)
-    try:
-        return msgspec.json.decode(payload, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
-        raise ProjectError(
-            f"the manifest says something that this version does not read: {error}",
-            where=where,
-            hint="a later version of kreis packaged it: pip install --upgrade kreis",
-        ) from error
-
-
 def check_manifest(manifest: Manifest, *, where: str) -> None:
     """Refuse a manifest that could not be answered with.
 
     Raises:
-        ProjectError: unknown or missing files, oversize, features that nothing provides, or expressions
+        ProjectError: oversize, features that nothing provides, or expressions
             outside the allow-list.
     """
-    expected = _FILES[manifest.kind]
-    if set(manifest.files) != expected:
-        raise ProjectError(
-            f"a package of kind {manifest.kind!r} holds {sorted(expected)}, this one {sorted(manifest.files)}",
-            where=where,
-        )
-    for name, file in manifest.files.items():
-        if not 0 < file.size <= size_limit:
-            raise ProjectError(f"{name} has {file.size} bytes; from 1 to {size_limit} are taken", where=where)
+    model = manifest.model
+    if model.content is not None:
+        raise ProjectError("it holds the model's bytes itself", where=where)
+    if isinstance(model, Onnx) and not 0 < model.size <= size_limit:
+        raise ProjectError(f"the model has {model.size} bytes; from 1 to {size_limit} are taken", where=where)
     _check_features(manifest, where)
-    if (manifest.kind == "rule") != (manifest.rule is not None):
-        raise ProjectError('a rule belongs to kind "rule", and only there', where=where)
-    if manifest.rule is not None:
-        _check_row(manifest.rule, set(manifest.features), f"{where}, rule")
+    if isinstance(model, Formula):
+        _check_row(model.expression, set(manifest.features), f"{where}, formula")
     for request_view in manifest.request_views:
         for name, expression in request_view.features.items():
             _check_row(expression, set(request_view.fields), f"{where}, {request_view.name}__{name}")
@@ -181,10 +170,10 @@ def _check_row(expression: Expression, known: set[str], where: str) -> None:
             raise ProjectError.unknown_name("column", column, known, where=where)
 
 
-def _read(name: str, file: PackagedFile, artifacts: Blobs, where: str) -> bytes:
-    data = artifacts.get(file.sha256)
-    if len(data) != file.size or digest_of(data) != file.sha256:
+def _opened(model: Onnx, artifacts: Blobs, where: str) -> Onnx:
+    data = artifacts.get(model.sha256)
+    if len(data) != model.size or digest_of(data) != model.sha256:
         raise CorruptionError(
-            f"{name} is not the file that was signed", where=where, hint="restore the artifact from a backup"
+            "the model is not the file that was signed", where=where, hint="restore the artifact from a backup"
         )
-    return data
+    return Onnx.of(data)

@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kreis.evaluation.distributions import student_t_quantile
-from kreis.tasks.metrics.metric import Booleans, Codes, Floats
+from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of"]
 
@@ -176,7 +176,7 @@ def _seen(centred: Floats) -> float:
     return float(centred[1:] @ centred[:-1]) / float(centred @ centred)
 
 
-def climate_of(outcomes: Booleans, days: Codes) -> float | None:
+def climate_of(outcomes: npt.NDArray[Any], days: Codes) -> float | None:
     """How much neighbouring days are alike in what happens on them, apart from chance: from all days that are known.
 
     A test part of 30 days can hardly tell; a longer history can. None if it is no longer than 60 days.
@@ -193,7 +193,7 @@ def climate_of(outcomes: Booleans, days: Codes) -> float | None:
     return min(max((len(sums) * _seen(sums) + 1) / (len(sums) - 6) / remains, 0.0), _CLIMATE_AT_MOST)
 
 
-def lasting_of(outcomes: Booleans, blocks: Codes) -> float:
+def lasting_of(outcomes: npt.NDArray[Any], blocks: Codes) -> float:
     """The same of few days alone: corrected upward, and 0 unless most of their difference is more than chance."""
     sums, remains = _happened(outcomes, blocks)
     if len(sums) < _FEWEST or remains < 0.5:
@@ -201,12 +201,12 @@ def lasting_of(outcomes: Booleans, blocks: Codes) -> float:
     return min(_corrected(sums) / remains, _CLIMATE_AT_MOST)
 
 
-def _happened(outcomes: Booleans, blocks: Codes) -> tuple[Floats, float]:
+def _happened(outcomes: npt.NDArray[Any], blocks: Codes) -> tuple[Floats, float]:
     """By how much more happened on each day than on average, and the share of its variance that is not chance."""
-    share = float(outcomes.mean())
-    sums = block_sums((outcomes - share).astype(np.float64), blocks)
+    apart = (outcomes - float(outcomes.mean())).astype(np.float64)
+    sums = block_sums(apart, blocks)
     spread = float(sums @ sums)
-    return sums, 1 - len(outcomes) * share * (1 - share) / spread if spread > 0 else 0.0
+    return sums, 1 - float(apart @ apart) / spread if spread > 0 else 0.0
 
 
 def _studentised(centred: Floats, level: float) -> tuple[float, float]:

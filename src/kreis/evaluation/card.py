@@ -41,14 +41,14 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
     """
     name = str(facts.get("project", report.challenger.name))
     parts = [
-        _front_matter(report, name),
+        _front_matter(report, name, goal.task.card_task),
         f"# {plain(name)}: {plain(report.challenger.name)}",
         _paragraph("Model", f"`{_code(report.challenger.digest or 'not packaged')}`"),
         "## Intended use",
         _paragraph("Question", plain(goal.question)),
         _paragraph("Decision", plain(goal.decision)),
         _paragraph("Risk class (EU AI Act)", f"{plain(goal.risk.level)}: {plain(goal.risk.because)}"),
-        f"It says yes ({plain(facts.get('outcome', 'positive'))}) from a score of {report.challenger.threshold:.4g}.",
+        f"It decides {plain(report.challenger.decision.said(str(facts.get('outcome', 'positive'))))}.",
         "## Evaluation",
         f"On {report.rows:,} rows of {report.days} days that it had not seen. Intervals are at "
         f"{report.level:.0%}, with the day as the independent unit.",
@@ -68,7 +68,7 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(report: EvaluationReport, name: str) -> str:
+def _front_matter(report: EvaluationReport, name: str, task: str) -> str:
     metrics = [
         f"          - type: {json.dumps(key)}\n            value: {found.value:.6g}"
         for key, found in _ordered(report.challenger.metrics)
@@ -78,12 +78,12 @@ def _front_matter(report: EvaluationReport, name: str) -> str:
         [
             "---",
             "library_name: kreis",
-            "pipeline_tag: tabular-classification",
+            f"pipeline_tag: {task}",
             "tags: [kreis]",
             "model-index:",
             f"  - name: {json.dumps(name)}",
             "    results:",
-            "      - task: {type: tabular-classification}",
+            f"      - task: {{type: {task}}}",
             f"        dataset: {{name: {json.dumps(f'held out, {report.days} days')}, type: held-out}}",
             "        metrics:",
             *metrics,

@@ -16,24 +16,22 @@ from kreis.evaluation.gates import (
     Outcome,
     judge_against_champion,
     judge_baselines,
-    judge_calibration,
     judge_guardrail,
+    judge_sanity,
 )
-from kreis.evaluation.intervals import Estimate, estimate, paired_difference
-from kreis.evaluation.scored import Scored, known_outcomes
+from kreis.evaluation.intervals import ENDS, Estimate, estimate, paired_difference
+from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import Groups, Slice, group_codes, slices
 from kreis.evaluation.spending import Spending
-from kreis.evaluation.support import missing_rows, rarer_outcome
+from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal
+from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.metrics.business_value import BusinessValue
-from kreis.tasks.metrics.calibration_error import reliability
 from kreis.tasks.metrics.metric import Codes, Rows
-from kreis.tasks.metrics.registry import standard_metrics
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
 
 _CHAMPION = "champion"
-_SLICED = ("value", "recall", "positive_rate", "base_rate", "auc")
 
 
 class ModelMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +39,7 @@ class ModelMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     digest: str | None
-    threshold: float
+    decision: Decision
     metrics: dict[str, Estimate]
 
 
@@ -103,7 +101,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     def from_document(cls, document: dict[str, Any]) -> EvaluationReport:
         """The inverse of `to_document`; takes reports whose gates only passed or failed too."""
         gates = [{"outcome": "pass" if gate["passed"] else "fail", **gate} for gate in document["gates"]]
-        return msgspec.convert(_with_nan({**document, "gates": gates}), type=cls)
+        models = {"challenger": _decided(document["challenger"]), "others": [*map(_decided, document["others"])]}
+        return msgspec.convert(_with_nan({**document, **models, "gates": gates}), type=cls)
 
 
 def evaluate(
@@ -126,7 +125,7 @@ def evaluate(
         challenger: The model to judge.
         baselines: What it must beat; at least one.
         goal: What is required.
-        outcomes: 0 or 1 for each row, shape (n,).
+        outcomes: What happened, for each row, shape (n,).
         blocks: The day of each row (any labels in time's order), shape (n,): rows of one day are not independent.
         groups: Columns for guardrails and slices, each of shape (n,).
         champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
@@ -136,15 +135,14 @@ def evaluate(
         level: Of all other intervals.
 
     Raises:
-        ProjectError: arrays of different lengths, scores that are no probabilities, unknown outcomes, no
+        ProjectError: arrays of different lengths, scores or outcomes that are none of the task, no
             baseline, an unknown metric or group column.
     """
-    happened = known_outcomes(outcomes)
-    if not len(happened):
+    if not len(challenger.scores):
         raise ProjectError("there are no rows to evaluate on", hint="give the test split more time")
-    days = as_blocks(blocks)
+    days, task = as_blocks(blocks), goal.task
     others = [*baselines, *([champion] if champion else [])]
-    rows = {id(each): replace(each.rows(happened), climate=climate) for each in (challenger, *others)}
+    rows = {id(each): replace(each.rows(outcomes, task), climate=climate) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     levels = {_CHAMPION: spending.level} if spending else {}
@@ -157,7 +155,7 @@ def evaluate(
     if baselines or needs_baseline:
         gates.append(judge_baselines({each.name: differences[each.name] for each in baselines}, goal, missing=missing))
     gates += [judge_guardrail(each, own, days, goal, groups=columns, level=level) for each in goal.guardrails]
-    gates.append(judge_calibration(own, days, least=goal.least, level=level))
+    gates += [judge_sanity(each, own, days, least=goal.least, level=level) for each in task.sanity]
     if champion:
         why = spending.why if spending else ""
         compared = differences[_CHAMPION]
@@ -166,9 +164,9 @@ def evaluate(
         goal=goal.digest,
         unit=goal.metric.unit,
         level=level,
-        rows=len(happened),
+        rows=len(own),
         days=int(days.max()) + 1,
-        rarer=int(rarer_outcome(own).sum()),
+        rarer=int(own.evidence.sum()) if own.evidence_is else None,
         challenger=_measured(challenger, own, days, goal, level),
         others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
         differences=differences,
@@ -179,7 +177,7 @@ def evaluate(
             name: _less(_by_day(value, own, days), _by_day(value, rows[id(each)], days))
             for name, each in _opponents(baselines, champion).items()
         },
-        reliability=reliability(own),
+        reliability=task.reliability(own),
     )
 
 
@@ -200,21 +198,29 @@ def _less(own: list[tuple[float, int]], other: list[tuple[float, int]]) -> list[
 
 
 def _measured(scored: Scored, rows: Rows, days: Codes, goal: Goal, level: float) -> ModelMetrics:
-    found = {each.name: estimate(each, rows, days, level=level) for each in standard_metrics(goal.metric)}
-    return ModelMetrics(name=scored.name, digest=scored.digest, threshold=scored.threshold, metrics=found)
+    found = {each.name: estimate(each, rows, days, level=level) for each in goal.task.metrics}
+    return ModelMetrics(name=scored.name, digest=scored.digest, decision=scored.decision, metrics=found)
 
 
 def _sliced(rows: Rows, days: Codes, goal: Goal, columns: Mapping[str, Groups], level: float) -> Iterator[Slice]:
-    chosen = [each for each in standard_metrics(goal.metric) if each.name in _SLICED]
+    chosen = [each for each in goal.task.metrics if each.name in goal.task.sliced]
     for name, column in columns.items():
         yield from slices(chosen, rows, days, column=name, groups=column, least=goal.least, level=level)
 
 
+def _decided(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's document with its decision rule: versions before 0.2 wrote a threshold."""
+    if "threshold" not in model:
+        return model
+    kept = {name: each for name, each in model.items() if name != "threshold"}
+    return {**kept, "decision": msgspec.to_builtins(decision_of(model["threshold"]))}
+
+
 def _with_nan(document: Any) -> Any:
-    """Undefined values (null in JSON) of estimates as NaN again."""
+    """Estimates as they were: null in JSON is an undefined value, or an end that nothing bounds."""
     if isinstance(document, dict):
         restored = {key: _with_nan(each) for key, each in document.items()}
-        if "blocks" in restored and restored.get("value", 0) is None:
-            restored["value"] = float("nan")
+        if "blocks" in restored and "low" in restored:
+            restored |= {name: end for name, end in ENDS.items() if restored.get(name, 0) is None}
         return restored
     return [_with_nan(each) for each in document] if isinstance(document, list) else document

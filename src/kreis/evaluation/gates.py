@@ -21,9 +21,8 @@ from kreis.evaluation.slices import Groups
 from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal, Guardrail
 from kreis.tasks.metrics.across import AcrossGroups
-from kreis.tasks.metrics.calibration_error import CalibrationError
 from kreis.tasks.metrics.metric import Codes, Metric, Rows
-from kreis.tasks.metrics.registry import fairness_metric, metric_named
+from kreis.tasks.task import Sanity, metric_named
 
 __all__ = [
     "CHAMPION_GATE",
@@ -32,12 +31,9 @@ __all__ = [
     "decide",
     "judge_against_champion",
     "judge_baselines",
-    "judge_calibration",
     "judge_guardrail",
+    "judge_sanity",
 ]
-
-CALIBRATION_AT_MOST = 0.15
-"""A sanity bound: scores further from the frequencies than this are no probabilities."""
 
 CHAMPION_GATE = "beats_champion"
 
@@ -145,20 +141,26 @@ def judge_against_champion(
     )
 
 
-def judge_calibration(
-    rows: Rows, blocks: Codes, *, at_most: float = CALIBRATION_AT_MOST, least: int = 1, level: float = 0.95
-) -> GateResult:
-    """Whether the scores can be read as probabilities at all, as thresholds and values take them."""
-    found = estimate(CalibrationError(), rows, blocks, level=level)
-    missing = missing_rows(CalibrationError(), rows, least, found.blocks)
-    outcome, lacking = decide(found, at_most=at_most, missing=missing)
+def judge_sanity(asked: Sanity, rows: Rows, blocks: Codes, *, least: int = 1, level: float = 0.95) -> GateResult:
+    """Whether the scores can be read at all as the task takes them.
+
+    Args:
+        asked: What the task asks of every model.
+        rows: The model's.
+        blocks: The day of each row.
+        least: Rows that must count towards the metric.
+        level: Of the interval.
+    """
+    found = estimate(asked.metric, rows, blocks, level=level)
+    missing = missing_rows(asked.metric, rows, least, found.blocks)
+    outcome, lacking = decide(found, at_most=asked.at_most, missing=missing)
+    said = _said(outcome, f"at most {readable(asked.at_most)}", level, lacking)
     return GateResult(
-        name="calibration",
+        name=asked.name,
         outcome=outcome,
         estimate=found,
-        required=at_most,
-        explanation=f"scores differ from frequencies by {found} on average; "
-        + _said(outcome, f"at most {readable(at_most)}", level, lacking),
+        required=asked.at_most,
+        explanation=f"{asked.says.format(found=found)}; {said}",
         missing=lacking,
     )
 
@@ -172,17 +174,17 @@ def judge_guardrail(
         ProjectError: the metric or the column is unknown, or a metric across groups has no column.
     """
     where = f"Guardrail({guardrail.metric!r})"
-    metric = metric_named(guardrail.metric, goal.metric, where=where)
+    metric = metric_named(guardrail.metric, goal.task, where=where)
     least = goal.least if guardrail.least is None else guardrail.least
     if guardrail.by is None:
         return _overall(guardrail, metric, rows, blocks, least, level)
     if guardrail.by not in groups:
         raise ProjectError.unknown_name("group column", guardrail.by, groups, where=where)
     column = groups[guardrail.by]
-    across = fairness_metric(guardrail.metric)
-    if across is None:
+    if not isinstance(metric, AcrossGroups):
         return _in_each_group(guardrail, metric, rows, blocks, column, least, level)
-    return _across_groups(guardrail, across, rows, blocks, column, least, level, goal.favourable or "positive")
+    seen = goal.task.favoured(rows, goal.favourable)
+    return _across_groups(guardrail, metric, seen, blocks, column, least, level, goal.favourable or "positive")
 
 
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
@@ -266,14 +268,13 @@ def _in_each_group(
 def _across_groups(
     guardrail: Guardrail,
     metric: AcrossGroups,
-    rows: Rows,
+    seen: Rows,
     blocks: Codes,
     column: Groups,
     least: int,
     level: float,
     favourable: str,
 ) -> GateResult:
-    seen = rows if favourable == "positive" else rows.seen_from_the_other_side()
     found = worst_off(metric, seen, blocks, column, level=level)
     side = f"of {favourable} decisions, which are the favourable ones"
     if found is None:

@@ -16,25 +16,15 @@ import numpy as np
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
 from kreis.evaluation.distributions import student_t_quantile
-from kreis.evaluation.support import rarer_outcome
-from kreis.tasks.metrics.auc import Auc
-from kreis.tasks.metrics.base_rate import BaseRate
-from kreis.tasks.metrics.calibration_error import CalibrationError
-from kreis.tasks.metrics.counts import area_interval, share_interval
 from kreis.tasks.metrics.metric import Codes, Floats, Metric, RatioMetric, Rows
-from kreis.tasks.metrics.positive_rate import PositiveRate
-from kreis.tasks.metrics.precision import Precision
-from kreis.tasks.metrics.recall import Recall
 
-__all__ = ["Estimate", "estimate", "mean_estimate", "paired_difference", "readable"]
+__all__ = ["ENDS", "Estimate", "estimate", "mean_estimate", "paired_difference", "readable"]
 
 _BY_BLOCK = "blocks"
 _BY_COUNT = "blocks, never narrower than the count allows"
 _NO_VARIATION = "no variation seen: binomial bound"
 _ONE_BLOCK = "fewer than two blocks: bounds of the metric"
 _UNDEFINED = "undefined on these rows"
-_FEW = 50
-"""Below so many rows of the rarer kind, counts bound an interval too."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,18 +58,23 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return (self.high - self.low) / (2 * quantile) * math.sqrt(self.blocks)
 
     def to_document(self) -> dict[str, Any]:
-        """As a plain JSON document; an undefined value is null."""
+        """As a plain JSON document; an undefined value is null, and so is an end that nothing bounds."""
         document: dict[str, Any] = msgspec.to_builtins(self)
-        return {**document, "value": self.value if self.defined else None}
+        numbers = {name: getattr(self, name) for name in ENDS}
+        return {**document, **{name: number if math.isfinite(number) else None for name, number in numbers.items()}}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Estimate:
         """The inverse of `to_document`."""
-        value = document["value"]
-        return msgspec.convert({**document, "value": math.nan if value is None else value}, type=cls)
+        ends = {name: end for name, end in ENDS.items() if document[name] is None}
+        return msgspec.convert({**document, **ends}, type=cls)
 
     def __str__(self) -> str:
         return f"{readable(self.value)} ({readable(self.low)} to {readable(self.high)})"
+
+
+ENDS = {"value": math.nan, "low": -math.inf, "high": math.inf}
+"""What null stands for in a document."""
 
 
 def readable(value: float) -> str:
@@ -100,17 +95,13 @@ def estimate(metric: Metric, rows: Rows, blocks: Codes, *, level: float = 0.95) 
         ProjectError: blocks and rows differ in number.
     """
     _check(rows, blocks)
-    weights = None
-    if isinstance(metric, RatioMetric):
-        weights = metric.terms(rows)[1]
-    elif isinstance(metric, Auc):
-        weights = rarer_outcome(rows).astype(np.float64)
+    weights = metric.weights(rows)
     found = _finish(metric.value(rows), metric.influence(rows), blocks, metric.bounds, level, weights, rows)
     if not found.defined:
         return found
-    if isinstance(metric, CalibrationError):
+    if excess := metric.excess(rows, as_blocks(blocks)):
         alike = math.sqrt(found.blocks / (found.effective or 1.0))
-        return msgspec.structs.replace(found, low=max(found.low - alike * metric.excess(rows, as_blocks(blocks)), 0.0))
+        found = msgspec.structs.replace(found, low=max(found.low - alike * excess, metric.bounds[0]))
     return _bounded_by_count(metric, rows, found)
 
 
@@ -148,20 +139,13 @@ def _check(rows: Rows, blocks: Codes) -> None:
 
 def _bounded_by_count(metric: Metric, rows: Rows, found: Estimate) -> Estimate:
     """Widened to what the count of rows allows, where few are of the rarer kind."""
-    if isinstance(metric, Auc):
-        positives = int(rows.outcomes.sum())
-        negatives = len(rows) - positives
-        if min(positives, negatives) >= _FEW:
-            return found
-        low, high = area_interval(found.value, positives, negatives, level=found.level)
-    elif isinstance(metric, Recall | Precision | PositiveRate | BaseRate) and found.method != _NO_VARIATION:
-        hits, of = (float(each.sum()) for each in metric.terms(rows))
-        if min(hits, of - hits) >= _FEW:
-            return found
-        low, high = share_interval(hits, of, level=found.level)
-    else:
+    if found.method == _NO_VARIATION and isinstance(metric, RatioMetric):  # its interval comes from the count already
         return found
-    return msgspec.structs.replace(found, low=min(found.low, low), high=max(found.high, high), method=_BY_COUNT)
+    bounds = metric.count_bounds(rows, found.level)
+    if bounds is None:
+        return found
+    low, high = min(found.low, bounds[0]), max(found.high, bounds[1])
+    return msgspec.structs.replace(found, low=low, high=high, method=_BY_COUNT)
 
 
 def _row_noise(influence: Floats, sums: Floats, codes: Codes) -> Floats:

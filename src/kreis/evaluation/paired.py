@@ -161,17 +161,23 @@ class Paired:
     @property
     def worse(self) -> bool:
         """Whether the challenger is shown to be worth less, at `FALSE_ROLLBACK`."""
+        if self.most <= 0:  # the two decide alike
+            return False
         test = MeanTest(-self.most, self.most, 0.0, "below", FALSE_ROLLBACK, self.dependence)
         return test.shown_by(self.values, self.counts)
 
     @property
     def no_worse(self) -> bool:
         """Whether it is shown not to be worth less by the margin, at `FALSE_PROMOTION`."""
+        if self.margin >= self.most:  # the two cannot differ by so much
+            return self.decisions > 0
         test = MeanTest(-self.most, self.most, -self.margin, "above", FALSE_PROMOTION, self.dependence)
         return test.shown_by(self.values, self.counts)
 
     def interval(self) -> tuple[float, float]:
         """The least and the most that the mean difference may be, at the same rates."""
+        if self.most <= 0:
+            return 0.0, 0.0
         alphas = FALSE_PROMOTION, FALSE_ROLLBACK
         return mean_interval(-self.most, self.most, self.values, self.counts, alphas=alphas, dependence=self.dependence)
 
@@ -196,6 +202,8 @@ def needed(
     """
     if not len(values):
         return None
+    if margin >= most:
+        return 1
     test = MeanTest(*_around(values, most), -margin, "above", FALSE_PROMOTION, factor)
     return _whole(test.takes(values, _shares(counts)))
 

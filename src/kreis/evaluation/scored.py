@@ -8,63 +8,34 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Booleans, Rows
+from kreis.tasks.decisions import Decision, Scores
+from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.task import Task
 
-__all__ = ["Scored", "known_outcomes"]
+__all__ = ["Scored"]
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What a model said about each test row.
-
-    Raises:
-        ProjectError: a score is not a probability, or the threshold is not a number.
-    """
+    """What a model said about each test row."""
 
     name: str
-    scores: npt.NDArray[np.floating]
-    """Probabilities, shape (n,), float32 or float64."""
-    threshold: float
-    """Decide positively where score >= threshold."""
+    scores: Scores
+    """Its raw outputs, shape (n,), float32 or float64."""
+    decision: Decision
     digest: str | None = None
 
-    def __post_init__(self) -> None:
-        bad = ~((self.scores >= 0) & (self.scores <= 1))
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise ProjectError(
-                f"{int(bad.sum())} scores are no probabilities, the first in row {row}: {self.scores[row]}",
-                where=self.name,
-                hint="scores lie between 0 and 1 and are never missing",
-            )
-        if np.isnan(self.threshold):
-            raise ProjectError("the threshold is not a number", where=self.name)
-
-    def rows(self, outcomes: Booleans) -> Rows:
+    def rows(self, outcomes: npt.ArrayLike, task: Task) -> Rows:
         """With what happened.
 
+        Args:
+            outcomes: Known ones, shape (n,).
+            task: Says what scores and outcomes may be.
+
         Raises:
-            ProjectError: there are more or fewer outcomes than scores.
+            ProjectError: there are more or fewer outcomes than scores, or one of either is none.
         """
-        if len(outcomes) != len(self.scores):
-            raise ProjectError(f"{len(self.scores)} scores but {len(outcomes)} outcomes", where=self.name)
-        scores = self.scores.astype(np.float64)  # as the service compares: float32 scores, a float64 threshold
-        return Rows(outcomes, scores, scores >= self.threshold)
-
-
-def known_outcomes(outcomes: npt.ArrayLike) -> Booleans:
-    """Outcomes as yes and no, shape (n,).
-
-    Raises:
-        ProjectError: one is unknown, or neither 0 nor 1.
-    """
-    values = np.asarray(outcomes, dtype=np.float64)
-    bad = ~np.isin(values, (0.0, 1.0))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ProjectError(
-            f"{int(bad.sum())} outcomes are neither 0 nor 1, the first in row {row}: {values[row]}",
-            hint="evaluate only on rows whose outcome is known",
-        )
-    happened: Booleans = values > 0.5
-    return happened
+        known = np.asarray(outcomes, dtype=np.float64)
+        if len(known) != len(self.scores):
+            raise ProjectError(f"{len(self.scores)} scores but {len(known)} outcomes", where=self.name)
+        return task.rows(known, self.scores, self.decision, where=self.name)

@@ -21,6 +21,7 @@ from kreis.errors import KreisError
 from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, watchers
 from kreis.ledger.identity import identity_of
+from kreis.models.form import Onnx
 from kreis.preparation.online.inspection import problems_of
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
@@ -125,7 +126,8 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
         finished = steps.steps_in(connection, "training")
     for step in finished:
-        digest = Trained.from_document(step.outputs).onnx
+        form = Trained.from_document(step.outputs).candidate.form
+        digest = form.sha256 if isinstance(form, Onnx) else None
         if digest is not None and not workspace.artifacts.has(digest):
             yield Finding(
                 where=str(workspace.artifacts.path_of(digest)),

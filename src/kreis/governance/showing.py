@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kreis.actions.naming import model_named
+from kreis.deployment.manifest import decode_manifest
 from kreis.errors import ProjectError
 from kreis.governance.alerts import alerts_document
 from kreis.governance.candidates import candidate_document, candidates_of, comparison
@@ -148,9 +149,14 @@ def _evaluation(evaluation: Evaluation) -> Document:
 
 
 def _manifest(workspace: Workspace, digest: str) -> Document:
-    document: Document = msgspec.json.decode(workspace.artifacts.get(digest))
-    shown = ("candidate", "kind", "features", "threshold", "goal", "metric", "outcome", "inputs", "training")
-    return {name: document[name] for name in shown}
+    manifest = decode_manifest(workspace.artifacts.get(digest), where=f"package {digest[:12]}")
+    shown = ("candidate", "features", "goal", "metric", "outcome", "inputs", "training")
+    return {
+        "kind": manifest.model.__struct_config__.tag,
+        "decides": manifest.decision.said(manifest.outcome),
+        "decision": msgspec.to_builtins(manifest.decision),
+        **{name: getattr(manifest, name) for name in shown},
+    }
 
 
 def _table(workspace: Workspace, name: str, version: int | None) -> Document:

@@ -53,8 +53,10 @@ def explain(workspace: Workspace, prediction: str) -> dict[str, Any]:
         made = {step.name: step for _, step in steps.steps_of(connection, run.id)}
         goal = msgspec.json.decode(documents.get_document(connection, run.goal).body)
     manifest = workspace.open_model(model.digest).manifest
+    form = manifest.outcomes
+    happened = "not known yet" if record["outcome"] is None else form.said(record["outcome"])
     return {
-        "prediction": record,
+        "prediction": {**record, "decided": form.said(record["decision"]).capitalize(), "happened": happened},
         "release": msgspec.structs.asdict(release),
         "model": _describe_model(model, manifest),
         "run": _describe_run(run),
@@ -117,8 +119,8 @@ def _describe_model(model: Model, manifest: Manifest) -> dict[str, Any]:
         "digest": model.digest,
         "version": model.version,
         "candidate": model.candidate,
-        "kind": manifest.kind,
-        "threshold": manifest.threshold,
+        "kind": manifest.model.__struct_config__.tag,
+        "decides": manifest.decision.said(manifest.outcome),
         "signature": "valid",
         "training": manifest.training,
         "inputs": manifest.inputs,

@@ -1,4 +1,4 @@
-"""Scores from what kreis ships: ONNX bytes, or a rule's expression.
+"""Scores from what kreis ships: ONNX bytes, or an expression.
 
 Evaluation, packaging and the service all score through this module, so none of them can differ. It imports ONNX
 Runtime and NumPy only.
@@ -6,17 +6,19 @@ Runtime and NumPy only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError, RefusalError
-from kreis.expressions.kinds import Kind
 from kreis.expressions.tree import Expression, columns
+from kreis.models.external import refers_outside
 
-__all__ = ["OnnxScorer", "RuleScorer", "Scorer"]
+__all__ = ["FormulaScorer", "Matrix", "OnnxScorer", "Scorer", "Scores"]
 
 Matrix = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
@@ -29,7 +31,7 @@ class Scorer(Protocol):
     """Turns features into scores."""
 
     def score(self, matrix: Matrix) -> Scores:
-        """Scores in [0, 1], float32 of shape (n,), for features, float32 of shape (n, f)."""
+        """Raw outputs, float32 of shape (n,), for features, float32 of shape (n, f)."""
         ...
 
 
@@ -42,8 +44,13 @@ class OnnxScorer:
         """How many features it takes."""
 
     @classmethod
-    def from_onnx(cls, content: bytes, *, threads: int = 1) -> OnnxScorer:
+    def from_onnx(cls, content: bytes, *, width: int | None = None, threads: int = 1) -> OnnxScorer:
         """Load a model from its bytes.
+
+        Args:
+            content: The model.
+            width: How many features it is to take, where that is known.
+            threads: How many may compute one call.
 
         Raises:
             RefusalError: ONNX Runtime cannot load it, it names a file outside of itself, or it is anything else than
@@ -51,9 +58,7 @@ class OnnxScorer:
         """
         import onnxruntime
 
-        if b"location" in content:
-            # The key without which no tensor can point to another file (onnx.proto3, TensorProto.external_data);
-            # a model that kreis has finished holds no name or text that could contain it.
+        if refers_outside(content):
             raise RefusalError("the model refers to data outside of itself", where="ONNX model")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -65,10 +70,13 @@ class OnnxScorer:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own exceptions derive from nothing else
             raise RefusalError(f"ONNX Runtime cannot load it: {error}", where="ONNX model") from error
-        return cls(session, _check_signature(session))
+        takes = _check_signature(session)
+        if width is not None and takes != width:
+            raise RefusalError(f"the model takes {takes} features, {width} are named", where="ONNX model")
+        return cls(session, takes)
 
     def score(self, matrix: Matrix) -> Scores:
-        """Scores in [0, 1], float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
+        """Raw outputs, float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
         rows = len(matrix)
         if rows <= BATCH:
             scores: Scores = self._session.run(_OUTPUTS, {"features": matrix})[0]
@@ -90,11 +98,26 @@ def _check_signature(session: Any) -> int:
     return int(session.get_inputs()[0].shape[1])
 
 
-class RuleScorer:
-    """Scores by an expression over features; a missing value scores 0."""
+class FormulaScorer:
+    """Scores by an expression over features."""
 
-    def __init__(self, expression: Expression, features: Sequence[str]) -> None:
-        """Prepare a rule.
+    def __init__(
+        self,
+        expression: Expression,
+        features: Sequence[str],
+        *,
+        missing: float = 0.0,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> None:
+        """Prepare an expression.
+
+        Args:
+            expression: Its value is the score.
+            features: The names of a row's features, in order.
+            missing: The score where the value is missing.
+            low: Scores below it are set to it.
+            high: Scores above it are set to it.
 
         Raises:
             ProjectError: it reads a feature that is not among `features`.
@@ -104,18 +127,18 @@ class RuleScorer:
                 raise ProjectError.unknown_name("feature", name, features, where="Rule")
         from kreis.expressions.rows import compile_row
 
-        self.expression = expression
         self.width = len(features)
-        places = {name: features.index(name) for name in sorted(columns(expression))}
-        self._places = places
-        self._kinds: dict[str, Kind] = dict.fromkeys(places, "number")
-        self._row = compile_row({"score": expression}, self._kinds)
+        self._places = {name: features.index(name) for name in sorted(columns(expression))}
+        self._missing = missing
+        self._ends = -math.inf if low is None else low, math.inf if high is None else high
+        self._row = compile_row({"score": expression}, dict.fromkeys(self._places, "number"))
 
     def score(self, matrix: Matrix) -> Scores:
-        """Scores in [0, 1], float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
-        values = [self._one(row.tolist()) for row in matrix] if len(matrix) != 1 else [self._one(matrix[0].tolist())]
-        return np.array(values, dtype=np.float32)
-
-    def _one(self, row: list[float]) -> float:
-        (value,) = self._row({name: row[place] for name, place in self._places.items()})
-        return min(max(value, 0.0), 1.0) if value == value else 0.0
+        """Raw outputs, float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
+        names, (low, high) = tuple(self._places), self._ends
+        read = [matrix[:, place].tolist() for place in self._places.values()]
+        scores = np.empty(len(matrix), dtype=np.float32)
+        for at, row in enumerate(zip(*read, strict=True) if read else repeat((), len(matrix))):
+            (value,) = self._row(dict(zip(names, row, strict=True)))
+            scores[at] = min(max(value, low), high) if value == value else self._missing
+        return scores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,8 @@ class DayOfTraffic:
     features: Floats
     """Shape (n, f); NaN is missing."""
     scores: Floats
-    decisions: Booleans
+    decisions: npt.NDArray[Any]
+    """Yes and no, or numbers."""
     outcomes: Floats
     """NaN where not known yet."""
     latency_us: Codes
@@ -36,7 +38,7 @@ class DayOfTraffic:
     whole: Booleans | None = None
     """Rows whose model takes all the features, shape (n,); all rows if not given. Only these tell of drift."""
     baseline: Floats | None = None
-    """What the baseline would have decided, shape (n,): 1 or 0, NaN where its features were not logged."""
+    """What the baseline would have decided, shape (n,): as numbers, NaN where its features were not logged."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -77,7 +79,7 @@ def day_of_traffic(
     columns = {
         "features": matrix,
         "scores": np.asarray(scores, dtype=np.float64),
-        "decisions": np.asarray(decisions, dtype=bool),
+        "decisions": np.asarray(decisions),
         "latency_us": np.asarray(latency_us, dtype=np.int64),
     }
     for name, column in columns.items():

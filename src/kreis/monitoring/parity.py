@@ -60,7 +60,7 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     scores_checked: int
     scores_differing: int
     worst_score: float
-    """Largest absolute difference of scores."""
+    """Largest difference of scores; relative, of scores beyond 1."""
     corrected: list[BeforeCorrection] = []
     """Predictions that agree with the tables as they were then, and not as they are now: no difference between
     training and serving."""
@@ -207,5 +207,6 @@ def _score_gaps(joined: pl.DataFrame, served: Floats, scorer: Scorer | None) -> 
     if scorer is None or not len(joined):
         return np.empty(0)
     again: npt.NDArray[np.float32] = scorer.score(served.astype(np.float32))
-    gaps: Floats = np.abs(again.astype(np.float64) - joined["score"].to_numpy())
+    logged = joined["score"].to_numpy()
+    gaps: Floats = np.abs(again.astype(np.float64) - logged) / np.maximum(np.abs(logged), 1.0)
     return gaps

@@ -12,7 +12,7 @@ from kreis.evaluation.intervals import Estimate
 from kreis.monitoring.monitor import Finding, Monitor, State, Watched
 from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
 from kreis.requirements.goal import Goal, ServiceLevels
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.training.reference import histogram
 
 __all__ = ["FEATURES", "MonitorBehaviour", "a_day", "in_service", "watch"]

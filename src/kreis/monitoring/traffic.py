@@ -56,7 +56,7 @@ class Deciding(Protocol):
     """Says what another model would have decided."""
 
     def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
-        """Of rows of the log (`model` and `features`), shape (n,): 1, 0, or NaN where its features were not logged."""
+        """Of rows of the log (`model` and `features`), shape (n,): numbers, NaN where its features were not logged."""
         ...
 
 

@@ -16,18 +16,18 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import columns
 from kreis.preparation.tables import Spine
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.tasks.metrics.metric import Floats
+from kreis.tasks.task import Task
 
 __all__ = ["PERFECT", "check_own_outcome", "strong_features"]
 
 PERFECT: Final = 0.999
-"""An area under the ROC curve from which on one feature alone is taken for the answer."""
+"""The strength (`Task.strength`) from which on one feature alone is taken for the answer."""
 STRONG: Final = 0.97
 """From here on it is named: a copy of the answer with a few errors is as strong, and few honest features are."""
 FEWEST: Final = 30
-"""Rows of each outcome; with fewer, a feature may part them by chance."""
+"""Rows of each kind of outcome; with fewer, a feature may part them by chance."""
 _SAMPLE: Final = 4_000
-
-Booleans = npt.NDArray[np.bool_]
 
 
 def check_own_outcome(view: FeatureView | RequestView, spine: Spine, *, where: str) -> None:
@@ -72,30 +72,32 @@ def check_own_outcome(view: FeatureView | RequestView, spine: Spine, *, where: s
         )
 
 
-def strong_features(features: pl.DataFrame, outcomes: pl.Series) -> dict[str, float]:
-    """Features that nearly part yes from no by themselves, with their area under the curve (0.5 or more).
+def strong_features(features: pl.DataFrame, outcomes: pl.Series, task: Task) -> dict[str, float]:
+    """Features that nearly tell the outcome by themselves, with their strength (0.5 or more, see `Task.strength`).
 
     Args:
         features: Numbers, NaN where missing.
-        outcomes: 1.0, 0.0 or null, aligned.
+        outcomes: As numbers or null, aligned.
+        task: Says how strong a feature is.
 
     Returns:
-        Those of at least 0.97, over the rows that have a value or by which rows have one; where both outcomes
+        Those of at least 0.97, over the rows that have a value or by which rows have one; where both kinds of outcomes
         have enough rows.
     """
     known = outcomes.is_not_null().to_numpy()
-    yes = outcomes.to_numpy()[known] > 0.5
-    if min(yes.sum(), (~yes).sum()) < FEWEST:
+    happened = outcomes.to_numpy()[known]
+    halves = [mask for _, mask in task.halves(happened)]
+    if min(mask.sum() for mask in halves) < FEWEST:
         return {}
-    some = np.concatenate([_spread(np.flatnonzero(yes)), _spread(np.flatnonzero(~yes))])
+    some = np.concatenate([_spread(np.flatnonzero(mask)) for mask in halves])
     found = {}
     for name in features.columns:
         values = features[name].to_numpy()[known]
-        if _best_area(values[some], yes[some], fewest=1) < STRONG - 0.01:  # so that few features are sorted whole
+        if _strength(values[some], happened[some], task, fewest=1) < STRONG - 0.01:  # few features are sorted whole
             continue
-        area = _best_area(values, yes, fewest=FEWEST)
-        if area >= STRONG:
-            found[name] = area
+        strength = _strength(values, happened, task, fewest=FEWEST)
+        if strength >= STRONG:
+            found[name] = strength
     return found
 
 
@@ -104,22 +106,15 @@ def _spread(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     return rows[:: max(1, len(rows) // _SAMPLE)]
 
 
-def _best_area(values: npt.NDArray[np.float64], yes: Booleans, *, fewest: int) -> float:
-    """The larger of the areas by the value, where there is one, and by whether there is one."""
+def _strength(values: Floats, outcomes: Floats, task: Task, *, fewest: int) -> float:
+    """The larger of the strengths of the value, where there is one, and of whether there is one; 0.5 where a kind of
+    outcome has too few rows.
+    """
     missing = np.isnan(values)
+    pairs = [(values[~missing], outcomes[~missing])]
+    if missing.any():
+        pairs.append((missing.astype(np.float64), outcomes))
     return max(
-        _area(values[~missing], yes[~missing], fewest),
-        _area(missing.astype(np.float64), yes, fewest) if missing.any() else 0.5,
+        task.strength(given, happened) if min(mask.sum() for _, mask in task.halves(happened)) >= fewest else 0.5
+        for given, happened in pairs
     )
-
-
-def _area(values: npt.NDArray[np.float64], yes: Booleans, fewest: int) -> float:
-    """The area under the ROC curve, or its complement, whichever is larger; 0.5 where an outcome has too few rows."""
-    n = int(yes.sum())
-    m = len(yes) - n
-    if min(n, m) < fewest:
-        return 0.5
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    rank = np.cumsum(counts) - (counts - 1) / 2
-    area = float((rank[place][yes].sum() - n * (n + 1) / 2) / (n * m))
-    return max(area, 1 - area)

@@ -1,12 +1,8 @@
-"""What really happened: yes, no or not known yet; when it was known; and how long that took.
-
-An outcome is 1.0, 0.0 or null from here on. NaN is "not known", as null is: this is the one place that says so.
-"""
+"""When what really happened was known, and how long that took."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -14,76 +10,16 @@ import polars as pl
 
 from kreis.errors import ProjectError
 from kreis.preparation.tables import Spine
+from kreis.tasks.task import Task
 
-__all__ = ["TOLERATED", "Delays", "delays_of", "yes_or_no"]
+__all__ = ["TOLERATED", "Delays", "delays_of"]
 
 TOLERATED = 0.03
 """Share of outcomes that may come later than declared, or without a usable moment, before kreis refuses them."""
-_SHOWN = 8
-"""Values listed in an error."""
 _MIN_CASES = 20
-"""Fewer of either outcome tell nothing of how their delays differ."""
+"""Fewer of either kind of outcome tell nothing of how their delays differ."""
 _STRONG = 3.29
 """Standard errors: a chance of one in a thousand."""
-
-_TAKES = "a yes/no question takes true/false, 1/0, or two other values with positive=…"
-
-
-def yes_or_no(column: pl.Series, positive: str | float | bool | None, *, where: str) -> pl.Series:
-    """An outcome's values as 1.0 (yes) and 0.0 (no), null where not known.
-
-    Args:
-        column: As the table has it.
-        positive: The value that means yes, where it was declared.
-        where: Names the table, the column and the user's line.
-
-    Raises:
-        ProjectError: it holds anything else than true/false, 1/0, or two values of which one is `positive`.
-    """
-    values = _comparable(column, where)
-    found = values.drop_nulls().value_counts().sort("count", values.name, descending=[True, False])
-    kinds = found[values.name].to_list()
-    if positive is None:
-        if set(kinds) <= {0, 1}:
-            return values.cast(pl.Float64)
-        hint = _how_to_map(column.name, kinds, None)
-        raise ProjectError(f"the outcome {column.name!r} holds {_listed(found)}", where=where, hint=hint)
-    alike = isinstance(positive, str) == (values.dtype == pl.String)
-    if kinds and (len(kinds) > 2 or not alike or (len(kinds) == 2 and positive not in kinds)):
-        said = f"the outcome {column.name!r} holds {_listed(found)}; positive={positive!r}"
-        said += "" if positive in kinds else " is not among them"
-        raise ProjectError(said, where=where, hint=_how_to_map(column.name, kinds, positive))
-    yes = bool(positive) if values.dtype == pl.Boolean else positive
-    return (values == yes).cast(pl.Float64) if kinds else values.cast(pl.Float64)
-
-
-def _comparable(column: pl.Series, where: str) -> pl.Series:
-    """As booleans, numbers (null for NaN) or texts."""
-    dtype = column.dtype
-    if dtype.is_decimal() or dtype.is_float():
-        return column.cast(pl.Float64).fill_nan(None)
-    if dtype.is_integer() or dtype in (pl.Boolean, pl.String):
-        return column
-    if dtype in (pl.Categorical, pl.Enum):
-        return column.cast(pl.String)
-    if dtype == pl.Null:
-        return column.cast(pl.Float64)
-    raise ProjectError(f"the outcome {column.name!r} is {dtype}", where=where, hint=_TAKES)
-
-
-def _listed(found: pl.DataFrame) -> str:
-    shown = [f"{value!r} ({count:,})" for value, count in found.head(_SHOWN).iter_rows()]
-    more = f" and {found.height - _SHOWN:,} more" if found.height > _SHOWN else ""
-    values = "one value" if found.height == 1 else f"{found.height:,} values"
-    return f"{values}: {', '.join(shown)}{more}"
-
-
-def _how_to_map(name: str, kinds: Sequence[str | float | bool], positive: str | float | bool | None) -> str:
-    if len(kinds) <= 2:
-        return "say which one means yes: " + " or ".join(f"positive={each!r}" for each in kinds)
-    yes = positive if positive in kinds else kinds[0]
-    test = f'pl.col("{name}") == {yes!r}' if isinstance(yes, str) else f'pl.col("{name}") > 0'
-    return f"{_TAKES}; say in the table what means yes: .with_columns({name}={test}), null where it is not known yet"
 
 
 class Delays(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,9 +35,13 @@ class Delays(msgspec.Struct, frozen=True, kw_only=True):
     later: int
     """How many took longer than declared."""
     half_of_yes: float | None = None
+    """Of the task's first half of outcomes (`Task.halves`)."""
     half_of_no: float | None = None
+    """Of the other half."""
     differ: bool = False
-    """Whether the two outcomes are shown to take differently long, by more than a tenth of what is declared."""
+    """Whether the two are shown to take differently long, by more than a tenth of what is declared."""
+    halves: tuple[str, str] = ("that are yes", "that are no")
+    """What the halves are, in words."""
 
     def check(self, spine: Spine, *, where: str) -> None:
         """Refuse a declaration that the data contradict.
@@ -123,18 +63,20 @@ class Delays(msgspec.Struct, frozen=True, kw_only=True):
         """That outcomes of one kind come much later than those of the other."""
         if not self.differ or self.half_of_yes is None or self.half_of_no is None:
             return []
+        first, second = self.halves
         return [
-            f"outcomes that are yes are known after {_said(self.half_of_yes)} (median), those that are no after"
+            f"outcomes {first} are known after {_said(self.half_of_yes)} (median), those {second} after"
             f" {_said(self.half_of_no)}: outcome_within={spine.outcome_within!r} must be long enough for both"
         ]
 
 
-def delays_of(delays: pl.Series, outcomes: pl.Series, *, within: timedelta) -> Delays | None:
+def delays_of(delays: pl.Series, outcomes: pl.Series, *, task: Task, within: timedelta) -> Delays | None:
     """Measure how long outcomes took; None where there are none.
 
     Args:
         delays: From question to known outcome, durations.
-        outcomes: 1.0 and 0.0, aligned.
+        outcomes: Known ones, aligned.
+        task: Says which two kinds of outcomes there are.
         within: What is declared.
     """
     if delays.is_empty():
@@ -144,7 +86,9 @@ def delays_of(delays: pl.Series, outcomes: pl.Series, *, within: timedelta) -> D
     def quantile(of: pl.Series, share: float) -> float:
         return float(of.quantile(share, "higher") or 0.0)
 
-    yes, no = seconds.filter(outcomes > 0.5), seconds.filter(outcomes < 0.5)
+    (first, is_first), (second, is_second) = task.halves(outcomes.to_numpy())
+    kinds = pl.Series(is_first), pl.Series(is_second)
+    yes, no = (seconds.filter(kind) for kind in kinds)
     half_of_yes, half_of_no = (quantile(each, 0.5) if len(each) >= _MIN_CASES else None for each in (yes, no))
     apart = half_of_yes is not None and half_of_no is not None
     apart = apart and abs((half_of_yes or 0.0) - (half_of_no or 0.0)) > 0.1 * within.total_seconds()
@@ -157,7 +101,8 @@ def delays_of(delays: pl.Series, outcomes: pl.Series, *, within: timedelta) -> D
         later=int((seconds > within.total_seconds()).sum()),
         half_of_yes=half_of_yes,
         half_of_no=half_of_no,
-        differ=apart and abs(_rank_score(seconds, outcomes > 0.5)) > _STRONG,
+        differ=apart and abs(_rank_score(seconds, kinds[0])) > _STRONG,
+        halves=(first, second),
     )
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import polars as pl
 
 from kreis.declarations import place_of
 from kreis.errors import ProjectError
-from kreis.preparation.outcomes import TOLERATED, Delays, delays_of, yes_or_no
+from kreis.preparation.outcomes import TOLERATED, Delays, delays_of
 from kreis.preparation.point_in_time import column_of
 from kreis.preparation.tables import Spine
 from kreis.preparation.view_rules import check_moment
+from kreis.tasks.task import Task
 
 __all__ = ["SpineRows", "is_mature", "past_rows", "teaches"]
 
@@ -35,10 +36,8 @@ class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
     """Asked about by the run's moment."""
     known: int
     """Mature, and their outcome is known: they teach and judge."""
-    positive: int
-    """Of those, how many are yes."""
-    means_yes: str
-    """In words: "returned", or "status = 'returned'"."""
+    described: str
+    """What these outcomes are, in words: "1,024 returned"."""
     young: int
     """Not mature yet: they wait."""
     within: str
@@ -57,10 +56,19 @@ class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
     delays: Delays | None
     warnings: list[str]
 
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> SpineRows:
+        """From a step's outputs; versions before 0.2 counted the rows that are yes."""
+        if "means_yes" in document:
+            described = f"{document['positive']:,} {document['means_yes']}"
+            kept = {name: each for name, each in document.items() if name not in ("positive", "means_yes")}
+            return msgspec.convert({**kept, "described": described}, type=cls)
+        return msgspec.convert(document, type=cls)
+
     @property
     def summary(self) -> str:
         """In one sentence."""
-        said = f"{self.known:,} may teach ({self.positive:,} {self.means_yes})"
+        said = f"{self.known:,} may teach ({self.described})"
         said += f", {self.young:,} younger than {self.within} wait" if self.young else ""
         return said + (f", {self.without_outcome:,} have no outcome" if self.without_outcome else "")
 
@@ -76,22 +84,28 @@ def teaches(spine: Spine, as_of: datetime) -> pl.Expr:
 
 
 def past_rows(
-    spine: Spine, frame: pl.DataFrame, *, as_of: datetime, inputs: Mapping[str, pl.LazyFrame] | None = None
+    spine: Spine,
+    frame: pl.DataFrame,
+    task: Task,
+    *,
+    as_of: datetime,
+    inputs: Mapping[str, pl.LazyFrame] | None = None,
 ) -> tuple[pl.DataFrame, SpineRows]:
     """The rows to predict as of a moment, in order of time, with outcomes as far as they were known.
 
     Args:
         spine: As declared.
         frame: What its function returned.
+        task: Says what an outcome is.
         as_of: What lies, or became known, after it does not exist yet.
         inputs: What the function read, to say where repeated ids come from.
 
     Returns:
-        The rows, outcomes as 1.0, 0.0 or null; and what became of the rest.
+        The rows, outcomes as numbers or null; and what became of the rest.
 
     Raises:
-        ProjectError: a column is missing or of another type, an id is missing or repeated, the outcome is no yes/no,
-            or outcomes come later than declared, or before the question.
+        ProjectError: a column is missing or of another type, an id is missing or repeated, an outcome is none of
+            the task, or outcomes come later than declared, or before the question.
     """
     where = f"{place_of(spine.table.function)}, table {spine.table.name!r}"
     for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
@@ -101,8 +115,8 @@ def past_rows(
     timed = frame.filter(pl.col(spine.time).is_not_null())
     rows = timed.filter(pl.col(spine.time) <= as_of)
     _check_ids(spine, rows, inputs or {}, where)
-    rows, undated, early = _with_known_outcomes(spine, rows, as_of, where)
-    report = _described(spine, rows, as_of, where)
+    rows, undated, early = _with_known_outcomes(spine, rows, task, as_of, where)
+    report = _described(spine, rows, task, as_of, where)
     report = msgspec.structs.replace(report, without_time=frame.height - timed.height, undated=undated, early=early)
     report.warnings.extend(_warnings(spine, report, as_of))
     return rows.sort(spine.time, spine.id), report
@@ -136,7 +150,7 @@ def _where_repeated(spine: Spine, inputs: Mapping[str, pl.LazyFrame]) -> str:
 
 
 def _with_known_outcomes(
-    spine: Spine, rows: pl.DataFrame, as_of: datetime, where: str
+    spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, where: str
 ) -> tuple[pl.DataFrame, int, int]:
     """Outcomes as far as known by then; how many have no moment, and how many came before the question."""
     at, asked = pl.col(spine.outcome_known_at), pl.col(spine.time)
@@ -152,7 +166,7 @@ def _with_known_outcomes(
             raise ProjectError(said, where=f"{where}, column {spine.outcome!r}", hint=hint)
     known = (at <= as_of) & (at >= asked)
     seen = rows.with_columns(pl.when(known).then(spine.outcome).alias(spine.outcome))[spine.outcome]
-    outcome = yes_or_no(seen, spine.positive, where=f"{where}, column {spine.outcome!r}")
+    outcome = task.read_outcomes(seen, spine.positive, where=f"{where}, column {spine.outcome!r}")
     moments = [] if spine.outcome_known_at == spine.time else [pl.when(known).then(at).alias(spine.outcome_known_at)]
     return rows.with_columns(*moments, outcome), undated, early
 
@@ -161,18 +175,17 @@ def _is_nan(column: pl.Series) -> pl.Series:
     return column.is_nan().fill_null(False) if column.dtype.is_float() else pl.repeat(False, len(column), eager=True)
 
 
-def _described(spine: Spine, rows: pl.DataFrame, as_of: datetime, where: str) -> SpineRows:
+def _described(spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, where: str) -> SpineRows:
     old = rows.filter(is_mature(spine, as_of))
     teaching = rows.filter(teaches(spine, as_of))
     took = teaching[spine.outcome_known_at] - teaching[spine.time]
-    delays = delays_of(took, teaching[spine.outcome], within=spine.horizon)
+    delays = delays_of(took, teaching[spine.outcome], task=task, within=spine.horizon)
     if delays is not None:
         delays.check(spine, where=where)
     return SpineRows(
         rows=rows.height,
         known=teaching.height,
-        positive=int(teaching[spine.outcome].sum()),
-        means_yes=spine.means_yes,
+        described=task.describe(teaching[spine.outcome].to_numpy(), spine.means),
         young=rows.height - old.height,
         within=spine.outcome_within,
         without_outcome=old.height - teaching.height,

@@ -63,8 +63,8 @@ class Spine:
         return parse_duration(self.outcome_within)
 
     @property
-    def means_yes(self) -> str:
-        """What a positive answer is, in words: "returned", or "status = 'returned'"."""
+    def means(self) -> str:
+        """What is predicted, in words: "returned", or "status = 'returned'" where that means yes."""
         return self.outcome if self.positive is None else f"{self.outcome} = {self.positive!r}"
 
     def parameters(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kreis.declarations import ProjectPart, users_line
 from kreis.errors import ProjectError
 from kreis.requirements.goal import Goal
-from kreis.tasks.metrics.registry import metric_named
+from kreis.tasks.task import metric_named
 
 __all__ = ["Purpose"]
 
@@ -38,4 +38,4 @@ class Purpose(ProjectPart):
 
     def _check_guardrails(self, where: str) -> None:
         for guardrail in self.goal.guardrails:
-            metric_named(guardrail.metric, self.goal.metric, where=f"{where}, Guardrail({guardrail.metric!r})")
+            metric_named(guardrail.metric, self.goal.task, where=f"{where}, Guardrail({guardrail.metric!r})")

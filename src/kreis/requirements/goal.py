@@ -9,14 +9,12 @@ import msgspec
 
 from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.goal_metric import GoalMetric
+from kreis.tasks.task import Task
 
-__all__ = ["FAIRNESS", "Goal", "Guardrail", "Risk", "ServiceLevels"]
+__all__ = ["Goal", "Guardrail", "Risk", "ServiceLevels"]
 
 RiskLevel = Literal["minimal", "limited", "high"]
-
-FAIRNESS = ("disparate_impact", "equal_opportunity", "predictive_parity")
-"""Metrics that compare groups with each other."""
 
 
 class Guardrail(msgspec.Struct, frozen=True):
@@ -102,7 +100,8 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
     question: str
     decision: str
-    metric: DecisionValue
+    metric: GoalMetric
+    """What decisions are worth; it says what kind of question is asked (`task`)."""
     better_than_baseline: float = 0.0
     """By how much, in the metric's unit, a model must beat the best baseline."""
     guardrails: list[Guardrail] = []
@@ -121,11 +120,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("question", "decision"):
             if not getattr(self, name).strip():
                 raise ProjectError(f"the goal's {name} is empty", where="Goal", hint="say it in one sentence")
-        if not self.metric.rewards_right_decisions:
-            hint = "a cost is negative: true_positive=120, false_positive=-35"
-            raise ProjectError(
-                "by its metric, right decisions are worth no more than wrong ones", where="Goal", hint=hint
-            )
+        self.metric.check()
         if not (math.isfinite(self.better_than_baseline) and self.better_than_baseline >= 0):
             message = f"better_than_baseline is {self.better_than_baseline}"
             raise ProjectError(message, where="Goal", hint="0 or more, in the metric's unit")
@@ -136,10 +131,16 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
             raise ProjectError(message, where="Goal", hint="a chance per year: 0.1 for 10 %")
         self._check_guardrails()
 
+    @property
+    def task(self) -> Task:
+        """The kind of question, with the metric."""
+        return self.metric.task
+
     def _check_guardrails(self) -> None:
+        across = {each.name for each in self.task.across}
         for each in self.guardrails:
             where = f"Guardrail({each.metric!r})"
-            if each.metric not in FAIRNESS:
+            if each.metric not in across:
                 continue
             if each.by is None:
                 raise ProjectError("it compares groups, so it needs a column", where=where, hint='add by="…"')

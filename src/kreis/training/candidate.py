@@ -4,45 +4,50 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.expressions.tree import Expression
-from kreis.models.scoring import OnnxScorer, RuleScorer, Scorer
+from kreis.models.form import Form
+from kreis.models.scoring import Matrix, Scorer
+from kreis.tasks.task import Labels, Loss
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     Declared = TypeVar("Declared", bound=DataclassInstance)
 
-__all__ = ["Candidate", "Fitted", "Matrix", "Outcomes", "changed", "require", "two_classes"]
+__all__ = [
+    "Candidate",
+    "Fitted",
+    "Matrix",
+    "Outcomes",
+    "changed",
+    "needs_classes",
+    "needs_numbers",
+    "require",
+    "varied",
+]
 
-Matrix = npt.NDArray[np.float32]
-Outcomes = npt.NDArray[np.bool_]
+Outcomes = Labels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fitted:
     """A candidate after training: data, from which alone it is evaluated, packaged and served."""
 
-    kind: Literal["onnx", "rule"]
+    form: Form
     features: tuple[str, ...]
     """Its input, in order."""
-    onnx: bytes | None = None
-    rule: Expression | None = None
+    written: bool = False
+    """Whether someone wrote it down as it is: it learned nothing, and decides as a rule does."""
     gain: dict[str, float] | None = None
     """Each feature's share of the gain of all splits, for trees."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
-        if self.onnx is not None:
-            return OnnxScorer.from_onnx(self.onnx, threads=threads)
-        if self.rule is not None:
-            return RuleScorer(self.rule, self.features)
-        raise ProjectError("a fitted candidate holds neither a model nor a rule", where="Fitted")
+        return self.form.scorer(self.features, threads=threads)
 
 
 class Candidate(Protocol):
@@ -63,15 +68,18 @@ class Candidate(Protocol):
         """
         ...
 
-    def fit(self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, seed: int, threads: int) -> Fitted:
+    def fit(
+        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+    ) -> Fitted:
         """Learn from rows and become data.
 
         The same arguments give the same bytes on the same machine, whatever was trained before.
 
         Args:
             matrix: float32 of shape (n, f), NaN where a value is missing.
-            outcomes: what happened, bool of shape (n,).
+            outcomes: what happened, shape (n,): bool for two classes, float64 for numbers (`Task.labels`).
             features: the f names.
+            loss: what the goal would have minimised; for trainers that can choose.
             seed: all chance derives from it.
             threads: how many may compute at once.
 
@@ -100,12 +108,24 @@ def changed(candidate: Declared, values: dict[str, Any]) -> Declared:
     return dataclasses.replace(candidate, **values)
 
 
-def two_classes(outcomes: Outcomes, *, where: str) -> None:
-    """Raise a ProjectError, with counts, unless both outcomes occur."""
-    positive = int(np.count_nonzero(outcomes))
-    if positive == 0 or positive == len(outcomes):
+def needs_classes(outcomes: Outcomes, *, where: str, hint: str) -> None:
+    """Raise a ProjectError unless outcomes are yes and no, and both occur."""
+    require(outcomes.dtype == np.bool_, "it learns yes and no; this goal asks for numbers", where=where, hint=hint)
+    varied(outcomes, where=where)
+
+
+def needs_numbers(outcomes: Outcomes, *, where: str, hint: str) -> None:
+    """Raise a ProjectError unless outcomes are numbers, and not all the same."""
+    require(outcomes.dtype != np.bool_, "it learns numbers; this goal asks for yes or no", where=where, hint=hint)
+    varied(outcomes, where=where)
+
+
+def varied(outcomes: Outcomes, *, where: str) -> None:
+    """Raise a ProjectError, with counts, unless outcomes differ."""
+    if len(outcomes) == 0 or np.ptp(outcomes.astype(np.float64)) == 0:
+        what = f" have the outcome {outcomes[0]}" if len(outcomes) else ""
         raise ProjectError(
-            f"all {len(outcomes):,} training rows have the outcome {positive > 0}; nothing can be learned",
+            f"all {len(outcomes):,} training rows{what}; nothing can be learned",
             where=where,
             hint="train on a longer time range, or check the outcome's definition",
         )

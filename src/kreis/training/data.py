@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
-from kreis.training.candidate import Matrix, Outcomes
+from kreis.tasks.metrics.metric import Floats
+from kreis.training.candidate import Matrix
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +28,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     features: tuple[str, ...]
     matrix: Matrix
     """float32 of shape (n, f), NaN where missing: features rounded as the service rounds them."""
-    outcomes: Outcomes
+    outcomes: Floats
+    """What happened, as numbers, shape (n,)."""
     time: Microseconds
     """When the question was asked, shape (n,)."""
     known_at: Microseconds
@@ -51,7 +53,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         Args:
             frame: one row for each question.
             features: columns that hold numbers or booleans.
-            outcome: a column of 0/1 or false/true, null where not known.
+            outcome: a column of numbers or booleans, null where not known.
             time: a datetime column, when the question was asked.
             known_at: a datetime column, when the outcome could be known.
 
@@ -75,7 +77,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return cls(
             features=tuple(features),
             matrix=matrix,
-            outcomes=rows[outcome].cast(pl.Float64).to_numpy() > 0.5,
+            outcomes=rows[outcome].cast(pl.Float64).to_numpy(),
             time=_microseconds(rows[time]),
             known_at=_microseconds(rows[known_at]),
         )

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
     from kreis.training.search import Search, Space
 
-__all__ = ["CandidateDeclaration", "Candidates", "Classifier", "as_candidate", "as_search"]
+__all__ = ["CandidateDeclaration", "Candidates", "Trainable", "as_candidate", "as_search"]
 
 
-class Classifier(Protocol):
-    """What scikit-learn calls a classifier with probabilities."""
+class Trainable(Protocol):
+    """What scikit-learn calls a classifier with probabilities, or a regressor."""
 
     def fit(self, X: Any, y: Any) -> Any:  # noqa: N803 (its names)
         """Learn."""
         ...
 
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
-        """Probabilities of both classes."""
+    def get_params(self, deep: bool = True) -> Any:
+        """What determines the result."""
         ...
 
 
@@ -91,7 +91,7 @@ class Candidates(Views):
     def candidate(
         self,
         name: str,
-        candidate: Candidate | Classifier,
+        candidate: Candidate | Trainable,
         *,
         baseline: bool = False,
         search: Search | Mapping[str, Space] | None = None,
@@ -101,7 +101,8 @@ class Candidates(Views):
 
         Args:
             name: Its name.
-            candidate: `Rule`, `Logistic`, `GradientBoosting`, or a scikit-learn classifier (see `Estimator`).
+            candidate: `Mean`, `Rule`, `Logistic`, `Linear`, `GradientBoosting`, or a scikit-learn estimator (see
+                `Estimator`).
             baseline: Whether others must beat it.
             search: Which of its parameters to search; a mapping of spaces gets the default number of trials.
             features: Full names of the features that it may use; all if not given.
@@ -124,7 +125,7 @@ class Candidates(Views):
             raise ProjectError(
                 "no candidate is a baseline: there is nothing to be better than",
                 where=self._file,
-                hint='declare one: project.candidate("rule", Rule(...), baseline=True)',
+                hint='declare one: project.candidate("mean", Mean(), baseline=True), or a Rule(...)',
             )
         only_baselines = all(declared.baseline for declared in self.candidates.values())
         for declared in self.candidates.values():
@@ -142,8 +143,8 @@ class Candidates(Views):
         )
 
 
-def as_candidate(thing: Candidate | Classifier) -> Candidate:
-    """A candidate as it is; a classifier instance wrapped in `Estimator`.
+def as_candidate(thing: Candidate | Trainable) -> Candidate:
+    """A candidate as it is; a scikit-learn estimator wrapped in `Estimator`.
 
     Raises:
         ProjectError: it is neither.

@@ -15,7 +15,8 @@ from kreis.training.candidate import Matrix
 __all__ = ["prove_same"]
 
 TOLERANCE = 1e-5
-"""Largest difference between a native and a converted score that counts as equal."""
+"""Largest difference between a native and a converted score that counts as equal: of scores beyond 1, relative to the
+largest."""
 CHECKED = 2_000
 """Training rows on which the two are compared, besides the probes."""
 PROBED = 64
@@ -37,7 +38,7 @@ def prove_same(
 
     Args:
         content: the ONNX bytes.
-        native: float32 rows of shape (n, f) to probabilities of shape (n,); may raise ValueError for missing values.
+        native: float32 rows of shape (n, f) to scores of shape (n,); may raise ValueError for missing values.
         matrix: the training rows, shape (n, f).
         where: what is trained, for messages.
         excused: share of the rows that may differ. A converted tree compares in float32 where the native one may
@@ -61,7 +62,8 @@ def prove_same(
         except ValueError:
             # It refuses missing values where its converted form scores them: nothing to compare.
             continue
-        differs = ~(np.abs(expected - scorer.score(given)) <= TOLERANCE)
+        scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+        differs = ~(np.abs(expected - scorer.score(given)) <= TOLERANCE * scale)
         apart = int(np.count_nonzero(differs))
         if apart > (max(1.0, excused * len(given)) if excused else 0):
             only_missing = bool(np.isnan(given[differs]).any(axis=1).all())

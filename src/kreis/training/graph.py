@@ -14,6 +14,8 @@ __all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "single_score"]
 
 INPUT = "features"
 OUTPUT = "score"
+PROBABILITIES = "probabilities"
+"""What converters call a classifier's probabilities; a regressor has one output, of whatever name."""
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 IR_VERSION = 10
 """Opset 22 and ai.onnx.ml 5 go with it (onnx/docs/Versioning.md)."""
@@ -21,14 +23,14 @@ LARGEST = 256 * 1024 * 1024
 """A model above this many bytes is refused: protobuf itself ends at 2 GiB, a service should far earlier."""
 
 
-def single_score(model: Any, probabilities: str, width: int, *, clip: bool = False, finite: bool = False) -> bytes:
-    """Reduce a converted classifier to one output: the probability of the positive class.
+def single_score(model: Any, width: int, *, clip: bool = False, finite: bool = False) -> bytes:
+    """Reduce a converted model to one output: the probability of the positive class, or the number it predicts.
 
     Args:
-        model: a ModelProto whose output `probabilities` is float32 of shape (n, 2).
-        probabilities: the name of that output.
+        model: a ModelProto with an output `probabilities`, float32 of shape (n, 2), or one output `variable`, float32
+            of shape (n, 1).
         width: how many features there are.
-        clip: bound the score to [0, 1], for models that average probabilities in float32.
+        clip: bound a probability to [0, 1], for models that average probabilities in float32.
         finite: let an infinite feature count as missing.
 
     Returns:
@@ -36,7 +38,9 @@ def single_score(model: Any, probabilities: str, width: int, *, clip: bool = Fal
     """
     from onnx import TensorProto, helper
 
-    nodes, source = _without_detours(list(model.graph.node), list(model.graph.initializer), probabilities)
+    classifier = PROBABILITIES in [each.name for each in model.graph.output]
+    output, clip = (PROBABILITIES, clip) if classifier else (model.graph.output[0].name, False)
+    nodes, source = _without_detours(list(model.graph.node), list(model.graph.initializer), output)
     if any(attribute.HasField("g") for node in nodes for attribute in node.attribute):
         raise ProjectError("its graph holds control flow", hint="use an estimator that converts to plain operators")
     (given,) = (each.name for each in model.graph.input)
@@ -45,7 +49,7 @@ def single_score(model: Any, probabilities: str, width: int, *, clip: bool = Fal
         nodes, given = _infinite_as_missing(nodes, given, fresh)
     column, positive, score = fresh("column"), fresh("positive"), fresh("score")
     nodes.append(helper.make_node("Gather", [source, column], [positive if clip else score], axis=1))
-    added = [helper.make_tensor(column, TensorProto.INT64, [], [1])]
+    added = [helper.make_tensor(column, TensorProto.INT64, [], [1 if classifier else 0])]
     if clip:
         zero, one = fresh("zero"), fresh("one")
         nodes.append(helper.make_node("Clip", [positive, zero, one], [score]))

@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from kreis.models.scoring import Scorer
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.decisions import Decision
+from kreis.tasks.goal_metric import GoalMetric
 from kreis.training.data import TrainingData
 
 __all__ = ["Importance", "permutation_importance"]
@@ -31,8 +32,8 @@ def permutation_importance(
     scorer: Scorer,
     rows: TrainingData,
     *,
-    threshold: float,
-    metric: DecisionValue,
+    decision: Decision,
+    metric: GoalMetric,
     seed: int,
     gain: dict[str, float] | None = None,
 ) -> list[Importance]:
@@ -41,7 +42,7 @@ def permutation_importance(
     Args:
         scorer: The fitted candidate's, before any refit on these rows.
         rows: Rows that it has not learned from; at most 1,000 are drawn.
-        threshold: From which score on it decides yes.
+        decision: How it decides.
         metric: What a decision is worth.
         seed: Of the draw and the shuffles.
         gain: Each feature's share of the splits' gain.
@@ -55,7 +56,7 @@ def permutation_importance(
     for place in range(width):
         matrices[place, :, place] = rng.permutation(drawn.matrix[:, place])
     scores = np.asarray(scorer.score(matrices.reshape(-1, width))).reshape(width + 1, count)
-    values = metric.values(np.tile(drawn.outcomes, width + 1), (scores >= threshold).ravel()).reshape(width + 1, count)
+    values = metric.values(np.tile(drawn.outcomes, width + 1), decision.many(scores.ravel())).reshape(width + 1, count)
     lost = (values[-1] - values[:-1]) * metric.per
     return [
         Importance(

@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
-from kreis.models.scoring import Scores
-from kreis.tasks.decision_value import DecisionValue
-from kreis.training.candidate import Candidate, Fitted, Outcomes, require
+from kreis.tasks.decisions import Scores
+from kreis.tasks.metrics.metric import Floats
+from kreis.tasks.task import Task, metric_named
+from kreis.training.candidate import Candidate, Fitted, require
 from kreis.training.data import TrainingData
-from kreis.training.loss import log_loss
 
 __all__ = ["Choice", "Integer", "Real", "Search", "Space"]
 
@@ -84,7 +84,8 @@ class Search:
 
     space: Mapping[str, Space]
     trials: int = 15
-    objective: Literal["metric", "log_loss"] = "metric"
+    objective: str = "metric"
+    """The goal's "metric", or one of the task's losses by name: "log_loss", "squared_error"."""
 
     def __post_init__(self) -> None:
         require(bool(self.space), "no parameter to search", where="Search", hint='write {"leaves": Integer(15, 255)}')
@@ -111,7 +112,7 @@ class Search:
         fit: TrainingData,
         validation: TrainingData,
         *,
-        metric: DecisionValue,
+        task: Task,
         seed: int,
         threads: int,
         on_progress: Callable[[str, int, int], None],
@@ -124,8 +125,10 @@ class Search:
             ProjectError: the candidate as declared cannot be fitted.
         """
         self.check(candidate)
+        if self.objective != "metric" and self.objective not in task.losses:
+            raise ProjectError.unknown_name("objective", self.objective, ["metric", *task.losses], where="Search")
         at_once = threads if candidate.side_by_side else 1
-        judge = _Judge(self.objective, candidate, fit, validation, metric, seed)
+        judge = _Judge(self.objective, candidate, fit, validation, task, seed)
         study, distributions = _study(self.space, seed)
         trials: list[dict[str, Any]] = []
         losses: dict[bytes, float] = {}
@@ -159,17 +162,18 @@ _Judged: TypeAlias = "tuple[float, Candidate, Fitted]"
 class _Judge:
     """Fits what is tried and says what it loses on the validation tail; None where it cannot be fitted."""
 
-    objective: Literal["metric", "log_loss"]
+    objective: str
     declared: Candidate
     fit: TrainingData
     validation: TrainingData
-    metric: DecisionValue
+    task: Task
     seed: int
 
     def __call__(self, tried: Candidate, *, threads: int) -> _Judged | None:
         rows = self.fit
         try:
-            fitted = tried.fit(rows.matrix, rows.outcomes, rows.features, seed=self.seed, threads=threads)
+            labels, loss = self.task.labels(rows.outcomes), self.task.loss
+            fitted = tried.fit(rows.matrix, labels, rows.features, loss=loss, seed=self.seed, threads=threads)
         except ProjectError:
             if tried is self.declared:
                 raise
@@ -177,10 +181,12 @@ class _Judge:
         scores = fitted.scorer(threads=threads).score(self.validation.matrix)
         return self._loss(scores, self.validation.outcomes), tried, fitted
 
-    def _loss(self, scores: Scores, outcomes: Outcomes) -> float:
-        if self.objective == "log_loss":
-            return log_loss(scores, outcomes)
-        return -float(self.metric.values(outcomes, scores >= self.metric.break_even).mean() * self.metric.per)
+    def _loss(self, scores: Scores, outcomes: Floats) -> float:
+        task = self.task
+        if self.objective == "metric":
+            return -float(task.metric.values(outcomes, task.plain.many(scores)).mean() * task.metric.per)
+        metric = metric_named(self.objective, task, where="Search.objective")
+        return metric.value(task.rows(outcomes, task.answers(scores), task.plain, where="validation"))
 
 
 def _study(space: Mapping[str, Space], seed: int) -> tuple[Any, dict[str, Any]]:

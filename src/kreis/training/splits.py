@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ import numpy as np
 from kreis.clock import moment
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
-from kreis.training.candidate import Outcomes
+from kreis.tasks.metrics.metric import Floats
+from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
 
 __all__ = ["Split", "TimeSplit"]
@@ -72,8 +74,9 @@ class TimeSplit:
         self,
         time: Microseconds,
         known_at: Microseconds,
-        outcomes: Outcomes,
+        outcomes: Floats,
         *,
+        task: Task,
         until: int | None = None,
         horizon: timedelta = timedelta(0),
     ) -> Split:
@@ -82,14 +85,15 @@ class TimeSplit:
         Args:
             time: when each question was asked, shape (n,).
             known_at: when each outcome could be known, shape (n,).
-            outcomes: what happened, shape (n,); read only to see that each part holds both.
+            outcomes: what happened, shape (n,); read only to see that each part can teach or judge.
+            task: says whether it can.
             until: the run's moment: the test ends (exclusive) where rows are too young then, at the start of a day
                 (UTC) where `test` is whole days; the end of the data if not given.
             horizon: how long outcomes take. A row younger than that at a cut-off is left out of the part, known or
                 not: outcomes that come quickly would be over-represented.
 
         Raises:
-            ProjectError: a part is empty or holds one outcome only; says which, with counts and dates.
+            ProjectError: a part is empty or cannot teach or judge; says which, with counts and dates.
         """
         if len(time) == 0:
             raise ProjectError("no row has an outcome", where="TimeSplit", hint="collect a longer time range")
@@ -103,18 +107,19 @@ class TimeSplit:
         complete = np.maximum(known_at, time + waits)
         train = np.flatnonzero((time < train_end) & (complete <= train_end))
         test = np.flatnonzero((time >= test_start) & (time < test_end))
-        self._check("test", test, outcomes, test_start, test_end, int(complete.max()))
+        check = partial(self._check, task, outcomes)
+        check("test", test, test_start, test_end, int(complete.max()))
         late = ": it ends before the first row" if train_end <= time.min() else ""
         if (asked := int(np.count_nonzero(time < train_end))) and len(train) == 0:
             late = f": {asked:,} rows ask before its end, but the outcome of none was complete by then"
             late += f" (outcomes take {waits / _DAY:g} days)" if waits else ""
-        self._check("train", train, outcomes, int(time.min()), train_end, late=late)
+        check("train", train, int(time.min()), train_end, late=late)
         ordered = np.sort(time[train])
         validation_start = int(ordered[min(len(ordered) - 1, int(len(ordered) * (1 - self.validation)))])
         fit = train[(time[train] < validation_start) & (complete[train] <= validation_start)]
         validation = train[time[train] >= validation_start]
-        self._check("fit", fit, outcomes, int(ordered[0]), validation_start)
-        self._check("validation", validation, outcomes, validation_start, train_end)
+        check("fit", fit, int(ordered[0]), validation_start)
+        check("validation", validation, validation_start, train_end)
         return Split(
             fit=fit,
             validation=validation,
@@ -128,18 +133,18 @@ class TimeSplit:
 
     def _check(
         self,
+        task: Task,
+        outcomes: Floats,
         part: str,
         rows: Indices,
-        outcomes: Outcomes,
         start: int,
         end: int,
         complete: int | None = None,
         late: str = "",
     ) -> None:
-        positive = int(np.count_nonzero(outcomes[rows]))
-        if 0 < positive < len(rows):
+        what = task.lacking(outcomes[rows])
+        if not what:
             return
-        what = "no rows" if len(rows) == 0 else f"{len(rows):,} rows, all with the outcome {positive > 0}"
         said = f"the {part} part, {moment(start):%Y-%m-%d %H:%M} to {moment(end):%Y-%m-%d %H:%M} UTC, has {what}{late}"
         hint = "collect a longer time range, or make the test shorter"
         if len(rows) == 0 and complete is not None and complete < start:

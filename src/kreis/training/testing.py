@@ -16,12 +16,14 @@ import numpy as np
 
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
+from kreis.tasks.task import Loss
 from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes
 
 __all__ = ["CHECKS", "example_rows"]
 
 Factory = Callable[[], Candidate]
 FEATURES = ("a", "b", "c")
+LOSS = Loss("log")
 
 
 def example_rows(rows: int = 600, seed: int = 7) -> tuple[Matrix, Outcomes]:
@@ -84,7 +86,7 @@ def rows_are_left_alone(make: Factory) -> None:
     """Training does not write into its rows."""
     matrix, outcomes = example_rows()
     before = matrix.tobytes(), outcomes.tobytes()
-    make().fit(matrix, outcomes, FEATURES, seed=1, threads=1)
+    make().fit(matrix, outcomes, FEATURES, loss=LOSS, seed=1, threads=1)
     _demand((matrix.tobytes(), outcomes.tobytes()) == before, "training changed its rows")
 
 
@@ -92,7 +94,7 @@ def constant_and_absent_features_do_no_harm(make: Factory) -> None:
     """A feature that never varies, or is always missing, neither stops training nor spoils a score."""
     matrix, outcomes = example_rows()
     matrix[:, 1], matrix[:, 2] = np.nan, 4.0
-    fitted = make().fit(matrix, outcomes, FEATURES, seed=1, threads=1)
+    fitted = make().fit(matrix, outcomes, FEATURES, loss=LOSS, seed=1, threads=1)
     live = np.array([[0.5, 1.0, 9.0], [0.5, np.nan, np.nan]], np.float32)
     for given in (matrix, live):
         scores = fitted.scorer().score(given)
@@ -100,14 +102,13 @@ def constant_and_absent_features_do_no_harm(make: Factory) -> None:
 
 
 def what_leaves_is_data(make: Factory) -> None:
-    """It is either ONNX that passes `check_graph`, or an expression; and it names its features."""
+    """It is ONNX that passes `check_graph`, or an expression; and it names its features."""
     from kreis.training.graph import check_graph
 
     fitted = _fit(make)
     _demand(fitted.features == FEATURES, "it does not name its features")
-    _demand((fitted.onnx is None) != (fitted.rule is None), "it is not either ONNX or a rule")
-    if fitted.onnx is not None:
-        check_graph(fitted.onnx, len(FEATURES))
+    if fitted.form.content is not None:
+        check_graph(fitted.form.content, len(FEATURES))
 
 
 CHECKS: tuple[Callable[[Factory], None], ...] = (
@@ -124,11 +125,11 @@ CHECKS: tuple[Callable[[Factory], None], ...] = (
 
 def _fit(make: Factory, seed: int = 7) -> Fitted:
     matrix, outcomes = example_rows(seed=seed)
-    return make().fit(matrix, outcomes, FEATURES, seed=seed, threads=1)
+    return make().fit(matrix, outcomes, FEATURES, loss=LOSS, seed=seed, threads=1)
 
 
 def _content(fitted: Fitted) -> bytes:
-    return fitted.onnx if fitted.onnx is not None else canonical_json(fitted.rule)
+    return canonical_json(msgspec.to_builtins(fitted.form.stored))
 
 
 def _demand(condition: bool, message: str) -> None:

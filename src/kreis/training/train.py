@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from kreis.clock import moment
-from kreis.expressions.tree import Expression
-from kreis.models.scoring import OnnxScorer, RuleScorer, Scorer
-from kreis.tasks.decision_value import DecisionValue
+from kreis.models.form import Form, old_form
+from kreis.models.scoring import Scorer
+from kreis.tasks.decisions import Decision, Scores
+from kreis.tasks.task import FittedDecision, Task
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
 from kreis.training.importance import Importance, permutation_importance
-from kreis.training.loss import log_loss
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
 from kreis.training.splits import Split
-from kreis.training.threshold import Threshold, choose_threshold
 
 __all__ = ["Progress", "TrainedCandidate", "train"]
 
@@ -32,40 +29,38 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A candidate as data, with all that evaluation and a package need to know of how it came about."""
 
     name: str
-    kind: Literal["onnx", "rule"]
-    onnx: bytes | None
-    rule: Expression | None
+    form: Form
     features: tuple[str, ...]
-    threshold: float
-    """Decide positively where score >= threshold."""
+    decision: Decision
+    """How a score becomes a decision."""
     training: dict[str, Any]
-    """Rows, times, seed, parameters, trials, and where the threshold comes from; a JSON document."""
+    """Rows, times, seed, parameters, trials, and where the decision rule comes from; a JSON document."""
     reference: dict[str, Histogram]
     score_reference: Histogram | None = None
     """How the scores were distributed on the validation tail, which the model had not seen."""
     validation: dict[str, float]
-    """On the validation tail, before the refit: rows, positives, decided, value (in the metric's unit), log_loss."""
+    """On the validation tail, before the refit: `Task.validated`."""
     importance: list[Importance] = []
     """What each feature is worth, on rows of the validation tail, before the refit."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
-        if self.onnx is not None:
-            return OnnxScorer.from_onnx(self.onnx, threads=threads)
-        if self.rule is None:
-            raise ValueError(f"candidate {self.name!r} holds neither a model nor a rule")
-        return RuleScorer(self.rule, self.features)
+        return self.form.scorer(self.features, threads=threads)
 
     def to_document(self) -> dict[str, Any]:
-        """Everything but the ONNX bytes, as a JSON document; the bytes are kept by their digest."""
-        document: dict[str, Any] = msgspec.to_builtins(self)
-        del document["onnx"]
+        """As a JSON document, without the model's bytes."""
+        document: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, form=self.form.stored))
         return document
 
     @classmethod
-    def from_document(cls, document: dict[str, Any], onnx: bytes | None) -> TrainedCandidate:
-        """The inverse of `to_document`."""
-        return msgspec.structs.replace(msgspec.convert({**document, "onnx": None}, type=cls), onnx=onnx)
+    def from_document(cls, document: Mapping[str, Any]) -> TrainedCandidate:
+        """The inverse of `to_document`; takes documents of versions before 0.2 too."""
+        if "form" in document:
+            return msgspec.convert(document, type=cls)
+        kept = {name: each for name, each in document.items() if name not in ("kind", "onnx", "rule", "threshold")}
+        form = old_form(document["rule"], document["onnx"])
+        decision = {"rule": "cut", "at": document["threshold"]}
+        return msgspec.convert({**kept, "form": form, "decision": decision}, type=cls)
 
 
 def train(
@@ -74,7 +69,7 @@ def train(
     *,
     name: str,
     split: Split,
-    metric: DecisionValue,
+    task: Task,
     seed: int = 0,
     threads: int = 1,
     search: Search | None = None,
@@ -83,7 +78,7 @@ def train(
 ) -> TrainedCandidate:
     """Train a candidate on the train part of a split; the test part is not touched.
 
-    It is fitted on `split.fit`, its threshold is chosen on the scores of `split.validation`, and then it is fitted
+    It is fitted on `split.fit`, its decision rule is chosen on the scores of `split.validation`, and then it is fitted
     again on all of `split.train` with the same parameters: of a world that drifts, the newest rows teach most. The
     same arguments give the same bytes on the same machine.
 
@@ -94,71 +89,59 @@ def train(
     fit, validation = data.take(split.fit), data.take(split.validation)
     trials: list[dict[str, Any]] = []
     if search is not None:
-        found = search.run(candidate, fit, validation, metric=metric, seed=seed, threads=threads, on_progress=tell)
-        candidate, fitted, trials = found.candidate, found.fitted, found.trials
+        searched = search.run(candidate, fit, validation, task=task, seed=seed, threads=threads, on_progress=tell)
+        candidate, fitted, trials = searched.candidate, searched.fitted, searched.trials
     else:
         tell("fit", 0, 1)
-        fitted = _fit(candidate, fit, seed, threads)
+        fitted = _fit(candidate, fit, task, seed, threads)
     scores = fitted.scorer(threads=threads).score(validation.matrix)
-    threshold = _threshold(fitted, scores, validation, metric)
+    found = _decision(fitted, scores, validation, task)
     importance = permutation_importance(
         fitted.scorer(threads=threads),
         validation,
-        threshold=threshold.value,
-        metric=metric,
+        decision=found.decision,
+        metric=task.metric,
         seed=seed,
         gain=fitted.gain,
     )
     rows = data.take(split.train)
-    if refit and fitted.kind == "onnx":
+    if refit and not fitted.written:
         tell("refit", 0, 1)
-        fitted = _fit(candidate, rows, seed, threads)
+        fitted = _fit(candidate, rows, task, seed, threads)
     chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
     chosen |= {"trials": trials} if trials else {}
     return TrainedCandidate(
         name=name,
-        kind=fitted.kind,
-        onnx=fitted.onnx,
-        rule=fitted.rule,
+        form=fitted.form,
         features=data.features,
-        threshold=threshold.value,
-        training={**_described(rows, split), **chosen, "threshold": msgspec.to_builtins(threshold)},
+        decision=found.decision,
+        training={
+            **_described(rows, split, task),
+            **chosen,
+            "decision": msgspec.to_builtins(found),
+        },
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
         score_reference=histogram(scores, times=validation.time),
-        validation=_judged(scores, validation, threshold.value, metric),
+        validation=task.validated(scores, validation.outcomes, found.decision),
         importance=importance,
     )
 
 
-def _fit(candidate: Candidate, rows: TrainingData, seed: int, threads: int) -> Fitted:
-    return candidate.fit(rows.matrix, rows.outcomes, rows.features, seed=seed, threads=threads)
+def _fit(candidate: Candidate, rows: TrainingData, task: Task, seed: int, threads: int) -> Fitted:
+    labels = task.labels(rows.outcomes)
+    return candidate.fit(rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads)
 
 
-def _threshold(
-    fitted: Fitted, scores: npt.NDArray[np.float32], validation: TrainingData, metric: DecisionValue
-) -> Threshold:
-    if fitted.kind == "rule":
-        return Threshold(value=0.5, source="rule")
-    return choose_threshold(scores, validation.outcomes, metric)
+def _decision(fitted: Fitted, scores: Scores, validation: TrainingData, task: Task) -> FittedDecision:
+    if fitted.written:
+        return FittedDecision(decision=task.rule_decision, source="rule")
+    return task.fit_decision(scores, validation.outcomes)
 
 
-def _judged(
-    scores: npt.NDArray[np.float32], rows: TrainingData, threshold: float, metric: DecisionValue
-) -> dict[str, float]:
-    decided = scores >= threshold
-    return {
-        "rows": float(len(rows)),
-        "positives": float(rows.outcomes.sum()),
-        "decided": float(decided.sum()),
-        "value": float(metric.values(rows.outcomes, decided).mean() * metric.per),
-        "log_loss": log_loss(scores, rows.outcomes),
-    }
-
-
-def _described(rows: TrainingData, split: Split) -> dict[str, Any]:
+def _described(rows: TrainingData, split: Split, task: Task) -> dict[str, Any]:
     return {
         "rows": len(rows),
-        "positives": int(rows.outcomes.sum()),
+        "outcomes": task.describe(rows.outcomes, "positive"),
         "from": moment(int(rows.time.min())).isoformat(),
         "until": moment(int(rows.time.max())).isoformat(),
         "fit_rows": len(split.fit),

@@ -25,11 +25,13 @@ from kreis.expressions.tree import Call, Column, Literal
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases, runs
 from kreis.ledger.records import Evaluation, Release, Run
+from kreis.models.form import Formula
 from kreis.preparation.views import RequestView
 from kreis.project import Project
 from kreis.requirements.goal import Goal, Risk, ServiceLevels
 from kreis.settings import Settings
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.decisions import Cut
 from kreis.ways.tabular.canary import CanaryMove, _first_step, move_canary
 from kreis.workspace import Workspace
 
@@ -72,16 +74,15 @@ class Place:
 
     def model(self, name: str, above: float, *, feature: str = "v__x", worth: float | None = None) -> str:
         """A model that says yes where x is above a limit, worth so much in its evaluation."""
+        form = Formula(expression=Call("greater", (Column(feature), Literal(above))), low=0.0, high=1.0)
         manifest = Manifest(
             project="canary",
             candidate=name,
-            kind="rule",
-            files={},
-            rule=Call("greater", (Column(feature), Literal(above))),
+            model=form,
             features=[feature],
             views=[],
             request_views=[RequestView(name="v", fields={"x": "number"}, features={feature[3:]: Column("x")})],
-            threshold=0.5,
+            decision=Cut(0.5),
             goal=self.project.goal.digest,
             metric=self.project.goal.metric.to_document(),
             outcome="y",
@@ -89,7 +90,7 @@ class Place:
             training={},
             reference={},
         )
-        built = build_package(manifest, {}, self.workspace.artifacts)
+        built = build_package(manifest, form, self.workspace.artifacts)
         with self.workspace.ledger.record(event="model.registered", subject=name, actor="a", reason="r") as tx:
             models.register_model(
                 tx,

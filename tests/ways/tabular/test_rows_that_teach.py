@@ -187,7 +187,7 @@ def test_a_tail_with_few_rows_of_the_rarer_outcome_says_how_many_decided(folder,
     folder.edit('TimeSplit(test="20d")', f'TimeSplit(test="20d", validation={share})')
     verdict = folder.run().last
     assert f"({verdict.detail['rows']:,} rows, {verdict.detail['positive']:,} positive)" in verdict.summary
-    assert (verdict.detail["positive"] < 50) == few
+    assert (verdict.detail["positives"] < 50) == few
     assert [f"only {verdict.detail['positive']} of" in each for each in verdict.detail["warnings"]] == [True] * few
 
 
@@ -196,4 +196,4 @@ def test_what_is_positive_stands_in_the_package_and_on_the_card(folder):
     shop = open_project(folder.folder)
     assert result.status == "advanced"
     assert "yes (failed = 'yes') from a score of" in str(shop.show("model"))
-    assert "It says yes (failed \\= 'yes') from a score of" in shop.card()
+    assert r"It decides yes \(failed \= 'yes'\) from a score of" in shop.card()

@@ -42,10 +42,12 @@ class Answers:
     keys: tuple[str, ...]
     fields: tuple[tuple[str, str], ...]
     """Names of request fields and their types."""
+    decision: str = "boolean"
+    """The logical type of a decision."""
 
     def contract(self, name: str) -> dict[str, Any]:
         """What such a source promises, as a document of the Open Data Contract Standard."""
-        types = {**COLUMNS, **dict.fromkeys(self.keys, "string")}
+        types = {**COLUMNS, "decision": self.decision, **dict.fromkeys(self.keys, "string")}
         types |= {field: _TYPES.get(kind, kind) for field, kind in self.fields}
         properties = [
             {"name": column, "logicalType": kind, "required": column in ("asked_at", "outcome", "known_at")}

@@ -67,7 +67,7 @@ def predictions_frame(records: Sequence[PredictionRecord]) -> pl.DataFrame:
         "fields": [encode(record.fields).decode() for record in records],
         "features": _features([record.features for record in records]),
         "score": pl.Series("score", [record.score for record in records], dtype=pl.Float64),
-        "decision": pl.Series("decision", [record.decision for record in records], dtype=pl.Boolean),
+        "decision": _decisions([record.decision for record in records]),
         "latency_us": pl.Series("latency_us", [record.latency_us for record in records], dtype=pl.Int64),
         "reference": pl.Series("reference", [record.reference for record in records], dtype=pl.String),
         "shadow": [encode(record.shadow).decode() for record in records],
@@ -75,6 +75,14 @@ def predictions_frame(records: Sequence[PredictionRecord]) -> pl.DataFrame:
         "flags": pl.Series("flags", flags, dtype=pl.List(pl.String)),
     }
     return pl.DataFrame(columns)
+
+
+def _decisions(decided: list[bool | float]) -> pl.Series:
+    """Booleans, or numbers where the model predicts one."""
+    import polars as pl
+
+    kind = pl.Boolean if all(each is True or each is False for each in decided) else pl.Float64
+    return pl.Series("decision", decided, dtype=kind)
 
 
 def _features(rows: list[list[float | None]]) -> pl.Series:

@@ -27,7 +27,7 @@ class ShadowScore(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
     model: str
     score: float
-    decision: bool
+    decision: bool | float
 
 
 class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="p", kw_only=True):
@@ -42,7 +42,8 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unkn
     features: list[float | None]
     """As the model took them, in the order of its manifest; null where missing."""
     score: float
-    decision: bool
+    decision: bool | float
+    """Yes or no; or, of a model that predicts one, a number (from version 0.2 on)."""
     latency_us: int
     reference: str | None = None
     """The client's own name for what was asked (an order, a flight)."""

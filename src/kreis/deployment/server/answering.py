@@ -131,7 +131,9 @@ class Answering:
             raise Refusal("rows", f"send up to {self._rows} outcomes")
         now_us = microseconds(at)
         latest_us = LATEST_US - 1 if self._simulated else now_us + _AHEAD_US
-        records = [record_of(place, each, now_us, latest_us) for place, each in enumerate(sent)]
+        release = self._serving.current
+        form = None if release is None else release.outcomes
+        records = [record_of(place, each, form, now_us, latest_us) for place, each in enumerate(sent)]
         if records:
             self.journal.append(records)
             if self._sync is not None:

@@ -85,7 +85,7 @@ def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metric
             metrics.shadow_failures += 1
             _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
             continue
-        scores.append(ShadowScore(model.digest, score, score >= model.threshold))
+        scores.append(ShadowScore(model.digest, score, model.decide(score)))
     return scores
 
 
@@ -103,7 +103,7 @@ def _answer(
     flags: list[str],
 ) -> Answer:
     identifier = new_id(at_us)
-    decision = score >= model.threshold
+    decision = model.decide(score)
     digest = model.digest
     reply = Reply(identifier, score, decision, digest, model.version, release.id, at, fallback, flags)
     record = PredictionRecord(

@@ -41,7 +41,9 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     id: str
     score: float
-    decision: bool
+    """The model's raw output."""
+    decision: bool | float
+    """What follows from it by the model's rule: yes or no, or a number."""
     model: str
     """Digest of the package that answered."""
     version: int
@@ -64,7 +66,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What really happened."""
 
     outcome: float | bool
-    """0 or 1, false or true."""
+    """As the released model takes it: 0 or 1, false or true; or a number."""
     prediction: str | None = None
     reference: str | None = None
     known_at: datetime | None = None

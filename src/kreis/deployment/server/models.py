@@ -18,7 +18,7 @@ from kreis.deployment.server.messages import Ask, Asked
 from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
-from kreis.models.scoring import Matrix, OnnxScorer, RuleScorer, Scorer
+from kreis.models.scoring import Matrix
 from kreis.preparation.online.inspection import problems_of
 from kreis.preparation.online.lmdb_store import LmdbStore, damaged
 from kreis.preparation.online.reader import OnlineFeatures
@@ -56,8 +56,8 @@ class LoadedModel:
         self.digest = package.digest
         self.version = version
         self.manifest = manifest
-        self.threshold = manifest.threshold
-        self.scorer = _scorer(package)
+        self.decide = manifest.decision.one
+        self.scorer = package.scorer(threads=1)
         self.features = {name: place for place, name in enumerate(manifest.features)}
         views = [view for view in manifest.views if any(name in self.features for name in view.feature_names)]
         self._stored = stored(views) if stored is not None and views else None
@@ -151,21 +151,6 @@ class LoadedModel:
                 raise RefusalError(f"scores of shape {scores.shape}", where=f"model {self.digest[:12]}")
 
 
-def _scorer(package: Package) -> Scorer:
-    manifest = package.manifest
-    if manifest.rule is not None:
-        return RuleScorer(manifest.rule, manifest.features)
-    if package.model is None:
-        raise RefusalError("the package holds no model", where=f"package {package.digest[:12]}")
-    scorer = OnnxScorer.from_onnx(package.model, threads=1)
-    if scorer.width != len(manifest.features):
-        raise RefusalError(
-            f"the model takes {scorer.width} features, its manifest names {len(manifest.features)}",
-            where=f"package {package.digest[:12]}",
-        )
-    return scorer
-
-
 class LoadedRelease:
     """A release with all of its models loaded. Never changed: the service swaps one for the next."""
 
@@ -186,6 +171,8 @@ class LoadedRelease:
         self.shadows = [self.models[digest] for digest in self.router.shadows]
         self.fallback = self.models[release.fallback] if release.fallback else None
         live = [self.models[digest] for digest in self.router.models]
+        self.outcomes = live[0].manifest.outcomes
+        """What an outcome may be."""
         ordered = sorted(self.models.values(), key=lambda model: model.version)
         self.door = Door([each.manifest for each in ordered], [each.manifest for each in live], accepted)
         self.extras = {} if len(live) == 1 else {each.digest: _extras(each, live) for each in self.models.values()}

@@ -5,16 +5,18 @@ from __future__ import annotations
 from kreis.clock import microseconds
 from kreis.deployment.predictions.records import OutcomeRecord
 from kreis.deployment.server.messages import Outcome, Refusal
+from kreis.tasks.outcomes import OutcomeForm
 
 __all__ = ["record_of"]
 
 
-def record_of(place: int, outcome: Outcome, now_us: int, latest_us: int) -> OutcomeRecord:
+def record_of(place: int, outcome: Outcome, form: OutcomeForm | None, now_us: int, latest_us: int) -> OutcomeRecord:
     """The record of a checked outcome.
 
     Args:
         place: Where it stands in its message, for the refusal.
         outcome: What was sent.
+        form: What an outcome may be; anything finite where nothing is released.
         now_us: Now, microseconds since 1970 UTC: when it became known, if it does not say.
         latest_us: The latest moment at which it may have become known.
 
@@ -25,10 +27,8 @@ def record_of(place: int, outcome: Outcome, now_us: int, latest_us: int) -> Outc
         raise Refusal("ambiguous", f"outcomes[{place}]: name either a prediction or a reference")
     if len(outcome.prediction or outcome.reference or "") > 1_000:
         raise Refusal("too_long", f"outcomes[{place}]: the name is longer than 1000 characters")
-    if outcome.outcome not in (0, 1):
-        raise Refusal(
-            "not_allowed", f"outcomes[{place}]: the outcome is {outcome.outcome:g}; it must be 0, 1, false or true"
-        )
+    if form is not None and (reason := form.refusal(outcome.outcome)) is not None:
+        raise Refusal("not_allowed", f"outcomes[{place}]: {reason}")
     known_at = now_us
     if outcome.known_at is not None:
         if outcome.known_at.tzinfo is None:

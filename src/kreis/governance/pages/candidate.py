@@ -48,7 +48,7 @@ def comparison_page(candidates: Sequence[dict[str, Any]]) -> Page:
         cells = (_NOT_JUDGED if each is None else _interval(each["metrics"].get(name)) for each in judged)
         rows.append((title, *cells))
     rows += [
-        ("threshold", *(f"{each['threshold']:.4g}" for each in candidates)),
+        ("decides", *(each["decides"] for each in candidates)),
         ("features", *(str(len(each["features"])) for each in candidates)),
         ("on validation rows", *(number(each["validation"]["value"]) for each in candidates)),
         ("parameters", *(parameters_of(each["training"]) or _NOT_JUDGED for each in candidates)),
@@ -81,7 +81,7 @@ def _facts(candidate: dict[str, Any]) -> Iterator[tuple[str, str]]:
         span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
         yield "learned from", f"{training['rows']:,} rows, {span}"
     yield "validation", f"worth {number(validation['value'])} on {validation['rows']:,.0f} rows"
-    yield "threshold", f"{candidate['threshold']:.4g}"
+    yield "decides", candidate["decides"]
     yield "features", str(len(candidate["features"]))
     yield "parameters", parameters_of(training)
 

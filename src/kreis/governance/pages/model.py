@@ -38,11 +38,11 @@ def _facts(model: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[st
     yield "digest", model["digest"]
     yield "serving", model["serving"] or "no"
     yield "registered", f"{date(model['at'])} UTC by run {model['run']}"
-    yield "decides", f"yes ({manifest['outcome']}) from a score of {manifest['threshold']:.4g}"
+    yield "decides", manifest["decides"]
     if "rows" in training:
-        share = training["positives"] / max(training["rows"], 1)
+        told = training["outcomes"] if "outcomes" in training else f"{training['positives']:,} positive"
         span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
-        yield "learned from", f"{training['rows']:,} rows, {span}; {share:.1%} positive"
+        yield "learned from", f"{training['rows']:,} rows, {span}; {told}"
     yield "parameters", parameters_of(training)
     if trials := training.get("trials"):
         best = min(trials, key=lambda trial: trial["loss"])

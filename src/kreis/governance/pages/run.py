@@ -37,7 +37,7 @@ def _candidates(candidates: list[dict[str, Any]]) -> list[Grid]:
     if not candidates:
         return []
     (grid,) = comparison_page(candidates).grids
-    rows = [row for row in grid.rows if row[0] not in ("run", "as of", "parameters", "features", "threshold")]
+    rows = [row for row in grid.rows if row[0] not in ("run", "as of", "parameters", "features", "decides")]
     return [Grid("Candidates (more: kreis show candidate NAME)", grid.columns, rows)]
 
 

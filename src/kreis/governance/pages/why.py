@@ -15,10 +15,11 @@ def why_page(walk: dict[str, Any]) -> Page:
     prediction, model, run, goal = walk["prediction"], walk["model"], walk["run"], walk["goal"]
     release, contracts = walk["release"], _contracts(walk["features"])
     return Page(
-        title=f"{goal['question']} {'Yes' if prediction['decision'] else 'No'}.",
+        title=f"{goal['question']} {prediction['decided']}.",
         facts=(
-            ("score", f"{prediction['score']:.3f}; yes from {model['threshold']:.3f}"),
-            ("what happened", _outcome(prediction["outcome"])),
+            ("score", number(prediction["score"])),
+            ("decides", model["decides"]),
+            ("what happened", prediction["happened"]),
             ("prediction", f"{prediction['id']} at {date(prediction['at'])} UTC"),
             ("reference", prediction["reference"] or ""),
             ("keys", ", ".join(f"{name} {key}" for name, key in prediction["keys"].items())),
@@ -52,7 +53,3 @@ def _feature(feature: dict[str, Any]) -> tuple[str, ...]:
 
 def _contracts(features: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return sorted({(name, short(digest)) for feature in features for name, digest in feature["contracts"].items()})
-
-
-def _outcome(outcome: float | None) -> str:
-    return "not known yet" if outcome is None else ("yes" if outcome > 0.5 else "no")

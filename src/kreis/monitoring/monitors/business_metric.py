@@ -213,7 +213,7 @@ def _values(day: DayOfTraffic, counted: Booleans, watched: Watched, paired: bool
     metric, happened = watched.goal.metric, day.outcomes[counted]
     values: Floats = metric.values(happened, day.decisions[counted]) * metric.per
     if paired and day.baseline is not None:
-        values = values - metric.values(happened, day.baseline[counted] > 0.5) * metric.per
+        values = values - metric.values(happened, day.baseline[counted]) * metric.per
     return values
 
 

@@ -92,8 +92,6 @@ class LmdbStore:
             raise damaged(self._folder, error) from error
         except lmdb.Error as error:
             raise StoreError(f"LMDB cannot open it: {error}", where=str(self._folder)) from error
-        if not self._readonly:
-            self._env.reader_check()  # one that was killed while it read would keep old pages for ever
         self._file, self._checked = self._inode(), time.monotonic()
         pages = self._env.info()["last_pgno"] + 1
         if (self._folder / "data.mdb").stat().st_size < pages * self._env.stat()["psize"]:

@@ -11,18 +11,25 @@ from typing import ClassVar
 import numpy as np
 
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Better, Booleans, Codes, Floats, RatioMetric, Rows
-from kreis.tasks.metrics.ratio import ratio_influence, ratio_value
+from kreis.tasks.metrics.metric import (
+    Booleans,
+    Codes,
+    Floats,
+    Metric,
+    RatioMetric,
+    Rows,
+    ratio_influence,
+    ratio_value,
+)
 
 __all__ = ["AcrossGroups", "ratio_to_the_rest"]
 
 
-class AcrossGroups:
+class AcrossGroups(Metric):
     """The least ratio of a group's rate to that of the rest of the rows."""
 
-    name: ClassVar[str]
     rate: ClassVar[RatioMetric]
-    better: Better = "higher"
+    better = "higher"
     bounds = (0.0, 1.0)
 
     def value(self, rows: Rows) -> float:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Better, Floats, Rows
+from kreis.tasks.metrics.counts import area_interval
+from kreis.tasks.metrics.metric import Floats, Metric, Rows
+from kreis.tasks.metrics.yes_no import FEW
 
 __all__ = ["Auc"]
 
 
-class Auc:
+class Auc(Metric):
     """Area under the ROC curve, ties counting half (Mann and Whitney 1947)."""
 
     name = "auc"
-    better: Better = "higher"
+    better = "higher"
     bounds = (0.0, 1.0)
+
+    def weights(self, rows: Rows) -> Floats:
+        """One for each row of the rarer outcome."""
+        return rows.evidence.astype(np.float64)
+
+    def count_bounds(self, rows: Rows, level: float) -> tuple[float, float] | None:
+        """The interval of the counts, where fewer than 50 rows are of one outcome."""
+        positives = int(rows.outcomes.sum())
+        negatives = len(rows) - positives
+        if min(positives, negatives) >= FEW:
+            return None
+        return area_interval(self.value(rows), positives, negatives, level=level)
 
     def value(self, rows: Rows) -> float:
         """The area; NaN unless both outcomes occur."""

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Better, Floats, Rows
-from kreis.tasks.metrics.ratio import ratio_influence, ratio_value
+from kreis.tasks.metrics.metric import Floats, Rows
+from kreis.tasks.metrics.yes_no import Share
 
 __all__ = ["BaseRate"]
 
 
-class BaseRate:
+class BaseRate(Share):
     """Positive outcomes over rows."""
 
     name = "base_rate"
-    better: Better = "neither"
-    bounds = (0.0, 1.0)
+    better = "neither"
 
     def terms(self, rows: Rows) -> tuple[Floats, Floats]:
         """Happened; one."""
         return rows.outcomes.astype(np.float64), np.ones(len(rows))
-
-    def value(self, rows: Rows) -> float:
-        """The share."""
-        return ratio_value(*self.terms(rows))
-
-    def influence(self, rows: Rows) -> Floats:
-        """What each row contributes to the error, shape (n,)."""
-        return ratio_influence(*self.terms(rows))

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kreis.tasks.decision_value import DecisionValue
-from kreis.tasks.metrics.metric import Better, Floats, Rows
-from kreis.tasks.metrics.ratio import ratio_influence, ratio_value
+from kreis.tasks.metrics.metric import Floats, RatioMetric, Rows
+
+if TYPE_CHECKING:
+    from kreis.tasks.goal_metric import GoalMetric
 
 __all__ = ["BusinessValue"]
 
 
 @dataclass(frozen=True)
-class BusinessValue:
-    """A `DecisionValue` as a metric, in its own unit ("EUR per 1,000 flights")."""
+class BusinessValue(RatioMetric):
+    """The goal's metric as a metric, in its own unit ("EUR per 1,000 flights")."""
 
-    decision_value: DecisionValue
+    metric: GoalMetric
     name = "value"
-    better: Better = "higher"
+    better = "higher"
 
     @property
     def bounds(self) -> tuple[float, float]:
         """The worst and the best case, always."""
-        low, high = self.decision_value.bounds
-        return low * self.decision_value.per, high * self.decision_value.per
+        low, high = self.metric.bounds
+        return low * self.metric.per, high * self.metric.per
 
     def terms(self, rows: Rows) -> tuple[Floats, Floats]:
         """Each decision's value times `per`; one."""
-        values = self.decision_value.values(rows.outcomes, rows.decisions)
-        return values * self.decision_value.per, np.ones(len(rows))
-
-    def value(self, rows: Rows) -> float:
-        """The mean value of `per` decisions."""
-        return ratio_value(*self.terms(rows))
-
-    def influence(self, rows: Rows) -> Floats:
-        """What each row contributes to the error, shape (n,)."""
-        return ratio_influence(*self.terms(rows))
+        values = self.metric.values(rows.outcomes, rows.decisions)
+        return values * self.metric.per, np.ones(len(rows))

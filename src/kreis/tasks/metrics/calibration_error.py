@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Better, Codes, Floats, Rows
+from kreis.tasks.metrics.metric import Codes, Floats, Metric, Rows
 
 __all__ = ["CalibrationError", "reliability"]
 
 _BINS, _LEAST_IN_BIN = 10, 10
 
 
-class CalibrationError:
+class CalibrationError(Metric):
     """Expected calibration error over ten bins of equally many rows (Naeini, Cooper and Hauskrecht 2015).
 
     There are fewer bins where fewer than ten rows of the rarer outcome would fall into each. Noise alone makes the
@@ -21,7 +21,7 @@ class CalibrationError:
     """
 
     name = "calibration_error"
-    better: Better = "lower"
+    better = "lower"
     bounds = (0.0, 1.0)
 
     def value(self, rows: Rows) -> float:

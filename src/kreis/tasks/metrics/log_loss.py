@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Better, Floats, Rows
-from kreis.tasks.metrics.ratio import ratio_influence, ratio_value
+from kreis.tasks.metrics.metric import Floats, RatioMetric, Rows
 
 __all__ = ["LogLoss"]
 
 _NEAREST = 1e-15
 
 
-class LogLoss:
+class LogLoss(RatioMetric):
     """Minus the mean log-likelihood, in nats; scores are kept away from 0 and 1 by 1e-15."""
 
     name = "log_loss"
-    better: Better = "lower"
+    better = "lower"
     bounds = (0.0, -float(np.log(_NEAREST)))
 
     def terms(self, rows: Rows) -> tuple[Floats, Floats]:
         """Minus the log-likelihood; one."""
         chance = np.where(rows.outcomes, rows.scores, 1.0 - rows.scores)
         return -np.log(np.clip(chance, _NEAREST, 1.0)), np.ones(len(rows))
-
-    def value(self, rows: Rows) -> float:
-        """The mean, in nats."""
-        return ratio_value(*self.terms(rows))
-
-    def influence(self, rows: Rows) -> Floats:
-        """What each row contributes to the error, shape (n,)."""
-        return ratio_influence(*self.terms(rows))

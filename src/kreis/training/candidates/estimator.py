@@ -1,4 +1,4 @@
-"""Any scikit-learn-compatible classifier that converts to ONNX; LightGBM's among them."""
+"""Any scikit-learn-compatible classifier or regressor that converts to ONNX; LightGBM's among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kreis.errors import ProjectError
-from kreis.training.candidate import Fitted, Matrix, Outcomes, two_classes
+from kreis.models.form import Onnx
+from kreis.tasks.task import Loss
+from kreis.training.candidate import Fitted, Matrix, Outcomes, needs_classes, needs_numbers
 from kreis.training.fidelity import prove_same
 
 __all__ = ["Estimator"]
@@ -21,7 +23,8 @@ _MISSING_HINT = "put an imputer first: Estimator(make_pipeline(SimpleImputer(), 
 
 
 class Estimator:
-    """A scikit-learn-compatible classifier, left as it is until training; the object given is never fitted itself.
+    """A scikit-learn-compatible classifier or regressor, left as it is until training; the object given is never
+    fitted itself.
 
     An infinite value counts as missing, in training and, by two operations put in front of the graph, in production.
     """
@@ -29,18 +32,20 @@ class Estimator:
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
 
     def __init__(self, estimator: Any) -> None:
-        """Declare a classifier instance.
+        """Declare an instance of a classifier with probabilities, or of a regressor.
 
         Raises:
-            ProjectError: it is no classifier instance with `fit`, `predict_proba` and `get_params`.
+            ProjectError: it is no instance with `fit`, `get_params`, and `predict_proba` or `predict`.
         """
-        needed = ("fit", "predict_proba", "get_params", "set_params")
+        needed = ["fit", "get_params", "set_params"]
+        if not _is_regressor(estimator):
+            needed.insert(1, "predict_proba")
         absent = [name for name in needed if not hasattr(estimator, name)]
         if absent or isinstance(estimator, type):
             raise ProjectError(
                 "it has no " + " or ".join(absent) if absent else "this is a class, not an instance",
                 where=f"Estimator({_class_name(estimator)})",
-                hint="give an instance of a classifier with probabilities, such as LogisticRegression()",
+                hint="give an instance of a regressor, or of a classifier with probabilities: LogisticRegression()",
             )
         self.estimator = estimator
 
@@ -63,7 +68,9 @@ class Estimator:
     def _where(self) -> str:
         return f"Estimator({type(self.estimator).__name__})"
 
-    def fit(self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, seed: int, threads: int) -> Fitted:
+    def fit(
+        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+    ) -> Fitted:
         """Fit a seeded copy, convert it, and prove on rows that both score alike.
 
         Raises:
@@ -73,10 +80,12 @@ class Estimator:
         from sklearn.base import clone
         from threadpoolctl import threadpool_limits
 
-        two_classes(outcomes, where=self._where)
+        regressor = _is_regressor(self.estimator)
+        needs = needs_numbers if regressor else needs_classes
+        needs(outcomes, where=self._where, hint="give a classifier" if regressor else "give a regressor")
         model = clone(self.estimator)
         model.set_params(**_pinned(model, seed, threads))
-        labels = outcomes.astype(np.int64)
+        labels = outcomes if regressor else outcomes.astype(np.int64)
         matrix = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
         with threadpool_limits(threads):
             try:
@@ -87,10 +96,10 @@ class Estimator:
             content = self._convert(model, matrix)
 
             def native(rows: Matrix) -> Any:
-                return model.predict_proba(rows)[:, 1]
+                return model.predict(rows) if regressor else model.predict_proba(rows)[:, 1]
 
             prove_same(content, native, matrix, where=self._where, excused=EXCUSED)
-        return Fitted(kind="onnx", features=tuple(features), onnx=content)
+        return Fitted(form=Onnx.of(content), features=tuple(features))
 
     def _convert(self, model: Any, matrix: Matrix) -> bytes:
         from kreis.training.graph import single_score
@@ -100,7 +109,7 @@ class Estimator:
                 from kreis.training.candidates.gradient_boosting import booster_to_onnx
 
                 return booster_to_onnx(model.booster_, matrix.shape[1], finite=True)
-            return single_score(_by_skl2onnx(model, matrix), "probabilities", matrix.shape[1], clip=True, finite=True)
+            return single_score(_by_skl2onnx(model, matrix), matrix.shape[1], clip=True, finite=True)
         except Exception as error:  # each converter raises classes of its own
             raise ProjectError(
                 f"{_spoken(model)} cannot be converted to ONNX: {_first_line(error)}",
@@ -118,6 +127,14 @@ _CONVERTS = (
     "kreis ships data, never code; among those that convert are LogisticRegression, SGDClassifier, RandomForest,"
     " ExtraTrees, GradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and LightGBM's"
 )
+
+
+def _is_regressor(estimator: Any) -> bool:
+    """Whether it predicts numbers, by its own word (`_estimator_type` before scikit-learn 1.6)."""
+    tags = getattr(estimator, "__sklearn_tags__", None)
+    if callable(tags) and not isinstance(estimator, type):
+        return bool(tags().estimator_type == "regressor")
+    return getattr(estimator, "_estimator_type", None) == "regressor"
 
 
 def _parts(model: Any) -> list[str]:
@@ -148,7 +165,8 @@ def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
         convert_lightgbm,
         options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
     )
-    return to_onnx(model, matrix[:1], options={"zipmap": False}, target_opset={"": 17, "ai.onnx.ml": 3})
+    options = {} if _is_regressor(model) else {"zipmap": False}
+    return to_onnx(model, matrix[:1], options=options, target_opset={"": 17, "ai.onnx.ml": 3})
 
 
 def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, require, two_classes
+from kreis.models.form import Onnx
+from kreis.tasks.task import Loss
+from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, require, varied
 from kreis.training.fidelity import prove_same
 
 __all__ = ["GradientBoosting", "booster_to_onnx"]
@@ -54,12 +56,14 @@ class GradientBoosting:
         """A copy with some fields changed."""
         return changed(self, values)
 
-    def fit(self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, seed: int, threads: int) -> Fitted:
+    def fit(
+        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+    ) -> Fitted:
         """Learn by LightGBM, deterministically, and convert."""
         import lightgbm
 
-        two_classes(outcomes, where="GradientBoosting")
-        settings = self._settings(seed, threads)
+        varied(outcomes, where="GradientBoosting")
+        settings = self._settings(loss, seed, threads)
         data = lightgbm.Dataset(matrix, label=outcomes.astype(np.float32), params=settings, free_raw_data=True)
         booster = lightgbm.train(settings, data, num_boost_round=self.trees)
         content = booster_to_onnx(booster, len(features))
@@ -70,13 +74,13 @@ class GradientBoosting:
         prove_same(content, native, matrix, where="GradientBoosting")
         gains = booster.feature_importance("gain")
         shares = (gains / max(gains.sum(), 1e-300)).tolist()
-        return Fitted(
-            kind="onnx", features=tuple(features), onnx=content, gain=dict(zip(features, shares, strict=True))
-        )
+        gain = dict(zip(features, shares, strict=True))
+        return Fitted(form=Onnx.of(content), features=tuple(features), gain=gain)
 
-    def _settings(self, seed: int, threads: int) -> dict[str, Any]:
+    def _settings(self, loss: Loss, seed: int, threads: int) -> dict[str, Any]:
         return {
-            "objective": "binary",
+            **_OBJECTIVES[loss.name],
+            **({} if loss.level is None else {"alpha": loss.level}),
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
             "min_data_in_leaf": self.rows_per_leaf,
@@ -94,8 +98,17 @@ class GradientBoosting:
         }
 
 
+_OBJECTIVES: dict[str, dict[str, Any]] = {
+    "log": {"objective": "binary"},
+    "squared": {"objective": "regression"},
+    "quantile": {"objective": "quantile"},
+    "poisson": {"objective": "poisson"},
+}
+"""What LightGBM calls a loss."""
+
+
 def booster_to_onnx(booster: Any, width: int, *, finite: bool = False) -> bytes:
-    """Convert a binary LightGBM Booster so that every row of float32 features falls into the same leaves."""
+    """Convert a LightGBM Booster of one output so that every row of float32 features falls into the same leaves."""
     import lightgbm
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
@@ -106,7 +119,7 @@ def booster_to_onnx(booster: Any, width: int, *, finite: bool = False) -> bytes:
     model = convert_lightgbm(
         exact, initial_types=[("features", FloatTensorType([None, width]))], zipmap=False, target_opset=15
     )
-    return single_score(model, "probabilities", width, finite=finite)
+    return single_score(model, width, finite=finite)
 
 
 def _float32_thresholds(text: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
-from kreis.models.scoring import RuleScorer
+from kreis.models.form import Formula
+from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, Outcomes
 
 if TYPE_CHECKING:
@@ -17,9 +20,11 @@ __all__ = ["Rule"]
 
 
 class Rule:
-    """An expression over features; its value is the score in [0, 1], a missing value scores 0.
+    """An expression over features; its value is the score. It learns nothing.
 
-    A yes/no expression scores 1 or 0. It learns nothing, and decides positively from a score of 0.5 on.
+    Of a yes/no question the score is in [0, 1], a missing value scores 0, a yes/no expression scores 1 or 0, and the
+    rule decides positively from 0.5 on. Of a number the value is the answer; where it is missing, the mean of the
+    training rows is.
     """
 
     side_by_side: ClassVar[bool] = True
@@ -51,11 +56,17 @@ class Rule:
             raise ProjectError.unknown_name("parameter", name, [], where="Rule")
         return self
 
-    def fit(self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, seed: int, threads: int) -> Fitted:
+    def fit(
+        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+    ) -> Fitted:
         """Check that the features it reads exist.
 
         Raises:
             ProjectError: one does not.
         """
-        RuleScorer(self.expression, features)
-        return Fitted(kind="rule", features=tuple(features), rule=self.expression)
+        if outcomes.dtype == np.bool_:
+            form = Formula(expression=self.expression, low=0.0, high=1.0)
+        else:
+            form = Formula(expression=self.expression, missing=float(outcomes.mean()))
+        form.scorer(features)
+        return Fitted(form=form, features=tuple(features), written=True)

@@ -12,6 +12,7 @@ from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
+from kreis.tasks.decisions import Decision
 from kreis.tasks.metrics.metric import Floats
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
@@ -25,17 +26,17 @@ class Baseline:
 
     name: str
     features: tuple[str, ...]
-    threshold: float
+    decision: Decision
     scorer: Scorer
 
     def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
-        """Of rows of the log, shape (n,): 1 or 0, NaN where its features were not logged."""
+        """Of rows of the log, shape (n,): as numbers, NaN where its features were not logged."""
         decided = np.full(len(rows), np.nan)
         if not len(rows):
             return decided
         matrix, whole = feature_matrix(rows, self.features, layouts)
         scores = self.scorer.score(np.ascontiguousarray(matrix[whole], dtype=np.float32))
-        decided[whole] = scores >= self.threshold
+        decided[whole] = self.decision.many(scores)
         return decided
 
 
@@ -53,4 +54,4 @@ def baseline_of(workspace: Workspace, report: EvaluationReport, steps: Sequence[
         return None
     name = max(trained, key=lambda each: compared[each].metrics["value"].value)
     found = Trained.from_document(trained[name].outputs).opened(workspace.artifacts)
-    return Baseline(name=name, features=found.features, threshold=found.threshold, scorer=found.scorer())
+    return Baseline(name=name, features=found.features, decision=found.decision, scorer=found.scorer())

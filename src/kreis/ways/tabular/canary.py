@@ -77,7 +77,7 @@ def move_canary(project: Project, workspace: Workspace, release: Release, now: d
     paired = Paired.of(
         seen.differences,
         seen.days,
-        most=metric.most_at_stake,
+        most=seen.most,
         margin=margin_of(project, workspace, models[0].digest) / metric.per,
         before=None if before is None else msgspec.convert(before, DaySums),
     )

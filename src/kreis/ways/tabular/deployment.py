@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kreis.deployment.manifest import Manifest
+from kreis.deployment.manifest import Manifest, decode_manifest
 from kreis.deployment.packages import build_package, sign_again
 from kreis.deployment.releases import challenger_of, champion_of, check_approval
 from kreis.digests import digest_of
@@ -79,16 +79,15 @@ def _package(state: TabularState, name: str) -> StepResult[Packaged]:
         manifest = Manifest(
             project=project.name,
             candidate=name,
-            kind=trained.kind,
-            files={},
-            rule=trained.rule,
+            model=trained.form.stored,
             features=list(trained.features),
             views=views,
             request_views=request_views,
-            threshold=trained.threshold,
+            decision=trained.decision,
             goal=project.goal.digest,
             metric=project.goal.metric.to_document(),
-            outcome=spine.means_yes,
+            outcome=spine.means,
+            outcomes=project.goal.task.outcome,
             inputs=state.versions,
             training=trained.training,
             reference=trained.reference,
@@ -96,15 +95,14 @@ def _package(state: TabularState, name: str) -> StepResult[Packaged]:
             rules=rules_of_inputs(project, read_spine(state)),
             score_reference=trained.score_reference,
         )
-        files = {} if trained.onnx is None else {"model.onnx": trained.onnx}
-        return Packaged(model=build_package(manifest, files, workspace.artifacts).digest)
+        return Packaged(model=build_package(manifest, trained.form, workspace.artifacts).digest)
 
     return state.memory.step(
         "deployment",
         f"package {name}",
         parameters={
             "goal": project.goal.digest,
-            "outcome": spine.means_yes,
+            "outcome": spine.means,
             "accepts": document_of(accepted_inputs(project)),
             "contracts": {each: contract.digest for each, contract in contracts_of_inputs(project).items()},
         },
@@ -142,7 +140,7 @@ def _register(state: TabularState, name: str, package: StepResult[Packaged], *, 
 
 
 def _manifest(state: TabularState, digest: str) -> Manifest:
-    return msgspec.json.decode(state.workspace.artifacts.get(digest), type=Manifest)
+    return decode_manifest(state.workspace.artifacts.get(digest), where=f"package {digest[:12]}")
 
 
 def _judged(connection: Any, digest: str, state: TabularState) -> bool:
@@ -187,7 +185,7 @@ def _taken_out(state: TabularState, model: Model) -> Release | None:
     return newer if newer is not None and newer.kind == "rollback" and newer.run is None else None
 
 
-_ANSWERS = ("kind", "files", "rule", "features", "views", "request_views", "threshold")
+_ANSWERS = ("model", "features", "views", "request_views", "decision")
 """What of a manifest says what a model answers."""
 
 

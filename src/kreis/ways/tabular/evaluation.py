@@ -23,8 +23,8 @@ from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
 from kreis.models.scoring import Scorer
 from kreis.preparation.spine import teaches
 from kreis.project import Project
+from kreis.tasks.metrics.metric import Floats
 from kreis.training.train import TrainedCandidate
-from kreis.ways.tabular.packages import scorer_of
 from kreis.ways.tabular.results import Judged, Spent
 from kreis.ways.tabular.rows import (
     features_of,
@@ -57,24 +57,15 @@ def perform(state: TabularState) -> Verdict:
     if report.outcome != "pass":
         to: Discipline = "training" if report.outcome == "fail" else "collection"
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
-    value, auc = report.value, report.challenger.metrics["auc"]
+    value, task = report.value, state.project.goal.task
+    headline = ", ".join(each.format(report.challenger.metrics[name].value) for name, each in task.headlines.items())
+    counted = "" if report.rarer is None else f", {report.rarer:,} with the rarer outcome"
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
-        f" AUC {auc.value:.3f}, {len(report.gates)} gates passed on {report.rows:,} rows of {report.days} days"
-        + (f", {report.rarer:,} with the rarer outcome" if report.rarer is not None else ""),
-        detail={**detail, "warnings": _warnings(challenger, report)},
+        f" {headline}, {len(report.gates)} gates passed on {report.rows:,} rows of"
+        f" {report.days} days{counted}",
+        detail={**detail, "warnings": task.doubts(report.challenger.metrics, challenger)},
     )
-
-
-def _warnings(challenger: str, report: EvaluationReport) -> list[str]:
-    """What passed its gates and is still worth a look: they ask for value, and a constant answer can have that."""
-    auc, share = report.challenger.metrics["auc"], report.challenger.metrics["positive_rate"].value
-    if auc.low > 0.5:
-        return []
-    return [
-        f"{challenger} is not shown to tell yes from no (AUC {auc.value:.3f}, {auc.low:.3f} to {auc.high:.3f}; it says"
-        f" yes to {share:.0%}): its value may be that of one answer for all; compare it with a baseline that says so"
-    ]
 
 
 def _live(state: TabularState) -> list[Route]:
@@ -92,13 +83,13 @@ def _same_model(state: TabularState, candidate: str) -> str | None:
 
 
 def _is(package: Package, trained: TrainedCandidate, project: Project) -> bool:
-    """Whether a candidate decides by the very bytes, features and threshold of a package."""
+    """Whether a candidate decides by the very bytes, features and rule of a package."""
     manifest = package.manifest
-    return (
-        (package.model, manifest.rule) == (trained.onnx, trained.rule)
-        and (manifest.features, manifest.threshold) == (list(trained.features), trained.threshold)
-        and (manifest.views, manifest.request_views) == used_views(project, trained.features)
-    )
+    return (package.form, manifest.features, manifest.decision) == (
+        trained.form,
+        list(trained.features),
+        trained.decision,
+    ) and (manifest.views, manifest.request_views) == used_views(project, trained.features)
 
 
 def _judged_when_released(state: TabularState, digest: str) -> tuple[str | None, Spending | None]:
@@ -217,18 +208,22 @@ def _reports(
     test = rows.take(tested)
     columns = {name: place for place, name in enumerate(features)}
     scored = {}
+
+    def score(scorer: Scorer, matrix: npt.NDArray[np.float32]) -> Floats:
+        return project.goal.task.answers(scorer.score(np.ascontiguousarray(matrix)))
+
     for name in project.candidates:
         trained = state.candidates[name].output.opened(state.workspace.artifacts)
         matrix = test.matrix[:, [columns[each] for each in trained.features]]
-        scored[name] = _scored(name, trained.scorer(threads=2), matrix, trained.threshold, None)
+        scored[name] = Scored(name, score(trained.scorer(threads=2), matrix), trained.decision)
     serving = None
     if champion is not None:
         manifest = champion.manifest
         own = rows_with(state, packaged_features(state, manifest)).take(tested)
         name = f"version in service ({manifest.candidate})"
-        serving = _scored(name, scorer_of(champion), own.matrix, manifest.threshold, champion.digest)
+        serving = Scored(name, score(champion.scorer(), own.matrix), manifest.decision, champion.digest)
     groups = _groups(state, tested)
-    climate = climate_of(rows.outcomes > 0.5, rows.time // _DAY_MICROSECONDS)
+    climate = climate_of(rows.outcomes, rows.time // _DAY_MICROSECONDS)
     baselines = [name for name, declared in project.candidates.items() if declared.baseline]
     return {
         name: evaluate(
@@ -245,11 +240,6 @@ def _reports(
         )
         for name in scored
     }
-
-
-def _scored(name: str, scorer: Scorer, matrix: npt.NDArray[np.float32], threshold: float, digest: str | None) -> Scored:
-    scores = np.asarray(scorer.score(np.ascontiguousarray(matrix)), dtype=np.float64).clip(0.0, 1.0)
-    return Scored(name=name, scores=scores, threshold=threshold, digest=digest)
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:

@@ -12,9 +12,7 @@ from kreis.deployment.packages import Package
 from kreis.evaluation.paired import DaySums, day_sums
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
-from kreis.tasks.decision_value import DecisionValue
 from kreis.tasks.metrics.metric import Booleans, Codes, Floats
-from kreis.ways.tabular.packages import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["PairedTraffic", "days_before", "horizon_of", "read_paired"]
@@ -35,6 +33,8 @@ class PairedTraffic:
     """Of the mature ones those whose log holds the features of both models."""
     differences: Floats
     """Value of the challenger's decision less the champion's, where the outcome is known."""
+    most: float
+    """The most that the two can differ by in value on one of the whole requests, whatever its outcome."""
     days: Codes
 
     @property
@@ -68,15 +68,16 @@ def read_paired(
     whole: Booleans = matrices[0][1] & matrices[1][1]
     known: Booleans = whole & mature["outcome"].is_not_null().to_numpy()
     happened = mature["outcome"].cast(pl.Float64).to_numpy()[known]
-    champion, challenger = (
-        _value(each, matrix[known], project.goal.metric, happened)
-        for each, (matrix, _) in zip(models, matrices, strict=True)
-    )
+    metric = project.goal.metric
+    champion, challenger = (_decisions(each, matrix[whole]) for each, (matrix, _) in zip(models, matrices, strict=True))
+    ripe = known[whole]
+    differences = metric.values(happened, challenger[ripe]) - metric.values(happened, champion[ripe])
     return PairedTraffic(
         rows=rows.select("at", "model", "latency_us"),
         mature=len(mature),
         whole=int(whole.sum()),
-        differences=challenger - champion,
+        differences=differences,
+        most=metric.most_apart(champion, challenger),
         days=mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64),
     )
 
@@ -87,7 +88,7 @@ def days_before(project: Project, workspace: Workspace, models: tuple[Package, P
     return day_sums(before.differences, before.days)
 
 
-def _value(model: Package, matrix: Floats, metric: DecisionValue, happened: Floats) -> Floats:
-    """What each decision would have been worth, had `model` decided."""
-    scores = scorer_of(model).score(np.ascontiguousarray(matrix, dtype=np.float32))
-    return metric.values(happened, scores >= model.manifest.threshold)
+def _decisions(model: Package, matrix: Floats) -> Floats:
+    """What `model` would have decided, as numbers."""
+    scores = model.scorer().score(np.ascontiguousarray(matrix, dtype=np.float32))
+    return model.manifest.decision.many(scores).astype(np.float64)

@@ -23,7 +23,6 @@ from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
 from kreis.preparation.views import FeatureView, FieldType, RequestView
 from kreis.project import Project
-from kreis.ways.tabular.packages import scorer_of
 from kreis.workspace import Workspace
 
 __all__ = ["Parity", "replay_parity"]
@@ -170,7 +169,7 @@ def _compare(served: pl.DataFrame, package: Package, frames: _Frames) -> ParityR
     manifest = package.manifest
     recomputed = _recompute(served, manifest, {view.name: frames[view.table] for view in manifest.views})
     recomputed, corrected = _by_their_day(served, package, recomputed, frames)
-    report = parity(served, recomputed, model=package.digest, features=manifest.features, scorer=scorer_of(package))
+    report = parity(served, recomputed, model=package.digest, features=manifest.features, scorer=package.scorer())
     return msgspec.structs.replace(report, corrected=corrected)
 
 

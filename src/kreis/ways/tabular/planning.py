@@ -21,7 +21,6 @@ from kreis.workspace import Workspace
 __all__ = ["plan_now", "plan_of"]
 
 _WEEK = timedelta(days=7)
-_RATES = ("value", "base_rate", "positive_rate", "recall")
 
 
 def plan_of(
@@ -50,9 +49,10 @@ def plan_of(
     """
     with workspace.ledger.read() as connection:
         evaluation = latest_evaluation(connection, champion)
-    found = {} if evaluation is None else {name: evaluation.metrics.get(name, {}).get("value") for name in _RATES}
+    wanted = project.goal.task.planned_from
+    found = {} if evaluation is None else {name: evaluation.metrics.get(name, {}).get("value") for name in wanted}
     rates = {name: float(value) for name, value in found.items() if value is not None}
-    if len(rates) < len(_RATES):
+    if len(rates) < len(wanted):
         raise ProjectError(
             f"model {champion[:12]} has no evaluation on record to plan with", where="canary", hint="kreis run"
         )
@@ -65,7 +65,7 @@ def plan_of(
         differing = sum(before.differing) / sum(before.decisions)
     return plan_canary(
         project.release_declaration.canary,
-        project.goal.metric,
+        project.goal.task,
         rates,
         per_day=traffic,
         outcomes_within=horizon_of(project),

@@ -75,7 +75,7 @@ def _check_perfect(state: TabularState) -> tuple[dict[str, str], list[str]]:
     project = state.project
     used = {name for declared in project.candidates.values() for name in declared.uses(project.feature_names)}
     allowed = project.perfect_features
-    suspects = []
+    suspects, word = [], project.goal.task.strength_is
     for view in project.all_views:
         suspects += [
             f"the feature {name!r} has no value in any row: it is missing, or infinite, everywhere"
@@ -87,13 +87,13 @@ def _check_perfect(state: TabularState) -> tuple[dict[str, str], list[str]]:
                 continue
             if area < PERFECT:
                 suspects.append(
-                    f"the feature {name!r} alone predicts the outcome very well (AUC {area:.3f}): make sure that it is"
-                    " known at the moment of the decision, and not written down after it"
+                    f"the feature {name!r} alone predicts the outcome very well ({word} {area:.3f}): make sure that it"
+                    " is known at the moment of the decision, and not written down after it"
                 )
             else:
                 raise ProjectError(
-                    f"the feature {name!r} predicts the outcome perfectly by itself (AUC {area:.4f}): as a rule it is"
-                    " the outcome, or was written down after it",
+                    f"the feature {name!r} predicts the outcome perfectly by itself ({word} {area:.4f}): as a rule it"
+                    " is the outcome, or was written down after it",
                     where=f"view {view.name!r}",
                     hint="leave it out; if it is truly known at the moment of the decision,"
                     f' project.allow_perfect_feature("{name}", because="…")',
@@ -143,7 +143,7 @@ def _build(state: TabularState, table: Table) -> StepResult[BuiltTable]:
         frame = build(table, inputs, dropped=_dropped(state, table.inputs))
         if table is not spine.table:
             return BuiltTable(**_store(state, f"{table.layer}/{table.name}", frame, key, f"table {table.name}"))
-        rows, found = past_rows(spine, frame, as_of=state.as_of, inputs=inputs)
+        rows, found = past_rows(spine, frame, state.project.goal.task, as_of=state.as_of, inputs=inputs)
         return BuiltTable(**_store(state, f"{table.layer}/{table.name}", rows, key, f"table {table.name}"), found=found)
 
     return state.memory.step(
@@ -211,7 +211,7 @@ def _feature_step(
         frame = features()
         return JoinedFeatures(
             **_store(state, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}"),
-            perfect=strong_features(frame, read_spine(state, spine.outcome)[spine.outcome]),
+            perfect=strong_features(frame, read_spine(state, spine.outcome)[spine.outcome], state.project.goal.task),
             empty=[each.name for each in frame if not each.is_finite().any()],
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kreis.evaluation.intervals import readable
 from kreis.loop.verdicts import Advance, Verdict
-from kreis.tasks.metrics.registry import metric_named
+from kreis.tasks.task import metric_named
 from kreis.ways.tabular.inputs import unheld_patterns
 from kreis.ways.tabular.state import TabularState
 
@@ -15,7 +15,7 @@ def perform(state: TabularState) -> Verdict:
     """Check the goal against what evaluation can measure."""
     goal = state.project.goal
     for guardrail in goal.guardrails:
-        metric_named(guardrail.metric, goal.metric)
+        metric_named(guardrail.metric, goal.task)
     return Advance(
         summary=f"{goal.question} Must beat the baseline by {readable(goal.better_than_baseline)} {goal.metric.unit}",
         detail={"goal": goal.digest, "warnings": unheld_patterns(state.project)},

@@ -73,6 +73,13 @@ class BuiltTable(LakeTable, frozen=True, kw_only=True):
     found: SpineRows | None = None
     """What became of its rows, where it is the spine."""
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of `to_document`; reads what earlier versions wrote."""
+        found = document.get("found")
+        rows = None if found is None else SpineRows.from_document(found)
+        return msgspec.structs.replace(msgspec.convert({**document, "found": None}, cls), found=rows)
+
 
 class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
     """Preparation: a view's features, row for row aligned with the spine."""
@@ -85,27 +92,23 @@ class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
 
 
 class Trained(StepOutput, frozen=True, kw_only=True):
-    """Training: a candidate; its ONNX bytes lie in the artifacts."""
+    """Training: a candidate; the model's bytes lie in the artifacts."""
 
     candidate: TrainedCandidate
-    """Without its ONNX bytes."""
-    onnx: str | None
-    """Their digest."""
+    """Without the model's bytes."""
 
     def opened(self, artifacts: ArtifactStore) -> TrainedCandidate:
-        """The candidate with its ONNX bytes."""
-        onnx = None if self.onnx is None else artifacts.get(self.onnx)
-        return msgspec.structs.replace(self.candidate, onnx=onnx)
+        """The candidate with its bytes."""
+        return msgspec.structs.replace(self.candidate, form=self.candidate.form.opened(artifacts.get))
 
     def to_document(self) -> dict[str, Any]:
-        """The candidate's document, and the digest of its bytes."""
-        return {**self.candidate.to_document(), "onnx": self.onnx}
+        """The candidate's document."""
+        return self.candidate.to_document()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """The inverse of `to_document`."""
-        candidate = {name: value for name, value in document.items() if name != "onnx"}
-        return cls(candidate=TrainedCandidate.from_document(candidate, None), onnx=document["onnx"])
+        return cls(candidate=TrainedCandidate.from_document(document))
 
 
 class Judged(StepOutput, frozen=True, kw_only=True):

@@ -141,6 +141,7 @@ def split_rows(state: TabularState, rows: TrainingData) -> Split:
         rows.time,
         rows.known_at,
         rows.outcomes,
+        task=state.project.goal.task,
         until=microseconds(state.as_of),
         horizon=spine_of(state).horizon,
     )

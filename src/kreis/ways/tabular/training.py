@@ -7,7 +7,6 @@ import msgspec
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.training.declare import CandidateDeclaration
-from kreis.training.threshold import FEWEST
 from kreis.training.train import train
 from kreis.ways.tabular.results import Trained
 from kreis.ways.tabular.rows import features_of, read_rows, spine_of, split_rows
@@ -23,29 +22,18 @@ def perform(state: TabularState) -> Verdict:
     validation = {name: step.output.candidate.validation for name, step in state.candidates.items()}
     values = {name: each["value"] for name, each in validation.items()}
     chosen, best = state.chosen, max(values, key=lambda name: values[name])
-    unit = state.project.goal.metric.unit
+    unit, task = state.project.goal.metric.unit, state.project.goal.task
     if best == chosen:
         said = f"{best} is worth most: {values[best]:,.0f} {unit}"
     else:
         said = (
             f"the baseline {best} is worth most ({values[best]:,.0f} {unit}); {chosen} is judged: {values[chosen]:,.0f}"
         )
-    rows, positive = int(validation[best]["rows"]), int(validation[best]["positives"])
+    rows = task.validation_said(validation[best])
     return Advance(
-        summary=f"{len(values)} candidates; on the validation tail ({rows:,} rows, {positive:,} positive) {said}",
-        detail={"validation": values, "rows": rows, "positive": positive, "warnings": _warnings(rows, positive)},
+        summary=f"{len(values)} candidates; on the validation tail ({rows}) {said}",
+        detail={"validation": values, **validation[best], "warnings": task.validation_doubts(validation[best])},
     )
-
-
-def _warnings(rows: int, positive: int) -> list[str]:
-    rarer = min(positive, rows - positive)
-    if rarer >= FEWEST:
-        return []
-    what = "positive" if positive == rarer else "negative"
-    return [
-        f"only {rarer:,} of the {rows:,} rows of the validation tail are {what}: which candidate is best, and its"
-        " threshold, is decided by chance below about 50; collect more rows, or let validation be a larger share"
-    ]
 
 
 def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Trained]:
@@ -60,14 +48,15 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             rows,
             name=declared.name,
             split=split_rows(state, rows),
-            metric=project.goal.metric,
+            task=project.goal.task,
             seed=settings.seed,
             threads=settings.threads,
             search=declared.search,
             on_progress=state.memory.progress(declared.name),
         )
-        onnx = None if trained.onnx is None else state.workspace.artifacts.put(trained.onnx)
-        return Trained(candidate=msgspec.structs.replace(trained, onnx=None), onnx=onnx)
+        if trained.form.content is not None:
+            state.workspace.artifacts.put(trained.form.content)
+        return Trained(candidate=msgspec.structs.replace(trained, form=trained.form.stored))
 
     return state.memory.step(
         "training",

@@ -54,7 +54,7 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
     reply: dict[str, dict[str, Any]] = {
         "id": _ID,
         "score": {"type": "number"},
-        "decision": {"type": "boolean", "description": f"true says: {_says_yes(release)}"},
+        "decision": _decision(release),
         "model": {"type": "string"},
         "version": {"type": "integer"},
         "release": _ID,
@@ -63,7 +63,7 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
         "flags": {"type": "array", "items": {"type": "string"}, "default": []},
     }
     outcome = {
-        "outcome": {"enum": [0, 1, False, True]},
+        "outcome": {"type": ["number", "boolean"]} if release is None else release.outcomes.schema(),
         "prediction": {"type": ["string", "null"]},
         "reference": _NAME,
         "known_at": {"type": ["string", "null"], "format": "date-time"},
@@ -125,9 +125,12 @@ def _needed(door: Door | None, what: str) -> list[str] | None:
     return [name for name, _, policy in required if policy == "refuse"] or None
 
 
-def _says_yes(release: LoadedRelease | None) -> str:
-    """What the models in service say with a positive decision."""
-    return " or ".join(sorted({each.manifest.outcome for each in release.models.values()})) if release else "yes"
+def _decision(release: LoadedRelease | None) -> dict[str, Any]:
+    """Of a decision: what the models in service say with it."""
+    if release is None:
+        return {"type": ["boolean", "number"]}
+    manifests = [each.manifest for each in release.models.values()]
+    return manifests[0].decision.schema(" or ".join(sorted({each.outcome for each in manifests})))
 
 
 def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kreis.tasks.decision_value import DecisionValue
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.decisions import Cut
+from kreis.tasks.metrics.metric import Floats
+from kreis.tasks.task import FittedDecision
 
-__all__ = ["FEWEST", "Threshold", "best_cut", "choose_threshold"]
+__all__ = ["FEWEST", "best_cut", "choose_threshold", "plain_cut"]
 
 FEWEST = 50
 """With fewer cases of either outcome, the best cut is noise, and the break-even stands."""
 
-Floats = npt.NDArray[np.float64]
 
-
-class Threshold(msgspec.Struct, frozen=True, kw_only=True):
-    """Decide positively where score >= `value`; and where that value comes from."""
-
-    value: float
-    source: Literal["break_even", "validation", "rule"]
-    """The metric's break-even, the best cut of the validation scores, or fixed by a rule."""
-    gain: float = 0.0
-    """By how much, per decision, the best cut beats the break-even on the validation rows."""
-    error: float = 0.0
-    """The standard error of that gain."""
+def plain_cut(metric: DecisionValue) -> Cut:
+    """The metric's break-even, within [0, 1]."""
+    return Cut(min(max(metric.break_even, 0.0), 1.0))
 
 
 def best_cut(
@@ -67,7 +58,7 @@ def best_cut(
     return float(cuts[np.argmin(np.abs(cuts - near))]), float(best / len(ranked))
 
 
-def choose_threshold(scores: npt.ArrayLike, outcomes: npt.ArrayLike, metric: DecisionValue) -> Threshold:
+def choose_threshold(scores: npt.ArrayLike, outcomes: npt.ArrayLike, metric: DecisionValue) -> FittedDecision:
     """The threshold for a model, from scores of rows that it was not fitted on.
 
     For calibrated scores the metric's break-even is the best threshold there is (Elkan 2001, equation 2), and the best
@@ -84,13 +75,12 @@ def choose_threshold(scores: npt.ArrayLike, outcomes: npt.ArrayLike, metric: Dec
     even = metric.break_even
     positive = int(happened.sum())
     if min(positive, len(happened) - positive) < FEWEST or not 0 < even < 1:
-        return Threshold(value=min(max(even, 0.0), 1.0), source="break_even")
+        return FittedDecision(decision=plain_cut(metric), source="plain")
     cut, _ = best_cut(given, happened, metric, near=even)
     gains = metric.values(happened, given >= cut) - metric.values(happened, given >= even)
     gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
-    if gain <= error:
-        return Threshold(value=even, source="break_even", gain=gain, error=error)
-    return Threshold(value=cut, source="validation", gain=gain, error=error)
+    best = Cut(even) if gain <= error else Cut(cut)
+    return FittedDecision(decision=best, source="plain" if gain <= error else "validation", gain=gain, error=error)
 
 
 def _midway(below: Floats, above: Floats) -> Floats:

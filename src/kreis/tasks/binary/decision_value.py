@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import ProjectError
+from kreis.tasks.metrics.metric import Floats
+
+if TYPE_CHECKING:
+    from kreis.tasks.task import Task
 
 __all__ = ["DecisionValue"]
-
-Floats = npt.NDArray[np.float64]
 
 
 class DecisionValue(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class DecisionValue(msgspec.Struct, frozen=True):
         """The value of each decision, shape (n,), in units of money (not yet times `per`); NaN where the outcome is."""
         known = np.asarray(outcomes, dtype=np.float64)
         happened = known > 0.5
-        decided = np.asarray(decisions, dtype=bool)
+        decided = np.asarray(decisions) > 0.5
         worth = np.where(
             decided,
             np.where(happened, self.true_positive, self.false_positive),
@@ -57,9 +59,29 @@ class DecisionValue(msgspec.Struct, frozen=True):
         return worth
 
     @property
-    def rewards_right_decisions(self) -> bool:
-        """Whether deciding rightly is worth more than deciding wrongly, in both cases taken together."""
-        return self.true_positive - self.false_negative + self.true_negative - self.false_positive > 0
+    def task(self) -> Task:
+        """Yes or no."""
+        from kreis.tasks.binary.task import Binary
+
+        return Binary(self)
+
+    def check(self) -> None:
+        """See that deciding rightly is worth more than deciding wrongly, in both cases taken together.
+
+        Raises:
+            ProjectError: it is not.
+        """
+        if self.true_positive - self.false_negative + self.true_negative - self.false_positive > 0:
+            return
+        raise ProjectError(
+            "by its metric, right decisions are worth no more than wrong ones",
+            where="Goal",
+            hint="a cost is negative: true_positive=120, false_positive=-35",
+        )
+
+    def most_apart(self, first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+        """`most_at_stake`, whichever decisions they are."""
+        return self.most_at_stake
 
     @property
     def bounds(self) -> tuple[float, float]:

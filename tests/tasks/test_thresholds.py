@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kreis.tasks.decision_value import DecisionValue
-from kreis.training.threshold import best_cut, choose_threshold
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.binary.thresholds import best_cut, choose_threshold
 
 METRIC = DecisionValue("EUR", true_positive=120, false_positive=-35)
 rows = st.lists(
@@ -50,8 +50,8 @@ def test_threshold_of_calibrated_scores_is_mostly_the_break_even_and_loses_less_
     for _ in range(200):
         scores, outcomes = calibrated(generator, 2_000)
         threshold = choose_threshold(scores, outcomes, METRIC)
-        kept.append(threshold.source == "break_even")
-        chosen.append(worth(METRIC, future[1], future[0], threshold.value))
+        kept.append(threshold.source == "plain")
+        chosen.append(worth(METRIC, future[1], future[0], threshold.decision.at))
         exact.append(worth(METRIC, future[1], future[0], best_cut(scores, outcomes, METRIC)[0]))
     even = worth(METRIC, future[1], future[0], METRIC.break_even)
     assert even - np.mean(chosen) < 0.75 * (even - np.mean(exact))
@@ -63,18 +63,18 @@ def test_threshold_of_scores_that_are_far_too_low_is_the_best_cut():
     threshold = choose_threshold(scores, outcomes, METRIC)
     assert threshold.source == "validation"
     assert threshold.gain > threshold.error
-    assert threshold.value == pytest.approx(METRIC.break_even**3, abs=0.02)
+    assert threshold.decision.at == pytest.approx(METRIC.break_even**3, abs=0.02)
 
 
 def test_threshold_of_few_cases_is_the_break_even():
     scores = np.linspace(0, 1, 1_000)
-    assert choose_threshold(scores, scores > 0.96, METRIC).source == "break_even"
-    assert choose_threshold(scores, scores > 0.96, METRIC).value == METRIC.break_even
+    assert choose_threshold(scores, scores > 0.96, METRIC).source == "plain"
+    assert choose_threshold(scores, scores > 0.96, METRIC).decision.at == METRIC.break_even
 
 
 @pytest.mark.parametrize(
     ("positive", "negative", "source"),
-    [(50, 500, "validation"), (49, 500, "break_even"), (500, 50, "validation"), (500, 49, "break_even")],
+    [(50, 500, "validation"), (49, 500, "plain"), (500, 50, "validation"), (500, 49, "plain")],
 )
 def test_threshold_follows_the_best_cut_from_fifty_cases_of_either_outcome(positive: int, negative: int, source: str):
     """Scores are far too low: everything that happens lies below the break-even."""
@@ -87,7 +87,7 @@ def test_threshold_of_a_decision_that_always_or_never_pays_is_an_end(metric: tup
     always = DecisionValue("EUR", true_positive=metric[0], false_positive=metric[1])
     scores = np.linspace(0, 1, 200)
     found = choose_threshold(scores, scores > 0.5, always)
-    assert (found.value, found.source) == (value, "break_even")
+    assert (found.decision.at, found.source) == (value, "plain")
 
 
 def test_threshold_is_found_in_a_million_scores_by_one_sort():

@@ -1,0 +1,1 @@
+"""Yes or no: the task, its metric and its threshold."""

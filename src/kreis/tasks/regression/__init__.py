@@ -1,0 +1,1 @@
+"""A number: the task and its metric."""

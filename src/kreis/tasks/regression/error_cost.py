@@ -1,0 +1,99 @@
+"""The business metric of a number: what an error costs, more to one side than to the other."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.tasks.metrics.metric import Floats
+
+if TYPE_CHECKING:
+    from kreis.tasks.task import Task
+
+__all__ = ["ErrorCost"]
+
+
+class ErrorCost(msgspec.Struct, frozen=True):
+    """What each unit of error costs, averaged over `per` decisions; values are negative, and 0 is the best there is.
+
+    The best decision is the quantile `level` of what may happen: of bicycles that cost 1 where one too many stands
+    about and 3 where one is missing, the number that is enough in three of four cases (the newsvendor; Arrow, Harris
+    and Marschak 1951).
+
+    >>> cost = ErrorCost("EUR per hour", over=1.0, under=3.0, per=1)
+    >>> cost.values([100.0, 100.0], [110.0, 90.0]).tolist()
+    [-10.0, -30.0]
+    >>> cost.level
+    0.75
+    """
+
+    unit: str
+    """As shown: "EUR per 1,000 hours"."""
+    over: float
+    """What each unit costs by which the decision is above the outcome."""
+    under: float
+    """What each unit costs by which it is below."""
+    per: int = 1000
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ProjectError: a cost is not above 0, or `per` is below 1.
+        """
+        where = f"ErrorCost({self.unit!r})"
+        for name in ("over", "under"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                hint = "a cost is a positive number: over=1.0, under=3.0"
+                raise ProjectError(f"{name} is {getattr(self, name)}", where=where, hint=hint)
+        if self.per < 1:
+            raise ProjectError(f"per is {self.per}", where=where, hint="per=1000 for money per 1,000 decisions")
+
+    @property
+    def task(self) -> Task:
+        """A number."""
+        from kreis.tasks.regression.task import Regression
+
+        return Regression(self)
+
+    def check(self) -> None:
+        """See that it rewards what a goal asks for: it always does."""
+
+    @property
+    def level(self) -> float:
+        """The quantile that costs least."""
+        return self.under / (self.under + self.over)
+
+    def values(self, outcomes: npt.ArrayLike, decisions: npt.ArrayLike) -> Floats:
+        """Minus the cost of each decision, shape (n,), in units of money (not yet times `per`)."""
+        error = np.asarray(decisions, dtype=np.float64) - np.asarray(outcomes, dtype=np.float64)
+        values: Floats = -np.where(error > 0, self.over * error, -self.under * error)
+        return values
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """An error may cost any amount, and nothing at best."""
+        return -math.inf, 0.0
+
+    @property
+    def most_at_stake(self) -> float:
+        """Nothing bounds it."""
+        return math.inf
+
+    def most_apart(self, first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+        """The dearer side times the largest distance of two decisions, whatever happens.
+
+        It is rounded up to a power of two, so that it seldom changes while decisions come in.
+        """
+        apart = np.abs(np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64))
+        most = max(self.over, self.under) * float(apart.max(initial=0.0))
+        return 2.0 ** math.ceil(math.log2(most)) if most > 0 else 0.0
+
+    def to_document(self) -> dict[str, Any]:
+        """As a plain JSON document."""
+        return {"kind": "error_cost", **msgspec.to_builtins(self)}

@@ -1,0 +1,211 @@
+"""Regression: how much, or how many?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import ProjectError
+from kreis.tasks.decisions import Decision, Identity, Scores, Shift
+from kreis.tasks.metrics.across import AcrossGroups
+from kreis.tasks.metrics.business_value import BusinessValue
+from kreis.tasks.metrics.correlation import Correlation
+from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
+from kreis.tasks.metrics.metric import Booleans, Floats, Metric, Rows
+from kreis.tasks.outcomes import Number, OutcomeForm
+from kreis.tasks.regression.error_cost import ErrorCost
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Regression"]
+
+FEWEST = 50
+"""With fewer rows, a shift of the scores is noise."""
+_BINS = 10
+_SPREAD, _FAR = 0.5, 10.0
+"""Of what a decision costs: how much two models differ by on a case, presumably, and at most."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A score is a number; a decision is that number, or one beside it where errors to one side cost more."""
+
+    metric: ErrorCost
+    name = "regression"
+    outcome: ClassVar[OutcomeForm] = Number()
+    losses = ("mean_absolute_error", "root_mean_squared_error")
+    plain: ClassVar[Decision] = Identity()
+    rule_decision: ClassVar[Decision] = Identity()
+    sliced = ("value", "mean_absolute_error", "bias", "mean_outcome")
+    across: ClassVar[Sequence[AcrossGroups]] = ()
+    sanity: ClassVar[Sequence[Sanity]] = ()
+    headlines: ClassVar[Mapping[str, str]] = {"mean_absolute_error": "mean absolute error {:.4g}"}
+    card_task = "tabular-regression"
+    strength_is = "rank agreement"
+    planned_from = ("value",)
+    usual_difference = 1.0
+
+    @property
+    def loss(self) -> Loss:
+        """The quantile that costs least."""
+        return Loss("quantile", self.metric.level)
+
+    def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
+        """As float64, null where not known.
+
+        Raises:
+            ProjectError: it holds no numbers, an infinity, or a value is declared to mean yes.
+        """
+        import polars as pl
+
+        if positive is not None:
+            message = f"positive={positive!r} names a value that means yes, and the goal asks for a number"
+            raise ProjectError(message, where=where, hint="leave positive out")
+        if not (column.dtype.is_numeric() or column.dtype == pl.Null):
+            hint = f'cast it in the table: .with_columns(pl.col("{column.name}").cast(pl.Float64))'
+            raise ProjectError(f"the outcome {column.name!r} is {column.dtype}, not a number", where=where, hint=hint)
+        numbers = column.cast(pl.Float64).fill_nan(None)
+        if (endless := int(numbers.is_infinite().sum())) > 0:
+            hint = "null where it is not known"
+            raise ProjectError(f"{endless:,} outcomes {column.name!r} are infinite", where=where, hint=hint)
+        return numbers
+
+    def describe(self, outcomes: Floats, means: str) -> str:
+        """Mean and range."""
+        if not len(outcomes):
+            return means
+        mean, least, most = (f"{each:,.4g}" for each in (outcomes.mean(), outcomes.min(), outcomes.max()))
+        return f"{means}: {mean} on average, {least} to {most}"
+
+    def halves(self, outcomes: Floats) -> tuple[tuple[str, Booleans], tuple[str, Booleans]]:
+        """Above the median, and the others."""
+        above: Booleans = outcomes > (np.median(outcomes) if len(outcomes) else 0.0)
+        return ("above the median", above), ("up to the median", ~above)
+
+    def lacking(self, outcomes: Floats) -> str:
+        """Where there is none, or only one value."""
+        if len(outcomes) and np.ptp(outcomes) > 0:
+            return ""
+        return f"{len(outcomes):,} rows, all with the outcome {outcomes[0]:g}" if len(outcomes) else "no rows"
+
+    def strength(self, values: Floats, outcomes: Floats) -> float:
+        """The rank correlation (Spearman 1904), brought from [0, 1] to [0.5, 1]."""
+        if len(values) < 2 or np.ptp(values) == 0 or np.ptp(outcomes) == 0:
+            return 0.5
+        return 0.5 + abs(float(np.corrcoef(_ranks(values), _ranks(outcomes))[0, 1])) / 2
+
+    def labels(self, outcomes: Floats) -> Floats:
+        """As they are."""
+        return outcomes
+
+    def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
+        """The score, unless a shift by a constant is shown to cost less.
+
+        The best shift is the quantile of the residuals that the metric asks for. It stands where its gain over the
+        plain score, row by row, exceeds one standard error (Breiman et al. 1984, section 3.4.3).
+        """
+        given = scores.astype(np.float64)
+        if len(given) < FEWEST:
+            return FittedDecision(decision=self.plain, source="plain")
+        by = float(np.quantile(outcomes - given, self.metric.level, method="inverted_cdf"))
+        gains = self.metric.values(outcomes, given + by) - self.metric.values(outcomes, given)
+        gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
+        if gain <= error:
+            return FittedDecision(decision=self.plain, source="plain", gain=gain, error=error)
+        return FittedDecision(decision=Shift(by), source="validation", gain=gain, error=error)
+
+    def answers(self, scores: Scores) -> Floats:
+        """As they are."""
+        return scores.astype(np.float64)
+
+    def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
+        """Rows, value, and mean absolute error."""
+        rows = self.rows(outcomes, scores, decision, where="validation")
+        found = {each.name: each.value(rows) for each in (BusinessValue(self.metric), MeanAbsoluteError())}
+        return {"rows": float(len(rows)), **found}
+
+    def validation_said(self, found: Mapping[str, float]) -> str:
+        """Rows and mean absolute error."""
+        return f"{int(found['rows']):,} rows, mean absolute error {found['mean_absolute_error']:,.4g}"
+
+    def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
+        """Where there are few rows."""
+        rows = int(found["rows"])
+        if rows >= FEWEST:
+            return []
+        return [
+            f"the validation tail has only {rows:,} rows: which candidate is best is decided by chance below about"
+            f" {FEWEST}; collect more rows, or let validation be a larger share"
+        ]
+
+    def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> Rows:
+        """Rows with numbers.
+
+        Raises:
+            ProjectError: a score or an outcome is none.
+        """
+        known, given = np.asarray(outcomes, dtype=np.float64), scores.astype(np.float64)
+        for what, values in (("outcomes", known), ("scores", given)):
+            bad = ~np.isfinite(values)
+            if bad.any():
+                row = int(np.flatnonzero(bad)[0])
+                said = f"{int(bad.sum())} {what} are no numbers, the first in row {row}: {values[row]}"
+                raise ProjectError(said, where=where, hint="evaluate only on rows whose outcome is known")
+        return Rows(known, given, decision.many(given))
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """Value, then errors of decisions, then what they are compared with."""
+        errors = (MeanAbsoluteError(), RootMeanSquaredError(), Bias(), Correlation())
+        return [BusinessValue(self.metric), *errors, MeanOutcome(), MeanDecision()]
+
+    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
+        """As they are: no decision is the favourable one."""
+        return rows
+
+    def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
+        """A constant may have value, too."""
+        found = metrics["correlation"]
+        if found.low > 0:
+            return []
+        return [
+            f"{name} is not shown to vary with the outcome (correlation {found.value:.3f}, {found.low:.3f} to"
+            f" {found.high:.3f}): its value may be that of one answer for all; compare it with the baseline Mean()"
+        ]
+
+    def reliability(self, rows: Rows) -> list[dict[str, float]]:
+        """Mean decision and mean outcome, by tenths of the decisions."""
+        edges = np.unique(np.quantile(rows.decisions, np.linspace(0, 1, _BINS + 1)[1:-1]))
+        bins = np.searchsorted(edges, rows.decisions, side="left")
+        counts = np.bincount(bins)
+        score, happened = (np.bincount(bins, weights=each) for each in (rows.decisions, rows.outcomes))
+        return [
+            {"rows": float(counts[b]), "score": score[b] / counts[b], "frequency": happened[b] / counts[b]}
+            for b in np.flatnonzero(counts)
+        ]
+
+    def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
+        """Models whose costs differ by half of what a decision costs, to either side."""
+        cost = abs(rates["value"]) / self.metric.per or 1.0
+        apart = _SPREAD * cost
+        kinds = {"equal": 0.0, "6% worse": 0.06 * cost, "21% worse": 0.21 * cost}
+        found = []
+        for name, loss in kinds.items():
+            share = min(max(differing, loss / apart), 1.0)
+            up = share / 2 * (1 - loss / (apart * share))
+            differences = {apart: up, -apart: share - up, 0.0: 1 - share}
+            found.append(Challenger(name=name, differences=differences, most=_FAR * cost))
+        return found
+
+
+def _ranks(values: Floats) -> Floats:
+    """Mean ranks, shape (n,)."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks

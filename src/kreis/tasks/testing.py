@@ -1,0 +1,260 @@
+"""What every task and every metric of a goal must do. A new task is done when each of these passes:
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_task_behaves(check):
+    check(Example(task=..., column=..., wrong=..., scores=...))
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from kreis.digests import canonical_json
+from kreis.errors import ProjectError
+from kreis.tasks.decisions import decision_of
+from kreis.tasks.goal_metric import GoalMetric
+from kreis.tasks.metrics.metric import Floats, Rows
+from kreis.tasks.outcomes import OutcomeForm
+from kreis.tasks.task import Task
+
+__all__ = ["CHECKS", "Example"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Example:
+    """Outcomes of a task, and scores that tell something of them."""
+
+    task: Task
+    column: pl.Series
+    """Outcomes as a table has them, 200 or more, some null."""
+    wrong: pl.Series
+    """What is no outcome."""
+    scores: Floats
+    """Raw outputs for the rows of `column`."""
+
+    @property
+    def outcomes(self) -> Floats:
+        """As numbers, NaN where not known."""
+        read = self.task.read_outcomes(self.column, None, where="example")
+        return read.fill_null(math.nan).to_numpy()
+
+    @property
+    def known(self) -> tuple[Floats, Floats]:
+        """Known outcomes, and their scores."""
+        known = ~np.isnan(self.outcomes)
+        return self.outcomes[known], self.scores[known]
+
+    @property
+    def rows(self) -> Rows:
+        """Judged by the plain decision."""
+        outcomes, scores = self.known
+        return self.task.rows(outcomes, self.task.answers(scores), self.task.plain, where="example")
+
+
+def outcomes_are_numbers_or_null(example: Example) -> None:
+    """A column is read as float64, nulls stay, and the task's own form of an outcome takes each value."""
+    read = example.task.read_outcomes(example.column, None, where="example")
+    _demand(read.dtype == pl.Float64 and len(read) == len(example.column), "outcomes are not float64, one a row")
+    _demand(read.null_count() == example.column.null_count() > 0, "unknown outcomes are not null, or there is none")
+    refused = [each for each in read.drop_nulls() if example.task.outcome.refusal(each) is not None]
+    _demand(not refused, f"the form refuses outcomes of the table: {refused[:3]}")
+
+
+def what_is_no_outcome_is_refused(example: Example) -> None:
+    """With the place where it was found."""
+    try:
+        example.task.read_outcomes(example.wrong, None, where="the wrong place")
+    except ProjectError as error:
+        _demand("the wrong place" in str(error), "the error does not say where")
+    else:
+        _demand(False, f"{example.wrong.dtype} was taken for outcomes")
+    _demand(example.task.outcome.refusal(math.nan) is not None, "the form takes NaN for an outcome")
+
+
+def the_form_of_an_outcome_survives_json(example: Example) -> None:
+    """It is data in a package."""
+    form = example.task.outcome
+    read: OutcomeForm = msgspec.json.decode(canonical_json(msgspec.to_builtins(form)), type=OutcomeForm)
+    _demand(read == form, "the form of an outcome changes on its way through JSON")
+    _demand(bool(form.said(float(example.known[0][0]))) and isinstance(form.schema(), dict), "it cannot be shown")
+
+
+def outcomes_are_told_apart(example: Example) -> None:
+    """Two halves, each row in one of them; no rows, and rows without variation, teach nothing."""
+    outcomes, _ = example.known
+    (first, one), (second, other) = example.task.halves(outcomes)
+    _demand(bool((one ^ other).all()) and first != second, "a row is in none of the halves, or in both")
+    _demand(0 < int(one.sum()) < len(outcomes), "a half is empty")
+    _demand(example.task.lacking(outcomes) == "", "the example's outcomes teach nothing")
+    for none in (outcomes[:0], np.full(20, outcomes[0])):
+        _demand(bool(example.task.lacking(none)), f"{len(none)} outcomes without variation are taken")
+    _demand(bool(example.task.describe(outcomes, "back")), "outcomes are described by nothing")
+
+
+def a_copy_of_the_outcome_is_as_strong_as_can_be(example: Example) -> None:
+    """Strength is 0.5 for what says nothing, 1 for the outcome itself."""
+    outcomes, _ = example.known
+    strength = example.task.strength
+    _demand(strength(outcomes, outcomes) > 0.999, "the outcome itself does not count as perfect")
+    noise = np.random.default_rng(0).normal(size=len(outcomes))
+    _demand(0.5 <= strength(noise, outcomes) < 0.75, "noise counts as strong")
+    _demand(strength(np.zeros(len(outcomes)), outcomes) == 0.5, "a constant counts as strong")
+
+
+def a_row_is_decided_alone_as_among_others(example: Example) -> None:
+    """By each rule that the task may leave, in service as in evaluation; deciding again changes nothing."""
+    outcomes, scores = example.known
+    given = example.task.answers(scores)
+    for rule in (example.task.plain, example.task.rule_decision, example.task.fit_decision(given, outcomes).decision):
+        many = rule.many(given)
+        _demand(many.shape == given.shape and bool((rule.many(given) == many).all()), "decisions differ, or are few")
+        alone = [rule.one(score) for score in given.tolist()]
+        _demand(alone == many.tolist(), "a row is decided otherwise alone")
+        _demand(decision_of(msgspec.json.decode(canonical_json(msgspec.to_builtins(rule)))) == rule, "rule and JSON")
+        read: bool | float = msgspec.json.decode(msgspec.json.encode(alone[0]), type=bool | float)
+        _demand(read == alone[0], "a decision changes on its way through JSON")
+        _demand(bool(rule.said("back")) and "type" in rule.schema("back"), "it cannot be shown")
+
+
+def the_fitted_decision_is_worth_no_less_than_the_plain_one(example: Example) -> None:
+    """On the rows that it was fitted on."""
+    outcomes, scores = example.known
+    values, given = example.task.metric.values, example.task.answers(scores)
+    found = example.task.fit_decision(given, outcomes)
+    plain, fitted = (float(values(outcomes, each.many(given)).mean()) for each in (example.task.plain, found.decision))
+    _demand(fitted >= plain - 1e-9 * max(1.0, abs(plain)), f"it is worth {fitted}, the plain one {plain}")
+    _demand(found.source in ("plain", "validation"), f"its source is {found.source!r}")
+
+
+def labels_are_what_trainers_take(example: Example) -> None:
+    """Booleans, or numbers; one a row."""
+    outcomes, _ = example.known
+    labels = example.task.labels(outcomes)
+    _demand(labels.shape == outcomes.shape and labels.dtype.kind in "bf", "labels are neither booleans nor floats")
+
+
+def validation_is_summed_up(example: Example) -> None:
+    """With rows and value, and what else tells, all finite; few rows bring a doubt."""
+    outcomes, scores = example.known
+    found = example.task.validated(scores, outcomes, example.task.plain)
+    _demand(found["rows"] == len(outcomes) and all(map(math.isfinite, found.values())), f"it is {found}")
+    _demand(bool(example.task.validation_said(found)), "nothing is said of it")
+    few = example.task.validated(scores[:3], outcomes[:3], example.task.plain)
+    _demand(bool(example.task.validation_doubts(few)), "three rows bring no doubt")
+
+
+def metrics_hold_what_they_promise(example: Example) -> None:
+    """Finite on these rows, within their bounds, with influences that sum to nothing; the goal's first."""
+    rows, metrics = example.rows, example.task.metrics
+    _demand(metrics[0].name == "value", "the goal's metric is not the first")
+    for metric in metrics:
+        value, (low, high) = metric.value(rows), metric.bounds
+        _demand(math.isfinite(value) and low <= value <= high, f"{metric.name} is {value}, of {low} to {high}")
+        influence = metric.influence(rows)
+        _demand(influence.shape == (len(rows),), f"{metric.name} has {influence.shape} influences")
+        _demand(
+            abs(float(influence.sum())) <= 1e-6 * max(1.0, abs(value)), f"influences of {metric.name} do not sum to 0"
+        )
+        _demand(metric.counting(rows).shape == (len(rows),), f"{metric.name} counts other rows")
+
+
+def names_of_metrics_exist(example: Example) -> None:
+    """What is sliced, searched by, planned from and said is measured."""
+    task = example.task
+    known = {each.name for each in task.metrics}
+    for names in (task.sliced, task.losses, task.planned_from, task.headlines):
+        _demand(set(names) <= known, f"unknown metrics: {set(names) - known}")
+    _demand(len(known) == len(task.metrics), "two metrics share a name")
+    _demand(all(each.metric.bounds[0] <= each.at_most for each in task.sanity), "a sanity gate cannot be passed")
+
+
+def wrong_rows_are_refused(example: Example) -> None:
+    """A score that is none, an unknown outcome."""
+    outcomes, scores = example.known
+    broken = scores.copy()
+    broken[1] = math.nan
+    for given, happened in ((broken, outcomes), (scores, np.where(np.arange(len(outcomes)) == 1, math.nan, outcomes))):
+        try:
+            example.task.rows(happened, given, example.task.plain, where="the wrong place")
+        except ProjectError as error:
+            _demand("row 1" in str(error) and "the wrong place" in str(error), "the error does not say where")
+        else:
+            _demand(False, "a NaN was judged")
+
+
+def the_metric_of_the_goal_behaves(example: Example) -> None:
+    """It values decisions row by row, knows its bounds, and survives JSON."""
+    metric: GoalMetric = example.task.metric
+    outcomes = example.outcomes
+    decided = example.task.plain.many(example.task.answers(example.scores))
+    values = metric.values(outcomes, decided)
+    _demand(bool((np.isnan(values) == np.isnan(outcomes)).all()), "values are known where outcomes are not, or not")
+    known = values[~np.isnan(values)]
+    low, high = metric.bounds
+    _demand(bool(((known >= low) & (known <= high)).all()), "a value is out of bounds")
+    _demand(
+        bool((metric.values(outcomes[:5], decided[:5])[:5] == values[:5])[~np.isnan(values[:5])].all()), "not by row"
+    )
+    _demand(
+        bool(np.array_equal(metric.values(outcomes, decided.astype(float)), values, equal_nan=True)), "not by number"
+    )
+    other = decided[::-1]
+    apart = np.abs(metric.values(outcomes, other) - values)
+    _demand(
+        float(np.nanmax(apart)) <= metric.most_apart(decided, other) + 1e-9, "decisions differ by more than the most"
+    )
+    _demand(metric.most_apart(decided, other) <= metric.most_at_stake, "more is at stake than the most")
+    document = metric.to_document()
+    _demand(msgspec.json.decode(canonical_json(document)) == document and "kind" in document, "no JSON document")
+    _demand(metric.task == example.task and metric.per >= 1 and bool(metric.unit), "task, per or unit")
+    metric.check()
+
+
+def a_canary_can_be_planned(example: Example) -> None:
+    """Each kind of challenger is a distribution of differences; the first is of equal value."""
+    rows = example.rows
+    found = {each.name: each.value(rows) for each in example.task.metrics}
+    kinds = example.task.challengers({name: found[name] for name in example.task.planned_from}, 0.1)
+    for kind in kinds:
+        _demand(abs(sum(kind.differences.values()) - 1) < 1e-9, f"chances of {kind.name} do not sum to 1")
+        _demand(max(map(abs, kind.differences)) <= kind.most, f"{kind.name} differs by more than the most")
+    mean = sum(value * chance for value, chance in kinds[0].differences.items())
+    _demand(abs(mean) < 1e-9, f"the first challenger is worth {mean} more")
+
+
+def what_models_are_judged_by_can_be_shown(example: Example) -> None:
+    """A reliability diagram whose rows are all there, and doubts in sentences."""
+    bins = example.task.reliability(example.rows)
+    _demand(sum(each["rows"] for each in bins) == (len(example.rows) if bins else 0), "rows are lost in the diagram")
+    _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is no number")
+
+
+CHECKS: tuple[Callable[[Example], None], ...] = (
+    outcomes_are_numbers_or_null,
+    what_is_no_outcome_is_refused,
+    the_form_of_an_outcome_survives_json,
+    outcomes_are_told_apart,
+    a_copy_of_the_outcome_is_as_strong_as_can_be,
+    a_row_is_decided_alone_as_among_others,
+    the_fitted_decision_is_worth_no_less_than_the_plain_one,
+    labels_are_what_trainers_take,
+    validation_is_summed_up,
+    metrics_hold_what_they_promise,
+    names_of_metrics_exist,
+    wrong_rows_are_refused,
+    the_metric_of_the_goal_behaves,
+    a_canary_can_be_planned,
+    what_models_are_judged_by_can_be_shown,
+)
+
+
+def _demand(condition: bool, message: str) -> None:
+    """Like an assert that also holds under `python -O`."""
+    if not condition:
+        raise AssertionError(message)

@@ -1,0 +1,54 @@
+"""Linear regression on standardised features, with medians for missing values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from kreis.models.form import Onnx
+from kreis.tasks.task import Loss
+from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_numbers, require
+from kreis.training.candidates.standardised import standardise
+
+__all__ = ["Linear"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Linear:
+    """Least squares with an L2 penalty (ridge regression, Hoerl and Kennard 1970), for goals that ask for a number.
+
+    A missing or infinite value becomes the median of its feature; a feature that is ever missing in the training rows
+    also gets an indicator of that.
+    """
+
+    side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process
+    penalty: float = 1.0
+    """The penalty's strength (scikit-learn's alpha)."""
+    indicators: bool = True
+    """Whether that a value is missing may itself count."""
+
+    def __post_init__(self) -> None:
+        require(self.penalty > 0, f"penalty must be positive, not {self.penalty}", where="Linear")
+
+    def parameters(self) -> dict[str, Any]:
+        """Its fields."""
+        return {"kind": "linear", **dataclasses.asdict(self)}
+
+    def with_parameters(self, **values: Any) -> Linear:
+        """A copy with some fields changed."""
+        return changed(self, values)
+
+    def fit(
+        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+    ) -> Fitted:
+        """Learn by scikit-learn, then write the few operations down as ONNX."""
+        from sklearn.linear_model import Ridge
+        from threadpoolctl import threadpool_limits
+
+        needs_numbers(outcomes, where="Linear", hint="take Logistic(), or GradientBoosting()")
+        given = standardise(matrix, indicators=self.indicators)
+        with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
+            model = Ridge(alpha=self.penalty, solver="cholesky").fit(given.design, outcomes)
+        content = given.to_onnx(model.coef_, float(model.intercept_), sigmoid=False)
+        return Fitted(form=Onnx.of(content), features=tuple(features))

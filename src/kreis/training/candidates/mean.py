@@ -1,0 +1,47 @@
+"""The mean of what happened: the least that a model must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kreis.errors import ProjectError
+from kreis.expressions.tree import Literal
+from kreis.models.form import Formula
+from kreis.tasks.task import Loss
+from kreis.training.candidate import Fitted, Matrix, Outcomes, varied
+
+__all__ = ["Mean"]
+
+
+class Mean:
+    """Answers the same for all: the mean of the training outcomes, of yes and no their frequency.
+
+    How it decides is chosen on the validation rows, as of any model: of numbers, it is the constant that costs least.
+    """
+
+    side_by_side: ClassVar[bool] = True
+
+    def parameters(self) -> dict[str, Any]:
+        """Nothing but its kind."""
+        return {"kind": "mean"}
+
+    def with_parameters(self, **values: Any) -> Mean:
+        """It has nothing to change.
+
+        Raises:
+            ProjectError: a parameter is given.
+        """
+        for name in values:
+            raise ProjectError.unknown_name("parameter", name, [], where="Mean")
+        return self
+
+    def fit(
+        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+    ) -> Fitted:
+        """Take the mean."""
+        varied(outcomes, where="Mean")
+        mean = float(np.mean(outcomes, dtype=np.float64))
+        return Fitted(form=Formula(expression=Literal(mean), missing=mean), features=tuple(features))

@@ -1,0 +1,106 @@
+"""Features as linear models take them: standardised, medians for missing values; and such a model as ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.tasks.metrics.metric import Floats
+from kreis.training.candidate import Matrix
+
+__all__ = ["Standardised", "standardise"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Standardised:
+    """Rows as a linear model takes them, and what it takes to do the same to others."""
+
+    design: Floats
+    """The standardised features, then the indicators of missing values."""
+    medians: Matrix
+    means: Floats
+    deviations: Floats
+    flagged: npt.NDArray[np.intp]
+    """Features with an indicator."""
+
+    def to_onnx(self, coefficients: Floats, intercept: float, *, sigmoid: bool) -> bytes:
+        """A linear model of the design as ONNX; `sigmoid` turns its output into a probability.
+
+        skl2onnx 1.20 cannot convert `SimpleImputer(add_indicator=True)` (it mistakes the width), so the graph is
+        built here.
+        """
+        width = len(self.medians)
+        weights, flags = coefficients[:width] / self.deviations, np.zeros(width)
+        flags[self.flagged] = coefficients[width:]
+        centres = self.means.astype(np.float32)
+        # What rounding the means to float32 moves is put back into the intercept, in double precision.
+        moved = float(((centres.astype(np.float64) - self.means) * weights).sum())
+        return _graph(self.medians, centres, weights, flags, intercept + moved, sigmoid)
+
+
+def standardise(matrix: Matrix, *, indicators: bool) -> Standardised:
+    """Prepare rows, shape (n, f); a missing or infinite value becomes the median of its feature.
+
+    Args:
+        matrix: The rows.
+        indicators: Whether a feature that is ever missing also gets an indicator of that.
+    """
+    absent = ~np.isfinite(matrix)
+    medians = _medians(matrix, absent)
+    filled = np.where(absent, medians, matrix).astype(np.float64)
+    means, deviations = filled.mean(axis=0), filled.std(axis=0)
+    deviations[deviations <= 1e-12 * np.maximum(1.0, np.abs(means))] = np.inf
+    filled -= means
+    filled /= deviations
+    flagged = np.flatnonzero(absent.any(axis=0) & ~absent.all(axis=0)) if indicators else np.empty(0, dtype=np.intp)
+    design = np.concatenate([filled, absent[:, flagged]], axis=1)
+    return Standardised(design=design, medians=medians, means=means, deviations=deviations, flagged=flagged)
+
+
+def _medians(matrix: Matrix, absent: npt.NDArray[np.bool_]) -> Matrix:
+    medians = np.zeros(matrix.shape[1], dtype=np.float32)
+    for place in range(matrix.shape[1]):
+        present = matrix[~absent[:, place], place]
+        if present.size:
+            medians[place] = np.median(present.astype(np.float64))
+    return medians
+
+
+def _graph(medians: Matrix, centres: Matrix, weights: Floats, flags: Floats, intercept: float, sigmoid: bool) -> bytes:
+    """(where(x missing, median, x) - centre) @ weights + missing @ flags + intercept, or the sigmoid of it."""
+    from onnx import helper, numpy_helper
+
+    from kreis.training.graph import finish_graph
+
+    def constant(name: str, values: npt.ArrayLike) -> Any:
+        return numpy_helper.from_array(np.asarray(values, dtype=np.float32), name)
+
+    node = helper.make_node
+    nodes = [
+        # x - x is 0, or NaN where x is NaN or infinite.
+        node("Sub", ["x", "x"], ["nought"]),
+        node("IsNaN", ["nought"], ["missing"]),
+        node("Where", ["missing", "medians", "x"], ["filled"]),
+        node("Sub", ["filled", "centres"], ["centred"]),
+        node("MatMul", ["centred", "weights"], ["linear"]),
+    ]
+    constants = [
+        constant("medians", medians),
+        constant("centres", centres),
+        constant("weights", weights),
+        constant("intercept", intercept),
+    ]
+    if flags.any():
+        nodes += [
+            node("Cast", ["missing"], ["indicator"], to=1),
+            node("MatMul", ["indicator", "flags"], ["flagged"]),
+            node("Add", ["linear", "flagged"], ["both"]),
+        ]
+        constants.append(constant("flags", flags))
+    nodes.append(node("Add", ["both" if flags.any() else "linear", "intercept"], ["logit" if sigmoid else "score"]))
+    if sigmoid:
+        nodes.append(node("Sigmoid", ["logit"], ["score"]))
+    return finish_graph(nodes, constants, "x", len(medians), {"": 17})

@@ -1,0 +1,113 @@
+"""Every task passes the suite that kreis ships; and nothing outside a task's folder asks which one it is."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import kreis
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.regression.error_cost import ErrorCost
+from kreis.tasks.testing import CHECKS, Example
+
+SOURCE = Path(kreis.__file__).parent
+
+
+def yes_or_no() -> Example:
+    rng = np.random.default_rng(3)
+    scores = rng.beta(2, 3, 400)
+    happened = rng.random(400) < scores
+    column = pl.Series("late", [None if place % 40 == 0 else bool(each) for place, each in enumerate(happened)])
+    metric = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
+    return Example(task=metric.task, column=column, wrong=pl.Series("late", ["a", "b", "c"]), scores=scores)
+
+
+def number(over: float, under: float) -> Example:
+    rng = np.random.default_rng(4)
+    scores = rng.gamma(3, 40, 400)
+    happened = scores + rng.normal(size=400) * 20
+    column = pl.Series("count", [None if place % 40 == 0 else float(each) for place, each in enumerate(happened)])
+    metric = ErrorCost("EUR per 1,000", over=over, under=under)
+    return Example(task=metric.task, column=column, wrong=pl.Series("count", ["a", "b", "c"]), scores=scores)
+
+
+EXAMPLES = {
+    "binary": yes_or_no,
+    "regression": lambda: number(1.0, 3.0),
+    "regression, both sides alike": lambda: number(2.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("make", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_task_behaves(make, check):
+    check(make())
+
+
+TASKS = {"Binary", "Regression"}
+METRICS = {"DecisionValue", "ErrorCost"}
+NAMES = {"binary classification", "regression", "decision_value", "error_cost"}
+
+
+def branches(tree: ast.Module) -> list[str]:
+    """Where a module asks which task it has before it: by class, by name, or by importing one to build it."""
+    found = []
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("isinstance", "issubclass")
+        ):
+            named = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            found += [f"line {node.lineno}: asks for {name}" for name in sorted(named & (TASKS | METRICS))]
+        elif isinstance(node, ast.Compare | ast.MatchValue):
+            constants = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+            found += [
+                f"line {node.lineno}: compares with {name!r}" for name in sorted(map(str, constants)) if name in NAMES
+            ]
+            asked = [
+                each for each in ast.walk(node) if isinstance(each, ast.Attribute) and each.attr in ("name", "kind")
+            ]
+            found += [
+                f"line {node.lineno}: compares a task's {each.attr}"
+                for each in asked
+                if (isinstance(each.value, ast.Attribute) and each.value.attr == "task")
+                or (isinstance(each.value, ast.Name) and each.value.id == "task")
+            ]
+        elif isinstance(node, ast.MatchClass) and isinstance(node.cls, ast.Name) and node.cls.id in TASKS | METRICS:
+            found.append(f"line {node.lineno}: matches {node.cls.id}")
+        elif isinstance(node, ast.ImportFrom) and node.module in (
+            "kreis.tasks.binary.task",
+            "kreis.tasks.regression.task",
+        ):
+            found.append(f"line {node.lineno}: imports {node.module}")
+    return found
+
+
+def test_nothing_outside_a_tasks_folder_asks_which_task_it_is():
+    own = {SOURCE / "tasks" / "binary", SOURCE / "tasks" / "regression"}
+    asked = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        if not own & set(path.parents) and (found := branches(ast.parse(path.read_text()))):
+            asked[str(path.relative_to(SOURCE))] = found
+    assert asked == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if isinstance(task, Binary): pass",
+        "if isinstance(goal.metric, (int, ErrorCost)): pass",
+        "if task.name == 'anything': pass",
+        "x = 1 if goal.task.kind in ('a', 'b') else 2",
+        "if document['kind'] == 'error_cost': pass",
+        "match task:\n    case Regression(): pass",
+        "from kreis.tasks.binary.task import Binary",
+    ],
+)
+def test_a_module_that_asks_is_found(code: str):
+    assert branches(ast.parse(code))
