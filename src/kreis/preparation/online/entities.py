@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any
 
 from kreis.errors import CorruptionError
 from kreis.preparation.online.layout import HEADER_TIMES, RECORD_START, Layout
-from kreis.preparation.online.store import Get
+from kreis.preparation.online.store import Value
 from kreis.preparation.online.suffixes import Moments, Suffixes
 from kreis.preparation.online.tiles import Row
 
@@ -29,10 +30,9 @@ class TileRows:
         self.rows: list[Row] = sorted(layout.row.iter_unpack(value), key=_BY_TIME)
         self.events: list[int] = [row[0] for row in self.rows]
         self.suffixes: dict[int, Suffixes] = {}
-        backwards = self.rows[::-1]
+        backwards = list(zip(*self.rows[::-1], strict=True))
         for column, extremes, squares in needs:
-            values = list(map(itemgetter(2 + column), backwards))
-            self.suffixes[column] = Suffixes.of_values(values, extremes=extremes, squares=squares)
+            self.suffixes[column] = Suffixes.of_values(backwards[2 + column], extremes=extremes, squares=squares)
         self._waiting: list[Row] | None = None
         self._seen_from: list[int] = []
 
@@ -76,7 +76,7 @@ class Entity:
     def __init__(self, layout: Layout, needs: Needs, key: bytes, record: Any, tail: int, old: Entity | None) -> None:
         layout.check(key, record)
         size, start, end = layout.header.size, layout.headers_at, len(record) - layout.seal
-        if end < start or (end - start) % size:
+        if end <= start or (end - start) % size:
             raise CorruptionError("a record's length does not fit its view", where=f"online store, {key!r}")
         self._key = key
         self.version = bytes(record[:8])
@@ -87,15 +87,15 @@ class Entity:
         self.headers = list(layout.header.iter_unpack(record[first:end]))
         self._per_column = layout.per_column
         self.tiles = [header[0] for header in self.headers]
-        backwards = self.headers[::-1]
-        self.rows = list(accumulate([header[1] for header in backwards], initial=0))
+        backwards = list(zip(*self.headers[::-1], strict=True))
+        self.rows = list(accumulate(backwards[1], initial=0))
         self.suffixes: dict[int, Suffixes] = {}
         for column, extremes, squares in needs:
             at = HEADER_TIMES + self._per_column * column
-            items = [header[at : at + self._per_column] for header in backwards]
+            totals = backwards[at : at + self._per_column]
             if self._per_column != 6:
-                items = [(*each, 0.0) for each in items]
-            self.suffixes[column] = Suffixes(items, extremes=extremes, squares=squares)
+                totals = [*totals, (0.0,) * len(self.headers)]
+            self.suffixes[column] = Suffixes(totals, extremes=extremes, squares=squares)
         self._decoded: dict[int, tuple[int, TileRows]] = old._decoded if old is not None else {}
         self._seen_by: list[int] = []
         self.asked: int | None = None
@@ -117,19 +117,35 @@ class Entity:
         """The place of the first tile behind tile `number`."""
         return bisect_right(self.tiles, number)
 
-    def tile(self, place: int, layout: Layout, needs: Needs, get: Get) -> TileRows:
-        """The rows of the tile at a place; kept, since a tile only changes by growing."""
+    def tile(self, place: int) -> TileRows | None:
+        """The rows of the tile at a place; None where they are not in memory (see `keep`)."""
         number, count = self.headers[place][:2]
         known = self._decoded.get(number)
-        if known is not None and known[0] == count:
-            return known[1]
-        key = layout.tile_key(self._key, number)
-        value = get(key)
+        return known[1] if known is not None and known[0] == count else None
+
+    def tile_key(self, place: int, layout: Layout) -> bytes:
+        """The key of the tile at a place."""
+        return layout.tile_key(self._key, self.headers[place][0])
+
+    def keep(self, place: int, value: Value | None, layout: Layout, needs: Needs, needed: Collection[int]) -> None:
+        """Hold a tile's rows in memory, as long as no others are needed more; a tile only changes by growing.
+
+        Args:
+            place: of the tile.
+            value: what the store holds of it.
+            layout: of the view.
+            needs: what is asked of its rows.
+            needed: the places of the tiles that are needed together with it.
+
+        Raises:
+            CorruptionError: the value is damaged, or does not fit the tile's header.
+        """
+        number, count = self.headers[place][:2]
         if value is None or len(value) != count * layout.row.size + layout.seal:
             raise CorruptionError(f"tile {number} does not fit its header", where=f"online store, {self._key!r}")
-        layout.check(key, value)
-        rows = TileRows(layout, needs, value[: count * layout.row.size])
+        layout.check(layout.tile_key(self._key, number), value)
         if len(self._decoded) > 2 * len(layout.plan.windows) + 2:
-            self._decoded.clear()
-        self._decoded[number] = (count, rows)
-        return rows
+            numbers = {self.headers[each][0] for each in needed}
+            for each in self._decoded.keys() - numbers:
+                del self._decoded[each]
+        self._decoded[number] = (count, TileRows(layout, needs, value[: count * layout.row.size]))

@@ -41,6 +41,8 @@ RESIDUE = 0x2144DF1C
 _SEAL_BYTES = 4
 _LONGEST_ENTITY = 448
 """In bytes; LMDB's keys end at 511. A longer one is hashed, behind a byte that UTF-8 never holds."""
+_SURELY_SHORT = _LONGEST_ENTITY // 4
+"""In characters, of which UTF-8 makes four bytes at most."""
 _DAY = 86_400_000_000
 _TILES_PER_REACH = 8
 
@@ -68,10 +70,11 @@ class Layout:
         self.header = struct.Struct(f"<{HEADER_TIMES}q{self.per_column * self.columns if self.windowed else 0}d")
         self.headers_at = RECORD_START.size + self.row.size
         self.identity = bytes.fromhex(digest_of_document(self._document()))[:8]
+        self._start = b"e" + self.identity
 
     def entity_key(self, entity: str) -> bytes:
         """The key of an entity's record."""
-        return b"e" + self.identity + _entity(entity)
+        return self._start + (entity.encode() if len(entity) <= _SURELY_SHORT else _entity(entity))
 
     def tile_key(self, entity_key: bytes, tile: int) -> bytes:
         """The key of a tile, from that of its entity's record."""

@@ -11,26 +11,23 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
 import threading
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import lmdb
-import numpy as np
-import numpy.typing as npt
 
 from kreis.durable import clear_leftovers, make_directory, write_durably
 from kreis.errors import CorruptionError, StoreError
-from kreis.preparation.online.layout import Layout, sealed
-from kreis.preparation.online.store import Get, Rows, Source
-from kreis.preparation.online.tiles import Row, add_rows, drop_tiles
+from kreis.preparation.online import updates
+from kreis.preparation.online.layout import Layout
+from kreis.preparation.online.store import Read, Rows, Source
 
-__all__ = ["LmdbStore", "damaged", "discard"]
+__all__ = ["LmdbPlace", "LmdbStore", "damaged", "discard"]
 
 T = TypeVar("T")
 _DAMAGED = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError)
@@ -40,9 +37,6 @@ _MAP_SIZE = 1 << 30
 _FOLLOW_S = 1.0
 """How often a reader looks whether another store has taken this one's place."""
 _CLEAN = b"clean"
-_VIEW = struct.Struct("<q2Q")
-"""Position, digest of the rows, mark of the table; the name follows."""
-_POSITION = struct.Struct("<q")
 
 
 class LmdbStore:
@@ -82,6 +76,7 @@ class LmdbStore:
         if readonly and not os.access(lock if lock.exists() else folder, os.W_OK):
             self._flags["lock"] = False  # who may only read cannot tell writers that he does
         self._open()
+        self._snapshot = _Snapshot(self)
         self._gate = threading.Lock()
         """Held while reading and while the map is moved: within one process, a map must not move under a reader."""
 
@@ -122,32 +117,32 @@ class LmdbStore:
             )
 
     def snapshot(self) -> _Snapshot:
-        """Read one consistent state; the `Get` that it yields is good until it is left."""
-        return _Snapshot(self)
+        """Read one consistent state; the `Read` that it yields is good until it is left."""
+        return self._snapshot
 
     def append(self, batches: Sequence[Rows], *, position: int) -> int:
         """Add batches in one transaction; see `OnlineStore.append`."""
-        return self._write(lambda transaction: _append(transaction, batches, position, self._version(transaction)))
+        return self._write(lambda transaction, version: updates.append(transaction, batches, position, version))
 
     def position(self, layout: Layout) -> int | None:
         """The position of the last batch of a view; None for a view that was never fed."""
-        with self.snapshot() as get:
-            value = get(layout.view_key)
-            return None if value is None else _stands(layout, value)[0]
+        with self.snapshot() as read:
+            (value,) = read([layout.view_key])
+            return None if value is None else updates.reading_of(layout, value)[0]
 
     def source(self, layout: Layout) -> Source:
         """What a view was fed with."""
-        with self.snapshot() as get:
-            value = get(layout.view_key)
-            return Source() if value is None else _stands(layout, value)[1]
+        with self.snapshot() as read:
+            (value,) = read([layout.view_key])
+            return Source() if value is None else updates.reading_of(layout, value)[1]
 
     def expire(self, layout: Layout, before: int) -> int:
         """Drop a view's tiles that end before a moment; see `OnlineStore.expire`."""
-        return self._write(lambda transaction: _expire(transaction, layout, before, self._version(transaction)))
+        return self._write(lambda transaction, version: updates.expire(transaction, layout, before, version))
 
     def clear(self, layout: Layout) -> None:
         """Forget everything about a view, to feed it again."""
-        self._write(lambda transaction: _clear(transaction, layout))
+        self._write(lambda transaction, _: updates.clear(transaction, layout))
 
     def close(self) -> None:
         """Let go of the files; after a clean end on disk."""
@@ -159,12 +154,12 @@ class LmdbStore:
             if not self._readonly:
                 os.close(self._writer)
 
-    def _write(self, work: Callable[[Any], T]) -> T:
-        """Run `work` in one transaction; again, in a larger map, if it is full."""
+    def _write(self, work: Callable[[_Write, int], T]) -> T:
+        """Run `work`, with the version that it writes, in one transaction; again, in a larger map, if it is full."""
         while True:
             try:
                 with self._env.begin(write=True) as transaction:
-                    return work(transaction)
+                    return work(_Write(transaction), self._version(transaction))
             except lmdb.MapFullError:
                 self._resize(self._env.info()["map_size"] * 2)
             except lmdb.MapResizedError:
@@ -200,15 +195,43 @@ def discard(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+class LmdbPlace:
+    """An `OnlinePlace` that is a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def open(self, *, readonly: bool = False) -> LmdbStore:
+        """Open the store; see `OnlinePlace.open`."""
+        return LmdbStore(self.folder, readonly=readonly)
+
+    def exists(self) -> bool:
+        """Whether a store is there."""
+        return (self.folder / "data.mdb").exists()
+
+    def problems(self) -> list[str]:
+        """What is damaged; see `inspection`."""
+        from kreis.preparation.online.inspection import problems_of
+
+        return problems_of(self.folder)
+
+    def discard(self) -> None:
+        """Throw the store away, to be fed again."""
+        discard(self.folder)
+
+
 class _Snapshot:
-    """A read transaction, begun on entering."""
+    """A read transaction, begun on entering. One does for a store, since who reads holds the gate."""
 
     __slots__ = ("_store", "_transaction")
 
     def __init__(self, store: LmdbStore) -> None:
         self._store = store
 
-    def __enter__(self) -> Get:
+    def __enter__(self) -> Read:
         store = self._store
         while True:
             store._gate.acquire()
@@ -230,8 +253,7 @@ class _Snapshot:
                 if isinstance(error, lmdb.Error):
                     raise StoreError(f"the online store cannot be read: {error}") from error
                 raise
-            get: Get = self._transaction.get
-            return get
+            return partial(map, self._transaction.get)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
@@ -240,124 +262,25 @@ class _Snapshot:
             self._store._gate.release()
 
 
-def _append(transaction: Any, batches: Sequence[Rows], position: int, version: int) -> int:
-    added = 0
-    for batch in batches:
-        layout = batch.layout
-        stored = transaction.get(layout.view_key)
-        reached = None if stored is None else _stands(layout, stored)[0]
-        if reached is not None and (reached > position or (reached == position and not batch.afresh)):
-            continue
-        groups = _by_entity(batch)
-        if batch.afresh:
-            groups = _replaced(transaction, layout, groups, batch.event_time)
-        for entity, rows in groups.items():
-            key = layout.entity_key(entity)
-            record, parts = add_rows(layout, _record(transaction, layout, key), rows, version)
-            transaction.put(key, sealed(key, record))
-            for tile, part in parts.items():
-                _extend(transaction, layout.tile_key(key, tile), part)
-            added += len(rows)
-        source = _VIEW.pack(position, batch.source.rows, batch.source.mark)
-        transaction.put(layout.view_key, sealed(layout.view_key, source + layout.view.name.encode()))
-    return added
+class _Write:
+    """LMDB's transaction as `updates` uses one."""
 
+    __slots__ = ("_transaction", "delete", "put")
 
-def _record(transaction: Any, layout: Layout, key: bytes) -> bytes | None:
-    value = transaction.get(key)
-    if value is None:
-        return None
-    layout.check(key, value)
-    record: bytes = value[: -layout.seal]
-    return record
+    def __init__(self, transaction: Any) -> None:
+        self._transaction = transaction
+        self.put, self.delete = transaction.put, transaction.delete
 
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return list(map(self._transaction.get, keys))
 
-def _extend(transaction: Any, key: bytes, part: bytes) -> None:
-    """Add rows to a tile. Its checksum is continued, not taken anew, so that damage to what stood there stays seen."""
-    old = transaction.get(key)
-    if old is None:
-        transaction.put(key, sealed(key, part))
-    else:
-        crc = zlib.crc32(part, int.from_bytes(old[-4:], "little"))
-        transaction.put(key, old[:-4] + part + crc.to_bytes(4, "little"))
-
-
-def _replaced(
-    transaction: Any, layout: Layout, groups: dict[str, list[Row]], seen: npt.NDArray[np.int64]
-) -> dict[str, list[Row]]:
-    """Delete the entities whose stored rows are not those of `groups`, and return the rows to add for them.
-
-    Rows from before the first one given can no longer be seen; they count for nothing.
-    """
-    first = int(seen.min()) if seen.size else 2**63 - 1
-    wanted = {layout.entity_key(entity): (entity, rows) for entity, rows in groups.items()}
-    missing = dict(groups)
-    for key in list(_under(transaction, b"e" + layout.identity)):
-        record = _record(transaction, layout, key) or b""
-        tiles = [layout.tile_key(key, each[0]) for each in layout.header.iter_unpack(record[layout.headers_at :])]
-        stored = [row for tile in tiles for row in layout.row.iter_unpack(_record(transaction, layout, tile) or b"")]
-        entity, rows = wanted.get(bytes(key), ("", []))
-        if rows and _packed(layout, rows, first) == _packed(layout, stored, first):
-            missing.pop(entity)
-            continue
-        for each in (key, *tiles):
-            transaction.delete(each)
-    return missing
-
-
-def _packed(layout: Layout, rows: Sequence[Row], first: int) -> list[bytes]:
-    return sorted(layout.row.pack(*row) for row in rows if row[0] >= first)
-
-
-def _by_entity(batch: Rows) -> dict[str, list[Row]]:
-    times = zip(batch.event_time.tolist(), batch.known_at.tolist(), batch.values.tolist(), strict=True)
-    groups: dict[str, list[Row]] = {}
-    for entity, (event, known, values) in zip(batch.entities, times, strict=True):
-        groups.setdefault(entity, []).append((event, known, *values))
-    return groups
-
-
-def _expire(transaction: Any, layout: Layout, before: int, version: int) -> int:
-    dropped = 0
-    records = list(_under(transaction, b"e" + layout.identity))
-    for key in records:
-        old = transaction.get(key)
-        record, gone = drop_tiles(layout, old[: -layout.seal], before, version)
-        if gone:
-            layout.check(key, old)
-            if len(record) > layout.headers_at:
-                transaction.put(key, sealed(key, record))
-            else:
-                transaction.delete(key)
-            for tile in gone:
-                transaction.delete(layout.tile_key(key, tile))
-            dropped += len(gone)
-    return dropped
-
-
-def _clear(transaction: Any, layout: Layout) -> None:
-    for kind in (b"v", b"e", b"t"):
-        for key in list(_under(transaction, kind + layout.identity)):
-            transaction.delete(key)
-
-
-def _under(transaction: Any, prefix: bytes) -> Any:
-    """The keys that start with a prefix."""
-    cursor = transaction.cursor()
-    if cursor.set_range(prefix):
-        for key in cursor.iternext(keys=True, values=False):
-            if not key.startswith(prefix):
-                return
-            yield key
-
-
-def _stands(layout: Layout, value: Any) -> tuple[int, Source]:
-    """The position of a view, and what it was fed with."""
-    layout.check(layout.view_key, value)
-    if layout.format == 1:
-        return _POSITION.unpack_from(value)[0], Source()
-    position, rows, mark = _VIEW.unpack_from(value)
-    return position, Source(rows=rows, mark=mark)
+    def under(self, prefix: bytes) -> Iterator[bytes]:
+        cursor = self._transaction.cursor()
+        if cursor.set_range(prefix):
+            for key in cursor.iternext(keys=True, values=False):
+                if not key.startswith(prefix):
+                    return
+                yield key
 
 
 def damaged(folder: Path, what: object) -> CorruptionError:

@@ -1,8 +1,8 @@
 """Reading features at a moment, for the answering path: Python's own lists and floats, no Polars.
 
 A windowed feature of an entity is the totals of the tiles inside the window, plus the part of the tile that
-the window cuts through. Records are kept decoded per process and version; a request reads all of them at one
-snapshot of the store.
+the window cuts through. Records are kept decoded per process and version. A request reads all of them at one
+snapshot of the store and in one go; in another one, the tiles that windows cut through and that are not in memory.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import TypeAlias
 from zlib import crc32
 
 from kreis.errors import CorruptionError, StoreError
@@ -19,8 +20,8 @@ from kreis.expressions.rows import compile_row
 from kreis.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs, TileRows
 from kreis.preparation.online.layout import RESIDUE, Layout
-from kreis.preparation.online.store import Get, OnlineStore
-from kreis.preparation.online.suffixes import EMPTY, Moments, less, merge, totals_of
+from kreis.preparation.online.store import OnlineStore, Read, Value
+from kreis.preparation.online.suffixes import EMPTY, Moments, add, less, merge, totals_of
 from kreis.preparation.online.tiles import Row
 from kreis.preparation.point_in_time_plan import Combination
 from kreis.preparation.views import FeatureView
@@ -32,6 +33,8 @@ _KEPT = 20_000
 _TAIL = 10
 """Tiles that can lie within a window that ends at the newest: eight whole ones, the one cut, the newest."""
 _NAN = math.nan
+_NO_KEY = b"n"
+"""Nothing has this key: what is read where a request names no entity."""
 
 
 class OnlineFeatures:
@@ -45,6 +48,7 @@ class OnlineFeatures:
         self._store = store
         self.feature_names = [name for view in views for name in view.feature_names]
         self._readers: list[tuple[str, _Latest | _Windowed]] = []
+        self._missing: Missing = {}
         for view in views:
             layout = Layout(view)
             if store.position(layout) is None:
@@ -52,7 +56,7 @@ class OnlineFeatures:
             if store.position(layout) is None:
                 hint = "feed it with OnlineFeed, from the same declaration as the package's"
                 raise StoreError(f"the online store holds no rows of the view {view.name!r} as declared", hint=hint)
-            self._readers.append((view.entity, _Windowed(layout) if layout.windowed else _Latest(layout)))
+            self._readers.append((view.entity, (_Windowed if layout.windowed else _Latest)(layout, self._missing)))
 
     def vector(self, keys: Mapping[str, str], at_us: int) -> list[float]:
         """The features at a moment, in order of the views' feature names; missing is NaN.
@@ -64,90 +68,156 @@ class OnlineFeatures:
         Raises:
             StoreError: the store cannot be read.
         """
+        readers = self._readers
+        asked: list[bytes] = []
         vector: list[float] = []
-        with self._store.snapshot() as get:
-            for entity, reader in self._readers:
-                vector += reader.read(get, keys.get(entity), at_us)
-        return vector
+        self._missing.clear()  # of a request that failed
+        for entity, reader in readers:
+            name = keys.get(entity)
+            asked.append(_NO_KEY if name is None else reader.key(name))
+        with self._store.snapshot() as read:
+            records = list(read(asked))
+            for (_, reader), key, record in zip(readers, asked, records):  # noqa: B905 (of one length)
+                if record is None:
+                    vector += reader.nothing
+                else:
+                    vector += reader.read(key, record, at_us)
+            return self._complete(read, ((keys, at_us),), asked, records)[0] if self._missing else vector
 
     def vectors(self, requests: Sequence[tuple[Mapping[str, str], int]]) -> list[list[float]]:
-        """Several vectors at one snapshot."""
+        """Several vectors at one snapshot.
+
+        Args:
+            requests: for each, entity to key and the moment, in µs since 1970 UTC.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        self._missing.clear()
+        with self._store.snapshot() as read:
+            asked = [
+                _NO_KEY if (name := names.get(entity)) is None else reader.key(name)
+                for names, _ in requests
+                for entity, reader in self._readers
+            ]
+            records = list(read(asked))
+            vectors = self._vectors(requests, asked, records)
+            return self._complete(read, requests, asked, records) if self._missing else vectors
+
+    def _complete(
+        self,
+        read: Read,
+        requests: Sequence[tuple[Mapping[str, str], int]],
+        asked: Sequence[bytes],
+        records: Sequence[Value | None],
+    ) -> list[list[float]]:
+        """The vectors, with the missing tiles read first; in one go, but where a subtraction would lose digits (see
+        `_less`), in two.
+        """
         vectors: list[list[float]] = []
-        readers = self._readers
-        with self._store.snapshot() as get:
-            for keys, at in requests:
-                vector: list[float] = []
-                for entity, reader in readers:
-                    vector += reader.read(get, keys.get(entity), at)
-                vectors.append(vector)
+        while self._missing:
+            missing = self._missing.copy()
+            self._missing.clear()
+            for tile, value in zip(missing.values(), read(list(missing)), strict=True):
+                tile.keep(value)
+            vectors = self._vectors(requests, asked, records)
         return vectors
+
+    def _vectors(
+        self,
+        requests: Sequence[tuple[Mapping[str, str], int]],
+        asked: Sequence[bytes],
+        records: Sequence[Value | None],
+    ) -> list[list[float]]:
+        """The vectors, as far as memory goes; the tiles that they lack are put into `_missing`."""
+        vectors, place = [], 0
+        for _, at in requests:
+            vector: list[float] = []
+            for _, reader in self._readers:
+                record = records[place]
+                if record is None:
+                    vector += reader.nothing
+                else:
+                    vector += reader.read(asked[place], record, at)
+                place += 1
+            vectors.append(vector)
+        return vectors
+
+
+class _MissingTile:
+    """A tile that is needed and not in memory, and the places of all those that are needed together with it."""
+
+    __slots__ = ("_entity", "_kept", "_needed", "_place")
+
+    def __init__(self, kept: _Kept, entity: Entity, place: int, needed: Collection[int]) -> None:
+        self._kept, self._entity, self._place, self._needed = kept, entity, place, needed
+
+    def keep(self, value: Value | None) -> None:
+        """Hold it in memory, as the store has it."""
+        self._entity.keep(self._place, value, self._kept.layout, self._kept.needs, self._needed)
+
+
+Missing: TypeAlias = dict[bytes, _MissingTile]
+"""By the key of the tile."""
 
 
 class _Kept:
     """Decoded records by key, checked against the version that the store holds."""
 
-    def __init__(self, layout: Layout, needs: Needs) -> None:
+    def __init__(self, layout: Layout, needs: Needs, missing: Missing) -> None:
         self.layout = layout
         self.needs = needs
-        self._entities: dict[str, Entity] = {}
-        self._looked_back: set[str] = set()
+        self._missing = missing
+        self._entities: dict[bytes, Entity] = {}
+        self._looked_back: set[bytes] = set()
         """Entities that were asked about a moment before their newest row: decoded with all their headers."""
-        self._start = b"e" + layout.identity
 
-    def key(self, name: str) -> bytes:
-        """The key of an entity's record."""
-        return self._start + name.encode() if len(name) <= 100 else self.layout.entity_key(name)
-
-    def find(self, get: Get, name: str) -> Entity | None:
-        """An entity's record, or None if it has no rows."""
-        key = self.key(name)
-        record = get(key)
-        if record is None:
-            return None
-        kept = self._entities.get(name)
+    def find(self, key: bytes, record: Value) -> Entity:
+        """An entity's record, decoded."""
+        kept = self._entities.get(key)
         if kept is not None and kept.version == record[:8]:
             return kept
-        tail = 0 if name in self._looked_back else _TAIL
+        tail = 0 if key in self._looked_back else _TAIL
         entity = Entity(self.layout, self.needs, key, record, tail, kept)
         if kept is None and len(self._entities) >= _KEPT:
             oldest = next(iter(self._entities))
             self._entities.pop(oldest, None)
             self._looked_back.discard(oldest)
-        self._entities[name] = entity
+        self._entities[key] = entity
         return entity
 
-    def all_of(self, get: Get, name: str, entity: Entity) -> Entity:
+    def all_of(self, key: bytes, record: Value, entity: Entity) -> Entity:
         """The entity with all its headers, for a moment that lies before what the store knows."""
         if entity.whole:
             return entity
-        key = self.key(name)
-        whole = Entity(self.layout, self.needs, key, get(key), 0, entity)
-        self._looked_back.add(name)
-        self._entities[name] = whole
+        whole = Entity(self.layout, self.needs, key, record, 0, entity)
+        self._looked_back.add(key)
+        self._entities[key] = whole
         return whole
 
-    def seen(self, get: Get, entity: Entity, low: int | None, at: int) -> Iterator[tuple[int, list[Row] | None]]:
-        """The tiles with rows in (low, at], newest first: the place, and the rows seen; None if all of them are."""
+    def has(self, entity: Entity, places: Collection[int]) -> bool:
+        """Whether the tiles at some places are in memory; those that are not are put down as missing."""
+        absent = [place for place in places if entity.tile(place) is None]
+        for place in absent:
+            self._missing[entity.tile_key(place, self.layout)] = _MissingTile(self, entity, place, places)
+        return not absent
+
+    def between(self, entity: Entity, low: int | None, at: int) -> Iterator[tuple[int, bool]]:
+        """The places of the tiles with rows in (low, at], newest first, and whether all their rows are seen."""
         width = self.layout.tile
         for place in range(entity.after(at // width) - 1, -1, -1):
             number, _, earliest, latest, known = entity.headers[place][:5]
             if low is not None and number < low // width:
                 return
-            if (low is None or earliest > low) and latest <= at and known <= at:
-                yield place, None
-                continue
-            rows = entity.tile(place, self.layout, self.needs, get)
-            first = 0 if low is None else bisect_right(rows.events, low)
-            last = bisect_right(rows.events, at)
-            yield place, [row for row in rows.rows[first:last] if row[1] <= at]
+            yield place, (low is None or earliest > low) and latest <= at and known <= at
 
 
 class _Latest:
     """Reads the latest row of an entity; usually the newest that the store holds, straight from its record."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._kept = _Kept(layout, [])
-        self._key = self._kept.key
+    def __init__(self, layout: Layout, missing: Missing) -> None:
+        self._kept = _Kept(layout, [], missing)
+        self.key = layout.entity_key
         self._layout = layout
         self._ttl = layout.plan.ttl
         places = [2 + place for place in layout.plan.features.values() if isinstance(place, int)]
@@ -157,41 +227,40 @@ class _Latest:
             itemgetter(*(2 + place for place in places)) if len(places) > 1 else lambda head: [head[2 + places[0]]]
         )
         """From a record's head to the features."""
-        self._nothing = [_NAN] * len(places)
+        self.nothing: list[float] = [_NAN] * len(places)
 
-    def read(self, get: Get, name: str | None, at: int) -> Sequence[float]:
-        if name is None:
-            return self._nothing
-        key = self._key(name)
-        record = get(key)
-        if record is None:
-            return self._nothing
+    def read(self, key: bytes, record: Value, at: int) -> Sequence[float]:
         if crc32(record, crc32(key)) != RESIDUE:
             self._layout.check(key, record)
             if len(record) < self._head.size:  # of format 1
-                raise CorruptionError("a record is too short for its view", where=f"online store, {name!r}")
+                raise CorruptionError("a record is too short for its view", where=f"online store, {key!r}")
         head = self._unpack(record)
         if head[1] > at:
-            row = self._before(get, name, head[2:], at)
+            row = self._before(key, record, head[2:], at)
             if row is None:
-                return self._nothing
+                return self.nothing
             head = (0, 0, *row)
         if self._ttl is not None and head[2] <= at - self._ttl:
-            return self._nothing
+            return self.nothing
         return self._pick(head)
 
-    def _before(self, get: Get, name: str, newest: Row, at: int) -> Row | None:
+    def _before(self, key: bytes, record: Value, newest: Row, at: int) -> Row | None:
         """The latest row seen at a moment that lies before what the store knows."""
         if newest[0] <= at and newest[1] <= at:
             return newest
         low = None if self._ttl is None else at - self._ttl
         kept = self._kept
-        entity = kept.find(get, name)
-        if entity is None:
+        entity = kept.all_of(key, record, kept.find(key, record))
+        needed = []
+        for place, whole in kept.between(entity, low, at):
+            needed.append(place)
+            if whole:
+                break
+        if not kept.has(entity, needed):
             return None
-        whole = kept.all_of(get, name, entity)
-        for place, rows in kept.seen(get, whole, low, at):
-            found = whole.tile(place, kept.layout, kept.needs, get).rows if rows is None else rows
+        for place in needed:
+            tile = entity.tile(place)
+            found = [] if tile is None else _seen(tile, low, at)
             if found:
                 return found[-1]
         return None
@@ -204,7 +273,7 @@ _SUMS = frozenset(("len", "count", "sum", "mean"))
 class _Windowed:
     """Reads aggregations over windows of an entity."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, missing: Missing) -> None:
         plan = layout.plan
         operations: dict[int, set[str]] = {}
         for each in plan.reductions:
@@ -215,158 +284,192 @@ class _Windowed:
             for column, asked in operations.items()
             if asked != {"last"}
         ]
-        self._kept = _Kept(layout, self._needs)
+        self._kept = _Kept(layout, self._needs, missing)
         self._windows = plan.windows
-        self._reductions = plan.reductions
+        self._reductions = [_reducer(each) for each in plan.reductions]
         self._sums_only = all(each.operation in _SUMS for each in plan.reductions)
         self._wants_last = any(each.operation == "last" for each in plan.reductions)
         self._pick = _pick_of(layout)
-        none = [_reduce(each, 0, {column: EMPTY for column, _, _ in self._needs}, None) for each in plan.reductions]
-        self._nothing = self._pick([none] * len(plan.windows))
+        self.key = layout.entity_key
+        none = self._reduce_all(0, {column: EMPTY for column, _, _ in self._needs}, None)
+        self.nothing = self._pick([none] * len(plan.windows))
 
-    def read(self, get: Get, name: str | None, at: int) -> list[float]:
-        entity = None if name is None else self._kept.find(get, name)
-        if entity is None or name is None:
-            return self._nothing
+    def read(self, key: bytes, record: Value, at: int) -> list[float]:
+        entity = self._kept.find(key, record)
         if entity.asked != at:
             if entity.horizon > at:
-                entity = self._kept.all_of(get, name, entity)
-            entity.answer = self._pick(self._reduced(get, entity, at))
+                entity = self._kept.all_of(key, record, entity)
+            reduced = self._reduced(entity, at)
+            if reduced is None:
+                return self.nothing
+            entity.answer = self._pick(reduced)
             entity.asked = at
         return entity.answer
 
-    def _reduced(self, get: Get, entity: Entity, at: int) -> Sequence[Sequence[float]]:
-        """The reductions at a moment, window by window."""
-        if entity.horizon <= at:
-            return [self._up_to_now(get, entity, at - width) for width in self._windows]
-        if self._sums_only:
-            unseen = self._unseen(get, entity, at)
-            found = [self._less(get, entity, at - width, unseen) for width in self._windows]
-            if None not in found:
-                return found  # type: ignore[return-value]
-        whole: dict[int, tuple[int, list[Moments], Row | None]] = {}
-        return [self._exactly(get, entity, at - width, at, whole) for width in self._windows]
+    def _reduced(self, entity: Entity, at: int) -> Sequence[Sequence[float]] | None:
+        """The reductions at a moment, window by window; None while a tile is missing."""
+        past = entity.horizon > at
+        if past and not self._sums_only:
+            return self._all_exactly(entity, at)
+        hiding = self._hiding(entity, at) if past else []
+        cuts = self._cuts(entity, at, hiding)
+        if cuts is None:
+            return None
+        if not past:
+            return [self._reduce_all(*self._since(entity, cut)) for cut in cuts]
+        unseen = [row for place in hiding if (tile := entity.tile(place)) is not None for row in tile.unseen(at)]
+        found = [self._less(entity, cut, unseen) for cut in cuts]
+        return self._all_exactly(entity, at) if None in found else found  # type: ignore[return-value]
 
-    def _unseen(self, get: Get, entity: Entity, at: int) -> list[Row]:
-        """The rows that the store holds already and a moment before its newest cannot see."""
-        rows: list[Row] = []
+    def _cuts(self, entity: Entity, at: int, needed: list[int]) -> list[_Cut] | None:
+        """Where each window begins; None while one of the tiles cut, or of those needed besides, is missing."""
+        tiles, headers, tile_width = entity.tiles, entity.headers, self._kept.layout.tile
+        cuts: list[_Cut] = []
+        absent = bool(needed)
+        for width in self._windows:
+            low = at - width
+            number = low // tile_width
+            place = bisect_right(tiles, number)
+            cut = None
+            if place and tiles[place - 1] == number and headers[place - 1][3] > low:
+                cut = entity.tile(place - 1)
+                absent = absent or cut is None
+                needed.append(place - 1)
+            cuts.append((low, len(tiles) - place, cut))
+        return cuts if not absent or self._kept.has(entity, needed) else None
+
+    def _reduce_all(self, rows: int, totals: Mapping[int, Moments], newest: Row | None) -> list[float]:
+        return [reduce(rows, totals, newest) for reduce in self._reductions]
+
+    def _hiding(self, entity: Entity, at: int) -> list[int]:
+        """The places of tiles with rows that a moment before the store's newest cannot see."""
         headers = entity.headers
-        for place in range(entity.first_unseen(at), len(headers)):
-            header = headers[place]
-            if header[3] > at or header[4] > at:
-                rows += entity.tile(place, self._kept.layout, self._needs, get).unseen(at)
-        return rows
+        places = range(entity.first_unseen(at), len(headers))
+        return [place for place in places if headers[place][3] > at or headers[place][4] > at]
 
-    def _less(self, get: Get, entity: Entity, low: int, unseen: list[Row]) -> list[float] | None:
-        """The reductions over all rows after `low` but the unseen ones, by subtraction.
+    def _less(self, entity: Entity, cut: _Cut, unseen: list[Row]) -> list[float] | None:
+        """The reductions over all rows after a moment but the unseen ones, by subtraction.
 
         None where that would lose digits: of an infinity, and in a store of format 1, whose sums are rounded, where
         what remains is a millionth of what was there, or less.
         """
-        rows, totals, newest = self._since(get, entity, low)
-        hidden = [row for row in unseen if row[0] > low]
+        rows, totals, newest = self._since(entity, cut)
+        hidden = [row for row in unseen if row[0] > cut[0]]
         rounded = self._kept.layout.format == 1
         for column, total in totals.items():
             values = [value for row in hidden if (value := row[2 + column]) == value]
             left = totals[column] = less(total, values)
             if not math.isfinite(left[1]) or (rounded and abs(left[1]) * 1e6 < sum(map(abs, values))):
                 return None
-        return [_reduce(each, rows - len(hidden), totals, newest) for each in self._reductions]
+        return self._reduce_all(rows - len(hidden), totals, newest)
 
-    def _up_to_now(self, get: Get, entity: Entity, low: int) -> list[float]:
-        """The reductions over all rows with an event time after `low`: every one of them is seen."""
-        rows, totals, newest = self._since(get, entity, low)
-        return [_reduce(each, rows, totals, newest) for each in self._reductions]
-
-    def _since(self, get: Get, entity: Entity, low: int) -> tuple[int, dict[int, Moments], Row | None]:
-        """How many rows have an event time after `low`, their totals by column, and the newest."""
-        layout = self._kept.layout
-        number = low // layout.tile
-        place = bisect_right(entity.tiles, number)
-        k = len(entity.tiles) - place
+    def _since(self, entity: Entity, cut: _Cut) -> tuple[int, dict[int, Moments], Row | None]:
+        """How many rows have an event time after a moment, their totals by column, and the newest."""
+        low, k, tile = cut
         rows = entity.rows[k]
-        if place and entity.tiles[place - 1] == number and entity.headers[place - 1][3] > low:
-            cut = entity.tile(place - 1, layout, self._needs, get)
-            j = len(cut.rows) - bisect_right(cut.events, low)
-            rows += j
-            totals = {
-                column: merge(suffixes.last(k), cut.suffixes[column].last(j))
-                for column, suffixes in entity.suffixes.items()
-            }
-        else:
+        if tile is None:
             totals = {column: suffixes.last(k) for column, suffixes in entity.suffixes.items()}
+        else:
+            j = len(tile.rows) - bisect_right(tile.events, low)
+            rows += j
+            of_tile = tile.suffixes
+            join = add if self._sums_only else merge
+            totals = {
+                column: join(suffixes.last(k), of_tile[column].last(j)) for column, suffixes in entity.suffixes.items()
+            }
         newest = entity.newest if entity.newest[0] > low else None
         return rows, totals, newest
 
-    def _exactly(
-        self, get: Get, entity: Entity, low: int, at: int, whole: dict[int, tuple[int, list[Moments], Row | None]]
-    ) -> list[float]:
-        """The reductions over the rows seen at a moment before the newest.
+    def _all_exactly(self, entity: Entity, at: int) -> list[list[float]] | None:
+        """The reductions at a moment before the newest, window by window, summed tile by tile; None while one is
+        missing.
+        """
+        spans = [list(self._kept.between(entity, at - width, at)) for width in self._windows]
+        needed = {place for span in spans for place, whole in span if not whole}
+        if self._wants_last:
+            needed.update(place for span in spans for place, whole in span if whole)
+        if not self._kept.has(entity, needed):
+            return None
+        parts: dict[int, _Part] = {}
+        return [
+            self._exactly(entity, at - width, at, span, parts) for width, span in zip(self._windows, spans, strict=True)
+        ]
 
-        `whole` keeps what was summed of tiles that lie wholly after `low`, for the windows that follow.
+    def _exactly(
+        self, entity: Entity, low: int, at: int, span: list[tuple[int, bool]], parts: dict[int, _Part]
+    ) -> list[float]:
+        """The reductions over the rows of some tiles, newest first, that are seen at a moment before the newest.
+
+        `parts` keeps what was summed of tiles that lie wholly after `low`, for the windows that follow.
         """
         count, newest = 0, None
         totals = [EMPTY for _ in self._needs]
-        for place, part in self._parts(get, entity, low, at, whole):
-            seen, moments, last = part if part is not None else self._whole_tile(get, entity, place)
+        for place, whole in span:
+            inside = entity.headers[place][2] > low
+            part = parts.get(place) if inside else None
+            if part is None:
+                part = self._whole_tile(entity, place) if whole else self._part(entity.tile(place), low, at)
+                if inside:
+                    parts[place] = part
+            seen, moments, last = part
             count += seen
             totals = [merge(total, each) for total, each in zip(totals, moments, strict=True)]
             if newest is None:
                 newest = last
         by_column = {need[0]: total for need, total in zip(self._needs, totals, strict=True)}
-        return [_reduce(each, count, by_column, newest) for each in self._reductions]
+        return self._reduce_all(count, by_column, newest)
 
-    def _parts(
-        self, get: Get, entity: Entity, low: int, at: int, whole: dict[int, tuple[int, list[Moments], Row | None]]
-    ) -> Iterator[tuple[int, tuple[int, list[Moments], Row | None] | None]]:
-        """The tiles with rows in (low, at], newest first, with the totals of their seen rows; None if all are seen."""
-        headers, width = entity.headers, self._kept.layout.tile
-        for place in range(entity.after(at // width) - 1, -1, -1):
-            number, _, earliest, latest, known = headers[place][:5]
-            if number < low // width:
-                return
-            inside = earliest > low
-            if inside and latest <= at and known <= at:
-                yield place, None
-            elif inside and place in whole:
-                yield place, whole[place]
-            else:
-                part = self._part(entity.tile(place, self._kept.layout, self._needs, get), low, at)
-                if inside:
-                    whole[place] = part
-                yield place, part
-
-    def _part(self, tile: TileRows, low: int, at: int) -> tuple[int, list[Moments], Row | None]:
-        rows = [
-            row for row in tile.rows[bisect_right(tile.events, low) : bisect_right(tile.events, at)] if row[1] <= at
-        ]
+    def _part(self, tile: TileRows | None, low: int, at: int) -> _Part:
+        rows = [] if tile is None else _seen(tile, low, at)
         moments = [totals_of([row[2 + need[0]] for row in rows], need[1] or need[2]) for need in self._needs]
         return len(rows), moments, rows[-1] if rows else None
 
-    def _whole_tile(self, get: Get, entity: Entity, place: int) -> tuple[int, list[Moments], Row | None]:
+    def _whole_tile(self, entity: Entity, place: int) -> _Part:
         moments = [entity.moments(place, column) for column, _, _ in self._needs]
-        last = entity.tile(place, self._kept.layout, self._needs, get).rows[-1] if self._wants_last else None
-        return entity.headers[place][1], moments, last
+        tile = entity.tile(place) if self._wants_last else None
+        return entity.headers[place][1], moments, None if tile is None else tile.rows[-1]
 
 
-def _reduce(reduction: WindowAggregate, rows: int, totals: Mapping[int, Moments], newest: Row | None) -> float:
-    operation, column = reduction.operation, reduction.row
+_Cut: TypeAlias = tuple[int, int, TileRows | None]
+"""Where a window begins: the moment, how many tiles lie wholly after it, and the tile that it cuts through."""
+_Part: TypeAlias = tuple[int, list[Moments], Row | None]
+"""Of a tile: how many rows are seen, their totals, and the newest of them."""
+
+
+def _seen(tile: TileRows, low: int | None, at: int) -> list[Row]:
+    """A tile's rows in (low, at] that are known at `at`."""
+    first = 0 if low is None else bisect_right(tile.events, low)
+    return [row for row in tile.rows[first : bisect_right(tile.events, at)] if row[1] <= at]
+
+
+_Reducer: TypeAlias = Callable[[int, Mapping[int, Moments], Row | None], float]
+"""From the number of rows, the totals by row expression and the newest row to a reduction's value."""
+
+
+def _reducer(reduction: WindowAggregate) -> _Reducer:
+    column = reduction.row
     if column is None:
-        return float(rows)
-    if operation == "last":
-        return _NAN if newest is None else newest[2 + column]
-    count, total, least, most, squares, lack = totals[column]
-    if operation == "mean":
-        return (total + lack) / count if count else _NAN
-    if operation == "count":
-        return count
-    if operation == "sum":
-        return total + lack
-    if operation == "std":
-        return math.sqrt(squares / (count - 1.0)) if count > 1 else _NAN
-    if not count:
-        return _NAN
-    return least if operation == "min" else most
+        return lambda rows, totals, newest: float(rows)
+    if reduction.operation == "last":
+        return lambda rows, totals, newest: _NAN if newest is None else float(newest[2 + column])
+    if reduction.operation == "mean":
+        return lambda rows, totals, newest: _mean(totals[column])
+    if reduction.operation == "count":
+        return lambda rows, totals, newest: totals[column][0]
+    if reduction.operation == "sum":
+        return lambda rows, totals, newest: totals[column][1] + totals[column][5]
+    if reduction.operation == "std":
+        return lambda rows, totals, newest: _spread(totals[column])
+    place = 2 if reduction.operation == "min" else 3
+    return lambda rows, totals, newest: totals[column][place] if totals[column][0] else _NAN
+
+
+def _mean(total: Moments) -> float:
+    return (total[1] + total[5]) / total[0] if total[0] else _NAN
+
+
+def _spread(total: Moments) -> float:
+    return math.sqrt(total[4] / (total[0] - 1.0)) if total[0] > 1 else _NAN
 
 
 def _pick_of(layout: Layout) -> Callable[[Sequence[Sequence[float]]], list[float]]:

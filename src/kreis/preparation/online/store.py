@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from kreis.preparation.online.layout import Layout
 
-__all__ = ["Get", "OnlineStore", "Rows", "Source"]
+__all__ = ["OnlinePlace", "OnlineStore", "Read", "Rows", "Source", "Value"]
 
-Get: TypeAlias = Callable[[bytes], memoryview | bytes | None]
-"""The value of a key, or None; a memoryview is good only within the snapshot."""
+Value: TypeAlias = memoryview | bytes
+"""A memoryview is good only within the snapshot that gave it."""
+Read: TypeAlias = Callable[[Sequence[bytes]], Iterable[Value | None]]
+"""The values of some keys, in their order; None for a key that the store does not hold. Keys may repeat."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,20 @@ class Rows:
 
 
 class OnlineStore(Protocol):
-    """Holds what `Layout` describes. It is derived: losing it costs a rebuild from the tables, no data."""
+    """Holds what `Layout` describes. It is derived: losing it costs a rebuild from the tables, no data.
 
-    def snapshot(self) -> AbstractContextManager[Get]:
-        """Read one consistent state, never blocked by a writer. Snapshots of one thread must not be nested."""
+    What a batch makes of the stored bytes is the same for every store (`updates`); a store brings the transaction in
+    which that is done. The behaviour suite is `tests/preparation/online/behaviour`.
+    """
+
+    def snapshot(self) -> AbstractContextManager[Read]:
+        """Read one consistent state, never blocked by a writer. Snapshots of one thread must not be nested.
+
+        A request over any number of views and entities calls `Read` once for their records, and once more if windows
+        cut through tiles that are not in memory. So a store behind a network is asked twice at most: in Redis, WATCH
+        and MGET of the records in one pipeline, then MULTI, MGET of the tiles, EXEC, which fails where a record was
+        written in between (then the snapshot says so with StoreError, and the request is answered by the next one).
+        """
         ...
 
     def append(self, batches: Sequence[Rows], *, position: int) -> int:
@@ -59,6 +71,14 @@ class OnlineStore(Protocol):
         A batch whose view already stands at `position` or later is left out, so repeating after a crash changes
         nothing. One that is `afresh` is taken at the view's own position, too; entities whose rows are the same stay
         untouched.
+
+        Records are read, changed and written inside this one call. A store with transactions hands its own to
+        `updates.append`; in Redis that is WATCH on the views' keys, reads past the transaction, and all writes in one
+        MULTI … EXEC, done again from the start where a watched key has changed.
+
+        Args:
+            batches: rows by view.
+            position: the moment (µs) up to which the rows are known.
 
         Returns:
             How many rows were added.
@@ -89,5 +109,30 @@ class OnlineStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files; no snapshot may be open."""
+        """Let go of files and connections; no snapshot may be open."""
+        ...
+
+
+class OnlinePlace(Protocol):
+    """Where an online store is kept; `open_online` names one by its URL."""
+
+    def open(self, *, readonly: bool = False) -> OnlineStore:
+        """Open the store. Without `readonly` it is made where there is none, and one process at a time has it.
+
+        Raises:
+            StoreError: there is no store (readonly), or another process feeds it.
+            CorruptionError: it is damaged.
+        """
+        ...
+
+    def exists(self) -> bool:
+        """Whether a store is there."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What is damaged, in sentences, after every byte was looked at; nothing where there is no store."""
+        ...
+
+    def discard(self) -> None:
+        """Throw the store away, to be fed again. Readers go over to the new one."""
         ...

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-__all__ = ["EMPTY", "Moments", "Suffixes", "less", "merge", "moments_of", "totals_of"]
+__all__ = ["EMPTY", "Moments", "Suffixes", "add", "less", "merge", "moments_of", "totals_of"]
 
 Moments: TypeAlias = tuple[float, float, float, float, float, float]
 """Count of values, sum, min, max, sum of squared deviations from the mean, what the sum lacks of the exact one."""
@@ -29,24 +29,26 @@ class Suffixes:
 
     __slots__ = ("counts", "lacks", "least", "most", "squares", "sums")
 
-    def __init__(self, items: Sequence[Moments], *, extremes: bool, squares: bool) -> None:
-        """`items` from the newest backwards."""
-        counts, sums, least, most, _, lacks = zip(*items, strict=True) if items else ((), (), (), (), (), ())
+    def __init__(self, totals: Sequence[Sequence[float]], *, extremes: bool, squares: bool) -> None:
+        """Of n items, from the newest backwards: the six numbers of `Moments`, each as a sequence of n."""
+        counts, sums, least, most, _, lacks = totals
         self.counts = list(accumulate(counts, initial=0.0))
         self.sums, self.lacks = _running(sums, lacks)
         self.least = list(accumulate(least, min, initial=math.inf)) if extremes else None
         self.most = list(accumulate(most, max, initial=-math.inf)) if extremes else None
+        items: Iterable[Any] = zip(*totals, strict=True) if squares else ()
         self.squares = [each[4] for each in accumulate(items, merge, initial=EMPTY)] if squares else None
 
     @classmethod
-    def of_values(cls, values: list[float], *, extremes: bool, squares: bool) -> Suffixes:
+    def of_values(cls, values: Sequence[float], *, extremes: bool, squares: bool) -> Suffixes:
         """Of single values, from the newest backwards; a missing one (NaN) counts nothing."""
         if extremes or squares or any(map(math.isnan, values)):
             items = [(1.0, value, value, value, 0.0, 0.0) if value == value else EMPTY for value in values]
-            return cls(items, extremes=extremes, squares=squares)
-        plain = cls((), extremes=False, squares=False)
+            return cls(list(zip(*items, strict=True)) or [()] * 6, extremes=extremes, squares=squares)
+        plain = cls.__new__(cls)
         plain.counts = list(map(float, range(len(values) + 1)))
         plain.sums, plain.lacks = _running(values, ())
+        plain.least = plain.most = plain.squares = None
         return plain
 
     def last(self, k: int) -> Moments:
@@ -69,11 +71,13 @@ def _running(sums: Sequence[float], lacks: Sequence[float]) -> tuple[list[float]
     totals = list(accumulate(sums, initial=0.0))
     if not any(lacks) and all(map(float.is_integer, sums)) and max(totals) < _EXACT and min(totals) > -_EXACT:
         return totals, None
-    total, lack, lacking = 0.0, 0.0, [0.0]
-    for value, own in zip(sums, lacks or [0.0] * len(sums), strict=True):
-        total, lost = _two_sum(total, value)
-        lack += own + lost
+    before, lack, lacking = 0.0, 0.0, [0.0]
+    for value, own, total in zip(sums, lacks or [0.0] * len(sums), totals[1:], strict=True):
+        part = total - before
+        lost = (before - (total - part)) + (value - part)  # as in `_two_sum`
+        lack += own + (lost if lost == lost else 0.0)
         lacking.append(lack)
+        before = total
     return totals, lacking
 
 
@@ -105,6 +109,15 @@ def merge(a: Moments, b: Moments) -> Moments:
         a[4] + b[4] + apart * apart * (n * m / (n + m)),
         a[5] + b[5] + (lost if lost == lost else 0.0),
     )
+
+
+def add(a: Moments, b: Moments) -> Moments:
+    """Count and sum of both, as `merge` gives them; extremes and squares stand at 0."""
+    one, other = a[1], b[1]
+    total = one + other
+    part = total - one
+    lost = (one - (total - part)) + (other - part)  # as in `_two_sum`
+    return a[0] + b[0], total, 0.0, 0.0, 0.0, a[5] + b[5] + (lost if lost == lost else 0.0)
 
 
 def less(totals: Moments, values: Iterable[float]) -> Moments:
