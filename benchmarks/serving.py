@@ -70,7 +70,7 @@ def train(trees: int) -> bytes:
 
 def prepare(root: Path, model: bytes, port: int, durability: str, workers: int = 1) -> list[str]:
     """A released package in a folder; returns the command that serves it."""
-    from kreis.artifacts.store import ArtifactStore
+    from kreis.artifacts.folder import ArtifactFolder
     from kreis.deployment.manifest import Manifest
     from kreis.deployment.packages import PAYLOAD_TYPE, build_package
     from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
@@ -89,7 +89,7 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
         project="bench", candidate="gbdt", kind="onnx", files={}, features=FEATURES, views=[], request_views=[view],
         threshold=0.5, goal="0" * 64, metric={}, outcome="y", inputs={}, training={}, reference={},
     )  # fmt: skip
-    keys, artifacts = FileKeys(root / "keys"), ArtifactStore(root / "artifacts")
+    keys, artifacts = FileKeys(root / "keys"), ArtifactFolder(root / "artifacts")
     manifest = build_package(manifest, {"model.onnx": model}, artifacts)
     release = Release(
         id="00000000-0000-7000-8000-000000000000", project="bench", number=1,
@@ -99,7 +99,7 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
     pointed = {manifest.digest: PointedModel(1, sign(manifest.canonical(), PAYLOAD_TYPE, keys))}
     write_pointer(root / "service", Pointer(release=release, models=pointed), keys)
     config = ServerConfig(
-        project="bench", service=root / "service", artifacts=root / "artifacts", trusted=root / "keys" / "trusted",
+        project="bench", service=root / "service", artifacts=str(root / "artifacts"), trusted=root / "keys" / "trusted",
         log=root / "log", port=port, workers=workers, durability="disk" if durability == "disk" else "process",
     )  # fmt: skip
     (root / "config.json").write_bytes(config.to_json())

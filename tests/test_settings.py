@@ -107,6 +107,17 @@ def test_reads_a_setting_of_a_former_name(tmp_path: Path, monkeypatch: pytest.Mo
             assert load_settings(write(tmp_path, ""), {variable: "10.0.0.2"}).service.host == "10.0.0.2"
 
 
+@pytest.mark.parametrize("section", ["lake", "artifacts", "online", "service"])
+def test_takes_what_was_a_path_for_the_url_of_a_folder(tmp_path: Path, section: str) -> None:
+    with pytest.warns(KreisWarning, match=rf"'{section}.path' is now called '{section}.url' \(write 'file:data:v1'\)"):
+        settings = load_settings(write(tmp_path, f'[{section}]\npath = "data:v1"\n'), {})
+    assert getattr(settings, section).url == "file:data:v1"
+    for variable in (f"KREIS__{section.upper()}__PATH", f"KREIS_{section.upper()}_PATH"):
+        with pytest.warns(KreisWarning, match=rf"{variable} is now called .*__URL \(write file:/data\)"):
+            settings = load_settings(write(tmp_path, ""), {variable: "/data"})
+        assert getattr(settings, section).url == "file:/data"
+
+
 def test_reads_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "kreis.toml").write_bytes(b"\xef\xbb\xbf[service]\nport = 9000\n")
     assert load_settings(tmp_path, {}).service.port == 9000

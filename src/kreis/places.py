@@ -12,8 +12,9 @@ from pathlib import Path
 
 from kreis.errors import ProjectError
 
-__all__ = ["folder_of", "scheme_of"]
+__all__ = ["absolute", "folder_if_any", "folder_of", "scheme_of"]
 
+_FOLDERS = {"file": "", "lmdb": ""}
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(.*)", re.DOTALL)
 
 
@@ -38,7 +39,7 @@ def scheme_of(url: str, known: Mapping[str, str], *, setting: str) -> tuple[str,
     if scheme not in known:
         choices = [f"{each}:" + (f" (pip install 'kreis[{extra}]')" if extra else "") for each, extra in known.items()]
         raise ProjectError(
-            f"{scheme}: is not a kind of place that this setting knows", where=setting, hint=f"known: {', '.join(choices)}"
+            f"{scheme!r} is not a known kind of place", where=setting, hint=f"known: {', '.join(choices)}"
         )
     return scheme, rest
 
@@ -67,3 +68,26 @@ def folder_of(url: str, base: Path, known: Mapping[str, str], *, setting: str) -
             )
         rest = slash + path
     return base / rest
+
+
+def folder_if_any(url: str, base: Path) -> Path | None:
+    """The folder that a URL names; None where it names something else.
+
+    >>> folder_if_any("lmdb:.kreis/online", Path("/project"))
+    PosixPath('/project/.kreis/online')
+    """
+    found = _SCHEME.fullmatch(url)
+    return folder_of(url, base, _FOLDERS, setting="") if found is None or found[1] in _FOLDERS else None
+
+
+def absolute(url: str, base: Path) -> str:
+    """The URL as another process reads it, which does not know what a relative folder is relative to.
+
+    >>> absolute("file:.kreis/lake", Path("/project"))
+    'file:/project/.kreis/lake'
+    """
+    folder = folder_if_any(url, base)
+    if folder is None:
+        return url
+    found = _SCHEME.fullmatch(url)
+    return f"{'file' if found is None else found[1]}:{folder}"

@@ -37,8 +37,13 @@ __all__ = [
 
 FILE_NAME = "kreis.toml"
 PREFIX = "KREIS__"
-RENAMED: dict[str, str] = {}
-"""Former name to present name ("service.listen": "service.host"): read under both, with a warning."""
+RENAMED = {
+    "lake.path": "lake.url",
+    "artifacts.path": "artifacts.url",
+    "online.path": "online.url",
+    "service.path": "service.url",
+}
+"""Former name to present name: read under both, with a warning. What was a `path` is a `url` of a folder."""
 _OURS = re.compile(r"KREIS__[A-Z]+__")
 _LINK = re.compile(r"(tcp|udp|sctp)://")
 
@@ -60,22 +65,22 @@ class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class LakeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[lake]`"""
 
-    path: str = ".kreis/lake"
-    """Folder of the Delta tables."""
+    url: str = "file:.kreis/lake"
+    """Where the Delta tables are kept: `file:` and a folder."""
 
 
 class ArtifactsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[artifacts]`"""
 
-    path: str = ".kreis/artifacts"
-    """Folder of the content-addressed artifacts."""
+    url: str = "file:.kreis/artifacts"
+    """Where the content-addressed artifacts are kept: `file:` and a folder."""
 
 
 class OnlineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[online]`"""
 
-    path: str = ".kreis/online"
-    """Folder of the online feature store."""
+    url: str = "lmdb:.kreis/online"
+    """Where the online feature store is kept: `lmdb:` and a folder."""
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,8 +92,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Port to listen on."""
     workers: int = 1
     """Processes that answer behind the port. Each takes a core and its own copy of the models."""
-    path: str = ".kreis/service"
-    """Folder of the release pointer and the prediction journal."""
+    url: str = "file:.kreis/service"
+    """Where the release pointer and the prediction journal are kept: `file:` and a folder."""
     durability: Literal["process", "disk"] = "process"
     """What an answered prediction survives: a crash of the process, or a power cut (group fsync)."""
     token: str = ""
@@ -207,8 +212,8 @@ def _rename(document: dict[str, Any], path: Path) -> None:
         values = document.get(section)
         if not isinstance(values, dict) or name not in values:
             continue
-        _warn(f"{path}: {old!r} is now called {new!r}")
-        value = values.pop(name)
+        value = _as_url(old, new, values.pop(name))
+        _warn(f"{path}: {old!r} is now called {new!r} (write {value!r})")
         if not values:
             del document[section]
         section, name = new.split(".")
@@ -224,23 +229,29 @@ def _override(document: dict[str, Any], environment: Mapping[str, str]) -> None:
     foreign = _set_by_kubernetes(environment)
     ignored: dict[str, str] = {}
     for variable, (section, name, hint) in known.items():
-        found = variable
+        found, value = variable, environment.get(variable)
         for former in () if variable in environment else _former_variables(section, name):
             if former in foreign:
                 ignored[former] = variable
             elif former in environment:
                 found = former
-                _warn(f"the variable {former} is now called {variable}")
-        if found not in environment:
+                value = _as_url(former.lower(), variable.lower(), environment[former])
+                _warn(f"the variable {former} is now called {variable} (write {value})")
+        if value is None:
             continue
         try:
-            document.setdefault(section, {})[name] = msgspec.convert(environment[found], type=hint, strict=False)
+            document.setdefault(section, {})[name] = msgspec.convert(value, type=hint, strict=False)
         except msgspec.ValidationError as error:
             hint_text = f"{section}.{name} in docs/reference/settings.md says what it takes"
-            raise ProjectError(f"{environment[found]!r}: {error}", where=found, hint=hint_text) from error
+            raise ProjectError(f"{value!r}: {error}", where=found, hint=hint_text) from error
     if ignored:
         them = "; ".join(f"{former}={environment[former]} (the setting is {now})" for former, now in ignored.items())
         _warn(f"set by Kubernetes for a Service of that name, and ignored: {them}")
+
+
+def _as_url(old: str, new: str, value: Any) -> Any:
+    """What a setting says by its new name: a path is the URL of a folder."""
+    return f"file:{value}" if old.endswith("path") and new.endswith("url") else value
 
 
 def _scalars() -> Iterator[tuple[str, str, Any]]:

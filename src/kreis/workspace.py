@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory, storing
 from kreis.errors import CorruptionError, KreisError, MissingLibraryError, PolicyError, ProjectError, StoreError
+from kreis.places import folder_of
 from kreis.settings import Settings, find_folder, load_settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kreis.deployment.signing import FileKeys
     from kreis.lake.store import Lake
     from kreis.ledger.store import Ledger
+    from kreis.preparation.online.store import OnlinePlace
     from kreis.project import Project
 
 __all__ = ["Workspace", "set_passive_openmp_wait"]
@@ -35,6 +37,8 @@ __all__ = ["Workspace", "set_passive_openmp_wait"]
 _OWNER_ALONE = 0o700
 """The mode of a new `.kreis`: it holds personal data."""
 _ALL_BUT_OWNER = 0o077
+_FILE = {"file": ""}
+"""The schemes of `lake.url` and `service.url`, each with the extra that brings it."""
 _OPEN_MODELS = 16
 """Packages that are kept open: as many as the releases that are looked at together name."""
 
@@ -178,7 +182,7 @@ class Workspace:
     @property
     def lake_folder(self) -> Path:
         """The folder of the lake's tables."""
-        return self.folder / self.settings.lake.path
+        return folder_of(self.settings.lake.url, self.folder, _FILE, setting="lake.url")
 
     @cached_property
     def lake(self) -> Lake:
@@ -190,9 +194,9 @@ class Workspace:
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """The content-addressed bytes."""
-        from kreis.artifacts.store import ArtifactStore
+        from kreis.artifacts.places import open_artifacts
 
-        return ArtifactStore(self.folder / self.settings.artifacts.path)
+        return open_artifacts(self.settings.artifacts.url, self.folder)
 
     @property
     def trusted_keys(self) -> Path:
@@ -272,7 +276,7 @@ class Workspace:
     @property
     def service_folder(self) -> Path:
         """The folder of the release pointer and the prediction journal."""
-        return self.folder / self.settings.service.path
+        return folder_of(self.settings.service.url, self.folder, _FILE, setting="service.url")
 
     @property
     def journal_folder(self) -> Path:
@@ -280,9 +284,11 @@ class Workspace:
         return self.service_folder / "journal"
 
     @property
-    def online_folder(self) -> Path:
-        """The folder of the online store."""
-        return self.folder / self.settings.online.path
+    def online(self) -> OnlinePlace:
+        """Where the online store is kept."""
+        from kreis.preparation.online.places import open_online
+
+        return open_online(self.settings.online.url, self.folder)
 
     def load_project(self) -> Project:
         """Execute the project's file and return what it declares.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kreis.artifacts.store import ArtifactStore
+from kreis.artifacts.folder import ArtifactFolder
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import PAYLOAD_TYPE, build_package
 from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
@@ -99,7 +99,7 @@ class Service:
     def __init__(self, root: Path, **changes):
         self.root = root
         self.keys = FileKeys(root / "keys")
-        self.artifacts = ArtifactStore(root / "artifacts")
+        self.artifacts = ArtifactFolder(root / "artifacts")
         self.port = free_port()
         self.number = 0
         self.versions: dict[str, int] = {}
@@ -108,7 +108,7 @@ class Service:
         self.config = ServerConfig(
             project="flights",
             service=root / "service",
-            artifacts=root / "artifacts",
+            artifacts=str(root / "artifacts"),
             trusted=root / "keys" / "trusted",
             log=root / "log",
             port=self.port,

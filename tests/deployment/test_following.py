@@ -260,7 +260,7 @@ def test_bad_packages_are_refused(running, tmp_path):
     refused(running, "takes 2 features, its manifest names 3")
     digest = running.package(running.linear_model(bias=4.0))
     blob = json.loads(running.artifacts.get(digest))["files"]["model.onnx"]["sha256"]
-    path = running.config.artifacts / blob[:2] / blob[2:]
+    path = Path(running.config.artifacts) / blob[:2] / blob[2:]
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     publish(digest)
     refused(running, "differ from those that were stored")
@@ -317,7 +317,7 @@ def test_the_token_is_needed_where_one_is_set(make_service):
 def test_without_a_token_the_service_stays_on_this_machine():
     folder = Path("unused")
     config = ServerConfig(
-        project="flights", service=folder, artifacts=folder, trusted=folder, log=folder, host="0.0.0.0"
+        project="flights", service=folder, artifacts=str(folder), trusted=folder, log=folder, host="0.0.0.0"
     )
     with pytest.raises(PolicyError, match="open to others"):
         config.check()

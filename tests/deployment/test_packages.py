@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from kreis.artifacts.store import ArtifactStore
+from kreis.artifacts.folder import ArtifactFolder
 from kreis.deployment.manifest import Histogram, Manifest, decode_manifest
 from kreis.deployment.packages import PAYLOAD_TYPE, build_package, open_package
 from kreis.deployment.signing import FileKeys, sign
@@ -53,7 +53,7 @@ def manifest(**changes):
 
 @pytest.fixture
 def artifacts(tmp_path):
-    return ArtifactStore(tmp_path / "artifacts")
+    return ArtifactFolder(tmp_path / "artifacts")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def feed(tmp_path):
 
 @pytest.fixture
 def service(make_service, tmp_path):
-    made = make_service(simulated=True, online=tmp_path / "online")
+    made = make_service(simulated=True, online=str(tmp_path / "online"))
     model = made.linear_model(slope=0.01, width=len(FEATURES))
     digest = made.package(model, features=FEATURES, views=[LATENESS, WEATHER], request_views=[REQUEST])
     made.release(digest, wait=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from kreis.artifacts.store import ArtifactStore
+from kreis.artifacts.folder import ArtifactFolder
 from kreis.clock import SystemClock
 from kreis.errors import StoreError
 from kreis.lake.store import Lake
@@ -54,7 +54,7 @@ def try_to(write: Callable[[], object]) -> bool:
     return True
 
 
-def shortage(folder: Path, ledger: Ledger, lake: Lake, artifacts: ArtifactStore) -> tuple[list[int], int]:
+def shortage(folder: Path, ledger: Ledger, lake: Lake, artifacts: ArtifactFolder) -> tuple[list[int], int]:
     there, refused = [0], 0
     lake.append(TABLE, frame(0), step="0", actor="ann", reason="test")
     for number, leave in enumerate(FREE, start=1):
@@ -96,7 +96,7 @@ def main() -> None:
     (folder / "lake").mkdir()
     with open_ledger(folder / "ledger.db", clock=SystemClock()) as ledger:
         lake = Lake(folder / "lake", ledger)
-        there, refused = shortage(folder, ledger, lake, ArtifactStore(folder / "artifacts"))
+        there, refused = shortage(folder, ledger, lake, ArtifactFolder(folder / "artifacts"))
         os.write(1, f"refused {refused} of {len(FREE)}\n".encode())
         subprocess.run(["mount", "--bind", str(folder / "lake"), str(folder / "lake")], check=True)
         read_only(folder, ledger, there)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from kreis.artifacts.store import ArtifactStore
+from kreis.artifacts.folder import ArtifactFolder
 from kreis.clock import SystemClock
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import OutcomeRecord
@@ -31,7 +31,7 @@ def main() -> None:
         say("first append")
         lake.append("bronze/x", pl.DataFrame({"n": [2]}), step="second", actor="ann", reason="test")
         say("append")
-        ArtifactStore(folder / "artifacts").put(b"model")
+        ArtifactFolder(folder / "artifacts").put(b"model")
         say("artifact")
         with ledger.record(event="test.said", subject="test", actor="ann", reason="test"):
             pass

@@ -156,7 +156,7 @@ def state_of(folder: Path) -> dict[str, Any]:
                 for table in metadata.sorted_tables
                 if table.name not in {"audit", "runs", "run_steps", "verdicts"}
             },
-            "online": online_state(workspace.online_folder),
+            "online": online_state(Path(str(workspace.online))),
             "files": files_in(workspace.state),
         }
 

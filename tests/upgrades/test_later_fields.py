@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 import kreis
-from kreis.artifacts.store import ArtifactStore
+from kreis.artifacts.folder import ArtifactFolder
 from kreis.collection.contracts.inputs import InputRule
 from kreis.deployment.manifest import Inputs, Manifest, decode_manifest
 from kreis.deployment.pointer import PointedModel, Pointer
@@ -156,7 +156,7 @@ def test_every_struct_inside_a_package_or_a_journal_is_looked_after() -> None:
 
 def test_manifests_of_the_sample_are_encoded_as_they_were_written(sample: Path) -> None:
     """Byte for byte: a field with a default that stood in the first version is written still (`always`)."""
-    artifacts = ArtifactStore(sample / ".kreis" / "artifacts")
+    artifacts = ArtifactFolder(sample / ".kreis" / "artifacts")
     found = 0
     for path in (sample / ".kreis" / "artifacts").glob("*/*"):
         data = artifacts.get(path.parent.name + path.name)

@@ -31,7 +31,6 @@ from kreis.monitoring.monitors.business_metric import BusinessMetric
 from kreis.monitoring.monitors.drift import Drift
 from kreis.monitoring.monitors.latency import Latency
 from kreis.preparation.online.layout import Layout
-from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.online.store import Rows
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look, Watcher
@@ -680,7 +679,7 @@ def test_features_that_are_too_old_are_told_until_they_are_fed(place: Place) -> 
     (said,) = told(31)
     assert "view 'customer' until 2025-" in said
     assert told(40) == [said]
-    store = LmdbStore(place.workspace.online_folder)
+    store = place.workspace.online.open()
     nothing = np.array([], dtype=np.int64)
     layouts = [Layout(view) for view in place.project.views.values()]
     batches = [Rows(each, [], nothing, nothing, np.empty((0, each.columns))) for each in layouts]

@@ -42,7 +42,7 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
 def beyond(workspace: Workspace, ledger: Ledger) -> Beyond:
     """Compare the ledger with the service's pointer and the lake's logs. Changes nothing."""
     release = None
-    root = workspace.folder / workspace.settings.lake.path
+    root = workspace.lake_folder
     tables: dict[str, list[int]] = {}
     with ledger.read() as connection:
         try:

@@ -18,6 +18,7 @@ from kreis.deployment.signing import load_trusted
 from kreis.durable import make_directory, read_regular, storing, write_durably
 from kreis.errors import CorruptionError, ProjectError, ServiceError, StoreError
 from kreis.ledger import runs
+from kreis.places import absolute
 from kreis.workspace import Workspace
 
 __all__ = ["close_segment", "exec_server", "free_port", "write_config"]
@@ -47,10 +48,10 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
     config = ServerConfig(
         project=project,
         service=workspace.service_folder,
-        artifacts=workspace.folder / workspace.settings.artifacts.path,
+        artifacts=absolute(workspace.settings.artifacts.url, workspace.folder),
         trusted=workspace.trusted_keys,
         log=workspace.journal_folder,
-        online=workspace.online_folder,
+        online=absolute(workspace.settings.online.url, workspace.folder),
         host=host or settings.host,
         port=port or settings.port,
         workers=workers or settings.workers,

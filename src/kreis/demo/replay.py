@@ -13,7 +13,6 @@ from kreis.demo.service import RunningService
 from kreis.demo.world import World
 from kreis.ledger import releases
 from kreis.preparation.online.feed import OnlineFeed
-from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.project import Project
 from kreis.watching.watcher import Look, Watcher
 from kreis.ways.tabular.feeding import open_feed
@@ -54,7 +53,7 @@ def replay(
     Raises:
         ServiceError: the service refuses a request or is gone.
     """
-    store = LmdbStore(workspace.online_folder)
+    store = workspace.online.open()
     try:
         feed = open_feed(project, store, world.frames)
         return asyncio.run(_Replay(project, workspace, world, service, watcher, feed, on_day).run(start, end))

@@ -6,10 +6,9 @@ imported, unpickled or executed.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
+from kreis.artifacts.store import ArtifactStore
 from kreis.deployment.manifest import Manifest, decode_manifest
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
 from kreis.digests import digest_of
@@ -21,7 +20,6 @@ from kreis.models.scoring import Scorer
 
 __all__ = [
     "PAYLOAD_TYPE",
-    "Blobs",
     "Package",
     "build_package",
     "open_package",
@@ -33,18 +31,6 @@ __all__ = [
 PAYLOAD_TYPE = "application/vnd.kreis.package+json"
 size_limit = 512 * 1024 * 1024
 """No file of a package may be larger (bytes)."""
-
-
-class Blobs(Protocol):
-    """What a package needs of an artifact store (`kreis.artifacts`)."""
-
-    def put(self, data: bytes, /) -> str:
-        """Store bytes durably; returns their SHA-256."""
-        ...
-
-    def get(self, digest: str, /) -> bytes:
-        """The bytes of a digest, verified."""
-        ...
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -64,7 +50,7 @@ class Package(msgspec.Struct, frozen=True):
         return self.form.scorer(self.manifest.features, threads=threads)
 
 
-def build_package(manifest: Manifest, form: Form, artifacts: Blobs) -> Manifest:
+def build_package(manifest: Manifest, form: Form, artifacts: ArtifactStore) -> Manifest:
     """Store a model and its manifest by content.
 
     Args:
@@ -88,12 +74,12 @@ def build_package(manifest: Manifest, form: Form, artifacts: Blobs) -> Manifest:
     return manifest
 
 
-def sign_again(digest: str, artifacts: Blobs, keys: Keys) -> str:
+def sign_again(digest: str, artifacts: ArtifactStore, keys: Keys) -> str:
     """The DSSE envelope over a stored manifest, byte for byte as it was written, by whichever version of kreis."""
     return sign(artifacts.get(digest), PAYLOAD_TYPE, keys)
 
 
-def open_package(digest: str, envelope: str | bytes, artifacts: Blobs, trusted: TrustedKeys) -> Package:
+def open_package(digest: str, envelope: str | bytes, artifacts: ArtifactStore, trusted: TrustedKeys) -> Package:
     """Verify and read a package.
 
     Raises:
@@ -170,7 +156,7 @@ def _check_row(expression: Expression, known: set[str], where: str) -> None:
             raise ProjectError.unknown_name("column", column, known, where=where)
 
 
-def _opened(model: Onnx, artifacts: Blobs, where: str) -> Onnx:
+def _opened(model: Onnx, artifacts: ArtifactStore, where: str) -> Onnx:
     data = artifacts.get(model.sha256)
     if len(data) != model.size or digest_of(data) != model.sha256:
         raise CorruptionError(

@@ -22,7 +22,6 @@ from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, watchers
 from kreis.ledger.identity import identity_of
 from kreis.models.form import Onnx
-from kreis.preparation.online.inspection import problems_of
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
 
@@ -115,7 +114,7 @@ def _artifacts(workspace: Workspace) -> Iterator[Finding]:
     for problem in workspace.artifacts.check():
         if problem.kind != "leftover":
             yield Finding(
-                where=str(problem.path),
+                where=problem.where,
                 what=f"{problem.kind} artifact",
                 next="move it away" if problem.kind == "stray" else "`kreis run --from training` makes it again",
             )
@@ -130,7 +129,7 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
         digest = form.sha256 if isinstance(form, Onnx) else None
         if digest is not None and not workspace.artifacts.has(digest):
             yield Finding(
-                where=str(workspace.artifacts.path_of(digest)),
+                where=workspace.artifacts.where(digest),
                 what=f"gone artifact (what {step.name} learned)",
                 next="`kreis run --from training` makes it again",
             )
@@ -204,15 +203,10 @@ def _log(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _online(workspace: Workspace) -> Iterator[Finding]:
-    path = workspace.online_folder / "data.mdb"
+    place = workspace.online
     mend = "remove the folder: `kreis run` feeds the store anew from the tables"
-    if path.exists() and not path.is_file():
-        yield Finding(where=str(path), what="it is not a regular file", next=mend)
-    elif workspace.online_folder.is_dir() and not path.exists():
-        yield Finding(where=str(path), what="the online store is gone", next=mend)
-    else:
-        for what in problems_of(workspace.online_folder):
-            yield Finding(where=str(path), what=what, next=mend)
+    for what in place.problems():
+        yield Finding(where=str(place), what=what, next=mend)
 
 
 def _memory(workspace: Workspace) -> Iterator[Finding]:

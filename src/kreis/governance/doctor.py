@@ -18,6 +18,7 @@ from kreis.durable import disk_of
 from kreis.errors import KreisError, MissingLibraryError
 from kreis.governance.damage import PARTS, Finding
 from kreis.ledger import audit, chain, schema
+from kreis.places import folder_if_any
 from kreis.settings import Settings, load_settings
 from kreis.workspace import Workspace
 
@@ -102,13 +103,14 @@ def _disk(workspace: Workspace) -> Iterator[Finding]:
 def _places(workspace: Workspace) -> dict[str, Path]:
     """The folders that hold what nobody else should read, by what they hold."""
     settings = workspace.settings
-    return {
-        "the record": workspace.state,
-        "tables": workspace.folder / settings.lake.path,
-        "artifacts": workspace.folder / settings.artifacts.path,
-        "features": workspace.online_folder,
-        "predictions": workspace.service_folder,
+    urls = {
+        "tables": settings.lake.url,
+        "artifacts": settings.artifacts.url,
+        "features": settings.online.url,
+        "predictions": settings.service.url,
     }
+    folders = {what: folder_if_any(url, workspace.folder) for what, url in urls.items()}
+    return {"the record": workspace.state} | {what: folder for what, folder in folders.items() if folder is not None}
 
 
 def _nearest(path: Path) -> Path:

@@ -42,14 +42,14 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     project: str
     service: Path
     """Folder of the release pointer, `current.json`."""
-    artifacts: Path
-    """Root of the artifact store."""
+    artifacts: str
+    """URL of the artifact store."""
     trusted: Path
     """Folder of the public keys, `*.pub`, whose releases and packages are taken."""
     log: Path
     """Folder of the prediction log's segments."""
-    online: Path | None = None
-    """The online feature store; without it every stored feature is missing."""
+    online: str | None = None
+    """URL of the online feature store; without it every stored feature is missing."""
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1

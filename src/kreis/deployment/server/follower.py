@@ -9,7 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from kreis.deployment.packages import Blobs, open_package
+from kreis.artifacts.store import ArtifactStore
+from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import FILE, HIGHEST, Highest, Pointer, read_highest, read_pointer, remember_highest
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.metrics import Metrics
@@ -32,7 +33,7 @@ class Follower:
         self,
         config: ServerConfig,
         trusted: TrustedKeys,
-        artifacts: Blobs,
+        artifacts: ArtifactStore,
         stored: Callable[..., Any] | None,
         metrics: Metrics,
         executor: Executor,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,9 +18,8 @@ from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
 from kreis.models.scoring import Matrix
-from kreis.preparation.online.inspection import problems_of
-from kreis.preparation.online.lmdb_store import LmdbStore, damaged
 from kreis.preparation.online.reader import OnlineFeatures
+from kreis.preparation.online.store import OnlinePlace, OnlineStore
 from kreis.preparation.views import FeatureView, RequestView
 
 __all__ = ["LoadedModel", "LoadedRelease", "StoredFeatures"]
@@ -205,19 +203,17 @@ def _extras(model: LoadedModel, live: Sequence[LoadedModel]) -> list[tuple[Loade
     return [(other, places) for other, places in lacking if places]
 
 
-def open_store(folder: Path) -> Callable[[list[FeatureView]], StoredFeatures]:
+def open_store(place: OnlinePlace) -> Callable[[list[FeatureView]], StoredFeatures]:
     """What gives the online features of some views, from one shared store that is opened when first needed.
 
     All of its bytes are looked at before it is opened. The returned function raises StoreError: there is no store
     yet, it was not fed with these views, or (CorruptionError) it is damaged.
     """
-    opened: list[LmdbStore] = []
+    opened: list[OnlineStore] = []
 
     def features(views: list[FeatureView]) -> StoredFeatures:
         if not opened:
-            if found := problems_of(folder):
-                raise damaged(folder, "; ".join(found))
-            opened.append(LmdbStore(folder, readonly=True))
+            opened.append(place.open(readonly=True, checked=True))
         return OnlineFeatures(opened[0], views)
 
     return features

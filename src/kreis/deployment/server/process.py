@@ -11,9 +11,10 @@ import signal
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NoReturn
 
-from kreis.artifacts.store import ArtifactStore
+from kreis.artifacts.places import open_artifacts
 from kreis.clock import SystemClock
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.server.answering import Answering
@@ -27,6 +28,7 @@ from kreis.deployment.server.ports import check_port, numeric_address
 from kreis.deployment.server.supervisor import start_logging
 from kreis.deployment.signing import load_trusted
 from kreis.errors import StoreError
+from kreis.preparation.online.places import open_online
 
 __all__ = ["HEAVY", "serve", "serve_as_worker"]
 
@@ -101,9 +103,10 @@ async def _serve(config: ServerConfig, colleagues: Colleagues | None) -> NoRetur
         durable=config.durability == "disk",
     )
     with ThreadPoolExecutor(1, thread_name_prefix="releases") as executor:
-        stored = open_store(config.online) if config.online is not None else None
+        stored = open_store(open_online(config.online, Path())) if config.online is not None else None
+        artifacts = open_artifacts(config.artifacts, Path())
         trusted = load_trusted(config.trusted)
-        follower = Follower(config, trusted, ArtifactStore(config.artifacts), stored, metrics, executor)
+        follower = Follower(config, trusted, artifacts, stored, metrics, executor)
         await follower.look()
         answering = Answering(
             follower,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any
@@ -127,15 +126,14 @@ class Entity:
         """The key of the tile at a place."""
         return layout.tile_key(self._key, self.headers[place][0])
 
-    def keep(self, place: int, value: Value | None, layout: Layout, needs: Needs, needed: Collection[int]) -> None:
-        """Hold a tile's rows in memory, as long as no others are needed more; a tile only changes by growing.
+    def keep(self, place: int, value: Value | None, layout: Layout, needs: Needs) -> None:
+        """Hold a tile's rows in memory; a tile only changes by growing.
 
         Args:
             place: of the tile.
             value: what the store holds of it.
             layout: of the view.
             needs: what is asked of its rows.
-            needed: the places of the tiles that are needed together with it.
 
         Raises:
             CorruptionError: the value is damaged, or does not fit the tile's header.
@@ -144,8 +142,10 @@ class Entity:
         if value is None or len(value) != count * layout.row.size + layout.seal:
             raise CorruptionError(f"tile {number} does not fit its header", where=f"online store, {self._key!r}")
         layout.check(layout.tile_key(self._key, number), value)
-        if len(self._decoded) > 2 * len(layout.plan.windows) + 2:
-            numbers = {self.headers[each][0] for each in needed}
-            for each in self._decoded.keys() - numbers:
-                del self._decoded[each]
+        self._decoded.pop(number, None)
         self._decoded[number] = (count, TileRows(layout, needs, value[: count * layout.row.size]))
+
+    def forget(self, but: int) -> None:
+        """Hold the rows of so many tiles at most: of those that were read last."""
+        for number in list(self._decoded)[:-but]:
+            del self._decoded[number]

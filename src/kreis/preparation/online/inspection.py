@@ -25,8 +25,11 @@ def problems_of(folder: Path) -> list[str]:
     Checked are the checksums of all records, and that every record which the store counts can be reached. Records of
     format 1 have no checksums.
     """
-    if not (folder / "data.mdb").exists():
-        return []
+    data = folder / "data.mdb"
+    if not data.exists():
+        return ["the online store is gone"] if folder.is_dir() else []
+    if not data.is_file():
+        return ["it is not a regular file"]
     command = [sys.executable, "-m", "kreis.preparation.online.inspection", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode in (0, _ENDED_BADLY):

@@ -204,8 +204,10 @@ class LmdbPlace:
     def __str__(self) -> str:
         return str(self.folder)
 
-    def open(self, *, readonly: bool = False) -> LmdbStore:
+    def open(self, *, readonly: bool = False, checked: bool = False) -> LmdbStore:
         """Open the store; see `OnlinePlace.open`."""
+        if checked and (found := self.problems()):
+            raise damaged(self.folder, "; ".join(found))
         return LmdbStore(self.folder, readonly=readonly)
 
     def exists(self) -> bool:

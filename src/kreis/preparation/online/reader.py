@@ -115,12 +115,16 @@ class OnlineFeatures:
         `_less`), in two.
         """
         vectors: list[list[float]] = []
+        brought: Missing = {}
         while self._missing:
             missing = self._missing.copy()
             self._missing.clear()
             for tile, value in zip(missing.values(), read(list(missing)), strict=True):
                 tile.keep(value)
+            brought |= missing
             vectors = self._vectors(requests, asked, records)
+        for tile in brought.values():
+            tile.forget_others()
         return vectors
 
     def _vectors(
@@ -145,16 +149,20 @@ class OnlineFeatures:
 
 
 class _MissingTile:
-    """A tile that is needed and not in memory, and the places of all those that are needed together with it."""
+    """A tile that is needed and not in memory."""
 
-    __slots__ = ("_entity", "_kept", "_needed", "_place")
+    __slots__ = ("_entity", "_kept", "_place")
 
-    def __init__(self, kept: _Kept, entity: Entity, place: int, needed: Collection[int]) -> None:
-        self._kept, self._entity, self._place, self._needed = kept, entity, place, needed
+    def __init__(self, kept: _Kept, entity: Entity, place: int) -> None:
+        self._kept, self._entity, self._place = kept, entity, place
 
     def keep(self, value: Value | None) -> None:
         """Hold it in memory, as the store has it."""
-        self._entity.keep(self._place, value, self._kept.layout, self._kept.needs, self._needed)
+        self._entity.keep(self._place, value, self._kept.layout, self._kept.needs)
+
+    def forget_others(self) -> None:
+        """Hold no more of its entity's tiles than the next request will need."""
+        self._entity.forget(2 * len(self._kept.layout.plan.windows) + 2)
 
 
 Missing: TypeAlias = dict[bytes, _MissingTile]
@@ -199,7 +207,7 @@ class _Kept:
         """Whether the tiles at some places are in memory; those that are not are put down as missing."""
         absent = [place for place in places if entity.tile(place) is None]
         for place in absent:
-            self._missing[entity.tile_key(place, self.layout)] = _MissingTile(self, entity, place, places)
+            self._missing[entity.tile_key(place, self.layout)] = _MissingTile(self, entity, place)
         return not absent
 
     def between(self, entity: Entity, low: int | None, at: int) -> Iterator[tuple[int, bool]]:

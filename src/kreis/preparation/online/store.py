@@ -116,8 +116,12 @@ class OnlineStore(Protocol):
 class OnlinePlace(Protocol):
     """Where an online store is kept; `open_online` names one by its URL."""
 
-    def open(self, *, readonly: bool = False) -> OnlineStore:
+    def open(self, *, readonly: bool = False, checked: bool = False) -> OnlineStore:
         """Open the store. Without `readonly` it is made where there is none, and one process at a time has it.
+
+        Args:
+            readonly: opens for reading alone, as the service does.
+            checked: looks at every byte first.
 
         Raises:
             StoreError: there is no store (readonly), or another process feeds it.

@@ -17,7 +17,7 @@ from kreis.expressions.tree import columns
 from kreis.ledger import models, releases
 from kreis.preparation.online.feed import OnlineFeed, mark_of
 from kreis.preparation.online.layout import Layout
-from kreis.preparation.online.lmdb_store import LmdbStore, discard
+from kreis.preparation.online.store import OnlineStore
 from kreis.preparation.tables import build
 from kreis.preparation.views import FeatureView
 from kreis.project import Project
@@ -48,7 +48,7 @@ def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataF
     return frames
 
 
-def open_feed(project: Project, store: LmdbStore, frames: Mapping[str, pl.DataFrame]) -> OnlineFeed:
+def open_feed(project: Project, store: OnlineStore, frames: Mapping[str, pl.DataFrame]) -> OnlineFeed:
     """A feed of the project's views from their tables."""
     return OnlineFeed(store, [(view, frames[view.table]) for view in project.views.values()])
 
@@ -73,7 +73,7 @@ def feed_from_lake(state: TabularState) -> list[str]:
         if not _is_fed(state, views):
             told += _feed(state, views, frames)
     except CorruptionError as error:
-        discard(workspace.online_folder)
+        workspace.online.discard()
         told.append(f"{error.message}; it was thrown away and fed anew from the tables")
         told += _feed(state, views, frames)
     except StoreError:
@@ -83,7 +83,7 @@ def feed_from_lake(state: TabularState) -> list[str]:
 
 
 def _feed(state: TabularState, views: Sequence[FeatureView], frames: _Frames) -> list[str]:
-    store = LmdbStore(state.workspace.online_folder)
+    store = state.workspace.online.open()
     try:
         marks = [state.version_of(view.table) for view in views]
         feed = OnlineFeed(store, [(view, frames[view.table]) for view in views], marks=marks)
@@ -137,7 +137,7 @@ def _views_in_service(state: TabularState, frames: _Frames) -> list[FeatureView]
 def _is_fed(state: TabularState, views: Sequence[FeatureView]) -> bool:
     """Whether every view stands at a later moment than the run's, or at the same one with the same tables."""
     try:
-        store = LmdbStore(state.workspace.online_folder, readonly=True)
+        store = state.workspace.online.open(readonly=True)
     except CorruptionError:
         raise
     except StoreError:
@@ -162,9 +162,9 @@ def stale_features(project: Project, workspace: Workspace, now: datetime) -> str
     Raises:
         StoreError: the store cannot be read.
     """
-    if not (workspace.online_folder / "data.mdb").exists():
+    if not workspace.online.exists():
         return None
-    store = LmdbStore(workspace.online_folder, readonly=True)
+    store = workspace.online.open(readonly=True)
     try:
         for view in project.views.values():
             spans = [*view.windows, *([view.ttl] if view.ttl else [])]
@@ -185,7 +185,7 @@ def stale_features(project: Project, workspace: Workspace, now: datetime) -> str
 
 def _is_readable(workspace: Workspace) -> bool:
     try:
-        LmdbStore(workspace.online_folder, readonly=True).close()
+        workspace.online.open(readonly=True).close()
     except StoreError:
         return False
     return True
