@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from kreis.training.loss import log_loss
 
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.binary.thresholds import best_cut, choose_threshold
+from kreis.tasks.metrics.log_loss import LogLoss
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 
 DATA = Path(os.environ.get("KREIS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -73,7 +73,7 @@ def draw(generator):
 def judge(candidate, past, known, future, later):
     cut = int(len(past) * 0.8)
     names = [f"f{place}" for place in range(past.shape[1])]
-    scorer = candidate.fit(past[:cut], known[:cut], names, seed=0, threads=1).scorer()
+    scorer = candidate.fit(past[:cut], known[:cut], names, loss=METRIC.task.loss, seed=0, threads=1).scorer()
     tail, ahead, seen = scorer.score(past[cut:]), scorer.score(future), known[cut:]
 
     def worth(scores, outcomes, threshold):
@@ -81,8 +81,9 @@ def judge(candidate, past, known, future, later):
 
     even = METRIC.break_even
     best, value = best_cut(tail, seen, METRIC, near=even)
-    chosen = choose_threshold(tail, seen, METRIC).value
-    judged = (-log_loss(tail, seen), worth(tail, seen, even), value, worth(tail, seen, chosen))
+    chosen = choose_threshold(tail, seen, METRIC).decision.at
+    rows = METRIC.task.rows(seen, METRIC.task.answers(tail), METRIC.task.plain, where="tail")
+    judged = (-LogLoss().value(rows), worth(tail, seen, even), value, worth(tail, seen, chosen))
     earned = [worth(ahead, later, each) for each in (chosen, even, best)]
     return judged, earned
 

@@ -79,18 +79,21 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
     from kreis.durable import make_directory
     from kreis.expressions.tree import Column
     from kreis.ledger.records import Release, Route
+    from kreis.models.form import Onnx
     from kreis.preparation.views import RequestView
+    from kreis.tasks.decisions import Cut
 
     names = [name.removeprefix("row__") for name in FEATURES]
     view = RequestView(
         name="row", fields=dict.fromkeys(names, "number"), features={name: Column(name) for name in names}
     )
+    form = Onnx.of(model)
     manifest = Manifest(
-        project="bench", candidate="gbdt", kind="onnx", files={}, features=FEATURES, views=[], request_views=[view],
-        threshold=0.5, goal="0" * 64, metric={}, outcome="y", inputs={}, training={}, reference={},
+        project="bench", candidate="gbdt", model=form.stored, features=FEATURES, views=[], request_views=[view],
+        decision=Cut(0.5), goal="0" * 64, metric={}, outcome="y", inputs={}, training={}, reference={},
     )  # fmt: skip
     keys, artifacts = FileKeys(root / "keys"), ArtifactFolder(root / "artifacts")
-    manifest = build_package(manifest, {"model.onnx": model}, artifacts)
+    manifest = build_package(manifest, form, artifacts)
     release = Release(
         id="00000000-0000-7000-8000-000000000000", project="bench", number=1,
         routes=[Route(model=manifest.digest, share=1.0)], actor="bench", reason="bench", at=datetime.now(UTC),

@@ -37,7 +37,7 @@ def history(rows):
     return TrainingData(
         features=tuple(f"f{place}" for place in range(FEATURES)),
         matrix=matrix,
-        outcomes=outcomes,
+        outcomes=outcomes.astype(float),
         time=time_asked,
         known_at=time_asked + HOUR,
     )
@@ -52,17 +52,17 @@ def timed(work):
 
 def main(rows=100_000, repeats=5):
     data = history(rows)
-    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes)
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
     past, outcomes = data.matrix[split.train], data.outcomes[split.train].astype(np.float32)
     candidate = GradientBoosting()
-    settings = candidate._settings(0, THREADS)
+    settings = candidate._settings(METRIC.task.loss, 0, THREADS)
     future = data.matrix[split.test]
-    model = train(candidate, data, name="gbdt", split=split, metric=METRIC, threads=THREADS)
+    model = train(candidate, data, name="gbdt", split=split, task=METRIC.task, threads=THREADS)
     booster = lightgbm.train(settings, lightgbm.Dataset(past, outcomes, params=settings), candidate.trees)
     print("largest difference, ONNX against native:", abs(model.scorer().score(future) - booster.predict(future)).max())
 
     def ours(kind, **options):
-        return lambda: train(kind, data, name="it", split=split, metric=METRIC, threads=THREADS, **options)
+        return lambda: train(kind, data, name="it", split=split, task=METRIC.task, threads=THREADS, **options)
 
     works = {
         "bare LightGBM fit": lambda: lightgbm.train(
