@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
 import socket
 
 import pytest
+from msgspec.structs import fields
 
 from kreis.deployment.predictions.reader import parse_segment
+from kreis.deployment.server.messages import Ask, Outcome, Outcomes, Replies, Reply
 
 ROW = {"fields": {"hour": 1, "distance": 0.5, "late": -1.0}, "reference": "flight-1"}
 
@@ -155,6 +158,16 @@ def test_openapi_describes_the_loaded_model(service):
     assert sorted(ask["features"]["properties"]) == ["request__distance", "request__hour", "request__late"]
     reply = document["components"]["schemas"]["Reply"]["properties"]
     assert reply["decision"]["description"] == "true says: late"
+
+
+def test_openapi_has_every_field_that_is_decoded_or_encoded(service):
+    schemas = service.get("/openapi.json")[1]["components"]["schemas"]
+    for message in (Ask, Reply, Replies, Outcome, Outcomes):
+        schema = schemas[message.__name__]
+        assert schema["properties"].keys() == set(message.__struct_fields__)
+        assert set(schema["required"]) == {field.name for field in fields(message) if field.required}
+    references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(service.get("/openapi.json")[1]))
+    assert set(references) <= schemas.keys()
 
 
 def test_the_index_and_probes(service):

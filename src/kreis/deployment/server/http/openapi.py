@@ -8,6 +8,7 @@ import msgspec
 
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.door import Door
+from kreis.deployment.server.messages import Asked, Outcomes, Replies, Reply
 from kreis.deployment.server.models import LoadedRelease
 
 __all__ = ["describe"]
@@ -19,6 +20,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "null"]},
     "datetime": {"type": ["string", "integer", "null"], "description": "ISO 8601, or microseconds since 1970 UTC"},
 }
+_REFERENCE = "#/components/schemas/{name}"
 _KEY: dict[str, Any] = {"type": "string", "maxLength": 1000}
 _ID = {"type": "string", "format": "uuid"}
 _NAME = {"type": ["string", "null"], "maxLength": 1000}
@@ -37,6 +39,20 @@ def describe(release: LoadedRelease | None, project: str, limits: Limits) -> byt
 
 
 def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
+    """The schemas of the messages, from the structs that are decoded and encoded, narrowed to this release."""
+    _, schemas = msgspec.json.schema_components([Asked, Reply, Replies, Outcomes], ref_template=_REFERENCE)
+    for name, narrowed in _narrowed(release, limits).items():
+        properties = schemas[name]["properties"]
+        for field, said in narrowed.items():
+            properties[field] = {**({} if said.keys() & {"type", "enum"} else properties[field]), **said}
+    rows = schemas.pop("Asked")["properties"]["rows"]
+    texts = {"code": {"type": "string"}, "message": {"type": "string"}, "id": {"type": "string"}}
+    batch = _object({"rows": rows}, ["rows"])
+    return {**schemas, "Batch": batch, "Error": _object({"error": _object(texts, list(texts))}, ["error"])}
+
+
+def _narrowed(release: LoadedRelease | None, limits: Limits) -> dict[str, dict[str, dict[str, Any]]]:
+    """What is known of fields beyond the struct: a type or values replace what it says, the rest is added."""
     door = release.door if release else None
     keys = sorted(door.keys) if door else []
     fields = door.fields if door else {}
@@ -50,36 +66,16 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
         "reference": _NAME,
         "features": _object({name: {"type": ["number", "null"]} for name in features}),
     }
-    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Ask"}, "minItems": 1, "maxItems": limits.rows}
-    reply: dict[str, dict[str, Any]] = {
-        "id": _ID,
-        "score": {"type": "number"},
-        "decision": _decision(release),
-        "model": {"type": "string"},
-        "version": {"type": "integer"},
-        "release": _ID,
-        "at": {"type": "string", "format": "date-time"},
-        "fallback": {"type": "boolean", "default": False},
-        "flags": {"type": "array", "items": {"type": "string"}, "default": []},
-    }
-    outcome = {
-        "outcome": {"type": ["number", "boolean"]} if release is None else release.outcomes.schema(),
-        "prediction": {"type": ["string", "null"]},
-        "reference": _NAME,
-        "known_at": {"type": ["string", "null"], "format": "date-time"},
-    }
-    texts = {"code": {"type": "string"}, "message": {"type": "string"}, "id": {"type": "string"}}
     return {
-        "Ask": _object(ask),
-        "Batch": _object({"rows": rows}, ["rows"]),
-        "Reply": _object(reply, [name for name in reply if "default" not in reply[name]]),
-        "Replies": _object({"predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Reply"}}}),
-        "Outcome": _object(outcome, ["outcome"]),
-        "Outcomes": _object(
-            {"outcomes": {"type": "array", "items": {"$ref": "#/components/schemas/Outcome"}, "maxItems": limits.rows}},
-            ["outcomes"],
-        ),
-        "Error": _object({"error": _object(texts, list(texts))}, ["error"]),
+        "Ask": ask,
+        "Asked": {"rows": {"minItems": 1, "maxItems": limits.rows}},
+        "Reply": {"id": _ID, "decision": _decision(release), "release": _ID, "at": {"format": "date-time"}},
+        "Outcomes": {"outcomes": {"maxItems": limits.rows}},
+        "Outcome": {
+            "outcome": {} if release is None else release.outcomes.schema(),
+            "reference": _NAME,
+            "known_at": {"type": ["string", "null"], "format": "date-time"},
+        },
     }
 
 
@@ -128,7 +124,7 @@ def _needed(door: Door | None, what: str) -> list[str] | None:
 def _decision(release: LoadedRelease | None) -> dict[str, Any]:
     """Of a decision: what the models in service say with it."""
     if release is None:
-        return {"type": ["boolean", "number"]}
+        return {}
     manifests = [each.manifest for each in release.models.values()]
     return manifests[0].decision.schema(" or ".join(sorted({each.outcome for each in manifests})))
 
