@@ -140,8 +140,9 @@ def shape(value: Any) -> Any:
 
 def test_every_refusal_and_route_of_the_service_is_documented() -> None:
     server = ROOT / "src" / "kreis" / "deployment" / "server"
-    source = "\n".join(path.read_text() for path in server.glob("*.py"))
-    raised = set(re.findall(r'Refusal\((\d+), "(\w+)"', source)) | {("500", "internal")}
+    source = "\n".join(path.read_text() for path in server.rglob("*.py"))
+    raised = set(re.findall(r'HttpRefusal\(\s*(\d+), "(\w+)"', source)) | {("500", "internal")}
+    raised |= {("422", code) for code in re.findall(r'\bRefusal\(\s*"(\w+)"', source)}
     raised |= {("422", f"unknown_{kind}") for kind in ("key", "field", "feature")}
     text = (ROOT / "docs" / "reference" / "http.md").read_text()
     rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", text, flags=re.MULTILINE)
