@@ -83,5 +83,14 @@ def test_acknowledging_says_who_and_why_and_closes_only_events(shop: Any, raise_
     assert "alert.acknowledged" in shop.kreis("audit", "log")
 
 
+def test_alerts_of_one_look_can_be_told_apart_and_acknowledged(shop: Any, raise_alert: Raise) -> None:
+    for monitor in ("drift", "latency"):
+        raise_alert(0, monitor)
+    names = [line.split()[0] for line in shop.kreis("alerts").splitlines() if line.startswith("019")]
+    assert len(set(names)) == 2
+    for name in names:
+        assert "acknowledged" in shop.kreis("alerts", "acknowledge", name, "--because", "seen")
+
+
 def test_without_alerts_it_says_so(shop: Any, raise_alert: Raise) -> None:
     assert "0 open alerts" in shop.kreis("alerts")

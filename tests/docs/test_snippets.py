@@ -143,6 +143,7 @@ def test_every_refusal_and_route_of_the_service_is_documented() -> None:
     source = "\n".join(path.read_text() for path in server.rglob("*.py"))
     raised = set(re.findall(r'HttpRefusal\(\s*(\d+), "(\w+)"', source)) | {("500", "internal")}
     raised |= {("422", code) for code in re.findall(r'\bRefusal\(\s*"(\w+)"', source)}
+    raised |= {("503", code) for code in re.findall(r'\bUnavailable\("(\w+)"', source)}
     raised |= {("422", f"unknown_{kind}") for kind in ("key", "field", "feature")}
     text = (ROOT / "docs" / "reference" / "http.md").read_text()
     rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", text, flags=re.MULTILINE)

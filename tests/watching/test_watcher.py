@@ -514,7 +514,7 @@ def test_a_service_that_refuses_to_close_its_log_is_told_and_the_look_goes_on(pl
     place.log(0, 2)
     look = place.look(watcher, 1)
     assert look.exit_code == ServiceError.exit_code
-    assert "401" in look.line
+    assert "401" in look.text
     assert early.shown == days(0, 0)
 
 

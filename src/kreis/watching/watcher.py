@@ -67,9 +67,11 @@ class Look:
     """Of the first that failed."""
 
     @property
-    def line(self) -> str:
-        """In one line."""
-        parts = [f"{self.at:%Y-%m-%d %H:%M} {self.predictions:,} predictions moved"]
+    def text(self) -> str:
+        """What was moved, then a line for each thing that a person should know."""
+        moved = f"{self.predictions:,} predictions moved, {self.outcomes:,} outcomes"
+        collected = "" if self.collected is None else "; new data collected"
+        parts = [f"{self.at:%Y-%m-%d %H:%M} {moved}{collected}"]
         parts += [f"over: {each.summary}" if each.over else each.summary for each in self.findings]
         if self.canary is not None:
             parts.append(self.canary.reason)
@@ -77,7 +79,7 @@ class Look:
             parts.append(f"circle {self.circle.status}: {self.circle.reason}")
         told = {finding.summary for finding in self.findings}
         parts += [error for error in self.errors if error not in told]
-        return "; ".join(parts)
+        return "\n  ".join(parts)
 
 
 class Watcher:

@@ -41,5 +41,5 @@ def watch(
         if json:
             emit(look)
         else:
-            typer.echo(look.line)
+            typer.echo(look.text)
     raise typer.Exit(code)

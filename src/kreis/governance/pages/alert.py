@@ -10,8 +10,8 @@ from kreis.governance.pages.texts import date, number, short_id
 
 __all__ = ["alert_page"]
 
-_APART = 18
-"""Characters that tell identifiers of one millisecond apart: on simulated time many alerts share one."""
+_APART = (18, 23, 36)
+"""Characters of an identifier: those of one microsecond, such as the alerts of one look, differ only after them."""
 
 
 def alert_page(document: dict[str, Any]) -> Page:
@@ -44,8 +44,10 @@ def _closed(document: dict[str, Any]) -> str:
 
 
 def _list(document: dict[str, Any]) -> Page:
+    ids = {each["id"] for each in document["alerts"]}
+    apart = next(length for length in _APART if len({each[:length] for each in ids}) == len(ids))
     rows = [
-        (each["id"][:_APART], date(each["at"]), each["monitor"], _state(each), _times(each) + each["summary"])
+        (each["id"][:apart], date(each["at"]), each["monitor"], _state(each), _times(each) + each["summary"])
         for each in document["alerts"]
     ]
     which = "open alerts" if document["open_only"] else "alerts, open and closed"

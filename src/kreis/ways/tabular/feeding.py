@@ -173,10 +173,12 @@ def stale_features(project: Project, workspace: Workspace, now: datetime) -> str
                 continue
             shortest = min(map(parse_duration, spans))
             if now - moment(position) > shortest:
+                fixed = workspace.settings.clock.as_of
+                next_step = f"remove as_of = {fixed!r} from kreis.toml" if fixed else "kreis run --until preparation"
                 return (
                     f"the service knows features of view {view.name!r} until {moment(position):%Y-%m-%d %H:%M} UTC"
-                    " only; its shortest window is over, so answers lack what came since: kreis run --until"
-                    " preparation, or kreis watch (which collects) more often"
+                    f" only; its shortest window is over, so answers lack what came since: {next_step}, or let kreis"
+                    " watch look (and collect) more often"
                 )
         return None
     finally:

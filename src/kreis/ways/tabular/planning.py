@@ -100,7 +100,9 @@ def plan_now(
     plan = plan_of(project, workspace, champion, now, before=before, per_day=per_day, differing=differing)
     if plan is None:
         raise ProjectError(
-            "no request was logged in the last week", where="kreis release plan", hint="say --per-day NUMBER"
+            "no request was logged in the last week",
+            where="kreis release plan",
+            hint="kreis release plan --per-day NUMBER",
         )
     return plan
 
