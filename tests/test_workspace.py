@@ -50,7 +50,7 @@ def test_registered_model_is_opened_once_and_verified(released):
     assert workspace.open_model(digest) is package
     with pytest.raises(ProjectError, match="unknown model"):
         workspace.open_model("0" * 64)
-    path = Path(workspace.artifacts.where(package.manifest.files["model.onnx"].sha256))
+    path = Path(workspace.artifacts.where(package.manifest.model.sha256))
     path.chmod(0o600)
     path.write_bytes(b"!" + path.read_bytes()[1:])
     with pytest.raises(CorruptionError):

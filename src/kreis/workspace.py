@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory, storing
 from kreis.errors import CorruptionError, KreisError, MissingLibraryError, PolicyError, ProjectError, StoreError
+from kreis.locks import FileLock, holding_if_free
 from kreis.places import folder_of
 from kreis.settings import Settings, find_folder, load_settings
 
@@ -322,19 +322,22 @@ class Workspace:
             StoreError: another process holds it, or this user may not write in the folder.
         """
         path = self.state / "run.lock"
-        with storing(f"run lock {path}"):
-            make_directory(self.state)
-            handle = path.open("w")
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+        with ExitStack() as stack:
+            with storing(f"run lock {path}"):
+                make_directory(self.state)
+                here = stack.enter_context(holding_if_free(FileLock(path)))
+            if not here or not (self._is_file or stack.enter_context(holding_if_free(self.ledger.lock("run")))):
                 raise StoreError(
-                    "another kreis run is at work in this folder",
-                    where=str(self.folder),
+                    "another kreis run is at work in this folder" if not here else "another kreis run is at work",
+                    where=str(self.folder) if not here else self.ledger.where,
                     hint="wait for it, or look at `kreis status`",
-                ) from error
+                )
             yield
+
+    @property
+    def _is_file(self) -> bool:
+        """Whether the ledger is a file, so that no other machine runs on it."""
+        return isinstance(self.ledger_place, Path) or "://" not in self.ledger_place
 
 
 def set_passive_openmp_wait() -> None:

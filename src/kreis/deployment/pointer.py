@@ -6,8 +6,6 @@ to the folder, but has no key, can at most remove it: it is verified before it i
 
 from __future__ import annotations
 
-import fcntl
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -20,6 +18,7 @@ from kreis.durable import read_regular, write_durably
 from kreis.errors import CorruptionError, SignatureError
 from kreis.formats import always, canonical, check_format
 from kreis.ledger.records import Release
+from kreis.locks import FileLock, holding
 
 __all__ = [
     "FILE",
@@ -101,16 +100,12 @@ class Highest(msgspec.Struct, frozen=True, kw_only=True):
 def remember_highest(folder: Path, release: Release) -> None:
     """Write down that a release has been taken, unless another worker has taken a later one meanwhile."""
     highest = Highest(project=release.project, number=release.number, release=release.id)
-    handle = os.open(folder / f".{HIGHEST}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with holding(FileLock(folder / f".{HIGHEST}.lock")):
         with suppress(CorruptionError):
             before = read_highest(folder)
             if before is not None and before.project == highest.project and before.number > highest.number:
                 return
         write_durably(folder / HIGHEST, msgspec.json.encode(highest))
-    finally:
-        os.close(handle)
 
 
 def read_highest(folder: Path) -> Highest | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from kreis.ledger.identity import identity_of
 from kreis.ledger.models import get_model, list_models
 from kreis.ledger.records import Model, Release
 from kreis.ledger.releases import current_release
+from kreis.locks import FileLock
 
 if TYPE_CHECKING:
     from kreis.ledger.store import Ledger
@@ -71,15 +70,14 @@ def _only_publisher(folder: Path) -> Iterator[None]:
     """A lock, so that a slow publisher does not put an older release over a newer one."""
     make_directory(folder)
     try:
-        lock = os.open(folder / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        let_go = FileLock(folder / "publish.lock").take(wait=True)
     except OSError:
-        yield  # where no lock can be made, no pointer can be written either; it may be that none has to be
-        return
+        let_go = None  # where no lock can be made, no pointer can be written either; it may be that none has to be
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(lock)
+        if let_go is not None:
+            let_go()
 
 
 def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:

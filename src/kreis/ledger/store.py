@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, RootTransaction, make_url
@@ -20,8 +20,10 @@ from kreis.durable import disk_of, make_directory
 from kreis.errors import CorruptionError, ProjectError, StoreError
 from kreis.ledger import chain, head, older, revision
 from kreis.ledger.backends import postgres, sqlite
+from kreis.ledger.backends.backend import Backend
 from kreis.ledger.records import AuditEntry
 from kreis.ledger.transaction import WRITTEN, Transaction
+from kreis.locks import Lock
 
 __all__ = ["Ledger", "Transaction", "open_ledger"]
 
@@ -71,7 +73,7 @@ class Ledger:
     """An open ledger. Safe to share between threads; a forked child gets connections of its own."""
 
     def __init__(
-        self, engine: Engine, backend: ModuleType, *, clock: Clock, where: str, head_at: Path | None = None
+        self, engine: Engine, backend: Backend, *, clock: Clock, where: str, head_at: Path | None = None
     ) -> None:
         self.where = where
         """What it is called in messages; holds no password."""
@@ -184,6 +186,10 @@ class Ledger:
         except BaseException:
             self.older = before
             raise
+
+    def lock(self, name: str) -> Lock:
+        """A lock that every process heeds which uses this ledger, on whichever machine it runs."""
+        return self._backend.lock(self._engine, name)
 
     def close(self) -> None:
         """Let go of all connections."""

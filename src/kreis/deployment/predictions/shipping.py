@@ -7,7 +7,6 @@ the lake which of its appends it holds: nothing is deleted because something els
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +41,7 @@ from kreis.deployment.predictions.reader import (
 from kreis.digests import digest_of, digest_of_document
 from kreis.durable import fsync_directory, read_regular, write_durably
 from kreis.errors import CorruptionError, StoreError
+from kreis.locks import FileLock, holding_if_free
 
 if TYPE_CHECKING:
     import polars as pl
@@ -373,15 +373,10 @@ def _set_aside(path: Path) -> Path:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / "shipping.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError("another process ships this log already", where=str(folder)) from error
+    with holding_if_free(FileLock(folder / "shipping.lock")) as held:
+        if not held:
+            raise StoreError("another process ships this log already", where=str(folder))
         yield
-    finally:
-        os.close(handle)
 
 
 def inspect_log(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from kreis.errors import CorruptionError, StoreError
+from kreis.locks import Lock
 
-__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "explain", "is_doubtful", "open_engine", "settle"]
+__all__ = ["BUSY_SECONDS", "begin_read", "begin_write", "explain", "is_doubtful", "lock", "open_engine", "settle"]
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one."""
 
 _LOCK = 0x6B726569
 """Names the ledger's lock among the advisory locks of a database ("krei")."""
+_NAMED = "hashtext(%(name)s), hashtext(current_schema())"
+"""Names another lock."""
 
 
 def open_engine(url: URL) -> Engine:
@@ -52,6 +57,38 @@ def is_doubtful(error: DBAPIError) -> bool:
 def settle(connection: Connection) -> None:
     """Wait until the commit in doubt is over, either way: its session holds the write lock until then."""
     begin_write(connection)
+
+
+def lock(engine: Engine, name: str) -> Lock:
+    """An advisory lock, one for each name and schema of the database."""
+    return _AdvisoryLock(engine, name)
+
+
+class _AdvisoryLock:
+    """Held by a session of its own, so it is let go of where the process or its machine dies."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine, self._name = engine, name
+
+    def take(self, *, wait: bool) -> Callable[[], None] | None:
+        function, key = "pg_advisory_lock" if wait else "pg_try_advisory_lock", {"name": self._name}
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            if connection.exec_driver_sql(f"SELECT {function}({_NAMED})", key).scalar() is False:
+                connection.close()
+                return None
+        except DBAPIError as error:
+            connection.close()
+            raise explain(error, f"lock {self._name!r} of the ledger") from error
+
+        def let_go() -> None:
+            try:
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_NAMED})", key)
+            except DBAPIError:
+                connection.invalidate()  # the session has ended, and with it the lock
+            connection.close()
+
+        return let_go
 
 
 def explain(error: DBAPIError, where: str) -> StoreError:

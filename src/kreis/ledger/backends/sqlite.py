@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kreis.durable import disk_of, fsync_directory, fsync_file, make_directory
 from kreis.errors import CorruptionError, StoreError
+from kreis.locks import FileLock, Lock
 
 __all__ = [
     "BUSY_SECONDS",
@@ -28,6 +29,7 @@ __all__ = [
     "explain",
     "is_doubtful",
     "leaving_the_log",
+    "lock",
     "open_engine",
     "settle",
 ]
@@ -186,6 +188,11 @@ def is_doubtful(error: DBAPIError) -> bool:
     did not say that it has them.
     """
     return (getattr(error.orig, "sqlite_errorname", "") or "").startswith("SQLITE_IOERR")
+
+
+def lock(engine: Engine, name: str) -> Lock:
+    """A lock beside the database's file."""
+    return FileLock(Path(engine.url.database or "").with_name(f"{name}.lock"))
 
 
 def settle(connection: Connection) -> None:

@@ -9,7 +9,6 @@ store that was open when the machine went down is thrown away when it is next op
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ import lmdb
 
 from kreis.durable import clear_leftovers, make_directory, write_durably
 from kreis.errors import CorruptionError, StoreError
+from kreis.locks import FileLock
 from kreis.preparation.online import updates
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Read, Rows, Source
@@ -60,7 +60,7 @@ class LmdbStore:
         self._marker = folder / "open"
         if not readonly:
             make_directory(folder)
-            self._writer = _only_writer(folder)
+            self._let_go = _only_writer(folder)
             self._discard_if_torn()
             clear_leftovers(self._marker)
             boot = _boot()
@@ -152,7 +152,7 @@ class LmdbStore:
                 write_durably(self._marker, _CLEAN)
             self._env.close()
             if not self._readonly:
-                os.close(self._writer)
+                self._let_go()
 
     def _write(self, work: Callable[[_Write, int], T]) -> T:
         """Run `work`, with the version that it writes, in one transaction; again, in a larger map, if it is full."""
@@ -297,13 +297,10 @@ def _boot() -> bytes | None:
     return path.read_bytes().strip() if path.exists() else None
 
 
-def _only_writer(folder: Path) -> int:
-    """Take the lock that one writer holds, for as long as the returned file is open."""
-    handle = os.open(folder / "writer", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
+def _only_writer(folder: Path) -> Callable[[], None]:
+    """Take the lock that one writer holds; returns what lets go of it."""
+    let_go = FileLock(folder / "writer", mode=0o644).take(wait=False)
+    if let_go is None:
         hint = "end it, or open the store for reading"
-        raise StoreError("another process feeds this online store", where=str(folder), hint=hint) from error
-    return handle
+        raise StoreError("another process feeds this online store", where=str(folder), hint=hint)
+    return let_go
