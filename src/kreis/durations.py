@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from kreis.errors import ProjectError
 
-__all__ = ["duration", "parse_duration"]
+__all__ = ["duration", "duration_us", "parse_duration"]
 
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
@@ -21,6 +21,11 @@ def parse_duration(text: str) -> timedelta:
     if unit not in _UNITS or not number.isdecimal() or int(number) == 0:
         raise ValueError(f"{text!r} is no duration; write a whole number and m, h or d: '90m', '24h', '7d'")
     return timedelta(seconds=int(number) * _UNITS[unit])
+
+
+def duration_us(text: str) -> int:
+    """As `parse_duration`, in µs."""
+    return parse_duration(text) // timedelta(microseconds=1)
 
 
 def duration(text: str, where: str) -> timedelta:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tests.conftest import Simulations
 
+from kreis.arrays import Codes
 from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.intervals import estimate
 from kreis.tasks.binary.decision_value import DecisionValue
-from kreis.tasks.metrics.metric import Codes
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.task import metric_named
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.gates import (
     GateResult,
@@ -24,7 +25,6 @@ from kreis.requirements.goal import Goal, Guardrail
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.binary.task import Binary
 from kreis.tasks.metrics.calibration_error import CalibrationError
-from kreis.tasks.metrics.metric import Codes
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.task import metric_named
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import interval
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.auc import Auc
-from kreis.tasks.metrics.metric import Codes
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.task import metric_named
 

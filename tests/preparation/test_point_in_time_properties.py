@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from kreis.durations import duration_us
 from kreis.expressions.tree import Aggregate, Call, Column, Expression
 from kreis.preparation import point_in_time_timeline
 from kreis.preparation.online.feed import OnlineFeed
@@ -21,7 +22,6 @@ from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.lmdb_store import LmdbStore
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.point_in_time import join
-from kreis.preparation.point_in_time_plan import microseconds_of
 from kreis.preparation.views import FeatureView
 
 SECOND = 1_000_000
@@ -129,7 +129,7 @@ def check_windows(view: FeatureView, table: list[Row], spine: list[Any]) -> None
     assert result.columns == ["who", "at", *view.feature_names]
     for (who, at), got in zip(spine, result.iter_rows(named=True), strict=True):
         for window in view.windows:
-            kept = seen(table, who, at, microseconds_of(window))
+            kept = seen(table, who, at, duration_us(window))
             for column, name in ((3, "x"), (4, "y")):
                 scale = sum(abs(row[column]) for row in kept if row[column] is not None and not math.isnan(row[column]))
                 for operation in OPERATIONS:
@@ -145,7 +145,7 @@ def check_latest(ttl: str | None, table: list[Row], spine: list[Any]) -> None:
     view = view_of({"x": X, "sum": Call("add", (X, Y))}, ttl=ttl)
     result = join(spine_frame(spine), [(view, table_frame(table))], time="at")
     for (who, at), got in zip(spine, result.iter_rows(named=True), strict=True):
-        kept = seen(table, who, at, microseconds_of(ttl) if ttl else math.inf)
+        kept = seen(table, who, at, duration_us(ttl) if ttl else math.inf)
         x, y = (expected("last", kept, column) for column in (3, 4))
         assert agrees(got["v__x"], x, 0)
         assert agrees(got["v__sum"], x + y, 0)

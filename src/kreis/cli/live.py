@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kreis.loop.observer import MARKS, Lines, Observer, Silent, StepCounts, unfollowed
+from kreis.loop.observer import Lines, Observer, Silent, StepCounts, unfollowed
 from kreis.loop.steps import StepOutput, StepResult
 from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 from kreis.project import Project
+from kreis.texts import mark
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -68,10 +69,9 @@ class _LiveView:
         for discipline in DISCIPLINES[:-1]:
             verdict = self._verdicts.get(discipline)
             if verdict is not None:
-                kind = type(verdict)
                 row = Text.assemble(in_words(verdict), ("  " + self._counts.text(discipline), "dim"))
                 seconds = f"{self._seconds[discipline]:.1f}"
-                table.add_row(Text(MARKS[kind], _COLOURS[kind]), discipline, seconds, row)
+                table.add_row(Text(mark(verdict.kind), _COLOURS[type(verdict)]), discipline, seconds, row)
                 for warning in warnings_of(verdict):
                     table.add_row("", "", "", Text(f"! {warning}", "yellow"))
             elif discipline == self._present:

@@ -99,7 +99,7 @@ def print_page(page: Page) -> None:
     if not sys.stdout.isatty():
         typer.echo(str(page))
         return
-    from kreis.governance.pages.texts import plain
+    from kreis.texts import plain
 
     out = console()
     out.print(plain(page.title), style="bold", markup=False)
@@ -112,7 +112,7 @@ def print_page(page: Page) -> None:
 
 
 def _print_grid(out: Console, grid: Grid) -> None:
-    from kreis.governance.pages.texts import plain
+    from kreis.texts import plain
 
     out.print()
     if grid.title:
@@ -125,7 +125,7 @@ def _print_cells(out: Console, titles: Sequence[str], rows: Sequence[Sequence[st
     from rich.table import Table
     from rich.text import Text
 
-    from kreis.governance.pages.texts import plain
+    from kreis.texts import plain
 
     cells = [[plain(cell) for cell in row] for row in rows]
     table = Table(show_header=bool(titles), header_style="dim", box=None, pad_edge=False)
@@ -169,7 +169,7 @@ def _emit_error(kind: str, message: str, where: str | None, hint: str | None, ex
 def _print_error(message: str, where: str | None, hint: str | None) -> None:
     from rich.text import Text
 
-    from kreis.governance.pages.texts import plain
+    from kreis.texts import plain
 
     out = console(stderr=True)
     for label, style, text in (("Error: ", "bold red", message), ("Where: ", "bold", where), ("Next:  ", "bold", hint)):

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 
+from kreis.arrays import Floats
 from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate
@@ -17,7 +18,6 @@ from kreis.monitoring.timeline import Band, Month, SendBack, Timeline, VersionCh
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
 from kreis.tasks.metrics.auc import Auc
-from kreis.tasks.metrics.metric import Floats
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.watching.children import CircleOutcome
 from kreis.watching.watcher import Look

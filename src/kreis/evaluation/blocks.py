@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Codes, Floats
 from kreis.evaluation.distributions import student_t_quantile
-from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy.typing as npt
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums
 from kreis.evaluation.gates import (
@@ -27,7 +28,7 @@ from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal
 from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.metrics.business_value import BusinessValue
-from kreis.tasks.metrics.metric import Codes, Rows
+from kreis.tasks.metrics.metric import Rows
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
 

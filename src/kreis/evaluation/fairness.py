@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kreis.arrays import Booleans, Codes
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval
 from kreis.evaluation.intervals import Estimate
 from kreis.evaluation.slices import Groups
 from kreis.tasks.metrics.across import AcrossGroups, ratio_to_the_rest
 from kreis.tasks.metrics.counts import ratio_interval
-from kreis.tasks.metrics.metric import Booleans, Codes, RatioMetric, Rows
+from kreis.tasks.metrics.metric import RatioMetric, Rows
 
 __all__ = ["WorstOff", "worst_off"]
 

@@ -14,15 +14,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.fairness import worst_off
-from kreis.evaluation.intervals import Estimate, estimate, readable
+from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.slices import Groups
 from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal, Guardrail
 from kreis.tasks.metrics.across import AcrossGroups
-from kreis.tasks.metrics.metric import Codes, Metric, Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.task import Sanity, metric_named
+from kreis.texts import number
 
 __all__ = [
     "CHAMPION_GATE",
@@ -110,7 +112,7 @@ def judge_baselines(differences: Mapping[str, Estimate], goal: Goal, *, missing:
         estimate=found,
         required=need,
         explanation=f"against {hardest!r} it gains {found} {goal.metric.unit}; "
-        + _said(outcome, f"at least the {readable(need)} that the goal asks for", found.level, lacking),
+        + _said(outcome, f"at least the {number(need)} that the goal asks for", found.level, lacking),
         missing=lacking,
         detail={"hardest": hardest, "baselines": sorted(differences)},
     )
@@ -154,7 +156,7 @@ def judge_sanity(asked: Sanity, rows: Rows, blocks: Codes, *, least: int = 1, le
     found = estimate(asked.metric, rows, blocks, level=level)
     missing = missing_rows(asked.metric, rows, least, found.blocks)
     outcome, lacking = decide(found, at_most=asked.at_most, missing=missing)
-    said = _said(outcome, f"at most {readable(asked.at_most)}", level, lacking)
+    said = _said(outcome, f"at most {number(asked.at_most)}", level, lacking)
     return GateResult(
         name=asked.name,
         outcome=outcome,
@@ -204,7 +206,7 @@ def _name(guardrail: Guardrail) -> str:
 
 
 def _what(guardrail: Guardrail) -> str:
-    return f"{'at least' if guardrail.at_least is not None else 'at most'} {readable(guardrail.bound)}"
+    return f"{'at least' if guardrail.at_least is not None else 'at most'} {number(guardrail.bound)}"
 
 
 def _decided(guardrail: Guardrail, found: Estimate, missing: str | None = None) -> tuple[Outcome, str]:
@@ -296,7 +298,7 @@ def _across_groups(
         estimate=found.estimate,
         required=guardrail.bound,
         explanation=f"{metric.name} by {guardrail.by} is {found.estimate} {side}; lowest for {found.group!r}, "
-        f"{readable(found.groups[found.group].value)} of the rest; {_said(outcome, _what(guardrail), level, lacking)}",
+        f"{number(found.groups[found.group].value)} of the rest; {_said(outcome, _what(guardrail), level, lacking)}",
         missing=lacking,
         detail={
             "favourable": favourable,

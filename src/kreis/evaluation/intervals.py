@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
 from kreis.evaluation.distributions import student_t_quantile
-from kreis.tasks.metrics.metric import Codes, Floats, Metric, RatioMetric, Rows
+from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
+from kreis.texts import number
 
-__all__ = ["ENDS", "Estimate", "estimate", "mean_estimate", "paired_difference", "readable"]
+__all__ = ["ENDS", "Estimate", "estimate", "mean_estimate", "paired_difference"]
 
 _BY_BLOCK = "blocks"
 _BY_COUNT = "blocks, never narrower than the count allows"
@@ -70,16 +72,11 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert({**document, **ends}, type=cls)
 
     def __str__(self) -> str:
-        return f"{readable(self.value)} ({readable(self.low)} to {readable(self.high)})"
+        return f"{number(self.value)} ({number(self.low)} to {number(self.high)})"
 
 
 ENDS = {"value": math.nan, "low": -math.inf, "high": math.inf}
 """What null stands for in a document."""
-
-
-def readable(value: float) -> str:
-    """A number as people read it: four digits, or whole with its thousands set off."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
 
 
 def estimate(metric: Metric, rows: Rows, blocks: Codes, *, level: float = 0.95) -> Estimate:

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Codes, Floats
 from kreis.evaluation.sequential import MeanTest, mean_interval
-from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = [
     "FALSE_PROMOTION",

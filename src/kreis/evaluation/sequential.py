@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Floats
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Floats
 
 __all__ = [
     "ChangeDetector",

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Codes
 from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.support import support
-from kreis.tasks.metrics.metric import Codes, Metric, Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 
 __all__ = ["Groups", "Slice", "group_codes", "slices"]
 

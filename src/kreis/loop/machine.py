@@ -186,10 +186,10 @@ class _Walk(Generic[State]):
         )
 
     def _conclude(self, discipline: Discipline, verdict: Verdict) -> None:
-        kind, reason, to = _described(verdict)
+        reason, to = _described(verdict)
         ledger = self._workspace.ledger
         with ledger.record(
-            event=f"verdict.{kind}", subject=self._run, actor=self._workspace.actor, reason=reason
+            event=f"verdict.{verdict.kind}", subject=self._run, actor=self._workspace.actor, reason=reason
         ) as tx:
             self._memory.write_pending(tx)
             runs.add_verdict(
@@ -197,7 +197,7 @@ class _Walk(Generic[State]):
                 VerdictRecord(
                     run=self._run,
                     discipline=discipline,
-                    kind=kind,
+                    kind=verdict.kind,
                     reason=reason,
                     to=to,
                     detail=verdict.detail,
@@ -214,21 +214,21 @@ class _Walk(Generic[State]):
                 alerts.answer_alert(tx, self._trigger, self._run)
 
 
-def _described(verdict: Verdict) -> tuple[Literal["advance", "send_back", "hold", "fail"], str, str | None]:
+def _described(verdict: Verdict) -> tuple[str, str | None]:
     match verdict:
         case Advance():
-            return "advance", verdict.summary, None
+            return verdict.summary, None
         case SendBack():
-            return "send_back", verdict.reason, verdict.to
+            return verdict.reason, verdict.to
         case Hold():
-            return "hold", f"{verdict.reason} (needs {verdict.needs})", None
+            return f"{verdict.reason} (needs {verdict.needs})", None
         case Fail():
-            return "fail", verdict.reason, None
+            return verdict.reason, None
 
 
 def _reason(verdicts: dict[Discipline, Verdict]) -> str:
     discipline, verdict = list(verdicts.items())[-1]
-    return f"{discipline}: {_described(verdict)[1]}"
+    return f"{discipline}: {_described(verdict)[0]}"
 
 
 def _close_interrupted(ledger: Ledger, workspace: Workspace, project: str, successor: str) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kreis.loop.steps import StepOutput, StepResult
-from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
+from kreis.loop.verdicts import DISCIPLINES, Discipline, Verdict, in_words, warnings_of
+from kreis.texts import mark
 
-__all__ = ["MARKS", "Lines", "Observer", "Silent", "StepCounts", "unfollowed"]
+__all__ = ["Lines", "Observer", "Silent", "StepCounts", "unfollowed"]
 
-MARKS: dict[type[Verdict], str] = {Advance: "✓", SendBack: "↩", Hold: "‖", Fail: "✗"}
 _SLOW_S = 2.0
 """Steps that take longer get a line of their own."""
 
@@ -122,7 +122,7 @@ class Lines:
     def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
         """Say it."""
         steps = self._counts.text(discipline)
-        line = f"{MARKS[type(verdict)]} {discipline:<13}{self._counts.seconds(discipline):6.1f} s  {in_words(verdict)}"
+        line = f"{mark(verdict.kind)} {discipline:<13}{self._counts.seconds(discipline):6.1f} s  {in_words(verdict)}"
         self._say(line + (f"  [{steps}]" if steps else ""))
         for warning in warnings_of(verdict):
             self._say(f"  ! {warning}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 __all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict", "in_words", "warnings_of"]
 
+Kind = Literal["advance", "send_back", "hold", "fail"]
 Discipline = Literal["requirements", "collection", "preparation", "training", "evaluation", "deployment", "monitoring"]
 
 DISCIPLINES: tuple[Discipline, ...] = get_args(Discipline)
@@ -17,6 +18,8 @@ DISCIPLINES: tuple[Discipline, ...] = get_args(Discipline)
 class Advance:
     """Done; the next discipline may begin."""
 
+    kind: ClassVar[Kind] = "advance"
+
     summary: str
     detail: dict[str, Any] = field(default_factory=dict)
 
@@ -24,6 +27,8 @@ class Advance:
 @dataclass(frozen=True, kw_only=True)
 class SendBack:
     """An earlier discipline has to do better first."""
+
+    kind: ClassVar[Kind] = "send_back"
 
     to: Discipline
     reason: str
@@ -34,6 +39,8 @@ class SendBack:
 class Hold:
     """A person has to say yes first."""
 
+    kind: ClassVar[Kind] = "hold"
+
     needs: str
     reason: str
     detail: dict[str, Any] = field(default_factory=dict)
@@ -42,6 +49,8 @@ class Hold:
 @dataclass(frozen=True, kw_only=True)
 class Fail:
     """It cannot go on at all."""
+
+    kind: ClassVar[Kind] = "fail"
 
     reason: str
     detail: dict[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kreis.tasks.metrics.metric import Codes
+from kreis.arrays import Codes
 
 __all__ = ["count_columns", "count_into"]
 

@@ -19,9 +19,9 @@ import math
 import msgspec
 import numpy as np
 
+from kreis.arrays import Codes, Floats
 from kreis.evaluation.distributions import student_t_quantile
 from kreis.monitoring.variation import Expected, spread_of_days
-from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Divergence", "stability"]
 

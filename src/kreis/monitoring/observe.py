@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Booleans, Codes, Floats
 
 __all__ = ["DayOfTraffic", "day_of_traffic"]
 

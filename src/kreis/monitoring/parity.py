@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
-from kreis.tasks.metrics.metric import Booleans, Floats
 
 __all__ = ["BeforeCorrection", "FeatureDifference", "ParityReport", "agree", "disagreeing", "parity"]
 

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kreis.arrays import Booleans, Floats
 from kreis.clock import microseconds
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
-from kreis.tasks.metrics.metric import Booleans, Floats
 
 __all__ = [
     "Deciding",

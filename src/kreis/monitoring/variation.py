@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kreis.arrays import Codes, Floats
 from kreis.deployment.manifest import Histogram
-from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Expected", "bin_edges", "expected", "reference_counts", "spread_of_days"]
 

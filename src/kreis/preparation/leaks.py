@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kreis.arrays import Floats
 from kreis.errors import ProjectError
 from kreis.expressions.tree import columns
 from kreis.preparation.tables import Spine
 from kreis.preparation.views import FeatureView, RequestView
-from kreis.tasks.metrics.metric import Floats
 from kreis.tasks.task import Task
 
 __all__ = ["PERFECT", "check_own_outcome", "strong_features"]

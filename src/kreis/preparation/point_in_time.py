@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from kreis.arrays import Floats, Integers
 from kreis.collection.sources import SUPERSEDED_AT
 from kreis.errors import ProjectError
 from kreis.expressions.to_polars import prepare, to_feature
@@ -20,7 +21,7 @@ from kreis.expressions.tree import Expression, columns
 from kreis.preparation.point_in_time_blocks import Blocks
 from kreis.preparation.point_in_time_corrections import by_epoch
 from kreis.preparation.point_in_time_plan import Combination, plan_of
-from kreis.preparation.point_in_time_timeline import Floats, Integers, Questions, Timeline
+from kreis.preparation.point_in_time_timeline import Questions, Timeline
 from kreis.preparation.point_in_time_windows import Windows, pick
 from kreis.preparation.views import FeatureView, window_name
 

@@ -14,7 +14,8 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kreis.preparation.point_in_time_timeline import Floats, Integers, Timeline
+from kreis.arrays import Floats, Integers
+from kreis.preparation.point_in_time_timeline import Timeline
 
 __all__ = ["Blocks"]
 

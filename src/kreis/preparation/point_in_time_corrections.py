@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kreis.preparation.point_in_time_timeline import Integers, Questions
+from kreis.arrays import Integers
+from kreis.preparation.point_in_time_timeline import Questions
 
 __all__ = ["Epochs", "by_epoch"]
 

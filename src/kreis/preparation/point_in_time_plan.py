@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kreis.durations import parse_duration
+from kreis.durations import duration_us
 from kreis.errors import ProjectError
 from kreis.expressions.checking import has_aggregate
 from kreis.expressions.tree import Column, Expression, fingerprint
 from kreis.expressions.windows import WindowAggregate, decompose_all
 from kreis.preparation.views import FeatureView
 
-__all__ = ["Combination", "Plan", "microseconds_of", "plan_of"]
+__all__ = ["Combination", "Plan", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,13 @@ class Plan:
     """In µs."""
 
 
-def microseconds_of(duration: str) -> int:
-    """A duration as written ("24h") in µs."""
-    return round(parse_duration(duration).total_seconds()) * 1_000_000
-
-
 def plan_of(view: FeatureView) -> Plan:
     """Read off a view what it needs.
 
     Raises:
         ProjectError: a windowed feature does not aggregate, or a latest one does.
     """
-    ttl = microseconds_of(view.ttl) if view.ttl else None
+    ttl = duration_us(view.ttl) if view.ttl else None
     return _windowed(view, ttl) if view.windows else _latest(view, ttl)
 
 
@@ -65,7 +60,7 @@ def _windowed(view: FeatureView, ttl: int | None) -> Plan:
         reductions += [each for each in parts.aggregates if each not in reductions]
         places = tuple(reductions.index(each) for each in parts.aggregates)
         features[name] = places[0] if parts.post == Column("0") else Combination(places, parts.post)
-    windows = tuple(microseconds_of(window) for window in view.windows)
+    windows = tuple(duration_us(window) for window in view.windows)
     return Plan(rows, tuple(reductions), features, windows, ttl)
 
 

@@ -15,7 +15,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kreis.preparation.point_in_time_timeline import Bools, Floats, Integers, Timeline
+from kreis.arrays import Booleans, Floats, Integers
+from kreis.preparation.point_in_time_timeline import Timeline
 
 __all__ = ["Limbs", "WindowSums"]
 
@@ -37,7 +38,7 @@ class WindowSums:
         self._begun = begun
         self._left = left
         late = timeline.start - timeline.event >= window
-        self._late: Bools | None = late if late.any() else None
+        self._late: Booleans | None = late if late.any() else None
 
     def rows(self) -> Integers:
         """How many rows each window sees, shape (n,)."""
@@ -89,7 +90,7 @@ class Limbs:
 
     def __init__(self, values: Floats) -> None:
         self.bits = min(52, 62 - math.ceil(math.log2(values.size + 1)))
-        self.missing: Bools = np.isnan(values)
+        self.missing: Booleans = np.isnan(values)
         self.infinite: npt.NDArray[np.int8] | None = None
         if not np.isfinite(values).all():
             if np.isinf(values).any():

@@ -6,16 +6,15 @@ and time are put into one sortable int64, so that one `searchsorted` answers for
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bools", "Floats", "Integers", "Questions", "Timeline", "order_of_pairs"]
+from kreis.arrays import Floats, Integers
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
+__all__ = ["Questions", "Timeline", "order_of_pairs"]
+
 
 _LARGEST_KEY = 2**63 - 1
 _LATEST = 2**62

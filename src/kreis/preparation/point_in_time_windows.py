@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from kreis.arrays import Floats
 from kreis.expressions.windows import WindowAggregate
 from kreis.preparation.point_in_time_blocks import Blocks
 from kreis.preparation.point_in_time_sums import Limbs, WindowSums
-from kreis.preparation.point_in_time_timeline import Floats, Questions, Timeline
+from kreis.preparation.point_in_time_timeline import Questions, Timeline
 
 __all__ = ["Windows", "pick"]
 

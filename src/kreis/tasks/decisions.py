@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Booleans, Floats
 
 __all__ = ["Cut", "Decision", "Identity", "Shift", "decision_of"]
 

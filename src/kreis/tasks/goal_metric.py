@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from kreis.tasks.metrics.metric import Floats
+from kreis.arrays import Floats
 
 if TYPE_CHECKING:
     from kreis.tasks.task import Task

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import msgspec
 import numpy.typing as npt
 
+from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.goal_metric import GoalMetric
 from kreis.tasks.metrics.across import AcrossGroups
-from kreis.tasks.metrics.metric import Booleans, Floats, Metric, Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.outcomes import OutcomeForm
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from kreis.arrays import Floats
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import decision_of
 from kreis.tasks.goal_metric import GoalMetric
-from kreis.tasks.metrics.metric import Floats, Rows
+from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.outcomes import OutcomeForm
 from kreis.tasks.task import Task
 

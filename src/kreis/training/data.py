@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Floats
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Floats
 from kreis.training.candidate import Matrix
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from kreis.arrays import Floats
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Scores
-from kreis.tasks.metrics.metric import Floats
 from kreis.tasks.task import Task, metric_named
 from kreis.training.candidate import Candidate, Fitted, require
 from kreis.training.data import TrainingData

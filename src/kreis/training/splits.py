@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from kreis.arrays import Floats
 from kreis.clock import moment
-from kreis.durations import parse_duration
+from kreis.durations import duration_us, parse_duration
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Floats
 from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
 
@@ -98,12 +98,12 @@ class TimeSplit:
         if len(time) == 0:
             raise ProjectError("no row has an outcome", where="TimeSplit", hint="collect a longer time range")
         waits = horizon // timedelta(microseconds=1)
-        span = _microseconds(self.test)
+        span = duration_us(self.test)
         test_end = int(time.max()) + 1 if until is None else until - waits
         if until is not None and span % _DAY == 0:
             test_end -= test_end % _DAY  # whole days: the day is evaluation's independent unit
         test_start = test_end - span
-        train_end = test_start - (_microseconds(self.gap) if self.gap else 0)
+        train_end = test_start - (duration_us(self.gap) if self.gap else 0)
         complete = np.maximum(known_at, time + waits)
         train = np.flatnonzero((time < train_end) & (complete <= train_end))
         test = np.flatnonzero((time >= test_start) & (time < test_end))
@@ -153,8 +153,3 @@ class TimeSplit:
             hint = f'your rows end long before the run\'s moment: set as_of = "{last:%Y-%m-%d}" in kreis.toml'
             hint += " (or --as-of), or collect newer rows"
         raise ProjectError(said, where=f"TimeSplit(test={self.test!r}, gap={self.gap!r})", hint=hint)
-
-
-def _microseconds(duration: str) -> int:
-    span = parse_duration(duration)
-    return (span.days * 86_400 + span.seconds) * 1_000_000

@@ -30,7 +30,7 @@ def approve(
         kreis approve 3 --role product_owner --reason "checked the slices with the desk"
     """
     from kreis.actions.approve import approve_model
-    from kreis.governance.pages.texts import short
+    from kreis.texts import short
     from kreis.workspace import Workspace
 
     approval = approve_model(Workspace.find(), model, role=role, reason=reason)

@@ -77,8 +77,8 @@ def log(
     from collections import deque
 
     from kreis.governance.pages.page import Grid, Page
-    from kreis.governance.pages.texts import date, subject
     from kreis.ledger import audit
+    from kreis.texts import date, subject
     from kreis.workspace import Workspace
 
     with Workspace.find().ledger.read() as connection:

@@ -28,7 +28,7 @@ def rollback(
         kreis rollback --reason "canary answers look wrong"
     """
     from kreis.actions.release import roll_back
-    from kreis.governance.pages.texts import short
+    from kreis.texts import short
     from kreis.workspace import Workspace
 
     release = roll_back(Workspace.find(), reason=reason, to=to)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, number, short_id
+from kreis.texts import date, number, short_id
 
 __all__ = ["alert_page"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, number, short_id
+from kreis.texts import date, number, short_id
 
 __all__ = ["OUTCOMES", "candidate_page", "comparison_page", "parameters_of"]
 

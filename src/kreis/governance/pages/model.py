@@ -7,7 +7,7 @@ from typing import Any
 
 from kreis.governance.pages.candidate import OUTCOMES, parameters_of
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, number, short
+from kreis.texts import date, number, short
 
 __all__ = ["model_page"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from kreis.governance.pages.texts import plain
+from kreis.texts import plain
 
 __all__ = ["Grid", "Page"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, number, short
+from kreis.texts import date, number, short
 
 if TYPE_CHECKING:
     from kreis.deployment.canary_plan import CanaryPlan

@@ -6,7 +6,7 @@ from typing import Any
 
 from kreis.governance.pages.candidate import comparison_page
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import conclusion, date, mark, short, trigger
+from kreis.texts import conclusion, date, mark, short, trigger
 
 __all__ = ["run_page", "verdict_rows"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, short, size
+from kreis.texts import date, short, size
 
 __all__ = ["source_page", "sources_grid"]
 

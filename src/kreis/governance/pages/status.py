@@ -9,7 +9,7 @@ from kreis.governance.pages.page import Grid, Page
 from kreis.governance.pages.release import routes_grid
 from kreis.governance.pages.run import verdict_rows
 from kreis.governance.pages.source import sources_grid
-from kreis.governance.pages.texts import date, short_id, trigger
+from kreis.texts import date, short_id, trigger
 
 __all__ = ["status_page"]
 

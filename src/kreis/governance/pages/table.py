@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, short_id, size
+from kreis.texts import date, short_id, size
 
 __all__ = ["table_page"]
 

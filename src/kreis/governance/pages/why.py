@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.governance.pages.texts import date, number, short, trigger
+from kreis.texts import date, number, short, trigger
 
 __all__ = ["why_page"]
 

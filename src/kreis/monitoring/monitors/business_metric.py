@@ -9,11 +9,11 @@ from datetime import date
 import msgspec
 import numpy as np
 
+from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.sequential import ChangeDetector, ChangeState
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.tasks.metrics.metric import Booleans, Floats
 
 __all__ = ["BusinessMetric"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kreis.arrays import Codes, Floats
 from kreis.deployment.manifest import Histogram
 from kreis.errors import ProjectError
 from kreis.evaluation.distributions import chance_of_at_least
@@ -24,7 +25,6 @@ from kreis.monitoring.monitor import (
 )
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.variation import Expected, bin_edges, expected
-from kreis.tasks.metrics.metric import Codes, Floats
 
 __all__ = ["Drift"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.binary.challengers import challengers
 from kreis.tasks.binary.decision_value import DecisionValue
@@ -23,7 +24,7 @@ from kreis.tasks.metrics.calibration_error import CalibrationError, reliability
 from kreis.tasks.metrics.disparate_impact import DisparateImpact
 from kreis.tasks.metrics.equal_opportunity import EqualOpportunity
 from kreis.tasks.metrics.log_loss import LogLoss
-from kreis.tasks.metrics.metric import Booleans, Floats, Metric, Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.positive_rate import PositiveRate
 from kreis.tasks.metrics.precision import Precision
 from kreis.tasks.metrics.predictive_parity import PredictiveParity

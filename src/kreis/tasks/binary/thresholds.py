@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Floats
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.decisions import Cut
-from kreis.tasks.metrics.metric import Floats
 from kreis.tasks.task import FittedDecision
 
 __all__ = ["FEWEST", "best_cut", "choose_threshold", "plain_cut"]

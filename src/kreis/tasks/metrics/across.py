@@ -10,11 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.metrics.metric import (
-    Booleans,
-    Codes,
-    Floats,
     Metric,
     RatioMetric,
     Rows,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from kreis.arrays import Floats
 from kreis.tasks.metrics.counts import area_interval
-from kreis.tasks.metrics.metric import Floats, Metric, Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.yes_no import FEW
 
 __all__ = ["Auc"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Floats, RatioMetric, Rows
+from kreis.arrays import Floats
+from kreis.tasks.metrics.metric import RatioMetric, Rows
 
 __all__ = ["Brier"]
 

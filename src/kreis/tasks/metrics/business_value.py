@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Floats, RatioMetric, Rows
+from kreis.arrays import Floats
+from kreis.tasks.metrics.metric import RatioMetric, Rows
 
 if TYPE_CHECKING:
     from kreis.tasks.goal_metric import GoalMetric

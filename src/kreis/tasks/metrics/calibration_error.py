@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Codes, Floats, Metric, Rows
+from kreis.arrays import Codes, Floats
+from kreis.tasks.metrics.metric import Metric, Rows
 
 __all__ = ["CalibrationError", "reliability"]
 

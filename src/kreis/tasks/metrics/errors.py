@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Floats, Metric, RatioMetric, Rows
+from kreis.arrays import Floats
+from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
 
 __all__ = ["Bias", "MeanAbsoluteError", "MeanDecision", "MeanOutcome", "RootMeanSquaredError"]
 

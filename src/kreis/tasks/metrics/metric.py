@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Better", "Booleans", "Codes", "Floats", "Metric", "RatioMetric", "Rows", "ratio_influence", "ratio_value"]
+from kreis.arrays import Booleans, Codes, Floats
 
-Floats = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
-Codes = npt.NDArray[np.int64]
+__all__ = ["Better", "Metric", "RatioMetric", "Rows", "ratio_influence", "ratio_value"]
+
 Better = Literal["higher", "lower", "neither"]
 
 

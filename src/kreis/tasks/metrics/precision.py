@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.tasks.metrics.metric import Floats, Rows
+from kreis.arrays import Floats
+from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.metrics.yes_no import DecidedShare
 
 __all__ = ["Precision"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from kreis.arrays import Booleans
 from kreis.tasks.metrics.counts import share_interval
-from kreis.tasks.metrics.metric import Booleans, RatioMetric, Rows
+from kreis.tasks.metrics.metric import RatioMetric, Rows
 
 __all__ = ["FEW", "DecidedShare", "Share", "YesNoRows", "rarer_outcome"]
 

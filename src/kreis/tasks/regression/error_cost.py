@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Floats
 from kreis.errors import ProjectError
-from kreis.tasks.metrics.metric import Floats
 
 if TYPE_CHECKING:
     from kreis.tasks.task import Task

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, Identity, Scores, Shift
 from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.correlation import Correlation
 from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
-from kreis.tasks.metrics.metric import Booleans, Floats, Metric, Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.outcomes import Number, OutcomeForm
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity

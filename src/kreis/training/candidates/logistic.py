@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from kreis.arrays import Floats
 from kreis.models.form import Onnx
-from kreis.tasks.metrics.metric import Floats
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_classes, require
 from kreis.training.candidates.standardised import standardise

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kreis.tasks.metrics.metric import Floats
+from kreis.arrays import Floats
 from kreis.training.candidate import Matrix
 
 __all__ = ["Standardised", "standardise"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from kreis.arrays import Floats
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import feature_matrix
 from kreis.tasks.decisions import Decision
-from kreis.tasks.metrics.metric import Floats
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
 

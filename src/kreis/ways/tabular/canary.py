@@ -15,13 +15,13 @@ import polars as pl
 from kreis.deployment.packages import Package
 from kreis.deployment.releases import challenger_of, champion_of
 from kreis.errors import ProjectError
-from kreis.evaluation.intervals import readable
 from kreis.evaluation.paired import FALSE_PROMOTION, FALSE_ROLLBACK, DaySums, Paired
 from kreis.evaluation.sequential import MeanTest
 from kreis.ledger.models import latest_evaluation
 from kreis.ledger.records import Release
 from kreis.ledger.releases import list_releases
 from kreis.project import Project
+from kreis.texts import number
 from kreis.ways.tabular.paired_traffic import PairedTraffic, horizon_of, read_paired
 from kreis.workspace import Workspace
 
@@ -96,9 +96,9 @@ def margin_of(project: Project, workspace: Workspace, champion: str) -> float:
     margin, metric = project.release_declaration.canary.margin_of(worth), project.goal.metric
     if margin >= metric.most_at_stake * metric.per:
         raise ProjectError(
-            f"a margin of {readable(margin)} {metric.unit} is more than two models can differ by",
+            f"a margin of {number(margin)} {metric.unit} is more than two models can differ by",
             where="Canary.margin",
-            hint=f"the most is {readable(metric.most_at_stake * metric.per)}",
+            hint=f"the most is {number(metric.most_at_stake * metric.per)}",
         )
     return margin
 
@@ -232,7 +232,7 @@ class _Canary:
             return "no outcome is known"
         metric, paired = self.project.goal.metric, self.paired
         value, low, high, margin = (
-            readable(each * metric.per) for each in (paired.difference, *paired.interval(), paired.margin)
+            number(each * metric.per) for each in (paired.difference, *paired.interval(), paired.margin)
         )
         return (
             f"{value} ({low} to {high}) {metric.unit} against the champion, margin {margin},"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kreis.arrays import Floats
 from kreis.deployment.packages import Package
 from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
@@ -23,7 +24,6 @@ from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
 from kreis.models.scoring import Scorer
 from kreis.preparation.spine import teaches
 from kreis.project import Project
-from kreis.tasks.metrics.metric import Floats
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.results import Judged, Spent
 from kreis.ways.tabular.rows import (

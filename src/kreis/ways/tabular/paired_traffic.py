@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.deployment.packages import Package
 from kreis.evaluation.paired import DaySums, day_sums
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
-from kreis.tasks.metrics.metric import Booleans, Codes, Floats
 from kreis.workspace import Workspace
 
 __all__ = ["PairedTraffic", "days_before", "horizon_of", "read_paired"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kreis.evaluation.intervals import readable
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.tasks.task import metric_named
+from kreis.texts import number
 from kreis.ways.tabular.inputs import unheld_patterns
 from kreis.ways.tabular.state import TabularState
 
@@ -17,6 +17,6 @@ def perform(state: TabularState) -> Verdict:
     for guardrail in goal.guardrails:
         metric_named(guardrail.metric, goal.task)
     return Advance(
-        summary=f"{goal.question} Must beat the baseline by {readable(goal.better_than_baseline)} {goal.metric.unit}",
+        summary=f"{goal.question} Must beat the baseline by {number(goal.better_than_baseline)} {goal.metric.unit}",
         detail={"goal": goal.digest, "warnings": unheld_patterns(state.project)},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 __all__ = ["conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "subject", "trigger"]
@@ -17,7 +18,7 @@ def plain(text: str) -> str:
 
 def number(value: float) -> str:
     """A number: four digits, or whole with its thousands set off."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
 
 
 def size(count: int) -> str:
