@@ -14,15 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from kreis.actions.naming import model_named
 from kreis.errors import ProjectError
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.status import status_page
 from kreis.governance.pages.why import why_page
-from kreis.governance.showing import SHOW
-from kreis.governance.status import status_document
-from kreis.governance.why import explain
+from kreis.governance.views.kinds import SHOW
+from kreis.governance.views.model import card_view
+from kreis.governance.views.status import status_view
+from kreis.governance.views.table import TablesView, table_view
+from kreis.governance.views.why import why_view
 from kreis.ledger import models, releases, runs, tables
 from kreis.project import Project
 from kreis.workspace import Workspace
@@ -51,13 +55,24 @@ def open_project(folder: str | Path = ".") -> OpenProject:
 
 
 class Shown:
-    """What is on record of one thing."""
+    """What is on record of one thing: `shown.status` asks its view, `shown["status"]` the same as plain data."""
 
-    def __init__(self, document: dict[str, Any], page: Page) -> None:
-        self.document = document
-        """All of it, as plain data; `shown["status"]` is short for `shown.document["status"]`."""
+    def __init__(self, view: msgspec.Struct, page: Page) -> None:
+        self.view = view
+        """All of it, typed: see `kreis.governance.views`."""
         self.page = page
         """What is to be read of it."""
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """All of it, as plain data."""
+        document: dict[str, Any] = msgspec.to_builtins(self.view, builtin_types=(datetime, Day), enc_hook=str)
+        return document
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.view, name)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.document:
@@ -120,8 +135,8 @@ class OpenProject:
         """
         if kind not in PAGES:
             raise ProjectError.unknown_name("kind of thing", kind, PAGES)
-        document = SHOW[kind](self.workspace, str(name), version)
-        return Shown(document, PAGES[kind](document))
+        view = SHOW[kind](self.workspace, str(name), version)
+        return Shown(view, PAGES[kind](view))
 
     def why(self, prediction: str) -> Shown:
         """Walk back from a prediction to the goal.
@@ -129,7 +144,7 @@ class OpenProject:
         Raises:
             ProjectError: no such prediction.
         """
-        walk = explain(self.workspace, prediction)
+        walk = why_view(self.workspace, prediction)
         return Shown(walk, why_page(walk))
 
     def card(self, model: str | int = "") -> str:
@@ -138,13 +153,13 @@ class OpenProject:
         Raises:
             ProjectError: no such model, or it has none.
         """
-        return str(SHOW["card"](self.workspace, str(model), None)["markdown"])
+        return card_view(self.workspace, str(model)).markdown
 
     @property
     def status(self) -> Shown:
         """What is in service, the last runs, the open alerts."""
-        document = status_document(self.workspace)
-        return Shown(document, status_page(document))
+        view = status_view(self.workspace)
+        return Shown(view, status_page(view))
 
     @property
     def release(self) -> Shown | None:
@@ -166,8 +181,9 @@ class OpenProject:
         """The tables of the lake at their newest versions."""
         import polars as pl
 
-        document = SHOW["table"](self.workspace, "", None)
-        return pl.DataFrame(document["tables"], infer_schema_length=None)
+        listed = table_view(self.workspace, "", None)
+        rows = [msgspec.structs.asdict(each) for each in listed.tables] if isinstance(listed, TablesView) else []
+        return pl.DataFrame(rows, infer_schema_length=None)
 
     @property
     def models(self) -> pl.DataFrame:

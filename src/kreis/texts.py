@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-__all__ = ["conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "subject", "trigger"]
+__all__ = ["bounds", "conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "subject", "trigger"]
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -19,6 +19,11 @@ def plain(text: str) -> str:
 def number(value: float) -> str:
     """A number: four digits, or whole with its thousands set off."""
     return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
+
+
+def bounds(low: float | None, high: float | None) -> str:
+    """An interval; "?" for a bound that is not known."""
+    return " to ".join("?" if each is None else number(each) for each in (low, high))
 
 
 def size(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kreis.cli.commands.show import show
-from kreis.governance.showing import SHOW
+from kreis.governance.views.kinds import SHOW
 
 
 def test_the_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

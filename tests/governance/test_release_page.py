@@ -10,6 +10,7 @@ import msgspec
 from kreis.deployment.canary import Canary
 from kreis.deployment.canary_plan import CanaryPlan, plan_canary
 from kreis.governance.pages.release import plan_page, release_page
+from kreis.governance.views.release import ReleaseView
 from kreis.tasks.binary.decision_value import DecisionValue
 
 EVIDENCE = {
@@ -41,19 +42,18 @@ def planned() -> CanaryPlan:
 
 
 def shown(detail: dict[str, Any] | None) -> str:
-    release = {
-        "number": 3,
-        "project": "flights",
-        "kind": "promotion",
-        "at": datetime(2013, 6, 20, tzinfo=UTC),
-        "actor": "ann",
-        "reason": "shown",
-        "fallback": None,
-        "id": "1",
-        "detail": detail,
-        "routes": [],
-        "history": [],
-    }
+    release = ReleaseView(
+        number=3,
+        project="flights",
+        kind="promotion",
+        at=datetime(2013, 6, 20, tzinfo=UTC),
+        actor="ann",
+        reason="shown",
+        id="1",
+        detail=detail,
+        routes=[],
+        history=[],
+    )
     return str(release_page(release))
 
 

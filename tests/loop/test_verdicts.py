@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kreis.governance.pages.run import verdict_rows
+from kreis.governance.views.run import VerdictView
 from kreis.loop.observer import Lines
 from kreis.loop.verdicts import Advance, warnings_of
 
@@ -19,14 +20,10 @@ def test_warnings_stand_below_the_line_of_their_verdict():
 
 
 def test_warnings_stand_on_the_run_s_page():
-    document = {
-        "discipline": "preparation",
-        "kind": "advance",
-        "reason": "3 tables",
-        "to": None,
-        "detail": VERDICT.detail,
-    }
-    assert verdict_rows([document])[1] == ("!", "", "12 rows have no time")
+    view = VerdictView(
+        discipline="preparation", kind="advance", reason="3 tables", to=None, detail=dict(VERDICT.detail)
+    )
+    assert verdict_rows([view])[1] == ("!", "", "12 rows have no time")
 
 
 def test_a_verdict_without_warnings_has_none():

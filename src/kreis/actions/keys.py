@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import msgspec
 
 from kreis.deployment.packages import PAYLOAD_TYPE
 from kreis.deployment.people import make_person_key, read_public
@@ -13,10 +13,29 @@ from kreis.ledger import models, people
 from kreis.ledger.people import login, person_of
 from kreis.workspace import Workspace
 
-__all__ = ["new_person_key", "person_keys", "renew_keys"]
+__all__ = ["PersonKey", "RenewedKeys", "new_person_key", "person_keys", "renew_keys"]
 
 
-def new_person_key(workspace: Workspace, person: str) -> dict[str, str]:
+class PersonKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's key that was made."""
+
+    person: str
+    key: str
+    """Its fingerprint."""
+    file: str
+    """Of the private half."""
+
+
+class RenewedKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """A signing key that was made anew."""
+
+    key: str
+    """Its fingerprint."""
+    models: int
+    """How many it has signed."""
+
+
+def new_person_key(workspace: Workspace, person: str) -> PersonKey:
     """Make a person's key where there is none, and put its public half on record.
 
     The first key of a name goes to whoever asks first: compare its fingerprint with what the person reads out. A
@@ -51,7 +70,7 @@ def new_person_key(workspace: Workspace, person: str) -> dict[str, str]:
         outputs={"key": fingerprint},
     ) as tx:
         people.add_person_key(tx, person, pem)
-    return {"person": person, "key": fingerprint, "file": str(path)}
+    return PersonKey(person=person, key=fingerprint, file=str(path))
 
 
 def person_keys(workspace: Workspace) -> dict[str, list[str]]:
@@ -61,7 +80,7 @@ def person_keys(workspace: Workspace) -> dict[str, list[str]]:
     return {person: [key_id(read_public(pem)) for pem in pems] for person, pems in found.items()}
 
 
-def renew_keys(workspace: Workspace, *, reason: str) -> dict[str, Any]:
+def renew_keys(workspace: Workspace, *, reason: str) -> RenewedKeys:
     """Make a new signing key, and sign with it every package that the record vouches for.
 
     A package is opened by its digest, which the ledger holds and an audit entry covers; the old signature is not asked.
@@ -86,7 +105,7 @@ def renew_keys(workspace: Workspace, *, reason: str) -> dict[str, Any]:
             models.sign_anew(tx, digest, sign(payload, PAYLOAD_TYPE, keys))
     for project in dict.fromkeys(model.project for model in known):
         workspace.releases(project).publish()
-    return {"key": keys.key_id, "models": len(payloads)}
+    return RenewedKeys(key=keys.key_id, models=len(payloads))
 
 
 def _replace(workspace: Workspace) -> FileKeys:

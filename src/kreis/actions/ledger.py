@@ -18,7 +18,21 @@ from kreis.ledger.store import Ledger, open_ledger
 from kreis.ledger.tables import latest_version
 from kreis.workspace import Workspace
 
-__all__ = ["Beyond", "accept_loss", "back_up_ledger", "beyond", "restore_ledger"]
+__all__ = ["Accepted", "Beyond", "LedgerRestored", "accept_loss", "back_up_ledger", "beyond", "restore_ledger"]
+
+
+class LedgerRestored(backup.Restored, frozen=True, kw_only=True):
+    """What a restore did, and what is not in the record although it happened."""
+
+    lost: list[str]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """From where on a ledger goes on that lost its end."""
+
+    entries: int
+    lost: list[str]
+    """What is not in the record although it happened."""
 
 
 class Beyond(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +90,7 @@ def back_up_ledger(workspace: Workspace, path: Path) -> backup.Backup:
     return backup.back_up(workspace.ledger, path)
 
 
-def restore_ledger(workspace: Workspace, path: Path, *, reason: str) -> dict[str, Any]:
+def restore_ledger(workspace: Workspace, path: Path, *, reason: str) -> LedgerRestored:
     """Put a backup in the place of a ledger that is gone or damaged, and say what happened after it was made.
 
     Raises:
@@ -99,10 +113,11 @@ def restore_ledger(workspace: Workspace, path: Path, *, reason: str) -> dict[str
         reason=reason,
         after=after,
     )
-    return {**msgspec.structs.asdict(done), "lost": _lost(done.backup.entries, done.held) + found[0].lines()}
+    lost = _lost(done.backup.entries, done.held) + found[0].lines()
+    return LedgerRestored(**msgspec.structs.asdict(done), lost=lost)
 
 
-def accept_loss(workspace: Workspace, *, reason: str) -> dict[str, Any]:
+def accept_loss(workspace: Workspace, *, reason: str) -> Accepted:
     """Go on from what is left of a ledger that lost its end and has no backup, on record.
 
     Raises:
@@ -115,7 +130,7 @@ def accept_loss(workspace: Workspace, *, reason: str) -> dict[str, Any]:
         found = beyond(workspace, ledger)
         noted = msgspec.structs.asdict(found)
         last, held = backup.accept_loss(ledger, actor=_who(workspace), reason=reason, after=lambda _: noted)
-    return {"entries": last, "lost": _lost(last, held) + found.lines()}
+    return Accepted(entries=last, lost=_lost(last, held) + found.lines())
 
 
 def _refuse_if_whole(workspace: Workspace, hint: str) -> None:

@@ -24,7 +24,7 @@ class Migrated(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     """The ledger's schema before."""
     after: str = HEAD
-    backup: Path | None = None
+    backup: str | None = None
     """The copy of the ledger as it was; None where its schema was today's."""
     project: str | None = None
     """The project that the ledger was given to; None where that was settled, or nothing has run yet."""
@@ -49,7 +49,7 @@ def migrate(workspace: Workspace, *, project: str = "") -> Migrated:
         done = Migrated(before=ledger.older or HEAD)
         owner = _owner(ledger, project)
         if ledger.is_older():
-            done = msgspec.structs.replace(done, backup=_migrate(workspace, ledger, done.before))
+            done = msgspec.structs.replace(done, backup=str(_migrate(workspace, ledger, done.before)))
         if owner is not None:
             with ledger.read() as connection:
                 settled = identity_of(connection) is not None

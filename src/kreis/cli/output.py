@@ -117,7 +117,7 @@ def _print_grid(out: Console, grid: Grid) -> None:
     out.print()
     if grid.title:
         out.print(plain(grid.title), style="bold", markup=False)
-    _print_cells(out, [column.strip() for column in grid.columns], grid.rows, grid.right)
+    _print_cells(out, grid.columns, grid.texts, grid.right)
 
 
 def _print_cells(out: Console, titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:

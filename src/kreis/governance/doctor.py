@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import select
 
 from kreis.clock import Clock, SystemClock, moment
@@ -25,10 +26,17 @@ from kreis.workspace import Workspace
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["examine"]
+__all__ = ["DoctorView", "examine"]
 
 _LITTLE = 200 * 1024**2
 """Free bytes below which a disk is named."""
+
+
+class DoctorView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a project's folder."""
+
+    folder: str
+    findings: list[Finding]
 
 
 def examine(folder: Path, clock: Clock | None = None) -> Iterator[Finding]:

@@ -95,11 +95,6 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
             f" they agree with {', '.join(versions[:5])}{' …' if len(versions) > 5 else ''}, which was current then"
         )
 
-    def to_document(self) -> dict[str, Any]:
-        """As a plain JSON document."""
-        document: dict[str, Any] = msgspec.to_builtins(self)
-        return {**document, "ok": self.ok}
-
 
 def agree(served: Floats, recomputed: Floats) -> Booleans:
     """Where two arrays hold the same feature values.

@@ -12,10 +12,10 @@ import pytest
 from kreis.actions.run import run_circle
 from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError, ServiceError
-from kreis.governance.pages.kinds import PAGES
+from kreis.governance.pages.source import source_page
 from kreis.governance.pages.status import status_page
-from kreis.governance.showing import SHOW
-from kreis.governance.status import status_document
+from kreis.governance.views.source import SourceView, source_view
+from kreis.governance.views.status import status_view
 from kreis.loop.machine import RunResult
 from kreis.loop.verdicts import Hold, in_words, warnings_of
 from kreis.workspace import Workspace
@@ -133,12 +133,13 @@ def test_a_row_that_comes_late_is_counted_where_a_person_looks(workspace: Worksp
         file.write("o90000,c127,shirts,18.02,2025-08-12T04:26Z,2025-08-14T20:26Z,true\n")
     result = collected(workspace, 1)
     assert "2 late" in result.last.summary, "the order and its settlement"  # type: ignore[union-attr]
-    page = str(status_page(status_document(workspace)))
+    page = str(status_page(status_view(workspace)))
     assert "orders" in page
     assert "1 late" in page
-    report = SHOW["source"](workspace, "orders", None)
-    assert (report["report"]["late"], report["late_days"]) == (1, 7.0)
-    assert "1 came late" in str(PAGES["source"](report))
+    view = source_view(workspace, "orders")
+    assert isinstance(view, SourceView)
+    assert (view.report.late, view.late_days) == (1, 7.0)
+    assert "1 came late" in str(source_page(view))
     left = result.state.sources["orders"].output
     assert (left.mode, left.changed_since) == ("append", datetime(2025, 8, 12, 4, 26, tzinfo=UTC))
 

@@ -45,21 +45,19 @@ def alerts(
         return
     from kreis.clock import parse_time
     from kreis.errors import ProjectError
-    from kreis.governance.alerts import alerts_document
     from kreis.governance.pages.alert import alert_page
+    from kreis.governance.views.alert import alerts_view
     from kreis.workspace import Workspace
 
     try:
         moment = parse_time(since) if since else None
     except ValueError as error:
         raise ProjectError(f"{since!r} is not a valid time", where="--since", hint="write a day: 2013-05-01") from error
-    document = alerts_document(
-        Workspace.find(), open_only=not everything, monitor=monitor or None, since=moment, page=page
-    )
+    view = alerts_view(Workspace.find(), open_only=not everything, monitor=monitor or None, since=moment, page=page)
     if json:
-        emit(document)
+        emit(view)
     else:
-        print_page(alert_page(document))
+        print_page(alert_page(view))
 
 
 @app.command()

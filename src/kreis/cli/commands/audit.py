@@ -76,9 +76,9 @@ def log(
     """
     from collections import deque
 
-    from kreis.governance.pages.page import Grid, Page
+    from kreis.governance.pages.page import Grid, Number, Page
     from kreis.ledger import audit
-    from kreis.texts import date, subject
+    from kreis.texts import subject
     from kreis.workspace import Workspace
 
     with Workspace.find().ledger.read() as connection:
@@ -86,6 +86,8 @@ def log(
     if json:
         emit(entries)
         return
-    rows = [(str(e.position), date(e.at), e.actor, e.event, subject(e.subject), e.reason) for e in entries]
-    columns = ("entry ", "at (UTC)", "actor", "event", "subject", "reason")
+    rows = [
+        (Number(e.position, str(e.position)), e.at, e.actor, e.event, subject(e.subject), e.reason) for e in entries
+    ]
+    columns = ("entry", "at (UTC)", "actor", "event", "subject", "reason")
     print_page(Page(title=f"The last {len(rows)} entries", grids=(Grid("", columns, rows),)))

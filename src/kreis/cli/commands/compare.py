@@ -33,12 +33,12 @@ def compare(
 
         kreis compare 2 4 --json
     """
-    from kreis.governance.candidates import comparison
     from kreis.governance.pages.candidate import comparison_page
+    from kreis.governance.views.candidate import comparison
     from kreis.workspace import Workspace
 
     found = comparison(Workspace.find(), names or [])
     if json:
-        emit({"candidates": found})
+        emit(found)
     else:
-        print_page(comparison_page(found))
+        print_page(comparison_page(found.candidates))

@@ -25,14 +25,14 @@ def doctor(json: JsonOption = False) -> None:
 
         kreis doctor --json
     """
-    from kreis.governance.doctor import examine
+    from kreis.governance.doctor import DoctorView, examine
     from kreis.settings import find_folder
 
     folder = find_folder(Path.cwd())
     with working("looking at everything", quiet=json):
         findings = list(examine(folder))
     if json:
-        emit({"folder": str(folder), "findings": findings})
+        emit(DoctorView(folder=str(folder), findings=findings))
     else:
         out = console()
         for finding in findings:

@@ -34,7 +34,7 @@ def new(
     if json:
         emit(made)
     else:
-        typer.echo(f"{made['person']} has the key {made['key'][:16]} ({made['file']}). Keep the file to yourself.")
+        typer.echo(f"{made.person} has the key {made.key[:16]} ({made.file}). Keep the file to yourself.")
 
 
 @app.command("list")
@@ -76,6 +76,4 @@ def renew(
     if json:
         emit(done)
     else:
-        typer.echo(
-            f"{done['models']} models are signed with the new key {done['key'][:16]}. Next: start the service again"
-        )
+        typer.echo(f"{done.models} models are signed with the new key {done.key[:16]}. Next: start the service again")

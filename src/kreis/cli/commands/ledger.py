@@ -64,10 +64,10 @@ def restore(
     if json:
         emit(done)
         return
-    typer.echo(f"{done['backup'].entries:,} entries are back, all digests are equal.")
-    for each in done["aside"]:
+    typer.echo(f"{done.backup.entries:,} entries are back, all digests are equal.")
+    for each in done.aside:
         typer.echo(f"moved aside: {each}")
-    _tell_lost(done["lost"])
+    _tell_lost(done.lost)
 
 
 @app.command()
@@ -87,8 +87,8 @@ def accept(reason: ReasonOption, json: JsonOption = False) -> None:
     if json:
         emit(done)
         return
-    typer.echo(f"The record goes on after entry {done['entries']:,}.")
-    _tell_lost(done["lost"])
+    typer.echo(f"The record goes on after entry {done.entries:,}.")
+    _tell_lost(done.lost)
 
 
 def _tell_lost(lost: list[str]) -> None:

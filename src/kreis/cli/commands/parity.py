@@ -26,12 +26,13 @@ def parity(
         kreis parity --rows 10000
     """
     from kreis.actions.parity import prove_parity
+    from kreis.governance.views.parity import parity_view
     from kreis.workspace import Workspace
 
     with working("replaying what was served", quiet=json):
         found = prove_parity(Workspace.find(), rows=rows)
     if json:
-        emit(found.to_document())
+        emit(parity_view(found))
     else:
         out = console()
         mark = "[green]✓[/]" if found.ok else "[red]✗[/]"

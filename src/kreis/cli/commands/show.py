@@ -68,7 +68,7 @@ def show(
 
         kreis show source arrivals
     """
-    from kreis.governance.showing import SHOW
+    from kreis.governance.views.kinds import SHOW
     from kreis.workspace import Workspace
 
     if not kind:
@@ -79,17 +79,17 @@ def show(
         return
     if kind not in SHOW:
         raise ProjectError.unknown_name("kind of thing", kind, SHOW)
-    document = SHOW[kind](Workspace.find(), name, version)
+    view = SHOW[kind](Workspace.find(), name, version)
     if json:
-        emit(document)
+        emit(view)
     else:
-        _print(kind, document)
+        _print(kind, view)
 
 
-def _print(kind: str, document: dict[str, Any]) -> None:
+def _print(kind: str, view: Any) -> None:
     if kind == "card":
-        typer.echo(document["markdown"], nl=False)
+        typer.echo(view.markdown, nl=False)
     else:
         from kreis.governance.pages.kinds import PAGES
 
-        print_page(PAGES[kind](document))
+        print_page(PAGES[kind](view))

@@ -17,11 +17,11 @@ def status(json: JsonOption = False) -> None:
         kreis status --json
     """
     from kreis.governance.pages.status import status_page
-    from kreis.governance.status import status_document
+    from kreis.governance.views.status import status_view
     from kreis.workspace import Workspace
 
-    document = status_document(Workspace.find())
+    view = status_view(Workspace.find())
     if json:
-        emit(document)
+        emit(view)
     else:
-        print_page(status_page(document))
+        print_page(status_page(view))

@@ -26,11 +26,11 @@ def why(
         kreis why 013e5f2a-7c00-7000-8f00-2b1f6d1c9a10
     """
     from kreis.governance.pages.why import why_page
-    from kreis.governance.why import explain
+    from kreis.governance.views.why import why_view
     from kreis.workspace import Workspace
 
     with working("walking back", quiet=json):
-        walk = explain(Workspace.find(), prediction)
+        walk = why_view(Workspace.find(), prediction)
     if json:
         emit(walk)
     else:

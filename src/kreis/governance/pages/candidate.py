@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
-from kreis.governance.pages.page import Grid, Page
-from kreis.texts import date, number, short_id
+from kreis.governance.pages.page import Cell, Grid, Number, Page
+from kreis.texts import bounds, date, number, short_id
+
+if TYPE_CHECKING:
+    from kreis.governance.views.candidate import CandidateView, EstimateView, JudgedView
+    from kreis.training.importance import Importance
 
 __all__ = ["OUTCOMES", "candidate_page", "comparison_page", "parameters_of"]
 
@@ -14,44 +19,44 @@ OUTCOMES = {"pass": "✓", "fail": "✗", "undecided": "?"}
 _NOT_JUDGED = "–"
 
 
-def candidate_page(candidate: dict[str, Any]) -> Page:
-    """The page of a candidate's document."""
-    evaluation = candidate["evaluation"]
+def candidate_page(candidate: CandidateView) -> Page:
+    """The page of a candidate."""
+    evaluation = candidate.evaluation
     grids = [] if evaluation is None else list(_evaluation(evaluation))
-    if candidate["importance"]:
-        unit = "value" if evaluation is None else evaluation["unit"]
-        grids.append(_importance(candidate["importance"], unit))
-    version = f", version {candidate['version']}" if "version" in candidate else ""
+    if candidate.importance:
+        unit = "value" if evaluation is None else evaluation.unit
+        grids.append(_importance(candidate.importance, unit))
+    version = "" if candidate.version is None else f", version {candidate.version}"
     return Page(
-        title=f"Candidate {candidate['name']}{version} of run {short_id(candidate['run'])}",
+        title=f"Candidate {candidate.name}{version} of run {short_id(candidate.run)}",
         facts=tuple(_facts(candidate)),
         grids=grids,
         end="" if evaluation is not None else "It was not judged: the run did not get as far as evaluation.",
     )
 
 
-def comparison_page(candidates: Sequence[dict[str, Any]]) -> Page:
+def comparison_page(candidates: Sequence[CandidateView]) -> Page:
     """Candidates side by side, a column each."""
-    names = [f"v{each['version']}" if "version" in each else each["name"] for each in candidates]
-    judged = [each["evaluation"] for each in candidates]
-    metrics = dict.fromkeys(("value", *(name for each in judged if each is not None for name in each["metrics"])))
-    unit = next((each["unit"] for each in judged if each is not None), "value")
-    rows: list[tuple[str, ...]] = [
-        ("run", *(short_id(each["run"]) for each in candidates)),
-        ("as of", *(date(each["as_of"]) for each in candidates)),
-        ("chosen", *("yes" if each["chosen"] else "" for each in candidates)),
+    names = [each.name if each.version is None else f"v{each.version}" for each in candidates]
+    judged = [each.evaluation for each in candidates]
+    metrics = dict.fromkeys(("value", *(name for each in judged if each is not None for name in each.metrics)))
+    unit = next((each.unit for each in judged if each is not None), "value")
+    rows: list[tuple[Cell, ...]] = [
+        ("run", *(short_id(each.run) for each in candidates)),
+        ("as of", *(each.as_of for each in candidates)),
+        ("chosen", *("yes" if each.chosen else "" for each in candidates)),
         ("gates", *(_gates(each) for each in judged)),
-        ("test rows", *(_NOT_JUDGED if each is None else f"{each['rows']:,}" for each in judged)),
+        ("test rows", *(_NOT_JUDGED if each is None else f"{each.rows:,}" for each in judged)),
     ]
     for name in metrics:
         title = unit if name == "value" else name.replace("_", " ")
-        cells = (_NOT_JUDGED if each is None else _interval(each["metrics"].get(name)) for each in judged)
+        cells = (_NOT_JUDGED if each is None else _interval(each.metrics.get(name)) for each in judged)
         rows.append((title, *cells))
     rows += [
-        ("decides", *(each["decides"] for each in candidates)),
-        ("features", *(str(len(each["features"])) for each in candidates)),
-        ("on validation rows", *(number(each["validation"]["value"]) for each in candidates)),
-        ("parameters", *(parameters_of(each["training"]) or _NOT_JUDGED for each in candidates)),
+        ("decides", *(each.decides for each in candidates)),
+        ("features", *(str(len(each.features)) for each in candidates)),
+        ("on validation rows", *(number(each.validation["value"]) for each in candidates)),
+        ("parameters", *(parameters_of(each.training) or _NOT_JUDGED for each in candidates)),
     ]
     return Page(title="Candidates side by side", grids=(Grid("", ("", *names), rows),))
 
@@ -68,94 +73,81 @@ def parameters_of(training: dict[str, Any]) -> str:
     )
 
 
-def _facts(candidate: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    training, validation = candidate["training"], candidate["validation"]
-    evaluation = candidate["evaluation"]
-    yield "run", f"{candidate['run']}, as of {date(candidate['as_of'])} UTC"
-    yield "chosen", "yes" if candidate["chosen"] else "no: another did better on the validation rows"
+def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
+    training, validation = candidate.training, candidate.validation
+    evaluation = candidate.evaluation
+    yield "run", f"{candidate.run}, as of {date(candidate.as_of)} UTC"
+    yield "chosen", "yes" if candidate.chosen else "no: another did better on the validation rows"
     if evaluation is not None:
-        judged = f"{evaluation['rows']:,} test rows of {evaluation['days']} days"
-        rarer = "" if evaluation["rarer"] is None else f", {evaluation['rarer']:,} of the rarer outcome"
+        judged = f"{evaluation.rows:,} test rows of {evaluation.days} days"
+        rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} of the rarer outcome"
         yield "judged on", judged + rarer
     if "rows" in training:
         span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
         yield "learned from", f"{training['rows']:,} rows, {span}"
     yield "validation", f"worth {number(validation['value'])} on {validation['rows']:,.0f} rows"
-    yield "decides", candidate["decides"]
-    yield "features", str(len(candidate["features"]))
+    yield "decides", candidate.decides
+    yield "features", str(len(candidate.features))
     yield "parameters", parameters_of(training)
 
 
-def _evaluation(evaluation: dict[str, Any]) -> Iterator[Grid]:
-    level = f"{evaluation['level']:.0%} interval"
-    yield Grid("Gates", ("", "finding"), [(OUTCOMES[each["outcome"]], each["says"]) for each in evaluation["gates"]])
-    names = {"value": evaluation["unit"]}
+def _evaluation(evaluation: JudgedView) -> Iterator[Grid]:
+    level = f"{evaluation.level:.0%} interval"
+    yield Grid("Gates", ("", "finding"), [(OUTCOMES[each.outcome], each.says) for each in evaluation.gates])
+    names = {"value": evaluation.unit}
     yield Grid(
         "Metrics on rows that it had not seen",
-        ("metric", "value ", level),
-        [(names.get(name, name.replace("_", " ")), *_cells(found)) for name, found in evaluation["metrics"].items()],
+        ("metric", "value", level),
+        [(names.get(name, name.replace("_", " ")), *_cells(found)) for name, found in evaluation.metrics.items()],
     )
-    differences = [(f"less {name}", *_cells(found)) for name, found in evaluation["differences"].items()]
+    differences = [(f"less {name}", *_cells(found)) for name, found in evaluation.differences.items()]
     if differences:
-        yield Grid(f"Compared row by row, {evaluation['unit']}", ("", "difference ", level), differences)
-    if evaluation["slices"]:
+        yield Grid(f"Compared row by row, {evaluation.unit}", ("", "difference", level), differences)
+    if evaluation.slices:
         yield _slices(evaluation)
-    bins = [each for each in evaluation["reliability"] if each.get("rows") or each.get("n")]
+    bins = [each for each in evaluation.reliability if each.get("rows") or each.get("n")]
     if bins:
         columns = [name for name in ("score", "frequency", "rows") if name in bins[0]]
-        yield Grid(
-            "Calibration",
-            [f"{name.replace('_', ' ')} " for name in columns],
-            [tuple(_plain(each[name]) for name in columns) for each in bins],
-        )
+        yield Grid("Calibration", columns, [tuple(each[name] for name in columns) for each in bins])
 
 
-def _slices(evaluation: dict[str, Any]) -> Grid:
-    metrics = list(dict.fromkeys(name for each in evaluation["slices"] for name in each["metrics"]))
-    rows = [
-        (each["column"], each["group"], f"{each['n']:,}", *(_interval(each["metrics"].get(name)) for name in metrics))
-        for each in evaluation["slices"]
+def _slices(evaluation: JudgedView) -> Grid:
+    metrics = list(dict.fromkeys(name for each in evaluation.slices for name in each.metrics))
+    rows: list[tuple[Cell, ...]] = [
+        (each.column, each.group, each.n, *(_interval(each.metrics.get(name)) for name in metrics))
+        for each in evaluation.slices
     ]
-    titles = [evaluation["unit"] if name == "value" else name.replace("_", " ") for name in metrics]
-    return Grid("By group", ("column", "group", "rows ", *titles), rows)
+    titles = [evaluation.unit if name == "value" else name.replace("_", " ") for name in metrics]
+    return Grid("By group", ("column", "group", "rows", *titles), rows)
 
 
-def _importance(importance: list[dict[str, Any]], unit: str) -> Grid:
+def _importance(importance: Sequence[Importance], unit: str) -> Grid:
     rows = [
         (
-            each["feature"],
-            f"{number(each['loss'])} ± {number(1.96 * (each['error'] or 0.0))}",
-            _NOT_JUDGED if each.get("gain") is None else f"{each['gain']:.1%}",
+            each.feature,
+            Number(each.loss, f"{number(each.loss)} ± {number(0.0 if isnan(each.error) else 1.96 * each.error)}"),
+            None if each.gain is None else Number(each.gain, f"{each.gain:.1%}"),
         )
-        for each in sorted(importance, key=lambda each: -float(each["loss"]))
+        for each in sorted(importance, key=lambda each: -each.loss)
     ]
     title = f"Features: {unit} lost when its values are shuffled (validation rows, 95 %); share of the trees' gain"
-    return Grid(title, ("feature", "lost ", "gain "), rows)
+    return Grid(title, ("feature", "lost", "gain"), rows)
 
 
-def _gates(evaluation: dict[str, Any] | None) -> str:
+def _gates(evaluation: JudgedView | None) -> str:
     if evaluation is None:
         return _NOT_JUDGED
-    outcomes = [each["outcome"] for each in evaluation["gates"]]
+    outcomes = [each.outcome for each in evaluation.gates]
     return " ".join(f"{OUTCOMES[kind]} {outcomes.count(kind)}" for kind in OUTCOMES if kind in outcomes)
 
 
-def _cells(found: dict[str, Any]) -> tuple[str, str]:
-    if found["value"] is None:
+def _cells(found: EstimateView) -> tuple[Cell, Cell]:
+    if found.value is None:
         return "undefined", ""
-    return number(found["value"]), _bounds(found)
+    return found.value, bounds(found.low, found.high)
 
 
-def _interval(found: dict[str, Any] | None) -> str:
-    if found is None or found["value"] is None:
+def _interval(found: EstimateView | None) -> str:
+    if found is None or found.value is None:
         return _NOT_JUDGED
-    return f"{number(found['value'])} ({_bounds(found)})"
-
-
-def _bounds(found: dict[str, Any]) -> str:
-    low, high = (("?" if each is None else number(each)) for each in (found["low"], found["high"]))
-    return f"{low} to {high}"
-
-
-def _plain(value: float | None) -> str:
-    return "" if value is None else number(value)
+    return f"{number(found.value)} ({bounds(found.low, found.high)})"

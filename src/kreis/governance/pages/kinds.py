@@ -16,7 +16,7 @@ from kreis.governance.pages.table import table_page
 
 __all__ = ["PAGES"]
 
-PAGES: Mapping[str, Callable[[dict[str, Any]], Page]] = {
+PAGES: Mapping[str, Callable[[Any], Page]] = {
     "run": run_page,
     "candidate": candidate_page,
     "model": model_page,
@@ -25,3 +25,4 @@ PAGES: Mapping[str, Callable[[dict[str, Any]], Page]] = {
     "release": release_page,
     "alert": alert_page,
 }
+"""By kind; each lays out the view that `kreis.governance.views.kinds.SHOW` gives of that kind."""

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.candidate import OUTCOMES, parameters_of
-from kreis.governance.pages.page import Grid, Page
-from kreis.texts import date, number, short
+from kreis.governance.pages.page import Cell, Grid, Page
+from kreis.texts import bounds, date, short
+
+if TYPE_CHECKING:
+    from kreis.governance.views.model import ManifestView, ModelJudged, ModelView
 
 __all__ = ["model_page"]
 
 
-def model_page(model: dict[str, Any]) -> Page:
-    """The page of a model's document."""
-    manifest = model["manifest"]
-    grids = list(_evaluation(model["evaluation"], manifest["metric"])) if "evaluation" in model else []
-    grids.append(Grid("Features", ("view", "feature"), _features(manifest["features"])))
-    grids.append(Grid("Learned from", ("table", "version ", "fingerprint"), _inputs(manifest["inputs"])))
-    if model["approvals"]:
+def model_page(model: ModelView) -> Page:
+    """The page of a model."""
+    manifest = model.manifest
+    grids = list(_evaluation(model.evaluation, manifest.metric)) if model.evaluation is not None else []
+    grids.append(Grid("Features", ("view", "feature"), _features(manifest.features)))
+    grids.append(Grid("Learned from", ("table", "version", "fingerprint"), _inputs(manifest.inputs)))
+    if model.approvals:
         grids.append(
             Grid(
                 "Approvals",
                 ("at (UTC)", "who", "as", "why"),
-                [(date(each["at"]), each["actor"], each["role"], each["reason"]) for each in model["approvals"]],
+                [(each.at, each.actor, each.role, each.reason) for each in model.approvals],
             )
         )
     return Page(
-        title=f"Version {model['version']} of {model['project']}: {model['candidate']} ({manifest['kind']})",
+        title=f"Version {model.version} of {model.project}: {model.candidate} ({manifest.kind})",
         facts=tuple(_facts(model, manifest)),
         grids=grids,
     )
 
 
-def _facts(model: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    training = manifest["training"]
-    yield "digest", model["digest"]
-    yield "serving", model["serving"] or "no"
-    yield "registered", f"{date(model['at'])} UTC by run {model['run']}"
-    yield "decides", manifest["decides"]
+def _facts(model: ModelView, manifest: ManifestView) -> Iterator[tuple[str, str]]:
+    training = manifest.training
+    yield "digest", model.digest
+    yield "serving", model.serving or "no"
+    yield "registered", f"{date(model.at)} UTC by run {model.run}"
+    yield "decides", manifest.decides
     if "rows" in training:
         told = training["outcomes"] if "outcomes" in training else f"{training['positives']:,} positive"
         span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
@@ -51,21 +54,21 @@ def _facts(model: dict[str, Any], manifest: dict[str, Any]) -> Iterator[tuple[st
         yield "seed", str(training["seed"])
 
 
-def _evaluation(evaluation: dict[str, Any], metric: dict[str, Any]) -> Iterator[Grid]:
+def _evaluation(evaluation: ModelJudged, metric: dict[str, Any]) -> Iterator[Grid]:
     names = {"value": str(metric.get("unit", "value"))}
     yield Grid(
         "Evaluation on rows that it had not seen",
-        ("metric", "value ", "95 % interval"),
+        ("metric", "value", "95 % interval"),
         [
             (
                 names.get(name, name.replace("_", " ")),
-                number(found["value"]),
-                f"{number(found['low'])} to {number(found['high'])}",
+                found.value,
+                bounds(found.low, found.high),
             )
-            for name, found in evaluation["metrics"].items()
+            for name, found in evaluation.metrics.items()
         ],
     )
-    yield Grid("Gates", ("", "finding"), [(OUTCOMES[gate["outcome"]], gate["says"]) for gate in evaluation["gates"]])
+    yield Grid("Gates", ("", "finding"), [(OUTCOMES[gate.outcome], gate.says) for gate in evaluation.gates])
 
 
 def _features(names: list[str]) -> list[tuple[str, str]]:
@@ -77,6 +80,6 @@ def _features(names: list[str]) -> list[tuple[str, str]]:
     return [(view, ", ".join(features)) for view, features in views.items()]
 
 
-def _inputs(inputs: dict[str, str]) -> list[tuple[str, str, str]]:
+def _inputs(inputs: dict[str, str]) -> list[tuple[Cell, ...]]:
     places = {name: place.partition("@") for name, place in inputs.items()}
-    return [(name, version, short(fingerprint)) for name, (version, _, fingerprint) in places.items()]
+    return [(name, int(version), short(fingerprint)) for name, (version, _, fingerprint) in places.items()]

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.page import Grid, Number, Page
 from kreis.texts import date, number, short
 
 if TYPE_CHECKING:
     from kreis.deployment.canary_plan import CanaryPlan
+    from kreis.governance.views.release import ReleaseView, RouteView
 
 __all__ = ["plan_page", "release_page", "routes_grid"]
 
 
-def release_page(release: dict[str, Any]) -> Page:
-    """The page of a release's document."""
+def release_page(release: ReleaseView) -> Page:
+    """The page of a release."""
     fallback = ""
-    if release["fallback"]:
-        fallback = f"{release['fallback_candidate']} version {release['fallback_version']}"
-        fallback += f" ({short(release['fallback'])}) answers when a live one cannot"
+    if release.fallback:
+        fallback = f"{release.fallback_candidate} version {release.fallback_version}"
+        fallback += f" ({short(release.fallback)}) answers when a live one cannot"
     history = [
-        (str(each["number"]), each["kind"], date(each["at"]), each["actor"], each["reason"])
-        for each in release["history"]
+        (Number(each.number, str(each.number)), each.kind, each.at, each.actor, each.reason) for each in release.history
     ]
     return Page(
-        title=f"Release {release['number']} of {release['project']} ({release['kind']})",
+        title=f"Release {release.number} of {release.project} ({release.kind})",
         facts=(
-            ("since", f"{date(release['at'])} UTC, by {release['actor']}"),
-            ("because", release["reason"]),
-            *_rests_on(release["detail"] or {}),
+            ("since", f"{date(release.at)} UTC, by {release.actor}"),
+            ("because", release.reason),
+            *_rests_on(release.detail or {}),
             ("fallback", fallback),
-            ("id", release["id"]),
+            ("id", release.id),
         ),
         grids=(
-            routes_grid("Routes", release["routes"]),
-            Grid("Releases", ("number ", "kind", "at (UTC)", "by", "because"), history),
+            routes_grid("Routes", release.routes),
+            Grid("Releases", ("number", "kind", "at (UTC)", "by", "because"), history),
         ),
     )
 
@@ -67,10 +67,10 @@ def plan_page(plan: CanaryPlan) -> Page:
     rows = [
         (
             each.challenger,
-            number(each.difference),
+            each.difference,
             each.shown,
-            "never" if each.requests is None else f"{each.requests:,}",
-            "" if each.days is None else _days(each.days),
+            "never" if each.requests is None else each.requests,
+            "" if each.days is None else Number(each.days, _days(each.days)),
         )
         for each in plan.expected
     ]
@@ -90,7 +90,7 @@ def plan_page(plan: CanaryPlan) -> Page:
             ("steps", steps),
             *(("warning", each) for each in plan.warnings),
         ),
-        grids=(Grid("Challengers", ("challenger", f"{plan.unit} ", "is shown to be", "by requests ", "days "), rows),),
+        grids=(Grid("Challengers", ("challenger", plan.unit, "is shown to be", "by requests", "days"), rows),),
     )
 
 
@@ -98,10 +98,16 @@ def _days(days: float) -> str:
     return f"{days:,.0f}" if days >= 10 else f"{days:.1f}"
 
 
-def routes_grid(title: str, routes: list[dict[str, Any]]) -> Grid:
+def routes_grid(title: str, routes: Sequence[RouteView]) -> Grid:
     """Routes as a table."""
     rows = [
-        (f"{each['share']:.0%}", each["mode"], each["candidate"], str(each["version"]), short(each["model"]))
+        (
+            Number(each.share, f"{each.share:.0%}"),
+            each.mode,
+            each.candidate,
+            Number(each.version, str(each.version)),
+            short(each.model),
+        )
         for each in routes
     ]
-    return Grid(title, ("share ", "mode", "candidate", "version ", "model"), rows)
+    return Grid(title, ("share", "mode", "candidate", "version", "model"), rows)

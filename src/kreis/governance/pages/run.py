@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.candidate import comparison_page
-from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.texts import conclusion, date, mark, short, trigger
+
+if TYPE_CHECKING:
+    from kreis.governance.views.candidate import CandidateView
+    from kreis.governance.views.run import RunView, StepView, VerdictView
+    from kreis.ledger.records import Verdict
 
 __all__ = ["run_page", "verdict_rows"]
 
 
-def run_page(run: dict[str, Any]) -> Page:
-    """The page of a run's document."""
-    started, finished = run["started_at"], run["finished_at"]
+def run_page(run: RunView) -> Page:
+    """The page of a run."""
+    started, finished = run.started_at, run.finished_at
     took = "" if finished is None else f" in {(finished - started).total_seconds():.1f} s"
-    pins = (f"{name.replace('_', ' ')} {_pin(value)}" for name, value in run["pins"].items())
+    pins = (f"{name.replace('_', ' ')} {_pin(value)}" for name, value in run.pins.items())
     return Page(
-        title=f"Run {run['id']} of {run['project']}: {run['status'].replace('_', ' ')}{took}",
+        title=f"Run {run.id} of {run.project}: {run.status.replace('_', ' ')}{took}",
         facts=(
-            ("as of", f"{date(run['as_of'])} UTC"),
-            ("started", f"{date(started)} UTC, {trigger(run['trigger'])}"),
-            ("goal", short(run["goal"])),
+            ("as of", f"{date(run.as_of)} UTC"),
+            ("started", f"{date(started)} UTC, {trigger(run.trigger)}"),
+            ("goal", short(run.goal)),
             ("pinned", ", ".join(pins)),
         ),
         grids=(
-            Grid("Verdicts", ("", "discipline", "conclusion"), verdict_rows(run["verdicts"])),
-            *_candidates(run["candidates"]),
-            Grid("Steps", ("discipline", "step", "computed in ", "in this run", "key"), _steps(run["steps"])),
+            Grid("Verdicts", ("", "discipline", "conclusion"), verdict_rows(run.verdicts)),
+            *_candidates(run.candidates),
+            Grid("Steps", ("discipline", "step", "computed in", "in this run", "key"), _steps(run.steps)),
         ),
     )
 
 
-def _candidates(candidates: list[dict[str, Any]]) -> list[Grid]:
+def _candidates(candidates: Sequence[CandidateView]) -> list[Grid]:
     """Side by side, without what they share."""
     if not candidates:
         return []
@@ -41,23 +47,23 @@ def _candidates(candidates: list[dict[str, Any]]) -> list[Grid]:
     return [Grid("Candidates (more: kreis show candidate NAME)", grid.columns, rows)]
 
 
-def verdict_rows(verdicts: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+def verdict_rows(verdicts: Sequence[Verdict | VerdictView]) -> list[tuple[str, str, str]]:
     """Verdicts as rows: mark, discipline, conclusion; then what each warns of."""
     rows = []
     for each in verdicts:
-        rows.append((mark(each["kind"]), each["discipline"], conclusion(each["reason"], each["to"])))
-        rows += [("!", "", warning) for warning in each["detail"].get("warnings", ())]
+        rows.append((mark(each.kind), each.discipline, conclusion(each.reason, each.to)))
+        rows += [("!", "", warning) for warning in each.detail.get("warnings", ())]
     return rows
 
 
-def _steps(steps: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+def _steps(steps: Sequence[StepView]) -> list[tuple[Cell, ...]]:
     return [
         (
-            each["discipline"],
-            each["name"],
-            f"{each['seconds']:.2f} s",
-            "remembered" if each["remembered"] else "computed",
-            each["key"],
+            each.discipline,
+            each.name,
+            Number(each.seconds, f"{each.seconds:.2f} s"),
+            "remembered" if each.remembered else "computed",
+            each.key,
         )
         for each in steps
     ]

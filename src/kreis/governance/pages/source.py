@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from kreis.governance.pages.page import Grid, Page
+import msgspec
+
+from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.texts import date, short, size
 
-__all__ = ["source_page", "sources_grid"]
+if TYPE_CHECKING:
+    from kreis.governance.views.source import SourcesView, SourceView
+
+__all__ = ["ListedSource", "source_page", "sources_grid"]
 
 _COUNTS = {
     "late": "came late",
@@ -19,52 +26,70 @@ _COUNTS = {
 }
 
 
-def source_page(document: dict[str, Any]) -> Page:
-    """The page of a source's document, or of the list's."""
-    if "sources" in document:
-        return Page(title=f"{len(document['sources'])} sources", grids=(sources_grid("", document["sources"]),))
-    report = document["report"]
-    counts = ", ".join(f"{report[each]:,} {told}" for each, told in _COUNTS.items() if report.get(each))
-    files = [(path, size(max(each["size"], 0)), short(each["sha256"])) for path, each in document["files"].items()]
-    reasons = [(reason, f"{count:,}") for reason, count in report["by_rule"].items()]
-    came = list(document["came"].items())
+class _Batch(msgspec.Struct, frozen=True):
+    good: int
+    late: int = 0
+    corrected: int = 0
+    replaced: int = 0
+    repeated: int = 0
+    warnings: list[str] = []
+
+
+class ListedSource(msgspec.Struct, frozen=True):
+    """What a list says of a source; a verdict's detail holds as much."""
+
+    rows: int
+    quarantined: int
+    known_until: datetime | None
+    report: _Batch
+
+
+def source_page(view: SourceView | SourcesView) -> Page:
+    """The page of a source, or of the list."""
+    from kreis.governance.views.source import SourcesView
+
+    if isinstance(view, SourcesView):
+        listed = msgspec.convert(view.sources, dict[str, ListedSource], from_attributes=True)
+        return Page(title=f"{len(listed)} sources", grids=(sources_grid("", listed),))
+    report = view.report
+    counts = ", ".join(f"{getattr(report, each):,} {told}" for each, told in _COUNTS.items() if getattr(report, each))
+    files: list[tuple[Cell, ...]] = [
+        (path, Number(each.size, size(max(each.size, 0))), short(each.sha256)) for path, each in view.files.items()
+    ]
+    warnings: list[tuple[Cell, ...]] = [(warning,) for warning in report.warnings]
     return Page(
-        title=f"Source {document['source']}: {document['rows']:,} rows, {document['quarantined']:,} in quarantine",
+        title=f"Source {view.source}: {view.rows:,} rows, {view.quarantined:,} in quarantine",
         facts=(
-            ("known until", f"{date(document['known_until'])} UTC"),
-            ("collected", f"{date(document['at'])} UTC"),
-            ("last batch", f"{report['rows']:,} rows: {report['good']:,} good, {report['quarantined']:,} bad"),
+            ("known until", f"{date(view.known_until)} UTC"),
+            ("collected", f"{date(view.at)} UTC"),
+            ("last batch", f"{report.rows:,} rows: {report.good:,} good, {report.quarantined:,} bad"),
             ("of these", counts),
             (
                 "reads again",
-                f"{document['late_days']:g} days before the last collection; changed rows: {document['changed']}",
+                f"{view.late_days:g} days before the last collection; changed rows: {view.changed}",
             ),
-            ("contract", short(document["contract"])),
+            ("contract", short(view.contract)),
         ),
         grids=tuple(
             grid
             for grid in (
-                Grid("Warnings", ("",), [(warning,) for warning in report["warnings"]]),
-                Grid("Bad rows of the last batch", ("reason", "rows "), reasons),
-                Grid("Columns as they came", ("column", "type"), came),
-                Grid("Files", ("file", "size ", "digest"), files),
+                Grid("Warnings", ("",), warnings),
+                Grid("Bad rows of the last batch", ("reason", "rows"), list(report.by_rule.items())),
+                Grid("Columns as they came", ("column", "type"), list(view.came.items())),
+                Grid("Files", ("file", "size", "digest"), files),
             )
             if grid.rows
         ),
     )
 
 
-def sources_grid(title: str, sources: dict[str, Any]) -> Grid:
+def sources_grid(title: str, sources: Mapping[str, ListedSource]) -> Grid:
     """The sources by name, a row each, with what a person should look at."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name, each in sources.items():
-        report = each["report"]
-        kinds = [
-            f"{report[kind]:,} {kind}" for kind in ("late", "corrected", "replaced", "repeated") if report.get(kind)
-        ]
-        kinds += [f"{len(report['warnings'])} warnings"] if report["warnings"] else []
-        known = "–" if each["known_until"] is None else str(each["known_until"])[:16].replace("T", " ")
-        rows.append(
-            (name, known, f"{each['rows']:,}", f"{report['good']:,}", f"{each['quarantined']:,}", ", ".join(kinds))
-        )
-    return Grid(title, ("source", "known until", "rows ", "new ", "quarantine ", "of the new"), rows)
+        report = each.report
+        counts = {kind: getattr(report, kind) for kind in ("late", "corrected", "replaced", "repeated")}
+        kinds = [f"{count:,} {kind}" for kind, count in counts.items() if count]
+        kinds += [f"{len(report.warnings)} warnings"] if report.warnings else []
+        rows.append((name, each.known_until, each.rows, report.good, each.quarantined, ", ".join(kinds)))
+    return Grid(title, ("source", "known until", "rows", "new", "quarantine", "of the new"), rows)

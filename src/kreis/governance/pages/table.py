@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date as Day
 from datetime import datetime
 from typing import Any
 
-from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.page import Grid, Number, Page
+from kreis.governance.views.table import ListedTable, TablesView, TableView, VersionView
 from kreis.texts import date, short_id, size
 
 __all__ = ["table_page"]
@@ -14,51 +16,50 @@ __all__ = ["table_page"]
 _LONGEST = 40
 
 
-def table_page(document: dict[str, Any]) -> Page:
-    """The page of a table's document, or of the list's."""
-    if "tables" in document:
-        return _list(document["tables"])
-    known_until = document["known_until"]
+def table_page(document: TableView | TablesView) -> Page:
+    """The page of a table, or of the list."""
+    if isinstance(document, TablesView):
+        return _list(document.tables)
+    known_until = document.known_until
     return Page(
-        title=f"{document['table']}, version {document['version']}: {document['rows']:,} rows",
+        title=f"{document.table}, version {document.version}: {document.rows:,} rows",
         facts=(
-            ("written", f"{date(document['at'])} UTC"),
+            ("written", f"{date(document.at)} UTC"),
             ("known until", f"{date(known_until)} UTC" if known_until else ""),
-            ("fingerprint", document["fingerprint"]),
+            ("fingerprint", document.fingerprint),
         ),
-        grids=(_columns(document), _versions(document["history"])),
+        grids=(_columns(document), _versions(document.history)),
     )
 
 
-def _list(tables: list[dict[str, Any]]) -> Page:
+def _list(tables: Sequence[ListedTable]) -> Page:
     rows = [
-        (each["table"], str(each["version"]), f"{each['rows']:,}", date(each["known_until"]), date(each["at"]))
-        for each in tables
+        (each.table, Number(each.version, str(each.version)), each.rows, each.known_until, each.at) for each in tables
     ]
-    grid = Grid("", ("table", "version ", "rows ", "known until", "written (UTC)"), rows)
+    grid = Grid("", ("table", "version", "rows", "known until", "written (UTC)"), rows)
     return Page(title=f"{len(tables)} tables", grids=(grid,))
 
 
-def _columns(document: dict[str, Any]) -> Grid:
-    rows = document["first_rows"]
+def _columns(document: TableView) -> Grid:
+    rows = document.first_rows
     titles = ("column", "type", *(f"row {place}" for place in range(1, len(rows) + 1)))
-    cells = [(column, kind, *(_cell(row[column]) for row in rows)) for column, kind in document["columns"].items()]
+    cells = [(column, kind, *(_cell(row[column]) for row in rows)) for column, kind in document.columns.items()]
     return Grid("Columns", titles, cells)
 
 
-def _versions(history: list[dict[str, Any]]) -> Grid:
+def _versions(history: Sequence[VersionView]) -> Grid:
     rows = [
         (
-            str(each["version"]),
-            each["mode"],
-            f"{each['rows']:,}",
-            size(each["added_bytes"]),
-            date(each["at"]),
-            short_id(each["run"]),
+            Number(each.version, str(each.version)),
+            each.mode,
+            each.rows,
+            Number(each.added_bytes, size(each.added_bytes)),
+            each.at,
+            short_id(each.run),
         )
         for each in history
     ]
-    return Grid("Versions", ("version ", "mode", "rows ", "added ", "written (UTC)", "run"), rows)
+    return Grid("Versions", ("version", "mode", "rows", "added", "written (UTC)", "run"), rows)
 
 
 def _cell(value: Any) -> str:

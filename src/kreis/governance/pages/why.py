@@ -2,54 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kreis.governance.pages.page import Grid, Page
+from kreis.governance.pages.page import Cell, Grid, Page
 from kreis.texts import date, number, short, trigger
+
+if TYPE_CHECKING:
+    from kreis.governance.views.why import UsedFeature, WhyView
 
 __all__ = ["why_page"]
 
 
-def why_page(walk: dict[str, Any]) -> Page:
-    """The page of a walk's document."""
-    prediction, model, run, goal = walk["prediction"], walk["model"], walk["run"], walk["goal"]
-    release, contracts = walk["release"], _contracts(walk["features"])
+def why_page(walk: WhyView) -> Page:
+    """The page of a walk."""
+    prediction, model, run, goal = walk.prediction, walk.model, walk.run, walk.goal
+    release, contracts = walk.release, _contracts(walk.features)
     return Page(
-        title=f"{goal['question']} {prediction['decided']}.",
+        title=f"{goal['question']} {prediction.decided}.",
         facts=(
-            ("score", number(prediction["score"])),
-            ("decides", model["decides"]),
-            ("what happened", prediction["happened"]),
-            ("prediction", f"{prediction['id']} at {date(prediction['at'])} UTC"),
-            ("reference", prediction["reference"] or ""),
-            ("keys", ", ".join(f"{name} {key}" for name, key in prediction["keys"].items())),
-            ("release", f"{release['number']} ({release['kind']}): {release['reason']}"),
-            ("model", f"{model['candidate']} version {model['version']} ({short(model['digest'])})"),
-            ("signature", model["signature"]),
-            ("run", f"{run['id']} as of {date(run['as_of'])} UTC, {trigger(run['trigger'])}"),
+            ("score", number(prediction.score)),
+            ("decides", model.decides),
+            ("what happened", prediction.happened),
+            ("prediction", f"{prediction.id} at {date(prediction.at)} UTC"),
+            ("reference", prediction.reference or ""),
+            ("keys", ", ".join(f"{name} {key}" for name, key in prediction.keys.items())),
+            ("release", f"{release.number} ({release.kind}): {release.reason}"),
+            ("model", f"{model.candidate} version {model.version} ({short(model.digest)})"),
+            ("signature", model.signature),
+            ("run", f"{run.id} as of {date(run.as_of)} UTC, {trigger(run.trigger)}"),
             ("goal", f"{short(goal['digest'])}: {goal['decision']}"),
         ),
         grids=(
             Grid(
                 "What it rested on",
-                ("feature", "value ", "rows ", "table@version", "columns"),
-                [_feature(each) for each in walk["features"]],
+                ("feature", "value", "rows", "table@version", "columns"),
+                [_feature(each) for each in walk.features],
             ),
             *([Grid("Under contract", ("source@version", "contract"), contracts)] if contracts else []),
         ),
-        end=f"Walked back in {walk['seconds']:.2f} s.",
+        end=f"Walked back in {walk.seconds:.2f} s.",
     )
 
 
-def _feature(feature: dict[str, Any]) -> tuple[str, ...]:
+def _feature(feature: UsedFeature) -> tuple[Cell, ...]:
     return (
-        feature["name"],
-        "missing" if feature["value"] is None else number(feature["value"]),
-        "" if feature["source_rows"] is None else f"{feature['source_rows']:,}",
-        feature["table"],
-        ", ".join(feature["columns"]),
+        feature.name,
+        "missing" if feature.value is None else feature.value,
+        "" if feature.source_rows is None else feature.source_rows,
+        feature.table,
+        ", ".join(feature.columns),
     )
 
 
-def _contracts(features: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return sorted({(name, short(digest)) for feature in features for name, digest in feature["contracts"].items()})
+def _contracts(features: Sequence[UsedFeature]) -> list[tuple[str, str]]:
+    return sorted({(name, short(digest)) for feature in features for name, digest in feature.contracts.items()})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -62,16 +61,6 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     def corrected(self) -> int:
         """Predictions that were answered before their data were corrected; they count as no difference."""
         return sum(report.corrected_rows for report in self.models.values())
-
-    def to_document(self) -> dict[str, Any]:
-        """As a plain JSON document."""
-        return {
-            "rows": self.rows,
-            "ok": self.ok,
-            "differences": self.differences,
-            "corrected": self.corrected,
-            "models": {f"v{version}": report.to_document() for version, report in self.models.items()},
-        }
 
 
 def replay_parity(project: Project, workspace: Workspace, *, rows: int, seed: int = 7) -> Parity:

@@ -21,24 +21,99 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import Expression
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
-from kreis.ledger.records import Model, Run, Step
+from kreis.ledger.records import Model, Release, Step
 from kreis.preparation.view_rules import lineage
 from kreis.preparation.views import FeatureView, RequestView, window_name
 from kreis.ways.tabular.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
 
-__all__ = ["explain"]
+__all__ = ["UsedFeature", "WhyModel", "WhyPrediction", "WhyRun", "WhyView", "why_view"]
 
 _AROUND = timedelta(seconds=2)
 """An identifier tells its moment to the millisecond; the log is searched this far around it."""
 
 
-def explain(workspace: Workspace, prediction: str) -> dict[str, Any]:
-    """Walk back from a prediction.
+class WhyPrediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked and answered, as it was logged, and what really happened."""
 
-    Returns:
-        A document: prediction, release, model, run, features (value, source rows, columns, table version,
-        contracts), goal, and the seconds that it took.
+    id: str
+    at: datetime
+    release: str
+    model: str
+    """Its digest."""
+    keys: dict[str, Any]
+    fields: dict[str, Any]
+    features: list[float | None]
+    """In the order of the model's manifest."""
+    score: float
+    decision: bool | float
+    decided: str
+    """In words."""
+    latency_us: int
+    reference: str | None
+    shadow: list[dict[str, Any]]
+    extra: dict[str, float | None] | None = None
+    flags: list[str] | None = None
+    """None where an earlier version logged it."""
+    outcome: float | None
+    """None while it is not known."""
+    happened: str
+    """In words."""
+
+
+class WhyModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that answered."""
+
+    digest: str
+    version: int
+    candidate: str
+    kind: str
+    decides: str
+    """How a score becomes a decision, in words."""
+    signature: str
+    training: dict[str, Any]
+    inputs: dict[str, str]
+
+
+class WhyRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The run that made the model."""
+
+    id: str
+    as_of: datetime
+    trigger: str
+    status: str
+    pins: dict[str, Any]
+
+
+class UsedFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature that the answer rested on."""
+
+    name: str
+    value: float | None
+    source_rows: int | None
+    """Rows of its table that could be seen at that moment."""
+    columns: list[str]
+    table: str
+    """And its version in the model's run."""
+    contracts: dict[str, str]
+    """Of the sources of the table: name and version to the contract's digest."""
+
+
+class WhyView(msgspec.Struct, frozen=True, kw_only=True):
+    """The walk from an answer back to the goal."""
+
+    prediction: WhyPrediction
+    release: Release
+    model: WhyModel
+    run: WhyRun
+    features: list[UsedFeature]
+    goal: dict[str, Any]
+    seconds: float
+    """That it took."""
+
+
+def why_view(workspace: Workspace, prediction: str) -> WhyView:
+    """Walk back from a prediction.
 
     Raises:
         ProjectError: no such prediction.
@@ -55,15 +130,16 @@ def explain(workspace: Workspace, prediction: str) -> dict[str, Any]:
     manifest = workspace.open_model(model.digest).manifest
     form = manifest.outcomes
     happened = "not known yet" if record["outcome"] is None else form.said(record["outcome"])
-    return {
-        "prediction": {**record, "decided": form.said(record["decision"]).capitalize(), "happened": happened},
-        "release": msgspec.structs.asdict(release),
-        "model": _describe_model(model, manifest),
-        "run": _describe_run(run),
-        "features": list(_features(workspace, record, manifest, made)),
-        "goal": {**goal, "digest": run.goal},
-        "seconds": time.perf_counter() - started,
-    }
+    words = {"decided": form.said(record["decision"]).capitalize(), "happened": happened}
+    return WhyView(
+        prediction=msgspec.convert({**record, **words}, WhyPrediction),
+        release=release,
+        model=_describe_model(model, manifest),
+        run=WhyRun(id=run.id, as_of=run.as_of, trigger=run.trigger, status=run.status, pins=run.pins),
+        features=list(_features(workspace, record, manifest, made)),
+        goal={**goal, "digest": run.goal},
+        seconds=time.perf_counter() - started,
+    )
 
 
 def _find(workspace: Workspace, prediction: str) -> dict[str, Any]:
@@ -87,8 +163,8 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
     if not rows:
         return None
     row = rows[0]
-    for name in ("keys", "fields", "shadow"):
-        row[name] = msgspec.json.decode(row[name])
+    for name in ("keys", "fields", "shadow", "extra"):
+        row[name] = None if row.get(name) is None else msgspec.json.decode(row[name])
     return row
 
 
@@ -114,26 +190,22 @@ def _outcome(workspace: Workspace, record: dict[str, Any]) -> float | None:
     return None if rows.is_empty() else float(rows["outcome"][0])
 
 
-def _describe_model(model: Model, manifest: Manifest) -> dict[str, Any]:
-    return {
-        "digest": model.digest,
-        "version": model.version,
-        "candidate": model.candidate,
-        "kind": manifest.model.__struct_config__.tag,
-        "decides": manifest.decision.said(manifest.outcome),
-        "signature": "valid",
-        "training": manifest.training,
-        "inputs": manifest.inputs,
-    }
-
-
-def _describe_run(run: Run) -> dict[str, Any]:
-    return {"id": run.id, "as_of": run.as_of, "trigger": run.trigger, "status": run.status, "pins": run.pins}
+def _describe_model(model: Model, manifest: Manifest) -> WhyModel:
+    return WhyModel(
+        digest=model.digest,
+        version=model.version,
+        candidate=model.candidate,
+        kind=str(manifest.model.__struct_config__.tag),
+        decides=manifest.decision.said(manifest.outcome),
+        signature="valid",
+        training=manifest.training,
+        inputs=manifest.inputs,
+    )
 
 
 def _features(
     workspace: Workspace, record: dict[str, Any], manifest: Manifest, made: dict[str, Step]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[UsedFeature]:
     values = dict(zip(manifest.features, record["features"], strict=True))
     for view in manifest.views:
         used = [name for name in view.feature_names if name in values]
@@ -144,28 +216,27 @@ def _features(
         sources = lineage(view)
         for name, (_, window) in _definitions(view).items():
             if name in used:
-                yield {
-                    "name": name,
-                    "value": values[name],
-                    "source_rows": counts.get(window),
-                    "columns": list(sources[name]),
-                    "table": table,
-                    "contracts": contracts,
-                }
+                yield UsedFeature(
+                    name=name,
+                    value=values[name],
+                    source_rows=counts.get(window),
+                    columns=list(sources[name]),
+                    table=table,
+                    contracts=contracts,
+                )
     for request_view in manifest.request_views:
         named = _columns_by_contract(workspace, request_view, made)
         for name, read in lineage(request_view).items():
             if name in values:
-                yield {
-                    "name": name,
-                    "value": values[name],
-                    "source_rows": None,
-                    "columns": list(read),
-                    "table": "the request",
-                    "contracts": {
-                        source: contract for (source, contract), held in named.items() if not held.isdisjoint(read)
-                    },
-                }
+                held = {each: columns for each, columns in named.items() if not columns.isdisjoint(read)}
+                yield UsedFeature(
+                    name=name,
+                    value=values[name],
+                    source_rows=None,
+                    columns=list(read),
+                    table="the request",
+                    contracts=dict(held.keys()),
+                )
 
 
 def _columns_by_contract(

@@ -1,0 +1,211 @@
+"""Every candidate of every run, passed or not: how it was trained, judged and compared."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kreis.actions.naming import model_named
+from kreis.errors import ProjectError
+from kreis.ledger import models, runs, steps
+from kreis.ledger.records import Model, Run, Step
+from kreis.training.importance import Importance
+from kreis.ways.tabular.results import Judged, Trained
+from kreis.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = [
+    "CandidateView",
+    "CandidatesView",
+    "EstimateView",
+    "GateView",
+    "JudgedView",
+    "SliceView",
+    "candidate_view",
+    "candidates_of",
+    "comparison",
+]
+
+
+class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
+    """A number with its interval; None where it is undefined. See `kreis.evaluation.intervals.Estimate`."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    n: int
+    blocks: int
+    method: str
+    effective: float | None = None
+    warning: str | None = None
+
+
+class GateView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate concluded."""
+
+    name: str
+    outcome: str
+    says: str
+
+
+class SliceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One group's metrics."""
+
+    column: str
+    group: str
+    n: int
+    metrics: dict[str, EstimateView]
+    too_few: list[str] = []
+
+
+class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What evaluation says of a candidate."""
+
+    outcome: str
+    """Of all gates: "pass", "fail" or "undecided"."""
+    unit: str
+    """Of the business metric."""
+    level: float
+    rows: int
+    days: int
+    rarer: int | None = None
+    """Rows of the rarer outcome."""
+    differences: dict[str, EstimateView]
+    """The business metric less that of each baseline, and of "champion"."""
+    slices: list[SliceView]
+    reliability: list[dict[str, float | None]]
+    """By bin of the scores: rows, mean score, frequency."""
+    metrics: dict[str, EstimateView]
+    gates: list[GateView]
+
+
+class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate of a run, or the one that a model was."""
+
+    run: str
+    as_of: datetime
+    """The run's."""
+    name: str
+    version: int | None = None
+    """The model's, where it was asked for as a model."""
+    chosen: bool
+    kind: str
+    features: list[str]
+    decides: str
+    """How a score becomes a decision, in words."""
+    training: dict[str, Any]
+    """What it learned from, with which parameters."""
+    validation: dict[str, Any]
+    importance: list[Importance]
+    evaluation: JudgedView | None
+    """None where the run did not get as far, or judged only the chosen one (earlier versions)."""
+
+
+class CandidatesView(msgspec.Struct, frozen=True, kw_only=True):
+    """Candidates side by side."""
+
+    candidates: list[CandidateView]
+
+
+def candidates_of(connection: Connection, run: Run) -> list[CandidateView]:
+    """The candidates that a run trained or remembered, in order, each with what evaluation says of it."""
+    used = [step for _, step in steps.steps_of(connection, run.id)]
+    evaluation = next((step for step in used if step.discipline == "evaluation"), None)
+    return [_candidate(run, step, evaluation) for step in used if step.discipline == "training"]
+
+
+def candidate_view(workspace: Workspace, name: str) -> CandidateView:
+    """One candidate.
+
+    Args:
+        workspace: Where.
+        name: A candidate of the last run that has one of this name; "RUN/NAME" of another run; or a model's version
+            or digest. The chosen one of the last run that trained any if it is empty.
+
+    Raises:
+        ProjectError: there is none; the hint names those that there are.
+    """
+    if not name:
+        found = comparison(workspace, []).candidates
+        return next((each for each in found if each.chosen), found[0])
+    run, _, candidate = name.rpartition("/")
+    with workspace.ledger.read() as connection:
+        known = [runs.get_run(connection, run)] if run else runs.list_runs(connection)
+        names: dict[str, None] = {}
+        for each in known:
+            for view in candidates_of(connection, each):
+                if view.name == candidate:
+                    return view
+                names[view.name] = None
+        if not run and (model := _model(connection, name, known)) is not None:
+            return _of_model(connection, model)
+    if not names:
+        raise ProjectError("nothing has been trained yet", where=str(workspace.folder), hint="kreis run")
+    raise ProjectError.unknown_name("candidate", candidate, names, where=str(workspace.folder))
+
+
+def comparison(workspace: Workspace, names: list[str]) -> CandidatesView:
+    """Candidates side by side; all of the last run that trained any if none is named.
+
+    Raises:
+        ProjectError: there is none of a name.
+    """
+    if names:
+        return CandidatesView(candidates=[candidate_view(workspace, name) for name in names])
+    with workspace.ledger.read() as connection:
+        for run in runs.list_runs(connection):
+            if found := candidates_of(connection, run):
+                return CandidatesView(candidates=found)
+    raise ProjectError("nothing has been trained yet", where=str(workspace.folder), hint="kreis run")
+
+
+def _model(connection: Connection, name: str, known: list[Run]) -> Model | None:
+    try:
+        return model_named(connection, name, known[0].project if known else None)
+    except ProjectError:
+        return None
+
+
+def _of_model(connection: Connection, model: Model) -> CandidateView:
+    """The candidate that a model was: of its own run, and as it was judged when it was let into service."""
+    run = runs.get_run(connection, model.run)
+    found = next(each for each in candidates_of(connection, run) if each.name == model.candidate)
+    evaluation = models.latest_evaluation(connection, model.digest)
+    step = None if evaluation is None else steps.find_step(connection, evaluation.metrics.get("step", ""))
+    judged = found.evaluation if step is None else _judged(model.candidate, Judged.from_document(step.outputs))
+    return msgspec.structs.replace(found, version=model.version, evaluation=judged)
+
+
+def _candidate(run: Run, step: Step, evaluation: Step | None) -> CandidateView:
+    trained = Trained.from_document(step.outputs).candidate
+    judged = None if evaluation is None else Judged.from_document(evaluation.outputs)
+    return CandidateView(
+        run=run.id,
+        as_of=run.as_of,
+        name=step.name,
+        chosen=judged is not None and judged.candidate == step.name,
+        kind=str(trained.form.__struct_config__.tag),
+        features=list(trained.features),
+        decides=trained.decision.said("positive"),
+        training=trained.training,
+        validation=trained.validation,
+        importance=list(trained.importance),
+        evaluation=None if judged is None else _judged(step.name, judged),
+    )
+
+
+def _judged(name: str, judged: Judged) -> JudgedView | None:
+    """The report of a candidate; None where only the chosen one has one (runs of earlier versions)."""
+    report = judged.report_of(name)
+    if report is None:
+        return None
+    document = report.to_document()  # in it, what is undefined is null
+    gates = [GateView(name=gate.name, outcome=gate.outcome, says=gate.explanation) for gate in report.gates]
+    return msgspec.convert(
+        {**document, "metrics": document["challenger"]["metrics"], "gates": msgspec.to_builtins(gates)}, JudgedView
+    )

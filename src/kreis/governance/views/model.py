@@ -1,0 +1,202 @@
+"""A model: what it learned from, how it decides, how it did, and who said yes; and its card."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kreis.actions.naming import model_named
+from kreis.deployment.manifest import decode_manifest
+from kreis.errors import ProjectError
+from kreis.governance.views.release import project_of
+from kreis.ledger import documents, models, releases
+from kreis.ledger.records import Approval, Evaluation, Model, Release
+from kreis.tasks.decisions import Decision
+from kreis.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = [
+    "CardView",
+    "IntervalView",
+    "ManifestView",
+    "ModelGate",
+    "ModelJudged",
+    "ModelView",
+    "card_view",
+    "model_view",
+]
+
+
+class IntervalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A number with its interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class ModelGate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate concluded when the model was judged."""
+
+    name: str
+    outcome: str
+    passed: bool
+    says: str
+
+
+class ModelJudged(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model did on data that it had not seen."""
+
+    passed: bool
+    at: datetime
+    run: str
+    metrics: dict[str, IntervalView]
+    gates: list[ModelGate]
+
+
+class ManifestView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model's package says of itself."""
+
+    candidate: str
+    kind: str
+    features: list[str]
+    decides: str
+    """How a score becomes a decision, in words."""
+    decision: Decision
+    goal: str
+    metric: dict[str, Any]
+    outcome: str
+    inputs: dict[str, str]
+    training: dict[str, Any]
+
+
+class ModelView(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered model."""
+
+    digest: str
+    project: str
+    version: int
+    candidate: str
+    run: str
+    at: datetime
+    serving: str | None
+    """What the current release has it do, in words."""
+    manifest: ManifestView
+    approvals: list[Approval]
+    evaluation: ModelJudged | None
+    """None for one that was never judged by itself: a fallback."""
+
+
+class CardView(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's card."""
+
+    model: str
+    version: int
+    markdown: str
+
+
+def model_view(workspace: Workspace, name: str) -> ModelView:
+    """A model by version, digest or beginning of one; the newest without a name.
+
+    Raises:
+        ProjectError: no such model, or none yet.
+    """
+    with workspace.ledger.read() as connection:
+        model = _find_model(connection, workspace, name)
+        evaluation = models.latest_evaluation(connection, model.digest)
+        approvals = models.approvals_of(connection, model.digest)
+        current = releases.current_release(connection, model.project)
+    return ModelView(
+        digest=model.digest,
+        project=model.project,
+        version=model.version,
+        candidate=model.candidate,
+        run=model.run,
+        at=model.at,
+        serving=_serving(current, model),
+        manifest=_manifest(workspace, model.digest),
+        approvals=approvals,
+        evaluation=None if evaluation is None else _judged(evaluation),
+    )
+
+
+def card_view(workspace: Workspace, name: str) -> CardView:
+    """A model's card.
+
+    Raises:
+        ProjectError: no such model, or it has none.
+    """
+    with workspace.ledger.read() as connection:
+        model = _find_model(connection, workspace, name)
+        cards = [card for card in documents.list_documents(connection, "card") if card.name == model.digest]
+    if not cards:
+        raise ProjectError(
+            f"version {model.version} ({model.candidate}) has no card",
+            where=str(workspace.folder),
+            hint="a model gets one when it is evaluated; baselines are compared with, not evaluated",
+        )
+    return CardView(model=model.digest, version=model.version, markdown=cards[-1].body)
+
+
+def _find_model(connection: Connection, workspace: Workspace, name: str) -> Model:
+    project = project_of(connection, workspace)
+    if name:
+        return model_named(connection, name, project)
+    known = models.list_models(connection, project)
+    if not known:
+        hint = (
+            "kreis run registers the first one that passes its gates; kreis compare shows the candidates that did not"
+        )
+        raise ProjectError("no model is registered yet", where=str(workspace.folder), hint=hint)
+    return known[0]
+
+
+def _manifest(workspace: Workspace, digest: str) -> ManifestView:
+    manifest = decode_manifest(workspace.artifacts.get(digest), where=f"package {digest[:12]}")
+    return ManifestView(
+        candidate=manifest.candidate,
+        kind=str(manifest.model.__struct_config__.tag),
+        features=manifest.features,
+        decides=manifest.decision.said(manifest.outcome),
+        decision=manifest.decision,
+        goal=manifest.goal,
+        metric=manifest.metric,
+        outcome=manifest.outcome,
+        inputs=manifest.inputs,
+        training=manifest.training,
+    )
+
+
+def _serving(current: Release | None, model: Model) -> str | None:
+    if current is None:
+        return None
+    for route in current.routes:
+        if route.model == model.digest:
+            return f"release {current.number}: {route.share:.0%} {route.mode}"
+    return f"release {current.number}: fallback" if current.fallback == model.digest else None
+
+
+def _judged(evaluation: Evaluation) -> ModelJudged:
+    return ModelJudged(
+        passed=evaluation.passed,
+        at=evaluation.at,
+        run=evaluation.run,
+        metrics={
+            name: IntervalView(value=found["value"], low=found["low"], high=found["high"])
+            for name, found in evaluation.metrics.items()
+            if isinstance(found, dict) and found["value"] is not None
+        },
+        gates=[
+            ModelGate(
+                name=gate["name"],
+                outcome=gate.get("outcome", "pass" if gate["passed"] else "fail"),
+                passed=gate["passed"],
+                says=gate["explanation"],
+            )
+            for gate in evaluation.gates
+        ],
+    )

@@ -1,0 +1,84 @@
+"""Views: typed, with a schema, and the same for `--json`, a page and a notebook."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+import kreis
+import kreis.governance.views
+from kreis.actions.keys import PersonKey, RenewedKeys
+from kreis.actions.ledger import Accepted, LedgerRestored
+from kreis.actions.migrate import Migrated
+from kreis.deployment.canary_plan import CanaryPlan
+from kreis.governance.doctor import DoctorView
+from kreis.governance.pages.kinds import PAGES
+from kreis.governance.views.kinds import SHOW
+from kreis.governance.views.status import status_view
+from kreis.ledger.audit import AuditReport
+from kreis.ledger.backup import Backup
+from kreis.ledger.records import Alert, Approval, Release
+from kreis.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tests.conftest import Shop
+
+PRINTED: set[Any] = {
+    *(Accepted, Alert, Approval, AuditReport, Backup, CanaryPlan, DoctorView),
+    *(LedgerRestored, Migrated, PersonKey, Release, RenewedKeys),
+}
+"""What commands print with `--json` that stands elsewhere than in `governance/views`."""
+
+
+def views() -> list[Any]:
+    """Every struct of `governance/views`, and what else commands print."""
+    found = set(PRINTED)
+    for module in pkgutil.iter_modules(kreis.governance.views.__path__, "kreis.governance.views."):
+        for each in vars(importlib.import_module(module.name)).values():
+            if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == module.name:
+                found.add(each)
+    return sorted(found, key=lambda each: each.__name__)
+
+
+def test_all_views_have_one_schema() -> None:
+    _, components = msgspec.json.schema_components(views(), ref_template="#/components/schemas/{name}")
+    print(msgspec.json.format(msgspec.json.encode(components), indent=1).decode())  # noqa: T201 (pytest -s shows it)
+    named = [each.__name__ for each in views()]
+    assert len(named) == len(set(named))
+    assert set(named) <= set(components)
+    for name in named:
+        assert components[name]["type"] == "object"
+        assert components[name]["properties"]
+
+
+@pytest.mark.parametrize("kind", SHOW)
+def test_what_is_shown_is_of_its_type_and_keeps_it_as_json(released: Shop, kind: str) -> None:
+    workspace = Workspace(released.folder)
+    view = SHOW[kind](workspace, "", None)
+    text = msgspec.json.encode(view, enc_hook=str)
+    again = msgspec.json.decode(text, type=type(view))
+    assert msgspec.json.encode(again, enc_hook=str) == text
+    assert msgspec.json.decode(text) == released.document("show", kind)
+    if kind in PAGES:
+        assert str(PAGES[kind](view)).strip() == released.kreis("show", kind).strip()
+
+
+def test_status_is_typed(released: Shop) -> None:
+    status = status_view(Workspace(released.folder))
+    assert status.release is not None
+    assert [(route.candidate, route.version) for route in status.release.routes] == [("logistic", 2)]
+    assert msgspec.json.decode(msgspec.json.encode(status)) == released.document("status")
+
+
+def test_a_notebook_asks_a_view_by_attribute_or_by_item(released: Shop) -> None:
+    project = kreis.open_project(released.folder)
+    model = project.show("model")
+    assert model.version == model["version"] == 2
+    assert model.manifest.features == model["manifest"]["features"]
+    assert project.status.runs[0].status == project.status["runs"][0]["status"] == "advanced"
+    with pytest.raises(AttributeError, match="verdict"):
+        project.show("run").verdict  # noqa: B018 (whether it is there)
