@@ -22,6 +22,8 @@ from kreis.errors import KreisWarning, ProjectError
 __all__ = [
     "ArtifactsSettings",
     "ClockSettings",
+    "ComputeSettings",
+    "KeysSettings",
     "LakeSettings",
     "LedgerSettings",
     "OnlineSettings",
@@ -121,6 +123,20 @@ class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     so no later model is compared with the one in service at a level that lets it pass."""
 
 
+class KeysSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[keys]`"""
+
+    url: str = "file:.kreis/keys"
+    """Where the keys are kept that sign packages and releases: `file:` and a folder."""
+
+
+class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[compute]`"""
+
+    url: str = "threads:"
+    """Where work runs that can be spread (the trials of a search): `threads:` of the process."""
+
+
 class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[training]`"""
 
@@ -141,6 +157,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     service: ServiceSettings = ServiceSettings()
     people: PeopleSettings = PeopleSettings()
     clock: ClockSettings = ClockSettings()
+    keys: KeysSettings = KeysSettings()
+    compute: ComputeSettings = ComputeSettings()
     training: TrainingSettings = TrainingSettings()
 
 

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kreis.artifacts.store import ArtifactStore
+    from kreis.compute.pool import Pool
     from kreis.deployment.packages import Package
     from kreis.deployment.people import Proof
     from kreis.deployment.releases import Releases
-    from kreis.deployment.signing import FileKeys
+    from kreis.deployment.signing import Keys
     from kreis.lake.store import Lake
     from kreis.ledger.store import Ledger
     from kreis.preparation.online.store import OnlinePlace
@@ -38,7 +39,7 @@ _OWNER_ALONE = 0o700
 """The mode of a new `.kreis`: it holds personal data."""
 _ALL_BUT_OWNER = 0o077
 _FILE = {"file": ""}
-"""The schemes of `lake.url` and `service.url`, each with the extra that brings it."""
+"""The schemes of `lake.url`, `service.url` and `keys.url`, each with the extra that brings it."""
 _OPEN_MODELS = 16
 """Packages that are kept open: as many as the releases that are looked at together name."""
 
@@ -201,10 +202,14 @@ class Workspace:
     @property
     def trusted_keys(self) -> Path:
         """The folder of the public keys whose packages and releases are taken."""
-        return self.state / "keys" / "trusted"
+        return self._keys_folder / "trusted"
+
+    @property
+    def _keys_folder(self) -> Path:
+        return folder_of(self.settings.keys.url, self.folder, _FILE, setting="keys.url")
 
     @cached_property
-    def keys(self) -> FileKeys:
+    def keys(self) -> Keys:
         """The keys that sign packages.
 
         Raises:
@@ -213,7 +218,7 @@ class Workspace:
         from kreis.deployment.signing import FileKeys
         from kreis.ledger.models import list_models
 
-        folder = self.state / "keys"
+        folder = self._keys_folder
         if not (folder / "signing.key").exists():
             with self.ledger.read() as connection:
                 signed = list_models(connection)
@@ -256,6 +261,13 @@ class Workspace:
                 del self._models[next(iter(self._models))]
         self._models[digest] = package
         return package
+
+    @cached_property
+    def compute(self) -> Pool:
+        """Where work runs that can be spread."""
+        from kreis.compute.places import open_pool
+
+        return open_pool(self.settings.compute.url)
 
     def moment(self, text: str = "") -> datetime:
         """The moment of a run: as given, else as in kreis.toml, else the start of today (so that a second run on the

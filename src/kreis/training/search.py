@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from kreis.arrays import Floats
+from kreis.compute.pool import Pool
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Scores
@@ -115,6 +115,7 @@ class Search:
         task: Task,
         seed: int,
         threads: int,
+        pool: Pool,
         on_progress: Callable[[str, int, int], None],
     ) -> Found:
         """Try them all: as many at once as there are threads, where the candidate's fits may run side by side.
@@ -133,24 +134,24 @@ class Search:
         trials: list[dict[str, Any]] = []
         losses: dict[bytes, float] = {}
         best: list[_Judged] = []
-        with ThreadPoolExecutor(at_once) as pool:
-            while len(trials) < self.trials:
-                on_progress("search", len(trials), self.trials)
-                places = range(len(trials), min(len(trials) + at_once, self.trials))
-                asked = [study.ask(distributions) if place else None for place in places]
-                tried = [candidate if each is None else candidate.with_parameters(**each.params) for each in asked]
-                keys = [canonical_json(each.parameters()) for each in tried]
-                new = {key: each for key, each in zip(keys, tried, strict=True) if key not in losses}
-                share = max(1, threads // max(1, len(new)))
-                for key, judged in zip(new, pool.map(partial(judge, threads=share), new.values()), strict=True):
-                    losses[key] = math.inf if judged is None else judged[0]
-                    if judged is not None:
-                        best = [min([*best, judged], key=itemgetter(0))]
-                for each, key in zip(asked, keys, strict=True):
-                    if each is not None:
-                        study.tell(each, min(losses[key], _WORST))
-                    loss = losses[key] if losses[key] < _WORST else None
-                    trials.append({"parameters": {} if each is None else dict(each.params), "loss": loss})
+        while len(trials) < self.trials:
+            on_progress("search", len(trials), self.trials)
+            places = range(len(trials), min(len(trials) + at_once, self.trials))
+            asked = [study.ask(distributions) if place else None for place in places]
+            tried = [candidate if each is None else candidate.with_parameters(**each.params) for each in asked]
+            keys = [canonical_json(each.parameters()) for each in tried]
+            new = {key: each for key, each in zip(keys, tried, strict=True) if key not in losses}
+            share = max(1, threads // max(1, len(new)))
+            judged_now = pool.map(partial(judge, threads=share), list(new.values()), at_once=at_once)
+            for key, judged in zip(new, judged_now, strict=True):
+                losses[key] = math.inf if judged is None else judged[0]
+                if judged is not None:
+                    best = [min([*best, judged], key=itemgetter(0))]
+            for each, key in zip(asked, keys, strict=True):
+                if each is not None:
+                    study.tell(each, min(losses[key], _WORST))
+                loss = losses[key] if losses[key] < _WORST else None
+                trials.append({"parameters": {} if each is None else dict(each.params), "loss": loss})
         _, chosen, fitted = best[0]
         return Found(candidate=chosen, fitted=fitted, trials=trials)
 

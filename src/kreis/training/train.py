@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from kreis.clock import moment
+from kreis.compute.pool import Pool
+from kreis.compute.threads import Threads
 from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision, Scores
@@ -73,6 +75,7 @@ def train(
     seed: int = 0,
     threads: int = 1,
     search: Search | None = None,
+    pool: Pool | None = None,
     refit: bool = True,
     on_progress: Progress | None = None,
 ) -> TrainedCandidate:
@@ -82,6 +85,19 @@ def train(
     again on all of `split.train` with the same parameters: of a world that drifts, the newest rows teach most. The
     same arguments give the same bytes on the same machine.
 
+    Args:
+        candidate: what learns.
+        data: the rows, with their times and outcomes.
+        name: of the candidate.
+        split: which rows teach, validate and test.
+        task: what kind of question is asked.
+        seed: of every random choice.
+        threads: of the trainer; some trainers' results depend on it.
+        search: for the candidate's parameters.
+        pool: where the trials of the search run; threads of this process if not given.
+        refit: whether to fit again on all that may teach.
+        on_progress: told the stage, and how much of it is done.
+
     Raises:
         ProjectError: it cannot learn from these rows or cannot become data.
     """
@@ -89,7 +105,9 @@ def train(
     fit, validation = data.take(split.fit), data.take(split.validation)
     trials: list[dict[str, Any]] = []
     if search is not None:
-        searched = search.run(candidate, fit, validation, task=task, seed=seed, threads=threads, on_progress=tell)
+        searched = search.run(
+            candidate, fit, validation, task=task, seed=seed, threads=threads, pool=pool or Threads(), on_progress=tell
+        )
         candidate, fitted, trials = searched.candidate, searched.fitted, searched.trials
     else:
         tell("fit", 0, 1)

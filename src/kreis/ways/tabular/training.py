@@ -52,6 +52,7 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             seed=settings.seed,
             threads=settings.threads,
             search=declared.search,
+            pool=state.workspace.compute,
             on_progress=state.memory.progress(declared.name),
         )
         if trained.form.content is not None:
