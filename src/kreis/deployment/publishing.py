@@ -117,6 +117,7 @@ def _points_to(folder: Path, shown: Release, keys: Keys, ledger: str) -> bool:
             f"the service answers by release {pointer.release.number}, which the ledger does not know: its newest is"
             f" {shown.number}",
             where=str(folder / FILE),
-            hint="the ledger has lost its end: `kreis ledger restore BACKUP`, or `kreis ledger accept --reason …`",
+            hint="the ledger has lost its end: `kreis ledger restore BACKUP --reason …`, or"
+            " `kreis ledger accept --reason …`",
         )
     return pointer is not None and pointer.release == shown

@@ -275,7 +275,7 @@ def _before_the_newest(releases: list[Release], current: Release) -> Release:
     raise ProjectError(
         "there is no earlier release to go back to",
         where=f"project {current.project!r}",
-        hint="name one: kreis rollback --to NUMBER",
+        hint="name one: kreis rollback --to NUMBER --reason …",
     )
 
 

@@ -85,9 +85,10 @@ class FileKeys:
         self.key_id = key_id(self._private.public_key())
         if self.key_id not in self.trusted():
             raise SignatureError(
-                "nobody trusts this key",
+                "this signing key is not in the trusted set",
                 where=str(self._path),
-                hint=f"put its public key into {folder / 'trusted'}, restore the former key, or `kreis keys renew`",
+                hint=f"put its public key into {folder / 'trusted'}, restore the former key, or"
+                " `kreis keys renew --reason …`",
             )
 
     @property
@@ -172,7 +173,8 @@ def load_trusted(folder: Path) -> TrustedKeys:
         raise SignatureError(
             "no trusted key, so nothing can be verified",
             where=str(folder),
-            hint="restore the folder; if it is lost, `kreis keys renew` signs again what the record vouches for",
+            hint="restore the folder; if it is lost, `kreis keys renew --reason …` signs again what the record"
+            " vouches for",
         )
     return found
 
@@ -257,7 +259,8 @@ def verify(envelope: str | bytes, payload_type: str, trusted: TrustedKeys, *, wh
         raise SignatureError(
             "no valid signature by a trusted key",
             where=where,
-            hint="put the signer's public key into the folder of trusted keys, or sign again: `kreis keys renew`",
+            hint="put the signer's public key into the folder of trusted keys, or sign again:"
+            " `kreis keys renew --reason …`",
         )
     return payload
 

@@ -79,7 +79,7 @@ def _head(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(
             where=workspace.ledger.where,
             what=f"the service answers by release {after.release}, which the ledger does not know",
-            next="`kreis ledger restore BACKUP`, or `kreis ledger accept --reason …`",
+            next="`kreis ledger restore BACKUP --reason …`, or `kreis ledger accept --reason …`",
         )
 
 

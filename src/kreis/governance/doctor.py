@@ -141,14 +141,15 @@ def _keys(workspace: Workspace) -> Iterator[Finding]:
     folder = workspace.trusted_keys.parent
     if folder.exists() or workspace.service_folder.exists():
         for path, what in check_keys(folder):
-            yield Finding(where=str(path), what=what, next="`kreis keys renew` makes a new key and signs again")
+            signs = "`kreis keys renew --reason …` makes a new key and signs again"
+            yield Finding(where=str(path), what=what, next=signs)
 
 
 def _ledger(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
         report = audit.verify(connection)
     for problem in report.problems:
-        yield Finding(where=workspace.ledger.where, what=problem.what, next="`kreis ledger restore BACKUP`")
+        yield Finding(where=workspace.ledger.where, what=problem.what, next="`kreis ledger restore BACKUP --reason …`")
 
 
 def _clock(workspace: Workspace) -> Iterator[Finding]:

@@ -43,8 +43,8 @@ def check_belonging(ledger: Ledger, lake: Path) -> None:
             raise StoreError(
                 f"is new, but the lake in {lake} belongs to a ledger of project {mark.project!r} (id {mark.ledger})",
                 where=ledger.where,
-                hint="if that ledger was lost: `kreis ledger restore BACKUP`; if it is elsewhere, name it ([ledger] url"
-                " in kreis.toml); for a new project, begin in another folder",
+                hint="if that ledger was lost: `kreis ledger restore BACKUP --reason …`; if it is elsewhere, name it"
+                " ([ledger] url in kreis.toml); for a new project, begin in another folder",
             )
     if mark is not None and identity is not None and (mark.ledger, mark.lake) != (identity.ledger, identity.lake):
         raise StoreError(

@@ -33,8 +33,8 @@ SLOT = 4096
 """Bytes from one slot to the next: two slots never share a sector or a page."""
 
 WAY_BACK = (
-    "`kreis ledger restore BACKUP` puts a backup back; without one, `kreis ledger accept --reason …` goes on from what"
-    " is left, on record"
+    "`kreis ledger restore BACKUP --reason …` puts a backup back; without one, `kreis ledger accept --reason …` goes on"
+    " from what is left, on record"
 )
 
 _TEXT = re.compile(rb"(kreis\.head/1 (\d{1,18}) ([0-9a-f]{64})) ([0-9a-f]{16})\n")

@@ -42,7 +42,8 @@ def covered(connection: Connection, records: Records[Any], *found: Any) -> None:
             raise CorruptionError(
                 f"no audit entry covers the {records.called} {key}: it was put there by something else than kreis",
                 where=f"ledger, {table}",
-                hint="`kreis audit verify` lists all such rows; `kreis ledger restore BACKUP` puts a backup back",
+                hint="`kreis audit verify` lists all such rows; `kreis ledger restore BACKUP --reason …` puts a backup"
+                " back",
             )
 
 

@@ -287,7 +287,7 @@ def gone(where: str, held: head.Head) -> CorruptionError:
     return CorruptionError(
         f"the ledger is gone; it went as far as entry {held.position}",
         where=where,
-        hint="`kreis ledger restore BACKUP` puts a backup back",
+        hint="`kreis ledger restore BACKUP --reason …` puts a backup back",
     )
 
 

@@ -140,8 +140,8 @@ def _not_newer(release: Release, number: int, which: str) -> SignatureError:
     return SignatureError(
         f"release {release.number} is not newer than {number}, {which}",
         where="release pointer",
-        hint="to go back, make a new release: kreis rollback. After a ledger was restored from an older copy:"
-        f" delete {HIGHEST} in the log's folder and start the service again",
+        hint="to go back, make a new release: `kreis rollback --reason …`. After a ledger was restored from an older"
+        f" copy: delete {HIGHEST} in the log's folder and start the service again",
     )
 
 

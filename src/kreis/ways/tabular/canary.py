@@ -148,7 +148,7 @@ class _Canary:
         if against is None and self.now >= self._ends:
             against = (
                 f"canary: undecided after {declared.canary.at_most}: {self._said()}; {self._missing()}."
-                f" To give it another try: kreis rollback --to {self.first.number}"
+                f" To give it another try: kreis rollback --to {self.first.number} --reason …"
             )
         if against is None:
             return CanaryMove(

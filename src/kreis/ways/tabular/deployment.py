@@ -41,7 +41,7 @@ def perform(state: TabularState) -> Verdict:
         return Hold(
             needs="a person",
             reason=f"release {taken_out.number} took version {model.version} out of service ({taken_out.reason});"
-            " it does not come back by itself: kreis rollback --to NUMBER names a release that had it",
+            " it does not come back by itself: kreis rollback --to NUMBER --reason … names a release that had it",
             detail={"model": model.digest},
         )
     try:
