@@ -16,7 +16,7 @@ import pytest
 from kreis.collection.contracts.inputs import InputRule
 from kreis.demo.client import ServiceClient
 from kreis.deployment.manifest import Inputs
-from kreis.deployment.pointer import FILE, HIGHEST, read_highest, write_pointer
+from kreis.deployment.pointer import FILE, HIGHEST, read_highest, remember_highest, write_pointer
 from kreis.deployment.predictions.reader import parse_segment
 from kreis.deployment.server.config import ServerConfig, read_config
 from kreis.deployment.server.process import HEAVY
@@ -177,6 +177,14 @@ def test_an_older_pointer_is_refused_also_after_a_restart(running):
     running.wait_for(2)
     running.stop()
     running.start().wait_for(2)  # the same one again is no older one
+
+
+def test_the_memory_of_the_highest_release_never_falls(running):
+    """A slower worker takes a release after another one has taken a later."""
+    routes = [Route(model=running.package(), share=1.0)]
+    for number, highest in ((3, 3), (2, 3), (4, 4)):
+        remember_highest(running.root, running.pointer(routes, number=number).release)
+        assert read_highest(running.root).number == highest
 
 
 def test_a_damaged_memory_of_the_highest_release_is_told(running):

@@ -94,6 +94,8 @@ def test_workers_share_log_and_counts_and_are_flushed_together(two):
     predictions = counts(two, "kreis_predictions_total")
     assert (sum(predictions.values()) >= 3, min(predictions.values()) >= 1) == (True, True)
     assert counts(two, "kreis_worker_up") == {1: 1, 2: 1}
+    assert two.stop() == 0
+    assert "killed" not in two.log()
 
 
 def test_a_release_reaches_every_worker(two):
@@ -118,6 +120,7 @@ def test_a_worker_that_cannot_start_is_named(make_service):
 
 @pytest.mark.faults
 def test_a_worker_that_cannot_start_again_is_named_and_the_other_goes_on(two):
+    (two.root / "config.json").write_bytes(b"another service's by now")
     aside = two.config.trusted.rename(two.root / "aside")
     os.kill(processes(two)[1], signal.SIGKILL)
     two.until(lambda: "worker 1 cannot start (exit code 9); it is started again" in two.log())
