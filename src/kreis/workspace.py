@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kreis.deployment.people import Proof
     from kreis.deployment.releases import Releases
     from kreis.deployment.signing import Keys
+    from kreis.lake.storage import LakeStorage
     from kreis.lake.store import Lake
     from kreis.ledger.store import Ledger
     from kreis.preparation.online.store import OnlinePlace
@@ -158,7 +159,7 @@ class Workspace:
         ledger = open_ledger(place, clock=self.clock, head_at=self.head_path)
         ledger.user = login()
         try:
-            check_belonging(ledger, self.lake_folder)
+            check_belonging(ledger, self.lake_storage)
         except BaseException:
             ledger.close()
             raise
@@ -186,11 +187,18 @@ class Workspace:
         return folder_of(self.settings.lake.url, self.folder, _FILE, setting="lake.url")
 
     @cached_property
+    def lake_storage(self) -> LakeStorage:
+        """Where the bytes of the lake's tables are."""
+        from kreis.lake.folder import FolderStorage
+
+        return FolderStorage(self.lake_folder)
+
+    @cached_property
     def lake(self) -> Lake:
         """The tables."""
         from kreis.lake.store import Lake
 
-        return Lake(self.lake_folder, self.ledger)
+        return Lake(self.lake_storage, self.ledger)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

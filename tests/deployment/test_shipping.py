@@ -84,6 +84,21 @@ def test_ship_moves_closed_segments(folder, lake):
     assert microseconds(lake.latest(OUTCOMES).known_until) == OUTCOME.known_at
 
 
+def test_each_day_goes_into_files_of_its_own(folder, lake):
+    day = 86_400_000_000
+    late = [msgspec.structs.replace(prediction(number), at=prediction(0).at + number * day) for number in (1, 0, 1)]
+    write(
+        folder, *late, OUTCOME, FailureRecord(at=prediction(0).at, route="/v1/predict", status=500, code="x", count=1)
+    )
+    ship(folder, lake, "tester")
+    kept = {name: [file.day for file in lake.latest(name).added] for name in (PREDICTIONS, OUTCOMES, FAILURES)}
+    assert kept == {
+        PREDICTIONS: ["2013-05-02", "2013-05-01"],
+        OUTCOMES: ["2013-05-01"],
+        FAILURES: ["2013-05-01"],
+    }
+
+
 def test_the_segment_in_use_stays(folder, lake):
     journal = Journal(folder, CLOCK)
     journal.append_one(prediction(1))

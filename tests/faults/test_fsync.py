@@ -104,16 +104,21 @@ def named(part: list[Call], path: Path) -> int:
     return next(at for at, call in enumerate(part) if call.target == str(path))
 
 
+def synced_as(part: list[Call], path: Path) -> int:
+    """Where a file was forced to disk under the name that it had before it got its own."""
+    return synced(part, Path(part[named(part, path)].names[0]))
+
+
 def test_an_append_is_on_disk_before_it_is_acknowledged(parts: tuple[Path, dict[str, list[Call]]]) -> None:
     folder, said = parts
     table = folder / "lake/bronze/x"
     for version, part in enumerate((said["first append"], said["append"])):
         (data,) = table.glob(f"{version:08}-*.parquet")
         commit = table / "_delta_log" / f"{version:020}.json"
-        data_at, commit_at = synced(part, data), synced(part, table / "_kreis_commit.tmp")
+        data_at, commit_at = synced_as(part, data), synced_as(part, commit)
         name_at, log_at = named(part, commit), synced(part, commit.parent)
         wal = positions(part, folder / "ledger.db-wal", "pwrite64", "write")
-        assert data_at < synced(part, table) < commit_at < name_at < log_at < wal[-1]
+        assert data_at < named(part, data) < synced(part, table) < commit_at < name_at < log_at < wal[-1]
         assert synced(part, folder / "ledger.db-wal") > log_at
 
 

@@ -31,7 +31,7 @@ def opened(folder: Path, **settings: object) -> Workspace:
 
 
 def settle(workspace: Workspace, project: str = "shop") -> None:
-    settle_belonging(workspace.ledger, workspace.lake_folder, project, actor="ann")
+    settle_belonging(workspace.ledger, workspace.lake_storage, project, actor="ann")
 
 
 def a_table(workspace: Workspace, step: str = "step") -> None:
@@ -53,11 +53,11 @@ def test_ledger_lake_and_project_are_settled_once(tmp_path: Path) -> None:
     settle(workspace)
     with workspace.ledger.read() as connection:
         identity = identity_of(connection)
-    mark = read_mark(workspace.lake_folder)
+    mark = read_mark(workspace.lake_storage)
     assert identity is not None
     assert mark is not None
     assert (mark.ledger, mark.lake, mark.project) == (identity.ledger, identity.lake, "shop")
-    check_belonging(opened(tmp_path / "one").ledger, workspace.lake_folder)
+    check_belonging(opened(tmp_path / "one").ledger, workspace.lake_storage)
 
 
 def test_another_project_is_refused(tmp_path: Path) -> None:
@@ -94,13 +94,13 @@ def test_a_folder_without_ids_gets_them_and_keeps_its_lake(tmp_path: Path) -> No
     workspace = opened(tmp_path / "one")
     a_run(workspace, "shop")
     a_table(workspace)
-    assert read_mark(workspace.lake_folder) is None
+    assert read_mark(workspace.lake_storage) is None
     assert migrate(workspace).project == "shop"
-    mark = read_mark(workspace.lake_folder)
+    mark = read_mark(workspace.lake_storage)
     (workspace.lake_folder / FILE).unlink()
     again = opened(tmp_path / "one")
     settle(again)
-    assert read_mark(workspace.lake_folder) == mark
+    assert read_mark(workspace.lake_storage) == mark
 
 
 def test_an_older_backup_of_the_ledger_belongs_to_its_lake(tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ def test_an_older_backup_of_the_ledger_belongs_to_its_lake(tmp_path: Path) -> No
     workspace.ledger.close()
     shutil.copyfile(workspace.state / "ledger.db", tmp_path / "backup.db")
     settle(opened(tmp_path / "one"))
-    mark = read_mark(workspace.lake_folder)
+    mark = read_mark(workspace.lake_storage)
     restored = opened(tmp_path / "one", ledger=LedgerSettings(url=str(tmp_path / "backup.db")))
     settle(restored)
-    assert read_mark(workspace.lake_folder) == mark
+    assert read_mark(workspace.lake_storage) == mark
     with restored.ledger.read() as connection:
         identity = identity_of(connection)
     assert identity is not None

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 from kreis.lake.files import write_data_file, write_parquet
+from kreis.lake.folder import FolderStorage
+from kreis.lake.layout import TableFolder
 from kreis.lake.schema import conform
 from kreis.lake.store import Lake
 
@@ -73,8 +75,8 @@ def test_bytes_do_not_depend_on_threads_or_process() -> None:
 
 
 def test_a_file_and_a_buffer_hold_the_same_bytes(tmp_path: Path, flights: pl.DataFrame) -> None:
-    file = write_data_file(tmp_path, 0, conform(flights, "t"))
-    assert (tmp_path / file.path).read_bytes() == parquet(flights)
+    file = write_data_file(TableFolder(FolderStorage(tmp_path), "bronze/t"), 0, conform(flights, "t"))
+    assert (tmp_path / "bronze/t" / file.path).read_bytes() == parquet(flights)
 
 
 def test_fingerprints_follow_contents_not_names_or_times(

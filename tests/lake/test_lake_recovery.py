@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,36 @@ from deltalake.transaction import AddAction
 from kreis.digests import digest_of_file
 from kreis.errors import CorruptionError, StoreError
 from kreis.lake import commit as committing
-from kreis.lake.layout import TableFolder
+from kreis.lake.folder import FolderStorage
 from kreis.lake.store import Lake
 from kreis.ledger.audit import entries
 from kreis.ledger.store import Ledger
+from kreis.locks import holding
 
 BY: dict[str, Any] = {"actor": "ann", "reason": "test"}
 TABLE = "bronze/x"
 Reopen = Callable[[], Lake]
+
+
+class Disk:
+    """A table's folder as somebody sees it who knows nothing of the lake."""
+
+    def __init__(self, root: Path, table: str) -> None:
+        self.root, self.table, self.path = root, table, root / table
+        self.log, self.aside = self.path / "_delta_log", self.path / "_kreis_aside"
+        self.pending = self.path / "_0123.kreis-tmp"
+
+    def commit(self, version: int) -> Path:
+        return self.log / f"{version:020}.json"
+
+    def checkpoints(self) -> list[Path]:
+        return sorted([*self.log.glob("*.checkpoint*"), *self.log.glob("_last_checkpoint")])
+
+    def data_files(self) -> dict[str, Path]:
+        return {path.name: path for path in self.path.glob("*.parquet")}
+
+    def locked(self) -> AbstractContextManager[None]:
+        return holding(FolderStorage(self.root).lock(self.table))
 
 
 def numbers(*values: int) -> pl.DataFrame:
@@ -41,12 +64,12 @@ def events(ledger: Ledger) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> TableFolder:
-    return TableFolder(tmp_path / "lake", TABLE)
+def folder(tmp_path: Path) -> Disk:
+    return Disk(tmp_path / "lake", TABLE)
 
 
 @pytest.fixture
-def three(lake: Lake, folder: TableFolder) -> TableFolder:
+def three(lake: Lake, folder: Disk) -> Disk:
     """A table with the rows 0, 1, 2, one a version."""
     for step in range(3):
         lake.append(TABLE, numbers(step), step=str(step), **BY)
@@ -72,7 +95,7 @@ def cut_last_line(path: Path) -> None:
 @pytest.mark.parametrize("version", [0, 2])
 @pytest.mark.parametrize("damage", [zero, halve, garble, cut_last_line, Path.unlink])
 def test_a_damaged_commit_is_restored_from_the_ledger(
-    three: TableFolder, reopen: Reopen, ledger: Ledger, damage: Callable[[Path], None], version: int
+    three: Disk, reopen: Reopen, ledger: Ledger, damage: Callable[[Path], None], version: int
 ) -> None:
     path = three.commit(version)
     whole = path.read_bytes()
@@ -87,13 +110,13 @@ def test_a_damaged_commit_is_restored_from_the_ledger(
     assert reopen().check(deep=True).findings == []
 
 
-def test_a_damaged_commit_is_restored_before_an_append(three: TableFolder, reopen: Reopen) -> None:
+def test_a_damaged_commit_is_restored_before_an_append(three: Disk, reopen: Reopen) -> None:
     three.commit(2).unlink()
     assert reopen().append(TABLE, numbers(3), step="3", **BY).version == 3
     assert sorted(pl.scan_delta(str(three.path)).collect()["n"]) == [0, 1, 2, 3]
 
 
-def test_a_lost_log_is_restored_whole(three: TableFolder, reopen: Reopen) -> None:
+def test_a_lost_log_is_restored_whole(three: Disk, reopen: Reopen) -> None:
     for path in three.log.iterdir():
         path.unlink()
     three.log.rmdir()
@@ -101,7 +124,7 @@ def test_a_lost_log_is_restored_whole(three: TableFolder, reopen: Reopen) -> Non
     assert DeltaTable(three.path).version() == 2
 
 
-def test_repair_digests_commits_that_opening_only_measures(lake: Lake, reopen: Reopen, folder: TableFolder) -> None:
+def test_repair_digests_commits_that_opening_only_measures(lake: Lake, reopen: Reopen, folder: Disk) -> None:
     for step in range(40):
         lake.append(TABLE, numbers(step), step=str(step), **BY)
     zero(folder.commit(3))
@@ -114,7 +137,7 @@ def test_repair_digests_commits_that_opening_only_measures(lake: Lake, reopen: R
 
 @pytest.mark.parametrize("damage", [zero, halve, Path.unlink])
 def test_a_damaged_checkpoint_is_deleted(
-    three: TableFolder, reopen: Reopen, damage: Callable[[Path], None], ledger: Ledger
+    three: Disk, reopen: Reopen, damage: Callable[[Path], None], ledger: Ledger
 ) -> None:
     DeltaTable(three.path).create_checkpoint()
     assert reopen().check().findings == []
@@ -128,7 +151,7 @@ def test_a_damaged_checkpoint_is_deleted(
     assert events(ledger)[-1] == "lake.repaired"
 
 
-def test_a_checkpoint_that_leaves_files_out_is_deleted(three: TableFolder, reopen: Reopen) -> None:
+def test_a_checkpoint_that_leaves_files_out_is_deleted(three: Disk, reopen: Reopen) -> None:
     DeltaTable(three.path).create_checkpoint()
     (checkpoint,) = three.log.glob("*.checkpoint.parquet")
     pl.read_parquet(checkpoint).head(-1).write_parquet(checkpoint)
@@ -136,20 +159,20 @@ def test_a_checkpoint_that_leaves_files_out_is_deleted(three: TableFolder, reope
     assert three.checkpoints() == []
 
 
-def test_a_whole_checkpoint_stays(three: TableFolder, reopen: Reopen) -> None:
+def test_a_whole_checkpoint_stays(three: Disk, reopen: Reopen) -> None:
     DeltaTable(three.path).create_checkpoint()
     rows(reopen())
     assert len(three.checkpoints()) == 2
 
 
 @pytest.mark.parametrize("pointer", [b"", b"\0" * 40, b'{"version":', b"[]", b'{"version":7,"size":1}'])
-def test_a_pointer_to_no_checkpoint_is_deleted(three: TableFolder, reopen: Reopen, pointer: bytes) -> None:
+def test_a_pointer_to_no_checkpoint_is_deleted(three: Disk, reopen: Reopen, pointer: bytes) -> None:
     (three.log / "_last_checkpoint").write_bytes(pointer)
     assert rows(reopen()) == [0, 1, 2]
     assert three.checkpoints() == []
 
 
-def test_a_damaged_data_file_is_never_served(three: TableFolder, reopen: Reopen) -> None:
+def test_a_damaged_data_file_is_never_served(three: Disk, reopen: Reopen) -> None:
     path = max(three.data_files().values())
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(CorruptionError) as caught:
@@ -162,7 +185,7 @@ def test_a_damaged_data_file_is_never_served(three: TableFolder, reopen: Reopen)
     assert not reopen().repair().ok or reopen().check().ok  # same size: only a deep check sees it
 
 
-def test_a_lost_data_file_is_named(three: TableFolder, reopen: Reopen) -> None:
+def test_a_lost_data_file_is_named(three: Disk, reopen: Reopen) -> None:
     path = min(three.data_files().values())
     path.unlink()
     with pytest.raises(CorruptionError, match=f"{path.name} is gone"):
@@ -171,7 +194,7 @@ def test_a_lost_data_file_is_named(three: TableFolder, reopen: Reopen) -> None:
     assert not reopen().repair().ok
 
 
-def test_a_file_damaged_after_its_first_read_is_seen(three: TableFolder, lake: Lake) -> None:
+def test_a_file_damaged_after_its_first_read_is_seen(three: Disk, lake: Lake) -> None:
     rows(lake)
     path = max(three.data_files().values())
     path.write_bytes(path.read_bytes()[:-1])
@@ -220,7 +243,7 @@ def test_an_append_adopts_what_a_crash_left(lake: Lake, reopen: Reopen) -> None:
 
 @pytest.mark.parametrize("damage", [zero, halve, garble, cut_last_line])
 def test_a_damaged_commit_without_its_record_is_set_aside(
-    lake: Lake, reopen: Reopen, three: TableFolder, damage: Callable[[Path], None]
+    lake: Lake, reopen: Reopen, three: Disk, damage: Callable[[Path], None]
 ) -> None:
     write_and_crash(lake.append, numbers(9), "nine")
     damage(three.commit(3))
@@ -231,14 +254,14 @@ def test_a_damaged_commit_without_its_record_is_set_aside(
     assert rows(reopen()) == sorted(pl.scan_delta(str(three.path)).collect()["n"]) == [0, 1, 2, 9]
 
 
-def test_a_commit_whose_data_is_damaged_is_set_aside(lake: Lake, reopen: Reopen, three: TableFolder) -> None:
+def test_a_commit_whose_data_is_damaged_is_set_aside(lake: Lake, reopen: Reopen, three: Disk) -> None:
     write_and_crash(lake.append, numbers(9), "nine")
     halve(max(three.data_files().values()))
     assert rows(reopen()) == [0, 1, 2]
     assert len(list(three.aside.iterdir())) == 1
 
 
-def test_a_commit_from_nowhere_is_set_aside(three: TableFolder, reopen: Reopen) -> None:
+def test_a_commit_from_nowhere_is_set_aside(three: Disk, reopen: Reopen) -> None:
     three.commit(7).write_bytes(three.commit(2).read_bytes())
     assert rows(reopen()) == [0, 1, 2]
     report = reopen().repair()
@@ -246,7 +269,7 @@ def test_a_commit_from_nowhere_is_set_aside(three: TableFolder, reopen: Reopen) 
     assert not three.commit(7).exists()
 
 
-def add_by_another_writer(folder: TableFolder, name: str, frame: pl.DataFrame, mode: str = "append") -> None:
+def add_by_another_writer(folder: Disk, name: str, frame: pl.DataFrame, mode: str = "append") -> None:
     frame.write_parquet(folder.path / name)
     table = DeltaTable(folder.path)
     action = AddAction(name, (folder.path / name).stat().st_size, {}, 0, True, json.dumps({"numRecords": 1}))
@@ -255,7 +278,7 @@ def add_by_another_writer(folder: TableFolder, name: str, frame: pl.DataFrame, m
 
 @pytest.mark.parametrize(("mode", "expected"), [("append", [0, 1, 2, 7]), ("overwrite", [7])])
 def test_another_writers_commit_is_adopted(
-    three: TableFolder, lake: Lake, reopen: Reopen, mode: str, expected: list[int]
+    three: Disk, lake: Lake, reopen: Reopen, mode: str, expected: list[int]
 ) -> None:
     add_by_another_writer(three, "other.parquet", numbers(7), mode)
     assert rows(lake) == expected
@@ -264,18 +287,18 @@ def test_another_writers_commit_is_adopted(
     assert (latest.rows, latest.added[0].sha256) == (len(expected), digest_of_file(three.path / "other.parquet"))
 
 
-def test_an_append_goes_behind_another_writers_commit(three: TableFolder, lake: Lake) -> None:
+def test_an_append_goes_behind_another_writers_commit(three: Disk, lake: Lake) -> None:
     add_by_another_writer(three, "other.parquet", numbers(7))
     assert lake.append(TABLE, numbers(8), step="8", **BY).version == 4
     assert rows(lake) == [0, 1, 2, 7, 8]
 
 
-def test_another_writers_partial_delete_is_set_aside(three: TableFolder, lake: Lake) -> None:
+def test_another_writers_partial_delete_is_set_aside(three: Disk, lake: Lake) -> None:
     DeltaTable(three.path).delete("n = 1")
     assert rows(lake) == sorted(pl.scan_delta(str(three.path)).collect()["n"]) == [0, 1, 2]
 
 
-def test_a_commit_that_names_a_file_elsewhere_is_set_aside(three: TableFolder, lake: Lake, tmp_path: Path) -> None:
+def test_a_commit_that_names_a_file_elsewhere_is_set_aside(three: Disk, lake: Lake, tmp_path: Path) -> None:
     numbers(7).write_parquet(tmp_path / "secret.parquet")
     size = (tmp_path / "secret.parquet").stat().st_size
     for number, path in enumerate(["../../../secret.parquet", str(tmp_path / "secret.parquet"), "link.parquet"]):
@@ -287,7 +310,7 @@ def test_a_commit_that_names_a_file_elsewhere_is_set_aside(three: TableFolder, l
         assert len(list(three.aside.iterdir())) == number + 1
 
 
-def test_orphans_are_listed_then_swept(three: TableFolder, reopen: Reopen, ledger: Ledger) -> None:
+def test_orphans_are_listed_then_swept(three: Disk, reopen: Reopen, ledger: Ledger) -> None:
     orphan = three.path / "00000003-0123.parquet"
     orphan.write_bytes(b"half a file")
     three.pending.write_bytes(b"half a commit")
@@ -303,7 +326,7 @@ def test_orphans_are_listed_then_swept(three: TableFolder, reopen: Reopen, ledge
     assert events(ledger)[-1] == "lake.swept"
 
 
-def test_repair_leaves_a_table_alone_that_a_writer_holds(three: TableFolder, reopen: Reopen) -> None:
+def test_repair_leaves_a_table_alone_that_a_writer_holds(three: Disk, reopen: Reopen) -> None:
     orphan = three.path / "00000003-0123.parquet"
     orphan.write_bytes(b"being written")
     with three.locked():
@@ -311,20 +334,22 @@ def test_repair_leaves_a_table_alone_that_a_writer_holds(three: TableFolder, reo
     assert orphan.exists()
 
 
-def test_a_leftover_that_is_linked_as_a_commit_is_not_truncated(three: TableFolder, lake: Lake) -> None:
+def test_a_leftover_that_is_linked_as_a_commit_is_not_truncated(three: Disk, lake: Lake) -> None:
     os.link(three.commit(2), three.pending)
     lake.append(TABLE, numbers(3), step="3", **BY)
+    assert [f.kind for f in lake.check(deep=True).findings] == ["leftover"]
+    assert lake.repair().ok
     assert lake.check(deep=True).findings == []
 
 
-def test_reading_goes_on_while_a_writer_holds_the_table(three: TableFolder, reopen: Reopen) -> None:
+def test_reading_goes_on_while_a_writer_holds_the_table(three: Disk, reopen: Reopen) -> None:
     with three.locked():
         assert rows(reopen()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3, 4])
 def test_a_disk_that_fails_to_sync_acknowledges_nothing(
-    three: TableFolder, lake: Lake, reopen: Reopen, monkeypatch: pytest.MonkeyPatch, failing: int
+    three: Disk, lake: Lake, reopen: Reopen, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
     rows(lake)
     real, calls = os.fsync, iter(range(1, 1000))
@@ -343,7 +368,7 @@ def test_a_disk_that_fails_to_sync_acknowledges_nothing(
     assert rows(reopen()) == sorted(pl.scan_delta(str(three.path)).collect()["n"]) == [0, 1, 2, 3]
 
 
-def test_check_changes_nothing(three: TableFolder, reopen: Reopen, ledger: Ledger) -> None:
+def test_check_changes_nothing(three: Disk, reopen: Reopen, ledger: Ledger) -> None:
     three.commit(1).unlink()
     before = {path: path.read_bytes() for path in three.path.rglob("*") if path.is_file()}
     said = events(ledger)

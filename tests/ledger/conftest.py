@@ -18,10 +18,12 @@ from kreis.ledger import alerts, documents, identity, models, releases, runs, st
 from kreis.ledger.records import (
     Alert,
     Approval,
+    Checkpoint,
     Document,
     Evaluation,
     LakeFile,
     Model,
+    Removal,
     Route,
     Run,
     RunStep,
@@ -88,6 +90,15 @@ class Make:
         fields = {"step": f"step-{version}", "mode": "append", "rows": 10 * version, "added": [part]}
         where = {"commit": text, "commit_sha256": digest_of(text.encode()), "fingerprint": digest_of(table.encode())}
         return TableVersion(**{"table": table, "version": version, **fields, **where, "at": START, **other})
+
+    def checkpoint(self, version: int) -> Checkpoint:
+        digest = digest_of(f"checkpoint {version}".encode())
+        return Checkpoint(table="bronze/flights", version=version, digest=digest, size=100, at=START)
+
+    def removal(self, version: int) -> Removal:
+        at = START + timedelta(seconds=next(self._numbers))
+        fields = {"table": "bronze/flights", "why": "expired", "reason": "old", "files": [f"part-{version}.parquet"]}
+        return Removal(**{"id": new_id(at), **fields, "versions": [(version, version)], "at": at})
 
     def model(self, tx: Transaction, run: Run, name: str = "gbdt", **other: Any) -> Model:
         fields = {"digest": digest_of(name.encode()), "project": run.project, "candidate": name, "run": run.id}
@@ -159,6 +170,8 @@ def fill(ledger: Ledger, make: Make, circles: int = 3) -> None:
             runs.start_run(tx, run)
         with write(event="step.finished") as tx:
             tables.add_table_version(tx, make.table_version("bronze/flights", number, run=run.id))
+            tables.put_checkpoint(tx, make.checkpoint(number))
+            tables.add_removal(tx, make.removal(number))
             steps.add_step(tx, make.step(f"key-{number}"))
             steps.use_step(tx, RunStep(run=run.id, key=f"key-{number}", position=0, remembered=False))
             runs.add_verdict(tx, make.verdict(run))

@@ -25,7 +25,7 @@ class Log:
         tables = {"log/predictions": (predictions, predictions_frame), "log/outcomes": (outcomes, outcomes_frame)}
         self.tables = {name: frame(records) for name, (records, frame) in tables.items() if records}
 
-    def scan(self, table: str, *, known_since: Any = None) -> pl.LazyFrame:
+    def scan(self, table: str, *, known_since: Any = None, known_before: Any = None) -> pl.LazyFrame:
         return self.tables[table].lazy()
 
     def latest(self, table: str) -> Any:

@@ -24,7 +24,9 @@ class Tables:
     def __init__(self, **tables: pl.DataFrame) -> None:
         self._tables = {f"log/{name}": frame for name, frame in tables.items()}
 
-    def scan(self, table: str, *, known_since: datetime | None = None) -> pl.LazyFrame:
+    def scan(
+        self, table: str, *, known_since: datetime | None = None, known_before: datetime | None = None
+    ) -> pl.LazyFrame:
         return self._tables[table].lazy()
 
     def latest(self, table: str) -> object:

@@ -52,7 +52,7 @@ with workspace.ledger.read() as connection:
         ]
     said["rows"] = len(read)
 pointer = read_pointer(workspace.service_folder, keys)
-mark = read_mark(workspace.lake_folder)
+mark = read_mark(workspace.lake_storage)
 assert pointer is not None
 assert mark is not None
 said["pointer"] = [pointer.release.id, sorted(pointer.models)]

@@ -209,7 +209,7 @@ def test_a_process_that_reads_goes_on_after_another_has_migrated(left_behind: An
             assert identity_of(connection) is not None
         with reader.ledger.record(event="e", subject="s", actor="a", reason="r"):
             pass
-        check_belonging(reader.ledger, reader.lake_folder)
+        check_belonging(reader.ledger, reader.lake_storage)
 
 
 def result_of(step: Any) -> StepOutput:

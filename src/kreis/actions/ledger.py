@@ -10,7 +10,7 @@ import msgspec
 from kreis.deployment.pointer import read_pointer
 from kreis.deployment.signing import load_trusted
 from kreis.errors import KreisError, StoreError
-from kreis.lake.layout import TableFolder, tables_on_disk
+from kreis.lake.layout import TableFolder, commits_in, tables_in
 from kreis.ledger import audit, backup
 from kreis.ledger.people import login, person_of
 from kreis.ledger.releases import current_release
@@ -56,7 +56,6 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
 def beyond(workspace: Workspace, ledger: Ledger) -> Beyond:
     """Compare the ledger with the service's pointer and the lake's logs. Changes nothing."""
     release = None
-    root = workspace.lake_folder
     tables: dict[str, list[int]] = {}
     with ledger.read() as connection:
         try:
@@ -67,13 +66,11 @@ def beyond(workspace: Workspace, ledger: Ledger) -> Beyond:
             current = current_release(connection, pointer.release.project)
             if current is None or current.number < pointer.release.number:
                 release = pointer.release.number
-        for name in tables_on_disk(root):
+        for name in tables_in(workspace.lake_storage):
             known = latest_version(connection, name)
-            numbers = [
-                number
-                for number in sorted(TableFolder(root, name).commits())
-                if known is None or number > known.version
-            ]
+            newest = -1 if known is None else known.version
+            entries = TableFolder(workspace.lake_storage, name).log_entries(newest)
+            numbers = sorted(number for number in commits_in(entries) if number > newest)
             if numbers:
                 tables[name] = numbers
     return Beyond(release=release, tables=tables)

@@ -53,7 +53,7 @@ def migrate(workspace: Workspace, *, project: str = "") -> Migrated:
         if owner is not None:
             with ledger.read() as connection:
                 settled = identity_of(connection) is not None
-            settle_belonging(ledger, workspace.lake_folder, owner, actor=workspace.actor, alone=False)
+            settle_belonging(ledger, workspace.lake_storage, owner, actor=workspace.actor, alone=False)
             done = msgspec.structs.replace(done, project=None if settled else owner)
         return done
 

@@ -96,7 +96,7 @@ def _lake(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _mark(workspace: Workspace) -> Iterator[Finding]:
-    mark = read_mark(workspace.lake_folder)
+    mark = read_mark(workspace.lake_storage)
     with workspace.ledger.read() as connection:
         identity = identity_of(connection)
     path = workspace.lake_folder / FILE

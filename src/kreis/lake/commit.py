@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 import polars as pl
 
-from kreis.durable import fsync_directory, storing
+from kreis.durable import storing
 from kreis.errors import ContractError
 from kreis.lake.files import write_data_file
 from kreis.lake.layout import TableFolder
 from kreis.lake.log import Commit, Mode, compose, publish
 from kreis.lake.schema import SchemaChange, compare
-from kreis.lake.state import TableState, following
-from kreis.ledger.records import TableVersion
+from kreis.lake.state import TableState, advance, following
+from kreis.ledger.records import LakeFile, TableVersion
 from kreis.ledger.store import Ledger
 from kreis.ledger.tables import add_table_version
 
-__all__ = ["Intent", "commit_frame", "fit"]
+__all__ = ["Intent", "commit_files", "commit_frame", "fit", "frames_by_day"]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
     known_until: datetime | None = None
     evolve: bool = False
+    day_of: str | None = None
+    """The column by whose day (UTC) the rows are kept apart."""
+    event: str = ""
+    """What the record calls it, where it is neither an append nor an overwrite."""
 
 
 def fit(frame: pl.DataFrame, state: TableState | None, intent: Intent, table: str) -> tuple[pl.DataFrame, pl.Schema]:
@@ -62,8 +67,11 @@ def _hint(change: SchemaChange) -> str:
 
 def commit_frame(
     folder: TableFolder, ledger: Ledger, state: TableState | None, frame: pl.DataFrame, intent: Intent
-) -> TableVersion:
+) -> TableState:
     """Write a fitting frame as the version after `state`; acknowledged when it returns. The caller holds the lock.
+
+    Returns:
+        The table's new state.
 
     Raises:
         FileExistsError: another writer, not kreis, has taken the version.
@@ -72,11 +80,7 @@ def commit_frame(
     """
     frame, schema = fit(frame, state, intent, folder.table)
     number = state.version.version + 1 if state else 0
-    if state is None:  # another process may have made the folders and not yet brought their entries to disk
-        for directory in (folder.path, *list(folder.path.parents)[:3]):
-            fsync_directory(directory)
-    at = ledger.clock.now()
-    files = [write_data_file(folder.path, number, frame)] if frame.height else []
+    files = _write_files(folder, number, frame, intent) if frame.height else []
     commit = Commit(
         added=files,
         removed=state.names if state and intent.mode == "overwrite" else frozenset(),
@@ -86,16 +90,49 @@ def commit_frame(
         run=intent.run,
         known_until=intent.known_until,
     )
+    return commit_files(folder, ledger, state, commit, intent)
+
+
+def commit_files(
+    folder: TableFolder, ledger: Ledger, state: TableState | None, commit: Commit, intent: Intent
+) -> TableState:
+    """Commit files that are written already as the version after `state`; otherwise as `commit_frame`."""
+    number = state.version.version + 1 if state else 0
+    at = ledger.clock.now()
     text = compose(commit, at=at, first=state is None, table_id=state.table_id if state else None)
     try:
         publish(folder, number, text)
     except OSError:
-        for file in files:
-            (folder.path / file.path).unlink(missing_ok=True)
+        folder.storage.delete(folder.file(file.path) for file in commit.added)
         raise
-    version = following(state, folder.table, commit, text, step=intent.step, at=at)
-    _acknowledge(folder, ledger, version, intent, compare(state.schema, schema) if state else None)
-    return version
+    version = following(state, folder.table, commit, text, step=commit.step or intent.step, at=at)
+    change = compare(state.schema, commit.schema) if state and commit.schema is not None else None
+    _acknowledge(folder, ledger, version, intent, change)
+    return advance(state, [version])
+
+
+def _write_files(folder: TableFolder, number: int, frame: pl.DataFrame, intent: Intent) -> list[LakeFile]:
+    """The frame's rows in files: one, or one for each day."""
+    if intent.day_of is None:
+        return [write_data_file(folder, number, frame)]
+    files = []
+    try:
+        for day, rows in frames_by_day(frame, intent.day_of):
+            files.append(write_data_file(folder, number, rows, day=day))
+    except BaseException:
+        folder.storage.delete(folder.file(file.path) for file in files)
+        raise
+    return files
+
+
+def frames_by_day(frame: pl.DataFrame, column: str) -> Iterator[tuple[str | None, pl.DataFrame]]:
+    """The rows of each day (UTC) on which a column's times lie, each in order and in one chunk."""
+    days = frame.get_column(column).dt.date()
+    if days.n_unique() == 1 and days[0] is not None:
+        yield str(days[0]), frame
+        return
+    for (day,), rows in frame.group_by(days.alias("_day"), maintain_order=True):
+        yield None if day is None else str(day), rows.rechunk()
 
 
 def _acknowledge(
@@ -107,7 +144,7 @@ def _acknowledge(
     outputs = {"version": version.version, "rows": version.rows, "fingerprint": version.fingerprint}
     try:
         with ledger.record(
-            event="lake.appended" if version.mode == "append" else "lake.overwritten",
+            event=intent.event or ("lake.appended" if version.mode == "append" else "lake.overwritten"),
             subject=version.table,
             actor=intent.actor,
             reason=intent.reason,
@@ -117,6 +154,5 @@ def _acknowledge(
             add_table_version(tx, version)
     except Exception:
         with storing(f"lake {version.table}"):
-            folder.commit(version.version).unlink(missing_ok=True)
-            fsync_directory(folder.log)
+            folder.storage.delete([folder.commit(version.version)])
         raise

@@ -1,31 +1,29 @@
-"""Where a table lies: its folder under the lake's root, the Delta log in it, and the writers' lock."""
+"""What a table consists of in its storage: data files, the Delta log, what was set aside."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 from kreis.errors import StoreError
+from kreis.lake.storage import Entry, LakeStorage
 
-__all__ = ["LAYERS", "TableFolder", "tables_on_disk"]
+__all__ = ["LAYERS", "POINTER", "TableFolder", "checkpoints_in", "commits_in", "tables_in"]
 
 LAYERS = ("bronze", "silver", "gold", "log", "quarantine")
+POINTER = "_last_checkpoint"
 _NAME = re.compile(rf"({'|'.join(LAYERS)})/[a-z][a-z0-9_]{{0,127}}")
 _COMMIT = re.compile(r"(\d{20})\.json")
 
 
 class TableFolder:
-    """A table's folder. Names beginning with `_` are invisible to readers of Delta."""
+    """A table's folder in a storage."""
 
-    def __init__(self, root: Path, table: str) -> None:
-        """A folder that lies under `root`, links resolved.
+    def __init__(self, storage: LakeStorage, table: str) -> None:
+        """The folder of a table.
 
         Raises:
-            StoreError: the name is not `layer/name`, or a link leads it out of the root.
+            StoreError: the name is not `layer/name`.
         """
         if not _NAME.fullmatch(table):
             raise StoreError(
@@ -33,63 +31,48 @@ class TableFolder:
                 where="lake",
                 hint=f"write layer/name: one of {', '.join(LAYERS)}, a slash, then lower-case letters, digits and _",
             )
+        self.storage = storage
         self.table = table
-        self.path = root / table
-        if not self.path.resolve().is_relative_to(root.resolve()):
-            raise StoreError("the table's folder is a link out of the lake", where=str(self.path))
-        self.log = self.path / "_delta_log"
-        self.aside = self.path / "_kreis_aside"
-        self.pending = self.path / "_kreis_commit.tmp"
-        self._lock = self.path / "_kreis_lock"
+        self.log = f"{table}/_delta_log"
+        self.aside = f"{table}/_kreis_aside"
 
-    def commit(self, version: int) -> Path:
-        """The file of a commit."""
-        return self.log / f"{version:020}.json"
+    def file(self, name: str) -> str:
+        """The key of a data file."""
+        return f"{self.table}/{name}"
 
-    def commits(self) -> dict[int, int]:
-        """Version to size in bytes of the commit files that are there."""
-        try:
-            with os.scandir(self.log) as entries:
-                found = [(match, entry) for entry in entries if (match := _COMMIT.fullmatch(entry.name))]
-                return {int(match[1]): entry.stat().st_size for match, entry in found}
-        except FileNotFoundError:
-            return {}
+    def commit(self, version: int) -> str:
+        """The key of a commit."""
+        return f"{self.log}/{version:020}.json"
 
-    def checkpoints(self) -> list[Path]:
-        """Checkpoints and the pointer to the last one. kreis writes none; other writers may."""
-        found = [*self.log.glob("*.checkpoint*.parquet"), *self.log.glob("*.checkpoint*.json")]
-        return sorted([*found, *self.log.glob("_last_checkpoint")])
+    def checkpoint(self, version: int) -> str:
+        """The key of a checkpoint."""
+        return f"{self.log}/{version:020}.checkpoint.parquet"
 
-    def data_files(self) -> dict[str, Path]:
-        """The Parquet files in the folder, by name."""
-        return {path.name: path for path in self.path.glob("*.parquet")}
+    @property
+    def pointer(self) -> str:
+        """The key of the file that names the last checkpoint."""
+        return f"{self.log}/{POINTER}"
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the table's only writers' lock; waits for it. A process that dies lets go of it."""
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def log_entries(self, after: int = -1) -> list[Entry]:
+        """What lies in the log: the checkpoint of a version, if it is there, and all that follows it."""
+        return self.storage.entries(self.log, "" if after < 0 else f"{after:020}")
 
-    @contextmanager
-    def locked_if_free(self) -> Iterator[bool]:
-        """Hold the writers' lock if nobody does; says whether it is held."""
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                free = True
-            except BlockingIOError:
-                free = False
-            yield free
-        finally:
-            os.close(handle)
+    def data_files(self) -> list[str]:
+        """The names of the Parquet files in the folder."""
+        return [entry.name for entry in self.storage.entries(self.table) if entry.name.endswith(".parquet")]
 
 
-def tables_on_disk(root: Path) -> list[str]:
+def commits_in(entries: Sequence[Entry]) -> dict[int, int]:
+    """Version to size in bytes of the commits among a log's entries."""
+    return {int(match[1]): entry.size for entry in entries if (match := _COMMIT.fullmatch(entry.name))}
+
+
+def checkpoints_in(entries: Sequence[Entry]) -> list[str]:
+    """The names of the checkpoints among a log's entries, kreis's own or another writer's."""
+    return [each.name for each in entries if ".checkpoint" in each.name and each.name.endswith((".parquet", ".json"))]
+
+
+def tables_in(storage: LakeStorage) -> list[str]:
     """Names of the folders that hold a table, acknowledged or not."""
-    names = (f"{layer}/{path.name}" for layer in LAYERS for path in (root / layer).glob("*") if path.is_dir())
+    names = (f"{layer}/{name}" for layer in LAYERS for name in storage.folders(layer))
     return sorted(name for name in names if _NAME.fullmatch(name))

@@ -8,7 +8,6 @@ outlive an erasure.
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from datetime import datetime
@@ -19,18 +18,17 @@ import polars as pl
 
 from kreis.clock import microseconds
 from kreis.digests import canonical_json, digest_of
-from kreis.durable import fsync_directory, make_directory
 from kreis.lake.layout import TableFolder
 from kreis.lake.schema import from_delta, to_delta
 from kreis.ledger.records import LakeFile
 
-__all__ = ["Commit", "compose", "parse", "publish", "schema_in"]
+__all__ = ["CONFIGURATION", "PROTOCOL", "Commit", "Mode", "compose", "parse", "publish", "removed_in", "schema_in"]
 
-Mode = Literal["append", "overwrite"]
+Mode = Literal["append", "overwrite", "rewrite"]
 _ENGINE = "kreis"
 _SIMPLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
-_PROTOCOL = {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
-_CONFIGURATION = {
+PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
+CONFIGURATION = {
     "delta.checkpointInterval": "1000000000",
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
@@ -49,6 +47,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     step: str | None = None
     run: str | None = None
     known_until: datetime | None = None
+    data_change: bool = True
+    """Whether rows come or go; a compaction only puts them into other files."""
 
 
 def compose(commit: Commit, *, at: datetime, first: bool, table_id: str | None = None) -> str:
@@ -63,11 +63,11 @@ def compose(commit: Commit, *, at: datetime, first: bool, table_id: str | None =
     milliseconds = microseconds(at) // 1000
     actions: list[dict[str, Any]] = []
     if first:
-        actions.append(_PROTOCOL)
+        actions.append({"protocol": PROTOCOL})
     if commit.schema is not None:
         actions.append({"metaData": _metadata(commit.schema, table_id, milliseconds)})
-    actions += [{"remove": _remove(path, milliseconds)} for path in sorted(commit.removed)]
-    actions += [{"add": _add(file, milliseconds)} for file in commit.added]
+    actions += [{"remove": _remove(path, milliseconds, commit)} for path in sorted(commit.removed)]
+    actions += [{"add": _add(file, milliseconds, commit)} for file in commit.added]
     rest = "".join(msgspec.json.encode(action).decode() + "\n" for action in actions)
     info = _info(commit, milliseconds)
     info["kreis.seal"] = _seal(info, rest)
@@ -82,7 +82,7 @@ def _seal(info: dict[str, Any], rest: str) -> str:
 def _info(commit: Commit, milliseconds: int) -> dict[str, Any]:
     return {
         "timestamp": milliseconds,
-        "operation": "WRITE",
+        "operation": "WRITE" if commit.data_change else "OPTIMIZE",
         "operationParameters": {"mode": commit.mode.capitalize(), "partitionBy": "[]"},
         "engineInfo": _ENGINE,
         "kreis.step": commit.step,
@@ -98,46 +98,40 @@ def _metadata(schema: pl.Schema, table_id: str | None, milliseconds: int) -> dic
         "schemaString": to_delta(schema),
         "partitionColumns": [],
         "createdTime": milliseconds,
-        "configuration": _CONFIGURATION,
+        "configuration": CONFIGURATION,
     }
 
 
-def _add(file: LakeFile, milliseconds: int) -> dict[str, Any]:
+def _add(file: LakeFile, milliseconds: int, commit: Commit) -> dict[str, Any]:
+    said = {"day": file.day, "order": file.order, "known_until": file.known_until and file.known_until.isoformat()}
     return {
         "path": file.path,
         "partitionValues": {},
         "size": file.size,
         "modificationTime": milliseconds,
-        "dataChange": True,
+        "dataChange": commit.data_change,
         "stats": f'{{"numRecords":{file.rows}}}',
-        "tags": {"kreis.sha256": file.sha256},
+        "tags": {"kreis.sha256": file.sha256}
+        | {f"kreis.{n}": str(each) for n, each in said.items() if each is not None},
     }
 
 
-def _remove(path: str, milliseconds: int) -> dict[str, Any]:
-    return {"path": path, "deletionTimestamp": milliseconds, "dataChange": True, "partitionValues": {}}
+def _remove(path: str, milliseconds: int, commit: Commit) -> dict[str, Any]:
+    return {
+        "path": path,
+        "deletionTimestamp": milliseconds,
+        "dataChange": commit.data_change,
+        "partitionValues": {},
+    }
 
 
 def publish(folder: TableFolder, version: int, text: str) -> None:
-    """Bring a commit to disk, then give it its name, and that to disk. The caller holds the table's lock.
+    """Bring a commit to disk under its name. The caller holds the table's lock.
 
     Raises:
         FileExistsError: another writer has taken that version.
     """
-    make_directory(folder.log)
-    folder.pending.unlink(missing_ok=True)  # never truncated: a crash may have left it linked as a commit
-    with open(folder.pending, "xb", buffering=0) as file:
-        view = memoryview(text.encode())
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(file.fileno())
-    os.link(folder.pending, folder.commit(version))
-    try:
-        fsync_directory(folder.log)
-    except OSError:
-        folder.commit(version).unlink(missing_ok=True)
-        raise
-    folder.pending.unlink()
+    folder.storage.put_if_absent(folder.commit(version), text.encode())
 
 
 def parse(text: str) -> Commit:
@@ -168,15 +162,18 @@ def parse(text: str) -> Commit:
     seal = info.pop("kreis.seal", None)
     if seal is not None and seal != _seal(info, text.partition("\n")[2]):
         raise ValueError("the commit is not as it was written")
-    overwrite = removed or info.get("operationParameters", {}).get("mode") == "Overwrite"
+    mode = info.get("operationParameters", {}).get("mode")
+    rewrite = seal is not None and mode == "Rewrite"
+    overwrite = removed or mode == "Overwrite"
     return Commit(
         added=added,
         removed=frozenset(removed),
         schema=schema,
-        mode="overwrite" if overwrite else "append",
+        mode="rewrite" if rewrite else "overwrite" if overwrite else "append",
         step=info.get("kreis.step"),
         run=info.get("kreis.run"),
         known_until=msgspec.convert(info.get("kreis.known_until"), datetime | None),
+        data_change=info.get("operation") != "OPTIMIZE",
     )
 
 
@@ -195,13 +192,21 @@ def _added(body: dict[str, Any]) -> LakeFile:
     if body.get("partitionValues") or body.get("deletionVector"):
         raise ValueError(f"partitions or deletion vectors: {path!r}")
     tags = body.get("tags") or {}
-    return LakeFile(path=path, sha256=tags.get("kreis.sha256", ""), size=size, rows=-1)
+    said = {name: tags[f"kreis.{name}"] for name in ("day", "order", "known_until") if f"kreis.{name}" in tags}
+    file = {"path": path, "sha256": tags.get("kreis.sha256", ""), "size": size, "rows": -1, **said}
+    return msgspec.convert(file, LakeFile, strict=False)
 
 
 def _schema(body: dict[str, Any]) -> pl.Schema:
     if body.get("partitionColumns") or "delta.columnMapping.mode" in body.get("configuration", {}):
         raise ValueError("partitions or column mapping")
     return from_delta(str(body.get("schemaString")))
+
+
+def removed_in(text: str) -> frozenset[str]:
+    """The files that an acknowledged commit's text takes away."""
+    actions = (_action(line) for line in text.splitlines())
+    return frozenset(body["path"] for kind, body in actions if kind == "remove")
 
 
 def schema_in(text: str) -> tuple[pl.Schema, str] | None:

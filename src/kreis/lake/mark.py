@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from kreis.durable import make_directory, read_regular, write_durably
 from kreis.errors import CorruptionError
 from kreis.formats import always, canonical, check_format
+from kreis.lake.storage import LakeStorage
 
 __all__ = ["FILE", "LakeMark", "read_mark", "write_mark"]
 
@@ -28,31 +27,33 @@ class LakeMark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     project: str
 
 
-def read_mark(root: Path) -> LakeMark | None:
-    """The mark of the lake at a folder; None where it has none: a new lake, or one of kreis 0.1.0.
+def read_mark(storage: LakeStorage) -> LakeMark | None:
+    """The mark of the lake in a storage; None where it has none: a new lake, or one of kreis 0.1.0.
 
     Raises:
         CorruptionError: the file is damaged.
         ProjectError: it is of a later format.
     """
-    path = root / FILE
+    where = storage.place(FILE)
     try:
-        data = read_regular(path, _LARGEST)
+        found = storage.stat(FILE)
+        if found is not None and found.size > _LARGEST:
+            raise CorruptionError(f"it has {found.size} bytes; at most {_LARGEST} are read", where=where)
+        data = storage.get(FILE)
     except FileNotFoundError:
         return None
     try:
         msgspec.json.decode(data)
-        check_format(data, "kreis.lake/1", where=str(path))
+        check_format(data, "kreis.lake/1", where=where)
         return msgspec.json.decode(data, type=LakeMark)
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise CorruptionError(
             f"the lake's mark is damaged ({error})",
-            where=str(path),
+            where=where,
             hint="restore it from a backup, or remove it: `kreis migrate` writes it anew if the ledger knows this lake",
         ) from error
 
 
-def write_mark(root: Path, mark: LakeMark) -> None:
-    """Write the mark; on disk when it returns."""
-    make_directory(root)
-    write_durably(root / FILE, canonical(mark) + b"\n")
+def write_mark(storage: LakeStorage, mark: LakeMark) -> None:
+    """Write the mark; durable when it returns."""
+    storage.put(FILE, canonical(mark) + b"\n")

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from kreis.ledger.records import Removal
+
 __all__ = ["FindingKind", "LakeFinding", "LakeReport"]
 
 FindingKind = Literal[
@@ -25,7 +27,8 @@ _HARMLESS = frozenset({"commit unacknowledged", "orphan", "leftover", "busy"})
 class LakeFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is not as acknowledged.
 
-    "orphan": a data file that no commit names. "leftover": a commit that was never given its name.
+    "orphan": a data file that no commit names. "leftover": a write that was never given its name, or a file that
+    was removed on record and is there still.
     "commit unacknowledged": in the log, not in the ledger; a crash left it, or a writer is at work.
     "busy": a writer held the table, so its orphans were not looked at.
     """
@@ -35,7 +38,9 @@ class LakeFinding(msgspec.Struct, frozen=True, kw_only=True):
     kind: FindingKind
     version: int | None = None
     done: str | None = None
-    """What was done about it: "restored from the ledger", "adopted", "set aside", "deleted"."""
+    """What was done about it: "restored from the ledger", "written again", "adopted", "set aside", "deleted"."""
+    key: str = ""
+    """Where it lies in the lake's storage."""
 
     @property
     def harmful(self) -> bool:
@@ -50,6 +55,8 @@ class LakeReport(msgspec.Struct, frozen=True, kw_only=True):
     tables: int
     files: int
     """Acknowledged data files that were looked at."""
+    removals: list[Removal] = []
+    """What is no longer there, and why, as the record has it."""
 
     @property
     def ok(self) -> bool:

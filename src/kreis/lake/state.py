@@ -7,27 +7,27 @@ from datetime import datetime
 
 import msgspec
 import polars as pl
-from sqlalchemy import Connection
 
 from kreis.digests import digest_of
 from kreis.lake.files import fingerprint
-from kreis.lake.log import Commit, schema_in
+from kreis.lake.log import Commit, removed_in, schema_in
 from kreis.ledger.records import LakeFile, TableVersion
-from kreis.ledger.tables import get_version, latest_version, versions_of
 
-__all__ = ["DataFile", "States", "TableState", "following", "replay"]
-
-_FEW = 4
-"""So many versions are fetched one by one; more, all together."""
+__all__ = ["DataFile", "TableState", "advance", "following", "replay"]
 
 
-class DataFile(msgspec.Struct, frozen=True):
+class DataFile(msgspec.Struct, frozen=True, gc=False):
     """A file of a table, and the version that added it."""
 
     file: LakeFile
     version: int
     known_until: datetime | None
-    """None of its rows became known later, where the commit said so."""
+    """Latest known-at of its rows; None where neither it nor its commit says so."""
+
+    @property
+    def order(self) -> int:
+        """Its place among the table's rows."""
+        return self.version if self.file.order is None else self.file.order
 
 
 class TableState(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,8 @@ class TableState(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[DataFile, ...]
     schema: pl.Schema
     table_id: str
+    checkpoint: int = -1
+    """The version of the newest checkpoint that is known of; -1 where there is none."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -46,18 +48,38 @@ class TableState(msgspec.Struct, frozen=True, kw_only=True):
 
 def replay(before: TableState | None, versions: Sequence[TableVersion]) -> TableState | None:
     """The state after `versions`, which follow each other and the state before."""
-    return _after(before, versions) if versions else before
+    return advance(before, versions) if versions else before
 
 
-def _after(before: TableState | None, versions: Sequence[TableVersion]) -> TableState:
+def advance(before: TableState | None, versions: Sequence[TableVersion]) -> TableState:
+    """As `replay`, of at least one version."""
     files = list(before.files) if before else []
     schema, table_id = (before.schema, before.table_id) if before else (pl.Schema(), "")
     for version in versions:
         if version.mode == "overwrite":
             files.clear()
-        files += [DataFile(file, version.version, version.known_until) for file in version.added]
+        if version.mode == "rewrite":
+            files = _rewritten(files, version)
+        else:
+            files += [
+                DataFile(file, version.version, file.known_until or version.known_until) for file in version.added
+            ]
         schema, table_id = schema_in(version.commit) or (schema, table_id)
-    return TableState(version=versions[-1], files=tuple(files), schema=schema, table_id=table_id)
+    return TableState(
+        version=versions[-1],
+        files=tuple(files),
+        schema=schema,
+        table_id=table_id,
+        checkpoint=before.checkpoint if before else -1,
+    )
+
+
+def _rewritten(files: list[DataFile], version: TableVersion) -> list[DataFile]:
+    """The files after a rewrite: those that it adds take the place among the rows of those that they replace."""
+    gone = removed_in(version.commit)
+    kept = [data for data in files if data.file.path not in gone]
+    kept += [DataFile(file, version.version, file.known_until) for file in version.added]
+    return sorted(kept, key=lambda data: data.order)
 
 
 def following(
@@ -73,7 +95,12 @@ def following(
         step: the key that it is found by.
         at: when.
     """
-    before = state.version if state and commit.mode == "append" else None
+    before = state.version if state and commit.mode != "overwrite" else None
+    removed = (
+        [data.file for data in state.files if data.file.path in commit.removed]
+        if state and before and commit.removed
+        else []
+    )
     schema = commit.schema or (state.schema if state else pl.Schema())
     return TableVersion(
         table=table,
@@ -81,50 +108,21 @@ def following(
         step=step,
         run=commit.run,
         mode=commit.mode,
-        rows=sum(file.rows for file in commit.added) + (before.rows if before else 0),
+        rows=sum(file.rows for file in commit.added)
+        - sum(file.rows for file in removed)
+        + (before.rows if before else 0),
         added=commit.added,
         commit=text,
         commit_sha256=digest_of(text.encode()),
-        fingerprint=fingerprint(
-            before.fingerprint if before else "", schema, commit.added, new_schema=commit.schema is not None
+        fingerprint=before.fingerprint
+        if before and not commit.data_change
+        else fingerprint(
+            before.fingerprint if before else "",
+            schema,
+            commit.added,
+            new_schema=commit.schema is not None,
+            removed=removed,
         ),
         known_until=commit.known_until,
         at=at,
     )
-
-
-class States:
-    """States of tables; remembers the newest of each, so that following a table costs what was added to it."""
-
-    def __init__(self) -> None:
-        self._newest: dict[str, TableState] = {}
-
-    def newest(self, connection: Connection, table: str) -> TableState | None:
-        """The table as the ledger has it now; None if it was never written."""
-        latest = latest_version(connection, table)
-        return None if latest is None else self._reach(connection, latest)
-
-    def at(self, connection: Connection, table: str, version: int) -> TableState:
-        """The table at a version.
-
-        Raises:
-            ProjectError: the table, or this version of it, was never acknowledged.
-        """
-        return self._reach(connection, get_version(connection, table, version))
-
-    def _reach(self, connection: Connection, wanted: TableVersion) -> TableState:
-        known = self._newest.get(wanted.table)
-        if known and known.version.version > wanted.version:
-            known = None
-        if known and known.version.version == wanted.version:
-            return known
-        first = known.version.version + 1 if known else 0
-        if wanted.version - first < _FEW:
-            steps = [get_version(connection, wanted.table, number) for number in range(first, wanted.version)]
-        else:
-            steps = [v for v in versions_of(connection, wanted.table) if first <= v.version < wanted.version]
-        state = _after(known, [*steps, wanted])
-        newest = self._newest.get(wanted.table)
-        if newest is None or newest.version.version < wanted.version:
-            self._newest[wanted.table] = state
-        return state

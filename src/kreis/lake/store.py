@@ -7,44 +7,55 @@ through the log.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import polars as pl
 
-from kreis.durable import make_directory, storing
+from kreis.durable import storing
 from kreis.errors import KreisError, ProjectError, StoreError
 from kreis.lake import inspection
+from kreis.lake.checkpoint import is_due, write_checkpoint
 from kreis.lake.commit import Intent, commit_frame
 from kreis.lake.files import Verifier
-from kreis.lake.layout import TableFolder, tables_on_disk
-from kreis.lake.recovery import settle
+from kreis.lake.folder import FolderStorage
+from kreis.lake.layout import TableFolder, tables_in
+from kreis.lake.recovery import read_log, settle
 from kreis.lake.report import LakeFinding, LakeReport
 from kreis.lake.schema import conform
-from kreis.lake.state import States, TableState
-from kreis.ledger.records import TableVersion
+from kreis.lake.state import DataFile, TableState
+from kreis.lake.states import States
+from kreis.lake.storage import LakeStorage
+from kreis.ledger.records import Removal, TableVersion
 from kreis.ledger.runs import get_run
 from kreis.ledger.store import Ledger
 from kreis.ledger.tables import (
+    checkpoint_of,
     farthest_version,
     find_version_by_step,
     get_version,
     latest_version,
     list_tables,
-    versions_of,
+    refuse_removed,
+    removals_of,
 )
+from kreis.locks import holding, holding_if_free
 
 __all__ = ["Lake"]
 
+_DAY = timedelta(days=1)
 _ATTEMPTS = 100
 """So often a commit is tried anew because a writer that is not kreis was faster."""
 
 
 class Lake:
-    """Versioned tables, named `layer/name`, in a folder. Safe between threads and processes."""
+    """Versioned tables, named `layer/name`, in a storage. Safe between threads and processes."""
 
-    def __init__(self, root: Path, ledger: Ledger) -> None:
-        self._root = root
+    def __init__(self, storage: LakeStorage | Path, ledger: Ledger) -> None:
+        """The tables of a storage; a path stands for a folder of this machine."""
+        self._storage: LakeStorage = FolderStorage(storage) if isinstance(storage, Path) else storage
         self._ledger = ledger
         self._states = States()
         self._verifier = Verifier()
@@ -61,6 +72,7 @@ class Lake:
         run: str | None = None,
         known_until: datetime | None = None,
         evolve: bool = False,
+        day_of: str | None = None,
     ) -> TableVersion:
         """Add rows. On disk, and in the ledger, when it returns; a step that has done it already does nothing.
 
@@ -73,6 +85,8 @@ class Lake:
             run: the run that it belongs to, which the ledger must know.
             known_until: all that was known by then is in the table.
             evolve: let new columns be added; rows before read as null.
+            day_of: a column of times: rows of different days (UTC) go into different files, so that a reader of a
+                day reads only its files, and whole days can be dropped.
 
         Raises:
             ContractError: the frame does not have the table's schema, or cannot be stored; names the columns.
@@ -80,7 +94,14 @@ class Lake:
             StoreError: the disk or the ledger refused; the table is as before.
         """
         intent = Intent(
-            mode="append", step=step, actor=actor, reason=reason, run=run, known_until=known_until, evolve=evolve
+            mode="append",
+            step=step,
+            actor=actor,
+            reason=reason,
+            run=run,
+            known_until=known_until,
+            evolve=evolve,
+            day_of=day_of,
         )
         return self._write(table, frame, intent)
 
@@ -99,7 +120,14 @@ class Lake:
         intent = Intent(mode="overwrite", step=step, actor=actor, reason=reason, run=run, known_until=known_until)
         return self._write(table, frame, intent)
 
-    def scan(self, table: str, version: int | None = None, *, known_since: datetime | None = None) -> pl.LazyFrame:
+    def scan(
+        self,
+        table: str,
+        version: int | None = None,
+        *,
+        known_since: datetime | None = None,
+        known_before: datetime | None = None,
+    ) -> pl.LazyFrame:
         """The rows of a version, by default the newest, in the order in which they were written.
 
         Every file is compared with its acknowledged digest before this returns, once in this `Lake` as long as
@@ -110,29 +138,29 @@ class Lake:
             version: its number.
             known_since: leave out the files all of whose rows were known before: a log's newest days cost the same
                 however long it is.
+            known_before: leave out the files of later days, in a table that is kept by day.
 
         Raises:
             CorruptionError: a file is gone or damaged; names it, the table and the version.
-            ProjectError: there is no such table or version.
+            ProjectError: there is no such table or version, or it was removed; says when and why.
         """
-        folder = TableFolder(self._root, table)
+        folder = TableFolder(self._storage, table)
         self._settle_for_reading(folder)
-        state = self._state(table, version)
-        paths = []
+        state = self._state(folder, version)
+        sources: list[Any] = []
         for data in state.files:
-            if known_since is not None and data.known_until is not None and data.known_until < known_since:
+            if not _may_hold(data, known_since, known_before):
                 continue
-            path = folder.path / data.file.path
             with storing(f"lake {table}"):
-                self._verifier.verify(path, data.file, where=f"lake {table}, version {data.version}")
-            paths.append(path)
-        if not paths:
+                self._verifier.verify(folder, data.file, where=f"lake {table}, version {data.version}")
+                sources.append(self._storage.source(folder.file(data.file.path)))
+        if not sources:
             return pl.LazyFrame(schema=state.schema)
-        return pl.scan_parquet(paths, schema=state.schema, missing_columns="insert", glob=False)
+        return pl.scan_parquet(sources, schema=state.schema, missing_columns="insert", glob=False)
 
     def latest(self, table: str) -> TableVersion | None:
         """The newest acknowledged version; None if the table was never written."""
-        folder = TableFolder(self._root, table)
+        folder = TableFolder(self._storage, table)
         self._settle_for_reading(folder)
         with self._ledger.read() as connection:
             return latest_version(connection, table)
@@ -142,7 +170,7 @@ class Lake:
 
         It is the newest but for runs as of an earlier day, which write a table as it was then.
         """
-        folder = TableFolder(self._root, table)
+        folder = TableFolder(self._storage, table)
         self._settle_for_reading(folder)
         with self._ledger.read() as connection:
             return farthest_version(connection, table)
@@ -153,16 +181,16 @@ class Lake:
         Raises:
             ProjectError: there is no such table or version.
         """
-        TableFolder(self._root, table)
+        TableFolder(self._storage, table)
         with self._ledger.read() as connection:
             return get_version(connection, table, number)
 
     def holds(self, table: str, step: str) -> bool:
         """Whether a step's write is acknowledged: after a crash, whoever planned it asks before going on."""
-        folder = TableFolder(self._root, table)
+        folder = TableFolder(self._storage, table)
         with storing(f"lake {table}"):
-            if folder.path.is_dir():
-                with folder.locked():
+            if self._storage.entries(folder.log):
+                with holding(self._storage.lock(table)):
                     self._settle(folder)
         with self._ledger.read() as connection:
             return find_version_by_step(connection, table, step) is not None
@@ -173,8 +201,7 @@ class Lake:
         Raises:
             ProjectError: there is no such table or version.
         """
-        TableFolder(self._root, table)
-        return self._state(table, version).schema
+        return self._state(TableFolder(self._storage, table), version).schema
 
     def tables(self) -> list[str]:
         """The names of all acknowledged tables, sorted."""
@@ -188,16 +215,18 @@ class Lake:
             deep: digest every data file anew; otherwise their sizes are compared.
         """
         findings: list[LakeFinding] = []
+        removed: list[Removal] = []
         files = 0
         for name in self._all_tables():
-            folder = TableFolder(self._root, name)
-            versions = self._versions(name)
-            files += sum(len(version.added) for version in versions)
+            folder = TableFolder(self._storage, name)
             with storing(f"lake {name}"):
-                findings += inspection.inspect_log(folder, versions)
-                findings += inspection.inspect_files(folder, versions, self._verifier, deep=deep)
-                findings += inspection.inspect_rest(folder, versions)
-        return LakeReport(findings=findings, tables=len(self.tables()), files=files)
+                log, removals = read_log(folder, self._ledger, whole=True), self._removals(name)
+                files += sum(len(version.added) for version in log.versions)
+                findings += inspection.inspect_log(log)
+                findings += inspection.inspect_files(folder, log.versions, removals, self._verifier, deep=deep)
+                findings += inspection.inspect_rest(log, removals)
+                removed += removals
+        return LakeReport(findings=findings, tables=len(self.tables()), files=files, removals=removed)
 
     def repair(self) -> LakeReport:
         """Bring every log back to what was acknowledged, and delete what interrupted writes left.
@@ -210,65 +239,80 @@ class Lake:
         """
         findings: list[LakeFinding] = []
         for name in self._all_tables():
-            folder = TableFolder(self._root, name)
-            with storing(f"lake {name}"):
-                make_directory(folder.path)
-                with folder.locked_if_free() as free:
-                    if not free:
-                        findings.append(LakeFinding(table=name, path=str(folder.path), kind="busy"))
-                        continue
-                    findings += settle(folder, self._versions(name), self._ledger, thorough=True)
-                    findings += self._sweep(folder)
+            folder = TableFolder(self._storage, name)
+            with storing(f"lake {name}"), holding_if_free(self._storage.lock(name)) as held:
+                if not held:
+                    findings.append(LakeFinding(table=name, path=self._storage.place(name), kind="busy"))
+                    continue
+                findings += settle(folder, self._ledger, thorough=True)[0]
+                findings += self._sweep(folder)
         after = self.check()
-        return LakeReport(findings=findings + after.findings, tables=after.tables, files=after.files)
+        return msgspec.structs.replace(after, findings=findings + after.findings)
 
     def _write(self, table: str, frame: pl.DataFrame, intent: Intent) -> TableVersion:
-        folder = TableFolder(self._root, table)
+        folder = TableFolder(self._storage, table)
         if not intent.step.strip():
             raise ProjectError("a write needs the key of its step", where=f"lake {table}")
         frame = conform(frame, table)
-        with storing(f"lake {table}"):
-            make_directory(folder.path)
-            with folder.locked():
-                if table not in self._settled:
+        with storing(f"lake {table}"), holding(self._storage.lock(table)):
+            if table not in self._settled:
+                self._settle(folder)
+            for _ in range(_ATTEMPTS):
+                state, done = self._begin(folder, intent)
+                if done is not None:
+                    return done
+                try:
+                    state = commit_frame(folder, self._ledger, state, frame, intent)
+                except FileExistsError:
                     self._settle(folder)
-                for _ in range(_ATTEMPTS):
-                    state, done = self._begin(table, intent)
-                    if done is not None:
-                        return done
-                    try:
-                        return commit_frame(folder, self._ledger, state, frame, intent)
-                    except FileExistsError:
-                        self._settle(folder)
+                    continue
+                self._note(folder, state)
+                return state.version
         raise StoreError("other writers were always faster", where=f"lake {table}", hint="write through kreis only")
 
-    def _begin(self, table: str, intent: Intent) -> tuple[TableState | None, TableVersion | None]:
+    def _note(self, folder: TableFolder, state: TableState) -> None:
+        """Remember a state that was acknowledged, and sum the log up from time to time."""
+        if is_due(state):
+            with self._ledger.read() as connection:
+                recorded = checkpoint_of(connection, folder.table)
+            state = msgspec.structs.replace(state, checkpoint=-1 if recorded is None else recorded.version)
+            reason = f"{state.version.version - state.checkpoint} commits since the last one"
+            if is_due(state) and write_checkpoint(folder, self._ledger, state, reason=reason):
+                state = msgspec.structs.replace(state, checkpoint=state.version.version)
+        self._states.note(state)
+
+    def _begin(self, folder: TableFolder, intent: Intent) -> tuple[TableState | None, TableVersion | None]:
         """The table as it is, and the version that the step has made already, if it has."""
+        table = folder.table
         with self._ledger.read() as connection:
             if (done := find_version_by_step(connection, table, intent.step)) is not None:
                 return None, done
             if intent.run is not None and get_run(connection, intent.run).id != intent.run:
                 raise ProjectError(f"{intent.run!r} is not a whole run id", where=f"lake {table}")
-            return self._states.newest(connection, table), None
+            return self._states.newest(connection, folder), None
 
-    def _state(self, table: str, version: int | None) -> TableState:
+    def _state(self, folder: TableFolder, version: int | None) -> TableState:
         with self._ledger.read() as connection:
             if version is not None:
-                return self._states.at(connection, table, version)
-            state = self._states.newest(connection, table)
-            if state is None:
-                raise ProjectError.unknown_name("table", table, list_tables(connection), where="lake")
-            return state
+                state = self._states.at(connection, folder, version)
+                refuse_removed(connection, state.version)
+                return state
+            newest = self._states.newest(connection, folder)
+            if newest is None:
+                raise ProjectError.unknown_name("table", folder.table, list_tables(connection), where="lake")
+            return newest
 
-    def _versions(self, table: str) -> list[TableVersion]:
+    def _removals(self, table: str) -> list[Removal]:
         with self._ledger.read() as connection:
-            return versions_of(connection, table)
+            return removals_of(connection, table)
 
     def _all_tables(self) -> list[str]:
-        return sorted({*self.tables(), *tables_on_disk(self._root)})
+        return sorted({*self.tables(), *tables_in(self._storage)})
 
     def _settle(self, folder: TableFolder) -> None:
-        settle(folder, self._versions(folder.table), self._ledger)
+        _, state = settle(folder, self._ledger)
+        if state is not None:
+            self._states.note(state)
         self._settled.add(folder.table)
 
     def _settle_for_reading(self, folder: TableFolder) -> None:
@@ -278,28 +322,37 @@ class Lake:
         try:
             if not self._unsettled(folder):
                 return
-            with folder.locked_if_free() as free:
-                if free:
+            with holding_if_free(self._storage.lock(folder.table)) as held:
+                if held:
                     self._settle(folder)
         except (OSError, KreisError):
             return
 
     def _unsettled(self, folder: TableFolder) -> bool:
-        if not folder.path.is_dir():
-            return False
         if folder.table not in self._settled:
-            return True
+            return folder.table.rpartition("/")[2] in self._storage.folders(folder.table.partition("/")[0])
         with self._ledger.read() as connection:
             latest = latest_version(connection, folder.table)
-        return folder.commit(latest.version + 1 if latest else 0).exists()
+        return self._storage.stat(folder.commit(latest.version + 1 if latest else 0)) is not None
 
     def _sweep(self, folder: TableFolder) -> list[LakeFinding]:
-        swept = inspection.sweep(folder, self._versions(folder.table))
+        log = read_log(folder, self._ledger, whole=True)
+        swept = inspection.sweep(log, self._removals(folder.table))
         if swept:
             outputs = {"deleted": [finding.path for finding in swept]}
-            reason = "interrupted writes had left files that no commit names"
+            reason = "interrupted work had left files that no version names"
             with self._ledger.record(
                 event="lake.swept", subject=folder.table, actor="kreis", reason=reason, outputs=outputs
             ):
                 pass
         return swept
+
+
+def _may_hold(data: DataFile, since: datetime | None, before: datetime | None) -> bool:
+    """Whether a file may hold rows that were known from a moment on and before another."""
+    if since is not None and data.known_until is not None and data.known_until < since:
+        return False
+    if data.file.day is None:
+        return True
+    first = datetime.fromisoformat(data.file.day).replace(tzinfo=UTC)
+    return (since is None or since < first + _DAY) and (before is None or first < before)

@@ -22,8 +22,9 @@ __all__ = ["AuditReport", "Problem", "check_chain", "entries", "head", "verify"]
 
 _Digests = dict[str, dict[str, str]]
 
-_EDITABLE = {"runs", "alerts", "watchers"}
-"""Tables whose rows are updated: a run ends, an alert is answered, a watcher looks. All others are written once."""
+_EDITABLE = {"runs", "alerts", "watchers", "checkpoints"}
+"""Tables whose rows are updated: a run ends, an alert is answered, a watcher looks, a checkpoint follows another.
+All others are written once."""
 
 
 class Problem(msgspec.Struct, frozen=True):

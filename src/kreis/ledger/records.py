@@ -11,12 +11,14 @@ __all__ = [
     "Alert",
     "Approval",
     "AuditEntry",
+    "Checkpoint",
     "Document",
     "Evaluation",
     "Identity",
     "LakeFile",
     "Model",
     "Release",
+    "Removal",
     "Route",
     "Run",
     "RunStep",
@@ -79,13 +81,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class LakeFile(msgspec.Struct, frozen=True, kw_only=True):
+class LakeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One data file that a commit added."""
 
     path: str
     sha256: str
     size: int
     rows: int
+    day: str | None = None
+    """The day (UTC) to which all its rows belong, where its table is kept by day: "2013-05-01"."""
+    order: int | None = None
+    """The version whose place among the rows it takes, where it replaces earlier files."""
+    known_until: datetime | None = None
+    """None of its rows became known later, where it says so itself and not its version."""
 
 
 class TableVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +105,8 @@ class TableVersion(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     """Key of the step that made it (or a digest of the log segment that it holds)."""
     run: str | None = None
-    mode: Literal["append", "overwrite"]
+    mode: Literal["append", "overwrite", "rewrite"]
+    """A rewrite replaces the files that its commit removes by those that it adds."""
     rows: int
     """Rows in the table at this version."""
     added: list[LakeFile]
@@ -107,6 +116,31 @@ class TableVersion(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     """Digest over the contents of this version, independent of file names and of when it was written."""
     known_until: datetime | None = None
+    at: datetime
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest checkpoint of a lake table: which of its versions it sums up, and its bytes."""
+
+    table: str
+    version: int
+    digest: str
+    size: int
+    previous: int | None = None
+    """The checkpoint before it, which other readers may be reading still."""
+    at: datetime
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why versions and files of a lake table are gone."""
+
+    id: str
+    table: str
+    why: Literal["expired", "erased"]
+    reason: str
+    versions: list[tuple[int, int]]
+    """The versions that can no longer be read, in spans, first and last."""
+    files: list[str]
     at: datetime
 
 

@@ -32,12 +32,14 @@ __all__ = [
     "alerts",
     "approvals",
     "audit",
+    "checkpoints",
     "documents",
     "evaluations",
     "identity",
     "metadata",
     "models",
     "releases",
+    "removals",
     "run_steps",
     "runs",
     "steps",
@@ -153,6 +155,30 @@ table_versions = _table(
     Index(None, "table", "step"),
     Index(None, "run"),
     key="table, version",
+)
+
+checkpoints = _table(
+    "checkpoints",
+    _text("table"),
+    _whole("version"),
+    _text("digest"),
+    _whole("size"),
+    _whole("previous", optional=True),
+    _whole("at"),
+    key="table",
+)
+
+removals = _table(
+    "removals",
+    _text("id"),
+    _text("table"),
+    _text("why"),
+    _text("reason"),
+    _text("versions"),
+    _text("files"),
+    _whole("at"),
+    Index(None, "table", "id"),
+    key="id",
 )
 
 models = _table(

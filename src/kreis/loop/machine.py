@@ -121,7 +121,7 @@ class _Walk(Generic[State]):
         self._trigger = trigger
         self._steps: list[StepResult[StepOutput]] = []
         ledger = workspace.ledger
-        settle_belonging(ledger, workspace.lake_folder, way.project, actor=workspace.actor)
+        settle_belonging(ledger, workspace.lake_storage, way.project, actor=workspace.actor)
         run = Run(
             id=new_id(workspace.clock.now()),
             project=way.project,

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _DAY = timedelta(days=1)
+_MOMENT = timedelta(microseconds=1)
 _AT_ONCE = 4
 """Days read together: finding a day's files costs more than reading them, and so few days cost no memory."""
 _KNOWN = ("outcome", "known_at")
@@ -43,8 +44,12 @@ _NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "
 class Scanning(Protocol):
     """What is needed of the lake."""
 
-    def scan(self, table: str, *, known_since: datetime | None = None) -> pl.LazyFrame:
-        """The rows of a table's latest version; files may be left out all of whose rows were known before."""
+    def scan(
+        self, table: str, *, known_since: datetime | None = None, known_before: datetime | None = None
+    ) -> pl.LazyFrame:
+        """The rows of a table's latest version; files may be left out all of whose rows were known before the one
+        moment, or not before the other.
+        """
         ...
 
     def latest(self, table: str) -> Any:
@@ -68,7 +73,8 @@ def read_predictions(lake: Scanning, since: datetime, until: datetime) -> pl.Laz
     """
     if lake.latest(PREDICTIONS) is None:
         return pl.LazyFrame(schema=_EMPTY)
-    log = lake.scan(PREDICTIONS, known_since=since).filter(pl.col("at") >= _at(since), pl.col("at") < _at(until))
+    log = lake.scan(PREDICTIONS, known_since=since, known_before=until)
+    log = log.filter(pl.col("at") >= _at(since), pl.col("at") < _at(until))
     missing = _EMPTY.keys() - log.collect_schema().names()  # of a log that an earlier version wrote
     return log.with_columns(pl.lit(None, dtype=_EMPTY[name]).alias(name) for name in sorted(missing))
 
@@ -81,9 +87,8 @@ def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFram
     """
     if lake.latest(OUTCOMES) is None:
         return pl.LazyFrame(schema=_NO_OUTCOMES)
-    return lake.scan(OUTCOMES, known_since=since).filter(
-        pl.col("known_at") >= _at(since), pl.col("known_at") <= _at(by)
-    )
+    outcomes = lake.scan(OUTCOMES, known_since=since, known_before=by + _MOMENT)
+    return outcomes.filter(pl.col("known_at") >= _at(since), pl.col("known_at") <= _at(by))
 
 
 def read_traffic(
@@ -203,8 +208,9 @@ def failures_by_day(lake: Scanning, first: date, last: date) -> dict[date, int]:
     """
     if lake.latest(FAILURES) is None:
         return {}
-    rows = lake.scan(FAILURES, known_since=_midnight(first))
-    within = rows.filter(pl.col("at") >= _at(_midnight(first)), pl.col("at") < _at(_midnight(last) + _DAY))
+    since, until = _midnight(first), _midnight(last) + _DAY
+    rows = lake.scan(FAILURES, known_since=since, known_before=until)
+    within = rows.filter(pl.col("at") >= _at(since), pl.col("at") < _at(until))
     counted = within.group_by(pl.col("at").dt.date()).agg(pl.col("count").sum()).collect()
     return dict(zip(counted["at"], counted["count"], strict=True))
 

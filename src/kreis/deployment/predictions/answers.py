@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -70,7 +71,8 @@ class Answers:
         """
         if lake.latest(PREDICTIONS) is None or lake.latest(OUTCOMES) is None:
             return pl.LazyFrame(schema=dict.fromkeys(self._columns(), pl.String))
-        known = lake.scan(OUTCOMES, known_since=window.after).filter(window.contains("known_at"))
+        end = window.until + timedelta(microseconds=1)
+        known = lake.scan(OUTCOMES, known_since=window.after, known_before=end).filter(window.contains("known_at"))
         asked = lake.scan(PREDICTIONS)
         by_id = known.filter(pl.col("prediction").is_not_null()).drop("reference")
         by_reference = known.filter(pl.col("prediction").is_null(), pl.col("reference").is_not_null())

@@ -56,6 +56,9 @@ _BYTES = 16 * 1024 * 1024
 """Of one commit: so the memory that shipping takes does not depend on how much waits."""
 
 
+_TIMES = {PREDICTIONS: "at", OUTCOMES: "known_at", FAILURES: "at"}
+"""The time that says to which day a row of a table belongs."""
+
 _Rows: TypeAlias = "dict[str, tuple[pl.DataFrame, int]]"
 
 
@@ -72,8 +75,11 @@ class Appending(Protocol):
         reason: str,
         known_until: datetime,
         evolve: bool,
+        day_of: str | None,
     ) -> Any:
-        """Append rows in one acknowledged commit; with a known step key nothing happens."""
+        """Append rows in one acknowledged commit, each day's in a file of its own; with a known step key nothing
+        happens.
+        """
         ...
 
     def holds(self, table: str, step: str) -> bool:
@@ -237,6 +243,7 @@ class _Shipper:
                     reason=reason,
                     known_until=moment(latest),
                     evolve=True,
+                    day_of=_TIMES.get(table),
                 )
         counts = {table: len(frame) for table, (frame, _) in rows.items()}
         return Shipped(
@@ -293,7 +300,7 @@ def _rows(segments: Sequence[Segment]) -> _Rows:
         if table == OUTCOMES:  # segments of several workers lie beside each other in time
             good.sort(key=lambda outcome: outcome.received)
         if good:
-            last = max(each.known_at if table == OUTCOMES else each.at for each in good)
+            last = max(getattr(each, _TIMES[table]) for each in good)
             latest = max(latest, last)
             found[table] = frame(good), last
     if unfit:

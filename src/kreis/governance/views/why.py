@@ -158,7 +158,7 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
     if workspace.lake.latest(PREDICTIONS) is None:
         return None
     near = pl.col("at").is_between(at - _AROUND, at + _AROUND)
-    log = workspace.lake.scan(PREDICTIONS, known_since=at - _AROUND)
+    log = workspace.lake.scan(PREDICTIONS, known_since=at - _AROUND, known_before=at + 2 * _AROUND)
     rows = log.filter(near & (pl.col("id") == prediction)).collect().to_dicts()
     if not rows:
         return None
