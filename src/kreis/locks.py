@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["FileLock", "Lock", "holding", "holding_if_free"]
+__all__ = ["FileLock", "Lock", "holding", "holding_if_free", "is_held"]
 
 
 class Lock(Protocol):
@@ -55,6 +55,25 @@ def holding_if_free(lock: Lock) -> Iterator[bool]:
     finally:
         if let_go is not None:
             let_go()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the `FileLock` of this name. Needs no right to write.
+
+    Raises:
+        OSError: it cannot be asked.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 class FileLock:

@@ -24,6 +24,7 @@ from kreis.governance.pages.status import status_page
 from kreis.governance.pages.why import why_page
 from kreis.governance.views.kinds import SHOW
 from kreis.governance.views.model import card_view
+from kreis.governance.views.run import as_they_stand
 from kreis.governance.views.status import status_view
 from kreis.governance.views.table import TablesView, table_view
 from kreis.governance.views.why import why_view
@@ -172,7 +173,7 @@ class OpenProject:
         import polars as pl
 
         with self.workspace.ledger.read() as connection:
-            found = runs.list_runs(connection, self.project.name)
+            found = as_they_stand(self.workspace, runs.list_runs(connection, self.project.name))
         names = ("id", "as_of", "status", "trigger", "started_at", "finished_at")
         return pl.DataFrame([{name: getattr(run, name) for name in names} for run in found], infer_schema_length=None)
 

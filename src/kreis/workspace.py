@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kreis.clock import Clock, SystemClock, parse_time
 from kreis.durable import make_directory, storing
 from kreis.errors import CorruptionError, KreisError, MissingLibraryError, PolicyError, ProjectError, StoreError
-from kreis.locks import FileLock, holding_if_free
+from kreis.locks import FileLock, holding_if_free, is_held
 from kreis.places import folder_of
 from kreis.settings import Settings, find_folder, load_settings
 
@@ -353,6 +353,21 @@ class Workspace:
                     hint="wait for it, or look at `kreis status`",
                 )
             yield
+
+    def run_is_at_work(self) -> bool:
+        """Whether a process holds the run lock. Needs no right to write.
+
+        Raises:
+            StoreError: it cannot be asked.
+        """
+        path = self.state / "run.lock"
+        with storing(f"run lock {path}"):
+            if is_held(path):
+                return True
+        if self._is_file:
+            return False
+        with holding_if_free(self.ledger.lock("run")) as free:
+            return not free
 
     @property
     def _is_file(self) -> bool:

@@ -110,7 +110,7 @@ def test_a_key_that_is_not_trusted_signs_nothing(keys):
     (keys.folder.parent / "other" / "trusted").rename(keys.folder / "trusted2")
     for path in (keys.folder / "trusted2").glob("*.pub"):
         path.rename(keys.folder / "trusted" / path.name)
-    with pytest.raises(SignatureError, match="nobody trusts this key"):
+    with pytest.raises(SignatureError, match="this signing key is not in the trusted set"):
         FileKeys(keys.folder)
 
 
@@ -131,7 +131,7 @@ def test_a_folder_of_keys_says_what_is_wrong_with_it(keys, tmp_path):
     public.write_bytes(other.read_bytes())
     assert list(check_keys(keys.folder)) == [
         (public, "it does not hold the key that its name says"),
-        (keys.folder / "signing.key", "nobody trusts this key: its public part is not among the trusted ones"),
+        (keys.folder / "signing.key", "this signing key is not in the trusted set"),
     ]
     public.write_bytes(whole)
     (keys.folder / "signing.key").chmod(0o640)

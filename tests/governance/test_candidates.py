@@ -26,6 +26,8 @@ def test_a_candidate_that_failed_a_gate_has_a_page(evaluated: Shop) -> None:
 def test_a_candidate_that_was_not_chosen_is_judged_on_the_same_rows(evaluated: Shop) -> None:
     chosen, other = (evaluated.document("show", "candidate", name) for name in ("logistic", "gbdt"))
     assert (chosen["chosen"], other["chosen"]) == (True, False)
+    assert "no: another did better in validation" in evaluated.kreis("show", "candidate", "gbdt")
+    assert "no: it is a baseline, which others must beat" in evaluated.kreis("show", "candidate", "rule")
     assert other["evaluation"]["rows"] == chosen["evaluation"]["rows"] > 0
     assert other["evaluation"]["metrics"]["value"]["value"] != chosen["evaluation"]["metrics"]["value"]["value"]
     importance = {each["feature"]: each for each in other["importance"]}

@@ -17,11 +17,15 @@ from kreis.actions.migrate import Migrated
 from kreis.deployment.canary_plan import CanaryPlan
 from kreis.governance.doctor import DoctorView
 from kreis.governance.pages.kinds import PAGES
+from kreis.governance.pages.status import status_page
 from kreis.governance.views.kinds import SHOW
+from kreis.governance.views.run import run_view
 from kreis.governance.views.status import status_view
+from kreis.identifiers import new_id
+from kreis.ledger import runs
 from kreis.ledger.audit import AuditReport
 from kreis.ledger.backup import Backup
-from kreis.ledger.records import Alert, Approval, Release
+from kreis.ledger.records import Alert, Approval, Release, Run
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -82,3 +86,24 @@ def test_a_notebook_asks_a_view_by_attribute_or_by_item(released: Shop) -> None:
     assert project.status.runs[0].status == project.status["runs"][0]["status"] == "advanced"
     with pytest.raises(AttributeError, match="verdict"):
         project.show("run").verdict  # noqa: B018 (whether it is there)
+
+
+def test_a_run_whose_process_is_gone_is_interrupted_and_one_at_work_is_not(shop: Shop) -> None:
+    workspace = Workspace(shop.folder)
+    run = Run(
+        id=new_id(workspace.clock.now()), project="returns", as_of=workspace.clock.now(), status="running",
+        trigger="manual", started_at=workspace.clock.now(), goal="g",
+    )  # fmt: skip
+    with workspace.ledger.record(event="run.started", subject=run.id, actor="a", reason="r") as tx:
+        runs.start_run(tx, run)
+    with workspace.only_run():
+        assert [each.status for each in status_view(workspace).runs] == ["running"]
+        assert run_view(workspace, run.id).status == "running"
+    assert [each.status for each in status_view(workspace).runs] == ["interrupted"]
+    assert run_view(workspace, run.id).status == "interrupted"
+    assert "the last run's process is gone; kreis run goes on where it stopped" in str(
+        status_page(status_view(workspace))
+    )
+    (shop.state / "run.lock").unlink()
+    assert [each.status for each in status_view(workspace).runs] == ["interrupted"]
+    workspace.ledger.close()

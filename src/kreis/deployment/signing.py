@@ -200,7 +200,7 @@ def check_keys(folder: Path) -> Iterator[tuple[Path, str]]:
         yield private, error.message if isinstance(error, StoreError) else str(error)
     else:
         if trusted and key_id(key.public_key()) not in trusted:
-            yield private, "nobody trusts this key: its public part is not among the trusted ones"
+            yield private, "this signing key is not in the trusted set"
 
 
 def load_private(path: Path) -> Ed25519PrivateKey:

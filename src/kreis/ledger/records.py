@@ -28,7 +28,8 @@ __all__ = [
     "WatcherMemory",
 ]
 
-RunStatus = Literal["running", "advanced", "held", "sent_back", "failed"]
+RunStatus = Literal["running", "advanced", "held", "sent_back", "failed", "interrupted"]
+"""How a run stands. "interrupted" is not stored: it is what a view says of one whose process is gone."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,7 +77,8 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     training, validation = candidate.training, candidate.validation
     evaluation = candidate.evaluation
     yield "run", f"{candidate.run}, as of {date(candidate.as_of)} UTC"
-    yield "chosen", "yes" if candidate.chosen else "no: another did better on the validation rows"
+    why_not = "it is a baseline, which others must beat" if candidate.baseline else "another did better in validation"
+    yield "chosen", "yes" if candidate.chosen else f"no: {why_not}"
     if evaluation is not None:
         judged = f"{evaluation.rows:,} test rows of {evaluation.days} days"
         rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} of the rarer outcome"

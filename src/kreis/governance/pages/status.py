@@ -32,6 +32,8 @@ def status_page(document: StatusView) -> Page:
     else:
         title = f"In service: release {release.number} since {date(release.at)} UTC"
         facts = (("because", release.reason),)
+    if document.runs and document.runs[0].status == "interrupted":
+        facts = (*facts, ("interrupted", "the last run's process is gone; kreis run goes on where it stopped"))
     return Page(title=title, facts=facts, grids=tuple(_grids(document)))
 
 

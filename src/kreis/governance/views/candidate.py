@@ -94,6 +94,8 @@ class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     """The model's, where it was asked for as a model."""
     chosen: bool
+    baseline: bool = False
+    """Whether it is one of those that the chosen one had to beat."""
     kind: str
     features: list[str]
     decides: str
@@ -189,6 +191,7 @@ def _candidate(run: Run, step: Step, evaluation: Step | None) -> CandidateView:
         as_of=run.as_of,
         name=step.name,
         chosen=judged is not None and judged.candidate == step.name,
+        baseline=judged is not None and step.name in judged.report.differences,
         kind=str(trained.form.__struct_config__.tag),
         features=list(trained.features),
         decides=trained.decision.said("positive"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from kreis.governance.views.release import RouteView, routes_of
+from kreis.governance.views.run import as_they_stand
 from kreis.ledger import alerts, models, releases, runs
 from kreis.ledger.records import Alert, Release, Run, Verdict
 from kreis.workspace import Workspace
@@ -50,7 +51,7 @@ def status_view(workspace: Workspace) -> StatusView:
         project=project,
         folder=str(workspace.folder),
         release=in_service,
-        runs=last,
+        runs=as_they_stand(workspace, last),
         verdicts=verdicts,
         alerts=open_alerts,
     )
