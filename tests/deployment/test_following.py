@@ -265,7 +265,7 @@ def test_bad_packages_are_refused(running, tmp_path):
     publish(running.package(b"no ONNX at all"))
     refused(running, "ONNX Runtime cannot load it")
     publish(running.package(running.linear_model(width=2)))
-    refused(running, "takes 2 features, its manifest names 3")
+    refused(running, "the model takes 2 features, 3 are named")
     digest = running.package(running.linear_model(bias=4.0))
     blob = json.loads(running.artifacts.get(digest))["files"]["model.onnx"]["sha256"]
     path = Path(running.config.artifacts) / blob[:2] / blob[2:]

@@ -31,6 +31,16 @@ class Serving:
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
 
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+            return response.read()
+
+    def refusal(self, path, document, at=NOON):
+        """What the service says to a request that it refuses."""
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.post(path, document, at)
+        return json.load(caught.value)["error"]["message"]
+
     def ready(self):
         try:
             return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).status == 200

@@ -177,7 +177,7 @@ def test_a_card_shows_metrics_gates_and_slices():
     assert "| better\\_than\\_baseline | pass |" in card
     assert "### By origin" in card
     assert "Late?" in card
-    assert r"It decides yes \(positive\) from a score of 0.226" in card
+    assert "It decides yes from a score of 0.226" in card
 
 
 @pytest.mark.parametrize(

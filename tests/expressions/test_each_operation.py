@@ -57,6 +57,7 @@ EXAMPLES: dict[str, pl.Expr] = {
     "clip": f.clip(-1.0, 1.0),
     "round": f.round(1),
     "cast": f.cast(pl.Int64, strict=False),
+    "category": s.cast(pl.Categorical),
     "is_null": s.is_null(),
     "is_not_null": t.is_not_null(),
     "is_nan": (f / g).is_nan(),
@@ -134,12 +135,13 @@ def test_all_ways_to_compute_it_agree(operation: str) -> None:
     expr = EXAMPLES[operation]
     tree = from_polars(expr, where="test")
     assert operation in {node.operation for node in walk(tree) if isinstance(node, Call)}
-    alone = [FRAME[k : k + 1].select(x=expr.cast(pl.Float64))["x"][0] for k in range(len(FRAME))]
+    own = operation != "category"  # Polars numbers categories as they come, kreis by what they say
+    alone = [FRAME[k : k + 1].select(x=expr.cast(pl.Float64))["x"][0] for k in range(len(FRAME)) if own]
     batch = FRAME.with_columns(x=to_polars(tree).cast(pl.Float64))["x"].to_list()
     compute = compile_row({"x": tree}, kinds_of(FRAME.schema))
     rows = [compute(row)[0] for row in FRAME.to_dicts()]
     assert all(map(same, alone, batch)), (alone, batch)
-    assert all(map(same, alone, rows)), (alone, rows)
+    assert all(map(same, batch, rows)), (batch, rows)
     assert len(set(map(str, rows))) > 1, "the example says nothing"
 
 

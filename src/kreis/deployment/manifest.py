@@ -67,6 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How the scores were distributed on rows that the model had not seen."""
     outcomes: OutcomeForm = YesNo()
     """What an outcome may be."""
+    categories: dict[str, list[str]] = {}
+    """Of each feature that is a category the texts that the model knows, in the order in which it takes them."""
 
     def canonical(self) -> bytes:
         """The bytes that are stored, signed and digested; in the first format, where that can say it."""

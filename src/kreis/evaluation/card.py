@@ -48,7 +48,7 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
         _paragraph("Question", plain(goal.question)),
         _paragraph("Decision", plain(goal.decision)),
         _paragraph("Risk class (EU AI Act)", f"{plain(goal.risk.level)}: {plain(goal.risk.because)}"),
-        f"It decides {plain(report.challenger.decision.said(str(facts.get('outcome', 'positive'))))}.",
+        f"It decides {plain(report.challenger.decision.said(str(facts.get('outcome', ''))))}.",
         "## Evaluation",
         f"On {report.rows:,} rows of {report.days} days that it had not seen. Intervals are at "
         f"{report.level:.0%}, with the day as the independent unit.",

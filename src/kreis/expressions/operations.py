@@ -142,6 +142,17 @@ def _cast(x: pl.Expr, to: str) -> pl.Expr:
     return x.cast({"number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}[to], strict=False)
 
 
+def _category(x: pl.Expr) -> pl.Expr:
+    import polars as pl
+
+    def numbered(column: pl.Series) -> pl.Series:
+        texts = column.unique().drop_nulls()
+        numbers = pl.Series([scalars.category(each) for each in texts], dtype=pl.Int64)
+        return column.replace_strict(texts, numbers, default=None, return_dtype=pl.Int64)
+
+    return x.map_batches(numbered, return_dtype=pl.Int64, is_elementwise=True)
+
+
 def _choose(predicate: pl.Expr, then: pl.Expr, otherwise: pl.Expr) -> pl.Expr:
     import polars as pl
 
@@ -247,6 +258,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
         (),
         options={"to": _one_of("number", "integer", "boolean")},
     ),
+    "category": Operation(TEXT, "integer", of_values(scalars.category), _category, ()),
     "is_null": Operation(EVERY, "boolean", _whether_null(True), lambda x: x.is_null(), ("Boolean.IsNull",)),
     "is_not_null": Operation(EVERY, "boolean", _whether_null(False), lambda x: x.is_not_null(), ("Boolean.IsNotNull",)),
     "is_nan": _unary(NUMERIC, "boolean", scalars.is_nan, lambda x: x.is_nan(), "Boolean.IsNan"),

@@ -277,8 +277,7 @@ def _as_number(kind: str) -> str:
     if kind in ("datetime", "local"):
         return "write .dt.hour(), .dt.weekday() …, or a difference with .dt.total_minutes()"
     return (
-        'write one feature per value, pl.col("origin") == "JFK", or per group, pl.col("origin").is_in(["JFK", "EWR"]);'
-        " kreis encodes no texts by itself yet"
+        'a category is written pl.col("origin").cast(pl.Categorical), one value of it pl.col("origin") == "JFK"'
         if kind == "string"
         else "write .dt.total_minutes()"
     )

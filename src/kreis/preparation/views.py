@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from kreis.durations import parse_duration
-from kreis.expressions.tree import Expression
+from kreis.expressions.tree import Call, Expression
 from kreis.formats import always
 
 __all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "window_name"]
@@ -56,10 +56,24 @@ class FeatureView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return tuple(window_name(self.name, feature, window) for feature in self.features for window in self.windows)
 
     @property
+    def categories(self) -> dict[str, Expression]:
+        """Its categories, by full name, with the texts that they are of; only features of the latest row can be."""
+        return {} if self.windows else _categories(self)
+
+    @property
     def reach(self) -> timedelta:
         """How far back it looks: the longest window, or the ttl."""
         spans = self.windows or ((self.ttl,) if self.ttl else ())
         return max((parse_duration(span) for span in spans), default=timedelta(0))
+
+
+def _categories(view: FeatureView | RequestView) -> dict[str, Expression]:
+    """Of a view's categories, by full name, the texts that they are of."""
+    return {
+        f"{view.name}__{name}": each.arguments[0]
+        for name, each in view.features.items()
+        if isinstance(each, Call) and each.operation == "category"
+    }
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +100,11 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def feature_names(self) -> tuple[str, ...]:
         """The full names of its features, in order."""
         return tuple(f"{self.name}__{feature}" for feature in self.features)
+
+    @property
+    def categories(self) -> dict[str, Expression]:
+        """Its categories, by full name, with the texts that they are of."""
+        return _categories(self)
 
 
 def window_name(view: str, feature: str, window: str) -> str:

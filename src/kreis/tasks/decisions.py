@@ -35,9 +35,9 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ru
         decided: Booleans = scores.astype(np.float64) >= self.at
         return decided
 
-    def said(self, outcome: str) -> str:
-        """In words, after "decides"."""
-        return f"yes ({outcome}) from a score of {self.at:.4g}"
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        return f"yes{f' ({outcome})' if outcome else ''} from a score of {self.at:.4g}"
 
     def schema(self, outcome: str) -> dict[str, Any]:
         """Of a decision in an answer, as JSON Schema."""
@@ -55,9 +55,9 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
         """The decisions on rows, shape (n,)."""
         return scores.astype(np.float64)
 
-    def said(self, outcome: str) -> str:
-        """In words, after "decides"."""
-        return f"for {outcome}: the score itself"
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        return f"{outcome}: the score itself" if outcome else "the score itself"
 
     def schema(self, outcome: str) -> dict[str, Any]:
         """Of a decision in an answer, as JSON Schema."""
@@ -81,9 +81,10 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         shifted: Floats = scores.astype(np.float64) + self.by
         return shifted
 
-    def said(self, outcome: str) -> str:
-        """In words, after "decides"."""
-        return f"for {outcome}: the score {'-' if self.by < 0 else '+'} {abs(self.by):.4g}"
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        shifted = f"the score {'-' if self.by < 0 else '+'} {abs(self.by):.4g}"
+        return f"{outcome}: {shifted}" if outcome else shifted
 
     def schema(self, outcome: str) -> dict[str, Any]:
         """Of a decision in an answer, as JSON Schema."""

@@ -100,8 +100,8 @@ class Task(Protocol):
         """
         ...
 
-    def describe(self, outcomes: Floats, means: str) -> str:
-        """Known outcomes in a few words: "1,024 returned". `means` is the outcome's name."""
+    def describe(self, outcomes: Floats, means: str = "") -> str:
+        """Known outcomes in a few words: "1,024 returned", where the outcome is called so."""
         ...
 
     def halves(self, outcomes: Floats) -> tuple[tuple[str, Booleans], tuple[str, Booleans]]:

@@ -144,6 +144,7 @@ def validation_is_summed_up(example: Example) -> None:
     """With rows and value, and what else tells, all finite; few rows bring a doubt."""
     outcomes, scores = example.known
     found = example.task.validated(scores, outcomes, example.task.plain)
+    canonical_json(found)
     _demand(found["rows"] == len(outcomes) and all(map(math.isfinite, found.values())), f"it is {found}")
     _demand(bool(example.task.validation_said(found)), "nothing is said of it")
     few = example.task.validated(scores[:3], outcomes[:3], example.task.plain)
@@ -232,6 +233,7 @@ def a_canary_can_be_planned(example: Example) -> None:
 def what_models_are_judged_by_can_be_shown(example: Example) -> None:
     """A reliability diagram whose rows are all there, and doubts in sentences."""
     bins = example.task.reliability(example.rows)
+    canonical_json(bins)
     _demand(sum(each["rows"] for each in bins) == (len(example.rows) if bins else 0), "rows are lost in the diagram")
     _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is no number")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -42,6 +42,8 @@ class Fitted:
     """Its input, in order."""
     written: bool = False
     """Whether someone wrote it down as it is: it learned nothing, and decides as a rule does."""
+    orders: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    """Of each category feature the numbers that it knows, in the order in which it takes them."""
     gain: dict[str, float] | None = None
     """Each feature's share of the gain of all splits, for trees."""
 

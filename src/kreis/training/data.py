@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +34,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """When the question was asked, shape (n,)."""
     known_at: Microseconds
     """When the outcome could be known, shape (n,)."""
+    categories: Mapping[str, Mapping[float, str]] = {}
+    """Features that are categories: their numbers, and the texts that these name, as far as they are known."""
 
     def __post_init__(self) -> None:
         rows = len(self.matrix)
@@ -46,7 +48,14 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @classmethod
     def from_frame(
-        cls, frame: pl.DataFrame, *, features: Sequence[str], outcome: str, time: str, known_at: str
+        cls,
+        frame: pl.DataFrame,
+        *,
+        features: Sequence[str],
+        outcome: str,
+        time: str,
+        known_at: str,
+        categories: Mapping[str, Mapping[float, str]] | None = None,
     ) -> TrainingData:
         """Take the named columns of a frame; rows without an outcome are left out.
 
@@ -56,6 +65,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             outcome: a column of numbers or booleans, null where not known.
             time: a datetime column, when the question was asked.
             known_at: a datetime column, when the outcome could be known.
+            categories: those of the features that are categories, with their numbers and texts.
 
         Raises:
             ProjectError: a column is absent, or a time is missing in a row that has an outcome.
@@ -80,6 +90,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             outcomes=rows[outcome].cast(pl.Float64).to_numpy(),
             time=_microseconds(rows[time]),
             known_at=_microseconds(rows[known_at]),
+            categories=categories or {},
         )
 
     def __len__(self) -> int:
@@ -93,6 +104,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             outcomes=self.outcomes[rows],
             time=self.time[rows],
             known_at=self.known_at[rows],
+            categories=self.categories,
         )
 
 

@@ -18,6 +18,7 @@ from kreis.errors import ProjectError
 from kreis.tasks.decisions import Scores
 from kreis.tasks.task import Task, metric_named
 from kreis.training.candidate import Candidate, Fitted, require
+from kreis.training.categories import fit_candidate
 from kreis.training.data import TrainingData
 
 __all__ = ["Choice", "Integer", "Real", "Search", "Space"]
@@ -173,8 +174,7 @@ class _Judge:
     def __call__(self, tried: Candidate, *, threads: int) -> _Judged | None:
         rows = self.fit
         try:
-            labels, loss = self.task.labels(rows.outcomes), self.task.loss
-            fitted = tried.fit(rows.matrix, labels, rows.features, loss=loss, seed=self.seed, threads=threads)
+            fitted = fit_candidate(tried, rows, self.task, seed=self.seed, threads=threads)
         except ProjectError:
             if tried is self.declared:
                 raise

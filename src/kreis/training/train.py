@@ -15,6 +15,7 @@ from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.task import FittedDecision, Task
 from kreis.training.candidate import Candidate, Fitted
+from kreis.training.categories import fit_candidate
 from kreis.training.data import TrainingData
 from kreis.training.importance import Importance, permutation_importance
 from kreis.training.reference import Histogram, histogram, reference_histograms
@@ -42,6 +43,8 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How the scores were distributed on the validation tail, which the model had not seen."""
     validation: dict[str, float]
     """On the validation tail, before the refit: `Task.validated`."""
+    categories: dict[str, list[str]] = {}
+    """Of each category feature the texts that it knows, in the order in which it takes them."""
     importance: list[Importance] = []
     """What each feature is worth, on rows of the validation tail, before the refit."""
 
@@ -111,7 +114,7 @@ def train(
         candidate, fitted, trials = searched.candidate, searched.fitted, searched.trials
     else:
         tell("fit", 0, 1)
-        fitted = _fit(candidate, fit, task, seed, threads)
+        fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads)
     scores = fitted.scorer(threads=threads).score(validation.matrix)
     found = _decision(fitted, scores, validation, task)
     importance = permutation_importance(
@@ -125,7 +128,7 @@ def train(
     rows = data.take(split.train)
     if refit and not fitted.written:
         tell("refit", 0, 1)
-        fitted = _fit(candidate, rows, task, seed, threads)
+        fitted = fit_candidate(candidate, rows, task, seed=seed, threads=threads)
     chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
     chosen |= {"trials": trials} if trials else {}
     return TrainedCandidate(
@@ -141,13 +144,12 @@ def train(
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
         score_reference=histogram(scores, times=validation.time),
         validation=task.validated(scores, validation.outcomes, found.decision),
+        categories={
+            feature: [data.categories[feature].get(number, "?") for number in order]
+            for feature, order in fitted.orders.items()
+        },
         importance=importance,
     )
-
-
-def _fit(candidate: Candidate, rows: TrainingData, task: Task, seed: int, threads: int) -> Fitted:
-    labels = task.labels(rows.outcomes)
-    return candidate.fit(rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads)
 
 
 def _decision(fitted: Fitted, scores: Scores, validation: TrainingData, task: Task) -> FittedDecision:
@@ -159,7 +161,7 @@ def _decision(fitted: Fitted, scores: Scores, validation: TrainingData, task: Ta
 def _described(rows: TrainingData, split: Split, task: Task) -> dict[str, Any]:
     return {
         "rows": len(rows),
-        "outcomes": task.describe(rows.outcomes, "positive"),
+        "outcomes": task.describe(rows.outcomes),
         "from": moment(int(rows.time.min())).isoformat(),
         "until": moment(int(rows.time.max())).isoformat(),
         "fit_rows": len(split.fit),

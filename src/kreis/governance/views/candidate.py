@@ -194,7 +194,7 @@ def _candidate(run: Run, step: Step, evaluation: Step | None) -> CandidateView:
         baseline=judged is not None and step.name in judged.report.differences,
         kind=str(trained.form.__struct_config__.tag),
         features=list(trained.features),
-        decides=trained.decision.said("positive"),
+        decides=trained.decision.said(),
         training=trained.training,
         validation=trained.validation,
         importance=list(trained.importance),

@@ -18,6 +18,7 @@ from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.durable import read_regular
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
+from kreis.expressions.scalars import category
 from kreis.expressions.tree import Expression
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
@@ -89,7 +90,8 @@ class UsedFeature(msgspec.Struct, frozen=True, kw_only=True):
     """A feature that the answer rested on."""
 
     name: str
-    value: float | None
+    value: float | str | None
+    """A text where it is a category."""
     source_rows: int | None
     """Rows of its table that could be seen at that moment."""
     columns: list[str]
@@ -207,6 +209,9 @@ def _features(
     workspace: Workspace, record: dict[str, Any], manifest: Manifest, made: dict[str, Step]
 ) -> Iterator[UsedFeature]:
     values = dict(zip(manifest.features, record["features"], strict=True))
+    for name, texts in manifest.categories.items():
+        known = {category(text): text for text in texts}
+        values[name] = None if values[name] is None else known.get(values[name], "another category")
     for view in manifest.views:
         used = [name for name in view.feature_names if name in values]
         if not used:

@@ -74,9 +74,9 @@ class Binary:
 
         return yes_or_no(column, positive, where=where)
 
-    def describe(self, outcomes: Floats, means: str) -> str:
+    def describe(self, outcomes: Floats, means: str = "") -> str:
         """How many are yes."""
-        return f"{int(outcomes.sum()):,} {means}"
+        return f"{int(outcomes.sum()):,} {means or 'positive'}"
 
     def halves(self, outcomes: Floats) -> tuple[tuple[str, Booleans], tuple[str, Booleans]]:
         """Yes, and no."""

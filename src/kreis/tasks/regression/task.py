@@ -77,12 +77,12 @@ class Regression:
             raise ProjectError(f"{endless:,} outcomes {column.name!r} are infinite", where=where, hint=hint)
         return numbers
 
-    def describe(self, outcomes: Floats, means: str) -> str:
+    def describe(self, outcomes: Floats, means: str = "") -> str:
         """Mean and range."""
         if not len(outcomes):
-            return means
+            return f"no {means}".strip()
         mean, least, most = (f"{each:,.4g}" for each in (outcomes.mean(), outcomes.min(), outcomes.max()))
-        return f"{means}: {mean} on average, {least} to {most}"
+        return f"{means + ': ' if means else ''}{mean} on average, {least} to {most}"
 
     def halves(self, outcomes: Floats) -> tuple[tuple[str, Booleans], tuple[str, Booleans]]:
         """Above the median, and the others."""
@@ -187,7 +187,11 @@ class Regression:
         counts = np.bincount(bins)
         score, happened = (np.bincount(bins, weights=each) for each in (rows.decisions, rows.outcomes))
         return [
-            {"rows": float(counts[b]), "score": score[b] / counts[b], "frequency": happened[b] / counts[b]}
+            {
+                "rows": float(counts[b]),
+                "score": float(score[b] / counts[b]),
+                "frequency": float(happened[b] / counts[b]),
+            }
             for b in np.flatnonzero(counts)
         ]
 

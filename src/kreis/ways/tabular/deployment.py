@@ -94,6 +94,7 @@ def _package(state: TabularState, name: str) -> StepResult[Packaged]:
             accepts=accepted_inputs(project),
             rules=rules_of_inputs(project, read_spine(state)),
             score_reference=trained.score_reference,
+            categories=trained.categories,
         )
         return Packaged(model=build_package(manifest, trained.form, workspace.artifacts).digest)
 

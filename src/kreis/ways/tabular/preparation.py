@@ -14,6 +14,7 @@ from kreis.formats import document_of
 from kreis.loop.code import code_of
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.preparation.category_texts import category_texts
 from kreis.preparation.leaks import PERFECT, strong_features
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
@@ -181,7 +182,10 @@ def _join(state: TabularState, spine: Spine, view: FeatureView) -> StepResult[Jo
         rows = read_spine(state, view.entity, spine.time)
         return join(rows, [(view, source.collect())], time=spine.time).select(view.feature_names)
 
-    return _feature_step(state, spine, view, {view.table: state.version_of(view.table)}, features)
+    def texts() -> dict[str, list[str]]:
+        return category_texts(view, scan(state, view.table, corrections=True).collect())
+
+    return _feature_step(state, spine, view, {view.table: state.version_of(view.table)}, features, texts)
 
 
 def _compute_request_view(state: TabularState, spine: Spine, view: RequestView) -> StepResult[JoinedFeatures]:
@@ -195,7 +199,7 @@ def _compute_request_view(state: TabularState, spine: Spine, view: RequestView) 
         check_view(view, dict(rows.schema))
         return request_features(rows, view)
 
-    return _feature_step(state, spine, view, {}, features)
+    return _feature_step(state, spine, view, {}, features, lambda: category_texts(view, read_spine(state)))
 
 
 def _feature_step(
@@ -204,6 +208,7 @@ def _feature_step(
     view: FeatureView | RequestView,
     inputs: dict[str, str],
     features: Callable[[], pl.DataFrame],
+    texts: Callable[[], dict[str, list[str]]],
 ) -> StepResult[JoinedFeatures]:
     kind = "feature view" if isinstance(view, FeatureView) else "request view"
 
@@ -213,6 +218,7 @@ def _feature_step(
             **_store(state, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}"),
             perfect=strong_features(frame, read_spine(state, spine.outcome)[spine.outcome], state.project.goal.task),
             empty=[each.name for each in frame if not each.is_finite().any()],
+            categories=texts() if view.categories else {},
         )
 
     return state.memory.step(

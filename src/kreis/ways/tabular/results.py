@@ -89,6 +89,8 @@ class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
     """Features that alone predict the outcome very well, and their AUC."""
     empty: list[str] = msgspec.field(default_factory=list)
     """Features without a value in any row."""
+    categories: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Texts of the features that are categories."""
 
 
 class Trained(StepOutput, frozen=True, kw_only=True):

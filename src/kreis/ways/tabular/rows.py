@@ -12,6 +12,7 @@ from kreis.collection.collecting import read_bronze
 from kreis.collection.sources import SUPERSEDED_AT
 from kreis.deployment.manifest import Manifest
 from kreis.errors import ProjectError
+from kreis.expressions.scalars import category
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
 from kreis.preparation.spine import teaches
@@ -132,7 +133,18 @@ def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
         outcome=spine.outcome,
         time=spine.time,
         known_at=spine.outcome_known_at,
+        categories=_categories(state, features.columns),
     )
+
+
+def _categories(state: TabularState, features: Iterable[str]) -> dict[str, dict[float, str]]:
+    """Which features are categories, with the numbers and texts of each."""
+    return {
+        name: {float(category(text)): text for text in state.features[view.name].output.categories.get(name, [])}
+        for view in state.project.all_views
+        for name in view.categories
+        if name in features
+    }
 
 
 def split_rows(state: TabularState, rows: TrainingData) -> Split:
