@@ -16,8 +16,8 @@ from statistics import median
 
 import numpy as np
 
-from kreis.monitoring.counting import count_columns, count_into
 from kreis.monitoring.divergence import stability
+from kreis.monitoring.histogram_counts import count_columns, count_into
 from kreis.training.reference import quantile_edges
 
 COLUMNS, ROUNDS = 20, 3

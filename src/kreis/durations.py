@@ -19,7 +19,7 @@ def parse_duration(text: str) -> timedelta:
     """
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not number.isdecimal() or int(number) == 0:
-        raise ValueError(f"{text!r} is no duration; write a whole number and m, h or d: '90m', '24h', '7d'")
+        raise ValueError(f"{text!r} is not a valid duration; write a whole number and m, h or d: '90m', '24h', '7d'")
     return timedelta(seconds=int(number) * _UNITS[unit])
 
 

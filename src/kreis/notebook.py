@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreis.actions.naming import model_named
+from kreis.actions.model_names import model_named
 from kreis.errors import ProjectError
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.page import Page

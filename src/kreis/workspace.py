@@ -282,7 +282,7 @@ class Workspace:
         same day has nothing to compute).
 
         Raises:
-            ProjectError: the text is no moment.
+            ProjectError: the text is not a valid time.
         """
         chosen = text or self.settings.clock.as_of
         if not chosen:
@@ -291,7 +291,7 @@ class Workspace:
             return parse_time(chosen)
         except ValueError as error:
             where = "--as-of" if text else "kreis.toml [clock]"
-            raise ProjectError(f"{chosen!r} is no moment", where=where, hint="write a day: 2013-05-01") from error
+            raise ProjectError(f"{chosen!r} is not a valid time", where=where, hint="write 2013-05-01") from error
 
     @property
     def service_folder(self) -> Path:

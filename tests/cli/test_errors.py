@@ -85,7 +85,7 @@ def test_an_error_as_json_has_the_documented_shape(tmp_path: Path) -> None:
         (("show", "model", "99"), "the newest version is 2"),
         (("show", "run", "zzz"), ""),
         (("show", "card", "1"), "a model gets one when it is evaluated"),
-        (("run", "--as-of", "yesterday"), "write a day: 2013-05-01"),
+        (("run", "--as-of", "yesterday"), "write 2013-05-01"),
         (("init", "--example", "minimum", "elsewhere"), "did you mean 'minimal'?"),
         (("why", "nonsense"), "the service answered with"),
         (("rollback", "--reason", "x", "--to", "7"), ""),

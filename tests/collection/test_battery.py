@@ -64,7 +64,7 @@ CORRUPTIONS: dict[str, tuple[Corrupt, str]] = {
     "wrong pattern": (one("id", "12345"), "id: does not match"),
     "look-alike letters": (one("country", "DЕ"), "country: not among"),  # Cyrillic Е
     "invisible characters": (one("id", "O00001\u200b"), "id: does not match"),
-    "mangled encoding": (one("email", "mÃ¼ller at example"), "email: no email"),
+    "mangled encoding": (one("email", "mÃ¼ller at example"), "email: not a valid email"),
     "lower case": (changed(c("country").str.to_lowercase()), "country: not among"),
     "blank text": (one("country", ""), "country: not among"),
     "decimal comma": (changed(c("price").cast(pl.String).str.replace(".", ",", literal=True)), "price: not a number"),

@@ -49,14 +49,14 @@ def test_a_latest_view_needs_a_ttl_and_no_aggregate() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"features": {"late rate": late.mean()}}, "'late rate' is no name"),
-        ({"features": {"late__rate": late.mean()}}, "'late__rate' is no name"),
+        ({"features": {"late rate": late.mean()}}, "'late rate' is not a valid name"),
+        ({"features": {"late__rate": late.mean()}}, "'late__rate' is not a valid name"),
         ({"features": {"rate": late}}, "must aggregate"),
         ({"features": {"rate": late.mean()}, "windows": ()}, "need a ttl"),
         ({"features": {"rate": late.mean()}, "windows": (), "ttl": "3h"}, "has no windows"),
         ({"ttl": "3h"}, "both windows and a ttl"),
         ({"windows": ("24h", "1d")}, "'24h' and '1d' are the same"),
-        ({"windows": ("1w",)}, "'1w' is no duration"),
+        ({"windows": ("1w",)}, "'1w' is not a valid duration"),
         ({"windows": (24,)}, "int"),
         ({"entity": ""}, "entity is empty"),
         ({"features": {"rate": late.median()}}, "median is not on the allow-list"),

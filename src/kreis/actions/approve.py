@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kreis.actions.naming import model_named
+from kreis.actions.model_names import model_named
 from kreis.deployment.people import signed
 from kreis.errors import PolicyError, ProjectError
 from kreis.identifiers import new_id

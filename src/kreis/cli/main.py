@@ -92,7 +92,7 @@ def main() -> None:
     """Run the command line. Errors are printed without a traceback, and every end has its exit code."""
     accept_any_encoding()
     say_warnings_plainly()
-    gc.set_threshold(_MANY_OBJECTS)  # what a start makes stays; to look through it time and again finds nothing
+    gc.set_threshold(_MANY_OBJECTS)  # objects made at start-up live until exit: skip collecting them
     try:
         raise SystemExit(_exit_code())
     finally:

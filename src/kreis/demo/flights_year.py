@@ -22,9 +22,9 @@ from kreis.actions.serve import free_port
 from kreis.clock import SimulatedClock, parse_time
 from kreis.demo.examples import write_example
 from kreis.demo.replay import Replayed, replay
+from kreis.demo.report import print_story
 from kreis.demo.service import RunningService, running_service, wait_until_listening
 from kreis.demo.story import Story, tell
-from kreis.demo.telling import print_story
 from kreis.demo.world import World
 from kreis.errors import KreisError, ProjectError
 from kreis.ledger import alerts

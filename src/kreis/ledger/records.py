@@ -44,7 +44,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     finished_at: datetime | None = None
     pins: dict[str, Any] = {}
-    """Git commit, digest of the dependency lock, seed, versions of the computing libraries."""
+    """Seed, Git commit, digest of the dependency lock."""
     goal: str
     """Digest of the goal's document."""
 
@@ -94,7 +94,7 @@ class LakeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     order: int | None = None
     """The version whose place among the rows it takes, where it replaces earlier files."""
     known_until: datetime | None = None
-    """None of its rows became known later, where it says so itself and not its version."""
+    """No row of it became known later than this. Null: what its version says holds."""
 
 
 class TableVersion(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,7 +77,7 @@ def add_step(tx: Transaction, step: Step) -> Step:
 
 
 def use_step(tx: Transaction, use: RunStep) -> None:
-    """Record that a run rests on a step. Said twice of the same run and key, the first stands."""
+    """Record that a run rests on a step. Idempotent: a second call with the same run and key does nothing."""
     if _USES.first(tx.connection, _uses.run == use.run, _uses.key == use.key) is None:
         _USES.insert(tx, use)
 

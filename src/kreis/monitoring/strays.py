@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
-from kreis.monitoring.traffic import Scanning
+from kreis.monitoring.traffic import PredictionSource
 
 __all__ = ["early_outcomes", "stray_outcomes"]
 
@@ -15,7 +15,7 @@ _FRESH = timedelta(days=2)
 _REACH = timedelta(days=90)
 
 
-def stray_outcomes(lake: Scanning, now: datetime, horizon: timedelta) -> str | None:
+def stray_outcomes(lake: PredictionSource, now: datetime, horizon: timedelta) -> str | None:
     """What to say of the outcomes that came lately and name no prediction; None where all of them do.
 
     Args:
@@ -37,7 +37,7 @@ def stray_outcomes(lake: Scanning, now: datetime, horizon: timedelta) -> str | N
     )
 
 
-def early_outcomes(lake: Scanning, now: datetime, horizon: timedelta) -> str | None:
+def early_outcomes(lake: PredictionSource, now: datetime, horizon: timedelta) -> str | None:
     """What to say of the outcomes that came lately and were known before what they name was asked for the first time.
 
     Such an answer was asked too late, or the moment is wrong: it is no outcome of a prediction.
@@ -64,7 +64,7 @@ def early_outcomes(lake: Scanning, now: datetime, horizon: timedelta) -> str | N
     )
 
 
-def _asked(lake: Scanning, now: datetime, horizon: timedelta) -> pl.LazyFrame:
+def _asked(lake: PredictionSource, now: datetime, horizon: timedelta) -> pl.LazyFrame:
     """When each prediction was asked, by its id and reference."""
     if lake.latest(PREDICTIONS) is None:
         return pl.LazyFrame(schema={"reference": pl.String, "prediction": pl.String, "at": pl.Datetime("us", "UTC")})

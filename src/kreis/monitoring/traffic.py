@@ -24,7 +24,7 @@ from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
 
 __all__ = [
     "Deciding",
-    "Scanning",
+    "PredictionSource",
     "days_of_traffic",
     "failures_by_day",
     "feature_matrix",
@@ -41,7 +41,7 @@ _KNOWN = ("outcome", "known_at")
 _NEEDED = ("id", "at", "model", "features", "score", "decision", "latency_us", "extra")
 
 
-class Scanning(Protocol):
+class PredictionSource(Protocol):
     """What is needed of the lake."""
 
     def scan(
@@ -65,7 +65,7 @@ class Deciding(Protocol):
         ...
 
 
-def read_predictions(lake: Scanning, since: datetime, until: datetime) -> pl.LazyFrame:
+def read_predictions(lake: PredictionSource, since: datetime, until: datetime) -> pl.LazyFrame:
     """Predictions with `since <= at < until`, all columns of the log.
 
     Raises:
@@ -79,7 +79,7 @@ def read_predictions(lake: Scanning, since: datetime, until: datetime) -> pl.Laz
     return log.with_columns(pl.lit(None, dtype=_EMPTY[name]).alias(name) for name in sorted(missing))
 
 
-def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFrame:
+def outcomes_known(lake: PredictionSource, since: datetime, by: datetime) -> pl.LazyFrame:
     """Outcomes that became known from `since` on and no later than `by`.
 
     Raises:
@@ -92,7 +92,12 @@ def outcomes_known(lake: Scanning, since: datetime, by: datetime) -> pl.LazyFram
 
 
 def read_traffic(
-    lake: Scanning, since: datetime, until: datetime, *, known_by: datetime, columns: Sequence[str] | None = None
+    lake: PredictionSource,
+    since: datetime,
+    until: datetime,
+    *,
+    known_by: datetime,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Predictions of a time range, in the order of their time, with `outcome` and `known_at` (null where unknown).
 
@@ -142,7 +147,7 @@ def _latest(outcomes: pl.LazyFrame, key: str) -> pl.LazyFrame:
 
 
 def days_of_traffic(
-    lake: Scanning,
+    lake: PredictionSource,
     first: date,
     last: date,
     *,
@@ -200,7 +205,7 @@ def days_of_traffic(
             yield found if baseline is None else replace(found, baseline=baseline.decisions(frame, layouts))
 
 
-def failures_by_day(lake: Scanning, first: date, last: date) -> dict[date, int]:
+def failures_by_day(lake: PredictionSource, first: date, last: date) -> dict[date, int]:
     """How many requests ended in a server error, on the days (UTC) on which some did.
 
     Raises:

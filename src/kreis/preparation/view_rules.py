@@ -182,7 +182,9 @@ def _check_names(where: str, name: str, features: Mapping[str, pl.Expr]) -> None
     for each in (name, *features):
         if not isinstance(each, str) or not each.isidentifier() or "__" in each:
             raise ProjectError(
-                f"{each!r} is no name", where=where, hint="use letters, digits and single underscores: late_rate"
+                f"{each!r} is not a valid name",
+                where=where,
+                hint="use letters, digits and single underscores: late_rate",
             )
     if not features:
         raise ProjectError(
@@ -226,7 +228,9 @@ def _check_feature(tree: Expression, windowed: bool, where: str) -> None:
 
 def _field_type(field: str, given: FieldType | type, where: str) -> FieldType:
     if not isinstance(field, str) or not field.isidentifier():
-        raise ProjectError(f"{field!r} is no name of a field", where=where, hint="use letters, digits and underscores")
+        raise ProjectError(
+            f"{field!r} is not a valid field name", where=where, hint="use letters, digits and underscores"
+        )
     found: FieldType | None = _FIELD_TYPES.get(given) if isinstance(given, type) else given
     if found is None or found not in get_args(FieldType):
         raise ProjectError(

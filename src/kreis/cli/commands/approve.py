@@ -23,7 +23,7 @@ def approve(
 ) -> None:
     """Approve a model for release.
 
-    The approval is bound to the model's digest: another byte needs another yes.
+    The approval is for the model's digest: any change to the package needs a new approval.
 
     Example:
 

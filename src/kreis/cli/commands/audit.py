@@ -28,7 +28,7 @@ def verify(
 ) -> None:
     """Recompute the chain, and every row that it covers.
 
-    Keep the head that this prints somewhere else: with it, even a rewritten history is caught.
+    Store the printed head on another machine. Pass it to --head later to detect a rewritten history.
 
     Examples:
 

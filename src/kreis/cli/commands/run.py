@@ -46,7 +46,7 @@ def run(
     simulated_time: Annotated[
         bool,
         typer.Option(
-            "--simulated-time", help="Take the moment of --as-of for the present in the record too. For replays."
+            "--simulated-time", help="Use --as-of as the current time in the ledger as well. For replays only."
         ),
     ] = False,
     accept: Annotated[

@@ -1,6 +1,6 @@
 """A contract's columns: logical types, their options, and how values that come in another type are read.
 
-A value is read only where nothing is lost: "12" and "12.0" are the integer 12, 12.5 is not one, a number is no moment.
+A value is read only where nothing is lost: "12" and "12.0" are the integer 12, 12.5 is not one, a number is not a time.
 What cannot be read is a bad row with a reason, never a null that nobody asked for.
 """
 

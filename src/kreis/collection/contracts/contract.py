@@ -267,5 +267,5 @@ def _span(promise: ServiceLevel, where: str) -> timedelta:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if unit not in _SPANS or not number or not 0 < value * _SPANS[unit] < _CENTURY:
         hint = "value: 1, unit: d (or s, m, h)"
-        raise ProjectError(f"{value!r} {promise.unit!r} is no duration", where=where, hint=hint)
+        raise ProjectError(f"{value!r} {promise.unit!r} is not a valid duration", where=where, hint=hint)
     return timedelta(seconds=value * _SPANS[unit])

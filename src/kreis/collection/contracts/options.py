@@ -77,7 +77,7 @@ def _option(column: Column, name: str, given: Any, where: str) -> RowRule | None
     if name == "format" and column.logical_type == "string":
         if not isinstance(given, str) or given not in FORMATS:
             raise ProjectError.unknown_name("format of type string", str(given), FORMATS, where=where)
-        return RowRule(column.name, f"no {given}", ~value.str.contains(FORMATS[given]))
+        return RowRule(column.name, f"not a valid {given}", ~value.str.contains(FORMATS[given]))
     return None  # how it is read, not what it holds: see columns.py
 
 
@@ -111,7 +111,7 @@ def _limit(column: Column, given: Any, where: str) -> Any:
         at = datetime.fromisoformat(text)
         return at.replace(tzinfo=ZoneInfo(column.zone or "UTC")) if at.tzinfo is None else parse_time(text)
     except ValueError as error:
-        raise ProjectError(f"{given!r} is no bound for type {kind}", where=where, hint=str(error)) from error
+        raise ProjectError(f"{given!r} is not a bound of type {kind}", where=where, hint=str(error)) from error
 
 
 def _is_number(given: Any) -> bool:
@@ -122,7 +122,9 @@ def _is_number(given: Any) -> bool:
 
 def _number(column: Column, given: Any, where: str) -> Any:
     if not _is_number(given):
-        raise ProjectError(f"{given!r} is no length of {column.name!r}", where=where, hint="write a whole number")
+        raise ProjectError(
+            f"{given!r} is not a valid length of {column.name!r}", where=where, hint="write a whole number"
+        )
     return given
 
 
@@ -131,10 +133,10 @@ def _multiple(column: Column, given: Any, where: str) -> RowRule:
         raise ProjectError(f"multipleOf must be a number above 0, not {given!r}", where=where)
     value = pl.col(column.name)
     if column.logical_type == "integer" and isinstance(given, int):
-        return RowRule(column.name, f"no multiple of {given}", value % given != 0)
+        return RowRule(column.name, f"not a multiple of {given}", value % given != 0)
     quotient = value.cast(pl.Float64) / given
     apart = (quotient - quotient.round()).abs()
-    return RowRule(column.name, f"no multiple of {given}", (apart > 1e-9 * (1 + quotient.abs())) & apart.is_finite())
+    return RowRule(column.name, f"not a multiple of {given}", (apart > 1e-9 * (1 + quotient.abs())) & apart.is_finite())
 
 
 def _length(column: Column, name: str, given: Any, where: str) -> RowRule:
@@ -166,7 +168,7 @@ def among(column: Column, allowed: list[Any], where: str) -> pl.Expr:
             number = column.logical_type in ("integer", "number")
             if not isinstance(each, wanted) or (number and not _is_number(each)):
                 hint = "put it in quotes" if column.logical_type == "string" else "remove it"
-                message = f"{each!r} is no {column.logical_type}, as {column.name!r} is"
+                message = f"{each!r} is not of type {column.logical_type}, as {column.name!r} is"
                 raise ProjectError(message, where=where, hint=hint)
         typed = list(allowed)
     return pl.col(column.name).is_in(pl.Series(typed, dtype=column.dtype, strict=False).implode())

@@ -62,7 +62,7 @@ _TIMES = {PREDICTIONS: "at", OUTCOMES: "known_at", FAILURES: "at"}
 _Rows: TypeAlias = "dict[str, tuple[pl.DataFrame, int]]"
 
 
-class Appending(Protocol):
+class TableAppender(Protocol):
     """What shipping needs of the lake (`kreis.lake`): an append that takes each step key once."""
 
     def append(
@@ -144,7 +144,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.structs.replace(self, check=digest_of_document([self.segments, self.tables, self.done]))
 
 
-def ship(folder: Path, lake: Appending, actor: str) -> Shipped:
+def ship(folder: Path, lake: TableAppender, actor: str) -> Shipped:
     """Move every closed or orphaned segment into the tables `log/predictions`, `log/outcomes` and `log/failures`.
 
     Segments that a running server still writes to stay; ask it to close them first (`POST /v1/flush`). A damaged
@@ -173,7 +173,7 @@ def ship(folder: Path, lake: Appending, actor: str) -> Shipped:
 class _Shipper:
     """One shipment at a time, under the folder's lock."""
 
-    def __init__(self, folder: Path, lake: Appending, actor: str) -> None:
+    def __init__(self, folder: Path, lake: TableAppender, actor: str) -> None:
         self._folder = folder
         self._lake = lake
         self._actor = actor

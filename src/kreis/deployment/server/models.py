@@ -109,22 +109,22 @@ class LoadedModel:
         """The score of one row.
 
         Raises:
-            RefusalError: the model's answer is no number.
+            RefusalError: the model's answer is not a number.
         """
         score = float(self.scorer.score(np.array([values], dtype=np.float32))[0])
         if score - score != 0.0:  # NaN or infinite
-            raise RefusalError("the model's score is no number", where=f"model {self.digest[:12]}")
+            raise RefusalError("the model's score is not a number", where=f"model {self.digest[:12]}")
         return score
 
     def score_many(self, matrix: Matrix) -> list[float]:
         """The scores of several rows.
 
         Raises:
-            RefusalError: one of the model's answers is no number.
+            RefusalError: one of the model's answers is not a number.
         """
         scores = self.scorer.score(matrix)
         if not np.isfinite(scores).all():
-            raise RefusalError("a score of the model is no number", where=f"model {self.digest[:12]}")
+            raise RefusalError("a score of the model is not a number", where=f"model {self.digest[:12]}")
         return [float(score) for score in scores]
 
     def _places(self, provided: list[str]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreis.actions.naming import model_named
+from kreis.actions.model_names import model_named
 from kreis.errors import ProjectError
 from kreis.ledger import models, runs, steps
 from kreis.ledger.records import Model, Run, Step

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreis.actions.naming import model_named
+from kreis.actions.model_names import model_named
 from kreis.deployment.manifest import decode_manifest
 from kreis.errors import ProjectError
 from kreis.governance.views.release import project_of

@@ -12,8 +12,8 @@ from kreis.arrays import Codes, Floats
 from kreis.deployment.manifest import Histogram
 from kreis.errors import ProjectError
 from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.counting import count_columns
 from kreis.monitoring.divergence import Divergence, stability
+from kreis.monitoring.histogram_counts import count_columns
 from kreis.monitoring.monitor import (
     Finding,
     State,
@@ -184,8 +184,7 @@ class Drift:
             Finding(
                 level="warning",
                 monitor=self.name,
-                summary=f"over the last {self.window_days} days, differently distributed than in training:"
-                f" {shown}{rest}",
+                summary=f"feature drift over {self.window_days} days, compared with training: {shown}{rest}",
                 detail={
                     "features": {name: _document(moved[name]) for name in most},
                     "drifting": sorted(drifting),

@@ -54,7 +54,7 @@ def move_canary(project: Project, workspace: Workspace, release: Release, now: d
     paired and its evidence is carried over the steps. Only requests older than `Spine.outcome_within` are compared,
     so that outcomes of one kind that come later than those of the other count like them. What is shown stays
     true however often one looks; its error rates are `FALSE_PROMOTION` and, for value and for latency each,
-    `FALSE_ROLLBACK`. Latencies are compared part of the hold by part: a machine that stalls for a moment stalls both,
+    `FALSE_ROLLBACK`. Latencies are compared part of the hold by part: a stall of the machine slows both,
     and slow answers of one moment are one observation.
 
     Args:

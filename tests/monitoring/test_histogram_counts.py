@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kreis.monitoring.counting import count_columns, count_into
+from kreis.monitoring.histogram_counts import count_columns, count_into
 from kreis.training.reference import count_values, histogram
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
