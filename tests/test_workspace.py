@@ -63,7 +63,7 @@ def test_registered_model_is_opened_once_and_verified(released):
         ("", None, "declares 0 projects"),
         ("x = 1\nraise ValueError('no')\n", 2, "ValueError: no"),
         ("def f(:\n", 1, "SyntaxError"),
-        ("from kreis import TimeSplit\n\nTimeSplit(\n    test='30 days')\n", 3, "no duration"),
+        ("from kreis import TimeSplit\n\nTimeSplit(\n    test='30 days')\n", 3, "not a valid duration"),
         ("def g():\n    return 1 / 0\n\n\ng()\n", 2, "ZeroDivisionError"),
         ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError"),
     ],

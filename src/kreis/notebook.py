@@ -22,9 +22,9 @@ from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.status import status_page
 from kreis.governance.pages.why import why_page
+from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.governance.views.kinds import SHOW
 from kreis.governance.views.model import card_view
-from kreis.governance.views.run import as_they_stand
 from kreis.governance.views.status import status_view
 from kreis.governance.views.table import TablesView, table_view
 from kreis.governance.views.why import why_view

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from kreis.errors import ProjectError
+from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.governance.views.candidate import CandidateView, candidates_of
 from kreis.ledger import runs, steps
 from kreis.ledger.records import Run
 from kreis.workspace import Workspace
 
-__all__ = ["RunView", "StepView", "VerdictView", "as_they_stand", "run_view"]
+__all__ = ["RunView", "StepView", "VerdictView", "run_view"]
 
 
 class VerdictView(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,15 +44,6 @@ class RunView(Run, frozen=True, kw_only=True):
     verdicts: list[VerdictView]
     steps: list[StepView]
     candidates: list[CandidateView]
-
-
-def as_they_stand(workspace: Workspace, found: Sequence[Run]) -> list[Run]:
-    """Runs that are on record as running, and whose process is gone, as interrupted; the others as they are."""
-    if all(run.status != "running" for run in found) or workspace.run_is_at_work():
-        return list(found)
-    with workspace.ledger.read() as connection:  # again: one may have ended before its lock was looked at
-        known = [runs.get_run(connection, run.id) for run in found]
-    return [msgspec.structs.replace(run, status="interrupted") if run.status == "running" else run for run in known]
 
 
 def run_view(workspace: Workspace, name: str) -> RunView:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.governance.views.release import RouteView, routes_of
-from kreis.governance.views.run import as_they_stand
 from kreis.ledger import alerts, models, releases, runs
 from kreis.ledger.records import Alert, Release, Run, Verdict
 from kreis.workspace import Workspace
