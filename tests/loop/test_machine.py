@@ -99,7 +99,7 @@ def test_an_interrupted_run_is_closed_by_the_next_and_a_held_one_stays_held(work
                 runs.finish_run(tx, name, status, T0)
     leftovers = [
         workspace.artifacts._root / ".0123.tmp",
-        workspace.lake._root / "bronze" / "orders" / "00000000-0123456789abcdef.parquet",
+        workspace.lake_folder / "bronze" / "orders" / "00000000-0123456789abcdef.parquet",
     ]
     for path in leftovers:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -55,8 +55,8 @@ class Lake:
 
     def __init__(self, storage: LakeStorage | Path, ledger: Ledger) -> None:
         """The tables of a storage; a path stands for a folder of this machine."""
-        self._storage: LakeStorage = FolderStorage(storage) if isinstance(storage, Path) else storage
-        self._ledger = ledger
+        self.storage: LakeStorage = FolderStorage(storage) if isinstance(storage, Path) else storage
+        self.ledger = ledger
         self._states = States()
         self._verifier = Verifier()
         self._settled: set[str] = set()
@@ -144,7 +144,7 @@ class Lake:
             CorruptionError: a file is gone or damaged; names it, the table and the version.
             ProjectError: there is no such table or version, or it was removed; says when and why.
         """
-        folder = TableFolder(self._storage, table)
+        folder = TableFolder(self.storage, table)
         self._settle_for_reading(folder)
         state = self._state(folder, version)
         sources: list[Any] = []
@@ -153,16 +153,16 @@ class Lake:
                 continue
             with storing(f"lake {table}"):
                 self._verifier.verify(folder, data.file, where=f"lake {table}, version {data.version}")
-                sources.append(self._storage.source(folder.file(data.file.path)))
+                sources.append(self.storage.source(folder.file(data.file.path)))
         if not sources:
             return pl.LazyFrame(schema=state.schema)
         return pl.scan_parquet(sources, schema=state.schema, missing_columns="insert", glob=False)
 
     def latest(self, table: str) -> TableVersion | None:
         """The newest acknowledged version; None if the table was never written."""
-        folder = TableFolder(self._storage, table)
+        folder = TableFolder(self.storage, table)
         self._settle_for_reading(folder)
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             return latest_version(connection, table)
 
     def farthest(self, table: str) -> TableVersion | None:
@@ -170,9 +170,9 @@ class Lake:
 
         It is the newest but for runs as of an earlier day, which write a table as it was then.
         """
-        folder = TableFolder(self._storage, table)
+        folder = TableFolder(self.storage, table)
         self._settle_for_reading(folder)
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             return farthest_version(connection, table)
 
     def version(self, table: str, number: int) -> TableVersion:
@@ -181,18 +181,18 @@ class Lake:
         Raises:
             ProjectError: there is no such table or version.
         """
-        TableFolder(self._storage, table)
-        with self._ledger.read() as connection:
+        TableFolder(self.storage, table)
+        with self.ledger.read() as connection:
             return get_version(connection, table, number)
 
     def holds(self, table: str, step: str) -> bool:
         """Whether a step's write is acknowledged: after a crash, whoever planned it asks before going on."""
-        folder = TableFolder(self._storage, table)
+        folder = TableFolder(self.storage, table)
         with storing(f"lake {table}"):
-            if self._storage.entries(folder.log):
-                with holding(self._storage.lock(table)):
+            if self.storage.entries(folder.log):
+                with holding(self.storage.lock(table)):
                     self._settle(folder)
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             return find_version_by_step(connection, table, step) is not None
 
     def schema(self, table: str, version: int | None = None) -> pl.Schema:
@@ -201,11 +201,19 @@ class Lake:
         Raises:
             ProjectError: there is no such table or version.
         """
-        return self._state(TableFolder(self._storage, table), version).schema
+        return self._state(TableFolder(self.storage, table), version).schema
+
+    def files(self, table: str, version: int | None = None) -> list[str]:
+        """The names of the data files of a version, by default the newest.
+
+        Raises:
+            ProjectError: there is no such table or version.
+        """
+        return [data.file.path for data in self._state(TableFolder(self.storage, table), version).files]
 
     def tables(self) -> list[str]:
         """The names of all acknowledged tables, sorted."""
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             return list_tables(connection)
 
     def check(self, *, deep: bool = False) -> LakeReport:
@@ -218,9 +226,9 @@ class Lake:
         removed: list[Removal] = []
         files = 0
         for name in self._all_tables():
-            folder = TableFolder(self._storage, name)
+            folder = TableFolder(self.storage, name)
             with storing(f"lake {name}"):
-                log, removals = read_log(folder, self._ledger, whole=True), self._removals(name)
+                log, removals = read_log(folder, self.ledger, whole=True), self._removals(name)
                 files += sum(len(version.added) for version in log.versions)
                 findings += inspection.inspect_log(log)
                 findings += inspection.inspect_files(folder, log.versions, removals, self._verifier, deep=deep)
@@ -239,22 +247,22 @@ class Lake:
         """
         findings: list[LakeFinding] = []
         for name in self._all_tables():
-            folder = TableFolder(self._storage, name)
-            with storing(f"lake {name}"), holding_if_free(self._storage.lock(name)) as held:
+            folder = TableFolder(self.storage, name)
+            with storing(f"lake {name}"), holding_if_free(self.storage.lock(name)) as held:
                 if not held:
-                    findings.append(LakeFinding(table=name, path=self._storage.place(name), kind="busy"))
+                    findings.append(LakeFinding(table=name, path=self.storage.place(name), kind="busy"))
                     continue
-                findings += settle(folder, self._ledger, thorough=True)[0]
+                findings += settle(folder, self.ledger, thorough=True)[0]
                 findings += self._sweep(folder)
         after = self.check()
         return msgspec.structs.replace(after, findings=findings + after.findings)
 
     def _write(self, table: str, frame: pl.DataFrame, intent: Intent) -> TableVersion:
-        folder = TableFolder(self._storage, table)
+        folder = TableFolder(self.storage, table)
         if not intent.step.strip():
             raise ProjectError("a write needs the key of its step", where=f"lake {table}")
         frame = conform(frame, table)
-        with storing(f"lake {table}"), holding(self._storage.lock(table)):
+        with storing(f"lake {table}"), holding(self.storage.lock(table)):
             if table not in self._settled:
                 self._settle(folder)
             for _ in range(_ATTEMPTS):
@@ -262,7 +270,7 @@ class Lake:
                 if done is not None:
                     return done
                 try:
-                    state = commit_frame(folder, self._ledger, state, frame, intent)
+                    state = commit_frame(folder, self.ledger, state, frame, intent)
                 except FileExistsError:
                     self._settle(folder)
                     continue
@@ -273,18 +281,18 @@ class Lake:
     def _note(self, folder: TableFolder, state: TableState) -> None:
         """Remember a state that was acknowledged, and sum the log up from time to time."""
         if is_due(state):
-            with self._ledger.read() as connection:
+            with self.ledger.read() as connection:
                 recorded = checkpoint_of(connection, folder.table)
             state = msgspec.structs.replace(state, checkpoint=-1 if recorded is None else recorded.version)
             reason = f"{state.version.version - state.checkpoint} commits since the last one"
-            if is_due(state) and write_checkpoint(folder, self._ledger, state, reason=reason):
+            if is_due(state) and write_checkpoint(folder, self.ledger, state, reason=reason):
                 state = msgspec.structs.replace(state, checkpoint=state.version.version)
         self._states.note(state)
 
     def _begin(self, folder: TableFolder, intent: Intent) -> tuple[TableState | None, TableVersion | None]:
         """The table as it is, and the version that the step has made already, if it has."""
         table = folder.table
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             if (done := find_version_by_step(connection, table, intent.step)) is not None:
                 return None, done
             if intent.run is not None and get_run(connection, intent.run).id != intent.run:
@@ -292,7 +300,7 @@ class Lake:
             return self._states.newest(connection, folder), None
 
     def _state(self, folder: TableFolder, version: int | None) -> TableState:
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             if version is not None:
                 state = self._states.at(connection, folder, version)
                 refuse_removed(connection, state.version)
@@ -303,14 +311,14 @@ class Lake:
             return newest
 
     def _removals(self, table: str) -> list[Removal]:
-        with self._ledger.read() as connection:
+        with self.ledger.read() as connection:
             return removals_of(connection, table)
 
     def _all_tables(self) -> list[str]:
-        return sorted({*self.tables(), *tables_in(self._storage)})
+        return sorted({*self.tables(), *tables_in(self.storage)})
 
     def _settle(self, folder: TableFolder) -> None:
-        _, state = settle(folder, self._ledger)
+        _, state = settle(folder, self.ledger)
         if state is not None:
             self._states.note(state)
         self._settled.add(folder.table)
@@ -322,7 +330,7 @@ class Lake:
         try:
             if not self._unsettled(folder):
                 return
-            with holding_if_free(self._storage.lock(folder.table)) as held:
+            with holding_if_free(self.storage.lock(folder.table)) as held:
                 if held:
                     self._settle(folder)
         except (OSError, KreisError):
@@ -330,18 +338,18 @@ class Lake:
 
     def _unsettled(self, folder: TableFolder) -> bool:
         if folder.table not in self._settled:
-            return folder.table.rpartition("/")[2] in self._storage.folders(folder.table.partition("/")[0])
-        with self._ledger.read() as connection:
+            return folder.table.rpartition("/")[2] in self.storage.folders(folder.table.partition("/")[0])
+        with self.ledger.read() as connection:
             latest = latest_version(connection, folder.table)
-        return self._storage.stat(folder.commit(latest.version + 1 if latest else 0)) is not None
+        return self.storage.stat(folder.commit(latest.version + 1 if latest else 0)) is not None
 
     def _sweep(self, folder: TableFolder) -> list[LakeFinding]:
-        log = read_log(folder, self._ledger, whole=True)
+        log = read_log(folder, self.ledger, whole=True)
         swept = inspection.sweep(log, self._removals(folder.table))
         if swept:
             outputs = {"deleted": [finding.path for finding in swept]}
             reason = "interrupted work had left files that no version names"
-            with self._ledger.record(
+            with self.ledger.record(
                 event="lake.swept", subject=folder.table, actor="kreis", reason=reason, outputs=outputs
             ):
                 pass
