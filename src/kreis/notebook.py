@@ -49,6 +49,13 @@ def open_project(folder: str | Path = ".") -> OpenProject:
 
     Raises:
         ProjectError: there is no project, or its declaration is wrong.
+
+    Example:
+
+    >>> open_project("/")
+    Traceback (most recent call last):
+        ...
+    kreis.errors.ProjectError: ...
     """
     workspace = Workspace.find(Path(folder))
     _forget(workspace.folder)

@@ -14,4 +14,12 @@ class Project(Monitoring, Releasing):
     Each part stands in its discipline's `declare.py` and inherits from the parts that it rests on (see
     `kreis.declarations.ProjectPart`). Everything is checked as it is declared, as far as it can be; `check` does the
     rest once the whole is known. Every error names the place in the user's file and what to do next.
+
+    Example:
+
+    >>> from kreis import DecisionValue, Goal
+    >>> value = DecisionValue("EUR per 1,000 orders", true_positive=6.0, false_positive=-1.5)
+    >>> project = Project("returns", goal=Goal(question="Will it be returned?", decision="Ask.", metric=value))
+    >>> project.name
+    'returns'
     """

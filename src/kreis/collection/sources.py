@@ -24,7 +24,17 @@ _FAR = timedelta(days=3650)
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Rows with `after < known_at <= until`; from the beginning where `after` is None. Times are UTC."""
+    """Rows with `after < known_at <= until`; from the beginning where `after` is None. Times are UTC.
+
+    Example:
+
+    >>> from datetime import UTC, datetime
+    >>> import polars as pl
+    >>> day = Window(datetime(2013, 5, 1, tzinfo=UTC), datetime(2013, 5, 2, tzinfo=UTC))
+    >>> rows = pl.DataFrame({"at": [datetime(2013, 5, 1, 12, tzinfo=UTC), datetime(2013, 5, 3, tzinfo=UTC)]})
+    >>> rows.filter(day.contains("at")).height
+    1
+    """
 
     after: datetime | None
     until: datetime

@@ -14,7 +14,13 @@ __all__ = ["Canary", "ReleaseDeclaration"]
 
 
 class Canary(msgspec.Struct, frozen=True):
-    """The shares of traffic that a challenger gets, one after the other, and what it has to show for them."""
+    """The shares of traffic that a challenger gets, one after the other, and what it has to show for them.
+
+    Example:
+
+    >>> Canary(steps=(0.1, 1.0), hold="1d", margin="5%").hold
+    '1d'
+    """
 
     steps: tuple[float, ...] = (0.05, 0.25, 1.0)
     """Ascending, each above 0; the last is 1, the promotion."""

@@ -32,7 +32,13 @@ class Releasing(Candidates):
         return _ALL_AT_ONCE if self._release is None else self._release.value
 
     def release(self, canary: Canary, *, fallback: str | None = None, approval: str | None = None) -> None:
-        """Declare how a model that passed goes live, which candidate answers when it cannot, who must say yes."""
+        """Declare how a model that passed goes live.
+
+        Args:
+            canary: The shares of traffic that it gets, one after the other, and what it has to show.
+            fallback: The candidate that answers where the model cannot.
+            approval: The role that must approve a model first.
+        """
         declared = ReleaseDeclaration(canary=canary, fallback=fallback, approval=approval)
         self._release = once(self._release, declared, "release")
 

@@ -66,7 +66,16 @@ class Tables(Sources):
         outcome_within: str = "36h",
         positive: str | float | bool | None = None,
     ) -> Callable[[TableFunction], Spine]:
-        """Declare the rows to predict. See `kreis.preparation.tables.Spine` for the parameters.
+        """Declare the rows to predict, given by a function as a table is. See `kreis.preparation.tables.Spine`.
+
+        Args:
+            id: The column that names a row, once.
+            time: The column with the moment at which it is asked about.
+            keys: The columns with the keys of its entities.
+            outcome: The column with what happened.
+            outcome_known_at: The column with the moment from which that was known.
+            outcome_within: How long outcomes take: "36h", "14d".
+            positive: The value of `outcome` that means yes, where it is neither true/false nor 1/0.
 
         Raises:
             ProjectError: there is a spine already, `outcome_within` is no duration, or `positive` no value.
@@ -171,7 +180,21 @@ class Views(Tables):
         windows: Sequence[str] = (),
         ttl: str | None = None,
     ) -> FeatureView:
-        """Declare what is known about an entity at a moment. See `kreis.preparation.views.FeatureView`."""
+        """Declare what is known about an entity at a moment. See `kreis.preparation.views.FeatureView`.
+
+        Args:
+            name: Its name, with which the names of its features begin.
+            entity: The column, of the table and of the spine, with the entity's key.
+            table: The table that it reads.
+            event_time: The column that says when a row happened.
+            known_at: The column that says when it could be known.
+            features: Expressions by name: aggregations with `windows`, else of the latest row.
+            windows: Spans to look back: "24h", "7d".
+            ttl: Without windows: how old the latest row may be.
+
+        Raises:
+            ProjectError: the name is taken, or an expression or a duration is not allowed.
+        """
         where = users_line()
         with at(where):
             view = view_rules.feature_view(
@@ -196,7 +219,18 @@ class Views(Tables):
         missing: Policy = "refuse",
         unexpected: Policy = "flag",
     ) -> RequestView:
-        """Declare features computed from a request's own fields. See `kreis.preparation.views.RequestView`."""
+        """Declare features computed from a request's own fields. See `kreis.preparation.views.RequestView`.
+
+        Args:
+            name: Its name, with which the names of its features begin.
+            fields: Fields of a request and their types; in training, columns of the spine.
+            features: Expressions over the fields, by name.
+            missing: What becomes of a request without a required field: "refuse" or "flag".
+            unexpected: What becomes of a value that the contract does not allow: "refuse" or "flag".
+
+        Raises:
+            ProjectError: the name is taken, or an expression or a type is not allowed.
+        """
         where = users_line()
         with at(where):
             view = view_rules.request_view(

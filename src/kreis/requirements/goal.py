@@ -18,7 +18,13 @@ RiskLevel = Literal["minimal", "limited", "high"]
 
 
 class Guardrail(msgspec.Struct, frozen=True):
-    """A metric that must stay within bounds, overall or in each group of a column (`by`)."""
+    """A metric that must stay within bounds, overall or in each group of a column (`by`).
+
+    Example:
+
+    >>> Guardrail("recall", at_least=0.4, by="origin").by
+    'origin'
+    """
 
     metric: str
     at_least: float | None = msgspec.field(default=None)
@@ -50,7 +56,13 @@ class Guardrail(msgspec.Struct, frozen=True):
 
 
 class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service promises."""
+    """What the service promises.
+
+    Example:
+
+    >>> ServiceLevels(p99_ms=20, availability=0.999).p99_ms
+    20
+    """
 
     p99_ms: float = 50.0
     """99th percentile of the time to answer, in milliseconds."""
@@ -66,7 +78,13 @@ class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Risk(msgspec.Struct, frozen=True):
-    """The risk class under the EU AI Act (Regulation 2024/1689, articles 5, 6 and 50), and why."""
+    """The risk class under the EU AI Act (Regulation 2024/1689, articles 5, 6 and 50), and why.
+
+    Example:
+
+    >>> Risk.minimal(because="asks a question, refuses nobody anything").level
+    'minimal'
+    """
 
     level: RiskLevel
     because: str
@@ -96,7 +114,20 @@ class Risk(msgspec.Struct, frozen=True):
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the project is for. Written once; evaluation, canary and monitoring use it as it stands."""
+    """What the project is for. Written once; evaluation, canary and monitoring use it as it stands.
+
+    Example:
+
+    >>> from kreis import DecisionValue
+    >>> goal = Goal(
+    ...     question="Will this order be returned?",
+    ...     decision="Ask the customer to check the size.",
+    ...     metric=DecisionValue("EUR per 1,000 orders", true_positive=6.0, false_positive=-1.5),
+    ...     better_than_baseline=50,
+    ... )
+    >>> goal.least
+    30
+    """
 
     question: str
     decision: str

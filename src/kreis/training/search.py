@@ -25,7 +25,13 @@ __all__ = ["Choice", "Integer", "Real", "Search", "Space"]
 
 
 class Integer(msgspec.Struct, frozen=True, tag="integer"):
-    """A whole number from `low` to `high`, both included; `log` searches its logarithm."""
+    """A whole number from `low` to `high`, both included; `log` searches its logarithm.
+
+    Example:
+
+    >>> Integer(15, 255, log=True).high
+    255
+    """
 
     low: int
     high: int
@@ -36,7 +42,13 @@ class Integer(msgspec.Struct, frozen=True, tag="integer"):
 
 
 class Real(msgspec.Struct, frozen=True, tag="real"):
-    """A number from `low` to `high`; `log` searches its logarithm."""
+    """A number from `low` to `high`; `log` searches its logarithm.
+
+    Example:
+
+    >>> Real(0.01, 0.3, log=True).low
+    0.01
+    """
 
     low: float
     high: float
@@ -47,7 +59,13 @@ class Real(msgspec.Struct, frozen=True, tag="real"):
 
 
 class Choice(msgspec.Struct, frozen=True, tag="choice"):
-    """One of several values, without an order."""
+    """One of several values, without an order.
+
+    Example:
+
+    >>> Choice(["balanced", None]).options
+    ['balanced', None]
+    """
 
     options: list[bool | int | float | str | None]
 
@@ -81,6 +99,12 @@ class Search:
     sets (`benchmarks/search_objective.py`) its picks had a median regret of 0.32, where 0 is the best of the settings
     tried and 1 their mean; log loss had 0.41, the metric at its best cut 0.38, at the threshold that training would
     choose 0.57. The differences are small against their spread, and so the goal decides.
+
+    Example:
+
+    >>> from kreis import Integer, Real
+    >>> Search({"leaves": Integer(7, 63), "learning_rate": Real(0.01, 0.3, log=True)}, trials=20).trials
+    20
     """
 
     space: Mapping[str, Space]
@@ -122,6 +146,16 @@ class Search:
         """Try them all: as many at once as there are threads, where the candidate's fits may run side by side.
 
         The same arguments give the same trials. A trial that cannot be fitted counts as the worst.
+
+        Args:
+            candidate: As declared; the first trial.
+            fit: Rows to learn from.
+            validation: Rows to judge on.
+            task: Says what is lost.
+            seed: Of the search and of each fit.
+            threads: How many may compute at once.
+            pool: Runs fits beside each other.
+            on_progress: Is told "search", how many trials are done, and of how many.
 
         Raises:
             ProjectError: the candidate as declared cannot be fitted.

@@ -47,6 +47,11 @@ class TimeSplit:
     The tail of the training rows, by time, is kept for validation: it sets thresholds and chooses parameters. Rows
     of the same time never fall on both sides of a boundary. A row teaches only if its outcome was known at the
     cut-off, and it was old enough, as it would have had to be had the model been trained on that day.
+
+    Example:
+
+    >>> TimeSplit(test="45d").validation
+    0.2
     """
 
     test: str = "30d"

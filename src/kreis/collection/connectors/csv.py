@@ -36,7 +36,7 @@ def read_csv(
     member: str | None = None,
     within: str | Path | None = None,
 ) -> pl.LazyFrame:
-    """Read a CSV file with a header.
+    r"""Read a CSV file with a header.
 
     Args:
         path: The file.
@@ -50,6 +50,15 @@ def read_csv(
     Raises:
         ProjectError: no such file or member, another separator, a column that the file lacks, or an archive that
             unfolds to too much.
+
+    Example:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> orders = Path(tempfile.mkdtemp()) / "orders.csv"
+    >>> _ = orders.write_text("id,amount\n042,59.9\n")
+    >>> read_csv(orders).collect().rows()
+    [('042', '59.9')]
     """
     file = checked_file(path, within=within)
     data = _member(file, member) if file.suffix == ".zip" else file

@@ -25,6 +25,16 @@ def read_parquet(
 
     Raises:
         ProjectError: no such file, not Parquet, or a column that it lacks.
+
+    Example:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import polars as pl
+    >>> orders = Path(tempfile.mkdtemp()) / "orders.parquet"
+    >>> pl.DataFrame({"id": ["042"], "amount": [59.9]}).write_parquet(orders)
+    >>> read_parquet(orders, columns=["amount"]).collect().rows()
+    [(59.9,)]
     """
     file = checked_file(path, within=within)
     frame = pl.scan_parquet(file, glob=False)

@@ -18,6 +18,11 @@ class Age:
     """Reports, and sends the work back, when a model has been in service for so long: there is more to learn from.
 
     It lasts until another model takes over, so the circle is walked again every `at_most_every` in the meantime.
+
+    Example:
+
+    >>> Age(at_most="90d").name
+    'age'
     """
 
     name: str = ""

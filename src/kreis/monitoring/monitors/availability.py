@@ -17,6 +17,11 @@ class Availability:
     """Reports a day on which a larger share of requests is shown to have failed than the service level allows.
 
     It is reported once, until three days in a row have kept the level.
+
+    Example:
+
+    >>> Availability(false_alarm_every_days=730).name
+    'availability'
     """
 
     name: str = ""

@@ -45,6 +45,11 @@ class BusinessMetric:
     e-detector (see `ChangeDetector`) is judged after each day; while the metric has not fallen, it alarms in error at
     most once in `false_alarm_every_days` on average, however long it watches. It is reported once, until the last 28
     days are above the limit again; then it begins anew.
+
+    Example:
+
+    >>> BusinessMetric(name="returns", falls_by=0.2).name
+    'business_metric returns'
     """
 
     name: str = ""

@@ -44,6 +44,11 @@ class Drift:
     Where the training data hold the season of a year ago, that is the reference. Values beyond the range of the
     training data have bins of their own, and a value that fills them is named (a sentinel such as -999). A feature is
     reported once, until it is back, and again when it moves on.
+
+    Example:
+
+    >>> Drift(name="wind", features=("weather__wind",)).name
+    'drift wind'
     """
 
     name: str = ""

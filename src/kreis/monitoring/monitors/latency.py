@@ -21,6 +21,11 @@ class Latency:
     """Reports a day on which more than one answer in a hundred is shown to be slower than the service level.
 
     It is reported once, until three days in a row have kept the level.
+
+    Example:
+
+    >>> Latency().name
+    'latency'
     """
 
     name: str = ""

@@ -22,6 +22,12 @@ class DecisionValue(msgspec.Struct, frozen=True):
     """Money per decision of a yes/no question, from the four cases; averaged over `per` decisions.
 
     The same object is used in evaluation, canary, A/B test and monitoring.
+
+    Example:
+
+    >>> metric = DecisionValue("EUR per 1,000 orders", true_positive=6.0, false_positive=-1.5)
+    >>> metric.values([1.0, 0.0], [True, True])
+    array([ 6. , -1.5])
     """
 
     unit: str

@@ -27,6 +27,12 @@ class Estimator:
     fitted itself.
 
     An infinite value counts as missing, in training and, by two operations put in front of the graph, in production.
+
+    Example:
+
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> Estimator(GaussianNB()).parameters()["kind"]
+    'estimator'
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process

@@ -18,7 +18,13 @@ __all__ = ["GradientBoosting", "booster_to_onnx"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GradientBoosting:
-    """Gradient-boosted trees (LightGBM, Ke et al. 2017). Missing values take the branch that fits them best."""
+    """Gradient-boosted trees (LightGBM, Ke et al. 2017). Missing values take the branch that fits them best.
+
+    Example:
+
+    >>> GradientBoosting(trees=60, leaves=7).with_parameters(leaves=15).leaves
+    15
+    """
 
     side_by_side: ClassVar[bool] = True
     trees: int = 200

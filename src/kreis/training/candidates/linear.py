@@ -20,6 +20,11 @@ class Linear:
 
     A missing or infinite value becomes the median of its feature; a feature that is ever missing in the training rows
     also gets an indicator of that.
+
+    Example:
+
+    >>> Linear(penalty=0.1).with_parameters(penalty=10.0).penalty
+    10.0
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process

@@ -21,6 +21,11 @@ class Logistic:
 
     A missing or infinite value becomes the median of its feature; a feature that is ever missing in the training rows
     also gets an indicator of that.
+
+    Example:
+
+    >>> Logistic(c=0.5).with_parameters(c=2.0).c
+    2.0
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process

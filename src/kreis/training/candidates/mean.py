@@ -20,6 +20,11 @@ class Mean:
     """Answers the same for all: the mean of the training outcomes, of yes and no their frequency.
 
     How it decides is chosen on the validation rows, as of any model: of numbers, it is the constant that costs least.
+
+    Example:
+
+    >>> Mean().parameters()
+    {'kind': 'mean'}
     """
 
     side_by_side: ClassVar[bool] = True

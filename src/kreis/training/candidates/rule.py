@@ -25,6 +25,12 @@ class Rule:
     Of a yes/no question the score is in [0, 1], a missing value scores 0, a yes/no expression scores 1 or 0, and the
     rule decides positively from 0.5 on. Of a number the value is the answer; where it is missing, the mean of the
     training rows is.
+
+    Example:
+
+    >>> import polars as pl
+    >>> Rule(pl.col("customer__return_rate_180d") > 0.4).parameters()["kind"]
+    'rule'
     """
 
     side_by_side: ClassVar[bool] = True
