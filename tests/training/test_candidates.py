@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Column
 from kreis.models.scoring import OnnxScorer
+from kreis.tasks.task import Loss
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.gradient_boosting import (
     GradientBoosting,
@@ -17,20 +18,27 @@ from kreis.training.candidates.gradient_boosting import (
     booster_to_onnx,
     float32_at_most,
 )
+from kreis.training.candidates.linear import Linear
 from kreis.training.candidates.logistic import Logistic
+from kreis.training.candidates.mean import Mean
 from kreis.training.candidates.rule import Rule
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
 from kreis.training.search import Integer, Real, Search
-from kreis.training.testing import CHECKS, FEATURES, LOSS, example_rows
+from kreis.training.testing import CHECKS, FEATURES, LOSS, NUMBERS, YES_NO, example_rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightgbm
     from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.ensemble import (
+        AdaBoostClassifier,
+        HistGradientBoostingClassifier,
+        RandomForestClassifier,
+        RandomForestRegressor,
+    )
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression, SGDClassifier
+    from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
     from sklearn.naive_bayes import GaussianNB
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
@@ -55,10 +63,60 @@ KINDS = {
 }
 
 
+OF_NUMBERS = {
+    "rule": lambda: Rule(Column("a")),
+    "mean": Mean,
+    "linear": Linear,
+    "linear without indicators": lambda: Linear(indicators=False),
+    "gradient boosting": lambda: GradientBoosting(trees=20, leaves=7),
+    "LGBMRegressor": lambda: Estimator(lightgbm.LGBMRegressor(n_estimators=10)),
+    "random forest": lambda: imputed(RandomForestRegressor(10, max_depth=4)),
+}
+ASKED = [(YES_NO, name, make) for name, make in KINDS.items()]
+ASKED += [(NUMBERS, name, make) for name, make in OF_NUMBERS.items()]
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
-def test_candidate_behaves(make, check):
-    check(make)
+@pytest.mark.parametrize(
+    ("asked", "make"),
+    [(asked, make) for asked, _, make in ASKED],
+    ids=[f"{'number' if asked.numbers else 'yes or no'}, {name}" for asked, name, _ in ASKED],
+)
+def test_candidate_behaves(asked, make, check):
+    check(make, asked)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "asked", "message"),
+    [
+        (Logistic(), NUMBERS, "it learns yes and no; this goal asks for numbers"),
+        (Linear(), YES_NO, "it learns numbers; this goal asks for yes or no"),
+        (Estimator(LogisticRegression()), NUMBERS, "it learns yes and no"),
+        (Estimator(lightgbm.LGBMRegressor()), YES_NO, "it learns numbers"),
+    ],
+)
+def test_a_candidate_of_the_other_kind_is_refused(candidate, asked, message):
+    matrix, outcomes = example_rows(numbers=asked.numbers)
+    with pytest.raises(ProjectError, match=message):
+        candidate.fit(matrix, outcomes, FEATURES, loss=asked.loss, seed=0, threads=1)
+
+
+def test_linear_equals_scikit_learn():
+    matrix, outcomes = example_rows(2_000, numbers=True)
+    fitted = Linear(penalty=3.0).fit(matrix, outcomes, FEATURES, loss=NUMBERS.loss, seed=0, threads=1)
+    imputer = SimpleImputer(strategy="median", add_indicator=True)
+    design = imputer.fit_transform(matrix.astype(np.float64))
+    design[:, :3] = StandardScaler().fit_transform(design[:, :3])
+    native = Ridge(alpha=3.0).fit(design, outcomes).predict(design)
+    assert np.abs(fitted.scorer().score(matrix) - native).max() < 1e-3
+
+
+@pytest.mark.parametrize("level", [0.25, 0.75])
+def test_gradient_boosting_learns_the_quantile_that_it_is_asked_for(level):
+    matrix, outcomes = example_rows(4_000, numbers=True)
+    loss = Loss("quantile", level)
+    fitted = GradientBoosting(trees=60).fit(matrix, outcomes, FEATURES, loss=loss, seed=0, threads=1)
+    assert (outcomes <= fitted.scorer().score(matrix)).mean() == pytest.approx(level, abs=0.06)
 
 
 def test_rule_scores_missing_as_zero_and_needs_no_training():

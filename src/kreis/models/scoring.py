@@ -140,5 +140,6 @@ class FormulaScorer:
         scores = np.empty(len(matrix), dtype=np.float32)
         for at, row in enumerate(zip(*read, strict=True) if read else repeat((), len(matrix))):
             (value,) = self._row(dict(zip(names, row, strict=True)))
-            scores[at] = min(max(value, low), high) if value == value else self._missing
+            within = min(max(value, low), high)
+            scores[at] = within if -math.inf < within < math.inf else self._missing
         return scores

@@ -168,6 +168,9 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         return self.metric.task
 
     def _check_guardrails(self) -> None:
+        if self.favourable is not None and not self.task.across:
+            message = f"favourable={self.favourable!r}, but no decision of {self.task.name} is the favourable one"
+            raise ProjectError(message, where="Goal", hint="leave favourable out")
         across = {each.name for each in self.task.across}
         for each in self.guardrails:
             where = f"Guardrail({each.metric!r})"
@@ -188,7 +191,8 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""
-        document = {**msgspec.to_builtins(self), "metric": self.metric.to_document()}
+        said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "metric"}
+        document = {**msgspec.to_builtins(said), "metric": self.metric.to_document()}
         for name in ("favourable", "least", "replaced_in_vain"):  # goals written before the fields keep their digest
             if document[name] == _DEFAULTS[name]:
                 del document[name]
