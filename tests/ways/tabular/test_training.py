@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kreis import DecisionValue
 from kreis.loop.verdicts import Advance
 from kreis.ways.tabular import training
 from kreis.ways.tabular.state import TabularState
@@ -21,9 +22,8 @@ def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float]) -> str:
 
     monkeypatch.setattr(training, "_train", trained)
     candidates = {name: SimpleNamespace(name=name, baseline=name == "rule") for name in worth}
-    project: Any = SimpleNamespace(
-        candidates=candidates, goal=SimpleNamespace(metric=SimpleNamespace(unit="EUR per 1,000 orders"))
-    )
+    metric = DecisionValue("EUR per 1,000 orders", true_positive=1.0)
+    project: Any = SimpleNamespace(candidates=candidates, goal=SimpleNamespace(metric=metric, task=metric.task))
     memory: Any = None
     workspace: Any = None
     made = TabularState(project=project, workspace=workspace, as_of=None, run="r", memory=memory)  # type: ignore[arg-type]
