@@ -15,8 +15,12 @@ CALLED_FROM_OUTSIDE = {
     "Views.allow_perfect_feature": "called in a project's file",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
-    "add_removal": "called by what takes rows out of the lake, which is being built; the ledger's tests hold it",
     "CHECKS": "the suites that the authors of a candidate and of a task run",
+    "NUMBERS": "the suite that the author of a candidate for numbers runs",
+    "YES_NO": "the suite that the author of a candidate for yes and no runs",
+    "compact": "of the lake's upkeep, which has no command yet",
+    "drop_days": "of the lake's upkeep, which has no command yet",
+    "erase_rows": "of the lake's upkeep, which has no command yet",
 }
 FRAMEWORKS = ("cli/commands", "ledger/migrations")
 """Typer and Alembic call what stands here."""

@@ -22,7 +22,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float]) -> str:
 
     monkeypatch.setattr(training, "_train", trained)
     candidates = {name: SimpleNamespace(name=name, baseline=name == "rule") for name in worth}
-    metric = DecisionValue("EUR per 1,000 orders", true_positive=1.0)
+    metric = DecisionValue("EUR per 1,000 orders", true_positive=1.0, false_positive=-1.0)
     project: Any = SimpleNamespace(candidates=candidates, goal=SimpleNamespace(metric=metric, task=metric.task))
     memory: Any = None
     workspace: Any = None
