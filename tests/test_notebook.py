@@ -109,7 +109,7 @@ def test_release_and_status_show_what_is_in_service(project: OpenProject, shop: 
     assert fresh.release is None
     assert fresh.models.is_empty()
     assert "nothing yet" in repr(fresh.status)
-    with pytest.raises(ProjectError, match="nothing is prepared yet"):
+    with pytest.raises(ProjectError, match="no run got through preparation yet"):
         fresh.training_frame()
 
 

@@ -7,6 +7,7 @@ same that `kreis show` prints.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 from datetime import date as Day
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kreis.actions.model_names import model_named
-from kreis.errors import ProjectError
+from kreis.errors import KreisWarning, ProjectError
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.page import Page
+from kreis.governance.pages.plan import plan_page
 from kreis.governance.pages.status import status_page
 from kreis.governance.pages.why import why_page
 from kreis.governance.views.as_they_stand import as_they_stand
@@ -108,7 +110,8 @@ class OpenProject:
         as_of: str | Day | datetime = "",
         *,
         until: str = "deployment",
-        start: str = "requirements",
+        start_at: str = "",
+        start: str = "",
         say: Callable[[str], None] | None = None,
     ) -> Shown:
         """Walk the circle, as `kreis run` does.
@@ -116,7 +119,9 @@ class OpenProject:
         Args:
             as_of: The moment: nothing known later is used. As in kreis.toml, or the start of today, if not given.
             until: The last discipline to walk.
-            start: The discipline from which remembered steps are computed anew.
+            start_at: The discipline to start at, recomputing from there; what comes before it is taken over from the
+                last run. The first if not given.
+            start: Its former name.
             say: Is called with a line about each discipline; prints it if not given.
 
         Returns:
@@ -126,14 +131,35 @@ class OpenProject:
             ProjectError: a wrong name, moment or declaration.
             StoreError: a store failed, or another run is at work in this folder.
         """
-        from kreis.actions.run import discipline_of, run_circle
+        from kreis.actions.run import run_circle
         from kreis.loop.observer import Lines
 
-        moment = self.workspace.moment(as_of) if isinstance(as_of, str) else _in_utc(as_of)
-        last, first = discipline_of(self.project, until), discipline_of(self.project, start)
+        if start:
+            warnings.warn("start= is now called start_at=", KreisWarning, stacklevel=2)
+            start_at = start_at or ("" if start == "requirements" else start)
+        moment = self._moment(as_of, until, start_at)
         lines = Lines(f"{self.project.name} as of {moment:%Y-%m-%d %H:%M} UTC", _print if say is None else say)
-        result = run_circle(self.project, self.workspace, as_of=moment, until=last, start=first, observer=lines)
+        result = run_circle(self.project, self.workspace, as_of=moment, until=until, start_at=start_at, observer=lines)
         return self.show("run", result.run)
+
+    def plan(self, as_of: str | Day | datetime = "", *, until: str = "deployment", start_at: str = "") -> Shown:
+        """What `run` would compute, and why; nothing is done.
+
+        Raises:
+            ProjectError: a wrong name, moment or declaration.
+        """
+        from kreis.actions.run import plan_circle
+
+        moment = self._moment(as_of, until, start_at)
+        found = plan_circle(self.project, self.workspace, as_of=moment, until=until, start_at=start_at)
+        return Shown(found, plan_page(found))
+
+    def _moment(self, as_of: str | Day | datetime, until: str, start_at: str) -> datetime:
+        from kreis.actions.run import moment_of
+
+        if not isinstance(as_of, str):
+            return _in_utc(as_of)
+        return moment_of(self.project, self.workspace, as_of, until=until, start_at=start_at)
 
     def show(self, kind: str, name: str | int = "", *, version: int | None = None) -> Shown:
         """What `kreis show` shows: a "run", "model", "table", "release" or "alert"; the last one without a name.
@@ -251,13 +277,14 @@ class OpenProject:
         Raises:
             ProjectError: nothing is prepared yet, or the project now declares what the run did not prepare.
         """
+        from kreis.loop.taking_over import restored
         from kreis.preparation.spine import teaches
         from kreis.ways.tabular.rows import read_features, read_spine, spine_of
-        from kreis.ways.tabular.state import prepared_in
+        from kreis.ways.tabular.way import Tabular
 
-        circle = prepared_in(self.project, self.workspace, run)
-        frame = read_spine(circle).hstack(read_features(circle, list(self.project.feature_names)))
-        return frame.filter(teaches(spine_of(circle), circle.as_of)) if only_known else frame
+        state = restored(Tabular(self.project), self.workspace, before="training", run=run)
+        frame = read_spine(state).hstack(read_features(state, list(self.project.feature_names)))
+        return frame.filter(teaches(spine_of(state), state.as_of)) if only_known else frame
 
     def score(self, frame: pl.DataFrame, model: str | int = "") -> pl.Series:
         """Scores of a registered model for rows of features, by the package that the service answers with.

@@ -26,6 +26,7 @@ __all__ = [
     "KeysSettings",
     "LakeSettings",
     "LedgerSettings",
+    "LoopSettings",
     "OnlineSettings",
     "PeopleSettings",
     "ProjectSettings",
@@ -137,6 +138,15 @@ class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Where work runs that can be spread (the trials of a search): `threads:` of the process."""
 
 
+class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[loop]`"""
+
+    rounds: int = 3
+    """How often a run performs a discipline at most, when work is sent back; 1 ends it there."""
+    within: str = "1h"
+    """How long after its start a run may still go back."""
+
+
 class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[training]`"""
 
@@ -160,6 +170,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keys: KeysSettings = KeysSettings()
     compute: ComputeSettings = ComputeSettings()
     training: TrainingSettings = TrainingSettings()
+    loop: LoopSettings = LoopSettings()
 
 
 def find_folder(start: Path) -> Path:

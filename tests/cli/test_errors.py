@@ -80,7 +80,7 @@ def test_an_error_as_json_has_the_documented_shape(tmp_path: Path) -> None:
         (("show", "modle"), "did you mean 'model'?"),
         (("show", "table", "bronze/order"), "did you mean 'bronze/orders'"),
         (("run", "--until", "traning"), "did you mean 'training'?"),
-        (("run", "--from", "deploy"), "did you mean 'deployment'?"),
+        (("run", "--start-at", "deploy"), "did you mean 'deployment'?"),
         (("show", "release", "7"), "1"),
         (("show", "model", "99"), "the newest version is 2"),
         (("show", "run", "zzz"), ""),

@@ -19,6 +19,7 @@ from kreis.deployment.predictions.frames import outcomes_frame, predictions_fram
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.deployment.routing import Router
+from kreis.disciplines import Discipline
 from kreis.ledger import alerts, audit, models, releases
 from kreis.ledger.records import Release
 from kreis.monitoring.monitors.business_metric import BusinessMetric
@@ -128,10 +129,9 @@ def test_every_day_is_counted_once_and_every_decision_explained(workspace: Works
             del project._monitors._declared[each.monitor.name]
     project.monitor(Counted(falls_by=0.25))
 
-    def circle(now: datetime, trigger: str) -> CircleOutcome:
+    def circle(now: datetime, trigger: str, to: Discipline) -> CircleOutcome:
         result = run_circle(project, workspace, as_of=now, trigger=trigger)
-        last = result.last
-        return CircleOutcome(run=result.run, status=result.status, reason=getattr(last, "reason", "") or str(last))
+        return CircleOutcome(run=result.run, status=result.status, reason=result.reason)
 
     watcher = Watcher(project, workspace, circle=circle)
     looks: list[Look] = []

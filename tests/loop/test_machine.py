@@ -48,6 +48,12 @@ class Told(list):
     def conclude(self, discipline, verdict):
         self.append((type(verdict).__name__, discipline))
 
+    def go_back(self, number, verdict):
+        self.append(("round", number, verdict.to))
+
+    def note(self, text):
+        self.append(("note", text))
+
 
 def test_walks_as_far_as_it_is_told_and_says_so(workspace):
     told = Told()
@@ -68,7 +74,7 @@ def test_walks_as_far_as_it_is_told_and_says_so(workspace):
     assert (run.status, run.as_of, run.trigger, run.pins["seed"]) == ("advanced", T0, "manual", 7)
 
 
-@pytest.mark.parametrize("given", [{"until": "trainning"}, {"start": "monitoring"}])
+@pytest.mark.parametrize("given", [{"until": "trainning"}, {"start_at": "monitoring"}])
 def test_an_unknown_discipline_is_refused_before_anything_is_recorded(workspace, given):
     with pytest.raises(ProjectError, match="unknown discipline"):
         run_circle(workspace.load_project(), workspace, as_of=T0, **given)

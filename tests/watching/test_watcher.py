@@ -21,18 +21,20 @@ from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, 
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
+from kreis.disciplines import Discipline
 from kreis.errors import ServiceError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger import alerts, audit, models, releases, runs, steps, watchers
 from kreis.ledger.records import Alert, Route, Run
 from kreis.monitoring.monitor import Finding
+from kreis.monitoring.monitors.age import Age
 from kreis.monitoring.monitors.availability import Availability
 from kreis.monitoring.monitors.business_metric import BusinessMetric
 from kreis.monitoring.monitors.drift import Drift
 from kreis.monitoring.monitors.latency import Latency
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Rows
-from kreis.watching.children import CircleOutcome
+from kreis.watching.children import CircleOutcome, run_in_child
 from kreis.watching.watcher import Look, Watcher
 from kreis.ways.tabular.feeding import stale_features
 from kreis.workspace import Workspace
@@ -76,7 +78,7 @@ class Place:
             self.project.monitor(*monitors, at_most_every=at_most_every)
         return Watcher(self.project, self.workspace, circle=self.circle)
 
-    def circle(self, now: datetime, trigger: str) -> CircleOutcome:
+    def circle(self, now: datetime, trigger: str, to: Discipline) -> CircleOutcome:
         """A circle that only leaves its run behind."""
         self.circles.append(now)
         status = self.ends_as.pop(0) if len(self.ends_as) > 1 else self.ends_as[0]
@@ -686,3 +688,27 @@ def test_features_that_are_too_old_are_told_until_they_are_fed(place: Place) -> 
     store.append(batches, position=microseconds(place.clock.now()))
     store.close()
     assert told(40.1) == []
+
+
+@pytest.mark.parametrize(("to", "taken_over"), [("training", 3), ("collection", 0)])
+def test_an_alert_starts_a_run_at_the_discipline_that_it_names(place: Place, to: str, taken_over: int) -> None:
+    """Real from the log to the child process that walks; none of the data is collected anew for training."""
+    place.project.monitor(Age(at_most="10d"), sends_back_to=to)
+    walks = run_in_child(place.workspace, simulated=True)
+    watcher = Watcher(place.project, place.workspace, circle=walks)
+    place.log(0, 14)
+    look = place.look(watcher, 15)
+    assert look.errors == []
+    assert look.circle is not None
+    (alert,) = place.alerts()
+    with place.workspace.ledger.read() as connection:
+        assert audit.verify(connection).ok
+        run = runs.get_run(connection, look.circle.run)
+        verdicts = runs.verdicts_of(connection, run.id)
+        used = {step.name: use.remembered for use, step in steps.steps_of(connection, run.id)}
+    assert (alert.to, alert.run, run.trigger) == (to, run.id, alert.id)
+    assert run.as_of == (START if to == "training" else START + 15 * DAY)
+    assert run.started_at == START + 15 * DAY
+    assert [each.detail.get("taken_over_from") is not None for each in verdicts[:3]] == [taken_over == 3] * 3
+    assert used["orders"] == (to == "training")
+    assert not used["logistic"]

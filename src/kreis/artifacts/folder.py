@@ -58,7 +58,7 @@ class ArtifactFolder:
             raise CorruptionError(
                 "the bytes differ from those that were stored",
                 where=str(path),
-                hint="restore the file from a backup, or make the same bytes again: `kreis run --from training`",
+                hint="restore the file from a backup, or make the same bytes again: `kreis run --start-at training`",
             )
         return data
 

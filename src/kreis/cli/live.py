@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from kreis.disciplines import DISCIPLINES, Discipline
 from kreis.loop.observer import Lines, Observer, Silent, StepCounts, unfollowed
 from kreis.loop.steps import StepOutput, StepResult
-from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict, in_words, warnings_of
+from kreis.loop.verdicts import Advance, Fail, Hold, SendBack, Verdict, in_words, warnings_of
 from kreis.project import Project
 from kreis.texts import mark
 
@@ -101,6 +102,16 @@ class _LiveView:
         self._seconds[discipline] = self._counts.seconds(discipline)
         self._verdicts[discipline] = verdict
         self._draw()
+
+    def go_back(self, number: int, verdict: SendBack) -> None:
+        self._title = f"{self._title.partition(', round')[0]}, round {number}"
+        self.note(f"round {number}, from {verdict.to}: {verdict.reason}")
+        for discipline in DISCIPLINES[DISCIPLINES.index(verdict.to) :]:
+            self._verdicts.pop(discipline, None)
+
+    def note(self, text: str) -> None:
+        if self.live is not None:
+            self.live.console.print(text, markup=False)
 
     def _draw(self) -> None:
         if self.live is not None:

@@ -91,7 +91,9 @@ def _lake(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(
                 where=finding.path,
                 what=f"{finding.kind} (table {finding.table}{version})",
-                next="reading the table mends it" if is_log else "restore the file, or `kreis run --from collection`",
+                next="reading the table mends it"
+                if is_log
+                else "restore the file, or `kreis run --start-at collection`",
             )
 
 
@@ -116,7 +118,7 @@ def _artifacts(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(
                 where=problem.where,
                 what=f"{problem.kind} artifact",
-                next="move it away" if problem.kind == "stray" else "`kreis run --from training` makes it again",
+                next="move it away" if problem.kind == "stray" else "`kreis run --start-at training` makes it again",
             )
 
 
@@ -131,7 +133,7 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(
                 where=workspace.artifacts.where(digest),
                 what=f"gone artifact (what {step.name} learned)",
-                next="`kreis run --from training` makes it again",
+                next="`kreis run --start-at training` makes it again",
             )
 
 

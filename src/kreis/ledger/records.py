@@ -23,6 +23,7 @@ __all__ = [
     "Run",
     "RunStep",
     "Step",
+    "StepBasis",
     "TableVersion",
     "Verdict",
     "WatcherMemory",
@@ -47,6 +48,19 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Seed, Git commit, digest of the dependency lock."""
     goal: str
     """Digest of the goal's document."""
+    ended: str | None = None
+    """Why it ended as it did."""
+
+
+class StepBasis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step's key was taken over beside its inputs, so that it can be said why another is computed."""
+
+    code: str = ""
+    """The digest of the user's code."""
+    parameters: dict[str, str] = {}
+    """The beginning of each one's digest."""
+    libraries: dict[str, str] = {}
+    """Versions."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +73,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, Any]
     seconds: float
     finished_at: datetime
+    basis: StepBasis | None = None
 
 
 class RunStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +95,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     detail: dict[str, Any] = {}
     at: datetime
+    round: int = 1
+    """The first, or another after work was sent back."""
 
 
 class LakeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -86,6 +86,8 @@ class Records(Generic[_R]):
         self.table = table
         self.record = record
         self.called = called
+        self._defaults = {each.name for each in msgspec.structs.fields(record) if not each.required}
+        """A null stands for a field's default: a column that came later, of a row written before."""
         """What one of them is called in a message."""
 
     def insert(self, tx: Transaction, record: _R, **beside: int) -> None:
@@ -154,7 +156,8 @@ class Records(Generic[_R]):
                 where=f"ledger, {self.table.name} {row_key(self.table, row)}",
                 hint="run `kreis audit verify` to see how far it goes, then restore a backup",
             )
-        return self.record(**{name: decode(row[name]) for name, _, decode in _codec(self.record)})
+        said = ((name, decode(row[name])) for name, _, decode in _codec(self.record))
+        return self.record(**{name: value for name, value in said if value is not None or name not in self._defaults})
 
 
 _Kind = Literal["plain", "time", "flag", "json"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
+from kreis.clock import microseconds
 from kreis.errors import ProjectError
 from kreis.ledger import schema
 from kreis.ledger.records import Run, RunStatus, Verdict
@@ -17,6 +18,7 @@ __all__ = [
     "add_verdict",
     "finish_run",
     "get_run",
+    "last_run_through",
     "list_runs",
     "projects",
     "start_run",
@@ -35,8 +37,8 @@ def start_run(tx: Transaction, run: Run) -> None:
     _RUNS.insert(tx, run)
 
 
-def finish_run(tx: Transaction, run: str, status: RunStatus, at: datetime) -> Run:
-    """Record how a run ended. A run that was held may go on and end again.
+def finish_run(tx: Transaction, run: str, status: RunStatus, at: datetime, ended: str | None = None) -> Run:
+    """Record how a run ended, and why. A run that was held may go on and end again.
 
     Raises:
         ProjectError: no such run, or it has ended for good.
@@ -44,7 +46,9 @@ def finish_run(tx: Transaction, run: str, status: RunStatus, at: datetime) -> Ru
     found = get_run(tx.connection, run)
     if found.status not in {"running", "held"}:
         raise ProjectError(f"run {found.id} has ended ({found.status})", where="ledger", hint="start a new run")
-    finished = msgspec.structs.replace(found, status=status, finished_at=None if status == "running" else at)
+    finished = msgspec.structs.replace(
+        found, status=status, finished_at=None if status == "running" else at, ended=ended
+    )
     _RUNS.update(tx, finished)
     return finished
 
@@ -62,6 +66,19 @@ def list_runs(connection: Connection, project: str | None = None, *, limit: int 
     """Runs, the newest first."""
     where = [] if project is None else [_runs.project == project]
     return _RUNS.find(connection, *where, order=[_runs.id.desc()], limit=limit)
+
+
+def last_run_through(
+    connection: Connection, project: str, discipline: str, *, as_of: datetime | None = None
+) -> Run | None:
+    """The last run, of all or of those as of a moment, in which a discipline advanced and said nothing else after."""
+    said = select(_verdicts.run, func.max(_verdicts.number).label("number"))
+    last = said.where(_verdicts.discipline == discipline).group_by(_verdicts.run).subquery()
+    is_last = and_(_verdicts.run == last.c.run, _verdicts.number == last.c.number)
+    through = select(_verdicts.run).join(last, is_last).where(_verdicts.kind == "advance")
+    where = [_runs.project == project, _runs.id.in_(through)]
+    where += [] if as_of is None else [_runs.as_of == microseconds(as_of)]
+    return _RUNS.first(connection, *where, order=[_runs.id.desc()])
 
 
 def projects(connection: Connection) -> set[str]:

@@ -48,7 +48,7 @@ __all__ = [
     "watchers",
 ]
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The revisions in `migrations/versions`, in order. A test holds the two together."""
 HEAD = REVISIONS[-1]
 
@@ -99,6 +99,7 @@ runs = _table(
     _whole("finished_at", optional=True),
     _text("pins"),
     _text("goal"),
+    _text("ended", optional=True),
     Index(None, "project", "id"),
     key="id",
 )
@@ -112,6 +113,7 @@ steps = _table(
     _text("outputs"),
     Column("seconds", REAL_NUMBER, nullable=False),
     _whole("finished_at"),
+    _text("basis", optional=True),
     key="key",
 )
 
@@ -135,6 +137,7 @@ verdicts = _table(
     _text("to", optional=True),
     _text("detail"),
     _whole("at"),
+    _whole("round", optional=True),
     key="run, number",
 )
 

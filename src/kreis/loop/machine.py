@@ -1,31 +1,45 @@
-"""The machine: walks a way through the circle, moved by verdicts."""
+"""The machine: walks a way through the circle, moved by verdicts.
+
+Work that is sent back is done again, from the discipline that the verdict names, in another round of the same run.
+Before the sender is performed again, what the disciplines before it left is compared with the round before: where
+nothing has changed, nothing else would come of it, and the run ends.
+"""
 
 from __future__ import annotations
 
-import subprocess
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
-from kreis.digests import digest_of_file
+from kreis.disciplines import DISCIPLINES, Discipline
+from kreis.durations import parse_duration
 from kreis.errors import KreisError, ProjectError
-from kreis.identifiers import new_id
-from kreis.lake.belonging import settle_belonging
-from kreis.ledger import alerts, documents, runs
-from kreis.ledger.records import Run
-from kreis.ledger.records import Verdict as VerdictRecord
-from kreis.ledger.store import Ledger
 from kreis.loop.observer import Observer, Silent
-from kreis.loop.steps import Memory, StepOutput, StepResult
-from kreis.loop.verdicts import DISCIPLINES, Advance, Discipline, Fail, Hold, SendBack, Verdict
+from kreis.loop.path import check_moment, discipline_named, path_of, recomputed
+from kreis.loop.record import RunRecord
+from kreis.loop.steps import Memory, StepOutput, StepResult, result_of
+from kreis.loop.taking_over import takeable, takes_over
+from kreis.loop.transitions import WHAT_WOULD, Ending, next_of
+from kreis.loop.verdicts import Fail, SendBack, Verdict, in_words, reason_of
 from kreis.loop.way import RunContext, Way
 from kreis.workspace import Workspace, set_passive_openmp_wait
 
-__all__ = ["RunResult", "discipline_named", "walk"]
+__all__ = ["Conclusion", "RunResult", "walk"]
 
 State = TypeVar("State")
-Status = Literal["advanced", "held", "sent_back", "failed"]
+_Left: TypeAlias = tuple[frozenset[str], str]
+"""The keys of a discipline's steps, and its verdict in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """What a discipline concluded in a round."""
+
+    round: int
+    discipline: Discipline
+    verdict: Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +48,13 @@ class RunResult(Generic[State]):
 
     run: str
     as_of: datetime
-    status: Status
-    verdicts: dict[Discipline, Verdict]
+    status: Ending
+    reason: str
+    """Why it ended so."""
+    conclusions: list[Conclusion]
+    """In the order in which they fell."""
     steps: list[StepResult[StepOutput]] = field(repr=False)
+    """Each once."""
     state: State = field(repr=False)
     """What its disciplines left."""
 
@@ -44,6 +62,12 @@ class RunResult(Generic[State]):
     def computed(self) -> int:
         """Steps computed by this run; the others were remembered."""
         return sum(not step.remembered for step in self.steps)
+
+    @property
+    def verdicts(self) -> dict[Discipline, Verdict]:
+        """The last verdict of each discipline, in the order of the circle."""
+        last = {each.discipline: each.verdict for each in self.conclusions}
+        return {each: last[each] for each in DISCIPLINES if each in last}
 
     @property
     def last(self) -> Verdict:
@@ -57,7 +81,7 @@ def walk(
     *,
     as_of: datetime,
     until: str = "deployment",
-    start: str = "requirements",
+    start_at: str = "",
     trigger: str = "manual",
     observer: Observer | None = None,
 ) -> RunResult[State]:
@@ -68,7 +92,9 @@ def walk(
         workspace: Where.
         as_of: The moment.
         until: The last discipline to walk.
-        start: Discipline from which remembered steps are computed anew.
+        start_at: The discipline to start at, whose steps and all that follow are recomputed. What those before it left
+            is taken over from the last run as of the same moment; where there is none, they are walked. The first if
+            not given.
         trigger: "manual", or the id of the alert that sent the work back.
         observer: Is told what happens.
 
@@ -76,31 +102,14 @@ def walk(
         How it ended; failures of data and gates are verdicts, not exceptions.
 
     Raises:
-        ProjectError: the declaration is wrong, or the moment is in the future.
+        ProjectError: the declaration is wrong, the moment is in the future, or a verdict leads nowhere.
         StoreError: a store failed, or another run is at work in this folder.
     """
-    last, first = discipline_named(way, until), discipline_named(way, start)
-    if as_of > workspace.clock.now():
-        raise ProjectError(
-            f"{as_of:%Y-%m-%d %H:%M} UTC is in the future",
-            where="--as-of, or as_of in kreis.toml",
-            hint="choose a moment that has passed",
-        )
+    path, first = path_of(way, until, start_at)
+    check_moment(workspace, as_of)
     set_passive_openmp_wait()
     with workspace.only_run():
-        return _Walk(way, workspace, as_of, trigger, Silent() if observer is None else observer, first).through(last)
-
-
-def discipline_named(way: Way[Any], name: str) -> Discipline:
-    """A discipline that a way walks, by name.
-
-    Raises:
-        ProjectError: there is none of this name, or it is left to `kreis watch`.
-    """
-    for discipline in way.performs:
-        if discipline == name:
-            return discipline
-    raise ProjectError.unknown_name("discipline", name, way.performs)
+        return _Walk(way, workspace, as_of, trigger, Silent() if observer is None else observer, first).through(path)
 
 
 class _Walk(Generic[State]):
@@ -113,162 +122,142 @@ class _Walk(Generic[State]):
         as_of: datetime,
         trigger: str,
         observer: Observer,
-        start: Discipline,
+        first: Discipline | None,
     ) -> None:
-        self._way = way
-        self._workspace = workspace
-        self._observer = observer
-        self._trigger = trigger
-        self._steps: list[StepResult[StepOutput]] = []
-        ledger = workspace.ledger
-        settle_belonging(ledger, workspace.lake_storage, way.project, actor=workspace.actor)
-        run = Run(
-            id=new_id(workspace.clock.now()),
-            project=way.project,
-            as_of=as_of,
-            status="running",
-            trigger=trigger,
-            started_at=workspace.clock.now(),
-            pins=_pins(workspace),
-            goal=way.goal.digest,
+        self._way, self._workspace, self._observer, self._first = way, workspace, observer, first
+        self._started = time.monotonic()
+        self._within = _within(workspace)
+        self._record = RunRecord(workspace, way.project, way.goal, as_of, trigger)
+        memory = Memory(
+            workspace.ledger,
+            run=self._record.id,
+            actor=workspace.actor,
+            libraries=way.libraries,
+            recompute=recomputed(first),
         )
-        _close_interrupted(ledger, workspace, way.project, run.id)
-        with ledger.record(event="run.started", subject=run.id, actor=workspace.actor, reason=trigger) as tx:
-            documents.put_document(tx, way.goal)
-            runs.start_run(tx, run)
-        recompute = frozenset(DISCIPLINES[DISCIPLINES.index(start) :]) if start != "requirements" else frozenset()
-        memory = Memory(ledger, run=run.id, actor=workspace.actor, libraries=way.libraries, recompute=recompute)
         memory.on_working = observer.working
         memory.on_done = self._done
-        self._memory = memory
-        self._run, self._as_of = run.id, as_of
-        self._state = way.begin(RunContext(workspace=workspace, as_of=as_of, run=run.id, memory=memory))
+        self._context = RunContext(workspace=workspace, as_of=as_of, run=self._record.id, memory=memory)
+        self._state = way.begin(self._context)
+        self._steps: dict[str, StepResult[StepOutput]] = {}
+        self._conclusions: list[Conclusion] = []
+        self._keys: list[str] = []
+        self._left: dict[Discipline, _Left] = {}
+        """What each discipline left last."""
+        self._before: dict[Discipline, _Left | None] = {}
+        """The same of the round before, from where the work was sent back to the sender."""
+        self._sender: Discipline | None = None
 
-    def _done(self, step: StepResult[StepOutput]) -> None:
-        self._steps.append(step)
-        self._observer.done(step)
+    def through(self, path: Sequence[Discipline]) -> RunResult[State]:
+        """Walk a path."""
+        discipline = path[0]
+        try:
+            discipline = self._take_over(path)
+            while True:
+                if discipline == self._sender and (stop := self._unchanged()):
+                    return self._stop(stop)
+                verdict, found = self._perform(discipline, path)
+                if isinstance(verdict, SendBack) and (stop := self._send_back(discipline, verdict, path)):
+                    return self._stop(stop)
+                match found:
+                    case "advanced" | "held" | "sent_back" | "failed":
+                        return self._end(found, f"{discipline}: {reason_of(verdict)}")
+                discipline = found
+        except KeyboardInterrupt:
+            self._record.finish("failed", f"{discipline}: interrupted")
+            raise
 
-    def through(self, until: Discipline) -> RunResult[State]:
-        verdicts: dict[Discipline, Verdict] = {}
-        status: Status = "advanced"
-        for discipline in [each for each in self._way.performs if DISCIPLINES.index(each) <= DISCIPLINES.index(until)]:
-            self._observer.begin(discipline)
-            try:
-                verdict = self._way.performs[discipline](self._state)
-            except KreisError as error:
-                self._conclude(discipline, Fail(reason=str(error)))
-                self._finish("failed", str(error))
-                raise
-            except KeyboardInterrupt:
-                self._finish("failed", f"{discipline}: interrupted")
-                raise
-            verdicts[discipline] = verdict
-            self._conclude(discipline, verdict)
-            self._observer.conclude(discipline, verdict)
-            match verdict:
-                case Advance():
-                    continue
-                case SendBack():
-                    status = "sent_back"
-                case Hold():
-                    status = "held"
-                case Fail():
-                    status = "failed"
-            break
-        self._finish(status, _reason(verdicts))
+    def _take_over(self, path: Sequence[Discipline]) -> Discipline:
+        """Where it starts: at the first discipline, or behind those whose results it could take over."""
+        if self._first is None or not takes_over(self._way, self._first):
+            return path[0]
+        found, why = takeable(self._way, self._workspace, self._first, self._context.as_of)
+        if why:
+            self._observer.note(why)
+        if found is None:
+            return path[0]
+        self._state = self._way.restore(self._context, self._first, found.steps)
+        self._record.take_over(self._context.memory, found)
+        self._steps = {step.key: result_of(step, StepOutput) for step in found.steps}
+        for each in found.verdicts:
+            keys = frozenset(step.key for step in found.steps if step.discipline == each.discipline)
+            self._left[discipline_named(self._way, each.discipline)] = (keys, each.reason)
+        self._observer.note(f"what comes before {self._first} is taken over from run {found.run.id}")
+        return self._first
+
+    def _perform(self, discipline: Discipline, path: Sequence[Discipline]) -> tuple[Verdict, Discipline | Ending]:
+        self._observer.begin(discipline)
+        self._keys = []
+        try:
+            verdict = self._way.performs[discipline](self._state)
+            found = next_of(discipline, verdict, path)
+        except KreisError as error:
+            self._record.conclude(self._context.memory, discipline, Fail(reason=str(error)), self._context.round)
+            self._record.finish("failed", str(error))
+            raise
+        self._record.conclude(self._context.memory, discipline, verdict, self._context.round)
+        self._conclusions.append(Conclusion(round=self._context.round, discipline=discipline, verdict=verdict))
+        self._left[discipline] = (frozenset(self._keys), in_words(verdict))
+        self._observer.conclude(discipline, verdict)
+        return verdict, found
+
+    def _send_back(self, sender: Discipline, verdict: SendBack, path: Sequence[Discipline]) -> str | None:
+        """Begin another round; why not, if not."""
+        left = {each: self._left.get(each) for each in path[path.index(verdict.to) : path.index(sender) + 1]}
+        same = sender == self._sender and left == self._before
+        self._sender, self._before, self._context.sent_back = sender, left, verdict
+        if same:
+            return self._nothing_changed(verdict)
+        number, bounds = self._context.round, self._workspace.settings.loop
+        if number >= bounds.rounds:
+            return f"stopped after round {number}, the last ([loop] rounds = {bounds.rounds})"
+        if time.monotonic() - self._started > self._within:
+            return f'stopped after round {number}, its time is over ([loop] within = "{bounds.within}")'
+        self._context.round += 1
+        self._observer.go_back(self._context.round, verdict)
+        return None
+
+    def _unchanged(self) -> str | None:
+        """Why the sender need not be performed again: what was done since left what was there before."""
+        verdict, sender = self._context.sent_back, self._sender
+        if verdict is None or verdict.to == sender:
+            return None  # it can only be seen when it has been done
+        if all(self._left.get(each) == left for each, left in self._before.items() if each != sender):
+            return self._nothing_changed(verdict)
+        return None
+
+    def _nothing_changed(self, verdict: SendBack) -> str:
+        return (
+            f"stopped in round {self._context.round}: nothing has changed since {self._sender} sent the work back to"
+            f" {verdict.to}; what would: {WHAT_WOULD[verdict.to]}"
+        )
+
+    def _stop(self, why: str) -> RunResult[State]:
+        """End where another round was asked for."""
+        self._observer.note(why)
+        verdict = self._context.sent_back
+        return self._end("sent_back", f"{self._sender}: {verdict.reason if verdict else ''}; {why}")
+
+    def _end(self, status: Ending, reason: str) -> RunResult[State]:
+        self._record.finish(status, reason)
         return RunResult(
-            run=self._run,
-            as_of=self._as_of,
+            run=self._record.id,
+            as_of=self._context.as_of,
             status=status,
-            verdicts=verdicts,
-            steps=self._steps,
+            reason=reason,
+            conclusions=self._conclusions,
+            steps=list(self._steps.values()),
             state=self._state,
         )
 
-    def _conclude(self, discipline: Discipline, verdict: Verdict) -> None:
-        reason, to = _described(verdict)
-        ledger = self._workspace.ledger
-        with ledger.record(
-            event=f"verdict.{verdict.kind}", subject=self._run, actor=self._workspace.actor, reason=reason
-        ) as tx:
-            self._memory.write_pending(tx)
-            runs.add_verdict(
-                tx,
-                VerdictRecord(
-                    run=self._run,
-                    discipline=discipline,
-                    kind=verdict.kind,
-                    reason=reason,
-                    to=to,
-                    detail=verdict.detail,
-                    at=tx.now,
-                ),
-            )
-
-    def _finish(self, status: Status, reason: str) -> None:
-        with self._workspace.ledger.record(
-            event="run.finished", subject=self._run, actor=self._workspace.actor, reason=reason
-        ) as tx:
-            runs.finish_run(tx, self._run, status, tx.now)
-            if self._trigger != "manual" and status != "failed":  # a run that failed answers nothing
-                alerts.answer_alert(tx, self._trigger, self._run)
+    def _done(self, step: StepResult[StepOutput]) -> None:
+        self._keys.append(step.key)
+        self._steps.setdefault(step.key, step)
+        self._observer.done(step)
 
 
-def _described(verdict: Verdict) -> tuple[str, str | None]:
-    match verdict:
-        case Advance():
-            return verdict.summary, None
-        case SendBack():
-            return verdict.reason, verdict.to
-        case Hold():
-            return f"{verdict.reason} (needs {verdict.needs})", None
-        case Fail():
-            return verdict.reason, None
-
-
-def _reason(verdicts: dict[Discipline, Verdict]) -> str:
-    discipline, verdict = list(verdicts.items())[-1]
-    return f"{discipline}: {_described(verdict)[0]}"
-
-
-def _close_interrupted(ledger: Ledger, workspace: Workspace, project: str, successor: str) -> None:
-    """Runs that still say "running" were cut off: this process holds the folder's run lock. What they left half
-    written, and nothing refers to, is cleared away first.
-    """
-    with ledger.read() as connection:
-        open_runs = [run for run in runs.unfinished_runs(connection, project) if run.status == "running"]
-    if open_runs:
-        workspace.lake.repair()
-        workspace.artifacts.sweep()
-    for run in open_runs:
-        with ledger.record(
-            event="run.interrupted",
-            subject=run.id,
-            actor=workspace.actor,
-            reason=f"its process ended early; resumed by {successor}",
-        ) as tx:
-            runs.finish_run(tx, run.id, "failed", tx.now)
-
-
-def _pins(workspace: Workspace) -> dict[str, Any]:
-    pins: dict[str, Any] = {"seed": workspace.settings.training.seed}
-    commit = _git_commit(workspace.folder)
-    if commit is not None:
-        pins["git_commit"] = commit
-    for name in ("uv.lock", "requirements.lock", "requirements.txt", "pylock.toml"):
-        if (workspace.folder / name).is_file():
-            pins["dependency_lock"] = {name: digest_of_file(workspace.folder / name)}
-            break
-    return pins
-
-
-def _git_commit(folder: Path) -> str | None:
-    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
-        return None
+def _within(workspace: Workspace) -> float:
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+        return parse_duration(workspace.settings.loop.within).total_seconds()
+    except ValueError as error:
+        raise ProjectError(str(error), where="kreis.toml, [loop] within") from error

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from kreis.disciplines import DISCIPLINES, Discipline
 from kreis.loop.steps import StepOutput, StepResult
-from kreis.loop.verdicts import DISCIPLINES, Discipline, Verdict, in_words, warnings_of
+from kreis.loop.verdicts import SendBack, Verdict, in_words, warnings_of
 from kreis.texts import mark
 
 __all__ = ["Lines", "Observer", "Silent", "StepCounts", "unfollowed"]
@@ -43,6 +44,14 @@ class Observer(Protocol):
         """A discipline returned its verdict."""
         ...
 
+    def go_back(self, number: int, verdict: SendBack) -> None:
+        """A verdict sent the work back, and another round begins."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something that a person should know of how the run goes."""
+        ...
+
 
 class Silent:
     """An observer that does nothing."""
@@ -59,6 +68,12 @@ class Silent:
     def conclude(self, discipline: Discipline, verdict: Verdict) -> None:
         """Nothing."""
 
+    def go_back(self, number: int, verdict: SendBack) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
 
 class StepCounts:
     """Steps and seconds of each discipline so far."""
@@ -69,7 +84,8 @@ class StepCounts:
         self._started: dict[Discipline, float] = {}
 
     def begin(self, discipline: Discipline) -> None:
-        """Start the discipline's clock."""
+        """Start the discipline's clock, and count from zero."""
+        self.computed[discipline] = self.remembered[discipline] = 0
         self._started[discipline] = time.perf_counter()
 
     def count(self, discipline: Discipline, step: StepResult[StepOutput]) -> None:
@@ -126,3 +142,11 @@ class Lines:
         self._say(line + (f"  [{steps}]" if steps else ""))
         for warning in warnings_of(verdict):
             self._say(f"  ! {warning}")
+
+    def go_back(self, number: int, verdict: SendBack) -> None:
+        """Say which round begins, and where."""
+        self._say(f"round {number}, from {verdict.to}")
+
+    def note(self, text: str) -> None:
+        """Say it."""
+        self._say(f"  {text}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
 from typing import Any, Generic, Self, TypeVar
@@ -18,15 +18,17 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 
 from kreis.digests import canonical_json, digest_of_document
+from kreis.disciplines import Discipline
 from kreis.ledger import steps as ledger_steps
-from kreis.ledger.records import RunStep, Step
+from kreis.ledger.records import RunStep, Step, StepBasis
 from kreis.ledger.store import Ledger
 from kreis.loop.code import Code
-from kreis.loop.verdicts import Discipline
 
-__all__ = ["Memory", "StepOutput", "StepResult", "step_key"]
+__all__ = ["Memory", "Output", "StepAsked", "StepOutput", "StepResult", "result_of", "step_key"]
 
 _NO_CODE = Code()
+_SHORT = 16
+"""Digits of a digest that only has to tell what has changed."""
 
 
 class StepOutput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,6 +65,19 @@ class StepResult(Generic[Left]):
     """What kreis could not follow of its code: so it is computed in every run."""
 
 
+def result_of(step: Step, kind: type[Output]) -> StepResult[Output]:
+    """A step on record, as a run that remembers it has it."""
+    return StepResult(
+        key=step.key,
+        discipline=step.discipline,
+        name=step.name,
+        output=kind.from_document(step.outputs),
+        document=step.outputs,
+        remembered=True,
+        seconds=0.0,
+    )
+
+
 def step_key(
     discipline: str,
     name: str,
@@ -92,11 +107,27 @@ def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
     return versions
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepAsked:
+    """A step, before it is known whether it has finished."""
+
+    discipline: Discipline
+    name: str
+    key: str
+    inputs: Mapping[str, Any]
+    basis: StepBasis
+    unknown: tuple[str, ...]
+    recompute: bool
+
+
 class Memory:
     """Computes steps for one run, or remembers them.
 
     Steps of the disciplines in `recompute` get keys of this run alone, so they are computed whatever is known.
     """
+
+    planning = False
+    """Whether nothing may be done, only said: then a discipline changes nothing outside its steps either."""
 
     def __init__(
         self,
@@ -113,6 +144,7 @@ class Memory:
         self._run = run
         self._actor = actor
         self._position = 0
+        self._failed: dict[str, Exception] = {}
         self.pending: list[RunStep] = []
         """Remembered steps not yet in the record; the next write takes them along."""
         self.on_working: Callable[[str], None] = lambda step: None
@@ -131,6 +163,8 @@ class Memory:
     ) -> StepResult[Output]:
         """Return what a step leaves, computing it only if its key has never finished.
 
+        A step that failed is not tried again in the same run: its error is raised again.
+
         Args:
             discipline: Where it belongs.
             name: What it is called in the run.
@@ -141,33 +175,10 @@ class Memory:
             compute: Called with the key. What it writes must be whole or absent, and harmless to write twice under
                 the same key.
         """
-        if code.files:
-            inputs = {**inputs, "files": dict(code.files)}
-        libraries = self._libraries.get(discipline, ())
-        key = step_key(discipline, name, code=code.digest, parameters=parameters, inputs=inputs, libraries=libraries)
-        if discipline in self._recompute or code.unknown:
-            key = digest_of_document([key, self._run])
+        asked = self._asked(discipline, name, code, parameters, inputs)
         with self._ledger.read() as connection:
-            known = ledger_steps.find_step(connection, key)
-        if known is not None:
-            self.pending.append(self._use(key, remembered=True))
-            document, seconds = known.outputs, 0.0
-        else:
-            if code.unknown:
-                inputs = {**inputs, "unknown": list(code.unknown)}
-            document, seconds = self._compute(discipline, name, key, inputs, compute)
-        done = StepResult(
-            key=key,
-            discipline=discipline,
-            name=name,
-            output=result.from_document(document),
-            document=document,
-            remembered=known is not None,
-            seconds=seconds,
-            unknown=() if known is not None else code.unknown,
-        )
-        self.on_done(done)
-        return done
+            known = ledger_steps.find_step(connection, asked.key)
+        return self._done(asked, known, result, compute)
 
     def recomputes(self, discipline: str) -> bool:
         """Whether a discipline's steps are computed whatever is known."""
@@ -179,40 +190,89 @@ class Memory:
             f"{name}: {stage}" + (f" {done + 1} of {total}" if total > 1 else "")
         )
 
-    def _compute(
-        self, discipline: str, name: str, key: str, inputs: Mapping[str, Any], compute: Callable[[str], StepOutput]
-    ) -> tuple[dict[str, Any], float]:
-        self.on_working(name)
-        started = time.perf_counter()
-        output = compute(key).to_document()
-        outputs: dict[str, Any] = msgspec.json.decode(canonical_json(output))  # as it will be remembered, order and all
-        seconds = time.perf_counter() - started
-        with self._ledger.record(
-            event="step.finished",
-            subject=key,
-            actor=self._actor,
-            reason=f"{discipline} {name}",
-            inputs=dict(inputs),
-        ) as tx:
-            step = Step(
-                key=key,
-                discipline=discipline,
-                name=name,
-                inputs=dict(inputs),
-                outputs=outputs,
-                seconds=seconds,
-                finished_at=tx.now,
-            )
-            ledger_steps.add_step(tx, step)
-            self.write_pending(tx)
-            ledger_steps.use_step(tx, self._use(key, remembered=False))
-        return outputs, seconds
+    def enter(self, steps: Iterable[Step]) -> None:
+        """Let the run rest on steps that it takes over as they are."""
+        self.pending += [self._use(step.key, remembered=True) for step in steps]
 
     def write_pending(self, tx: Any) -> None:
         """Put the remembered steps into the record, within a transaction that is open anyway."""
         for used in self.pending:
             ledger_steps.use_step(tx, used)
         self.pending.clear()
+
+    def _asked(
+        self,
+        discipline: Discipline,
+        name: str,
+        code: Code,
+        parameters: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+    ) -> StepAsked:
+        if code.files:
+            inputs = {**inputs, "files": dict(code.files)}
+        libraries = self._libraries.get(discipline, ())
+        key = step_key(discipline, name, code=code.digest, parameters=parameters, inputs=inputs, libraries=libraries)
+        recompute = discipline in self._recompute
+        if recompute or code.unknown:
+            key = digest_of_document([key, self._run])
+        return StepAsked(
+            discipline=discipline,
+            name=name,
+            key=key,
+            inputs={**inputs, "unknown": list(code.unknown)} if code.unknown else inputs,
+            basis=StepBasis(
+                code=code.digest[:_SHORT],
+                parameters={each: digest_of_document(value)[:_SHORT] for each, value in parameters.items()},
+                libraries=_versions(libraries),
+            ),
+            unknown=code.unknown,
+            recompute=recompute,
+        )
+
+    def _done(
+        self, asked: StepAsked, known: Step | None, result: type[Output], compute: Callable[[str], Output]
+    ) -> StepResult[Output]:
+        if known is not None:
+            self.pending.append(self._use(known.key, remembered=True))
+            done = result_of(known, result)
+        else:
+            step = self._compute(asked, compute)
+            done = replace(result_of(step, result), remembered=False, seconds=step.seconds, unknown=asked.unknown)
+        self.on_done(done)
+        return done
+
+    def _compute(self, asked: StepAsked, compute: Callable[[str], StepOutput]) -> Step:
+        if asked.key in self._failed:
+            raise self._failed[asked.key]
+        self.on_working(asked.name)
+        started = time.perf_counter()
+        try:
+            output = compute(asked.key).to_document()
+        except Exception as error:
+            self._failed[asked.key] = error
+            raise
+        seconds = time.perf_counter() - started
+        with self._ledger.record(
+            event="step.finished",
+            subject=asked.key,
+            actor=self._actor,
+            reason=f"{asked.discipline} {asked.name}",
+            inputs=dict(asked.inputs),
+        ) as tx:
+            step = Step(
+                key=asked.key,
+                discipline=asked.discipline,
+                name=asked.name,
+                inputs=dict(asked.inputs),
+                outputs=msgspec.json.decode(canonical_json(output)),  # as it will be remembered, order and all
+                seconds=seconds,
+                finished_at=tx.now,
+                basis=asked.basis,
+            )
+            ledger_steps.add_step(tx, step)
+            self.write_pending(tx)
+            ledger_steps.use_step(tx, self._use(asked.key, remembered=False))
+        return step
 
     def _use(self, key: str, *, remembered: bool) -> RunStep:
         self._position += 1

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias
 
-__all__ = ["DISCIPLINES", "Advance", "Discipline", "Fail", "Hold", "SendBack", "Verdict", "in_words", "warnings_of"]
+from kreis.disciplines import Discipline
+
+__all__ = ["Advance", "Fail", "Hold", "Kind", "SendBack", "Verdict", "in_words", "reason_of", "warnings_of"]
 
 Kind = Literal["advance", "send_back", "hold", "fail"]
-Discipline = Literal["requirements", "collection", "preparation", "training", "evaluation", "deployment", "monitoring"]
-
-DISCIPLINES: tuple[Discipline, ...] = get_args(Discipline)
-"""In the order of the circle. `kreis run` walks to deployment; `kreis watch` does the monitoring."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +24,7 @@ class Advance:
 
 @dataclass(frozen=True, kw_only=True)
 class SendBack:
-    """An earlier discipline has to do better first."""
+    """An earlier discipline, or this one, has to do better first."""
 
     kind: ClassVar[Kind] = "send_back"
 
@@ -57,6 +55,16 @@ class Fail:
 
 
 Verdict: TypeAlias = Advance | SendBack | Hold | Fail
+
+
+def reason_of(verdict: Verdict) -> str:
+    """Why, as it stands on record."""
+    match verdict:
+        case Advance():
+            return verdict.summary
+        case Hold():
+            return f"{verdict.reason} (needs {verdict.needs})"
+    return verdict.reason
 
 
 def in_words(verdict: Verdict) -> str:

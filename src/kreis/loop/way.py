@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from kreis.ledger.records import Document
+from kreis.disciplines import Discipline
+from kreis.ledger.records import Document, Step
 from kreis.loop.steps import Memory
-from kreis.loop.verdicts import Discipline, Verdict
+from kreis.loop.verdicts import SendBack, Verdict
 from kreis.workspace import Workspace
 
 __all__ = ["RunContext", "Way"]
@@ -17,7 +18,7 @@ __all__ = ["RunContext", "Way"]
 State = TypeVar("State")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunContext:
     """What the machine hands to every discipline of a run."""
 
@@ -25,6 +26,9 @@ class RunContext:
     as_of: datetime
     run: str
     memory: Memory
+    round: int = 1
+    sent_back: SendBack | None = None
+    """The verdict that sent the work back last, so that a discipline can do better than before."""
 
     @property
     def moment(self) -> str:
@@ -51,10 +55,23 @@ class Way(Protocol[State]):
         ...
 
     @property
+    def announces(self) -> Mapping[Discipline, Callable[[State], str]]:
+        """For a plan: what each discipline that acts on the world beside its steps would do, in a sentence."""
+        ...
+
+    @property
     def libraries(self) -> Mapping[Discipline, tuple[str, ...]]:
-        """The distributions that compute a discipline's steps: another version of one, and they are computed anew."""
+        """The distributions that compute a discipline's steps: another version of one, and they are computed again."""
         ...
 
     def begin(self, context: RunContext) -> State:
         """The state at a run's beginning."""
+        ...
+
+    def restore(self, context: RunContext, before: Discipline, steps: Sequence[Step]) -> State:
+        """The state that the disciplines before one left, read back from a run's steps.
+
+        Raises:
+            ProjectError: the project now declares what that run did not make.
+        """
         ...

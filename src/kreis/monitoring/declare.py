@@ -7,24 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kreis.declarations import Named, users_line
+from kreis.disciplines import DISCIPLINES
 from kreis.durations import duration, parse_duration
 from kreis.errors import ProjectError
 from kreis.monitoring.monitor import Monitor
 from kreis.preparation.declare import Views
 from kreis.requirements.goal import Goal
 
-__all__ = ["DISCIPLINES", "MonitorDeclaration", "Monitoring"]
-
-DISCIPLINES = (
-    "requirements",
-    "collection",
-    "preparation",
-    "training",
-    "evaluation",
-    "deployment",
-    "monitoring",
-)
-"""In the order of the circle."""
+__all__ = ["MonitorDeclaration", "Monitoring"]
 
 
 @dataclass(frozen=True, kw_only=True)

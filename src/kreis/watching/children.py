@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from kreis.disciplines import Discipline
 from kreis.errors import ServiceError
+from kreis.loop.transitions import NEW_DATA
 from kreis.workspace import Workspace
 
 __all__ = ["CircleOutcome", "collect_in_child", "run_in_child"]
@@ -25,12 +27,16 @@ class CircleOutcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def run_in_child(workspace: Workspace, *, simulated: bool = False) -> Callable[[datetime, str], CircleOutcome]:
-    """A circle as of a moment, for an alert."""
+def run_in_child(
+    workspace: Workspace, *, simulated: bool = False
+) -> Callable[[datetime, str, Discipline], CircleOutcome]:
+    """A circle for an alert: as of now where new data are asked for, else on the data that were prepared last."""
 
-    def circle(as_of: datetime, trigger: str) -> CircleOutcome:
-        given = ["--as-of", as_of.isoformat(), "--trigger", trigger]
-        return _run(workspace, given + (["--simulated-time"] if simulated else []))
+    def circle(now: datetime, trigger: str, to: Discipline) -> CircleOutcome:
+        whole = to in NEW_DATA or to == "monitoring"
+        given = ["--as-of", now.isoformat()] if whole else ["--start-at", to]
+        given += ["--present", now.isoformat()] if simulated else []
+        return _run(workspace, [*given, "--trigger", trigger])
 
     return circle
 
@@ -66,7 +72,4 @@ def _run(workspace: Workspace, given: Sequence[str]) -> CircleOutcome:
     if "error" in document:
         said = document["error"]
         return CircleOutcome(run="", status="failed", reason=f"{said['where'] or ''} {said['message']}".strip())
-    last = document["verdicts"][-1]
-    return CircleOutcome(
-        run=document["run"], status=document["status"], reason=last.get("summary") or last.get("reason", "")
-    )
+    return CircleOutcome(run=document["run"], status=document["status"], reason=document["reason"])

@@ -16,6 +16,7 @@ from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock, SystemClock
 from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
 from kreis.deployment.releases import challenger_of, champion_of
+from kreis.disciplines import DISCIPLINES, Discipline
 from kreis.durable import make_directory
 from kreis.durations import parse_duration
 from kreis.errors import CorruptionError, ProjectError
@@ -90,7 +91,7 @@ class Watcher:
         project: Project,
         workspace: Workspace,
         *,
-        circle: Callable[[datetime, str], CircleOutcome],
+        circle: Callable[[datetime, str, Discipline], CircleOutcome],
         collect: Callable[[datetime], CircleOutcome] | None = None,
         close_log: Callable[[], None] | None = None,
         stale: Callable[[datetime], str | None] | None = None,
@@ -100,7 +101,7 @@ class Watcher:
         Args:
             project: What is watched.
             workspace: Where.
-            circle: Walks the circle as of a moment, for an alert's id.
+            circle: Walks the circle at a moment, for an alert's id, from the discipline that it names.
             collect: Brings new data; not at all if not given.
             close_log: Asks the service to close the log's segment in use, so that it can be moved.
             stale: Says where the service's features are too old.
@@ -234,7 +235,7 @@ class Watcher:
         outcome = CircleOutcome(run="", status="failed", reason="")
         with parts.part("circle"):
             try:
-                outcome = look.circle = self._circle(now, alert.id)
+                outcome = look.circle = self._circle(now, alert.id, _earliest(waiting))
             except Exception as error:
                 look.circle = CircleOutcome(run="", status="failed", reason=str(error))
                 raise
@@ -273,6 +274,12 @@ class Watcher:
     def _pause(self, alert: Alert) -> timedelta:
         declared = [each for each in self._project.monitors if each.monitor.name == alert.monitor]
         return parse_duration(declared[0].at_most_every) if declared else _DAY
+
+
+def _earliest(waiting: Sequence[Alert]) -> Discipline:
+    """The first discipline that one of the alerts sends the work back to: one circle answers them all."""
+    named = {alert.to for alert in waiting}
+    return next((each for each in DISCIPLINES if each in named), "requirements")
 
 
 def _reason(needed: Sequence[Finding], look: Look) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,13 +12,15 @@ import pytest
 
 from kreis.actions.run import run_circle
 from kreis.clock import SimulatedClock
+from kreis.collection.sources import Window
+from kreis.declarations import Declared
 from kreis.errors import ProjectError, ServiceError
 from kreis.governance.pages.source import source_page
 from kreis.governance.pages.status import status_page
 from kreis.governance.views.source import SourceView, source_view
 from kreis.governance.views.status import status_view
 from kreis.loop.machine import RunResult
-from kreis.loop.verdicts import Hold, in_words, warnings_of
+from kreis.loop.verdicts import Hold, SendBack, in_words, warnings_of
 from kreis.workspace import Workspace
 
 T0 = datetime(2025, 8, 15, tzinfo=UTC)
@@ -238,3 +241,29 @@ def test_a_project_may_lie_in_a_folder_with_brackets(new_shop: Any, tmp_path: An
     assert len(orders(workspace)) == 2812
     assert prepared(workspace).computed == 0
     workspace.ledger.close()
+
+
+def test_a_source_that_is_mended_while_the_work_goes_back_is_collected_in_the_next_round(workspace: Workspace) -> None:
+    """Its probe says that the data outside are others by then."""
+    project = workspace.load_project()
+    orders = project.sources["orders"]
+    broken = [True]
+
+    def read(window: Window) -> pl.LazyFrame:
+        rows = orders.read(window)
+        if not broken:
+            return rows
+        broken.clear()
+        return rows.with_columns(order_id=pl.lit(None, pl.String))
+
+    mended = dataclasses.replace(orders, read=read, version=lambda: str(len(broken)))
+    project._sources._declared["orders"] = Declared(mended, "here")
+    result = run_circle(project, workspace, as_of=T0, until="collection")
+    assert result.status == "advanced"
+    assert [(each.round, type(each.verdict).__name__) for each in result.conclusions] == [
+        (1, "Advance"),
+        (1, "SendBack"),
+        (2, "Advance"),
+    ]
+    assert isinstance(result.conclusions[1].verdict, SendBack)
+    assert result.state.sources["orders"].output.quarantined > 0

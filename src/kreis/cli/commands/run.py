@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, emit, print_page
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kreis.loop.machine import RunResult
+    from kreis.project import Project
+    from kreis.workspace import Workspace
 
 __all__ = ["result_document", "run"]
 
@@ -18,7 +22,9 @@ EXIT_HELD = 11
 
 
 def _disciplines() -> list[str]:
-    return ["requirements", "collection", "preparation", "training", "evaluation", "deployment"]
+    from kreis.disciplines import DISCIPLINES
+
+    return list(DISCIPLINES[:-1])
 
 
 def run(
@@ -33,16 +39,18 @@ def run(
     until: Annotated[
         str, typer.Option(help="Last discipline to walk.", metavar="DISCIPLINE", autocompletion=_disciplines)
     ] = "deployment",
-    start: Annotated[
+    start_at: Annotated[
         str,
         typer.Option(
-            "--from",
-            help="Compute anew from this discipline on, whatever is remembered. [default: nothing anew]",
+            help="Start at this discipline and recompute from there, whatever is remembered; what comes before it is"
+            " taken over from the last run. [default: the first, nothing recomputed]",
             metavar="DISCIPLINE",
             show_default=False,
             autocompletion=_disciplines,
         ),
-    ] = "requirements",
+    ] = "",
+    start: Annotated[str, typer.Option("--from", hidden=True, autocompletion=_disciplines)] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be computed, and why; do nothing.")] = False,
     simulated_time: Annotated[
         bool,
         typer.Option(
@@ -57,38 +65,49 @@ def run(
         ),
     ] = None,
     trigger: Annotated[str, typer.Option(hidden=True)] = "manual",
+    present: Annotated[str, typer.Option(hidden=True)] = "",
     json: JsonOption = False,
 ) -> None:
     """Walk the circle, from the goal to a release.
 
-    Requirements, collection, preparation, training, evaluation, deployment: each returns a verdict. What has been
-    computed before is remembered; after a crash, run it again and it goes on where it stopped.
+    Requirements, collection, preparation, training, evaluation, deployment: each returns a verdict, and one that sends
+    the work back has it done again from there. What has been computed before is remembered; after a crash, run it
+    again and it goes on where it stopped.
 
     Examples:
 
         kreis run
 
         kreis run --as-of 2013-05-01 --until evaluation
+
+        kreis run --start-at training
+
+        kreis run --plan
     """
-    from kreis.actions.run import discipline_of, run_circle
+    from kreis.actions.run import moment_of, run_circle
     from kreis.cli.live import observer_for
     from kreis.clock import SimulatedClock
     from kreis.workspace import Workspace
 
+    if start:
+        typer.echo("warning: --from is now called --start-at", err=True)
+        start_at = start_at or ("" if start == "requirements" else start)
     workspace = Workspace.find()
-    moment = workspace.moment(as_of)
-    if simulated_time:
-        workspace.clock = SimulatedClock(moment)
+    if present or simulated_time:
+        workspace.clock = SimulatedClock(workspace.moment(present or as_of))
     project = workspace.load_project()
-    last, first = discipline_of(project, until), discipline_of(project, start)
+    moment = moment_of(project, workspace, as_of, until=until, start_at=start_at)
+    if plan:
+        _say_plan(project, workspace, moment, until, start_at, json=json)
+        return
     try:
         with observer_for(project, moment, json=json) as observer:
             result = run_circle(
                 project,
                 workspace,
                 as_of=moment,
-                until=last,
-                start=first,
+                until=until,
+                start_at=start_at,
                 trigger=trigger,
                 accept=accept or (),
                 observer=observer,
@@ -101,14 +120,34 @@ def run(
     raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])
 
 
+def _say_plan(
+    project: Project, workspace: Workspace, as_of: datetime, until: str, start_at: str, *, json: bool
+) -> None:
+    from kreis.actions.run import plan_circle
+    from kreis.governance.pages.plan import plan_page
+
+    found = plan_circle(project, workspace, as_of=as_of, until=until, start_at=start_at)
+    if json:
+        emit(found)
+    else:
+        print_page(plan_page(found))
+
+
 def result_document(result: RunResult[Any]) -> dict[str, object]:
-    """A run's result as JSON."""
+    """A run's result as JSON: the last verdict of each discipline, and what was concluded in each round."""
+    from kreis.loop.verdicts import in_words
+
     return {
         "run": result.run,
         "as_of": result.as_of,
         "status": result.status,
+        "reason": result.reason,
         "steps": {"computed": result.computed, "remembered": len(result.steps) - result.computed},
         "computed": [f"{step.discipline}/{step.name}" for step in result.steps if not step.remembered],
+        "conclusions": [
+            {"round": each.round, "discipline": each.discipline, "says": in_words(each.verdict)}
+            for each in result.conclusions
+        ],
         "verdicts": [
             {"discipline": discipline, "kind": type(verdict).__name__, **vars(verdict)}
             for discipline, verdict in result.verdicts.items()

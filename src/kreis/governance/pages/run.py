@@ -29,9 +29,10 @@ def run_page(run: RunView) -> Page:
             ("started", f"{date(started)} UTC, {trigger(run.trigger)}"),
             ("goal", short(run.goal)),
             ("pinned", ", ".join(pins)),
+            ("ended", run.ended or "" if run.status == "sent_back" else ""),
         ),
         grids=(
-            Grid("Verdicts", ("", "discipline", "conclusion"), verdict_rows(run.verdicts)),
+            Grid("Verdicts", ("round", "", "discipline", "conclusion"), _rounds(run.verdicts)),
             *_candidates(run.candidates),
             Grid("Steps", ("discipline", "step", "computed in", "in this run", "key"), _steps(run.steps)),
         ),
@@ -47,11 +48,18 @@ def _candidates(candidates: Sequence[CandidateView]) -> list[Grid]:
     return [Grid("Candidates (more: kreis show candidate NAME)", grid.columns, rows)]
 
 
+def _rounds(verdicts: Sequence[VerdictView]) -> list[tuple[Cell, ...]]:
+    """Verdicts as rows, with their round."""
+    return [(Number(each.round, str(each.round)), *row) for each in verdicts for row in verdict_rows([each])]
+
+
 def verdict_rows(verdicts: Sequence[Verdict | VerdictView]) -> list[tuple[str, str, str]]:
     """Verdicts as rows: mark, discipline, conclusion; then what each warns of."""
     rows = []
     for each in verdicts:
-        rows.append((mark(each.kind), each.discipline, conclusion(each.reason, each.to)))
+        source = each.detail.get("taken_over_from")
+        said = conclusion(each.reason, each.to) + (f" (taken over from run {source})" if source else "")
+        rows.append((mark(each.kind), each.discipline, said))
         rows += [("!", "", warning) for warning in each.detail.get("warnings", ())]
     return rows
 

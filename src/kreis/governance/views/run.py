@@ -19,6 +19,7 @@ __all__ = ["RunView", "StepView", "VerdictView", "run_view"]
 class VerdictView(msgspec.Struct, frozen=True, kw_only=True):
     """What a discipline concluded."""
 
+    round: int = 1
     discipline: str
     kind: str
     to: str | None
@@ -65,7 +66,12 @@ def run_view(workspace: Workspace, name: str) -> RunView:
             **msgspec.structs.asdict(run),
             verdicts=[
                 VerdictView(
-                    discipline=each.discipline, kind=each.kind, to=each.to, reason=each.reason, detail=each.detail
+                    round=each.round,
+                    discipline=each.discipline,
+                    kind=each.kind,
+                    to=each.to,
+                    reason=each.reason,
+                    detail=each.detail,
                 )
                 for each in runs.verdicts_of(connection, run.id)
             ],

@@ -26,7 +26,7 @@ from kreis.ways.tabular.results import Packaged
 from kreis.ways.tabular.rows import read_spine, spine_of, used_views
 from kreis.ways.tabular.state import TabularState
 
-__all__ = ["perform"]
+__all__ = ["announce", "perform"]
 
 
 def perform(state: TabularState) -> Verdict:
@@ -63,6 +63,20 @@ def perform(state: TabularState) -> Verdict:
             "warnings": planned.get("warnings", []),
         },
     )
+
+
+def announce(state: TabularState) -> str:
+    """What it would do, in a sentence."""
+    declared = state.project.release_declaration
+    first = declared.canary.steps[0]
+    approval = f" after a person of role {declared.approval} has approved it" if declared.approval else ""
+    with state.workspace.ledger.read() as connection:
+        current = releases.current_release(connection, state.project.name)
+    if current is None or first >= 1.0:
+        share = "all of the traffic"
+    else:
+        share = f"{first:.0%} of the traffic, as a canary beside release {current.number}"
+    return f"a model that passes its gates is packaged, signed and registered; it gets {share}{approval}"
 
 
 def _said(error: PolicyError) -> str:

@@ -12,6 +12,7 @@ from kreis.arrays import Floats
 from kreis.deployment.packages import Package
 from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
+from kreis.disciplines import Discipline
 from kreis.durations import parse_duration
 from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
@@ -20,7 +21,7 @@ from kreis.evaluation.spending import Spending, spend
 from kreis.ledger import models, releases, runs, steps
 from kreis.ledger.records import Route
 from kreis.loop.steps import StepResult
-from kreis.loop.verdicts import Advance, Discipline, SendBack, Verdict
+from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.models.scoring import Scorer
 from kreis.preparation.spine import teaches
 from kreis.project import Project

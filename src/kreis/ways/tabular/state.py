@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
+from kreis.disciplines import Discipline
 from kreis.errors import ProjectError
-from kreis.ledger import runs, steps
-from kreis.loop.steps import Memory, StepOutput, StepResult
+from kreis.ledger.records import Step
+from kreis.loop.steps import Memory, Output, StepResult, result_of
+from kreis.loop.way import RunContext
 from kreis.project import Project
 from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, LakeTable, Trained
 from kreis.workspace import Workspace
 
-__all__ = ["TabularState", "prepared_in"]
-
-Output = TypeVar("Output", bound=StepOutput)
+__all__ = ["Made", "TabularState"]
 
 
 @dataclass(kw_only=True)
@@ -23,10 +23,7 @@ class TabularState:
     """One run's state."""
 
     project: Project
-    workspace: Workspace
-    as_of: datetime
-    run: str
-    memory: Memory
+    context: RunContext
     accept: frozenset[str] = frozenset()
     """Sources of which the actor accepts that many known rows are gone or otherwise."""
     sources: dict[str, StepResult[CollectedSource]] = field(default_factory=dict)
@@ -37,9 +34,29 @@ class TabularState:
     evaluation: StepResult[Judged] | None = None
 
     @property
+    def workspace(self) -> Workspace:
+        """The stores."""
+        return self.context.workspace
+
+    @property
+    def as_of(self) -> datetime:
+        """The run's moment: nothing known later is used."""
+        return self.context.as_of
+
+    @property
     def moment(self) -> str:
-        """The run's as-of moment as text, for step parameters."""
-        return self.as_of.isoformat()
+        """The same as text, for step parameters."""
+        return self.context.moment
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.context.run
+
+    @property
+    def memory(self) -> Memory:
+        """Computes steps, or remembers them."""
+        return self.context.memory
 
     @property
     def chosen(self) -> str:
@@ -75,50 +92,29 @@ class TabularState:
         return self.evaluation.output
 
 
-def prepared_in(project: Project, workspace: Workspace, run: str = "") -> TabularState:
-    """The state that a run left after preparation, read back from the record.
+class Made:
+    """The steps that a run made, by discipline and name."""
 
-    Args:
-        project: As declared now.
-        workspace: Where.
-        run: Whose; the last run that got through preparation if not given.
+    def __init__(self, context: RunContext, steps: Sequence[Step]) -> None:
+        self._context = context
+        self._steps = {(step.discipline, step.name): step for step in steps}
 
-    Raises:
-        ProjectError: there is none, or it did not prepare what the project now declares.
-    """
-    where = str(workspace.folder)
-    with workspace.ledger.read() as connection:
-        chosen = [runs.get_run(connection, run)] if run else runs.list_runs(connection, project.name)
-        for each in chosen:
-            verdicts = {verdict.discipline: verdict.kind for verdict in runs.verdicts_of(connection, each.id)}
-            if verdicts.get("preparation") == "advance":
-                made = {step.name: step for _, step in steps.steps_of(connection, each.id)}
-                break
-        else:
-            raise ProjectError("nothing is prepared yet", where=where, hint="kreis run --until preparation")
+    def step(self, discipline: Discipline, name: str, kind: type[Output]) -> StepResult[Output]:
+        """One of them, as a run that remembers it has it.
 
-    def remembered(name: str, kind: type[Output]) -> StepResult[Output]:
-        if name not in made:
-            raise ProjectError(f"run {each.id} has no {name!r}", where=where, hint="the project has changed: kreis run")
-        step = made[name]
-        return StepResult(
-            key=step.key,
-            discipline=step.discipline,
-            name=name,
-            output=kind.from_document(step.outputs),
-            document=step.outputs,
-            remembered=True,
-            seconds=0.0,
-        )
+        Raises:
+            ProjectError: there is none.
+        """
+        if (discipline, name) not in self._steps:
+            where = str(self._context.workspace.folder)
+            hint = "the project has changed: kreis run"
+            raise ProjectError(f"run {self._context.run} has no {name!r}", where=where, hint=hint)
+        return result_of(self._steps[discipline, name], kind)
 
-    views = [*project.views, *project.request_views]
-    return TabularState(
-        project=project,
-        workspace=workspace,
-        as_of=each.as_of,
-        run=each.id,
-        memory=Memory(workspace.ledger, run=each.id, actor=workspace.actor, libraries={}),
-        sources={name: remembered(name, CollectedSource) for name in project.sources},
-        tables={name: remembered(name, BuiltTable) for name in project.tables},
-        features={name: remembered(f"features {name}", JoinedFeatures) for name in views},
-    )
+    def last(self, discipline: Discipline, kind: type[Output]) -> StepResult[Output]:
+        """The last one of a discipline.
+
+        Raises:
+            ProjectError: there is none.
+        """
+        return self.step(discipline, next((name for of, name in reversed(self._steps) if of == discipline), ""), kind)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
+from kreis.disciplines import Discipline, up_to
 from kreis.errors import ProjectError
-from kreis.ledger.records import Document
-from kreis.loop.verdicts import Discipline, Verdict
+from kreis.ledger.records import Document, Step
+from kreis.loop.verdicts import Verdict
 from kreis.loop.way import RunContext
 from kreis.project import Project
 from kreis.ways.tabular import collection, deployment, evaluation, preparation, requirements, training
-from kreis.ways.tabular.state import TabularState
+from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Trained
+from kreis.ways.tabular.state import Made, TabularState
 
 __all__ = ["LIBRARIES", "Tabular"]
 
@@ -67,17 +69,35 @@ class Tabular:
         }
 
     @property
+    def announces(self) -> Mapping[Discipline, Callable[[TabularState], str]]:
+        """What deployment would do."""
+        return {"deployment": deployment.announce}
+
+    @property
     def libraries(self) -> Mapping[Discipline, tuple[str, ...]]:
         """What computes each discipline's steps."""
         return LIBRARIES
 
     def begin(self, context: RunContext) -> TabularState:
         """An empty state."""
-        return TabularState(
-            project=self._project,
-            workspace=context.workspace,
-            as_of=context.as_of,
-            run=context.run,
-            memory=context.memory,
-            accept=self._accept,
-        )
+        return TabularState(project=self._project, context=context, accept=self._accept)
+
+    def restore(self, context: RunContext, before: Discipline, steps: Sequence[Step]) -> TabularState:
+        """What the disciplines before one left, read back.
+
+        Raises:
+            ProjectError: the project now declares what the steps did not make.
+        """
+        made = Made(context, steps)
+        state, project, earlier = self.begin(context), self._project, up_to(before)[:-1]
+        if "collection" in earlier:
+            state.sources = {name: made.step("collection", name, CollectedSource) for name in project.sources}
+        if "preparation" in earlier:
+            state.tables = {name: made.step("preparation", name, BuiltTable) for name in project.tables}
+            views = [each.name for each in project.all_views]
+            state.features = {name: made.step("preparation", f"features {name}", JoinedFeatures) for name in views}
+        if "training" in earlier:
+            state.candidates = {name: made.step("training", name, Trained) for name in project.candidates}
+        if "evaluation" in earlier:
+            state.evaluation = made.last("evaluation", Judged)
+        return state
