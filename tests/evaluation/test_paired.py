@@ -66,6 +66,19 @@ def test_nothing_is_shown_by_nothing():
     assert (empty.worse, empty.no_worse, empty.interval(), empty.needed) == (False, False, (-MOST, MOST), None)
 
 
+def test_models_that_decide_alike_are_no_worse_and_not_worse_by_whatever_margin():
+    alike = Paired.of(np.zeros(50), np.arange(50) // 10, most=0.0, margin=MARGIN)
+    assert (alike.worse, alike.no_worse, alike.interval()) == (False, True, (0.0, 0.0))
+    assert not Paired.of(np.zeros(0), np.zeros(0), most=0.0, margin=MARGIN).no_worse
+
+
+@pytest.mark.parametrize(("margin", "shown"), [(1.0, True), (1.01, True), (0.7, False)])
+def test_models_that_cannot_differ_by_the_margin_are_no_worse_at_once(margin: float, shown: bool):
+    near = Paired.of(np.array([-0.5, 0.3]), np.array([0, 0]), most=1.0, margin=margin)
+    assert near.no_worse == shown
+    assert near.needed == 1 or not shown
+
+
 def test_models_that_never_differ_are_shown_to_be_no_worse_by_enough_decisions():
     """A difference of up to 120 in fewer than one of 110 decisions would be within the margin; few do not show that."""
     assert not paired(0, 0, 250).no_worse

@@ -111,3 +111,15 @@ def test_rows_whose_outcome_is_unknown_are_left_out():
     outcomes = pl.Series([1.0, 0.0] * 50 + [None] * 50)
     features = pl.DataFrame({"x": [1.0, 0.0] * 50 + [0.3] * 50})
     assert strong_features(features, outcomes, TASK) == {"x": 1.0}
+
+
+def test_a_category_that_says_the_outcome_is_named_though_its_numbers_say_nothing():
+    rng = np.random.default_rng(3)
+    outcomes = pl.Series((rng.random(600) < 0.4).astype(float))
+    named = np.where(outcomes.to_numpy() > 0.5, 500.0, 99.0)
+    named[rng.random(600) < 0.2] = 5.0  # "yes" as well, under another number
+    named = np.where((named == 5.0) & (outcomes.to_numpy() < 0.5), 99.0, named)
+    once = np.arange(600.0)  # each row a category of its own
+    frame = pl.DataFrame({"status": named, "id": once})
+    assert strong_features(frame, outcomes, TASK) == {}
+    assert strong_features(frame, outcomes, TASK, categories={"status", "id"}) == {"status": 1.0}

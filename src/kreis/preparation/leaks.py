@@ -6,6 +6,7 @@ One convention holds everywhere, in the join as in the online store: a row is se
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -72,13 +73,16 @@ def check_own_outcome(view: FeatureView | RequestView, spine: Spine, *, where: s
         )
 
 
-def strong_features(features: pl.DataFrame, outcomes: pl.Series, task: Task) -> dict[str, float]:
+def strong_features(
+    features: pl.DataFrame, outcomes: pl.Series, task: Task, *, categories: Collection[str] = ()
+) -> dict[str, float]:
     """Features that nearly tell the outcome by themselves, with their strength (0.5 or more, see `Task.strength`).
 
     Args:
         features: Numbers, NaN where missing.
         outcomes: As numbers or null, aligned.
         task: Says how strong a feature is.
+        categories: Those that are categories: as strong as the mean outcome of each, where it has 30 rows.
 
     Returns:
         Those of at least 0.97, over the rows that have a value or by which rows have one; where both kinds of outcomes
@@ -93,11 +97,20 @@ def strong_features(features: pl.DataFrame, outcomes: pl.Series, task: Task) -> 
     found = {}
     for name in features.columns:
         values = features[name].to_numpy()[known]
+        values = _means(values, happened) if name in categories else values
         if _strength(values[some], happened[some], task, fewest=1) < STRONG - 0.01:  # few features are sorted whole
             continue
         strength = _strength(values, happened, task, fewest=FEWEST)
         if strength >= STRONG:
             found[name] = strength
+    return found
+
+
+def _means(numbers: Floats, outcomes: Floats) -> Floats:
+    """The mean outcome of each row's category; NaN of one with few rows, whose mean is their own outcomes."""
+    _, place, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    means = np.where(counts >= FEWEST, np.bincount(place, weights=outcomes) / counts, np.nan)
+    found: Floats = np.where(np.isnan(numbers), np.nan, means[place])
     return found
 
 

@@ -216,7 +216,12 @@ def _feature_step(
         frame = features()
         return JoinedFeatures(
             **_store(state, f"gold/features_{view.name}", frame, key, f"{kind} {view.name}"),
-            perfect=strong_features(frame, read_spine(state, spine.outcome)[spine.outcome], state.project.goal.task),
+            perfect=strong_features(
+                frame,
+                read_spine(state, spine.outcome)[spine.outcome],
+                state.project.goal.task,
+                categories=view.categories,
+            ),
             empty=[each.name for each in frame if not each.is_finite().any()],
             categories=texts() if view.categories else {},
         )
