@@ -73,7 +73,7 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
     from kreis.artifacts.folder import ArtifactFolder
     from kreis.deployment.manifest import Manifest
     from kreis.deployment.packages import PAYLOAD_TYPE, build_package
-    from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
+    from kreis.deployment.pointer import PointedModel, Pointer, PointerFile, write_pointer
     from kreis.deployment.server.config import ServerConfig
     from kreis.deployment.signing import FileKeys, sign
     from kreis.durable import make_directory
@@ -100,10 +100,11 @@ def prepare(root: Path, model: bytes, port: int, durability: str, workers: int =
     )  # fmt: skip
     make_directory(root / "service")
     pointed = {manifest.digest: PointedModel(1, sign(manifest.canonical(), PAYLOAD_TYPE, keys))}
-    write_pointer(root / "service", Pointer(release=release, models=pointed), keys)
+    write_pointer(PointerFile(root / "service"), Pointer(release=release, models=pointed), keys)
     config = ServerConfig(
-        project="bench", service=root / "service", artifacts=str(root / "artifacts"), trusted=root / "keys" / "trusted",
-        log=root / "log", port=port, workers=workers, durability="disk" if durability == "disk" else "process",
+        project="bench", service=str(root / "service"), artifacts=str(root / "artifacts"),
+        trusted=root / "keys" / "trusted", log=root / "log", port=port, workers=workers,
+        durability="disk" if durability == "disk" else "process",
     )  # fmt: skip
     (root / "config.json").write_bytes(config.to_json())
     return [sys.executable, "-m", "kreis.deployment.server", str(root / "config.json")]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kreis.compute.pool import Pool
     from kreis.deployment.packages import Package
     from kreis.deployment.people import Proof
+    from kreis.deployment.pointer import PointerPlace
     from kreis.deployment.releases import Releases
     from kreis.deployment.signing import Keys
     from kreis.lake.storage import LakeStorage
@@ -238,6 +239,13 @@ class Workspace:
                 )
         return FileKeys(folder)
 
+    @property
+    def pointer(self) -> PointerPlace:
+        """Where the service's pointer is kept."""
+        from kreis.deployment.pointer import open_pointer
+
+        return open_pointer(self.settings.service.url, self.folder)
+
     def releases(self, project: str) -> Releases:
         """The releases of a project: what is changed there goes on record, and to the service.
 
@@ -246,7 +254,7 @@ class Workspace:
         """
         from kreis.deployment.releases import Releases
 
-        return Releases(self.ledger, project, self.service_folder, self.keys)
+        return Releases(self.ledger, project, self.pointer, self.keys)
 
     def open_model(self, digest: str) -> Package:
         """A registered model's package, verified when it is opened; the last few stay open.

@@ -21,9 +21,9 @@ def place(make_service):  # noqa: F811
     """A service that may run, and what `close_segment` reads of a workspace."""
     service = make_service()
     service.release(service.package(), wait=False)
-    (service.config.service / "server.json").write_bytes(service.config.to_json())
+    (service.pointer_folder / "server.json").write_bytes(service.config.to_json())
     workspace = SimpleNamespace(
-        journal_folder=service.config.log, service_folder=service.config.service, settings=Settings()
+        journal_folder=service.config.log, service_folder=service.pointer_folder, settings=Settings()
     )
     return service, workspace
 

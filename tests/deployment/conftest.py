@@ -17,7 +17,7 @@ import pytest
 from kreis.artifacts.folder import ArtifactFolder
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import PAYLOAD_TYPE, build_package
-from kreis.deployment.pointer import PointedModel, Pointer, write_pointer
+from kreis.deployment.pointer import PointedModel, Pointer, PointerFile, write_pointer
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.signing import FileKeys, sign
 from kreis.durable import make_directory
@@ -97,7 +97,7 @@ class Service:
     """A project folder and the server process on it."""
 
     def __init__(self, root: Path, **changes):
-        self.root = root
+        self.root, self.pointer_folder = root, root / "service"
         self.keys = FileKeys(root / "keys")
         self.artifacts = ArtifactFolder(root / "artifacts")
         self.port = free_port()
@@ -107,7 +107,7 @@ class Service:
         self.process = None
         self.config = ServerConfig(
             project="flights",
-            service=root / "service",
+            service=str(root / "service"),
             artifacts=str(root / "artifacts"),
             trusted=root / "keys" / "trusted",
             log=root / "log",
@@ -115,7 +115,7 @@ class Service:
             follow_ms=20,
             **changes,
         )
-        make_directory(self.config.service)
+        make_directory(self.pointer_folder)
 
     def package(self, model=None, **changes):
         """Build and sign a package; returns the model's digest."""
@@ -152,7 +152,7 @@ class Service:
     def release(self, *routes, fallback=None, wait=True):
         """Publish a release of `routes` (digests, or Route objects); returns its number."""
         routes = [each if isinstance(each, Route) else Route(model=each, share=1.0) for each in routes]
-        write_pointer(self.config.service, self.pointer(routes, fallback), self.keys)
+        write_pointer(PointerFile(self.pointer_folder), self.pointer(routes, fallback), self.keys)
         if wait and self.process is not None:
             self.wait_for(self.number)
         return self.number

@@ -16,7 +16,7 @@ import pytest
 from kreis.collection.contracts.inputs import InputRule
 from kreis.demo.client import ServiceClient
 from kreis.deployment.manifest import Inputs
-from kreis.deployment.pointer import FILE, HIGHEST, read_highest, remember_highest, write_pointer
+from kreis.deployment.pointer import FILE, HIGHEST, PointerFile, read_highest, remember_highest, write_pointer
 from kreis.deployment.predictions.reader import parse_segment
 from kreis.deployment.server.config import ServerConfig, read_config
 from kreis.deployment.server.process import HEAVY
@@ -86,7 +86,7 @@ def test_a_canary_logs_what_the_other_live_model_takes(running):
 def test_what_another_models_clients_send_is_ignored(running):
     accepts = Inputs(keys=["shop"], fields={"colour": "string"})
     write_pointer(
-        running.config.service,
+        PointerFile(running.pointer_folder),
         msgspec.structs.replace(running.pointer([Route(model=running.package(), share=1.0)]), accepts=accepts),
         running.keys,
     )
@@ -158,22 +158,22 @@ def refused(service, reason):
 
 
 def test_an_older_pointer_is_refused(running):
-    old = (running.config.service / FILE).read_bytes()
+    old = (running.pointer_folder / FILE).read_bytes()
     running.release(running.package())
-    (running.config.service / FILE).write_bytes(old)
+    (running.pointer_folder / FILE).write_bytes(old)
     refused(running, "is not newer than 2")
 
 
 def test_an_older_pointer_is_refused_also_after_a_restart(running):
-    old = (running.config.service / FILE).read_bytes()
+    old = (running.pointer_folder / FILE).read_bytes()
     running.release(running.package(running.linear_model(bias=1.0)))
-    new = (running.config.service / FILE).read_bytes()
+    new = (running.pointer_folder / FILE).read_bytes()
     running.stop()
-    (running.config.service / FILE).write_bytes(old)
+    (running.pointer_folder / FILE).write_bytes(old)
     running.start()
     running.until(lambda: "is not newer than 2, which answered here before" in running.log())
     assert running.predict(ROW)[0] == 503
-    (running.config.service / FILE).write_bytes(new)
+    (running.pointer_folder / FILE).write_bytes(new)
     running.wait_for(2)
     running.stop()
     running.start().wait_for(2)  # the same one again is no older one
@@ -198,7 +198,7 @@ def test_a_damaged_memory_of_the_highest_release_is_told(running):
 
 
 def test_a_pipe_or_a_huge_file_as_pointer_is_refused_and_nothing_hangs(running):
-    path = running.config.service / FILE
+    path = running.pointer_folder / FILE
     path.unlink()
     os.mkfifo(path)
     refused(running, "it is not a regular file")
@@ -234,14 +234,14 @@ def test_a_port_that_does_not_exist_is_refused(running, port):
 
 
 def test_forged_and_unsigned_pointers_are_refused(running, tmp_path):
-    path = running.config.service / FILE
+    path = running.pointer_folder / FILE
     model = running.package()
     pointer = running.pointer([Route(model=model, share=1.0)])
-    write_pointer(running.config.service, pointer, FileKeys(tmp_path / "stranger"))
+    write_pointer(PointerFile(running.pointer_folder), pointer, FileKeys(tmp_path / "stranger"))
     refused(running, "no valid signature by a trusted key")
     path.write_bytes(b'{"release": 3}')
     refused(running, "this is no signed envelope")
-    write_pointer(running.config.service, pointer, running.keys)
+    write_pointer(PointerFile(running.pointer_folder), pointer, running.keys)
     envelope = json.loads(path.read_bytes())
     payload = base64.b64decode(envelope["payload"]).replace(b'"number":2', b'"number":9')
     envelope["payload"] = base64.b64encode(payload).decode()
@@ -325,7 +325,7 @@ def test_the_token_is_needed_where_one_is_set(make_service):
 def test_without_a_token_the_service_stays_on_this_machine():
     folder = Path("unused")
     config = ServerConfig(
-        project="flights", service=folder, artifacts=str(folder), trusted=folder, log=folder, host="0.0.0.0"
+        project="flights", service=str(folder), artifacts=str(folder), trusted=folder, log=folder, host="0.0.0.0"
     )
     with pytest.raises(PolicyError, match="open to others"):
         config.check()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kreis.clock import SimulatedClock
-from kreis.deployment.pointer import FILE, read_pointer
+from kreis.deployment.pointer import PointerFile, read_pointer
 from kreis.deployment.releases import Releases, challenger_of, champion_of
 from kreis.deployment.signing import FileKeys
 from kreis.errors import KreisError, PolicyError, ProjectError, SignatureError
@@ -50,11 +50,11 @@ def releases(ledger, tmp_path):
 
 
 def releases_of(ledger, folder):
-    return Releases(ledger, "flights", folder / "service", FileKeys(folder / "keys"))
+    return Releases(ledger, "flights", PointerFile(folder / "service"), FileKeys(folder / "keys"))
 
 
 def pointed(releases):
-    return read_pointer(releases.folder, releases.keys.trusted())
+    return read_pointer(releases.pointer, releases.keys.trusted())
 
 
 def approve(ledger, model, actor="olu", role="product owner"):
@@ -198,7 +198,7 @@ def test_the_service_is_told_of_every_change(releases, change):
 
 
 def test_publish_heals_what_a_crash_left(releases):
-    file = releases.folder / FILE
+    file = Path(releases.pointer.where)
     assert releases.publish() is None
     made = releases.release(A, fallback=B, **SAY)
     pointer = pointed(releases)
@@ -213,7 +213,7 @@ def test_publish_heals_what_a_crash_left(releases):
 
 
 def test_a_forged_pointer_is_refused(ledger, releases, tmp_path):
-    Releases(ledger, "flights", releases.folder, FileKeys(tmp_path / "stranger")).release(A, **SAY)
+    Releases(ledger, "flights", releases.pointer, FileKeys(tmp_path / "stranger")).release(A, **SAY)
     with pytest.raises(SignatureError):
         pointed(releases)
 

@@ -156,10 +156,10 @@ def check_used(workspace: Workspace, kind: str, path: Path) -> None:
         open_packages(workspace, digest, path)
     else:
         with pytest.raises(SignatureError) as signature:
-            read_pointer(workspace.service_folder, workspace.keys.trusted())
+            read_pointer(workspace.pointer, workspace.keys.trusted())
         assert str(path) in str(signature.value)
         workspace.releases("returns").publish()
-        assert read_pointer(workspace.service_folder, workspace.keys.trusted()) is not None
+        assert read_pointer(workspace.pointer, workspace.keys.trusted()) is not None
 
 
 def open_packages(workspace: Workspace, digest: str, path: Path) -> None:

@@ -188,7 +188,7 @@ def check_whole(folder: Path) -> None:
         trusted = workspace.keys.trusted()
         for model in known:
             open_package(model.digest, model.signature, workspace.artifacts, trusted)
-        pointer = read_pointer(workspace.service_folder, trusted)
+        pointer = read_pointer(workspace.pointer, trusted)
         assert pointer is not None
         assert pointer.release == msgspec.structs.replace(current, detail=None)  # what it rests on stays on record
         named = {route.model for route in current.routes} | {current.fallback}
@@ -214,7 +214,7 @@ def half_way_is_consistent(folder: Path) -> None:
             open_package(model.digest, model.signature, workspace.artifacts, workspace.keys.trusted())
         pointer_file = workspace.service_folder / "current.json"
         if pointer_file.exists():
-            pointer = read_pointer(workspace.service_folder, workspace.keys.trusted())
+            pointer = read_pointer(workspace.pointer, workspace.keys.trusted())
             assert pointer is not None
             assert pointer.release in [msgspec.structs.replace(each, detail=None) for each in published]
 

@@ -9,7 +9,7 @@ import pytest
 
 from kreis.actions.migrate import migrate
 from kreis.clock import SimulatedClock, parse_time
-from kreis.deployment.pointer import Pointer, read_pointer, write_pointer
+from kreis.deployment.pointer import Pointer, PointerFile, read_pointer, write_pointer
 from kreis.deployment.releases import Releases
 from kreis.deployment.signing import FileKeys
 from kreis.errors import CorruptionError, ProjectError, StoreError
@@ -156,18 +156,20 @@ def test_a_pointer_of_another_ledger_is_not_overwritten(tmp_path: Path) -> None:
             model = models.register_model(
                 tx, digest=name * 16, project="shop", candidate="c", run="shop", signature="{}"
             )
-        releases = Releases(workspace.ledger, "shop", folder, keys)
+        releases = Releases(workspace.ledger, "shop", PointerFile(folder), keys)
         if name == "two":
             with pytest.raises(StoreError, match="holds a release of project 'shop' from another ledger"):
                 releases.release(model.digest, actor="ann", reason="r")
         else:
             releases.release(model.digest, actor="ann", reason="r")
         published.append(releases.current())
-    pointer = read_pointer(folder, keys.trusted())
+    pointer = read_pointer(PointerFile(folder), keys.trusted())
     assert pointer is not None
     assert pointer.release.id == published[0].id
-    write_pointer(folder, Pointer(release=pointer.release, models=pointer.models), keys)  # as an older kreis wrote it
+    write_pointer(
+        PointerFile(folder), Pointer(release=pointer.release, models=pointer.models), keys
+    )  # as an older kreis wrote it
     releases.publish()
-    pointer = read_pointer(folder, keys.trusted())
+    pointer = read_pointer(PointerFile(folder), keys.trusted())
     assert pointer is not None
     assert pointer.release.id == published[1].id

@@ -51,7 +51,7 @@ with workspace.ledger.read() as connection:
             all(isinstance(each, Histogram) for each in manifest.reference.values()),
         ]
     said["rows"] = len(read)
-pointer = read_pointer(workspace.service_folder, keys)
+pointer = read_pointer(workspace.pointer, keys)
 mark = read_mark(workspace.lake_storage)
 assert pointer is not None
 assert mark is not None

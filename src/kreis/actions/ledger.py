@@ -59,7 +59,7 @@ def beyond(workspace: Workspace, ledger: Ledger) -> Beyond:
     tables: dict[str, list[int]] = {}
     with ledger.read() as connection:
         try:
-            pointer = read_pointer(workspace.service_folder, load_trusted(workspace.trusted_keys))
+            pointer = read_pointer(workspace.pointer, load_trusted(workspace.trusted_keys))
         except (KreisError, OSError):
             pointer = None
         if pointer is not None:

@@ -47,7 +47,7 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
     settings = workspace.settings.service
     config = ServerConfig(
         project=project,
-        service=workspace.service_folder,
+        service=absolute(workspace.settings.service.url, workspace.folder),
         artifacts=absolute(workspace.settings.artifacts.url, workspace.folder),
         trusted=workspace.trusted_keys,
         log=workspace.journal_folder,
@@ -86,7 +86,7 @@ def exec_server(workspace: Workspace, *, host: str, port: int, workers: int, sim
     except CorruptionError:
         raise
     except StoreError as error:
-        pointer = read_pointer(workspace.service_folder, load_trusted(workspace.trusted_keys))
+        pointer = read_pointer(workspace.pointer, load_trusted(workspace.trusted_keys))
         if pointer is None:
             raise
         release = pointer.release

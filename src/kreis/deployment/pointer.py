@@ -6,19 +6,22 @@ to the folder, but has no key, can at most remove it: it is verified before it i
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from collections.abc import Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.signing import Keys, TrustedKeys, sign, verify
-from kreis.durable import read_regular, write_durably
+from kreis.durable import clear_leftovers, make_directory, read_regular, storing, write_durably
 from kreis.errors import CorruptionError, SignatureError
 from kreis.formats import always, canonical, check_format
 from kreis.ledger.records import Release
 from kreis.locks import FileLock, holding
+from kreis.places import folder_of
 
 __all__ = [
     "FILE",
@@ -26,6 +29,9 @@ __all__ = [
     "PAYLOAD_TYPE",
     "Highest",
     "Pointer",
+    "PointerFile",
+    "PointerPlace",
+    "open_pointer",
     "read_highest",
     "read_pointer",
     "remember_highest",
@@ -34,6 +40,8 @@ __all__ = [
 
 FILE = "current.json"
 HIGHEST = "highest-release.json"
+SCHEMES = {"file": ""}
+"""The schemes that `service.url` may have, each with the extra that brings it."""
 _LARGEST = 64 * 1024 * 1024
 PAYLOAD_TYPE = "application/vnd.kreis.release+json"
 
@@ -58,12 +66,97 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Id of the ledger that recorded the release; empty where an older kreis published it."""
 
 
-def write_pointer(folder: Path, pointer: Pointer, keys: Keys) -> None:
+class PointerPlace(Protocol):
+    """Where the pointer is kept: one envelope, replaced as a whole. The behaviour suite is
+    `tests/deployment/test_pointer_place.py`.
+    """
+
+    where: str
+    """For messages: what a person would look at."""
+
+    def read(self) -> bytes | None:
+        """The envelope; None where nothing is published yet.
+
+        Raises:
+            CorruptionError: what is there cannot be one.
+        """
+        ...
+
+    def write(self, envelope: bytes) -> None:
+        """Put an envelope in the place of the one before, whole or not at all; durable when it returns."""
+        ...
+
+    def version(self) -> Hashable:
+        """Differs after every `write`; None where nothing is published. Asked several times a second."""
+        ...
+
+    def publishing(self) -> AbstractContextManager[None]:
+        """Hold off other publishers, so that a slow one does not put an older release over a newer one."""
+        ...
+
+
+class PointerFile:
+    """A `PointerPlace` in a folder, which is made when something is published."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._path = folder, folder / FILE
+        self.where = str(self._path)
+
+    def read(self) -> bytes | None:
+        """The envelope; see `PointerPlace.read`."""
+        try:
+            return read_regular(self._path, _LARGEST)
+        except FileNotFoundError:
+            return None
+
+    def write(self, envelope: bytes) -> None:
+        """Put an envelope in the place of the one before."""
+        clear_leftovers(self._path)
+        write_durably(self._path, envelope)
+
+    def version(self) -> Hashable:
+        """Differs after every `write`."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Hold off other publishers."""
+        with storing(f"release pointer in {self._folder}"):
+            make_directory(self._folder)
+            try:
+                let_go = FileLock(self._folder / "publish.lock").take(wait=True)
+            except OSError:
+                let_go = None  # where no lock can be made, no pointer can be written either; perhaps none has to be
+            try:
+                yield
+            finally:
+                if let_go is not None:
+                    let_go()
+
+
+def open_pointer(url: str, base: Path) -> PointerPlace:
+    """The place of the pointer that a URL names.
+
+    Args:
+        url: `file:FOLDER`, or a folder.
+        base: what a relative folder is relative to.
+
+    Raises:
+        ProjectError: no place of this scheme is known.
+    """
+    return PointerFile(folder_of(url, base, SCHEMES, setting="service.url"))
+
+
+def write_pointer(place: PointerPlace, pointer: Pointer, keys: Keys) -> None:
     """Sign and publish, whole or not at all."""
-    write_durably(folder / FILE, sign(canonical(pointer), PAYLOAD_TYPE, keys).encode())
+    place.write(sign(canonical(pointer), PAYLOAD_TYPE, keys).encode())
 
 
-def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
+def read_pointer(place: PointerPlace, trusted: TrustedKeys) -> Pointer | None:
     """The pointer, verified; None where nothing is published yet.
 
     Raises:
@@ -71,19 +164,17 @@ def read_pointer(folder: Path, trusted: TrustedKeys) -> Pointer | None:
         ProjectError: it is of a later format.
         CorruptionError: something else than a file stands in its place, or a file that is larger than any pointer.
     """
-    path = folder / FILE
-    try:
-        envelope = read_regular(path, _LARGEST)
-    except FileNotFoundError:
+    envelope = place.read()
+    if envelope is None:
         return None
-    payload = verify(envelope, PAYLOAD_TYPE, trusted, where=str(path))
-    check_format(payload, "kreis.release/1", where=str(path))
+    payload = verify(envelope, PAYLOAD_TYPE, trusted, where=place.where)
+    check_format(payload, "kreis.release/1", where=place.where)
     try:
         return msgspec.json.decode(payload, type=Pointer)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise SignatureError(
             f"signed, but says something that this version does not read: {error}",
-            where=str(path),
+            where=place.where,
             hint="a later version of kreis published it: pip install --upgrade kreis, and start the service again",
         ) from error
 

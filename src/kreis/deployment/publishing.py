@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import read_manifest
-from kreis.deployment.pointer import FILE, PointedModel, Pointer, read_pointer, write_pointer
+from kreis.deployment.pointer import PointedModel, Pointer, PointerPlace, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
-from kreis.durable import clear_leftovers, make_directory, storing
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
 from kreis.ledger.identity import identity_of
 from kreis.ledger.models import get_model, list_models
 from kreis.ledger.records import Model, Release
 from kreis.ledger.releases import current_release
-from kreis.locks import FileLock
 
 if TYPE_CHECKING:
     from kreis.ledger.store import Ledger
@@ -30,7 +26,7 @@ _OTHERS = 20
 """So many of the newest models beside those of a release have their inputs accepted."""
 
 
-def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release | None:
+def publish(ledger: Ledger, project: str, place: PointerPlace, keys: Keys) -> Release | None:
     """Bring the service's pointer file up to the ledger's current release; None where there is no release.
 
     `Releases` calls it after each change. Called again whenever a process starts, it heals a crash between the two.
@@ -38,7 +34,7 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
     Args:
         ledger: what counts.
         project: the project's name.
-        folder: the service folder, which is made where it is missing.
+        place: where the pointer is kept.
         keys: sign the pointer.
 
     Raises:
@@ -46,7 +42,7 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
             would be signed.
         StoreError: the folder holds the pointer of another ledger.
     """
-    with storing(f"release pointer in {folder}"), _only_publisher(folder):
+    with place.publishing():
         with ledger.read() as connection:
             current = current_release(connection, project)
             if current is None:
@@ -54,30 +50,14 @@ def publish(ledger: Ledger, project: str, folder: Path, keys: Keys) -> Release |
             identity = identity_of(connection)
             mine = "" if identity is None else identity.ledger
             shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
-            if _points_to(folder, shown, keys, mine):
+            if _points_to(place, shown, keys, mine):
                 return current
             models = {digest: get_model(connection, digest) for digest in _named(current)}
             others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
-        clear_leftovers(folder / FILE)
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
         pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
-        write_pointer(folder, pointer, keys)
+        write_pointer(place, pointer, keys)
         return current
-
-
-@contextmanager
-def _only_publisher(folder: Path) -> Iterator[None]:
-    """A lock, so that a slow publisher does not put an older release over a newer one."""
-    make_directory(folder)
-    try:
-        let_go = FileLock(folder / "publish.lock").take(wait=True)
-    except OSError:
-        let_go = None  # where no lock can be made, no pointer can be written either; it may be that none has to be
-    try:
-        yield
-    finally:
-        if let_go is not None:
-            let_go()
 
 
 def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
@@ -101,22 +81,22 @@ def _named(release: Release) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _points_to(folder: Path, shown: Release, keys: Keys, ledger: str) -> bool:
+def _points_to(place: PointerPlace, shown: Release, keys: Keys, ledger: str) -> bool:
     try:
-        pointer = read_pointer(folder, keys.trusted())
+        pointer = read_pointer(place, keys.trusted())
     except (SignatureError, CorruptionError):
         return False
     if pointer is not None and ledger and pointer.ledger not in {"", ledger}:
         raise StoreError(
             f"holds a release of project {pointer.release.project!r} from another ledger (id {pointer.ledger})",
-            where=str(folder),
-            hint="give each project a service folder of its own ([service] path in kreis.toml)",
+            where=place.where,
+            hint="give each project a service folder of its own ([service] url in kreis.toml)",
         )
     if pointer is not None and pointer.release.project == shown.project and pointer.release.number > shown.number:
         raise CorruptionError(
             f"the service answers by release {pointer.release.number}, which the ledger does not know: its newest is"
             f" {shown.number}",
-            where=str(folder / FILE),
+            where=place.where,
             hint="the ledger has lost its end: `kreis ledger restore BACKUP --reason …`, or"
             " `kreis ledger accept --reason …`",
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kreis.deployment.people import approved_by
+from kreis.deployment.pointer import PointerPlace
 from kreis.deployment.publishing import publish
 from kreis.deployment.signing import Keys
 from kreis.errors import PolicyError, ProjectError
@@ -37,8 +37,8 @@ class Releases:
     ledger: Ledger
     """Holds models, approvals and releases; each change is one transaction in it."""
     project: str
-    folder: Path
-    """The service's folder, where the pointer is published."""
+    pointer: PointerPlace
+    """Where the service's pointer is published."""
     keys: Keys
     """Sign the pointer."""
 
@@ -209,7 +209,7 @@ class Releases:
             CorruptionError: the service knows a newer release than the ledger.
             StoreError: the folder is another ledger's.
         """
-        return publish(self.ledger, self.project, self.folder, self.keys)
+        return publish(self.ledger, self.project, self.pointer, self.keys)
 
     def _record(self, kind: Kind, plan: Plan, actor: str, reason: str, run: str | None, detail: Detail) -> Release:
         project = self.project

@@ -161,7 +161,7 @@ def _pointer(workspace: Workspace) -> Iterator[Finding]:
         return
     mend = "the next `kreis run` publishes it again"
     try:
-        pointer = read_pointer(folder, load_trusted(workspace.trusted_keys))
+        pointer = read_pointer(workspace.pointer, load_trusted(workspace.trusted_keys))
     except KreisError as error:
         yield Finding(where=error.where or str(folder), what=error.message, next=mend)
         return

@@ -36,7 +36,7 @@ def check_belonging(ledger: Ledger, lake: LakeStorage) -> None:
                 f"belongs to project {identity.project!r} and its lake, which is not in {lake.place('')}",
                 where=ledger.where,
                 hint="one ledger serves one project folder: give this one a ledger of its own ([ledger] url in"
-                " kreis.toml), or put the lake back ([lake] path)",
+                " kreis.toml), or put the lake back ([lake] url)",
             )
         if mark is not None and identity is None and not _records(connection, lake):
             raise StoreError(
@@ -51,7 +51,7 @@ def check_belonging(ledger: Ledger, lake: LakeStorage) -> None:
             f"belongs to project {identity.project!r} (id {identity.ledger}), but the lake in {lake.place('')} belongs"
             f" to another ledger, of project {mark.project!r} (id {mark.ledger})",
             where=ledger.where,
-            hint="set [ledger] url and [lake] path in kreis.toml to a pair that belongs together",
+            hint="set [ledger] url and [lake] url in kreis.toml to a pair that belongs together",
         )
 
 

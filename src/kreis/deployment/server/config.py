@@ -40,8 +40,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What the service is started with; a JSON document for `python -m kreis.deployment.server`."""
 
     project: str
-    service: Path
-    """Folder of the release pointer, `current.json`."""
+    service: str
+    """URL of the place of the release pointer."""
     artifacts: str
     """URL of the artifact store."""
     trusted: Path

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 from kreis.artifacts.store import ArtifactStore
 from kreis.deployment.packages import open_package
-from kreis.deployment.pointer import FILE, HIGHEST, Highest, Pointer, read_highest, read_pointer, remember_highest
+from kreis.deployment.pointer import (
+    HIGHEST,
+    Highest,
+    Pointer,
+    open_pointer,
+    read_highest,
+    read_pointer,
+    remember_highest,
+)
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
@@ -44,7 +52,8 @@ class Follower:
         self._stored = stored
         self._metrics = metrics
         self._executor = executor
-        self._seen: tuple[int, int, int] | None = None
+        self._pointer = open_pointer(config.service, Path())
+        self._seen: Hashable = None
         self._warm: dict[str, LoadedModel] = {}
         """Models of the present release and of the one before."""
         self.current: LoadedRelease | None = None
@@ -53,7 +62,7 @@ class Follower:
 
     async def look(self) -> bool:
         """Look at the pointer once; returns whether another release answers now."""
-        seen = self._stat()
+        seen = self._pointer.version()
         if seen == self._seen:
             return False
         self._seen = seen
@@ -84,16 +93,9 @@ class Follower:
                 retry = loop.time() + _RETRY_S
             await self.look()
 
-    def _stat(self) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(self._config.service / FILE)
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
     def _load(self) -> LoadedRelease | None:
         """Runs beside the event loop; None where there is nothing new."""
-        pointer = read_pointer(self._config.service, self._trusted)
+        pointer = read_pointer(self._pointer, self._trusted)
         if pointer is None:
             return None
         release, current = pointer.release, self.current
