@@ -155,7 +155,7 @@ class Workspace:
             raise CorruptionError(
                 f"the ledger is gone, but {left} is there: without the record nobody knows what it is",
                 where=f"ledger {place}",
-                hint="`kreis ledger restore BACKUP --reason …` puts a backup back; to begin anew, move .kreis away",
+                hint="`kreis ledger restore BACKUP --reason …` puts a backup back; to start over, move .kreis away",
             )
         ledger = open_ledger(place, clock=self.clock, head_at=self.head_path)
         ledger.user = login()

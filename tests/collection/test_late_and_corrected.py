@@ -156,7 +156,7 @@ def test_a_source_that_lost_many_of_its_rows_waits_for_somebody_who_accepts_it(
     assert (again.report.waits, again.report.passed) == (waits, not waits)
     assert len(bronze(lake, source)) == (20 if waits else 20 - cut)
     if waits:
-        told = f"{cut} of 20 rows that were collected before ({cut / 20:.1%}) are gone or otherwise"
+        told = f"{cut} of 20 rows that were collected before ({cut / 20:.1%}) are gone or changed"
         assert again.report.verdict == f"sales breaks its contract: {told}"
         accepted = run(source, lake, 6, identity="cut", accept=True)
         assert accepted.report.warnings[-1] == f"test accepts that {told}"

@@ -240,7 +240,7 @@ def test_forged_and_unsigned_pointers_are_refused(running, tmp_path):
     write_pointer(PointerFile(running.pointer_folder), pointer, FileKeys(tmp_path / "stranger"))
     refused(running, "no valid signature by a trusted key")
     path.write_bytes(b'{"release": 3}')
-    refused(running, "this is no signed envelope")
+    refused(running, "this is not a signed envelope")
     write_pointer(PointerFile(running.pointer_folder), pointer, running.keys)
     envelope = json.loads(path.read_bytes())
     payload = base64.b64decode(envelope["payload"]).replace(b'"number":2', b'"number":9')

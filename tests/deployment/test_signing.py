@@ -84,7 +84,7 @@ def test_bytes_beside_the_alphabet_of_base64_are_refused(keys, field):
     envelope = json.loads(sign(b"a payload", KIND, keys))
     holder = envelope if field == "payload" else envelope["signatures"][0]
     holder[field] = holder[field][:4] + "\n*" + holder[field][4:]
-    with pytest.raises(SignatureError, match="no signed envelope"):
+    with pytest.raises(SignatureError, match="not a signed envelope"):
         verify(json.dumps(envelope), KIND, keys.trusted(), where="here")
 
 

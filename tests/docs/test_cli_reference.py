@@ -71,7 +71,7 @@ def row(each: Any) -> str:
 
 
 def test_the_page_says_what_the_commands_say() -> None:
-    assert PAGE.read_text() == reference(), "python tests/docs/test_cli_reference.py writes it anew"
+    assert PAGE.read_text() == reference(), "python tests/docs/test_cli_reference.py writes it again"
 
 
 if __name__ == "__main__":

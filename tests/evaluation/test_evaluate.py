@@ -129,7 +129,7 @@ def test_rows_that_do_not_fit_are_refused(change: dict[str, object], message: st
 
 
 def test_missing_scores_are_refused():
-    with pytest.raises(ProjectError, match="no probabilities, the first in row 0: nan"):
+    with pytest.raises(ProjectError, match="not probabilities, the first in row 0: nan"):
         judged(scored("broken", 0, scores=np.full(len(OUTCOMES), np.nan)))
 
 

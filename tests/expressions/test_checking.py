@@ -103,7 +103,7 @@ def test_a_document_nested_a_million_deep_is_refused() -> None:
     ids=str,
 )
 def test_a_document_that_is_no_expression_is_refused(document: Any) -> None:
-    with pytest.raises(ProjectError, match="no expression"):
+    with pytest.raises(ProjectError, match="not an expression"):
         decode(document)
 
 

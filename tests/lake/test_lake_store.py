@@ -174,7 +174,7 @@ def test_an_unknown_table_comes_with_the_nearest(lake: Lake) -> None:
 )  # fmt: skip
 def test_names_that_are_no_table_are_refused(lake: Lake, name: str, tmp_path: Path) -> None:
     for ask in (lake.scan, lake.latest, lambda table: lake.append(table, numbers(1), step="a", **BY)):
-        with pytest.raises(StoreError, match="no table name"):
+        with pytest.raises(StoreError, match="not a valid table name"):
             ask(name)
     assert not (tmp_path / "lake").exists()
 

@@ -313,9 +313,9 @@ def test_a_model_that_scores_otherwise_as_onnx_is_refused():
     fitted = Logistic().fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
     scores = fitted.scorer().score
     prove_same(fitted.form.content, scores, matrix, where="it")
-    with pytest.raises(ProjectError, match="scores otherwise as ONNX in 600 of 600 rows"):
+    with pytest.raises(ProjectError, match="gives other scores as ONNX in 600 of 600 rows"):
         prove_same(fitted.form.content, lambda rows: scores(rows) + 0.01, matrix, where="it", excused=1e-3)
-    with pytest.raises(ProjectError, match="scores otherwise as ONNX in 1 of 600 rows"):
+    with pytest.raises(ProjectError, match="gives other scores as ONNX in 1 of 600 rows"):
         prove_same(fitted.form.content, lambda rows: scores(rows) + (np.arange(len(rows)) == 7), matrix, where="it")
 
 

@@ -28,7 +28,7 @@ def run_circle(
 ) -> machine.RunResult[Any]:
     """Walk the circle as of a moment: nothing known later is used. See `kreis.loop.machine.walk`.
 
-    `accept` names the sources of which the actor accepts that many rows known before are gone or otherwise.
+    `accept` names the sources of which the actor accepts that many rows known before are gone or changed.
     """
     way = way_of(project, accept)
     return machine.walk(way, workspace, as_of=as_of, until=until, start_at=start_at, trigger=trigger, observer=observer)

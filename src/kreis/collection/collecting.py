@@ -126,10 +126,10 @@ def collect(
         generation: A digest of what gives the rows their meaning (the contract, the source's code). Where it
             differs from that of the rows in bronze, everything is collected anew; old versions stay readable.
         identity: A digest of the data outside (its files, its probe). Where it differs, everything is read from the
-            beginning and compared: what is new is added; rows that are gone or otherwise are replaced, as
+            beginning and compared: what is new is added; rows that are gone or changed are replaced, as
             `Source.changed` says.
         recompute: Collect everything anew in any case, as after rows in bronze were damaged.
-        accept: The actor accepts that more of the rows collected before are gone or otherwise than the contract's
+        accept: The actor accepts that more of the rows collected before are gone or changed than the contract's
             `kreis.changes.at_most` lets be at once; without this nothing is taken then, and the report says so.
 
     Raises:
@@ -311,7 +311,7 @@ def _complete(place: _Place, result: CheckResult, batch: _Batch, window: Window,
 
 
 def _weighed(place: _Place, report: ContractReport, *, known: int, undone: int) -> ContractReport:
-    """Note on a report that more of the rows collected before are gone or otherwise than may be at once."""
+    """Note on a report that more of the rows collected before are gone or changed than may be at once."""
     if undone <= place.source.contract.plan.changes_at_most * known:
         return report
     weighed = msgspec.structs.replace(report, known=known, undone=undone)

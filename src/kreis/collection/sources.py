@@ -93,7 +93,7 @@ class Source:
         column = columns[self.known_at]
         if column.logical_type != "timestamp" or not column.required:
             raise ProjectError(
-                f"known_at names {self.known_at!r}, which may be missing or is no timestamp",
+                f"known_at names {self.known_at!r}, which may be missing or is not a timestamp",
                 where=where,
                 hint=f"in {self.contract.file} write logicalType: timestamp and required: true",
             )

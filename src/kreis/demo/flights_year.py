@@ -54,7 +54,7 @@ def run_demo(folder: Path, *, until: str, port: int, as_json: bool, working: Wor
         working: Shows that something is going on.
 
     Raises:
-        ProjectError: the extra is missing, the folder is in use, or `until` is no day after 1 May 2013.
+        ProjectError: the extra is missing, the folder is in use, or `until` is not a valid day after 1 May 2013.
     """
     _need_the_data()
     end = _end_of(until)
@@ -101,7 +101,7 @@ def _end_of(until: str) -> datetime:
     try:
         end = parse_time(until) + timedelta(days=1)
     except ValueError as error:
-        raise ProjectError(f"{until!r} is no day", where="--until", hint="write 2013-12-31") from error
+        raise ProjectError(f"{until!r} is not a valid day", where="--until", hint="write 2013-12-31") from error
     if not START < end <= WORLD_ENDS - timedelta(days=1):
         raise ProjectError(
             "the replay runs from 2013-05-01 to 2013-12-31", where="--until", hint="choose a day of these"

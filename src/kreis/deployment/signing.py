@@ -77,7 +77,7 @@ class FileKeys:
         """Load the private key, or make one and trust it.
 
         Raises:
-            StoreError: the key is no Ed25519 key, or others may read it.
+            StoreError: the key is not an Ed25519 key, or others may read it.
             SignatureError: the key is not trusted, so what it signs would never be taken.
         """
         self.folder = folder
@@ -217,7 +217,7 @@ def load_private(path: Path) -> Ed25519PrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise StoreError(f"no readable private key: {error}", where=str(path)) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise StoreError("the key is no Ed25519 key", where=str(path))
+        raise StoreError("the key is not an Ed25519 key", where=str(path))
     return key
 
 
@@ -251,7 +251,7 @@ def verify(envelope: str | bytes, payload_type: str, trusted: TrustedKeys, *, wh
         payload = base64.b64decode(read.payload, validate=True)
         signatures = [(each.keyid, base64.b64decode(each.sig, validate=True)) for each in read.signatures]
     except (msgspec.MsgspecError, binascii.Error, UnicodeError, RecursionError, ValueError) as error:
-        raise SignatureError("this is no signed envelope", where=where) from error
+        raise SignatureError("this is not a signed envelope", where=where) from error
     if read.payloadType != payload_type:
         raise SignatureError(f"signed as {read.payloadType!r}, not as {payload_type!r}", where=where)
     message = pae(payload_type, payload)

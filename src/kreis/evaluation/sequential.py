@@ -76,7 +76,7 @@ class MeanTest:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ProjectError(
-                f"bounds {self.low} and {self.high} are no range", hint="give the least and the most possible value"
+                f"bounds {self.low} and {self.high} are not a range", hint="give the least and the most possible value"
             )
         if not self.low < self.limit < self.high:
             raise ProjectError(f"the limit {self.limit} is not within ({self.low}, {self.high})", where="MeanTest")

@@ -48,7 +48,7 @@ def validate(expression: Expression, *, where: str | None = None) -> None:
         elif isinstance(node, Literal):
             _check_literal(node, where)
         elif not isinstance(node, Column):
-            raise ProjectError(f"{type(node).__name__} is no node of an expression", where=where)
+            raise ProjectError(f"{type(node).__name__} is not a node of an expression", where=where)
     _shape(expression, where)
 
 
@@ -105,7 +105,7 @@ def _check_aggregate(node: Aggregate, inside: bool, where: str | None) -> None:
 def _check_literal(node: Literal, where: str | None) -> None:
     value = node.value
     if isinstance(value, float) and not math.isfinite(value):
-        raise ProjectError("NaN and infinity are no constants", where=where, hint="write pl.lit(None) for missing")
+        raise ProjectError("NaN and infinity are not constants", where=where, hint="write pl.lit(None) for missing")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ProjectError(f"{value} does not fit into 64 bits", where=where, hint="write it as a float")
     if isinstance(value, str) and not short(value):

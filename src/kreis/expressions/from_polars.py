@@ -98,7 +98,7 @@ class _Reader:
             return Literal(None)
         if kind in ("Float", "Float64"):
             if value is None:
-                raise self._error("NaN and infinity are no constants", "write pl.lit(None) for missing")
+                raise self._error("NaN and infinity are not constants", "write pl.lit(None) for missing")
             return Literal(float(value))
         if kind in ("Int", *_INTEGERS):
             return Literal(int(value))

@@ -49,7 +49,7 @@ def _read_integer(value: Any) -> int | None:
         raise TypeError(f"an integer is needed, not {type(value).__name__}")
     whole = int(value)
     if whole != value or not -_LIMIT <= whole < _LIMIT:
-        raise ValueError(f"{value} is no 64-bit integer")
+        raise ValueError(f"{value} is not a 64-bit integer")
     return whole
 
 

@@ -95,9 +95,9 @@ def decode(document: Mapping[str, Any]) -> Expression:
     try:
         expression: Expression = msgspec.convert(document, type=Expression)
     except msgspec.ValidationError as error:
-        raise ProjectError(f"this is no expression: {error}") from error
+        raise ProjectError(f"this is not an expression: {error}") from error
     except RecursionError as error:
-        raise ProjectError("this is no expression: it is nested too deeply") from error
+        raise ProjectError("this is not an expression: it is nested too deeply") from error
     return expression
 
 

@@ -73,7 +73,7 @@ def _head(workspace: Workspace) -> Iterator[Finding]:
     path = workspace.head_path
     if last is not None and head.read(path) is None:
         what = "neither of its two slots is whole" if path.exists() else "the ledger's head is gone"
-        yield Finding(where=str(path), what=what, next="the next change of state writes it anew")
+        yield Finding(where=str(path), what=what, next="the next change of state writes it again")
     after = beyond(workspace, workspace.ledger)
     if after.release is not None:
         yield Finding(
@@ -103,12 +103,12 @@ def _mark(workspace: Workspace) -> Iterator[Finding]:
         identity = identity_of(connection)
     path = workspace.lake_folder / FILE
     if identity is not None and mark is None:
-        yield Finding(where=str(path), what="the lake's mark is gone", next="`kreis migrate` writes it anew")
+        yield Finding(where=str(path), what="the lake's mark is gone", next="`kreis migrate` writes it again")
     elif identity is not None and mark is not None and mark.project != identity.project:
         yield Finding(
             where=str(path),
             what=f"it names project {mark.project!r}, the ledger {identity.project!r}",
-            next="remove it: `kreis migrate` writes it anew",
+            next="remove it: `kreis migrate` writes it again",
         )
 
 
@@ -179,7 +179,7 @@ def _server(workspace: Workspace) -> Iterator[Finding]:
         try:
             read_config(read_regular(path, _SETTINGS_LIMIT))
         except KreisError as error:
-            yield Finding(where=str(path), what=error.message, next="`kreis serve` writes it anew")
+            yield Finding(where=str(path), what=error.message, next="`kreis serve` writes it again")
 
 
 def _highest(workspace: Workspace) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ def _log(workspace: Workspace) -> Iterator[Finding]:
 
 def _online(workspace: Workspace) -> Iterator[Finding]:
     place = workspace.online
-    mend = "remove the folder: `kreis run` feeds the store anew from the tables"
+    mend = "remove the folder: `kreis run` feeds the store again from the tables"
     for what in place.problems():
         yield Finding(where=str(place), what=what, next=mend)
 

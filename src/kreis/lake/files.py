@@ -119,5 +119,5 @@ class Verifier:
 
 
 _RESTORE = (
-    "restore it from a backup, or make the table anew: `kreis run --start-at collection`; other versions may be whole"
+    "restore it from a backup, or rebuild the table: `kreis run --start-at collection`; other versions may be whole"
 )

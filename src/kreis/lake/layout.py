@@ -27,7 +27,7 @@ class TableFolder:
         """
         if not _NAME.fullmatch(table):
             raise StoreError(
-                f"{table[:200]!r} is no table name",
+                f"{table[:200]!r} is not a valid table name",
                 where="lake",
                 hint=f"write layer/name: one of {', '.join(LAYERS)}, a slash, then lower-case letters, digits and _",
             )

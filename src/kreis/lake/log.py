@@ -181,7 +181,7 @@ def _action(line: str) -> tuple[str, dict[str, Any]]:
     try:
         ((kind, body),) = msgspec.json.decode(line, type=dict[str, dict[str, Any]]).items()
     except msgspec.DecodeError as error:
-        raise ValueError(f"a line is no JSON object: {error}") from error
+        raise ValueError(f"a line is not a JSON object: {error}") from error
     return kind, body
 
 

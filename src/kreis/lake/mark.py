@@ -50,7 +50,7 @@ def read_mark(storage: LakeStorage) -> LakeMark | None:
         raise CorruptionError(
             f"the lake's mark is damaged ({error})",
             where=where,
-            hint="restore it from a backup, or remove it: `kreis migrate` writes it anew if the ledger knows this lake",
+            hint="restore it from a backup, or remove it: if the ledger knows this lake, `kreis migrate` writes it",
         ) from error
 
 

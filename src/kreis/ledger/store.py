@@ -309,7 +309,9 @@ def _place(url_or_path: str | Path) -> Path | URL:
     try:
         url = make_url(url_or_path.replace("postgres://", "postgresql://", 1))
     except ArgumentError as error:
-        raise StoreError("is no database URL", where="ledger", hint="write postgresql://user@host/database") from error
+        raise StoreError(
+            "is not a database URL", where="ledger", hint="write postgresql://user@host/database"
+        ) from error
     match url.get_backend_name():
         case "postgresql":
             return url

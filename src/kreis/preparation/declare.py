@@ -90,7 +90,7 @@ class Tables(Sources):
             duration(outcome_within, f"{where}, outcome_within")
             if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
                 hint = 'the value itself: positive="yes", positive=2'
-                raise ProjectError(f"positive={positive!r} is no value", where=where, hint=hint)
+                raise ProjectError(f"positive={positive!r} is not a valid value", where=where, hint=hint)
             spine = Spine(
                 table=table,
                 id=id,

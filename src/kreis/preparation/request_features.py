@@ -40,4 +40,4 @@ def request_features(frame: pl.DataFrame, view: RequestView) -> pl.DataFrame:
         return rows.select("row number", *features).drop("row number")
     except pl.exceptions.ColumnNotFoundError as error:
         hint = "known: " + ", ".join(view.fields)
-        raise ProjectError(f"a feature reads what is no field: {error}", where=where, hint=hint) from error
+        raise ProjectError(f"a feature reads what is not a field: {error}", where=where, hint=hint) from error

@@ -235,7 +235,7 @@ def what_models_are_judged_by_can_be_shown(example: Example) -> None:
     bins = example.task.reliability(example.rows)
     canonical_json(bins)
     _demand(sum(each["rows"] for each in bins) == (len(example.rows) if bins else 0), "rows are lost in the diagram")
-    _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is no number")
+    _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is not a number")
 
 
 CHECKS: tuple[Callable[[Example], None], ...] = (

@@ -68,7 +68,7 @@ def prove_same(
         if apart > (max(1.0, excused * len(given)) if excused else 0):
             only_missing = bool(np.isnan(given[differs]).any(axis=1).all())
             raise ProjectError(
-                f"it scores otherwise as ONNX in {apart} of {len(given)} rows"
+                f"it gives other scores as ONNX in {apart} of {len(given)} rows"
                 + (", all with a missing value" if only_missing else ""),
                 where=where,
                 hint=_IMPUTE if only_missing else _REPORT,

@@ -149,7 +149,7 @@ def check_graph(content: bytes, width: int) -> None:
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf raises its own classes, which differ between its implementations
-        raise _refusal(f"these bytes are no ONNX model: {error}") from error
+        raise _refusal(f"these bytes are not an ONNX model: {error}") from error
     domains = {each.domain for each in model.opset_import} | {node.domain for node in model.graph.node}
     if domains - DOMAINS:
         raise _refusal(f"operators of another domain: {sorted(domains - DOMAINS)}")

@@ -52,7 +52,7 @@ def example_rows(rows: int = 600, seed: int = 7, *, numbers: bool = False) -> tu
 def parameters_are_json(make: Factory, asked: Asked) -> None:
     """`parameters` is a JSON document, the same for equal candidates."""
     document = make().parameters()
-    _demand(msgspec.json.decode(canonical_json(document)) == document, "parameters() is no JSON document")
+    _demand(msgspec.json.decode(canonical_json(document)) == document, "parameters() is not a JSON document")
     _demand(make().parameters() == document, "parameters() differs between equal candidates")
 
 

@@ -290,10 +290,10 @@ def _reason(needed: Sequence[Finding], look: Look) -> str:
 
 
 def _close_those_of_before(tx: Transaction, project: str) -> None:
-    """Alerts of versions that closed none; what lasts is raised anew. One that waits for a circle waits on."""
+    """Alerts of versions that closed none; what lasts is raised again. One that waits for a circle waits on."""
     for alert in alerts.list_alerts(tx.connection, project, open_only=True):
         if alert.cause is None and (alert.to is None or alert.run is not None):
-            alerts.close_alert(tx, alert, "raised by a version that closed no alerts; what lasts is raised anew")
+            alerts.close_alert(tx, alert, "raised by a version that closed no alerts; what lasts is raised again")
 
 
 def _greatest_drift(memory: WatchMemory | None) -> tuple[float, str] | None:

@@ -207,7 +207,7 @@ def test_a_reader_goes_over_to_the_store_that_takes_the_place_of_a_damaged_one(f
         assert feeding.stdout.readline() == "empty\n"
         reader._checked -= 1.1  # a second has passed
         for _ in range(2):
-            with pytest.raises(StoreError, match="being fed anew"):
+            with pytest.raises(StoreError, match="being fed again"):
                 features.vector({"who": "a"}, BASE)
         feeding.communicate("\n")
     assert features.vector({"who": "a"}, BASE) == [2.0]

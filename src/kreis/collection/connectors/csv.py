@@ -146,4 +146,4 @@ def _member(file: Path, member: str | None) -> bytes:
                 raise ProjectError(message, where=str(file), hint="unpack it yourself if you trust it")
             return archive.read(entry)
     except zipfile.BadZipFile as error:
-        raise ProjectError(f"not a readable ZIP archive: {error}", where=str(file), hint="fetch it anew") from error
+        raise ProjectError(f"not a readable ZIP archive: {error}", where=str(file), hint="fetch it again") from error

@@ -42,7 +42,7 @@ def read_parquet(
         present = frame.collect_schema().names()
     except pl.exceptions.PolarsError as error:
         first = str(error).splitlines()[0]
-        raise ProjectError(f"not a readable Parquet file: {first}", where=str(file), hint="fetch it anew") from error
+        raise ProjectError(f"not a readable Parquet file: {first}", where=str(file), hint="fetch it again") from error
     for name in columns or ():
         if name not in present:
             raise ProjectError(f"the file has no column {name!r}", where=str(file), hint=nearest(name, present))

@@ -48,7 +48,7 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
     known: int = 0
     """Rows that were collected before."""
     undone: int = 0
-    """How many of those are gone or otherwise now; counted only where they are more than may be at once."""
+    """How many of those are gone or changed now; counted only where they are more than may be at once."""
     accepted_by: str = ""
     """Who accepted that; nothing is taken from the source before somebody does."""
 
@@ -63,7 +63,7 @@ class ContractReport(msgspec.Struct, frozen=True, kw_only=True):
         if not self.undone:
             return ""
         share = f"{self.undone / self.known:.1%}"
-        return f"{self.undone:,} of {self.known:,} rows that were collected before ({share}) are gone or otherwise"
+        return f"{self.undone:,} of {self.known:,} rows that were collected before ({share}) are gone or changed"
 
     @property
     def share(self) -> float:

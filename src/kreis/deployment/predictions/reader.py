@@ -124,7 +124,7 @@ def _read(data: bytes, offset: int) -> tuple[msgspec.Struct | None, int, str | N
     try:
         return _DECODER.decode(payload), end, None
     except msgspec.MsgspecError as error:
-        return None, offset, f"a frame is no record ({error})"
+        return None, offset, f"a frame is not a record ({error})"
 
 
 def _next_frame(data: bytes, offset: int) -> int | None:

@@ -112,7 +112,7 @@ def read_config(document: bytes, *, token: str | None = None) -> ServerConfig:
         raise CorruptionError(
             "it is not what was written",
             where="the service's configuration",
-            hint="`kreis serve` writes it anew; by hand, leave `digest` out",
+            hint="`kreis serve` writes it again; by hand, leave `digest` out",
         )
     return msgspec.structs.replace(config, token=token) if token else config
 

@@ -19,7 +19,7 @@ __all__ = ["ListedSource", "source_page", "sources_grid"]
 _COUNTS = {
     "late": "came late",
     "corrected": "corrected with a later known-at",
-    "replaced": "given otherwise, and replaced",
+    "replaced": "with other values, and replaced",
     "repeated": "exact copies, left out",
     "vanished": "no longer given",
     "held": "read again, as they were",

@@ -167,7 +167,7 @@ def _check(path: Path) -> None:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             hint = "restore a backup: kreis ledger restore BACKUP --reason …"
-            raise StoreError("is no file", where=f"ledger {path}", hint=hint)
+            raise StoreError("is not a file", where=f"ledger {path}", hint=hint)
         with path.open("rb") as handle:
             magic = handle.read(len(_MAGIC))
     except OSError as error:

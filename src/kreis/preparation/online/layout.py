@@ -95,7 +95,7 @@ class Layout:
             raise CorruptionError(
                 f"a record of view {self.view.name!r} is not what was written",
                 where=f"online store, {key!r}",
-                hint="delete the folder of the online store; `kreis run` feeds it anew from the tables",
+                hint="delete the folder of the online store; `kreis run` feeds it again from the tables",
             )
 
     def _document(self) -> dict[str, object]:

@@ -113,7 +113,7 @@ class LmdbStore:
         if not self._fed:
             transaction.abort()
             raise StoreError(
-                "the online store is being fed anew", where=str(self._folder), hint="ask again in a moment"
+                "the online store is being fed again", where=str(self._folder), hint="ask again in a moment"
             )
 
     def snapshot(self) -> _Snapshot:
@@ -287,7 +287,7 @@ class _Write:
 
 def damaged(folder: Path, what: object) -> CorruptionError:
     """The error that says so, and the way back."""
-    hint = "delete this folder, then `kreis run` feeds it anew from the tables"
+    hint = "delete this folder, then `kreis run` feeds it again from the tables"
     return CorruptionError(f"the online store is damaged: {what}", where=str(folder), hint=hint)
 
 

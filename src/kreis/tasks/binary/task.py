@@ -157,7 +157,7 @@ class Binary:
         """
         known = np.asarray(outcomes, dtype=np.float64)
         self._check(~np.isin(known, (0.0, 1.0)), known, "outcomes are neither 0 nor 1", where, _UNKNOWN)
-        self._check(~((scores >= 0) & (scores <= 1)), scores, "scores are no probabilities", where, _BEYOND)
+        self._check(~((scores >= 0) & (scores <= 1)), scores, "scores are not probabilities", where, _BEYOND)
         given = scores.astype(np.float64)
         return YesNoRows(known > 0.5, given, decision.many(given))
 

@@ -156,7 +156,7 @@ class Regression:
             bad = ~np.isfinite(values)
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
-                said = f"{int(bad.sum())} {what} are no numbers, the first in row {row}: {values[row]}"
+                said = f"{int(bad.sum())} {what} are not numbers, the first in row {row}: {values[row]}"
                 raise ProjectError(said, where=where, hint="evaluate only on rows whose outcome is known")
         return Rows(known, given, decision.many(given))
 

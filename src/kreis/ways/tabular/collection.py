@@ -53,7 +53,7 @@ class _Outside:
 
 def perform(state: TabularState) -> Verdict:
     """Collect every source; a broken contract sends the work back to the owner of the source. Where many of the rows
-    known before are gone or otherwise, the run waits for somebody who accepts that.
+    known before are gone or changed, the run waits for somebody who accepts that.
     """
     for source in state.project.sources.values():
         try:

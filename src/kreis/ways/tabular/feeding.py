@@ -74,7 +74,7 @@ def feed_from_lake(state: TabularState) -> list[str]:
             told += _feed(state, views, frames)
     except CorruptionError as error:
         workspace.online.discard()
-        told.append(f"{error.message}; it was thrown away and fed anew from the tables")
+        told.append(f"{error.message}; it was thrown away and fed again from the tables")
         told += _feed(state, views, frames)
     except StoreError:
         if not _is_readable(workspace):

@@ -77,8 +77,8 @@ def unheld_patterns(project: Project) -> list[str]:
     """What to say of patterns that are checked where rows are collected, and not where requests come in."""
     accepted = accepted_inputs(project)
     return [
-        f"{contract.file}: requests are not held to the pattern of {name!r}, {pattern}: the service reads it otherwise,"
-        " or could take long over a hostile text; write it without repeats inside repeats and look-ahead"
+        f"{contract.file}: requests are not held to the pattern of {name!r}, {pattern}: the service would read it"
+        " differently, or could take long over a hostile text; write it without repeats inside repeats and look-ahead"
         for contract in contracts_of_inputs(project).values()
         for name, pattern in patterns_left_out(contract).items()
         if name in accepted.keys or name in accepted.fields

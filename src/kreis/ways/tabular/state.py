@@ -25,7 +25,7 @@ class TabularState:
     project: Project
     context: RunContext
     accept: frozenset[str] = frozenset()
-    """Sources of which the actor accepts that many known rows are gone or otherwise."""
+    """Sources of which the actor accepts that many known rows are gone or changed."""
     sources: dict[str, StepResult[CollectedSource]] = field(default_factory=dict)
     tables: dict[str, StepResult[BuiltTable]] = field(default_factory=dict)
     features: dict[str, StepResult[JoinedFeatures]] = field(default_factory=dict)

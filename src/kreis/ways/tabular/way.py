@@ -31,7 +31,7 @@ class Tabular:
 
     Args:
         project: As declared.
-        accept: Sources of which the actor accepts that many known rows are gone or otherwise.
+        accept: Sources of which the actor accepts that many known rows are gone or changed.
 
     Raises:
         ProjectError: there is no such source.

@@ -278,7 +278,7 @@ def _malformed(error: Exception) -> Refusal:
     """422 where it is JSON of another shape, 400 where it is no JSON."""
     if isinstance(error, msgspec.ValidationError):
         return Refusal("wrong_shape", str(error)[:300])
-    return HttpRefusal(400, "no_json", "the body is no JSON")
+    return HttpRefusal(400, "no_json", "the body is not JSON")
 
 
 async def tick_periodically(app: App, answering: Answering, every_s: float = 1.0) -> None:
