@@ -72,4 +72,7 @@ def _run(workspace: Workspace, given: Sequence[str]) -> CircleOutcome:
     if "error" in document:
         said = document["error"]
         return CircleOutcome(run="", status="failed", reason=f"{said['where'] or ''} {said['message']}".strip())
-    return CircleOutcome(run=document["run"], status=document["status"], reason=document["reason"])
+    last = document["verdicts"][-1]
+    return CircleOutcome(
+        run=document["run"], status=document["status"], reason=last.get("summary") or last.get("reason", "")
+    )
