@@ -70,6 +70,10 @@ class LakeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     url: str = "file:.kreis/lake"
     """Where the Delta tables are kept: `file:` and a folder."""
+    keep_versions: str = "90d"
+    """How long `kreis lake retain` keeps what a table was before (`90d`); empty for ever."""
+    keep_log: str = ""
+    """How many days of the prediction log `kreis lake retain` keeps (`400d`); empty for ever."""
 
 
 class ArtifactsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,8 +16,10 @@ from kreis.cli.commands import (
     compare,
     demo,
     doctor,
+    erase,
     init,
     keys,
+    lake,
     ledger,
     migrate,
     parity,
@@ -67,6 +69,8 @@ app.add_typer(release.app, name="release")
 app.command("migrate")(migrate.migrate)
 app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(lake.app, name="lake")
+app.command("erase")(erase.erase)
 app.add_typer(keys.app, name="keys")
 app.add_typer(demo.app, name="demo")
 

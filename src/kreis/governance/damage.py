@@ -19,8 +19,9 @@ from kreis.deployment.signing import load_trusted
 from kreis.durable import read_regular
 from kreis.errors import KreisError
 from kreis.lake.mark import FILE, read_mark
-from kreis.ledger import chain, head, models, releases, runs, steps, watchers
+from kreis.ledger import chain, head, models, releases, runs, steps, tables, watchers
 from kreis.ledger.identity import identity_of
+from kreis.ledger.store import Ledger
 from kreis.models.form import Onnx
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
@@ -28,7 +29,7 @@ from kreis.workspace import Workspace
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["PARTS", "Finding", "find_damage"]
+__all__ = ["PARTS", "Finding", "find_damage", "removals_told"]
 
 _SETTINGS_LIMIT = 1 << 20
 
@@ -95,6 +96,17 @@ def _lake(workspace: Workspace) -> Iterator[Finding]:
                 if is_log
                 else "restore the file, or `kreis run --start-at collection`",
             )
+
+
+def removals_told(ledger: Ledger) -> list[str]:
+    """What of the lake left on record, when and why; one line each removal."""
+    with ledger.read() as connection:
+        removals = [each for table in tables.list_tables(connection) for each in tables.removals_of(connection, table)]
+    said = []
+    for each in removals:
+        versions = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in each.versions)
+        said.append(f"{each.table}, versions {versions} and {len(each.files)} files, {each.at:%Y-%m-%d}: {each.reason}")
+    return said
 
 
 def _mark(workspace: Workspace) -> Iterator[Finding]:

@@ -82,7 +82,7 @@ def drop_days(lake: Lake, table: str, first: date, *, actor: str, reason: str, d
 def expire(
     lake: Lake,
     table: str,
-    before: datetime,
+    before: datetime | None,
     *,
     keep: Collection[int] = (),
     actor: str,
@@ -94,7 +94,7 @@ def expire(
     Args:
         lake: The lake.
         table: Its table.
-        before: What the table was at this moment, or later, can still be read.
+        before: What the table was at this moment, or later, can still be read; None for the newest version alone.
         keep: Versions that stay in any case.
         actor: Who, for the record.
         reason: Why, for the record.
@@ -102,7 +102,7 @@ def expire(
     """
     with _table(lake, table) as (folder, state):
         versions, gone = _history(lake.ledger, table)
-        old = [each.version for each in versions if each.at < before]
+        old = [each.version for each in versions if before is None or each.at < before]
         last = old[-1] if old else -1
         going = maintenance.leaving(versions, lambda each: each.version < last and each.version not in keep, gone)
         if not dry_run:

@@ -41,6 +41,8 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     head: str
     """Hash of the newest entry: write it down where the ledger's keeper cannot reach."""
     problems: list[Problem]
+    gone: list[str] = []
+    """Versions and files of the lake that left on record, and why: no problem."""
 
     @property
     def ok(self) -> bool:

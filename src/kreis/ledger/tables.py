@@ -21,6 +21,7 @@ __all__ = [
     "list_tables",
     "put_checkpoint",
     "refuse_removed",
+    "removal_of",
     "removals_of",
     "versions_of",
 ]
@@ -119,11 +120,19 @@ def refuse_removed(connection: Connection, version: TableVersion) -> None:
     Raises:
         ProjectError: it was; says when and why.
     """
-    for removal in removals_of(connection, version.table):
-        if any(first <= version.version <= last for first, last in removal.versions):
-            raise ProjectError(
-                f"version {version.version} of {version.table} was {removal.why} on {removal.at:%Y-%m-%d}:"
-                f" {removal.reason}",
-                where="lake",
-                hint=f"read the newest version, or see what is left: `kreis show table {version.table}`",
-            )
+    removal = removal_of(connection, version.table, version.version)
+    if removal is not None:
+        raise ProjectError(
+            f"version {version.version} of {version.table} was {removal.why} on {removal.at:%Y-%m-%d}:"
+            f" {removal.reason}",
+            where="lake",
+            hint=f"read the newest version, or see what is left: `kreis show table {version.table}`",
+        )
+
+
+def removal_of(connection: Connection, table: str, version: int) -> Removal | None:
+    """By which removal a version of a table left, or None if it is there."""
+    for removal in removals_of(connection, table):
+        if any(first <= version <= last for first, last in removal.versions):
+            return removal
+    return None

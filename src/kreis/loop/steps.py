@@ -16,12 +16,14 @@ from importlib import metadata
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
+from sqlalchemy import Connection
 
 from kreis.digests import canonical_json, digest_of_document
 from kreis.disciplines import Discipline
 from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import RunStep, Step, StepBasis
 from kreis.ledger.store import Ledger
+from kreis.ledger.tables import removal_of
 from kreis.loop.code import Code
 
 __all__ = ["Memory", "Output", "StepAsked", "StepOutput", "StepResult", "result_of", "step_key"]
@@ -200,6 +202,16 @@ class Memory:
             ledger_steps.use_step(tx, used)
         self.pending.clear()
 
+    def _readable(self, key: str) -> str:
+        """The key, or where the table that it left is gone on record, the one under which it is computed again."""
+        with self._ledger.read() as connection:
+            while (known := ledger_steps.find_step(connection, key)) is not None:
+                removal = _removal(connection, known)
+                if removal is None:
+                    break
+                key = digest_of_document([key, removal])
+        return key
+
     def _asked(
         self,
         discipline: Discipline,
@@ -215,6 +227,7 @@ class Memory:
         recompute = discipline in self._recompute
         if recompute or code.unknown:
             key = digest_of_document([key, self._run])
+        key = self._readable(key)
         return StepAsked(
             discipline=discipline,
             name=name,
@@ -277,3 +290,12 @@ class Memory:
     def _use(self, key: str, *, remembered: bool) -> RunStep:
         self._position += 1
         return RunStep(run=self._run, key=key, position=self._position, remembered=remembered)
+
+
+def _removal(connection: Connection, step: Step) -> str | None:
+    """The removal by which the table version that a step left is gone; None where it is there, or it left none."""
+    table, version = step.outputs.get("table"), step.outputs.get("version")
+    if not isinstance(table, str) or not isinstance(version, int):
+        return None
+    found = removal_of(connection, table, version)
+    return None if found is None else found.id

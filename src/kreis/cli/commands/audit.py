@@ -45,11 +45,13 @@ def verify(
     with working("recomputing the chain", quiet=json), workspace.ledger.read() as connection:
         report = audit.verify(connection, head=head or None)
     if deep:
-        from kreis.governance.damage import find_damage
+        from kreis.governance.damage import find_damage, removals_told
 
         with working("reading every file", quiet=json):
             damaged = [audit.Problem(found.line) for found in find_damage(workspace)]
-        report = msgspec.structs.replace(report, problems=[*report.problems, *damaged])
+        report = msgspec.structs.replace(
+            report, problems=[*report.problems, *damaged], gone=removals_told(workspace.ledger)
+        )
     if json:
         emit(report)
     else:
@@ -59,6 +61,8 @@ def verify(
             out.print(problem.what, soft_wrap=True, markup=False)
         if not report.problems:
             out.print(f"[green]✓[/] {report.entries:,} entries, the chain is whole.")
+        for line in report.gone:
+            out.print(f"gone on record: {line}", soft_wrap=True, markup=False)
         out.print(f"head {report.head}", soft_wrap=True)
     raise typer.Exit(EXIT_BROKEN if report.problems else 0)
 

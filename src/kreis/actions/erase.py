@@ -1,0 +1,278 @@
+"""`kreis erase`: a person's rows leave every place that holds them. Later parts register their places.
+
+The record keeps a keyed digest of whose rows they were, never the value; without the key file it says nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS
+from kreis.durable import make_directory, write_durably
+from kreis.errors import ProjectError
+from kreis.ledger.tables import removals_of
+from kreis.workspace import Workspace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["PLACES", "Erased", "Found", "Place", "Subject", "erase", "find"]
+
+_JSON = ("keys", "fields", "extra", "record")
+"""Columns that hold JSON as text."""
+_PIECE = 1 << 20
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Whose rows: the value of a key."""
+
+    key: str
+    value: str
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a place holds of a subject."""
+
+    place: str
+    where: str
+    rows: int = 0
+    """Rows of the newest state; 0 where only earlier ones hold some."""
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What an erasure did."""
+
+    subject: str
+    """Keyed digest of whose rows they were."""
+    erased: list[Found]
+    models: list[str] = []
+    """Digests of the models that learned from versions that held the rows."""
+    left: list[str] = []
+    """Files that hold the value still, and columns in which other rows do."""
+
+
+class Place(Protocol):
+    """Something that may hold a person's data."""
+
+    def find(self, subject: Subject) -> list[Found]:
+        """What it holds; changes nothing."""
+        ...
+
+    def erase(self, subject: Subject, reason: str) -> None:
+        """Delete it, on record; `reason` does not say whose it is. Done twice it does nothing."""
+        ...
+
+
+class JournalPlace:
+    """The prediction log's segments: moved into the lake first, where rows can be taken out."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def find(self, subject: Subject) -> list[Found]:
+        """See `Place.find`."""
+        holding = _files_with(self._workspace.journal_folder, subject.value)
+        return [Found(place="journal", where=str(path)) for path in holding]
+
+    def erase(self, subject: Subject, reason: str) -> None:
+        """See `Place.erase`."""
+        from kreis.actions.serve import close_segment
+        from kreis.deployment.predictions.shipping import ship
+
+        close_segment(self._workspace)
+        ship(self._workspace.journal_folder, self._workspace.lake, self._workspace.actor)
+        for path in _files_with(self._workspace.journal_folder, subject.value):
+            if path.name.endswith(".damaged"):  # its whole records are in the lake
+                path.unlink()
+
+
+class LakePlace:
+    """The tables: rows whose column `key` has the value, logged predictions of that key, and their outcomes."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def find(self, subject: Subject) -> list[Found]:
+        """See `Place.find`."""
+        from kreis.lake.tending import files_with
+
+        found = []
+        for table, theirs in self._theirs(subject):
+            files, rows = files_with(self._workspace.lake, table, theirs)
+            found += [Found(place="lake", where=table, rows=rows)] if files else []
+        return found
+
+    def erase(self, subject: Subject, reason: str) -> None:
+        """See `Place.erase`."""
+        from kreis.lake.tending import erase_rows
+
+        self._workspace.lake.repair()  # what no version names may hold some too
+        for table, theirs in self._theirs(subject):
+            erase_rows(self._workspace.lake, table, theirs, actor=self._workspace.actor, reason=reason)
+
+    def _theirs(self, subject: Subject) -> Iterator[tuple[str, pl.Expr]]:
+        """Each table with what tells the rows; outcomes first, as they are known by the predictions."""
+        import polars as pl
+
+        lake = self._workspace.lake
+        for table in sorted(lake.tables(), key=lambda name: name != OUTCOMES):
+            schema = lake.schema(table)
+            tests = [pl.col(subject.key).cast(pl.String) == subject.value] if subject.key in schema else []
+            for name in _JSON:
+                if schema.get(name) == pl.String:
+                    tests += [pl.col(name).str.contains(said, literal=True) for said in _as_json(subject)]
+            if table == OUTCOMES and PREDICTIONS in lake.tables():
+                tests += self._outcomes(subject)
+            if tests:
+                yield table, pl.any_horizontal(*(test.fill_null(False) for test in tests))
+
+    def _outcomes(self, subject: Subject) -> list[pl.Expr]:
+        import polars as pl
+
+        said = [
+            pl.col(name).str.contains(text, literal=True) for name in ("keys", "fields") for text in _as_json(subject)
+        ]
+        rows = (
+            self._workspace.lake.scan(PREDICTIONS).filter(pl.any_horizontal(*said)).select("id", "reference").collect()
+        )
+        names = rows["reference"].drop_nulls().to_list()
+        return [pl.col("prediction").is_in(rows["id"].to_list()), pl.col("reference").is_in([*names, subject.value])]
+
+
+class OnlinePlace:
+    """The online store: derived from the tables, so it is thrown away; `kreis run` feeds it anew."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def find(self, subject: Subject) -> list[Found]:
+        """See `Place.find`."""
+        online = self._workspace.online
+        return [Found(place="online store", where=str(online))] if online.exists() else []
+
+    def erase(self, subject: Subject, reason: str) -> None:
+        """See `Place.erase`."""
+        if self._workspace.online.exists():
+            self._workspace.online.discard()
+
+
+PLACES: dict[str, Callable[[Workspace], Place]] = {
+    "journal": JournalPlace,
+    "lake": LakePlace,
+    "online store": OnlinePlace,
+}
+"""What is asked and erased, in this order; a part that keeps data of people adds its own."""
+
+
+def find(workspace: Workspace, subject: Subject) -> list[Found]:
+    """What all places hold of a subject; changes nothing."""
+    _check(subject)
+    return [found for make in PLACES.values() for found in make(workspace).find(subject)]
+
+
+def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
+    """Take a person's rows out of every place, with every earlier version that held them.
+
+    Args:
+        workspace: The project's folder.
+        subject: Whose rows.
+        because: Why, for the record; must not name the person.
+
+    Raises:
+        ProjectError: key or value is blank, or the reason holds the value.
+    """
+    _check(subject)
+    if subject.value in because:
+        raise ProjectError("the reason names the person, and the record is for ever", where="--because")
+    with workspace.only_run():
+        digest = hmac.new(_secret(workspace), f"{subject.key}={subject.value}".encode(), "sha256").hexdigest()
+        reason = f"the rows of subject {digest[:16]} were erased"
+        before = {table: len(_removals(workspace, table)) for table in workspace.lake.tables()}
+        erased = find(workspace, subject)
+        for make in PLACES.values():
+            make(workspace).erase(subject, reason)
+        models = _learned(workspace, before)
+        outputs = {"places": [f"{each.place}: {each.where}" for each in erased], "models": models}
+        if any(subject.value in each for each in outputs["places"]):
+            outputs["places"] = sorted({each.place for each in erased})
+        with workspace.ledger.record(
+            event="subject.erased", subject=digest, actor=workspace.actor, reason=because, outputs=outputs
+        ):
+            pass
+        left = [str(path) for path in _files_with(workspace.state, subject.value)]
+        left += [f"{each.where} ({each.rows} rows)" for each in LakePlace(workspace).find(subject)]
+        return Erased(subject=digest, erased=erased, models=models, left=left + list(_mentions(workspace, subject)))
+
+
+def _check(subject: Subject) -> None:
+    if not subject.key.strip() or not subject.value.strip():
+        raise ProjectError("an erasure needs a key and a value", where="--entity", hint="--entity customer=C00017")
+
+
+def _removals(workspace: Workspace, table: str) -> list[list[tuple[int, int]]]:
+    with workspace.ledger.read() as connection:
+        return [removal.versions for removal in removals_of(connection, table)]
+
+
+def _learned(workspace: Workspace, before: dict[str, int]) -> list[str]:
+    """The models that rest on a version that this erasure removed."""
+    from kreis.actions.upkeep import versions_used
+
+    with workspace.ledger.read() as connection:
+        used = versions_used(connection)
+    found: set[str] = set()
+    for table, versions in used.items():
+        spans = [span for spans in _removals(workspace, table)[before.get(table, 0) :] for span in spans]
+        for number, models in versions.items():
+            if any(first <= number <= last for first, last in spans):
+                found.update(models)
+    return sorted(found)
+
+
+def _mentions(workspace: Workspace, subject: Subject) -> Iterator[str]:
+    """Columns of other names that hold the value: whether it is the same person, the user must say."""
+    import polars as pl
+
+    for table in workspace.lake.tables():
+        texts = [name for name, kind in workspace.lake.schema(table).items() if kind == pl.String]
+        counts = workspace.lake.scan(table).select((pl.col(name) == subject.value).sum() for name in texts).collect()
+        for name in texts:
+            if counts[name][0]:
+                yield f"column {name!r} of {table} ({counts[name][0]} rows): --entity {name}=…"
+
+
+def _as_json(subject: Subject) -> list[str]:
+    """How the pair stands in a text of JSON: at its end, or before another."""
+    key, value = (msgspec.json.encode(each).decode() for each in (subject.key, subject.value))
+    return [f"{key}:{value}", f"{key}: {value}", f"{key}:{subject.value},", f"{key}:{subject.value}}}"]
+
+
+def _files_with(folder: Path, value: str) -> list[Path]:
+    """The files in a folder whose bytes hold a value."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds(path, value.encode())]
+
+
+def _holds(path: Path, value: bytes) -> bool:
+    with path.open("rb") as file:
+        end = b""
+        while piece := file.read(_PIECE):
+            if value in end + piece:
+                return True
+            end = piece[-len(value) :]
+    return False
+
+
+def _secret(workspace: Workspace) -> bytes:
+    path = workspace.state / "keys" / "erasure.key"
+    if not path.exists():
+        make_directory(path.parent)
+        write_durably(path, secrets.token_bytes(32))
+        os.chmod(path, 0o600)
+    return path.read_bytes()

@@ -1,0 +1,79 @@
+"""`kreis lake`: few files for many, and what leaves after its time; versions that models rest on stay."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from kreis.deployment.predictions.frames import FAILURES, OUTCOMES, PREDICTIONS
+from kreis.durations import duration
+from kreis.lake.tending import Tended
+from kreis.ledger import models, steps
+from kreis.workspace import Workspace
+
+__all__ = ["compact_lake", "retain_lake", "versions_used"]
+
+_LOG = (PREDICTIONS, OUTCOMES, FAILURES)
+
+
+def compact_lake(workspace: Workspace, tables: Iterable[str] = (), *, dry_run: bool = False) -> list[Tended]:
+    """Put the rows of many small files into few, table by table.
+
+    Args:
+        workspace: The project's folder.
+        tables: Which; all if none is named.
+        dry_run: Only say what would be done.
+    """
+    from kreis.lake.tending import compact
+
+    lake, actor = workspace.lake, workspace.actor
+    done = [
+        compact(lake, table, actor=actor, reason="many small files", dry_run=dry_run)
+        for table in list(tables) or lake.tables()
+    ]
+    return [each for each in done if each.files_after < each.files_before]
+
+
+def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
+    """Let the days of the log and the old versions of tables leave, as the settings say.
+
+    What a registered model rests on stays: the versions that the steps of its run left.
+
+    Raises:
+        ProjectError: a setting is not a valid duration.
+    """
+    from kreis.lake.tending import drop_days, expire
+
+    lake, actor, keep = workspace.lake, workspace.actor, workspace.settings.lake
+    now = workspace.clock.now()
+    done = []
+    if keep.keep_log:
+        first = (now - duration(keep.keep_log, "kreis.toml [lake] keep_log")).date()
+        reason = f"days of the log before {first} (lake.keep_log = {keep.keep_log})"
+        for table in set(_LOG) & set(lake.tables()):
+            dropped = drop_days(lake, table, first, actor=actor, reason=reason, dry_run=dry_run)
+            gone = expire(lake, table, None, actor=actor, reason=reason, dry_run=dry_run)
+            done += [dropped] if dropped.rows else []
+            done += [gone] if gone.versions else []
+    if keep.keep_versions:
+        before = now - duration(keep.keep_versions, "kreis.toml [lake] keep_versions")
+        reason = f"replaced before {before:%Y-%m-%d} (lake.keep_versions = {keep.keep_versions})"
+        with workspace.ledger.read() as connection:
+            used = versions_used(connection)
+        for table in lake.tables():
+            gone = expire(lake, table, before, keep=set(used[table]), actor=actor, reason=reason, dry_run=dry_run)
+            done += [gone] if gone.versions or gone.kept else []
+    return done
+
+
+def versions_used(connection: Connection) -> dict[str, dict[int, list[str]]]:
+    """By table and version, the digests of the registered models that rest on it."""
+    used: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for model in models.list_models(connection):
+        for _, step in steps.steps_of(connection, model.run):
+            table, version = step.outputs.get("table"), step.outputs.get("version")
+            if isinstance(table, str) and isinstance(version, int):
+                used[table][version].append(model.digest)
+    return used

@@ -1,0 +1,61 @@
+"""`kreis erase`: a person's rows leave every place."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kreis.cli.output import JsonOption, emit, working
+
+__all__ = ["erase"]
+
+
+def erase(
+    entity: Annotated[str, typer.Option(help="Whose rows: a key and its value.", metavar="KEY=VALUE")],
+    because: Annotated[
+        str, typer.Option(help="Why; it goes into the record, so it must not name the person.", metavar="TEXT")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what holds such rows.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Erase a person's rows from everything that holds them.
+
+    From the tables, the prediction log and the online store; every earlier version that held them goes too. The record
+    keeps a keyed digest, not the value. Says which models learned from them, and what holds the value still. Then
+    `kreis run` makes the tables and the online store anew.
+
+    Example:
+
+        kreis erase --entity customer=C00017 --because "asked for it, ticket 4711"
+    """
+    from kreis.actions import erase as erasing
+    from kreis.errors import ProjectError
+    from kreis.workspace import Workspace
+
+    key, _, value = entity.partition("=")
+    workspace, subject = Workspace.find(), erasing.Subject(key, value)
+    if dry_run:
+        found = erasing.find(workspace, subject)
+        if json:
+            emit(found)
+            return
+        for each in found:
+            typer.echo(f"{each.place}: {each.where}" + (f" ({each.rows:,} rows)" if each.rows else ""))
+        if not found:
+            typer.echo("Nothing is held.")
+        return
+    if not because.strip():
+        raise ProjectError("an erasure needs a reason", where="kreis erase", hint="--because TEXT")
+    with working("erasing", quiet=json):
+        done = erasing.erase(workspace, subject, because=because)
+    if json:
+        emit(done)
+        return
+    for each in done.erased:
+        typer.echo(f"erased from {each.place}: {each.where}" + (f" ({each.rows:,} rows)" if each.rows else ""))
+    for model in done.models:
+        typer.echo(f"learned from these rows: model {model[:12]}")
+    for place in done.left:
+        typer.echo(f"holds the value still: {place}")
+    typer.echo(f"On record as subject {done.subject[:16]}. Next: kreis run")
