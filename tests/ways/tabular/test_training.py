@@ -24,10 +24,8 @@ def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float]) -> str:
     candidates = {name: SimpleNamespace(name=name, baseline=name == "rule") for name in worth}
     metric = DecisionValue("EUR per 1,000 orders", true_positive=1.0, false_positive=-1.0)
     project: Any = SimpleNamespace(candidates=candidates, goal=SimpleNamespace(metric=metric, task=metric.task))
-    memory: Any = None
-    workspace: Any = None
-    made = TabularState(project=project, workspace=workspace, as_of=None, run="r", memory=memory)  # type: ignore[arg-type]
-    concluded = training.perform(made)
+    context: Any = None
+    concluded = training.perform(TabularState(project=project, context=context))
     assert isinstance(concluded, Advance)
     return concluded.summary
 
