@@ -1,5 +1,4 @@
-"""Whose ledger it is, what watching remembers, how an alert ends, what a release rests on, an approval's key,
-and of the lake's tables the newest checkpoint and what is gone."""
+"""Whose ledger it is, what watching remembers, how an alert ends, what a release rests on, and an approval's key."""
 
 from __future__ import annotations
 
@@ -36,32 +35,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project", name="pk_watchers"),
         sqlite_strict=True,
     )
-    op.create_table(
-        "checkpoints",
-        sa.Column("table", TEXT, nullable=False),
-        sa.Column("version", WHOLE, nullable=False, autoincrement=False),
-        sa.Column("digest", TEXT, nullable=False),
-        sa.Column("size", WHOLE, nullable=False, autoincrement=False),
-        sa.Column("previous", WHOLE, nullable=True, autoincrement=False),
-        sa.Column("at", WHOLE, nullable=False, autoincrement=False),
-        sa.Column("sha256", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("table", name="pk_checkpoints"),
-        sqlite_strict=True,
-    )
-    op.create_table(
-        "removals",
-        sa.Column("id", TEXT, nullable=False),
-        sa.Column("table", TEXT, nullable=False),
-        sa.Column("why", TEXT, nullable=False),
-        sa.Column("reason", TEXT, nullable=False),
-        sa.Column("versions", TEXT, nullable=False),
-        sa.Column("files", TEXT, nullable=False),
-        sa.Column("at", WHOLE, nullable=False, autoincrement=False),
-        sa.Column("sha256", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_removals"),
-        sqlite_strict=True,
-    )
-    op.create_index("ix_removals_table_id", "removals", ["table", "id"])
     for table, column, kind in (
         ("alerts", "cause", TEXT),
         ("alerts", "closed_at", WHOLE),
