@@ -126,46 +126,7 @@ def _collect(state: TabularState, source: Source) -> StepResult[CollectedSource]
 
     def compute(key: str) -> CollectedSource:
         _record_contract(state, source)
-        generation = digest_of_document([code.digest, contract])
-        identity = digest_of_document([outside.document(), code.files])
-        with notes() as noted_then:
-            collected = collect(
-                source,
-                until=state.as_of,
-                lake=workspace.lake,
-                actor=workspace.actor,
-                run=state.run,
-                step=key,
-                generation=generation,
-                identity=identity,
-                recompute=state.memory.recomputes("collection"),
-                accept=source.name in state.accept,
-            )
-        came = {} if before is None else before.came
-        changes = _schema_changes(came or collected.came, collected.came)
-        warnings = [*collected.report.warnings, *changes, *outside.warnings, *(noted | noted_then)]
-        report = msgspec.structs.replace(collected.report, warnings=warnings)
-        if not report.passed or collected.table is None:
-            raise _BrokenError(report)
-        return CollectedSource(
-            table=collected.table.table,
-            version=collected.table.version,
-            fingerprint=collected.table.fingerprint,
-            rows=collected.table.rows,
-            mode=collected.table.mode,
-            known_until=collected.table.known_until,
-            changed_since=collected.changed_since,
-            quarantined=0 if collected.quarantine is None else collected.quarantine.rows,
-            generation=generation,
-            identity=identity,
-            contract=contract,
-            report=report,
-            came=dict(collected.came) or came,
-            code=code.digest,
-            files=outside.files,
-            late_days=source.late / timedelta(days=1),
-            changed=source.changed,
-        )
+        return _collect_now(state, source, key, code, outside, before, noted)
 
     return state.memory.step(
         "collection",
@@ -181,6 +142,63 @@ def _collect(state: TabularState, source: Source) -> StepResult[CollectedSource]
         inputs=outside.document(),
         result=CollectedSource,
         compute=compute,
+    )
+
+
+def _collect_now(
+    state: TabularState,
+    source: Source,
+    key: str,
+    code: Code,
+    outside: _Outside,
+    before: CollectedSource | None,
+    noted: dict[str, None],
+) -> CollectedSource:
+    """Read the source, and say what came of it; `noted` is what was noted while looking outside.
+
+    Raises:
+        _BrokenError: the contract does not hold.
+    """
+    workspace, contract = state.workspace, source.contract.digest
+    generation = digest_of_document([code.digest, contract])
+    identity = digest_of_document([outside.document(), code.files])
+    with notes() as noted_then:
+        collected = collect(
+            source,
+            until=state.as_of,
+            lake=workspace.lake,
+            actor=workspace.actor,
+            run=state.run,
+            step=key,
+            generation=generation,
+            identity=identity,
+            recompute=state.memory.recomputes("collection"),
+            accept=source.name in state.accept,
+        )
+    came = {} if before is None else before.came
+    changes = _schema_changes(came or collected.came, collected.came)
+    warnings = [*collected.report.warnings, *changes, *outside.warnings, *(noted | noted_then)]
+    report = msgspec.structs.replace(collected.report, warnings=warnings)
+    if not report.passed or collected.table is None:
+        raise _BrokenError(report)
+    return CollectedSource(
+        table=collected.table.table,
+        version=collected.table.version,
+        fingerprint=collected.table.fingerprint,
+        rows=collected.table.rows,
+        mode=collected.table.mode,
+        known_until=collected.table.known_until,
+        changed_since=collected.changed_since,
+        quarantined=0 if collected.quarantine is None else collected.quarantine.rows,
+        generation=generation,
+        identity=identity,
+        contract=contract,
+        report=report,
+        came=dict(collected.came) or came,
+        code=code.digest,
+        files=outside.files,
+        late_days=source.late / timedelta(days=1),
+        changed=source.changed,
     )
 
 
