@@ -329,11 +329,11 @@ class _Windowed:
         found = [self._less(entity, cut, unseen) for cut in cuts]
         return self._all_exactly(entity, at) if None in found else found  # type: ignore[return-value]
 
-    def _cuts(self, entity: Entity, at: int, needed: list[int]) -> list[_Cut] | None:
+    def _cuts(self, entity: Entity, at: int, besides: Sequence[int]) -> list[_Cut] | None:
         """Where each window begins; None while one of the tiles cut, or of those needed besides, is missing."""
         tiles, headers, tile_width = entity.tiles, entity.headers, self._kept.layout.tile
         cuts: list[_Cut] = []
-        absent = bool(needed)
+        needed, absent = [*besides], bool(besides)
         for width in self._windows:
             low = at - width
             number = low // tile_width

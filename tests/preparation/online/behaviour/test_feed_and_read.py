@@ -317,6 +317,31 @@ def test_a_past_moment_is_read_as_right_as_a_new_reader_reads_it(store: Counted)
         assert np.array_equal(features.vector({"who": "entity-2"}, at), fresh, equal_nan=True)
 
 
+SUMS = FeatureView(
+    name="sums",
+    entity="who",
+    table="t",
+    event_time="event",
+    known_at="known",
+    features={operation: Aggregate(operation, X) for operation in ("sum", "mean", "count")},
+    windows=("1h", "2h", "8h"),
+)
+"""Of a past moment its totals are those of now less what was not seen yet."""
+
+
+@pytest.mark.parametrize("view", [SUMS, WINDOWED], ids=["sums", "extremes too"])
+def test_a_past_moment_is_read_as_the_join_sees_it(store: Counted, view: FeatureView) -> None:
+    """Rows that became known later hide in the very tiles that windows cut through."""
+    table = table_of(1500)
+    OnlineFeed(store, [(view, table)], history=True).advance(BASE + 60 * HOUR)
+    features = OnlineFeatures(store, [view])
+    moments = [BASE + minutes * MINUTE for minutes in range(10 * 60, 50 * 60, 37)]
+    spine = pl.DataFrame({"who": ["entity-2"] * len(moments), "at": moments}).cast({"at": pl.Datetime("us", "UTC")})
+    wanted = join(spine, [(view, table)], time="at").select(view.feature_names).fill_null(math.nan).to_numpy()
+    found = [features.vector({"who": "entity-2"}, at) for at in moments]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
 def test_what_failed_once_is_read_again(store: Counted) -> None:
     """A tile that could not be read is asked for by the next request, not remembered as missing."""
     OnlineFeed(store, [(WINDOWED, table_of(300))], history=True).advance(BASE + 60 * HOUR)
