@@ -11,6 +11,7 @@ import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from kreis.actions.serve import free_port
@@ -175,3 +176,40 @@ def test_refuses_to_serve_what_is_not_there(evaluated):
 
 def test_refuses_to_serve_to_everyone_without_a_token(released):
     assert "without a token" in released.kreis("serve", "--host", "0.0.0.0", "--port", str(free_port()), code=8)
+
+
+def holding(folder, value):
+    """Files in which a value stands, in their bytes or, of Parquet, in any cell; not as a part of a digest."""
+    word = re.compile(rb"(?<![0-9a-f])" + value.encode() + rb"(?![0-9a-f])")
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        decoded = path.suffix == ".parquet" and value in str(pl.read_parquet(path, glob=False).to_dicts())
+        if decoded or word.search(path.read_bytes()):
+            yield str(path.relative_to(folder))
+
+
+def test_an_erased_person_stands_nowhere_and_the_record_says_so(traffic):
+    """Collected, fed online, asked about, in the journal and in the lake; then small files are merged."""
+    shop, _ = traffic
+    before = list(holding(shop.state, "c042"))
+    assert any("journal" in each for each in before)
+    assert any("online" in each for each in before)
+    assert any("bronze" in each for each in before)
+    found = shop.document("erase", "--entity", "customer=c042", "--dry-run")
+    assert {each["place"] for each in found} == {"journal", "lake", "online store"}
+    assert "needs a reason" in shop.kreis("erase", "--entity", "customer=c042", code=2)
+    done = shop.document("erase", "--entity", "customer=c042", "--because", "asked for it, ticket 4711")
+    assert list(holding(shop.state, "c042")) == []
+    assert all("ledger.db" in each for each in done["left"]), "four hexadecimal digits stand in digests by chance"
+    assert len(done["models"]) == 2
+    verified = shop.document("audit", "verify", "--deep")
+    assert verified["problems"] == []
+    assert any("bronze/orders" in each and "were erased" in each for each in verified["gone"])
+    orders = shop.folder / "data" / "orders.csv"  # at the source, too: else they are collected again
+    orders.write_text("".join(line for line in orders.read_text().splitlines(True) if ",c042," not in line))
+    shop.run("run", code=10)  # of the same day: no comparison can pass
+    assert list(holding(shop.state, "c042")) == []
+    assert shop.document("parity")["rows"] == 40
+    merged = shop.document("lake", "compact")
+    assert all(each["files_after"] <= each["files_before"] for each in merged)
+    shop.run("lake", "retain", "--dry-run")
+    assert shop.document("lake", "retain") == [] or shop.document("audit", "verify", "--deep")["problems"] == []

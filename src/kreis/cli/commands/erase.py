@@ -10,6 +10,9 @@ from kreis.cli.output import JsonOption, emit, working
 
 __all__ = ["erase"]
 
+_SHORT = 6
+"""Of fewer letters, the bytes of a value stand in digests by chance."""
+
 
 def erase(
     entity: Annotated[str, typer.Option(help="Whose rows: a key and its value.", metavar="KEY=VALUE")],
@@ -22,8 +25,8 @@ def erase(
     """Erase a person's rows from everything that holds them.
 
     From the tables, the prediction log and the online store; every earlier version that held them goes too. The record
-    keeps a keyed digest, not the value. Says which models learned from them, and what holds the value still. Then
-    `kreis run` makes the tables and the online store anew.
+    keeps a keyed digest, not the value. Says which models learned from them, and what holds the value still. Delete the
+    rows at their source too; then `kreis run` makes the tables and the online store again.
 
     Example:
 
@@ -57,5 +60,7 @@ def erase(
     for model in done.models:
         typer.echo(f"learned from these rows: model {model[:12]}")
     for place in done.left:
-        typer.echo(f"holds the value still: {place}")
-    typer.echo(f"On record as subject {done.subject[:16]}. Next: kreis run")
+        by_chance = ", perhaps by chance: the value is short" if len(value) < _SHORT else ""
+        typer.echo(f"holds the value still{by_chance}: {place}")
+    typer.echo(f"On record as subject {done.subject[:16]}.")
+    typer.echo("Next: delete the rows at their source too, else they are collected again; then kreis run")

@@ -12,7 +12,7 @@ import lmdb
 
 from kreis.errors import StoreError
 from kreis.preparation.online.layout import RESIDUE
-from kreis.preparation.online.lmdb_store import LmdbStore
+from kreis.preparation.online.lmdb_store import MARKER, LmdbStore
 
 __all__ = ["problems_of"]
 
@@ -27,7 +27,7 @@ def problems_of(folder: Path) -> list[str]:
     """
     data = folder / "data.mdb"
     if not data.exists():
-        return ["the online store is gone"] if folder.is_dir() else []
+        return ["the online store is gone"] if (folder / MARKER).exists() else []
     if not data.is_file():
         return ["it is not a regular file"]
     command = [sys.executable, "-m", "kreis.preparation.online.inspection", str(folder)]

@@ -27,7 +27,7 @@ from kreis.preparation.online import updates
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Read, Rows, Source
 
-__all__ = ["LmdbPlace", "LmdbStore", "damaged", "discard"]
+__all__ = ["MARKER", "LmdbPlace", "LmdbStore", "damaged", "discard"]
 
 T = TypeVar("T")
 _DAMAGED = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError)
@@ -37,6 +37,8 @@ _MAP_SIZE = 1 << 30
 _FOLLOW_S = 1.0
 """How often a reader looks whether another store has taken this one's place."""
 _CLEAN = b"clean"
+MARKER = "open"
+"""The file that says how the last writer ended; a folder without it holds no store."""
 
 
 class LmdbStore:
@@ -57,7 +59,7 @@ class LmdbStore:
     ) -> None:
         self._folder = folder
         self._readonly = readonly
-        self._marker = folder / "open"
+        self._marker = folder / MARKER
         if not readonly:
             make_directory(folder)
             self._let_go = _only_writer(folder)
@@ -190,8 +192,8 @@ class LmdbStore:
 
 
 def discard(folder: Path) -> None:
-    """Throw a store away, to be fed anew. A reader that has it open goes over to the new one within a second."""
-    for name in ("data.mdb", "lock.mdb"):
+    """Throw a store away, to be fed again. A reader that has it open goes over to the new one within a second."""
+    for name in ("data.mdb", "lock.mdb", MARKER):
         (folder / name).unlink(missing_ok=True)
 
 
