@@ -22,10 +22,15 @@ BASE = 1_700_000_000_000_000
 X = Column("x")
 
 
-def view_of(*, windows: tuple[str, ...] = (), ttl: str | None = None, name: str = "v") -> FeatureView:
+def view_of(
+    *,
+    windows: tuple[str, ...] = (),
+    ttl: str | None = None,
+    name: str = "v",
+    operations: tuple[str, ...] = ("mean", "std", "min", "max", "sum", "last"),
+) -> FeatureView:
     features = {"x": X}
     if windows:
-        operations = ("mean", "std", "min", "max", "sum", "last")
         features = {operation: Aggregate(operation, X) for operation in operations}  # type: ignore[misc]
     return FeatureView(
         name=name,
@@ -40,6 +45,8 @@ def view_of(*, windows: tuple[str, ...] = (), ttl: str | None = None, name: str 
 
 
 WINDOWED = view_of(windows=("1h", "8h"))
+
+SUMS = view_of(windows=("1h", "8h"), operations=("mean", "sum"))
 
 LATEST = view_of(ttl="2h", name="latest")
 

@@ -16,14 +16,12 @@ from typing import TypeAlias
 from zlib import crc32
 
 from kreis.errors import CorruptionError, StoreError
-from kreis.expressions.rows import compile_row
-from kreis.expressions.windows import WindowAggregate
 from kreis.preparation.online.entities import Entity, Needs, TileRows
 from kreis.preparation.online.layout import RESIDUE, Layout
+from kreis.preparation.online.reductions import pick_of, reducer_of
 from kreis.preparation.online.store import OnlineStore, Read, Value
-from kreis.preparation.online.suffixes import EMPTY, Moments, add, less, merge, totals_of
+from kreis.preparation.online.suffixes import EMPTY, Moments, less, merge, totals_of
 from kreis.preparation.online.tiles import Row
-from kreis.preparation.point_in_time_plan import Combination
 from kreis.preparation.views import FeatureView
 
 __all__ = ["OnlineFeatures"]
@@ -69,14 +67,23 @@ class OnlineFeatures:
             StoreError: the store cannot be read.
         """
         readers = self._readers
+        if self._missing:  # of a request that failed
+            self._missing.clear()
+        if len(readers) == 1:  # without lists: they would cost a tenth of the whole
+            entity, reader = readers[0]
+            name = keys.get(entity)
+            key = _NO_KEY if name is None else reader.key(name)
+            with self._store.snapshot() as read:
+                (record,) = read((key,))
+                only = reader.nothing if record is None else reader.read(key, record, at_us)
+                return self._complete(read, ((keys, at_us),), (key,), (record,))[0] if self._missing else [*only]
         asked: list[bytes] = []
         vector: list[float] = []
-        self._missing.clear()  # of a request that failed
         for entity, reader in readers:
             name = keys.get(entity)
             asked.append(_NO_KEY if name is None else reader.key(name))
         with self._store.snapshot() as read:
-            records = list(read(asked))
+            records = [*read(asked)]
             for (_, reader), key, record in zip(readers, asked, records):  # noqa: B905 (of one length)
                 if record is None:
                     vector += reader.nothing
@@ -93,6 +100,8 @@ class OnlineFeatures:
         Raises:
             StoreError: the store cannot be read.
         """
+        if len(requests) == 1:
+            return [self.vector(*requests[0])]
         self._missing.clear()
         with self._store.snapshot() as read:
             asked = [
@@ -294,10 +303,10 @@ class _Windowed:
         ]
         self._kept = _Kept(layout, self._needs, missing)
         self._windows = plan.windows
-        self._reductions = [_reducer(each) for each in plan.reductions]
+        self._reductions = [reducer_of(each) for each in plan.reductions]
         self._sums_only = all(each.operation in _SUMS for each in plan.reductions)
         self._wants_last = any(each.operation == "last" for each in plan.reductions)
-        self._pick = _pick_of(layout)
+        self._pick = pick_of(layout)
         self.key = layout.entity_key
         none = self._reduce_all(0, {column: EMPTY for column, _, _ in self._needs}, None)
         self.nothing = self._pick([none] * len(plan.windows))
@@ -381,10 +390,15 @@ class _Windowed:
             j = len(tile.rows) - bisect_right(tile.events, low)
             rows += j
             of_tile = tile.suffixes
-            join = add if self._sums_only else merge
-            totals = {
-                column: join(suffixes.last(k), of_tile[column].last(j)) for column, suffixes in entity.suffixes.items()
-            }
+            if self._sums_only:
+                totals = {
+                    column: suffixes.sums_with(k, of_tile[column], j) for column, suffixes in entity.suffixes.items()
+                }
+            else:
+                totals = {
+                    column: merge(suffixes.last(k), of_tile[column].last(j))
+                    for column, suffixes in entity.suffixes.items()
+                }
         newest = entity.newest if entity.newest[0] > low else None
         return rows, totals, newest
 
@@ -448,55 +462,3 @@ def _seen(tile: TileRows, low: int | None, at: int) -> list[Row]:
     """A tile's rows in (low, at] that are known at `at`."""
     first = 0 if low is None else bisect_right(tile.events, low)
     return [row for row in tile.rows[first : bisect_right(tile.events, at)] if row[1] <= at]
-
-
-_Reducer: TypeAlias = Callable[[int, Mapping[int, Moments], Row | None], float]
-"""From the number of rows, the totals by row expression and the newest row to a reduction's value."""
-
-
-def _reducer(reduction: WindowAggregate) -> _Reducer:
-    column = reduction.row
-    if column is None:
-        return lambda rows, totals, newest: float(rows)
-    if reduction.operation == "last":
-        return lambda rows, totals, newest: _NAN if newest is None else float(newest[2 + column])
-    if reduction.operation == "mean":
-        return lambda rows, totals, newest: _mean(totals[column])
-    if reduction.operation == "count":
-        return lambda rows, totals, newest: totals[column][0]
-    if reduction.operation == "sum":
-        return lambda rows, totals, newest: totals[column][1] + totals[column][5]
-    if reduction.operation == "std":
-        return lambda rows, totals, newest: _spread(totals[column])
-    place = 2 if reduction.operation == "min" else 3
-    return lambda rows, totals, newest: totals[column][place] if totals[column][0] else _NAN
-
-
-def _mean(total: Moments) -> float:
-    return (total[1] + total[5]) / total[0] if total[0] else _NAN
-
-
-def _spread(total: Moments) -> float:
-    return math.sqrt(total[4] / (total[0] - 1.0)) if total[0] > 1 else _NAN
-
-
-def _pick_of(layout: Layout) -> Callable[[Sequence[Sequence[float]]], list[float]]:
-    """From the reductions per window to the features in order: feature by feature, window by window."""
-    plan = layout.plan
-    windows = range(len(plan.windows))
-    simple = [place for place in plan.features.values() if isinstance(place, int)]
-    if len(simple) == len(plan.features):
-        places = [(window, place) for place in simple for window in windows]
-        return lambda reduced: [reduced[window][place] for window, place in places]
-    readers = [place if isinstance(place, int) else _combined(place) for place in plan.features.values()]
-    return lambda reduced: [
-        reduced[window][reader] if isinstance(reader, int) else reader(reduced[window])
-        for reader in readers
-        for window in windows
-    ]
-
-
-def _combined(combination: Combination) -> Callable[[Sequence[float]], float]:
-    names = {str(index): place for index, place in enumerate(combination.reductions)}
-    compute = compile_row({"": combination.expression}, dict.fromkeys(names, "number"))
-    return lambda reductions: compute({name: reductions[place] for name, place in names.items()})[0]

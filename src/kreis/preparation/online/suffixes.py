@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-__all__ = ["EMPTY", "Moments", "Suffixes", "add", "less", "merge", "moments_of", "totals_of"]
+__all__ = ["EMPTY", "Moments", "Suffixes", "less", "merge", "moments_of", "totals_of"]
 
 Moments: TypeAlias = tuple[float, float, float, float, float, float]
 """Count of values, sum, min, max, sum of squared deviations from the mean, what the sum lacks of the exact one."""
@@ -65,6 +65,16 @@ class Suffixes:
             0.0 if lacks is None else lacks[k],
         )
 
+    def sums_with(self, k: int, other: Suffixes, j: int) -> Moments:
+        """Count and sum of the last k items and the last j of another, as `merge` gives them; the rest stands at 0."""
+        lacks, of_other = self.lacks, other.lacks
+        one, two = self.sums[k], other.sums[j]
+        total = one + two
+        part = total - one
+        lost = (one - (total - part)) + (two - part)  # as in `_two_sum`
+        lack = (0.0 if lacks is None else lacks[k]) + (0.0 if of_other is None else of_other[j])
+        return self.counts[k] + other.counts[j], total, 0.0, 0.0, 0.0, lack + lost if lost == lost else lack
+
 
 def _running(sums: Sequence[float], lacks: Sequence[float]) -> tuple[list[float], list[float] | None]:
     """Running sums, and what each lacks of the exact one; None where all of them are exact."""
@@ -109,15 +119,6 @@ def merge(a: Moments, b: Moments) -> Moments:
         a[4] + b[4] + apart * apart * (n * m / (n + m)),
         a[5] + b[5] + (lost if lost == lost else 0.0),
     )
-
-
-def add(a: Moments, b: Moments) -> Moments:
-    """Count and sum of both, as `merge` gives them; extremes and squares stand at 0."""
-    one, other = a[1], b[1]
-    total = one + other
-    part = total - one
-    lost = (one - (total - part)) + (other - part)  # as in `_two_sum`
-    return a[0] + b[0], total, 0.0, 0.0, 0.0, a[5] + b[5] + (lost if lost == lost else 0.0)
 
 
 def less(totals: Moments, values: Iterable[float]) -> Moments:

@@ -14,6 +14,7 @@ from tests.preparation.online.examples import (
     HOUR,
     LATEST,
     MINUTE,
+    SUMS,
     WINDOWED,
     X,
     answers,
@@ -209,21 +210,22 @@ def test_a_request_during_a_correction_sees_the_one_or_the_other(place: OnlinePl
     ],
     ids=str,
 )
-def test_online_sums_equal_training_sums_to_the_bit(place: OnlinePlace, values: list[float]) -> None:
-    view = view_of(windows=("1h", "8h"))
+@pytest.mark.parametrize("view", [WINDOWED, SUMS], ids=["sums among others", "sums alone"])
+def test_online_sums_equal_training_sums_to_the_bit(place: OnlinePlace, values: list[float], view: FeatureView) -> None:
     moment = pl.Datetime("us", "UTC")
     event = [BASE + place * 20 * MINUTE for place in range(len(values))]
+    names = ["v__sum_1h", "v__sum_8h", "v__mean_1h", "v__mean_8h"]
     for order in (values, values[::-1]):
         times = pl.Series(event).cast(moment)
         table = pl.DataFrame({"who": ["a"] * len(order), "event": times, "known": times, "x": order}, strict=False)
         asked = [each + 7 * MINUTE for each in event] + [BASE + 3 * HOUR]
         spine = pl.DataFrame({"who": ["a"] * len(asked), "at": pl.Series(asked).cast(moment)})
-        offline = join(spine, [(view, table)], time="at").select("v__sum_1h", "v__sum_8h", "v__mean_8h").to_numpy()
+        offline = join(spine, [(view, table)], time="at").select(names).to_numpy()
         store = place.open()
         store.clear(Layout(view))
         OnlineFeed(store, [(view, table)], history=True).advance(BASE + 60 * HOUR)
         vectors = np.array(OnlineFeatures(store, [view]).vectors([({"who": "a"}, at) for at in asked]))
-        places = [view.feature_names.index(name) for name in ("v__sum_1h", "v__sum_8h", "v__mean_8h")]
+        places = [view.feature_names.index(name) for name in names]
         store.close()
         assert np.array_equal(vectors[:, places], offline, equal_nan=True)
 
@@ -266,6 +268,18 @@ def test_several_requests_are_read_at_one_snapshot(store: Counted) -> None:
     asked = [({"who": f"entity-{each % 6}"}, BASE + each * HOUR) for each in range(40)]
     for together, (keys, at) in zip(features.vectors(asked), asked, strict=True):
         assert np.array_equal(together, features.vector(keys, at), equal_nan=True)
+
+
+@pytest.mark.parametrize("view", [WINDOWED, LATEST], ids=["windowed", "latest"])
+def test_who_changes_an_answer_does_not_change_the_next_one(store: Counted, view: FeatureView) -> None:
+    store.append([rows_of(Layout(view), ["a"], [BASE], [1.0])], position=1)
+    features = OnlineFeatures(store, [view])
+    for name in ("a", "b"):
+        answer = features.vector({"who": name}, BASE)
+        kept = answer.copy()
+        answer.clear()
+        assert np.array_equal(features.vector({"who": name}, BASE), kept, equal_nan=True)
+        assert len(kept) == len(view.feature_names)
 
 
 def test_the_same_question_again_sees_what_came_meanwhile(store: Counted) -> None:
