@@ -18,9 +18,6 @@ CALLED_FROM_OUTSIDE = {
     "CHECKS": "the suites that the authors of a candidate and of a task run",
     "NUMBERS": "the suite that the author of a candidate for numbers runs",
     "YES_NO": "the suite that the author of a candidate for yes and no runs",
-    "compact": "of the lake's upkeep, which has no command yet",
-    "drop_days": "of the lake's upkeep, which has no command yet",
-    "erase_rows": "of the lake's upkeep, which has no command yet",
 }
 FRAMEWORKS = ("cli/commands", "ledger/migrations")
 """Typer and Alembic call what stands here."""

@@ -77,5 +77,5 @@ def test_a_canary_walks_its_steps():
     canary = Canary(steps=(0.05, 0.25, 1.0), hold="36h")
     assert [canary.next_step(share) for share in (0.0, 0.05, 0.25, 1.0)] == [0.05, 0.25, 1.0, None]
     assert canary.held.total_seconds() == 36 * 3600
-    with pytest.raises(ProjectError, match="no duration"):
+    with pytest.raises(ProjectError, match="not a valid duration"):
         Canary(hold="two days")

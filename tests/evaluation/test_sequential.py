@@ -284,7 +284,7 @@ def test_observations_outside_the_bounds_are_refused():
 
 
 def test_declarations_that_cannot_work_are_refused():
-    with pytest.raises(ProjectError, match="no range"):
+    with pytest.raises(ProjectError, match="not a range"):
         MeanTest(1, 1)
     for limit in (0.0, 1.0):
         with pytest.raises(ProjectError, match="limit"):

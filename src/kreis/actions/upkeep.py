@@ -11,6 +11,7 @@ from kreis.deployment.predictions.frames import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.durations import duration
 from kreis.lake.tending import Tended
 from kreis.ledger import models, steps
+from kreis.loop.steps import table_left
 from kreis.workspace import Workspace
 
 __all__ = ["compact_lake", "retain_lake", "versions_used"]
@@ -73,7 +74,7 @@ def versions_used(connection: Connection) -> dict[str, dict[int, list[str]]]:
     used: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for model in models.list_models(connection):
         for _, step in steps.steps_of(connection, model.run):
-            table, version = step.outputs.get("table"), step.outputs.get("version")
-            if isinstance(table, str) and isinstance(version, int):
+            if (left := table_left(step)) is not None:
+                table, version = left
                 used[table][version].append(model.digest)
     return used

@@ -26,7 +26,7 @@ from kreis.ledger.store import Ledger
 from kreis.ledger.tables import removal_of
 from kreis.loop.code import Code
 
-__all__ = ["Memory", "Output", "StepAsked", "StepOutput", "StepResult", "result_of", "step_key"]
+__all__ = ["Memory", "Output", "StepAsked", "StepOutput", "StepResult", "result_of", "step_key", "table_left"]
 
 _NO_CODE = Code()
 _SHORT = 16
@@ -292,10 +292,14 @@ class Memory:
         return RunStep(run=self._run, key=key, position=self._position, remembered=remembered)
 
 
+def table_left(step: Step) -> tuple[str, int] | None:
+    """The table and version that a step left; None where it left none."""
+    table, version = step.outputs.get("table"), step.outputs.get("version")
+    return (table, version) if isinstance(table, str) and isinstance(version, int) else None
+
+
 def _removal(connection: Connection, step: Step) -> str | None:
     """The removal by which the table version that a step left is gone; None where it is there, or it left none."""
-    table, version = step.outputs.get("table"), step.outputs.get("version")
-    if not isinstance(table, str) or not isinstance(version, int):
-        return None
-    found = removal_of(connection, table, version)
+    left = table_left(step)
+    found = None if left is None else removal_of(connection, *left)
     return None if found is None else found.id
