@@ -142,6 +142,8 @@ def test_borrowed_name_is_refused_and_on_record(four_eyes: Any) -> None:
     for event in ("name.refused", "approval.refused"):
         assert (event, login()) in told
     assert shop.kreis("keys", "list", actor=login()).startswith("bob  ")
+    (fingerprints,) = shop.document("keys", "list", actor=login()).values()
+    assert [len(each) for each in fingerprints] == [64]
 
 
 def test_approval_by_sql_is_not_believed(four_eyes: Any) -> None:

@@ -38,7 +38,7 @@ def new(
 
 
 @app.command("list")
-def list_() -> None:
+def list_(json: JsonOption = False) -> None:
     """List who has a key on record.
 
     Example:
@@ -49,6 +49,9 @@ def list_() -> None:
     from kreis.workspace import Workspace
 
     found = person_keys(Workspace.find())
+    if json:
+        emit(found)
+        return
     for person, fingerprints in found.items():
         typer.echo(f"{person}  {', '.join(each[:16] for each in fingerprints)}")
     if not found:
