@@ -199,7 +199,7 @@ def about(kind: str, path: Path, folder: Path) -> str:
     """What a finding must name: the file, or the ledger or lake that it is part of."""
     if kind.startswith("ledger"):
         return str(folder / ".kreis" / "ledger.db")
-    part_of = {"lake's mark": folder / ".kreis" / "lake", "trusted key": path.parent}
+    part_of = {"lake's mark": folder / ".kreis" / "lake", "trusted key": path.parent, "online store": path.parent}
     return str(part_of.get(kind, path))
 
 
