@@ -248,7 +248,9 @@ def test_delays_that_depend_on_the_outcome_do_not_move_the_share_of_yes(simulati
         history = pl.DataFrame({"order": np.arange(1_000), "customer": "c", "at": at, "known": seen, "back": yes * 1.0})
         declared = spine(outcome_within="4d")
         rows, found = past_rows(declared, history, TASK, as_of=T0)
-        share, error = found.positive / found.known, (0.2 * 0.8 / found.known) ** 0.5
+        taught = rows.filter(teaches(declared, T0))["back"]
+        assert len(taught) == found.known
+        share, error = float(taught.mean()), (0.2 * 0.8 / found.known) ** 0.5
         off += abs(share - 0.2) > 1.96 * error
         naive += float(rows["back"].drop_nulls().mean()) / runs
     print(f"SIMULATED share of yes among all known outcomes: {naive:.1%} (the truth is 20 %)")  # noqa: T201
