@@ -19,6 +19,7 @@ from kreis.governance.doctor import DoctorView
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.status import status_page
 from kreis.governance.views.kinds import SHOW
+from kreis.governance.views.result import ResultView
 from kreis.governance.views.run import run_view
 from kreis.governance.views.status import status_view
 from kreis.identifiers import new_id
@@ -69,6 +70,14 @@ def test_what_is_shown_is_of_its_type_and_keeps_it_as_json(released: Shop, kind:
     assert msgspec.json.decode(text) == released.document("show", kind)
     if kind in PAGES:
         assert str(PAGES[kind](view)).strip() == released.kreis("show", kind).strip()
+
+
+def test_how_a_run_ended_is_typed(released: Shop) -> None:
+    printed = released.run("run", "--json").stdout
+    result = msgspec.json.decode(printed, type=ResultView)
+    assert msgspec.json.decode(msgspec.json.encode(result, enc_hook=str)) == msgspec.json.decode(printed)
+    assert (result.status, result.steps.computed, result.verdicts[-1].kind) == ("advanced", 0, "Advance")
+    assert result.verdicts[-1].to is msgspec.UNSET
 
 
 def test_status_is_typed(released: Shop) -> None:

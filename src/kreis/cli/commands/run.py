@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,10 @@ from kreis.cli.output import JsonOption, emit, print_page
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kreis.loop.machine import RunResult
     from kreis.project import Project
     from kreis.workspace import Workspace
 
-__all__ = ["result_document", "run"]
+__all__ = ["run"]
 
 EXIT_SENT_BACK = 10
 EXIT_HELD = 11
@@ -116,7 +115,9 @@ def run(
         typer.echo("Interrupted. What is finished is remembered: kreis run goes on from there.", err=True)
         raise
     if json:
-        emit(result_document(result))
+        from kreis.governance.views.result import result_view
+
+        emit(result_view(result))
     raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])
 
 
@@ -131,25 +132,3 @@ def _say_plan(
         emit(found)
     else:
         print_page(plan_page(found))
-
-
-def result_document(result: RunResult[Any]) -> dict[str, object]:
-    """A run's result as JSON: the last verdict of each discipline, and what was concluded in each round."""
-    from kreis.loop.verdicts import in_words
-
-    return {
-        "run": result.run,
-        "as_of": result.as_of,
-        "status": result.status,
-        "reason": result.reason,
-        "steps": {"computed": result.computed, "remembered": len(result.steps) - result.computed},
-        "computed": [f"{step.discipline}/{step.name}" for step in result.steps if not step.remembered],
-        "conclusions": [
-            {"round": each.round, "discipline": each.discipline, "says": in_words(each.verdict)}
-            for each in result.conclusions
-        ],
-        "verdicts": [
-            {"discipline": discipline, "kind": type(verdict).__name__, **vars(verdict)}
-            for discipline, verdict in result.verdicts.items()
-        ],
-    }
