@@ -177,9 +177,7 @@ class Memory:
             compute: Called with the key. What it writes must be whole or absent, and harmless to write twice under
                 the same key.
         """
-        asked = self._asked(discipline, name, code, parameters, inputs)
-        with self._ledger.read() as connection:
-            known = ledger_steps.find_step(connection, asked.key)
+        asked, known = self._asked(discipline, name, code, parameters, inputs)
         return self._done(asked, known, result, compute)
 
     def recomputes(self, discipline: str) -> bool:
@@ -202,15 +200,17 @@ class Memory:
             ledger_steps.use_step(tx, used)
         self.pending.clear()
 
-    def _readable(self, key: str) -> str:
-        """The key, or where the table that it left is gone on record, the one under which it is computed again."""
+    def _readable(self, key: str) -> tuple[str, Step | None]:
+        """The key, or where the table that it left is gone on record, the one under which it is computed again; and
+        the step that finished under it, if one did.
+        """
         with self._ledger.read() as connection:
             while (known := ledger_steps.find_step(connection, key)) is not None:
                 removal = _removal(connection, known)
                 if removal is None:
                     break
                 key = digest_of_document([key, removal])
-        return key
+        return key, known
 
     def _asked(
         self,
@@ -219,7 +219,7 @@ class Memory:
         code: Code,
         parameters: Mapping[str, Any],
         inputs: Mapping[str, Any],
-    ) -> StepAsked:
+    ) -> tuple[StepAsked, Step | None]:
         if code.files:
             inputs = {**inputs, "files": dict(code.files)}
         libraries = self._libraries.get(discipline, ())
@@ -227,8 +227,8 @@ class Memory:
         recompute = discipline in self._recompute
         if recompute or code.unknown:
             key = digest_of_document([key, self._run])
-        key = self._readable(key)
-        return StepAsked(
+        key, known = self._readable(key)
+        asked = StepAsked(
             discipline=discipline,
             name=name,
             key=key,
@@ -241,6 +241,7 @@ class Memory:
             unknown=code.unknown,
             recompute=recompute,
         )
+        return asked, known
 
     def _done(
         self, asked: StepAsked, known: Step | None, result: type[Output], compute: Callable[[str], Output]

@@ -31,7 +31,7 @@ def frames_from_sources(project: Project, until: datetime) -> dict[str, pl.DataF
     """All tables as they would be at `until`, straight from the sources, without the lake.
 
     Contracts hold here as they do in collection: bad rows are left out. Used to replay traffic, where rows are
-    needed ahead of the state.
+    needed before a run collects them.
 
     Returns:
         Source and table names to frames.
