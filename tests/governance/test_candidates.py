@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+
+from kreis.digests import digest_of
+from kreis.governance.views.candidate import candidates_of
+from kreis.ledger import runs, steps
+from kreis.ledger.records import RunStep
+from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
     from tests.conftest import Shop
@@ -45,6 +52,27 @@ def test_candidates_are_compared_side_by_side(released: Shop) -> None:
     assert "Candidates" in released.kreis("show", "run")
     run = document[0]["run"]
     assert released.document("compare", f"{run}/rule")["candidates"][0]["name"] == "rule"
+
+
+def test_of_several_rounds_the_last_one_is_shown(evaluated: Shop) -> None:
+    workspace = Workspace(evaluated.folder)
+    with workspace.ledger.record(event="test", subject="run", actor="ann", reason="a second round") as tx:
+        (run,) = runs.list_runs(tx.connection)
+        first = steps.steps_of(tx.connection, run.id)
+        for use, step in first:
+            outputs = msgspec.json.decode(msgspec.json.encode(step.outputs))
+            if step.discipline == "training":
+                outputs["validation"]["value"] = 7.0
+            elif step.discipline == "evaluation":
+                outputs["report"]["rows"] = 77
+            else:
+                continue
+            again = msgspec.structs.replace(step, key=digest_of(step.key.encode()), outputs=outputs)
+            steps.add_step(tx, again)
+            steps.use_step(tx, RunStep(run=run.id, key=again.key, position=use.position + len(first), remembered=False))
+        found = candidates_of(tx.connection, run)
+    assert [(each.name, each.validation["value"]) for each in found] == [("rule", 7), ("logistic", 7), ("gbdt", 7)]
+    assert [each.evaluation and each.evaluation.rows for each in found if each.chosen] == [77]
 
 
 def test_an_unknown_candidate_comes_with_the_nearest_names(evaluated: Shop) -> None:

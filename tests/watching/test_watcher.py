@@ -21,11 +21,12 @@ from kreis.deployment.predictions.frames import failures_frame, outcomes_frame, 
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
+from kreis.digests import digest_of
 from kreis.disciplines import Discipline
 from kreis.errors import ServiceError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger import alerts, audit, models, releases, runs, steps, watchers
-from kreis.ledger.records import Alert, Route, Run
+from kreis.ledger.records import Alert, Route, Run, RunStep
 from kreis.monitoring.monitor import Finding
 from kreis.monitoring.monitors.age import Age
 from kreis.monitoring.monitors.availability import Availability
@@ -35,6 +36,7 @@ from kreis.monitoring.monitors.latency import Latency
 from kreis.preparation.online.layout import Layout
 from kreis.preparation.online.store import Rows
 from kreis.watching.children import CircleOutcome, run_in_child
+from kreis.watching.looking import Viewer
 from kreis.watching.watcher import Look, Watcher
 from kreis.ways.tabular.feeding import stale_features
 from kreis.workspace import Workspace
@@ -565,6 +567,18 @@ def test_a_pause_that_a_fast_clock_made_long_is_shortened(place: Place) -> None:
     for number in (2, 8.9, 9.1):
         place.look(watcher, number)
     assert [each - START for each in place.circles] == [100 * DAY, 9.1 * DAY]
+
+
+def test_a_model_is_held_against_the_last_evaluation_of_its_run(place: Place) -> None:
+    with place.workspace.ledger.record(event="test", subject="run", actor="a", reason="a second round") as tx:
+        used = steps.steps_of(tx.connection, place.model.run)
+        use, judged = next(each for each in used if each[1].discipline == "evaluation")
+        outputs = json.loads(msgspec.json.encode(judged.outputs))
+        outputs["report"]["challenger"]["metrics"]["value"]["value"] = 7.0
+        again = msgspec.structs.replace(judged, key=digest_of(judged.key.encode()), outputs=outputs)
+        steps.add_step(tx, again)
+        steps.use_step(tx, RunStep(run=use.run, key=again.key, position=use.position + len(used), remembered=False))
+    assert Viewer(place.project, place.workspace).watched(place.model.digest).value.value == 7.0
 
 
 def test_a_release_that_a_fast_clock_dated_later_is_watched(place: Place) -> None:

@@ -207,11 +207,11 @@ class Viewer:
         return self._watched[digest]
 
     def _evaluated(self, digest: str) -> tuple[EvaluationReport, list[Step]]:
-        """The evaluation of the run that made a model, and the run's steps. A fallback was evaluated beside another."""
+        """The last evaluation of the run that made a model, and its steps. A fallback was evaluated beside another."""
         with self._workspace.ledger.read() as connection:
             model = models.get_model(connection, digest)
             found = [step for _, step in steps.steps_of(connection, model.run)]
-        for step in found:
+        for step in reversed(found):
             if step.discipline == "evaluation":
                 return Judged.from_document(step.outputs).report, found
         raise StoreError(f"model {digest[:12]} was never evaluated", where=self._workspace.ledger.where)

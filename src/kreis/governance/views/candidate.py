@@ -115,10 +115,14 @@ class CandidatesView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def candidates_of(connection: Connection, run: Run) -> list[CandidateView]:
-    """The candidates that a run trained or remembered, in order, each with what evaluation says of it."""
+    """The candidates that a run trained or remembered, in order, each with what evaluation says of it; of several
+    rounds as they were in the last.
+    """
     used = [step for _, step in steps.steps_of(connection, run.id)]
-    evaluation = next((step for step in used if step.discipline == "evaluation"), None)
-    return [_candidate(run, step, evaluation) for step in used if step.discipline == "training"]
+    judged = [step for step in used if step.discipline == "evaluation"]
+    last = Judged.from_document(judged[-1].outputs) if judged else None
+    trained = {step.name: step for step in used if step.discipline == "training"}
+    return [_candidate(run, step, last) for step in trained.values()]
 
 
 def candidate_view(workspace: Workspace, name: str) -> CandidateView:
@@ -183,9 +187,8 @@ def _of_model(connection: Connection, model: Model) -> CandidateView:
     return msgspec.structs.replace(found, version=model.version, evaluation=judged)
 
 
-def _candidate(run: Run, step: Step, evaluation: Step | None) -> CandidateView:
+def _candidate(run: Run, step: Step, judged: Judged | None) -> CandidateView:
     trained = Trained.from_document(step.outputs).candidate
-    judged = None if evaluation is None else Judged.from_document(evaluation.outputs)
     return CandidateView(
         run=run.id,
         as_of=run.as_of,
