@@ -53,7 +53,7 @@ def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
     if keep.keep_log:
         first = (now - duration(keep.keep_log, "kreis.toml [lake] keep_log")).date()
         reason = f"days of the log before {first} (lake.keep_log = {keep.keep_log})"
-        for table in set(_LOG) & set(lake.tables()):
+        for table in [each for each in _LOG if each in lake.tables()]:
             dropped = drop_days(lake, table, first, actor=actor, reason=reason, dry_run=dry_run)
             gone = expire(lake, table, None, actor=actor, reason=reason, dry_run=dry_run)
             done += [dropped] if dropped.rows else []

@@ -30,6 +30,8 @@ from kreis.workspace import Workspace
 
 __all__ = ["UsedFeature", "WhyModel", "WhyPrediction", "WhyRun", "WhyView", "why_view"]
 
+_TABLES = ("collection", "preparation")
+"""The disciplines whose steps leave tables."""
 _AROUND = timedelta(seconds=2)
 """An identifier tells its moment to the millisecond; the log is searched this far around it."""
 
@@ -127,7 +129,8 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
         release = releases.get_release(connection, record["release"])
         model = models.get_model(connection, record["model"])
         run = runs.get_run(connection, model.run)
-        made = {step.name: step for _, step in steps.steps_of(connection, run.id)}
+        used = [step for _, step in steps.steps_of(connection, run.id)]
+        made = {step.name: step for step in used if step.discipline in _TABLES}  # a candidate may be called as a table
         goal = msgspec.json.decode(documents.get_document(connection, run.goal).body)
     manifest = workspace.open_model(model.digest).manifest
     form = manifest.outcomes
