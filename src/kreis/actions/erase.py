@@ -23,7 +23,7 @@ from kreis.workspace import Workspace
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PLACES", "Erased", "Found", "Place", "Subject", "erase", "find"]
+__all__ = ["PLACES", "Erased", "Found", "Place", "Subject", "erase", "find", "holding"]
 
 _JSON = ("keys", "fields", "extra", "record")
 """Columns that hold JSON as text."""
@@ -172,9 +172,22 @@ PLACES: dict[str, Callable[[Workspace], Place]] = {
 
 
 def find(workspace: Workspace, subject: Subject) -> list[Found]:
-    """What all places hold of a subject; changes nothing."""
+    """What all places hold of a subject; changes nothing.
+
+    Raises:
+        ProjectError: key or value is blank, or nothing that is held has such a key.
+    """
     _check(subject)
-    return [found for make in PLACES.values() for found in make(workspace).find(subject)]
+    found = [found for make in PLACES.values() for found in make(workspace).find(subject)]
+    columns = {name for table in workspace.lake.tables() for name in workspace.lake.schema(table)}
+    if columns and subject.key not in columns and not holding(found):
+        raise ProjectError.unknown_name("column of a table", subject.key, columns, where="--entity")
+    return found
+
+
+def holding(found: list[Found]) -> list[Found]:
+    """What is known to hold the subject; the online store is thrown away whoever is in it."""
+    return [each for each in found if each.place != "online store"]
 
 
 def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
@@ -186,7 +199,7 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
         because: Why, for the record; must not name the person.
 
     Raises:
-        ProjectError: key or value is blank, or the reason holds the value.
+        ProjectError: key or value is blank, nothing that is held has such a key, or the reason holds the value.
     """
     _check(subject)
     if subject.value in because:
@@ -195,7 +208,7 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
         digest = hmac.new(_secret(workspace), f"{subject.key}={subject.value}".encode(), "sha256").hexdigest()
         reason = f"the rows of subject {digest[:16]} were erased"
         before = {table: len(_removals(workspace, table)) for table in workspace.lake.tables()}
-        erased = find(workspace, subject)
+        erased = find(workspace, subject)  # refuses a key that nothing has, before anything is changed
         for make in PLACES.values():
             make(workspace).erase(subject, reason)
         models = _learned(workspace, before)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
 
+if TYPE_CHECKING:
+    from kreis.actions.erase import Found
+
 __all__ = ["erase"]
 
 _SHORT = 6
 """Of fewer letters, the bytes of a value stand in digests by chance."""
+_NOTHING = "No table and no log holds rows of it: check the value."
 
 
 def erase(
@@ -43,10 +47,7 @@ def erase(
         if json:
             emit(found)
             return
-        for each in found:
-            typer.echo(f"{each.place}: {each.where}" + (f" ({each.rows:,} rows)" if each.rows else ""))
-        if not found:
-            typer.echo("Nothing is held.")
+        _say("", found)
         return
     if not because.strip():
         raise ProjectError("an erasure needs a reason", where="kreis erase", hint="--because TEXT")
@@ -55,8 +56,7 @@ def erase(
     if json:
         emit(done)
         return
-    for each in done.erased:
-        typer.echo(f"erased from {each.place}: {each.where}" + (f" ({each.rows:,} rows)" if each.rows else ""))
+    _say("erased from ", done.erased)
     for model in done.models:
         typer.echo(f"learned from these rows: model {model[:12]}")
     for place in done.left:
@@ -64,3 +64,12 @@ def erase(
         typer.echo(f"holds the value still{by_chance}: {place}")
     typer.echo(f"On record as subject {done.subject[:16]}.")
     typer.echo("Next: delete the rows at their source too, else they are collected again; then kreis run")
+
+
+def _say(before: str, found: list[Found]) -> None:
+    from kreis.actions.erase import holding
+
+    for each in found:
+        typer.echo(f"{before}{each.place}: {each.where}" + (f" ({each.rows:,} rows)" if each.rows else ""))
+    if not holding(found):
+        typer.echo(_NOTHING)
