@@ -97,3 +97,12 @@ def test_folder_open_to_everyone_is_a_warning(released: Any) -> None:
     assert found["level"] == "warning"
     assert "it holds the record, tables" in found["what"]
     assert found["next"] == f"chmod o-rwx {released.state}"
+
+
+def test_service_without_the_store_that_its_models_read_is_told(released: Any) -> None:
+    shutil.rmtree(released.folder / ".kreis" / "online")
+    (found,) = findings(released)
+    assert "release 1 reads it" in found["what"]
+    assert "kreis run" in found["next"]
+    released.kreis("run")
+    assert findings(released, code=0) == []

@@ -18,7 +18,7 @@ from kreis.deployment.signing import check_keys
 from kreis.durable import disk_of
 from kreis.errors import KreisError, MissingLibraryError
 from kreis.governance.damage import PARTS, Finding
-from kreis.ledger import audit, chain, schema
+from kreis.ledger import audit, chain, releases, runs, schema
 from kreis.places import folder_if_any
 from kreis.settings import Settings, load_settings
 from kreis.workspace import Workspace
@@ -69,7 +69,7 @@ def _examine(folder: Path, clock: Clock | None) -> Iterator[Finding]:
         yield from _safely(PARTS["server settings"], workspace)
         yield from _safely(PARTS["prediction log"], workspace)
         return
-    for part in (_ledger, _clock, *PARTS.values()):
+    for part in (_ledger, _clock, *PARTS.values(), _features):
         yield from _safely(part, workspace)
 
 
@@ -169,3 +169,15 @@ def _clock(workspace: Workspace) -> Iterator[Finding]:
 def _moment_of(connection: Connection, position: int) -> datetime:
     at: int = connection.execute(select(schema.audit.c.at).where(schema.audit.c.position == position)).scalar_one()
     return moment(at)
+
+
+def _features(workspace: Workspace) -> Iterator[Finding]:
+    """A service whose models read stored features does not start without a store, as after an erasure."""
+    if workspace.online.exists():
+        return
+    with workspace.ledger.read() as connection:
+        last = runs.list_runs(connection, limit=1)
+        release = releases.current_release(connection, last[0].project) if last else None
+    if release is not None and any(workspace.open_model(route.model).manifest.views for route in release.routes):
+        what = f"there is no online store, and release {release.number} reads it: a service that starts does not answer"
+        yield Finding(where=str(workspace.online), what=what, next="`kreis run` feeds it again from the tables")
