@@ -174,3 +174,20 @@ def test_a_later_part_registers_its_place(workspace: Workspace, monkeypatch: pyt
 def test_what_cannot_be_erased_is_refused(workspace: Workspace, subject: Subject, because: str) -> None:
     with pytest.raises(ProjectError):
         erase(workspace, subject, because=because)
+
+
+def test_a_key_that_nothing_has_is_refused_and_nothing_is_thrown_away(workspace: Workspace) -> None:
+    with pytest.raises(ProjectError, match="custmer"):
+        find(workspace, Subject("custmer", "C-none"))
+    with pytest.raises(ProjectError, match="custmer"):
+        erase(workspace, Subject("custmer", "C-none"), because="asked for it")
+    assert workspace.online.exists()
+
+
+def test_after_an_erasure_a_plan_says_what_is_computed_again(released: Any) -> None:
+    assert "check the value" in released.kreis("erase", "--entity", "customer=c99999", "--dry-run")
+    released.kreis("erase", "--entity", "customer=c042", "--because", "asked for it")
+    planned = {each["name"]: each for each in released.document("run", "--plan")["steps"]}
+    for name in ("orders", "settlements", "settled"):
+        assert planned[name]["fate"] == "computed"
+        assert planned[name]["why"] == ["the table that it left was erased or deleted"]

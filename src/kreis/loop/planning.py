@@ -17,7 +17,7 @@ from kreis.disciplines import Discipline
 from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import Step, StepBasis
 from kreis.ledger.store import Ledger
-from kreis.loop.steps import Memory, Output, StepAsked, StepResult, result_of
+from kreis.loop.steps import Memory, Output, StepAsked, StepResult, is_gone, result_of
 
 __all__ = ["NeverComputedError", "PlannedStep", "Planning"]
 
@@ -68,7 +68,8 @@ class Planning(Memory):
     ) -> StepResult[Output]:
         with self._ledger.read() as connection:
             last = ledger_steps.last_step(connection, asked.discipline, asked.name)
-        planned = self._planned(asked, known, last)
+            gone = known is None and last is not None and is_gone(connection, last)
+        planned = self._planned(asked, known, last, gone=gone)
         self.planned.append(planned)
         left = known or last
         if left is None:
@@ -78,12 +79,13 @@ class Planning(Memory):
             self._left[asked.name] = {left.key, *(each for each in texts if _DIGEST.fullmatch(each))}
         return result_of(left, result)
 
-    def _planned(self, asked: StepAsked, known: Step | None, last: Step | None) -> PlannedStep:
+    def _planned(self, asked: StepAsked, known: Step | None, last: Step | None, *, gone: bool) -> PlannedStep:
         text = canonical_json(asked.inputs).decode()
         rests_on = [
             name for name, left in self._left.items() if name in asked.inputs or any(each in text for each in left)
         ]
         why = [] if known is not None else list(_reasons(asked, last, set(rests_on)))
+        why += ["the table that it left was erased or deleted"] if gone else []
         if known is None and (why or not rests_on):
             return self._as(asked, "computed", why or ["what it left was for one run alone"])
         return self._as(asked, "depends" if rests_on else "remembered", rests_on)

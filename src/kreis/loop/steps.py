@@ -26,7 +26,17 @@ from kreis.ledger.store import Ledger
 from kreis.ledger.tables import removal_of
 from kreis.loop.code import Code
 
-__all__ = ["Memory", "Output", "StepAsked", "StepOutput", "StepResult", "result_of", "step_key", "table_left"]
+__all__ = [
+    "Memory",
+    "Output",
+    "StepAsked",
+    "StepOutput",
+    "StepResult",
+    "is_gone",
+    "result_of",
+    "step_key",
+    "table_left",
+]
 
 _NO_CODE = Code()
 _SHORT = 16
@@ -297,6 +307,11 @@ def table_left(step: Step) -> tuple[str, int] | None:
     """The table and version that a step left; None where it left none."""
     table, version = step.outputs.get("table"), step.outputs.get("version")
     return (table, version) if isinstance(table, str) and isinstance(version, int) else None
+
+
+def is_gone(connection: Connection, step: Step) -> bool:
+    """Whether the table version that a step left was erased or deleted, on record."""
+    return _removal(connection, step) is not None
 
 
 def _removal(connection: Connection, step: Step) -> str | None:

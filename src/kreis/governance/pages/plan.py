@@ -17,8 +17,9 @@ __all__ = ["plan_page"]
 def plan_page(plan: Plan) -> Page:
     """The page of a plan."""
     counts = {fate: sum(each.fate == fate for each in plan.steps) for fate in ("computed", "depends", "remembered")}
+    steps = "1 step" if counts["computed"] == 1 else f"{counts['computed']} steps"
     return Page(
-        title=f"As of {date(plan.as_of)} UTC: {counts['computed']} steps would be computed, {counts['depends']} may"
+        title=f"As of {date(plan.as_of)} UTC: {steps} would be computed, {counts['depends']} may"
         f" follow, {counts['remembered']} are remembered",
         facts=(
             ("taken over", f"what comes before, from run {short_id(plan.taken_over)}" if plan.taken_over else ""),

@@ -90,6 +90,6 @@ def sources_grid(title: str, sources: Mapping[str, ListedSource]) -> Grid:
         report = each.report
         counts = {kind: getattr(report, kind) for kind in ("late", "corrected", "replaced", "repeated")}
         kinds = [f"{count:,} {kind}" for kind, count in counts.items() if count]
-        kinds += [f"{len(report.warnings)} warnings"] if report.warnings else []
+        kinds += [f"{warned} warning{'s' if warned > 1 else ''}"] if (warned := len(report.warnings)) else []
         rows.append((name, each.known_until, each.rows, report.good, each.quarantined, ", ".join(kinds)))
     return Grid(title, ("source", "known until", "rows", "new", "quarantine", "of the new"), rows)

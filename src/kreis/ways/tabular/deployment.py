@@ -73,10 +73,10 @@ def announce(state: TabularState) -> str:
     with state.workspace.ledger.read() as connection:
         current = releases.current_release(connection, state.project.name)
     if current is None or first >= 1.0:
-        share = "all of the traffic"
+        share = "it gets all of the traffic"
     else:
-        share = f"{first:.0%} of the traffic, as a canary beside release {current.number}"
-    return f"a model that passes its gates is packaged, signed and registered; it gets {share}{approval}"
+        share = f"a new one gets {first:.0%} of the traffic, as a canary beside release {current.number}"
+    return f"a model that passes its gates is packaged, signed and registered; {share}{approval}"
 
 
 def _said(error: PolicyError) -> str:

@@ -51,8 +51,8 @@ def perform(state: TabularState) -> Verdict:
     for request_view in project.request_views.values():
         state.features[request_view.name] = _compute_request_view(state, spine, request_view)
     perfect, suspects = _check_perfect(state)
-    told = [] if state.memory.planning else feed_from_lake(state)
-    warnings = [*found.warnings, *suspects, *_hidden_corrections(state), *told]
+    told = [] if state.memory.planning else [*_hidden_corrections(state), *feed_from_lake(state)]
+    warnings = [*found.warnings, *suspects, *told]
     return Advance(
         summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
         f" predict; {found.summary}",
