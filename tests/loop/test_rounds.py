@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.loop import toy
 from tests.loop.toy import Words
 
 from kreis.clock import SimulatedClock
@@ -19,6 +20,7 @@ from kreis.ledger import audit, runs, steps
 from kreis.ledger.records import Run
 from kreis.ledger.records import Verdict as VerdictRecord
 from kreis.loop import machine
+from kreis.loop.code import Code
 from kreis.loop.machine import RunResult, walk
 from kreis.loop.observer import Lines
 from kreis.loop.plan import plan
@@ -185,6 +187,28 @@ def test_walks_from_the_beginning_where_what_was_left_is_not_what_the_project_de
     run(way, workspace, start_at="evaluation", observer=Lines("words", said.append))
     assert said[1].startswith(f"  words is not what it was in run {before.run} (input file: ")
     assert way.done == ["gather", "judge"] * 2
+
+
+def test_walks_from_the_beginning_where_the_last_run_was_of_another_declaration(way, workspace):
+    run(way, workspace)
+    text = way.file.read_text()
+    way.file.write_text("another text altogether and more")
+    other = run(way, workspace)
+    way.file.write_text(text)
+    said: list[str] = []
+    result = run(way, workspace, start_at="evaluation", observer=Lines("words", said.append))
+    assert f"words is not what it was in run {other.run} (input file: " in said[1]
+    assert result.state.gathered.output.words == text.split()
+
+
+def test_walks_from_the_beginning_where_what_is_computed_in_every_run_was_of_other_inputs(way, workspace, monkeypatch):
+    monkeypatch.setattr(toy, "CODE", Code(digest="c" * 64, unknown=("a lambda",)))
+    run(way, workspace)
+    run(way, workspace, start_at="evaluation")
+    assert way.done == ["gather", "judge", "judge"], "the same inputs: taken over"
+    way.file.write_text("another text altogether and more")
+    result = run(way, workspace, start_at="evaluation")
+    assert result.state.gathered.output.words == ["another", "text", "altogether", "and", "more"]
 
 
 def test_walks_from_the_beginning_where_no_run_is_of_that_moment(way, workspace):

@@ -10,11 +10,16 @@ from kreis.digests import digest_of
 from kreis.disciplines import Discipline
 from kreis.errors import ProjectError
 from kreis.ledger.records import Document, Step
+from kreis.loop.code import Code
 from kreis.loop.steps import StepOutput, StepResult, result_of
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.loop.way import RunContext
 
 GOAL = Document(digest=digest_of(b"many words"), kind="goal", name="words", body="many words")
+
+
+CODE = Code()
+"""The user's code that gathers."""
 
 
 class Gathered(StepOutput, frozen=True, kw_only=True):
@@ -78,6 +83,7 @@ class Words:
             state.gathered = state.context.memory.step(
                 "preparation",
                 "words",
+                code=CODE,
                 parameters={},
                 inputs={"file": digest_of(text.encode())},
                 result=Gathered,

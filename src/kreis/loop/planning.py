@@ -7,10 +7,11 @@ such a step may change or not: that is only known when it has been computed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+from sqlalchemy import Connection
 
 from kreis.digests import canonical_json
 from kreis.disciplines import Discipline
@@ -52,8 +53,18 @@ class Planning(Memory):
         *,
         libraries: Mapping[Discipline, tuple[str, ...]],
         recompute: frozenset[str] = frozenset(),
+        among: Sequence[Step] | None = None,
     ) -> None:
+        """A memory that computes nothing.
+
+        Args:
+            ledger: What is known.
+            libraries: By discipline, the distributions that compute it.
+            recompute: Disciplines whose steps would be computed whatever is known.
+            among: If given, only these steps count as known: what one run left.
+        """
         super().__init__(ledger, run="", actor="", libraries=libraries, recompute=recompute)
+        self._among = None if among is None else {(step.discipline, step.name): step for step in among}
         self.planned: list[PlannedStep] = []
         self._left: dict[str, set[str]] = {}
         """Of each step that may change, the digests in what it left last: whoever reads one depends on it."""
@@ -68,6 +79,10 @@ class Planning(Memory):
     ) -> StepResult[Output]:
         with self._ledger.read() as connection:
             last = ledger_steps.last_step(connection, asked.discipline, asked.name)
+            if self._among is not None:
+                theirs = self._among.get((asked.discipline, asked.name))
+                known = theirs if theirs is not None and _is_it(connection, asked, theirs) else None
+                last = theirs or last
             gone = known is None and last is not None and is_gone(connection, last)
         planned = self._planned(asked, known, last, gone=gone)
         self.planned.append(planned)
@@ -93,6 +108,12 @@ class Planning(Memory):
     def _as(self, asked: StepAsked, fate: Literal["remembered", "computed", "depends"], why: list[str]) -> PlannedStep:
         unknown = bool(asked.unknown)
         return PlannedStep(discipline=asked.discipline, name=asked.name, fate=fate, why=why, unknown=unknown)
+
+
+def _is_it(connection: Connection, asked: StepAsked, step: Step) -> bool:
+    """Whether a step is the one asked for, though its key may have been for one run alone."""
+    same = step.basis == asked.basis and canonical_json(step.inputs) == canonical_json(asked.inputs)
+    return step.key == asked.key or (same and not is_gone(connection, step))
 
 
 def _reasons(asked: StepAsked, last: Step | None, changing: set[str]) -> Iterator[str]:

@@ -78,14 +78,14 @@ def takeable(
 ) -> tuple[TakenOver | None, str | None]:
     """What a run as of a moment can take over before a discipline; and why not, in words.
 
-    Whether it is still what the project declares is seen by planning: nothing of it may have to be computed. Collected
-    data are taken as they are.
+    Whether it is still what the project declares is seen by planning, which knows what that run left and nothing else:
+    nothing of it may have to be computed. Collected data are taken as they are.
     """
     run = _run_before(way, workspace, first, as_of)
     if run is None:
         return None, f"no run as of {as_of:%Y-%m-%d %H:%M} got as far as {first}: all before it is walked"
     found = left_by(workspace.ledger, run, _before(way, first))
-    memory = Planning(workspace.ledger, libraries=way.libraries)
+    memory = Planning(workspace.ledger, libraries=way.libraries, among=found.steps)
     context = RunContext(workspace=workspace, as_of=as_of, run=run.id, memory=memory)
     between = [each for each in up_to(_before(way, first)) if each in way.performs and each not in NEW_DATA]
     try:
@@ -97,7 +97,7 @@ def takeable(
     except ProjectError as error:
         return None, f"run {run.id} cannot be gone on from ({error.message}): all before {first} is walked"
     for step in memory.planned:
-        if step.fate == "computed" and not step.unknown:
+        if step.fate == "computed":
             return None, f"{step.name} is not what it was in run {run.id} ({step.why[0]}): all before {first} is walked"
     return found, None
 
