@@ -112,6 +112,28 @@ def test_an_erased_person_stands_nowhere(workspace: Workspace) -> None:
     assert [each for each in find(workspace, ANN) if each.place != "online store"] == []
 
 
+def test_a_column_that_only_earlier_versions_have_is_looked_at_too(workspace: Workspace) -> None:
+    lake = workspace.lake
+    lake.overwrite("silver/old", pl.DataFrame({"customer": ["a", TOKEN]}), step="1", **BY)
+    lake.overwrite("silver/old", pl.DataFrame({"n": [1, 2]}), step="2", **BY)
+    assert [each for each in find(workspace, ANN) if each.where == "silver/old"]
+    erase(workspace, ANN, because="asked for it")
+    assert everywhere(workspace.folder, TOKEN) == []
+    assert lake.scan("silver/old").collect()["n"].to_list() == [1, 2]
+    assert lake.check(deep=True).findings == []
+
+
+def test_a_column_that_changed_its_type_is_looked_at_in_both(workspace: Workspace) -> None:
+    lake = workspace.lake
+    lake.overwrite(
+        "silver/old", pl.DataFrame({"record": ['{"customer":"4711"}'], "customer": ["4711"]}), step="1", **BY
+    )
+    lake.overwrite("silver/old", pl.DataFrame({"record": [1, 2], "customer": [4711, 1]}), step="2", **BY)
+    erase(workspace, Subject("customer", "4711"), because="asked for it")
+    assert lake.scan("silver/old").collect()["customer"].to_list() == [1]
+    assert len(list((workspace.folder / ".kreis/lake/silver/old").glob("*.parquet"))) == 1
+
+
 def test_the_record_keeps_a_keyed_digest(workspace: Workspace) -> None:
     done = erase(workspace, ANN, because="asked for it")
     with workspace.ledger.read() as connection:

@@ -68,6 +68,20 @@ def test_old_versions_leave_but_for_those_that_a_model_rests_on(tmp_path: Path) 
     assert workspace.lake.check(deep=True).findings == []
 
 
+def test_what_reaches_farthest_stays_after_a_run_as_of_an_earlier_day(tmp_path: Path) -> None:
+    workspace = opened(tmp_path, "[lake]\nkeep_versions = '36h'\n")
+    clock = workspace.clock
+    assert isinstance(clock, SimulatedClock)
+    for step, known in enumerate([1, 2, 0, 0]):
+        frame = pl.DataFrame({"n": [known]})
+        workspace.lake.overwrite("gold/x", frame, step=str(step), known_until=T0 + known * DAY, **BY)
+        clock.advance(clock.now() + 2 * DAY)
+    assert [(each.versions, each.kept) for each in retain_lake(workspace)] == [(2, [1])]
+    farthest = workspace.lake.farthest("gold/x")
+    assert farthest is not None
+    assert workspace.lake.scan("gold/x", farthest.version).collect()["n"].to_list() == [2]
+
+
 def test_old_days_of_the_log_leave(tmp_path: Path) -> None:
     workspace = opened(tmp_path, "[lake]\nkeep_versions = ''\nkeep_log = '3d'\n")
     fill(workspace)

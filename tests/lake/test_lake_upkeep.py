@@ -132,6 +132,30 @@ def test_expired_versions_and_their_files_leave_on_record(
     assert reopen().check(deep=True).findings == []
 
 
+def test_commits_stay_where_the_log_could_not_be_summed_up(ten: Lake, reopen: Reopen, tmp_path: Path) -> None:
+    def full(storage: FolderStorage, key: str, data: bytes) -> None:
+        raise OSError("the disk is full")
+
+    tending.compact(reopen(), TABLE, **BY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FolderStorage, "put", full)
+        tending.expire(reopen(), TABLE, T0 + 30 * DAY, **BY)
+    assert on_disk(tmp_path) == set(reopen().files(TABLE))
+    assert sorted(pl.scan_delta(str(tmp_path / "lake" / TABLE)).collect()["n"]) == list(range(20))
+    assert numbers(reopen()) == list(range(20))
+    assert reopen().check(deep=True).ok
+
+
+def test_what_reaches_farthest_is_among_what_is_there(ten: Lake, reopen: Reopen) -> None:
+    earlier = ten.scan(TABLE, 2).collect()
+    ten.overwrite(TABLE, earlier, step="of an earlier day", known_until=T0 + 2 * DAY, **BY)
+    tending.erase_rows(reopen(), TABLE, pl.col("who") == "p9", **BY)
+    found = reopen().farthest(TABLE)
+    assert found is not None
+    assert found.version == 8
+    assert numbers(reopen(), found.version) == list(range(18))
+
+
 def test_a_file_that_no_record_explains_is_damage(ten: Lake, reopen: Reopen, tmp_path: Path) -> None:
     tending.compact(reopen(), TABLE, **BY)
     tending.expire(reopen(), TABLE, T0 + 30 * DAY, **BY)

@@ -118,16 +118,22 @@ class LakePlace:
             erase_rows(self._workspace.lake, table, theirs, actor=self._workspace.actor, reason=reason)
 
     def _theirs(self, subject: Subject) -> Iterator[tuple[str, pl.Expr]]:
-        """Each table with what tells the rows; outcomes first, as they are known by the predictions."""
+        """Each table with what tells the rows; outcomes first, as they are known by the predictions.
+
+        A table counts that had the column in any version that is there.
+        """
         import polars as pl
+
+        from kreis.lake.tending import columns_of
 
         lake = self._workspace.lake
         for table in sorted(lake.tables(), key=lambda name: name != OUTCOMES):
-            schema = lake.schema(table)
-            tests = [pl.col(subject.key).cast(pl.String) == subject.value] if subject.key in schema else []
+            columns = columns_of(lake, table)
+            tests = [pl.col(subject.key).cast(pl.String) == subject.value] if subject.key in columns else []
             for name in _JSON:
-                if schema.get(name) == pl.String:
-                    tests += [pl.col(name).str.contains(said, literal=True) for said in _as_json(subject)]
+                if pl.String in columns.get(name, []):
+                    text = pl.col(name).cast(pl.String)  # in another version it may be of another type
+                    tests += [text.str.contains(said, literal=True) for said in _as_json(subject)]
             if table == OUTCOMES and PREDICTIONS in lake.tables():
                 tests += self._outcomes(subject)
             if tests:

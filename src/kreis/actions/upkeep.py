@@ -40,7 +40,8 @@ def compact_lake(workspace: Workspace, tables: Iterable[str] = (), *, dry_run: b
 def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
     """Let the days of the log and the old versions of tables leave, as the settings say.
 
-    What a registered model rests on stays: the versions that the steps of its run left.
+    What a registered model rests on stays: the versions that the steps of its run left. So does the version of a table
+    that reaches farthest, which a run as of an earlier day did not replace.
 
     Raises:
         ProjectError: a setting is not a valid duration.
@@ -64,7 +65,9 @@ def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
         with workspace.ledger.read() as connection:
             used = versions_used(connection)
         for table in lake.tables():
-            gone = expire(lake, table, before, keep=set(used[table]), actor=actor, reason=reason, dry_run=dry_run)
+            farthest = lake.farthest(table)  # a run as of an earlier day may have come after it
+            stays = set(used[table]) | ({farthest.version} if farthest is not None else set())
+            gone = expire(lake, table, before, keep=stays, actor=actor, reason=reason, dry_run=dry_run)
             done += [gone] if gone.versions or gone.kept else []
     return done
 

@@ -25,7 +25,18 @@ from kreis.ledger.records import LakeFile, Removal, TableVersion
 from kreis.ledger.store import Ledger
 from kreis.ledger.tables import add_removal
 
-__all__ = ["Leaving", "days_before", "leaving", "lives", "merge", "remove", "replace", "small_files", "without"]
+__all__ = [
+    "Leaving",
+    "days_before",
+    "leaving",
+    "lives",
+    "merge",
+    "remove",
+    "replace",
+    "rows_of",
+    "small_files",
+    "without",
+]
 
 _SMALL = 16 * 1024 * 1024
 """Bytes below which a file is worth merging."""
@@ -92,13 +103,24 @@ def without(
     held, added, rows = [], [], 0
     for data in state.files:
         frame = _read(folder, state, [data], verifier).collect()
-        kept = frame.filter(~theirs.fill_null(False))
+        kept = frame.filter(~rows_of(frame, theirs, state.schema))
         if kept.height < frame.height:
             held.append(data)
             rows += frame.height - kept.height
             if kept.height:
                 added.append(_written(folder, state, [data], kept))
     return held, added, rows
+
+
+def rows_of(frame: pl.DataFrame, theirs: pl.Expr, schema: pl.Schema) -> pl.Series:
+    """For each row whether it is looked for; a column that the frame lacks is null, of the schema's type or a text."""
+    lacking = [
+        pl.lit(None, dtype=schema.get(name, pl.String())).alias(name)
+        for name in dict.fromkeys(theirs.meta.root_names())
+        if name not in frame.columns
+    ]
+    found = frame.with_columns(lacking).select(theirs.fill_null(False).alias("found")).get_column("found")
+    return found.cast(pl.Boolean)
 
 
 def days_before(state: TableState, first: date) -> list[DataFile]:
@@ -190,12 +212,13 @@ def remove(
 ) -> Removal | None:
     """Delete versions and files, after the record says so. The caller holds the lock; `state` is the newest.
 
-    The log is summed up first, so that nobody needs the commits that go.
+    The log is summed up first, so that nobody needs the commits that go; where it cannot be, they stay.
     """
     if not going.versions:
         return None
-    if state.checkpoint != state.version.version:
-        write_checkpoint(folder, ledger, state, reason=f"versions are {why}")
+    summed_up = state.checkpoint == state.version.version or write_checkpoint(
+        folder, ledger, state, reason=f"versions are {why}"
+    )
     names = [file.path for file in going.files]
     with ledger.record(
         event=f"lake.{why}",
@@ -215,7 +238,8 @@ def remove(
         )
         add_removal(tx, removal)
     folder.storage.delete(folder.file(name) for name in names)
-    folder.storage.delete(folder.commit(number) for number in going.versions)
+    if summed_up:  # else other readers need them still; a repair deletes them later
+        folder.storage.delete(folder.commit(number) for number in going.versions)
     return removal
 
 

@@ -14,6 +14,7 @@ from kreis.errors import ProjectError
 from kreis.lake import maintenance
 from kreis.lake.files import Verifier
 from kreis.lake.layout import TableFolder
+from kreis.lake.log import schema_in
 from kreis.lake.recovery import settle
 from kreis.lake.state import TableState
 from kreis.lake.store import Lake
@@ -22,7 +23,7 @@ from kreis.ledger.store import Ledger
 from kreis.ledger.tables import checkpoint_of, list_tables, removals_of, versions_of
 from kreis.locks import holding
 
-__all__ = ["Tended", "compact", "drop_days", "erase_rows", "expire", "files_with"]
+__all__ = ["Tended", "columns_of", "compact", "drop_days", "erase_rows", "expire", "files_with"]
 
 
 class Tended(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,12 +132,26 @@ def files_with(lake: Lake, table: str, theirs: pl.Expr) -> tuple[set[str], int]:
             continue
         verifier.verify(folder, file, where=f"lake {table}, version {first}")
         frame = pl.read_parquet(lake.storage.source(folder.file(file.path)))
-        lacking = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
-        count = frame.with_columns(lacking).select(theirs.fill_null(False).sum()).item()
+        count = maintenance.rows_of(frame, theirs, schema).sum()
         if count:
             held.add(file.path)
             rows += count if file.path in newest else 0
     return held, rows
+
+
+def columns_of(lake: Lake, table: str) -> dict[str, list[pl.DataType]]:
+    """The columns that a table has in any version that is there, with the types that they have."""
+    versions, gone = _history(lake.ledger, table)
+    found: dict[str, list[pl.DataType]] = {}
+    schema = pl.Schema()
+    for version in versions:
+        said = schema_in(version.commit)
+        schema = schema if said is None else said[0]
+        if version.version not in gone:
+            for name, kind in schema.items():
+                kinds = found.setdefault(name, [])
+                kinds += [] if kind in kinds else [kind]
+    return found
 
 
 def erase_rows(lake: Lake, table: str, theirs: pl.Expr, *, actor: str, reason: str) -> Tended:

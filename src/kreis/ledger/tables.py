@@ -47,9 +47,16 @@ def latest_version(connection: Connection, table: str) -> TableVersion | None:
 
 
 def farthest_version(connection: Connection, table: str) -> TableVersion | None:
-    """The version whose rows were known until latest, the newest of several; None if the table has none."""
+    """The version whose rows were known until latest, the newest of several; None if the table has none.
+
+    One that was removed on record does not count.
+    """
     farthest = [_versions.known_until.desc().nulls_last(), _versions.version.desc()]
-    return _VERSIONS.first(connection, _versions.table == table, order=farthest)
+    gone = [span for removal in removals_of(connection, table) for span in removal.versions]
+    for number in connection.execute(select(_versions.version).where(_versions.table == table).order_by(*farthest)):
+        if not any(first <= number[0] <= last for first, last in gone):
+            return get_version(connection, table, number[0])
+    return None
 
 
 def get_version(connection: Connection, table: str, version: int) -> TableVersion:
