@@ -12,8 +12,8 @@ import pytest
 from kreis.actions.upkeep import compact_lake, retain_lake
 from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError
-from kreis.ledger import models, runs, steps
-from kreis.ledger.records import Run, RunStep, Step
+from kreis.ledger import models, releases, runs, steps
+from kreis.ledger.records import Route, Run, RunStep, Step
 from kreis.workspace import Workspace
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -90,6 +90,32 @@ def test_old_days_of_the_log_leave(tmp_path: Path) -> None:
     assert len(list((tmp_path / ".kreis/lake/log/predictions").glob("*.parquet"))) == 3
     assert workspace.lake.scan("gold/x", 0).collect()["n"].item() == 0
     assert workspace.lake.check(deep=True).findings == []
+
+
+def test_the_days_of_a_running_canary_stay(tmp_path: Path) -> None:
+    workspace = opened(tmp_path, "[lake]\nkeep_versions = ''\nkeep_log = '1d'\n")
+    clock = workspace.clock
+    assert isinstance(clock, SimulatedClock)
+    fill(workspace)
+
+    def release(kind: Any) -> None:
+        with workspace.ledger.record(event="e", subject="s", **BY) as tx:
+            routes = [Route(model="d" * 64, share=1.0)]
+            releases.add_release(tx, project="p", routes=routes, kind=kind)
+
+    now = clock.now()
+    clock.advance(now + DAY / 2)
+    release("canary")
+    clock.advance(now + 3 * DAY)
+    release("canary")
+    workspace.lake.append(
+        "log/predictions", pl.DataFrame({"n": [9], "at": [now + DAY / 2]}), step="9", day_of="at", **BY
+    )
+    assert retain_lake(workspace)
+    assert workspace.lake.scan("log/predictions").collect()["n"].to_list() == [9]
+    release("promotion")
+    assert retain_lake(workspace)
+    assert workspace.lake.scan("log/predictions").collect().height == 0
 
 
 def test_small_files_are_merged(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError
 from kreis.lake import maintenance, tending
 from kreis.lake.folder import FolderStorage
+from kreis.lake.layout import TableFolder
+from kreis.lake.log import Commit, compose, publish
 from kreis.lake.store import Lake
 from kreis.ledger.audit import entries
 from kreis.ledger.store import Ledger
+from kreis.ledger.tables import versions_of
 
 BY: dict[str, Any] = {"actor": "ann", "reason": "test"}
 TABLE = "log/x"
@@ -94,6 +97,16 @@ def test_compaction_keeps_the_order_of_rows(lake: Lake, reopen: Reopen, monkeypa
     assert reopen().scan("bronze/x").collect()["n"].to_list() == [*before, -1]
 
 
+def test_compaction_keeps_the_order_within_a_day(lake: Lake, reopen: Reopen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "_SMALL", 3000)
+    for step in range(9):
+        frame = pl.DataFrame({"n": range(step * 3000, step * 3000 + (2000 if step == 4 else 2))})
+        lake.append(TABLE, frame.with_columns(at=T0), step=str(step), day_of="at", **BY)
+    before = lake.scan(TABLE).collect()["n"].to_list()
+    assert tending.compact(reopen(), TABLE, **BY).files_after == 3
+    assert reopen().scan(TABLE).collect()["n"].to_list() == before
+
+
 def test_a_crash_after_the_commit_of_a_compaction_is_adopted(ten: Lake, reopen: Reopen) -> None:
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
@@ -154,6 +167,29 @@ def test_what_reaches_farthest_is_among_what_is_there(ten: Lake, reopen: Reopen)
     assert found is not None
     assert found.version == 8
     assert numbers(reopen(), found.version) == list(range(18))
+
+
+def test_the_newest_version_never_leaves(ten: Lake, ledger: Ledger) -> None:
+    with ledger.read() as connection:
+        versions = versions_of(connection, TABLE)
+    going = maintenance.leaving(versions, lambda each: True, set())
+    assert (going.versions, going.files) == (list(range(9)), [])
+
+
+def test_a_file_of_no_day_leaves_when_all_its_rows_were_known_before(lake: Lake, reopen: Reopen) -> None:
+    midnight = datetime(2013, 5, 4, tzinfo=UTC)
+    for step, known in enumerate([midnight - timedelta(microseconds=1), midnight, None]):
+        lake.append(TABLE, pl.DataFrame({"n": [step]}), step=str(step), known_until=known, **BY)
+    assert tending.drop_days(reopen(), TABLE, midnight.date(), **BY).rows == 1
+    assert numbers(reopen()) == [1, 2]
+
+
+def test_a_rewrite_of_files_that_are_not_there_is_set_aside(ten: Lake, reopen: Reopen, ledger: Ledger) -> None:
+    folder = TableFolder(ten.storage, TABLE)
+    forged = Commit(added=[], removed=frozenset({"another.parquet"}), mode="rewrite", step="x")
+    publish(folder, 10, compose(forged, at=ledger.clock.now(), first=False))
+    assert numbers(reopen()) == list(range(20))
+    assert reopen().latest(TABLE).version == 9  # type: ignore[union-attr]
 
 
 def test_a_file_that_no_record_explains_is_damage(ten: Lake, reopen: Reopen, tmp_path: Path) -> None:

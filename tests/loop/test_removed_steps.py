@@ -12,7 +12,9 @@ from kreis.lake.store import Lake
 from kreis.lake.tending import expire
 from kreis.ledger.records import Run
 from kreis.ledger.runs import start_run
+from kreis.ledger.steps import steps_of
 from kreis.ledger.store import open_ledger
+from kreis.loop.planning import Planning
 from kreis.loop.steps import Memory, StepOutput
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -21,6 +23,12 @@ T0 = datetime(2024, 3, 1, tzinfo=UTC)
 class Left(StepOutput, frozen=True, kw_only=True):
     table: str
     version: int
+
+
+def planned(memory: Planning) -> str:
+    memory.step("preparation", "x", parameters={}, inputs={"day": 1}, result=Left, compute=lambda key: Left(
+        table="", version=0))  # fmt: skip
+    return memory.planned[0].fate
 
 
 def test_a_step_whose_table_version_is_gone_is_computed_again(tmp_path: Path) -> None:
@@ -40,6 +48,10 @@ def test_a_step_whose_table_version_is_gone_is_computed_again(tmp_path: Path) ->
             return done.output.version, done.remembered
 
         assert [step(1), step(1), step(2)] == [(0, False), (0, True), (1, False)]
+        with ledger.read() as connection:
+            left = [found for _, found in steps_of(connection, "r1") if found.inputs == {"day": 1}]
+        assert planned(Planning(ledger, libraries={}, among=left)) == "remembered"
         clock.advance(T0 + timedelta(days=9))
         expire(lake, "gold/x", None, actor="ann", reason="test")
+        assert planned(Planning(ledger, libraries={}, among=left)) == "computed", "its table is gone"
         assert [step(2), step(1), step(1)] == [(1, True), (2, False), (2, True)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby, takewhile
 
 from sqlalchemy import Connection
 
 from kreis.deployment.predictions.frames import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.durations import duration
 from kreis.lake.tending import Tended
-from kreis.ledger import models, steps
+from kreis.ledger import models, releases, steps
 from kreis.loop.steps import table_left
 from kreis.workspace import Workspace
 
@@ -40,6 +42,7 @@ def compact_lake(workspace: Workspace, tables: Iterable[str] = (), *, dry_run: b
 def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
     """Let the days of the log and the old versions of tables leave, as the settings say.
 
+    The days since a running canary began stay: its evidence is all that was logged since.
     What a registered model rests on stays: the versions that the steps of its run left. So does the version of a table
     that reaches farthest, which a run as of an earlier day did not replace.
 
@@ -53,6 +56,8 @@ def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
     done = []
     if keep.keep_log:
         first = (now - duration(keep.keep_log, "kreis.toml [lake] keep_log")).date()
+        with workspace.ledger.read() as connection:
+            first = min([first, *(at.date() for at in _canaries_begun(connection))])
         reason = f"days of the log before {first} (lake.keep_log = {keep.keep_log})"
         for table in [each for each in _LOG if each in lake.tables()]:
             dropped = drop_days(lake, table, first, actor=actor, reason=reason, dry_run=dry_run)
@@ -70,6 +75,13 @@ def retain_lake(workspace: Workspace, *, dry_run: bool = False) -> list[Tended]:
             gone = expire(lake, table, before, keep=stays, actor=actor, reason=reason, dry_run=dry_run)
             done += [gone] if gone.versions or gone.kept else []
     return done
+
+
+def _canaries_begun(connection: Connection) -> Iterator[datetime]:
+    """When the canaries that run began, of whichever project."""
+    for _, history in groupby(releases.list_releases(connection), key=lambda release: release.project):
+        if steps_of_it := list(takewhile(lambda release: release.kind == "canary", history)):
+            yield steps_of_it[-1].at
 
 
 def versions_used(connection: Connection) -> dict[str, dict[int, list[str]]]:

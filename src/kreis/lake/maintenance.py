@@ -7,6 +7,7 @@ anything, after the ledger says what and why.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -46,16 +47,15 @@ Groups = list[list[DataFile]]
 
 
 def small_files(state: TableState) -> Groups:
-    """The files that one file each could stand for: neighbours, or those of one day."""
-    groups: dict[object, list[DataFile]] = {}
+    """The files that one file each could stand for: neighbours, of one day or of none."""
+    groups: dict[tuple[str | None, int], list[DataFile]] = {}
     found: Groups = []
-    run = 0
+    large: Counter[str | None] = Counter()
     for data in state.files:
-        if data.file.day is None and data.file.size >= _SMALL:
-            run += 1
-        place: object = data.file.day or run
         if data.file.size >= _SMALL:
+            large[data.file.day] += 1
             continue
+        place = data.file.day, large[data.file.day]
         group = groups.setdefault(place, [])
         if sum(each.file.size for each in group) + data.file.size > _LARGE:
             found.append(group)

@@ -47,6 +47,8 @@ class Tended(msgspec.Struct, frozen=True, kw_only=True):
 def compact(lake: Lake, table: str, *, actor: str, reason: str, dry_run: bool = False) -> Tended:
     """Put the rows of many small files into few; the same rows in the same order. Versions before keep theirs.
 
+    In a table that is kept by day the rows of each day keep their order, and the days come one after another.
+
     Raises:
         CorruptionError: a file is damaged; nothing has changed.
     """
