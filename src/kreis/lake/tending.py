@@ -134,7 +134,7 @@ def files_with(lake: Lake, table: str, theirs: pl.Expr) -> tuple[set[str], int]:
             continue
         verifier.verify(folder, file, where=f"lake {table}, version {first}")
         frame = pl.read_parquet(lake.storage.source(folder.file(file.path)))
-        count = maintenance.rows_of(frame, theirs, schema).sum()
+        count = int(maintenance.rows_of(frame, theirs, schema).sum())
         if count:
             held.add(file.path)
             rows += count if file.path in newest else 0
