@@ -15,18 +15,20 @@ from kreis.actions.keys import PersonKey, RenewedKeys
 from kreis.actions.ledger import Accepted, LedgerRestored
 from kreis.actions.migrate import Migrated
 from kreis.deployment.canary_plan import CanaryPlan
+from kreis.digests import digest_of
 from kreis.governance.doctor import DoctorView
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.status import status_page
 from kreis.governance.views.kinds import SHOW
+from kreis.governance.views.model import card_view
 from kreis.governance.views.result import ResultView
 from kreis.governance.views.run import run_view
 from kreis.governance.views.status import status_view
 from kreis.identifiers import new_id
-from kreis.ledger import runs
+from kreis.ledger import documents, models, runs
 from kreis.ledger.audit import AuditReport
 from kreis.ledger.backup import Backup
-from kreis.ledger.records import Alert, Approval, Release, Run
+from kreis.ledger.records import Alert, Approval, Document, Release, Run
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -78,6 +80,19 @@ def test_how_a_run_ended_is_typed(released: Shop) -> None:
     assert msgspec.json.decode(msgspec.json.encode(result, enc_hook=str)) == msgspec.json.decode(printed)
     assert (result.status, result.steps.computed, result.verdicts[-1].kind) == ("advanced", 0, "Advance")
     assert result.verdicts[-1].to is msgspec.UNSET
+
+
+def test_the_card_is_that_of_the_last_evaluation(released: Shop) -> None:
+    workspace = Workspace(released.folder)
+    with workspace.ledger.record(event="model.judged", subject="s", actor="ann", reason="test") as tx:
+        (first,) = models.evaluations_of(tx.connection, models.list_models(tx.connection)[0].digest)
+        bodies = sorted("abcdefgh", key=lambda body: digest_of(body.encode()))
+        for body in bodies:
+            document = Document(digest=digest_of(body.encode()), kind="card", name=first.model, body=body)
+            documents.put_document(tx, document)
+        again = {**first.metrics, "card": digest_of(bodies[3].encode())}
+        models.add_evaluation(tx, msgspec.structs.replace(first, id=new_id(tx.now), metrics=again, at=tx.now))
+    assert card_view(workspace, "").markdown == bodies[3]
 
 
 def test_status_is_typed(released: Shop) -> None:

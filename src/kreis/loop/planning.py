@@ -66,7 +66,7 @@ class Planning(Memory):
         super().__init__(ledger, run="", actor="", libraries=libraries, recompute=recompute)
         self._among = None if among is None else {(step.discipline, step.name): step for step in among}
         self.planned: list[PlannedStep] = []
-        self._left: dict[str, set[str]] = {}
+        self._left: dict[tuple[str, str], set[str]] = {}
         """Of each step that may change, the digests in what it left last: whoever reads one depends on it."""
 
     @property
@@ -91,14 +91,18 @@ class Planning(Memory):
             raise NeverComputedError(asked.name)
         if planned.fate != "remembered":
             texts = [each for each in left.outputs.values() if isinstance(each, str)]
-            self._left[asked.name] = {left.key, *(each for each in texts if _DIGEST.fullmatch(each))}
+            self._left[asked.discipline, asked.name] = {left.key, *(each for each in texts if _DIGEST.fullmatch(each))}
         return result_of(left, result)
 
     def _planned(self, asked: StepAsked, known: Step | None, last: Step | None, *, gone: bool) -> PlannedStep:
         text = canonical_json(asked.inputs).decode()
-        rests_on = [
-            name for name, left in self._left.items() if name in asked.inputs or any(each in text for each in left)
-        ]
+        rests_on = list(
+            dict.fromkeys(
+                name
+                for (_, name), left in self._left.items()
+                if name in asked.inputs or any(each in text for each in left)
+            )
+        )
         why = [] if known is not None else list(_reasons(asked, last, set(rests_on)))
         why += ["the table that it left was erased or deleted"] if gone else []
         if known is None and (why or not rests_on):

@@ -132,14 +132,19 @@ def card_view(workspace: Workspace, name: str) -> CardView:
     """
     with workspace.ledger.read() as connection:
         model = _find_model(connection, workspace, name)
-        cards = [card for card in documents.list_documents(connection, "card") if card.name == model.digest]
-    if not cards:
+        evaluation = models.latest_evaluation(connection, model.digest)
+        digest = "" if evaluation is None else evaluation.metrics.get("card", "")
+        card = documents.find_document(connection, digest)
+        if card is None:  # of a version whose evaluations did not name their cards
+            cards = [each for each in documents.list_documents(connection, "card") if each.name == model.digest]
+            card = cards[-1] if cards else None
+    if card is None:
         raise ProjectError(
             f"version {model.version} ({model.candidate}) has no card",
             where=str(workspace.folder),
             hint="a model gets one when it is evaluated; baselines are compared with, not evaluated",
         )
-    return CardView(model=model.digest, version=model.version, markdown=cards[-1].body)
+    return CardView(model=model.digest, version=model.version, markdown=card.body)
 
 
 def _find_model(connection: Connection, workspace: Workspace, name: str) -> Model:

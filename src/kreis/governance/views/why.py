@@ -20,6 +20,7 @@ from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.expressions.scalars import category
 from kreis.expressions.tree import Expression
+from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Release, Step
@@ -128,7 +129,7 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
     with workspace.ledger.read() as connection:
         release = releases.get_release(connection, record["release"])
         model = models.get_model(connection, record["model"])
-        run = runs.get_run(connection, model.run)
+        (run,) = as_they_stand(workspace, [runs.get_run(connection, model.run)])
         used = [step for _, step in steps.steps_of(connection, run.id)]
         made = {step.name: step for step in used if step.discipline in _TABLES}  # a candidate may be called as a table
         goal = msgspec.json.decode(documents.get_document(connection, run.goal).body)

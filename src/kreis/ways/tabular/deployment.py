@@ -167,24 +167,25 @@ def _add_evaluation(state: TabularState, tx: Any, model: Model) -> None:
     report = state.judged.report
     document = report.to_document()
     key = state.evaluation.key if state.evaluation is not None else ""
+    manifest = _manifest(state, model.digest)
+    shown = ("project", "candidate", "outcome", "features", "inputs", "training")
+    facts = {name: getattr(manifest, name) for name in shown}
+    packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
+    card = model_card(msgspec.structs.replace(report, challenger=packaged), state.project.goal, facts)
+    digest = digest_of(card.encode())
+    put_document(tx, Document(digest=digest, kind="card", name=model.digest, body=card))
     models.add_evaluation(
         tx,
         Evaluation(
             id=new_id(tx.now),
             model=model.digest,
             run=state.run,
-            metrics={**document["challenger"]["metrics"], "step": key},
+            metrics={**document["challenger"]["metrics"], "step": key, "card": digest},
             gates=document["gates"],
             passed=report.passed,
             at=tx.now,
         ),
     )
-    manifest = _manifest(state, model.digest)
-    shown = ("project", "candidate", "outcome", "features", "inputs", "training")
-    facts = {name: getattr(manifest, name) for name in shown}
-    packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
-    card = model_card(msgspec.structs.replace(report, challenger=packaged), state.project.goal, facts)
-    put_document(tx, Document(digest=digest_of(card.encode()), kind="card", name=model.digest, body=card))
 
 
 def _taken_out(state: TabularState, model: Model) -> Release | None:
