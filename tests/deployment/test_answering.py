@@ -84,7 +84,7 @@ def test_what_cannot_be_answered_is_refused_and_not_recorded(make_core):
 
 
 def test_without_a_release_it_is_unavailable(make_core):
-    with pytest.raises(Unavailable, match="nothing is released yet"):
+    with pytest.raises(Unavailable, match="no release is loaded"):
         asyncio.run(make_core(current=None).predict(Asked(fields={"hour": 1}), AT))
 
 

@@ -113,7 +113,6 @@ class LakePlace:
         """See `Place.erase`."""
         from kreis.lake.tending import erase_rows
 
-        self._workspace.lake.repair()  # what no version names may hold some too
         for table, theirs in self._theirs(subject):
             erase_rows(self._workspace.lake, table, theirs, actor=self._workspace.actor, reason=reason)
 
@@ -214,6 +213,7 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
         digest = hmac.new(_secret(workspace), f"{subject.key}={subject.value}".encode(), "sha256").hexdigest()
         reason = f"the rows of subject {digest[:16]} were erased"
         before = {table: len(_removals(workspace, table)) for table in workspace.lake.tables()}
+        workspace.lake.repair()  # finishes an erasure that was cut off; what no version names may hold rows, too
         erased = find(workspace, subject)  # refuses a key that nothing has, before anything is changed
         for make in PLACES.values():
             make(workspace).erase(subject, reason)

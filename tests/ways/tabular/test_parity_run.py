@@ -13,6 +13,7 @@ import pytest
 from kreis.clock import SimulatedClock
 from kreis.expressions.tree import Column
 from kreis.lake.store import Lake
+from kreis.lake.tending import expire
 from kreis.ledger.store import open_ledger
 from kreis.preparation.views import FeatureView
 from kreis.ways.tabular.parity_run import _by_their_day, _drawn, _Frames, _recompute
@@ -105,6 +106,19 @@ def test_answers_from_before_a_correction_are_held_to_the_table_of_their_day(day
     recomputed, found = days.corrected()
     assert recomputed == {"p1.5": 10.0, "p2.5": 20.0, "p2.6": 20.0, "p3.5": 30.0}
     assert found == [(3, {"silver/sales": 1})]
+
+
+def test_answers_whose_table_has_left_since_are_held_to_what_is_there(days: Days) -> None:
+    days.write(1, {1: 10.0})
+    days.answer(1.5, 10.0)
+    days.write(2, {1: 12.0})
+    days.answer(2.5, 12.0)
+    days.write(3, {1: 11.0})
+    days.clock.advance(T0 + 4 * HOUR)
+    expire(days.lake, "silver/sales", T0 + 2.5 * HOUR, actor="test", reason="test")
+    recomputed, found = days.corrected()
+    assert recomputed == {"p1.5": 11.0, "p2.5": 12.0}
+    assert found == [(1, {"silver/sales": 1})]
 
 
 def test_an_answer_after_a_correction_that_still_holds_the_old_value_is_a_difference(days: Days) -> None:

@@ -63,7 +63,7 @@ def erase(
         by_chance = ", perhaps by chance: the value is short" if len(value) < _SHORT else ""
         typer.echo(f"holds the value still{by_chance}: {place}")
     typer.echo(f"On record as subject {done.subject[:16]}.")
-    typer.echo("Next: delete the rows at their source too, else they are collected again; then kreis run")
+    typer.echo("Next: delete the rows at their source too, else they come back when it is read again; then kreis run")
 
 
 def _say(before: str, found: list[Found]) -> None:

@@ -24,7 +24,8 @@ def compact(
 ) -> None:
     """Put the rows of many small files into few.
 
-    The rows and their order stay, and earlier versions stay readable; `kreis lake retain` deletes what they alone need.
+    The rows stay, in their order (of a log: in that of each day). Earlier versions stay readable; `kreis lake retain`
+    deletes what they alone need.
 
     Example:
 

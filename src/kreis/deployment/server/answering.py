@@ -84,7 +84,7 @@ class Answering:
         started = started or perf_counter_ns()
         release = self._serving.current
         if release is None:
-            raise Unavailable("not_released", "nothing is released yet; try again later")
+            raise Unavailable("not_released", "no release is loaded; the service's log says why")
         if asked.rows is not UNSET:
             return await self._predict_rows(asked, asked.rows, release, at, started)
         flags = release.door.check(asked)

@@ -16,7 +16,7 @@ from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.ledger import models
 from kreis.ledger.records import TableVersion
-from kreis.ledger.tables import versions_of
+from kreis.ledger.tables import removals_of, versions_of
 from kreis.monitoring.parity import BeforeCorrection, ParityReport, disagreeing, parity
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
@@ -120,11 +120,16 @@ class _Frames(dict[str, pl.DataFrame]):
         return frame
 
     def version_at(self, name: str, at: datetime) -> TableVersion:
-        """The version that was current at a moment; before the first, that one."""
+        """The version that was current at a moment, of those that are there; before the first, that one."""
         table = self._table(name)
         if table not in self._versions:
             with self._workspace.ledger.read() as connection:
-                self._versions[table] = versions_of(connection, table)
+                gone = [span for removal in removals_of(connection, table) for span in removal.versions]
+                self._versions[table] = [
+                    each
+                    for each in versions_of(connection, table)
+                    if not any(first <= each.version <= last for first, last in gone)
+                ]
         first, *_ = versions = self._versions[table]
         return max((each for each in versions if each.at <= at), key=_reach, default=first)
 

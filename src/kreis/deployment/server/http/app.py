@@ -167,7 +167,7 @@ class App:
     async def _readyz(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         release = self._follower.current
         if release is None or self.draining:
-            raise HttpRefusal(503, "not_ready", "stopping" if self.draining else "nothing is released yet")
+            raise HttpRefusal(503, "not_ready", "stopping" if self.draining else "no release is loaded")
         return self._done("/readyz", {"ready": True, "release": release.number})
 
     async def _index(self, scope: Any, headers: Any, protocol: Any) -> Answer:
