@@ -10,6 +10,9 @@ import pytest
 from kreis.errors import ProjectError
 from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
 from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.regression.error_cost import ErrorCost
+from kreis.tasks.regression.task import Regression
+from kreis.tasks.task import Task
 
 METRIC = DecisionValue("EUR per 1,000 flights", true_positive=120, false_positive=-35)
 
@@ -42,6 +45,39 @@ def test_a_goal_is_a_plain_document() -> None:
     document = goal(guardrails=[Guardrail("recall", at_least=0.4, by="origin")]).to_document()
     assert msgspec.json.decode(msgspec.json.encode(document)) == document
     assert document["guardrails"][0] == {"metric": "recall", "at_least": 0.4, "at_most": None, "by": "origin"}
+
+
+class Rounding(Regression):
+    """Another kind of question that an error's cost fits."""
+
+    name = "rounding"
+
+
+class RoundingCost(ErrorCost, frozen=True):
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        return Regression(self), Rounding(self)
+
+
+def test_a_goal_asks_what_its_metric_says_or_what_it_names() -> None:
+    cost = RoundingCost("EUR", over=1, under=2)
+    assert goal(metric=cost).task == Regression(cost)
+    named = goal(metric=cost, task="rounding")
+    assert named.task == Rounding(cost)
+    assert named.digest != goal(metric=cost).digest
+    assert msgspec.structs.replace(named, least=3).task == Rounding(cost)
+    assert goal(metric=cost, task="regression").digest == goal(metric=cost).digest
+    assert "task" not in goal(metric=cost).to_document()
+
+
+def test_a_task_that_the_metric_does_not_fit_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ProjectError, match="unknown task of RoundingCost 'roundin'") as caught:
+        goal(metric=RoundingCost("EUR", over=1, under=2), task="roundin")
+    assert "'rounding'" in str(caught.value.hint)
+    with pytest.raises(ProjectError, match="unknown task of DecisionValue"):
+        goal(task="rounding")
+    with pytest.raises(AttributeError, match="immutable"):
+        goal().task = "regression"
 
 
 def test_a_goal_written_before_a_field_keeps_its_name() -> None:

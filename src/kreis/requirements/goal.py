@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, get_args
+from types import MemberDescriptorType
+from typing import Any, Literal, get_args, overload
 
 import msgspec
 
 from kreis.digests import digest_of_document
 from kreis.errors import ProjectError
-from kreis.tasks.goal_metric import GoalMetric
+from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.task import Task
 
 __all__ = ["Goal", "Guardrail", "Risk", "ServiceLevels"]
@@ -113,6 +114,24 @@ class Risk(msgspec.Struct, frozen=True):
         return cls("high", because)
 
 
+class _Asked:
+    """`Goal.task`: a name, or nothing, is what is written; the task is what is read."""
+
+    def __init__(self, name: MemberDescriptorType) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, goal: None, kind: type) -> _Asked: ...
+    @overload
+    def __get__(self, goal: Goal, kind: type) -> Task: ...
+    def __get__(self, goal: Goal | None, kind: type) -> Task | _Asked:
+        return self if goal is None else task_of(goal.metric, self._name.__get__(goal))
+
+    def __set__(self, goal: Goal, name: str | None) -> None:
+        """A goal is frozen; only type checkers look at this: it says what may be written."""
+        raise AttributeError(f"immutable type: {type(goal).__name__!r}")
+
+
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
     """What the project is for. Written once; evaluation, canary and monitoring use it as it stands.
 
@@ -132,7 +151,9 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     decision: str
     metric: GoalMetric
-    """What decisions are worth; it says what kind of question is asked (`task`)."""
+    """What decisions are worth."""
+    task: _Asked = None  # type: ignore[assignment]
+    """The kind of question: the metric's own, or another that it fits, by its name ("anomaly detection")."""
     better_than_baseline: float = 0.0
     """By how much, in the metric's unit, a model must beat the best baseline."""
     guardrails: list[Guardrail] = []
@@ -152,6 +173,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
             if not getattr(self, name).strip():
                 raise ProjectError(f"the goal's {name} is empty", where="Goal", hint="say it in one sentence")
         self.metric.check()
+        _ = self.task  # raises where the metric does not fit it
         if not (math.isfinite(self.better_than_baseline) and self.better_than_baseline >= 0):
             message = f"better_than_baseline is {self.better_than_baseline}"
             raise ProjectError(message, where="Goal", hint="0 or more, in the metric's unit")
@@ -163,9 +185,9 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         self._check_guardrails()
 
     @property
-    def task(self) -> Task:
-        """The kind of question, with the metric."""
-        return self.metric.task
+    def named(self) -> str | None:
+        """The task's name, where it does not follow from the metric."""
+        return None if self.task == self.metric.task else self.task.name
 
     def _check_guardrails(self) -> None:
         if self.favourable is not None and not self.task.across:
@@ -191,8 +213,9 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""
-        said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "metric"}
+        said = {name: getattr(self, name) for name in self.__struct_fields__ if name not in ("metric", "task")}
         document = {**msgspec.to_builtins(said), "metric": self.metric.to_document()}
+        document |= {} if self.named is None else {"task": self.named}
         for name in ("favourable", "least", "replaced_in_vain"):  # goals written before the fields keep their digest
             if document[name] == _DEFAULTS[name]:
                 del document[name]
@@ -208,3 +231,4 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Goal)}
+Goal.task = _Asked(Goal.__dict__["task"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from kreis.arrays import Floats
+from kreis.errors import ProjectError
 
 if TYPE_CHECKING:
     from kreis.tasks.task import Task
 
-__all__ = ["GoalMetric"]
+__all__ = ["GoalMetric", "task_of"]
 
 
 @runtime_checkable
@@ -33,7 +35,11 @@ class GoalMetric(Protocol):
 
     @property
     def task(self) -> Task:
-        """The kind of question that it values answers to."""
+        """The kind of question that it values answers to.
+
+        A metric that values the answers to several kinds of question also has `tasks`, a sequence of them: this one
+        first, and those that a goal must name (`Goal(task="anomaly detection")`).
+        """
         ...
 
     def values(self, outcomes: npt.ArrayLike, decisions: npt.ArrayLike) -> Floats:
@@ -73,3 +79,19 @@ class GoalMetric(Protocol):
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document; its "kind" names it."""
         ...
+
+
+def task_of(metric: GoalMetric, name: str | None) -> Task:
+    """The task that a goal asks for by name; the metric's own where it names none.
+
+    Raises:
+        ProjectError: the metric does not value answers of that kind.
+    """
+    if name is None:
+        return metric.task
+    fitting: Sequence[Task] = getattr(metric, "tasks", (metric.task,))
+    found = {each.name: each for each in fitting}
+    if name not in found:
+        kind = type(metric).__name__
+        raise ProjectError.unknown_name(f"task of {kind}", name, list(found), where=f"Goal(task={name!r})")
+    return found[name]

@@ -72,6 +72,7 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             "seed": settings.seed,
             "threads": settings.threads,
             "as_of": state.moment,
+            **({} if project.goal.named is None else {"task": project.goal.named}),
         },
         inputs={
             spine.table.name: state.version_of(spine.table.name),
