@@ -34,6 +34,7 @@ with warnings.catch_warnings():
     from sklearn.ensemble import (
         AdaBoostClassifier,
         HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
         RandomForestClassifier,
         RandomForestRegressor,
     )
@@ -60,6 +61,7 @@ KINDS = {
     "random forest": lambda: imputed(RandomForestClassifier(10, max_depth=4)),
     "scaled logistic regression": lambda: imputed(make_pipeline(StandardScaler(), LogisticRegression())),
     "naive Bayes": lambda: imputed(GaussianNB()),
+    "histogram trees": lambda: Estimator(HistGradientBoostingClassifier(max_iter=5)),
 }
 
 
@@ -71,6 +73,7 @@ OF_NUMBERS = {
     "gradient boosting": lambda: GradientBoosting(trees=20, leaves=7),
     "LGBMRegressor": lambda: Estimator(lightgbm.LGBMRegressor(n_estimators=10)),
     "random forest": lambda: imputed(RandomForestRegressor(10, max_depth=4)),
+    "histogram trees": lambda: Estimator(HistGradientBoostingRegressor(max_iter=5)),
 }
 ASKED = [(YES_NO, name, make) for name, make in KINDS.items()]
 ASKED += [(NUMBERS, name, make) for name, make in OF_NUMBERS.items()]
@@ -117,6 +120,71 @@ def test_gradient_boosting_learns_the_quantile_that_it_is_asked_for(level):
     loss = Loss("quantile", level)
     fitted = GradientBoosting(trees=60).fit(matrix, outcomes, FEATURES, loss=loss, seed=0, threads=1)
     assert (outcomes <= fitted.scorer().score(matrix)).mean() == pytest.approx(level, abs=0.06)
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "poisson", "tweedie"])
+def test_gradient_boosting_minimises_the_loss_that_it_declares(loss):
+    side = np.repeat([0.0, 1.0], 1_000)
+    drawn = np.random.default_rng(2).gamma(0.5, 1 + 2 * side) + 0.1  # the median lies far below the mean
+    kind = GradientBoosting(trees=100, learning_rate=0.3, l2=0.0, loss=loss)
+    matrix, asked = side[:, None].astype(np.float32), Loss("quantile", 0.9)
+    scores = kind.fit(matrix, drawn, ("side",), loss=asked, seed=0, threads=1).scorer().score(matrix)
+    middle = np.median if loss == "absolute" else np.mean
+    assert scores[[0, -1]] == pytest.approx([middle(drawn[:1_000]), middle(drawn[1_000:])], rel=0.02)
+
+
+def test_a_loss_that_is_left_to_the_goal_is_not_in_the_parameters():
+    assert "loss" not in GradientBoosting().parameters()
+    assert GradientBoosting(loss="poisson").parameters()["loss"] == "poisson"
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "outcomes", "message"),
+    [
+        (GradientBoosting(loss="poisson"), YES_NO, [True, False], "is one of numbers"),
+        (GradientBoosting(loss="poisson"), NUMBERS, [-1.0, 2.0], "1 outcomes are below 0"),
+    ],
+)
+def test_a_loss_that_outcomes_do_not_fit_is_refused(kind, asked, outcomes, message):
+    matrix, given_outcomes = np.zeros((100, 3), np.float32), np.array(outcomes * 50)
+    given_outcomes[2:][given_outcomes[2:] < 0] = 0
+    with pytest.raises(ProjectError, match=message):
+        kind.fit(matrix, given_outcomes, FEATURES, loss=asked.loss, seed=0, threads=1)
+
+
+def ranking_rows(groups=300, seed=1):
+    """Rows of queries with 10 rows each, in no order; the best of each query has the greatest `a` among them."""
+    generator = np.random.default_rng(seed)
+    matrix, _ = example_rows(groups * 10, seed)
+    group = generator.permutation(np.repeat(np.arange(groups), 10))
+    level = generator.normal(size=groups) * 10  # between queries, which ranks nothing
+    matrix[:, 0] += level[group]
+    places = np.array([(matrix[group == group[row], 0] < matrix[row, 0]).sum() for row in range(len(group))])
+    return matrix, np.where(places == 9, 2.0, np.where(places >= 7, 1.0, 0.0)), group
+
+
+def test_gradient_boosting_ranks_within_groups():
+    matrix, grades, group = ranking_rows()
+    kind, loss = GradientBoosting(trees=60, rows_per_leaf=20), Loss("rank")
+    fitted = kind.fit(matrix, grades, FEATURES, loss=loss, seed=0, threads=1, groups=group)
+    scores = fitted.scorer().score(matrix)
+    first = [grades[group == each][scores[group == each].argmax()] for each in range(300)]
+    assert np.mean(first) > 1.8
+
+
+@pytest.mark.parametrize(
+    ("grades", "group", "message"),
+    [
+        (np.arange(4.0), None, "there are none"),
+        (np.array([0.5, 1, 0, 0]), np.zeros(4, np.int64), "no grades of relevance"),
+        (np.array([31.0, 1, 0, 0]), np.zeros(4, np.int64), "no grades of relevance"),
+    ],
+)
+def test_a_ranking_without_groups_or_grades_is_refused(grades, group, message):
+    with pytest.raises(ProjectError, match=message):
+        GradientBoosting().fit(
+            np.zeros((4, 3), np.float32), grades, FEATURES, loss=Loss("rank"), seed=0, threads=1, groups=group
+        )
 
 
 def test_rule_scores_missing_as_zero_and_needs_no_training():
@@ -263,11 +331,19 @@ def test_estimator_may_use_the_names_that_kreis_adds_to_its_graph(last):
 
 def test_estimator_that_does_not_convert_says_what_to_take_instead():
     matrix, outcomes = example_rows()
-    with pytest.raises(ProjectError, match="HistGradientBoostingClassifier cannot be converted") as caught:
-        Estimator(HistGradientBoostingClassifier(max_iter=3)).fit(
-            matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1
-        )
-    assert "GradientBoosting()" in caught.value.hint
+    model = make_pipeline(SimpleImputer(), KBinsDiscretizer(encode="onehot"), LogisticRegression())
+    with pytest.raises(ProjectError, match="KBinsDiscretizer") as caught:
+        Estimator(model).fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
+    assert 'encode="ordinal" converts' in caught.value.hint
+
+
+def test_histogram_trees_answer_as_scikit_learn_does_also_where_a_value_is_missing():
+    matrix, outcomes = example_rows(2_000)
+    model = HistGradientBoostingClassifier(max_iter=30, random_state=3)
+    fitted = Estimator(model).fit(matrix, outcomes, FEATURES, loss=LOSS, seed=0, threads=1)
+    native = model.fit(matrix, outcomes.astype(np.int64)).predict_proba(matrix)[:, 1]
+    assert np.isnan(matrix).any()
+    assert np.abs(fitted.scorer().score(matrix) - native).max() < 1e-6
 
 
 def test_estimator_that_takes_no_missing_values_asks_for_an_imputer():

@@ -35,7 +35,7 @@ Labels: TypeAlias = npt.NDArray[Any]
 class Loss(msgspec.Struct, frozen=True):
     """What a trainer minimises."""
 
-    name: Literal["log", "squared", "quantile", "poisson"]
+    name: Literal["log", "squared", "absolute", "quantile", "poisson", "tweedie", "rank"]
     level: float | None = None
     """Of a quantile: 0.5 is the absolute error."""
 

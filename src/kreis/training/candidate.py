@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.models.form import Form
 from kreis.models.scoring import Matrix, Scorer
@@ -22,15 +23,20 @@ __all__ = [
     "Candidate",
     "Fitted",
     "Matrix",
+    "NumberLoss",
     "Outcomes",
     "changed",
+    "loss_for",
     "needs_classes",
     "needs_numbers",
+    "ranked",
     "require",
     "varied",
 ]
 
 Outcomes = Labels
+NumberLoss = Literal["squared", "absolute", "quantile", "poisson", "tweedie"]
+"""What a trainer of numbers may be told to minimise in place of what the goal asks for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +77,15 @@ class Candidate(Protocol):
         ...
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
         """Learn from rows and become data.
 
@@ -84,6 +98,7 @@ class Candidate(Protocol):
             loss: what the goal would have minimised; for trainers that can choose.
             seed: all chance derives from it.
             threads: how many may compute at once.
+            groups: which rows are ranked among each other, shape (n,), where the loss is one of ranks.
 
         Raises:
             ProjectError: it cannot learn from these rows or cannot become data.
@@ -108,6 +123,46 @@ def changed(candidate: Declared, values: dict[str, Any]) -> Declared:
         if name not in known:
             raise ProjectError.unknown_name("parameter", name, known, where=type(candidate).__name__)
     return dataclasses.replace(candidate, **values)
+
+
+def loss_for(declared: NumberLoss | None, asked: Loss, outcomes: Outcomes, *, where: str) -> Loss:
+    """What a trainer minimises: what the candidate declares, else what the goal asks for.
+
+    Raises:
+        ProjectError: it declares a loss of numbers where the goal asks for none, or outcomes are below 0 where the
+            loss takes none such.
+    """
+    loss = asked
+    if declared is not None:
+        numbers = asked.name in get_args(NumberLoss)
+        message = f"loss={declared!r} is one of numbers; this goal asks for none"
+        require(numbers, message, where=where, hint="leave loss out: it follows from the goal")
+        level = (asked.level or 0.5) if declared == "quantile" else None
+        loss = Loss(declared, level)
+    if loss.name in ("poisson", "tweedie") and (below := int((outcomes < 0).sum())):
+        message = f"{below:,} outcomes are below 0, which loss={loss.name!r} does not take"
+        raise ProjectError(message, where=where, hint='take loss="squared", or shift the outcome in the spine')
+    return loss
+
+
+MOST_GRADES = 30
+"""A ranking trainer gains 2^grade - 1 by a row in front: beyond this, one row outweighs all others."""
+
+
+def ranked(outcomes: Outcomes, groups: Codes | None, *, where: str) -> tuple[Codes, Codes]:
+    """The order that brings rows of one group together, shape (n,), and the groups' sizes.
+
+    Raises:
+        ProjectError: there are no groups, or outcomes are no grades of relevance (0, 1, 2 …).
+    """
+    if groups is None:
+        raise ProjectError("it ranks rows within groups, and there are none", where=where)
+    grades = outcomes.astype(np.float64)
+    if ((grades < 0) | (grades > MOST_GRADES) | (grades != np.floor(grades))).any():
+        hint = f"name grades in the spine: 0 for irrelevant, at most {MOST_GRADES} for the best"
+        raise ProjectError("outcomes are no grades of relevance (0, 1, 2 …)", where=where, hint=hint)
+    order = np.argsort(groups, kind="stable")
+    return order, np.unique(groups, return_counts=True)[1]
 
 
 def needs_classes(outcomes: Outcomes, *, where: str, hint: str) -> None:

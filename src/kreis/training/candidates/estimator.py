@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
@@ -75,7 +76,15 @@ class Estimator:
         return f"Estimator({type(self.estimator).__name__})"
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
         """Fit a seeded copy, convert it, and prove on rows that both score alike.
 
@@ -95,7 +104,7 @@ class Estimator:
         matrix = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
         with threadpool_limits(threads):
             try:
-                model.fit(matrix, labels)
+                model.fit(_bearable(model, matrix), labels)
             except ValueError as error:
                 hint = _MISSING_HINT if np.isnan(matrix).any() else None
                 raise ProjectError(f"cannot be fitted: {error}", where=self._where, hint=hint) from error
@@ -125,14 +134,22 @@ class Estimator:
 
 
 _INSTEAD = {
-    "HistGradientBoostingClassifier": "kreis's own GradientBoosting() is of this kind",
     "KBinsDiscretizer": 'KBinsDiscretizer(encode="onehot-dense") or encode="ordinal" converts',
     "VotingClassifier": "VotingClassifier(flatten_transform=False) converts where its members do",
 }
 _CONVERTS = (
     "kreis ships data, never code; among those that convert are LogisticRegression, SGDClassifier, RandomForest,"
-    " ExtraTrees, GradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and LightGBM's"
+    " ExtraTrees, GradientBoosting, HistGradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and"
+    " LightGBM's"
 )
+
+
+def _bearable(model: Any, matrix: Matrix) -> Matrix:
+    """Rows to fit: scikit-learn 1.9's histogram trees break on a feature that is never there, and ignore a constant."""
+    absent = np.isnan(matrix).all(axis=0)
+    if not absent.any() or not any(name.startswith("HistGradientBoosting") for name in _parts(model)):
+        return matrix
+    return np.where(absent, np.float32(0), matrix)
 
 
 def _is_regressor(estimator: Any) -> bool:
@@ -161,7 +178,8 @@ def _convertible(model: Any) -> str:
 def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
     from lightgbm import LGBMClassifier
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
-    from skl2onnx import to_onnx, update_registered_converter
+    from skl2onnx import convert_sklearn, update_registered_converter
+    from skl2onnx.common.data_types import FloatTensorType
     from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 
     update_registered_converter(
@@ -171,8 +189,50 @@ def _by_skl2onnx(model: Any, matrix: Matrix) -> Any:
         convert_lightgbm,
         options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
     )
-    options = {} if _is_regressor(model) else {"zipmap": False}
-    return to_onnx(model, matrix[:1], options=options, target_opset={"": 17, "ai.onnx.ml": 3})
+    versions = {"": 17, "ai.onnx.ml": 3}
+    converted = convert_sklearn(
+        model,
+        initial_types=[("X", FloatTensorType([None, matrix.shape[1]]))],
+        target_opset=versions,
+        options={} if _is_regressor(model) else {"zipmap": False},
+        custom_conversion_functions=_histogram_trees(),
+    )
+    for each in converted.opset_import:
+        if each.domain == "":
+            each.version = versions[""]  # it may have found that an older one does
+    return converted
+
+
+def _histogram_trees() -> dict[type, Any]:
+    """Converters of scikit-learn's HistGradientBoosting that make integers of the booleans among them.
+
+    skl2onnx 1.20 says with both, in one list, where missing values go, which onnx from 1.23 on refuses.
+    """
+    from skl2onnx.common import _registration
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    def converter(kind: type) -> Any:
+        convert = _registration.get_converter(f"Sklearn{kind.__name__}")
+        return lambda scope, operator, container: convert(scope, operator, _WholeNumbers(container))
+
+    return {kind: converter(kind) for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor)}
+
+
+class _WholeNumbers:
+    """A container of skl2onnx that takes booleans among a node's integers for integers."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def add_node(self, *given: Any, **attributes: Any) -> None:
+        """Hand a node on."""
+        whole = attributes.get("nodes_missing_value_tracks_true")
+        if whole is not None:
+            attributes["nodes_missing_value_tracks_true"] = [int(each) for each in whole]
+        self._container.add_node(*given, **attributes)
 
 
 def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:

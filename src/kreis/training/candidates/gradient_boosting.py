@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from kreis.arrays import Codes
+from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, require, varied
+from kreis.training.candidate import Fitted, Matrix, NumberLoss, Outcomes, changed, loss_for, ranked, require, varied
 from kreis.training.fidelity import prove_same
 
 __all__ = ["GradientBoosting", "booster_to_onnx"]
@@ -41,9 +43,14 @@ class GradientBoosting:
     """Share of the rows that each tree sees."""
     bins: int = 255
     """A feature is cut into at most so many bins."""
+    loss: NumberLoss | None = None
+    """What it minimises, where the goal asks for a number: "poisson" for counts, "tweedie" for sums that are often 0.
+    What the goal asks for, if not given. How it decides follows from the goal in any case."""
 
     def __post_init__(self) -> None:
         where = "GradientBoosting"
+        if self.loss is not None and self.loss not in get_args(NumberLoss):
+            raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
         for name, least in (("trees", 1), ("leaves", 2), ("rows_per_leaf", 1), ("bins", 2)):
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool)
@@ -56,28 +63,48 @@ class GradientBoosting:
 
     def parameters(self) -> dict[str, Any]:
         """Its fields."""
-        return {"kind": "gradient_boosting", **dataclasses.asdict(self)}
+        fields = dataclasses.asdict(self)
+        if self.loss is None:  # a later field: unsaid, it changes no key
+            del fields["loss"]
+        return {"kind": "gradient_boosting", **fields}
 
     def with_parameters(self, **values: Any) -> GradientBoosting:
         """A copy with some fields changed."""
         return changed(self, values)
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
-        """Learn by LightGBM, deterministically, and convert."""
+        """Learn by LightGBM, deterministically, and convert.
+
+        Raises:
+            ProjectError: outcomes do not differ, or are none that the loss takes.
+        """
         import lightgbm
 
-        varied(outcomes, where="GradientBoosting")
-        settings = self._settings(loss, seed, threads)
-        data = lightgbm.Dataset(matrix, label=outcomes.astype(np.float32), params=settings, free_raw_data=True)
+        where = "GradientBoosting"
+        varied(outcomes, where=where)
+        settings = self._settings(loss_for(self.loss, loss, outcomes, where=where), seed, threads)
+        label, rows, sizes = outcomes.astype(np.float32), matrix, None
+        if loss.name == "rank":
+            order, sizes = ranked(outcomes, groups, where=where)
+            label, rows = label[order], matrix[order]
+        data = lightgbm.Dataset(rows, label=label, group=sizes, params=settings, free_raw_data=True)
         booster = lightgbm.train(settings, data, num_boost_round=self.trees)
         content = booster_to_onnx(booster, len(features))
 
         def native(rows: Matrix) -> Any:
             return booster.predict(rows, num_threads=threads)
 
-        prove_same(content, native, matrix, where="GradientBoosting")
+        prove_same(content, native, matrix, where=where)
         gains = booster.feature_importance("gain")
         shares = (gains / max(gains.sum(), 1e-300)).tolist()
         gain = dict(zip(features, shares, strict=True))
@@ -107,8 +134,11 @@ class GradientBoosting:
 _OBJECTIVES: dict[str, dict[str, Any]] = {
     "log": {"objective": "binary"},
     "squared": {"objective": "regression"},
+    "absolute": {"objective": "regression_l1"},
     "quantile": {"objective": "quantile"},
     "poisson": {"objective": "poisson"},
+    "tweedie": {"objective": "tweedie"},
+    "rank": {"objective": "lambdarank"},
 }
 """What LightGBM calls a loss."""
 

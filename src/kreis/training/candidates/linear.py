@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from kreis.arrays import Codes
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_numbers, require
@@ -45,7 +46,15 @@ class Linear:
         return changed(self, values)
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
         """Learn by scikit-learn, then write the few operations down as ONNX."""
         from sklearn.linear_model import Ridge

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_classes, require
@@ -49,7 +49,15 @@ class Logistic:
         return changed(self, values)
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
         """Learn by scikit-learn, then write the few operations down as ONNX.
 

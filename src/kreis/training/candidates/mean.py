@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Literal
 from kreis.models.form import Formula
@@ -44,7 +45,15 @@ class Mean:
         return self
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
         """Take the mean."""
         varied(outcomes, where="Mean")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
 from kreis.models.form import Formula
@@ -63,7 +64,15 @@ class Rule:
         return self
 
     def fit(
-        self, matrix: Matrix, outcomes: Outcomes, features: Sequence[str], *, loss: Loss, seed: int, threads: int
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
     ) -> Fitted:
         """Check that the features it reads exist.
 
