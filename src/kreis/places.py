@@ -12,9 +12,10 @@ from pathlib import Path
 
 from kreis.errors import ProjectError
 
-__all__ = ["absolute", "folder_if_any", "folder_of", "scheme_of"]
+__all__ = ["absolute", "files_holding", "folder_if_any", "folder_of", "scheme_of"]
 
 _FOLDERS = {"file": "", "lmdb": ""}
+_PIECE = 1 << 20
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(.*)", re.DOTALL)
 
 
@@ -91,3 +92,18 @@ def absolute(url: str, base: Path) -> str:
         return url
     found = _SCHEME.fullmatch(url)
     return f"{'file' if found is None else found[1]}:{folder}"
+
+
+def files_holding(folder: Path, value: str) -> list[Path]:
+    """The files in a folder whose bytes hold a value."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds(path, value.encode())]
+
+
+def _holds(path: Path, value: bytes) -> bool:
+    with path.open("rb") as file:
+        end = b""
+        while piece := file.read(_PIECE):
+            if value in end + piece:
+                return True
+            end = piece[-len(value) :]
+    return False

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kreis.deployment.packages import Package
     from kreis.deployment.people import Proof
     from kreis.deployment.pointer import PointerPlace
+    from kreis.deployment.predictions.log import PredictionLog
     from kreis.deployment.releases import Releases
     from kreis.deployment.signing import Keys
     from kreis.lake.storage import LakeStorage
@@ -310,6 +311,13 @@ class Workspace:
     def journal_folder(self) -> Path:
         """The folder of prediction records that are not in the lake yet."""
         return self.service_folder / "journal"
+
+    @property
+    def prediction_log(self) -> PredictionLog:
+        """What the service writes down, as far as it is not in the lake yet."""
+        from kreis.deployment.predictions.log import FolderLog
+
+        return FolderLog(self.journal_folder)
 
     @property
     def online(self) -> OnlinePlace:

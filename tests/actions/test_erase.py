@@ -134,16 +134,6 @@ def test_a_column_that_changed_its_type_is_looked_at_in_both(workspace: Workspac
     assert len(list((workspace.folder / ".kreis/lake/silver/old").glob("*.parquet"))) == 1
 
 
-@pytest.mark.parametrize("size", [len(TOKEN), len(TOKEN) + 1, 1000])
-def test_a_value_is_found_wherever_a_file_is_cut_into_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(erasing, "_PIECE", size)
-    for before in range(2 * size if size < 100 else 3):
-        (tmp_path / "file").write_bytes(b"-" * before + TOKEN.encode() + b"-")
-        assert erasing._files_with(tmp_path, TOKEN) == [tmp_path / "file"], before
-
-
 def test_the_record_keeps_a_keyed_digest(workspace: Workspace) -> None:
     done = erase(workspace, ANN, because="asked for it")
     with workspace.ledger.read() as connection:

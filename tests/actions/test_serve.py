@@ -8,8 +8,7 @@ from tests.deployment.conftest import make_service  # noqa: F401 (a fixture)
 
 from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock
-from kreis.deployment.predictions.journal import Journal
-from kreis.deployment.predictions.reader import in_use
+from kreis.deployment.predictions.log import FolderLog
 from kreis.errors import ServiceError
 from kreis.settings import Settings
 
@@ -23,7 +22,7 @@ def place(make_service):  # noqa: F811
     service.release(service.package(), wait=False)
     (service.pointer_folder / "server.json").write_bytes(service.config.to_json())
     workspace = SimpleNamespace(
-        journal_folder=service.config.log, service_folder=service.pointer_folder, settings=Settings()
+        prediction_log=FolderLog(service.config.log), service_folder=service.pointer_folder, settings=Settings()
     )
     return service, workspace
 
@@ -32,9 +31,9 @@ def test_the_segment_of_a_running_service_is_closed(place):
     service, workspace = place
     service.start().wait_for(1)
     service.predict(ROW)
-    assert in_use(workspace.journal_folder)
+    assert workspace.prediction_log.in_use()
     close_segment(workspace)
-    assert not in_use(workspace.journal_folder)
+    assert not workspace.prediction_log.in_use()
     close_segment(workspace)
 
 
@@ -50,8 +49,7 @@ def test_where_no_service_runs_there_is_nothing_to_close(place):
 def test_a_service_that_cannot_be_found_is_told_of(place):
     """Its segment is in use, so somebody writes: silence would leave the log where it is."""
     _, workspace = place
-    workspace.journal_folder.mkdir()
-    journal = Journal(workspace.journal_folder, SimulatedClock(datetime(2025, 1, 1, tzinfo=UTC)))
+    journal = workspace.prediction_log.writer(SimulatedClock(datetime(2025, 1, 1, tzinfo=UTC)))
     journal.append([])
     close_segment(workspace)
     journal._put(b"x")

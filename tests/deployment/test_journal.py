@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kreis.clock import SimulatedClock
-from kreis.deployment.predictions.journal import HEADER, MAGIC, GroupSync, Journal
+from kreis.deployment.predictions.journal import HEADER, MAGIC, Journal
 from kreis.deployment.predictions.reader import closed_segments, inspect_journal, parse_segment
 from kreis.deployment.predictions.records import (
     FailureRecord,
@@ -22,6 +22,7 @@ from kreis.deployment.predictions.records import (
     ShadowScore,
     WithdrawnRecord,
 )
+from kreis.deployment.predictions.sync import GroupSync
 from kreis.errors import StoreError
 
 CLOCK = SimulatedClock(datetime(2013, 5, 1, tzinfo=UTC))

@@ -9,7 +9,6 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -18,6 +17,7 @@ from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS
 from kreis.durable import make_directory, write_durably
 from kreis.errors import ProjectError
 from kreis.ledger.tables import removals_of
+from kreis.places import files_holding
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = ["PLACES", "Erased", "Found", "Place", "Subject", "erase", "find", "ho
 
 _JSON = ("keys", "fields", "extra", "record")
 """Columns that hold JSON as text."""
-_PIECE = 1 << 20
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -78,19 +77,16 @@ class JournalPlace:
 
     def find(self, subject: Subject) -> list[Found]:
         """See `Place.find`."""
-        holding = _files_with(self._workspace.journal_folder, subject.value)
-        return [Found(place="journal", where=str(path)) for path in holding]
+        holding = self._workspace.prediction_log.holding(subject.value)
+        return [Found(place="journal", where=where) for where in holding]
 
     def erase(self, subject: Subject, reason: str) -> None:
         """See `Place.erase`."""
         from kreis.actions.serve import close_segment
-        from kreis.deployment.predictions.shipping import ship
 
         close_segment(self._workspace)
-        ship(self._workspace.journal_folder, self._workspace.lake, self._workspace.actor)
-        for path in _files_with(self._workspace.journal_folder, subject.value):
-            if path.name.endswith(".damaged"):  # its whole records are in the lake
-                path.unlink()
+        self._workspace.prediction_log.ship(self._workspace.lake, self._workspace.actor)
+        self._workspace.prediction_log.forget(subject.value)
 
 
 class LakePlace:
@@ -225,7 +221,7 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
             event="subject.erased", subject=digest, actor=workspace.actor, reason=because, outputs=outputs
         ):
             pass
-        left = [str(path) for path in _files_with(workspace.state, subject.value)]
+        left = [str(path) for path in files_holding(workspace.state, subject.value)]
         left += [f"{each.where} ({each.rows} rows)" for each in LakePlace(workspace).find(subject)]
         return Erased(subject=digest, erased=erased, models=models, left=left + list(_mentions(workspace, subject)))
 
@@ -271,21 +267,6 @@ def _as_json(subject: Subject) -> list[str]:
     """How the pair stands in a text of JSON: at its end, or before another."""
     key, value = (msgspec.json.encode(each).decode() for each in (subject.key, subject.value))
     return [f"{key}:{value}", f"{key}: {value}", f"{key}:{subject.value},", f"{key}:{subject.value}}}"]
-
-
-def _files_with(folder: Path, value: str) -> list[Path]:
-    """The files in a folder whose bytes hold a value."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds(path, value.encode())]
-
-
-def _holds(path: Path, value: bytes) -> bool:
-    with path.open("rb") as file:
-        end = b""
-        while piece := file.read(_PIECE):
-            if value in end + piece:
-                return True
-            end = piece[-len(value) :]
-    return False
 
 
 def _secret(workspace: Workspace) -> bytes:

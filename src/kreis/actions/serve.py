@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from kreis.deployment.pointer import read_pointer
-from kreis.deployment.predictions.reader import in_use
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.signing import load_trusted
 from kreis.durable import make_directory, read_regular, storing, write_durably
@@ -108,7 +107,7 @@ def close_segment(workspace: Workspace) -> None:
     Raises:
         ServiceError: nobody listens where the service was started, something refuses, or does not answer in time.
     """
-    if not in_use(workspace.journal_folder):
+    if not workspace.prediction_log.in_use():
         return
     host, port = _address(workspace)
     link = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
@@ -120,7 +119,7 @@ def close_segment(workspace: Workspace) -> None:
         answer = link.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException) as error:
-        if not in_use(workspace.journal_folder):  # it has stopped meanwhile
+        if not workspace.prediction_log.in_use():  # it has stopped meanwhile
             return
         raise ServiceError(
             f"a process writes to the log, and its segment cannot be closed: {error}",

@@ -13,7 +13,6 @@ import msgspec
 from kreis.actions.ledger import beyond
 from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import HIGHEST, read_highest, read_pointer
-from kreis.deployment.predictions.shipping import inspect_log
 from kreis.deployment.server.config import read_config
 from kreis.deployment.signing import load_trusted
 from kreis.durable import read_regular
@@ -212,8 +211,8 @@ def _highest(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _log(workspace: Workspace) -> Iterator[Finding]:
-    for path, what in inspect_log(workspace.journal_folder):
-        yield Finding(where=str(path), what=what, next="`kreis watch --once` moves what is whole into the lake")
+    for where, what in workspace.prediction_log.inspect():
+        yield Finding(where=where, what=what, next="`kreis watch --once` moves what is whole into the lake")
 
 
 def _online(workspace: Workspace) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock, SystemClock
-from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS, ship
+from kreis.deployment.predictions.shipping import FAILURES, PREDICTIONS
 from kreis.deployment.releases import challenger_of, champion_of
 from kreis.disciplines import DISCIPLINES, Discipline
 from kreis.durable import make_directory
@@ -131,7 +131,7 @@ class Watcher:
             with parts.part("service"):
                 self._close_log()
         with parts.part("log"):
-            moved = ship(self._workspace.journal_folder, self._workspace.lake, self._workspace.actor)
+            moved = self._workspace.prediction_log.ship(self._workspace.lake, self._workspace.actor)
             look.predictions, look.outcomes = moved.predictions, moved.outcomes
             for warning in moved.warnings:
                 parts.happened(warning)

@@ -9,7 +9,6 @@ asking anyone. Each segment has a second name, `.twin` instead of `.log`: one th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import logging
@@ -28,7 +27,7 @@ from kreis.durable import fsync_directory, make_directory
 from kreis.errors import StoreError
 from kreis.identifiers import new_id
 
-__all__ = ["HEADER", "MAGIC", "SUFFIX", "TWIN", "GroupSync", "Journal"]
+__all__ = ["HEADER", "MAGIC", "SUFFIX", "TWIN", "Journal"]
 
 MAGIC = b"KREISPL2"
 HEADER = struct.Struct("<II")
@@ -63,6 +62,7 @@ class Journal:
             durable: force a segment to disk before it is closed.
         """
         self.folder = folder
+        self.where = str(folder)
         self._durable = durable
         self._clock = clock
         self._segment_bytes = segment_bytes
@@ -217,49 +217,3 @@ class Journal:
 def _frame(record: Record | ClosingRecord) -> bytes:
     payload = _ENCODE(record)
     return HEADER.pack(len(payload), zlib.crc32(payload)) + payload
-
-
-class GroupSync:
-    """One fsync for all who wait: durability "disk" at the cost of a few fsyncs for each batch of requests."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._waiting: list[tuple[asyncio.Future[None], Sequence[str]]] = []
-        self._running: asyncio.Task[None] | None = None
-
-    async def wait(self, ids: Sequence[str] = ()) -> None:
-        """Return once everything appended before this call is on disk.
-
-        Args:
-            ids: of the predictions that wait for it.
-
-        Raises:
-            StoreError: the fsync failed; nothing may be acknowledged, and the log says so of these predictions.
-        """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((future, ids))
-        if self._running is None:
-            self._running = loop.create_task(self._run())
-        await future
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            failure: StoreError | None = None
-            try:
-                await loop.run_in_executor(None, self._journal.sync)
-            except OSError as error:
-                failure = StoreError(f"fsync failed: {error.strerror}", where=str(self._journal.folder))
-                # Whoever came meanwhile wrote to the same segment, whose next fsync would succeed without meaning it.
-                group, self._waiting = group + self._waiting, []
-                self._journal.abandon([each for _, ids in group for each in ids])
-            for future, _ in group:
-                if future.done():
-                    continue
-                if failure is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(failure)
-        self._running = None

@@ -13,7 +13,8 @@ from typing import Protocol
 from msgspec import UNSET
 
 from kreis.clock import microseconds
-from kreis.deployment.predictions.journal import GroupSync, Journal
+from kreis.deployment.predictions.log import RecordWriter
+from kreis.deployment.predictions.sync import GroupSync
 from kreis.deployment.server.answers import answer_many, answer_one
 from kreis.deployment.server.failures import Failures
 from kreis.deployment.server.messages import Ask, Asked, Outcomes, Refusal, Replies, Reply, Unavailable
@@ -43,7 +44,7 @@ class Answering:
     def __init__(
         self,
         serving: Serving,
-        journal: Journal,
+        journal: RecordWriter,
         metrics: Metrics,
         *,
         rows: int = 1_000,

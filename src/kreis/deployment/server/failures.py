@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kreis.deployment.predictions.journal import Journal
+from kreis.deployment.predictions.log import RecordWriter
 from kreis.deployment.predictions.records import FailureRecord
 
 __all__ = ["Failures"]
@@ -11,7 +11,7 @@ __all__ = ["Failures"]
 class Failures:
     """Counts until `write`, which is called once a second; what the disk does not take is tried again."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: RecordWriter) -> None:
         self._journal = journal
         self._waiting: dict[tuple[str, int, str], tuple[int, int]] = {}
 

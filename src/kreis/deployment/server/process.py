@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from kreis.artifacts.places import open_artifacts
 from kreis.clock import SystemClock
-from kreis.deployment.predictions.journal import Journal
+from kreis.deployment.predictions.log import FolderLog
 from kreis.deployment.server.answering import Answering
 from kreis.deployment.server.colleagues import Colleagues, Link, Start
 from kreis.deployment.server.config import ServerConfig, read_config
@@ -95,8 +95,7 @@ async def _serve(config: ServerConfig, colleagues: Colleagues | None) -> NoRetur
     start_logging("" if colleagues is None else f"worker {colleagues.number}: ")
     clock = SystemClock()
     metrics = Metrics()
-    journal = Journal(
-        config.log,
+    journal = FolderLog(config.log).writer(
         clock,
         segment_bytes=config.segment_bytes,
         segment_seconds=config.segment_seconds,

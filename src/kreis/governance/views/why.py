@@ -12,10 +12,7 @@ import polars as pl
 
 from kreis.clock import moment
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.predictions.journal import SUFFIX
-from kreis.deployment.predictions.reader import LARGEST_SEGMENT, parse_segment
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
-from kreis.durable import read_regular
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.expressions.scalars import category
@@ -176,12 +173,11 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
 
 def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | None:
     """A prediction that has not been moved into the lake yet."""
-    for path in sorted(workspace.journal_folder.glob(f"*{SUFFIX}")):
-        for record in parse_segment(path, read_regular(path, LARGEST_SEGMENT)).predictions:
-            if record.id == prediction:
-                found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
-                return {**found, "at": moment(record.at)}
-    return None
+    record = workspace.prediction_log.find(prediction)
+    if record is None:
+        return None
+    found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
+    return {**found, "at": moment(record.at)}
 
 
 def _outcome(workspace: Workspace, record: dict[str, Any]) -> float | None:
