@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
     from kreis.tasks.binary.decision_value import DecisionValue
+    from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.regression.error_cost import ErrorCost
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
@@ -40,6 +41,7 @@ _PLACES = {
     "Choice": "kreis.training.search",
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "ErrorCost": "kreis.tasks.regression.error_cost",
+    "FunctionValue": "kreis.tasks.function_value",
     "Drift": "kreis.monitoring.monitors.drift",
     "Estimator": "kreis.training.candidates.estimator",
     "Goal": "kreis.requirements.goal",
@@ -74,6 +76,7 @@ __all__ = [
     "Drift",
     "ErrorCost",
     "Estimator",
+    "FunctionValue",
     "Goal",
     "GradientBoosting",
     "Guardrail",

@@ -14,13 +14,13 @@ from tests.loop import toy
 from tests.loop.toy import Words
 
 from kreis.clock import SimulatedClock
+from kreis.code import Code
 from kreis.disciplines import DISCIPLINES, Discipline
 from kreis.errors import ProjectError
 from kreis.ledger import audit, runs, steps
 from kreis.ledger.records import Run
 from kreis.ledger.records import Verdict as VerdictRecord
 from kreis.loop import machine
-from kreis.loop.code import Code
 from kreis.loop.machine import RunResult, walk
 from kreis.loop.observer import Lines
 from kreis.loop.plan import plan

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kreis.clock import SimulatedClock
+from kreis.code import Code
 from kreis.ledger import audit, runs, steps
 from kreis.ledger.records import Run
 from kreis.ledger.store import Ledger, open_ledger
 from kreis.loop import steps as loop_steps
-from kreis.loop.code import Code
 from kreis.loop.steps import Memory, StepOutput, step_key
 from kreis.ways.tabular.way import LIBRARIES
 

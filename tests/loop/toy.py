@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kreis.code import Code
 from kreis.digests import digest_of
 from kreis.disciplines import Discipline
 from kreis.errors import ProjectError
 from kreis.ledger.records import Document, Step
-from kreis.loop.code import Code
 from kreis.loop.steps import StepOutput, StepResult, result_of
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.loop.way import RunContext

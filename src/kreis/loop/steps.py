@@ -18,13 +18,13 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 from sqlalchemy import Connection
 
+from kreis.code import Code
 from kreis.digests import canonical_json, digest_of_document
 from kreis.disciplines import Discipline
 from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import RunStep, Step, StepBasis
 from kreis.ledger.store import Ledger
 from kreis.ledger.tables import removal_of
-from kreis.loop.code import Code
 
 __all__ = [
     "Memory",

@@ -71,6 +71,11 @@ class DecisionValue(msgspec.Struct, frozen=True):
 
         return Binary(self)
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All that such a metric fits."""
+        return (self.task,)
+
     def check(self) -> None:
         """See that deciding rightly is worth more than deciding wrongly, in both cases taken together.
 

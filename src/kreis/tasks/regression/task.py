@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,13 @@ import numpy.typing as npt
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, Identity, Scores, Shift
+from kreis.tasks.goal_metric import GoalMetric
 from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.correlation import Correlation
 from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.outcomes import Number, OutcomeForm
-from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 
 if TYPE_CHECKING:
@@ -28,16 +28,27 @@ __all__ = ["Regression"]
 
 FEWEST = 50
 """With fewer rows, a shift of the scores is noise."""
+_LEVELS = np.arange(0.05, 1.0, 0.05)
+"""Quantiles of the residuals that are tried where the metric names none."""
 _BINS = 10
 _SPREAD, _FAR = 0.5, 10.0
 """Of what a decision costs: how much two models differ by on a case, presumably, and at most."""
+
+
+class NumberValue(GoalMetric, Protocol):
+    """What a decision that is a number was worth."""
+
+    @property
+    def level(self) -> float | None:
+        """The quantile of what may happen that is worth most; None where it is not known."""
+        ...
 
 
 @dataclass(frozen=True)
 class Regression:
     """A score is a number; a decision is that number, or one beside it where errors to one side cost more."""
 
-    metric: ErrorCost
+    metric: NumberValue
     name = "regression"
     outcome: ClassVar[OutcomeForm] = Number()
     losses = ("mean_absolute_error", "root_mean_squared_error")
@@ -54,8 +65,8 @@ class Regression:
 
     @property
     def loss(self) -> Loss:
-        """The quantile that costs least."""
-        return Loss("quantile", self.metric.level)
+        """The quantile that costs least; the squared error where it is not known."""
+        return Loss("squared") if self.metric.level is None else Loss("quantile", self.metric.level)
 
     def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
         """As float64, null where not known.
@@ -108,18 +119,26 @@ class Regression:
     def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
         """The score, unless a shift by a constant is shown to cost less.
 
-        The best shift is the quantile of the residuals that the metric asks for. It stands where its gain over the
-        plain score, row by row, exceeds one standard error (Breiman et al. 1984, section 3.4.3).
+        The best shift is the quantile of the residuals that the metric asks for; where it asks for none, the one of
+        them that is worth most. It stands where its gain over the plain score, row by row, exceeds one standard error
+        (Breiman et al. 1984, section 3.4.3).
         """
         given = scores.astype(np.float64)
         if len(given) < FEWEST:
             return FittedDecision(decision=self.plain, source="plain")
-        by = float(np.quantile(outcomes - given, self.metric.level, method="inverted_cdf"))
+        by = self._shift(given, outcomes)
         gains = self.metric.values(outcomes, given + by) - self.metric.values(outcomes, given)
         gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
         if gain <= error:
             return FittedDecision(decision=self.plain, source="plain", gain=gain, error=error)
         return FittedDecision(decision=Shift(by), source="validation", gain=gain, error=error)
+
+    def _shift(self, scores: Floats, outcomes: Floats) -> float:
+        levels = _LEVELS if self.metric.level is None else self.metric.level
+        shifts = np.atleast_1d(np.quantile(outcomes - scores, levels, method="inverted_cdf"))
+        if len(shifts) == 1:
+            return float(shifts[0])
+        return float(max(shifts, key=lambda by: float(self.metric.values(outcomes, scores + by).mean())))
 
     def answers(self, scores: Scores) -> Floats:
         """As they are."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from kreis.code import Code, code_of
 from kreis.collection.collecting import collect
 from kreis.collection.connectors.files import notes
 from kreis.collection.contracts.report import ContractReport
@@ -20,7 +21,6 @@ from kreis.errors import KreisError, ServiceError
 from kreis.ledger import documents
 from kreis.ledger.records import Document
 from kreis.ledger.steps import last_step
-from kreis.loop.code import Code, code_of
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, SendBack, Verdict
 from kreis.ways.tabular.results import CollectedSource

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from kreis.code import code_of
 from kreis.collection.collecting import has_corrections
 from kreis.errors import ProjectError
 from kreis.formats import document_of
-from kreis.loop.code import code_of
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.preparation.category_texts import category_texts

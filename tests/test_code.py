@@ -15,8 +15,8 @@ from types import ModuleType
 
 import pytest
 
+from kreis.code import code_of
 from kreis.digests import digest_of
-from kreis.loop.code import code_of
 
 _COUNT = itertools.count()
 
