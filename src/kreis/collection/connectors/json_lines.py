@@ -1,0 +1,30 @@
+"""JSON Lines: one object a line, plain or compressed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from kreis.errors import ProjectError
+
+__all__ = ["read_json_lines"]
+
+
+def read_json_lines(file: Path) -> pl.LazyFrame:
+    """Read a file of JSON objects, one a line; the columns are all names that any of them has.
+
+    Args:
+        file: A path that was checked.
+
+    Raises:
+        ProjectError: a line is no JSON object.
+    """
+    try:
+        frame = pl.scan_ndjson(file, infer_schema_length=None)
+        frame.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        first = str(error).splitlines()[0]
+        hint = "one JSON object a line; a file that is one array is not read"
+        raise ProjectError(f"not readable as JSON Lines: {first}", where=str(file), hint=hint) from error
+    return frame
