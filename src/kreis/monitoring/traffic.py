@@ -31,6 +31,7 @@ __all__ = [
     "outcomes_known",
     "read_predictions",
     "read_traffic",
+    "with_outcomes",
 ]
 
 _DAY = timedelta(days=1)
@@ -79,16 +80,17 @@ def read_predictions(lake: PredictionSource, since: datetime, until: datetime) -
     return log.with_columns(pl.lit(None, dtype=_EMPTY[name]).alias(name) for name in sorted(missing))
 
 
-def outcomes_known(lake: PredictionSource, since: datetime, by: datetime) -> pl.LazyFrame:
-    """Outcomes that became known from `since` on and no later than `by`.
+def outcomes_known(lake: PredictionSource, since: datetime, by: datetime | None = None) -> pl.LazyFrame:
+    """Outcomes that became known from `since` on and no later than `by`, if it is given.
 
     Raises:
         StoreError: the lake cannot be read.
     """
     if lake.latest(OUTCOMES) is None:
         return pl.LazyFrame(schema=_NO_OUTCOMES)
-    outcomes = lake.scan(OUTCOMES, known_since=since, known_before=by + _MOMENT)
-    return outcomes.filter(pl.col("known_at") >= _at(since), pl.col("known_at") <= _at(by))
+    outcomes = lake.scan(OUTCOMES, known_since=since, known_before=None if by is None else by + _MOMENT)
+    outcomes = outcomes.filter(pl.col("known_at") >= _at(since))
+    return outcomes if by is None else outcomes.filter(pl.col("known_at") <= _at(by))
 
 
 def read_traffic(
@@ -99,10 +101,7 @@ def read_traffic(
     known_by: datetime,
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Predictions of a time range, in the order of their time, with `outcome` and `known_at` (null where unknown).
-
-    An outcome belongs to a prediction by its id, or by the client's reference. Of several, the one that became
-    known last wins. One that was known before the prediction was asked is not its outcome.
+    """Predictions of a time range, in the order of their time, `with_outcomes`.
 
     Args:
         lake: Holds `log/predictions` and `log/outcomes`.
@@ -117,18 +116,28 @@ def read_traffic(
     predictions = read_predictions(lake, since, until)
     if columns is not None:
         predictions = predictions.select(list(dict.fromkeys(["id", "at", "reference", *columns])))
-    outcomes = outcomes_known(lake, since, known_by)
+    return with_outcomes(predictions, outcomes_known(lake, since, known_by)).sort("at", "id").collect()
+
+
+def with_outcomes(predictions: pl.LazyFrame, outcomes: pl.LazyFrame) -> pl.LazyFrame:
+    """Predictions (`id`, `at`, `reference` and any others) with `outcome` and `known_at`, null where there is none.
+
+    An outcome belongs to a prediction by its id, or by the client's reference. Of several, the one that became
+    known last wins. One that was known before the prediction was asked is not its outcome.
+
+    Args:
+        predictions: Of the log.
+        outcomes: As `outcomes_known` gives them.
+    """
     by_id, by_reference = _latest(outcomes, "prediction"), _latest(outcomes, "reference")
-    joined = (
+    return (
         predictions.join(by_id, left_on="id", right_on="prediction", how="left")
         .join(by_reference, on="reference", how="left", suffix="_of_reference")
         .with_columns(_newer=(pl.col("known_at_of_reference") > pl.col("known_at")).fill_null(False))
         .with_columns(_newer_of("outcome"), _newer_of("known_at"))
         .drop("_newer", "outcome_of_reference", "known_at_of_reference")
         .with_columns(pl.when(pl.col("known_at") >= pl.col("at")).then(each).alias(each) for each in _KNOWN)
-        .sort("at", "id")
     )
-    return joined.collect()
 
 
 def _newer_of(name: str) -> pl.Expr:

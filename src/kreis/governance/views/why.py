@@ -12,7 +12,7 @@ import polars as pl
 
 from kreis.clock import moment
 from kreis.deployment.manifest import Manifest
-from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
+from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.expressions.scalars import category
@@ -21,6 +21,7 @@ from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Release, Step
+from kreis.monitoring.traffic import outcomes_known, with_outcomes
 from kreis.preparation.view_rules import lineage
 from kreis.preparation.views import FeatureView, RequestView, window_name
 from kreis.ways.tabular.results import CollectedSource, LakeTable
@@ -181,15 +182,10 @@ def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | 
 
 
 def _outcome(workspace: Workspace, record: dict[str, Any]) -> float | None:
-    if workspace.lake.latest(OUTCOMES) is None:
-        return None
-    mine = pl.col("prediction") == record["id"]
-    if record["reference"] is not None:
-        mine = mine | (pl.col("reference") == record["reference"])
-    later = pl.col("known_at") >= record["at"]
-    log = workspace.lake.scan(OUTCOMES, known_since=record["at"])
-    rows = log.filter(later & mine).sort("known_at").tail(1).collect()
-    return None if rows.is_empty() else float(rows["outcome"][0])
+    mine = {name: record[name] for name in ("id", "at", "reference")}
+    asked = pl.LazyFrame([mine], schema={"id": pl.String, "at": pl.Datetime("us", "UTC"), "reference": pl.String})
+    found: float | None = with_outcomes(asked, outcomes_known(workspace.lake, record["at"])).collect()["outcome"][0]
+    return found
 
 
 def _describe_model(model: Model, manifest: Manifest) -> WhyModel:

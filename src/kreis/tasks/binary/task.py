@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,14 +14,15 @@ from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.binary.challengers import challengers
 from kreis.tasks.binary.decision_value import DecisionValue
-from kreis.tasks.binary.thresholds import FEWEST, choose_threshold, plain_cut
+from kreis.tasks.binary.thresholds import choose_threshold, plain_cut
 from kreis.tasks.decisions import Cut, Decision, Scores
 from kreis.tasks.metrics.across import AcrossGroups
-from kreis.tasks.metrics.auc import Auc
+from kreis.tasks.metrics.auc import Auc, area
 from kreis.tasks.metrics.base_rate import BaseRate
 from kreis.tasks.metrics.brier import Brier
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.calibration_error import CalibrationError, reliability
+from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.disparate_impact import DisparateImpact
 from kreis.tasks.metrics.equal_opportunity import EqualOpportunity
 from kreis.tasks.metrics.log_loss import LogLoss
@@ -92,14 +94,8 @@ class Binary:
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The area under the ROC curve, or its complement, whichever is larger."""
         yes = outcomes > 0.5
-        n = int(yes.sum())
-        m = len(yes) - n
-        if min(n, m) == 0:
-            return 0.5
-        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-        rank = np.cumsum(counts) - (counts - 1) / 2
-        area = float((rank[place][yes].sum() - n * (n + 1) / 2) / (n * m))
-        return max(area, 1 - area)
+        found = area(values, yes)
+        return 0.5 if math.isnan(found) else max(found, 1 - found)
 
     def labels(self, outcomes: Floats) -> Booleans:
         """True for yes."""
@@ -140,12 +136,12 @@ class Binary:
         """Where there are few rows of one outcome."""
         rows, positive = int(found["rows"]), int(found["positives"])
         rarer = min(positive, rows - positive)
-        if rarer >= FEWEST:
+        if rarer >= FEW:
             return []
         what = "positive" if positive == rarer else "negative"
         return [
             f"only {rarer:,} of the {rows:,} rows of the validation tail are {what}: which candidate is best, and its"
-            f" threshold, is decided by chance below about {FEWEST}; collect more rows, or let validation be a larger"
+            f" threshold, is decided by chance below about {FEW}; collect more rows, or let validation be a larger"
             " share"
         ]
 

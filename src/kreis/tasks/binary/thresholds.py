@@ -8,12 +8,10 @@ import numpy.typing as npt
 from kreis.arrays import Floats
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.decisions import Cut
+from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.task import FittedDecision
 
-__all__ = ["FEWEST", "best_cut", "choose_threshold", "plain_cut"]
-
-FEWEST = 50
-"""With fewer cases of either outcome, the best cut is noise, and the break-even stands."""
+__all__ = ["best_cut", "choose_threshold", "plain_cut"]
 
 
 def plain_cut(metric: DecisionValue) -> Cut:
@@ -68,13 +66,13 @@ def choose_threshold(scores: npt.ArrayLike, outcomes: npt.ArrayLike, metric: Dec
 
     The time after 16 histories (`benchmarks/search_objective.py`) was worth 16,016 per 1,000 decisions so, 14,627 with
     the break-even, 16,044 with the best cut: where the world drifts, scores are not calibrated; where they are, the
-    rule spares the noise (`tests/training/test_threshold.py`).
+    rule spares the noise (`tests/tasks/test_thresholds.py`).
     """
     given = np.asarray(scores, dtype=np.float64)
     happened = np.asarray(outcomes, dtype=np.float64) > 0.5
     even = metric.break_even
     positive = int(happened.sum())
-    if min(positive, len(happened) - positive) < FEWEST or not 0 < even < 1:
+    if min(positive, len(happened) - positive) < FEW or not 0 < even < 1:
         return FittedDecision(decision=plain_cut(metric), source="plain")
     cut, _ = best_cut(given, happened, metric, near=even)
     gains = metric.values(happened, given >= cut) - metric.values(happened, given >= even)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.arrays import Floats
-from kreis.tasks.metrics.counts import area_interval
+from kreis.arrays import Booleans, Floats
+from kreis.tasks.metrics.counts import FEW, area_interval
 from kreis.tasks.metrics.metric import Metric, Rows
-from kreis.tasks.metrics.yes_no import FEW
 
-__all__ = ["Auc"]
+__all__ = ["Auc", "area"]
 
 
 class Auc(Metric):
@@ -33,11 +32,7 @@ class Auc(Metric):
 
     def value(self, rows: Rows) -> float:
         """The area; NaN unless both outcomes occur."""
-        positives = rows.outcomes
-        count = int(positives.sum())
-        if count in (0, len(rows)):
-            return float("nan")
-        return float(_placements(rows)[positives].mean())
+        return area(rows.scores, rows.outcomes)
 
     def influence(self, rows: Rows) -> Floats:
         """What each row contributes to the error, shape (n,).
@@ -49,18 +44,25 @@ class Auc(Metric):
         count = int(positives.sum())
         if count in (0, len(rows)):
             return np.zeros(len(rows))
-        placements = _placements(rows)
+        placements = _placements(rows.scores, positives)
         area = placements[positives].mean()
         influence: Floats = (placements - area) / np.where(positives, count, len(rows) - count)
         return influence
 
 
-def _placements(rows: Rows) -> Floats:
+def area(scores: Floats, positives: Booleans) -> float:
+    """The area, of scores and whether it happened, both of shape (n,); NaN unless both outcomes occur."""
+    if int(positives.sum()) in (0, len(positives)):
+        return float("nan")
+    return float(_placements(scores, positives)[positives].mean())
+
+
+def _placements(scores: Floats, positives: Booleans) -> Floats:
     """For each row, the share of the other class that it is ordered rightly against; one sort."""
-    _, rank, counts = np.unique(rows.scores, return_inverse=True, return_counts=True)
-    positive = np.bincount(rank, weights=rows.outcomes, minlength=len(counts))
+    _, rank, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    positive = np.bincount(rank, weights=positives, minlength=len(counts))
     negative = counts - positive
     below = np.cumsum(negative) - negative / 2
     above = positive.sum() - np.cumsum(positive) + positive / 2
-    placements: Floats = np.where(rows.outcomes, below[rank] / negative.sum(), above[rank] / positive.sum())
+    placements: Floats = np.where(positives, below[rank] / negative.sum(), above[rank] / positive.sum())
     return placements

@@ -8,6 +8,7 @@ import numpy as np
 
 from kreis.arrays import Codes, Floats
 from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.reliability import bins_of, diagram
 
 __all__ = ["CalibrationError", "reliability"]
 
@@ -51,10 +52,8 @@ class CalibrationError(Metric):
 
 def _bins(rows: Rows) -> Codes:
     """Each row's bin; equal scores always share one."""
-    scores, positives = rows.scores, int(rows.outcomes.sum())
-    count = max(min(_BINS, min(positives, len(rows) - positives) // _LEAST_IN_BIN), 1)
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, count + 1)[1:-1]))
-    return np.searchsorted(edges, scores, side="left").astype(np.int64)
+    positives = int(rows.outcomes.sum())
+    return bins_of(rows.scores, max(min(_BINS, min(positives, len(rows) - positives) // _LEAST_IN_BIN), 1))
 
 
 def _gaps(rows: Rows, bins: Codes) -> Floats:
@@ -64,11 +63,4 @@ def _gaps(rows: Rows, bins: Codes) -> Floats:
 
 def reliability(rows: Rows) -> list[dict[str, float]]:
     """The reliability diagram as data: per bin the rows, the mean score and the frequency."""
-    bins = _bins(rows)
-    counts = np.bincount(bins)
-    score = np.bincount(bins, weights=rows.scores)
-    happened = np.bincount(bins, weights=rows.outcomes)
-    return [
-        {"rows": float(counts[b]), "score": float(score[b] / counts[b]), "frequency": float(happened[b] / counts[b])}
-        for b in np.flatnonzero(counts)
-    ]
+    return diagram(rows.scores, rows.outcomes, _bins(rows))

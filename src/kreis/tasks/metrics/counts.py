@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-__all__ = ["area_interval", "ratio_interval", "share_interval"]
+__all__ = ["FEW", "area_interval", "ratio_interval", "share_interval"]
+
+FEW = 50
+"""With fewer rows of the rarer kind, counts bound an interval too, and what is fitted to the rows is noise."""
 
 
 def share_interval(hits: float, n: float, *, level: float = 0.95) -> tuple[float, float]:

@@ -6,13 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from kreis.arrays import Booleans
-from kreis.tasks.metrics.counts import share_interval
+from kreis.tasks.metrics.counts import FEW, share_interval
 from kreis.tasks.metrics.metric import RatioMetric, Rows
 
-__all__ = ["FEW", "DecidedShare", "Share", "YesNoRows", "rarer_outcome"]
-
-FEW = 50
-"""Below so many rows of the rarer kind, counts bound an interval too."""
+__all__ = ["DecidedShare", "Share", "YesNoRows", "rarer_outcome"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,10 @@ from kreis.tasks.goal_metric import GoalMetric
 from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.correlation import Correlation
+from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
 from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.reliability import bins_of, diagram
 from kreis.tasks.outcomes import Number, OutcomeForm
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Regression"]
 
-FEWEST = 50
-"""With fewer rows, a shift of the scores is noise."""
 _LEVELS = np.arange(0.05, 1.0, 0.05)
 """Quantiles of the residuals that are tried where the metric names none."""
 _BINS = 10
@@ -124,7 +124,7 @@ class Regression:
         (Breiman et al. 1984, section 3.4.3).
         """
         given = scores.astype(np.float64)
-        if len(given) < FEWEST:
+        if len(given) < FEW:
             return FittedDecision(decision=self.plain, source="plain")
         by = self._shift(given, outcomes)
         gains = self.metric.values(outcomes, given + by) - self.metric.values(outcomes, given)
@@ -157,11 +157,11 @@ class Regression:
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows."""
         rows = int(found["rows"])
-        if rows >= FEWEST:
+        if rows >= FEW:
             return []
         return [
             f"the validation tail has only {rows:,} rows: which candidate is best is decided by chance below about"
-            f" {FEWEST}; collect more rows, or let validation be a larger share"
+            f" {FEW}; collect more rows, or let validation be a larger share"
         ]
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> Rows:
@@ -201,18 +201,7 @@ class Regression:
 
     def reliability(self, rows: Rows) -> list[dict[str, float]]:
         """Mean decision and mean outcome, by tenths of the decisions."""
-        edges = np.unique(np.quantile(rows.decisions, np.linspace(0, 1, _BINS + 1)[1:-1]))
-        bins = np.searchsorted(edges, rows.decisions, side="left")
-        counts = np.bincount(bins)
-        score, happened = (np.bincount(bins, weights=each) for each in (rows.decisions, rows.outcomes))
-        return [
-            {
-                "rows": float(counts[b]),
-                "score": float(score[b] / counts[b]),
-                "frequency": float(happened[b] / counts[b]),
-            }
-            for b in np.flatnonzero(counts)
-        ]
+        return diagram(rows.decisions, rows.outcomes, bins_of(rows.decisions, _BINS))
 
     def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
         """Models whose costs differ by half of what a decision costs, to either side."""
