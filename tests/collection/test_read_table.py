@@ -215,3 +215,14 @@ def test_what_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, 
         read_table(tmp_path / name)
     with pytest.raises(ProjectError, match="no such file"):
         read_table(tmp_path / "other.csv")
+
+
+def test_texts_named_as_missing_take_the_place_of_the_usual_ones(tmp_path: Path) -> None:
+    frame, _ = read(tmp_path / "t.csv", "n,job\n1,?\n-1,cook\nnone,none\n", missing=["-1", "none"])
+    assert frame.rows() == [(1, "?"), (None, "cook"), (None, None)]
+
+
+def test_a_beginning_alone_decides_what_is_found_out(tmp_path: Path) -> None:
+    frame, noted = read(tmp_path / "t.csv", "n,job\n1,cook\n2,nurse\nfree\n3,a,b\n", rows=2)
+    assert frame.rows() == [(1, "cook"), (2, "nurse")]
+    assert noted == []

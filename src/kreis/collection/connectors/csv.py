@@ -39,6 +39,7 @@ def read_csv(
     quotes: bool = True,
     encoding: str = "utf-8",
     member: str | None = None,
+    rows: int | None = None,
     within: str | Path | None = None,
 ) -> pl.LazyFrame:
     r"""Read a CSV file whose form is known; `read_table` finds it out.
@@ -53,6 +54,7 @@ def read_csv(
         quotes: Whether a field may stand in double quotes; without it, a quote is a letter as any other.
         encoding: How its text is written: "utf-8", "windows-1252", or another that Python knows.
         member: Which file of a ZIP archive, where it holds several.
+        rows: Only so many rows from the beginning; what is malformed among them is cut or filled up.
         within: The folder that the file must lie in, links resolved.
 
     Raises:
@@ -70,7 +72,7 @@ def read_csv(
     """
     file = checked_file(path, within=within)
     data = content(file, member, encoding)
-    malformed = _malformed_lines(data, separator, quotes=quotes)
+    malformed = _malformed_lines(data, separator, quotes=quotes) if rows is None else {}
     if malformed:
         for number, text in list(malformed.items())[:_TOLD]:
             note(f"{file.name}, line {number} is malformed and was set aside: {text[:80]!r}")
@@ -81,6 +83,7 @@ def read_csv(
     frame = pl.scan_csv(
         data, schema_overrides=types, null_values=list(missing), separator=separator, infer_schema=False, glob=False,
         has_header=header, quote_char='"' if quotes else None,
+        n_rows=rows, truncate_ragged_lines=rows is not None,
     )  # fmt: skip
     if not header:
         names = frame.collect_schema().names()

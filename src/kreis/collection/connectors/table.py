@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from kreis.collection.connectors.csv import content, lines_of, read_csv
@@ -15,7 +16,13 @@ from kreis.collection.connectors.files import checked_file, note
 from kreis.collection.connectors.json_lines import read_json_lines
 from kreis.collection.connectors.parquet import read_parquet
 from kreis.collection.connectors.sniffing import SEPARATORS, Dialect, sniff
-from kreis.collection.connectors.text_columns import MISSING_AMONG_NUMBERS, TextColumn, look_at, read_as
+from kreis.collection.connectors.text_columns import (
+    MISSING_AMONG_NUMBERS,
+    MISSING_AMONG_TEXTS,
+    TextColumn,
+    look_at,
+    read_as,
+)
 from kreis.errors import ProjectError
 
 __all__ = ["read_table"]
@@ -36,7 +43,9 @@ def read_table(
     separator: str | None = None,
     header: bool | None = None,
     quotes: bool | None = None,
+    missing: Sequence[str] | None = None,
     sheet: str | None = None,
+    rows: int | None = None,
     within: str | Path | None = None,
 ) -> pl.LazyFrame:
     r"""Read a table: CSV with any separator (plain, gzip, zstd or ZIP), Parquet, JSON Lines or Excel.
@@ -51,7 +60,9 @@ def read_table(
         separator: Between the fields of a CSV file.
         header: Whether the first line names the columns.
         quotes: Whether a field may stand in double quotes.
+        missing: The texts that stand for a missing value, in every column, in place of those that are usual.
         sheet: Of a workbook.
+        rows: Only so many rows from the beginning, which then decide alone what is found out.
         within: The folder that the file must lie in, links resolved.
 
     Raises:
@@ -71,19 +82,28 @@ def read_table(
     if file.stat().st_size == 0:
         raise ProjectError("the file is empty", where=str(file), hint="name the file that holds the rows")
     kind = next((each for each in reversed(file.suffixes) if each.lower() not in _PACKED), "").lower()
-    known = dict(columns or {})
+    wanted = _Wanted(dict(columns or {}), None if missing is None else tuple(missing), rows)
     if kind in _PARQUET or kind in _JSON or kind in _EXCEL:
         frame = _plain(_other(file, kind, sheet, header=header is not False))
-        return _meant(_named(frame), known, decimal_comma=False)
+        return _meant(_named(frame), wanted, decimal_comma=False)
     given = {"separator": separator, "header": header, "quotes": quotes}
     try:
-        return _text_table(file, known, given, "utf-8")
+        return _text_table(file, wanted, given, "utf-8")
     except pl.exceptions.ComputeError as error:
         if "utf" not in str(error).lower():
             first = str(error).splitlines()[0]
             raise ProjectError(f"not readable as CSV: {first}", where=str(file)) from error
     note(f"the text is not UTF-8; it is read as {_WESTERN}")
-    return _text_table(file, known, given, _WESTERN)
+    return _text_table(file, wanted, given, _WESTERN)
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What is asked of the values."""
+
+    types: dict[str, pl.DataType]
+    """Of columns whose values nobody need look at."""
+    missing: tuple[str, ...] | None
+    rows: int | None
 
 
 def _other(file: Path, kind: str, sheet: str | None, *, header: bool) -> pl.LazyFrame:
@@ -94,14 +114,15 @@ def _other(file: Path, kind: str, sheet: str | None, *, header: bool) -> pl.Lazy
     return read_excel(file, sheet=sheet, header=header)
 
 
-def _text_table(file: Path, known: Mapping[str, pl.DataType], given: Mapping[str, Any], encoding: str) -> pl.LazyFrame:
+def _text_table(file: Path, wanted: _Wanted, given: Mapping[str, Any], encoding: str) -> pl.LazyFrame:
     first = lines_of(content(file, encoding=encoding)).head(_LINES).collect()["line"].fill_null("").to_list()
     if not any(line.strip() for line in first):
         raise ProjectError("the file is empty", where=str(file), hint="name the file that holds the rows")
     dialect = sniff(first, **given)
     _tell(dialect, given)
-    frame = read_csv(file, separator=dialect.separator, header=dialect.header, quotes=dialect.quotes, encoding=encoding)
-    return _meant(_named(frame), known, decimal_comma=dialect.separator != ",")
+    options: dict[str, Any] = {"separator": dialect.separator, "header": dialect.header, "quotes": dialect.quotes}
+    frame = read_csv(file, **options, encoding=encoding, rows=wanted.rows)
+    return _meant(_named(frame), wanted, decimal_comma=dialect.separator != ",")
 
 
 def _tell(dialect: Dialect, given: Mapping[str, Any]) -> None:
@@ -129,18 +150,18 @@ def _named(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.rename({old: new for old, new in names.items() if old != new})
 
 
-def _meant(frame: pl.LazyFrame, known: Mapping[str, pl.DataType], *, decimal_comma: bool) -> pl.LazyFrame:
+def _meant(frame: pl.LazyFrame, wanted: _Wanted, *, decimal_comma: bool) -> pl.LazyFrame:
     """Text columns as what their values mean; what stands for a missing value as null."""
+    frame = frame if wanted.rows is None else frame.head(wanted.rows)
     texts = [name for name, dtype in frame.collect_schema().items() if dtype == pl.String()]
-    found = look_at(frame, [name for name in texts if name not in known], decimal_comma=decimal_comma)
+    unknown = [name for name in texts if name not in wanted.types]
+    found = look_at(frame, unknown, decimal_comma=decimal_comma, missing=wanted.missing)
     read = [read_as(name, each).alias(name) for name, each in found.items()]
-    given = (name for name in texts if name in known)
-    read += [read_as(name, _known(known[name]), cast=False).alias(name) for name in given]
+    for name in (name for name in texts if name in wanted.types):
+        usual = MISSING_AMONG_TEXTS if wanted.types[name] == pl.String() else MISSING_AMONG_NUMBERS
+        column = TextColumn(kind="text", missing=usual if wanted.missing is None else wanted.missing)
+        read.append(read_as(name, column).alias(name))
     return frame.with_columns(read)
-
-
-def _known(dtype: pl.DataType) -> TextColumn:
-    return TextColumn(kind="text") if dtype == pl.String() else TextColumn(kind="number", missing=MISSING_AMONG_NUMBERS)
 
 
 def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -55,19 +55,11 @@ class TextColumn(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a comma stands before the decimals."""
 
 
-def read_as(name: str, column: TextColumn, *, cast: bool = True) -> pl.Expr:
-    """A text column as what it means.
-
-    Args:
-        name: The column.
-        column: What it means.
-        cast: Whether values get their type; without it they stay texts, for a contract to judge.
-    """
+def read_as(name: str, column: TextColumn) -> pl.Expr:
+    """A text column as what it means."""
     text = _present(name, column.missing)
     if column.comma:
         text = text.str.replace(",", ".", literal=True)
-    if not cast:
-        return text
     if column.kind in ("integer", "number"):
         return text.cast(pl.Int64 if column.kind == "integer" else pl.Float64)
     if column.kind == "boolean":
@@ -83,10 +75,12 @@ def read_as(name: str, column: TextColumn, *, cast: bool = True) -> pl.Expr:
 def _present(name: str, missing: Sequence[str]) -> pl.Expr:
     """The text without blanks around it; null where it stands for a missing value."""
     text = pl.col(name).str.strip_chars()
-    return pl.when((text != "") & ~text.is_in(missing)).then(text)
+    return pl.when((text != "") & ~text.is_in(list(missing))).then(text)
 
 
-def look_at(frame: pl.LazyFrame, names: Sequence[str], *, decimal_comma: bool) -> dict[str, TextColumn]:
+def look_at(
+    frame: pl.LazyFrame, names: Sequence[str], *, decimal_comma: bool, missing: tuple[str, ...] | None = None
+) -> dict[str, TextColumn]:
     """Find out what text columns mean, from all of their values; what is done to them is noted.
 
     The first rows say what a column may be; one pass over all rows says whether it is.
@@ -95,21 +89,25 @@ def look_at(frame: pl.LazyFrame, names: Sequence[str], *, decimal_comma: bool) -
         frame: The table.
         names: The columns to look at, all of texts.
         decimal_comma: Whether a comma may stand before decimals.
+        missing: The texts that stand for a missing value, in place of the usual ones.
 
     Returns:
         By column.
     """
     if not names:
         return {}
-    plans = {name: _plan(each, decimal_comma=decimal_comma) for name, each in _first_values(frame, names).items()}
-    asked = _ask(frame, {name: _questions(name, plan) for name, plan in plans.items()})
+    words = MISSING_AMONG_NUMBERS if missing is None else missing
+    plans = {
+        name: _plan(each, decimal_comma=decimal_comma) for name, each in _first_values(frame, names, words).items()
+    }
+    asked = _ask(frame, {name: _questions(name, plan, words) for name, plan in plans.items()})
     doubtful = [name for name, counts in asked.items() if counts.get("numbers", counts["rows"]) != counts["rows"]]
-    more = _ask(frame, {name: _doubts(name) for name in doubtful})
+    more = _ask(frame, {name: _doubts(name, words) for name in doubtful})
     found = {}
     _tell_edges([name for name in names if asked[name]["edges"]])
     for name in names:
         counts = asked[name] | more.get(name, {})
-        found[name] = _meaning(counts, plans[name])
+        found[name] = _meaning(counts, plans[name], words, MISSING_AMONG_TEXTS if missing is None else missing)
         _tell(name, found[name], counts)
     return found
 
@@ -123,9 +121,9 @@ class _Plan(msgspec.Struct, frozen=True):
     forms: tuple[str, ...]
 
 
-def _first_values(frame: pl.LazyFrame, names: Sequence[str]) -> dict[str, pl.Series]:
+def _first_values(frame: pl.LazyFrame, names: Sequence[str], words: Sequence[str]) -> dict[str, pl.Series]:
     first = frame.select(names).head(_FIRST_ROWS).collect()
-    shown = first.select(_present(name, MISSING_AMONG_NUMBERS).alias(name) for name in names)
+    shown = first.select(_present(name, words).alias(name) for name in names)
     return {name: shown[name].drop_nulls().head(_LOOK) for name in names}
 
 
@@ -183,7 +181,7 @@ def _moment(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, time_unit="us", strict=False)
 
 
-def _questions(name: str, plan: _Plan) -> dict[str, pl.Expr]:
+def _questions(name: str, plan: _Plan, words: Sequence[str]) -> dict[str, pl.Expr]:
     stripped = pl.col(name).str.strip_chars()
     blank = stripped == ""
     asked = {
@@ -192,8 +190,8 @@ def _questions(name: str, plan: _Plan) -> dict[str, pl.Expr]:
         "edges": (~blank & (stripped.str.len_bytes() != pl.col(name).str.len_bytes())).any(),
     }
     if plan.number:
-        number = stripped.cast(pl.Float64, strict=False)
-        whole = stripped.cast(pl.Int64, strict=False)
+        text = stripped if words == MISSING_AMONG_NUMBERS else _present(name, words)
+        number, whole = text.cast(pl.Float64, strict=False), text.cast(pl.Int64, strict=False)
         asked |= {
             "numbers": number.is_finite().sum(),
             "whole": whole.is_not_null().sum(),
@@ -210,13 +208,13 @@ def _questions(name: str, plan: _Plan) -> dict[str, pl.Expr]:
     if plan.boolean:
         asked["boolean"] = stripped.str.to_lowercase().is_in(["true", "false"]).sum()
     asked |= {f"form {form}": _moment(stripped, form).is_not_null().sum() for form in plan.forms}
-    return asked if plan.number else asked | _words(name)
+    return asked if plan.number else asked | _words(name, words)
 
 
-def _words(name: str) -> dict[str, pl.Expr]:
+def _words(name: str, words: Sequence[str]) -> dict[str, pl.Expr]:
     """How many values stand for a missing one, among numbers."""
     stripped = pl.col(name).str.strip_chars()
-    word = stripped.is_in(MISSING_AMONG_NUMBERS)
+    word = stripped.is_in(list(words))
     return {
         "words": word.sum(),
         "word": stripped.filter(word & (stripped != "?")).first(),
@@ -224,17 +222,18 @@ def _words(name: str) -> dict[str, pl.Expr]:
     }
 
 
-def _doubts(name: str) -> dict[str, pl.Expr]:
+def _doubts(name: str, words: Sequence[str]) -> dict[str, pl.Expr]:
     """What is still to be asked where not every value is a number."""
-    text = _present(name, MISSING_AMONG_NUMBERS)
-    return {**_words(name), "no number": text.filter(text.cast(pl.Float64, strict=False).is_null()).first()}
+    text = _present(name, words)
+    return {**_words(name, words), "no number": text.filter(text.cast(pl.Float64, strict=False).is_null()).first()}
 
 
-def _meaning(counts: Mapping[str, Any], plan: _Plan) -> TextColumn:
+def _meaning(
+    counts: Mapping[str, Any], plan: _Plan, missing: tuple[str, ...], among_texts: tuple[str, ...]
+) -> TextColumn:
     rows = counts["rows"] - counts.get("words", 0)
     if not rows:
-        return TextColumn(kind="text")
-    missing = MISSING_AMONG_NUMBERS
+        return TextColumn(kind="text", missing=missing)
     exact = not _no_amount(counts)
     if counts.get("numbers") == rows and exact:
         return TextColumn(kind="integer" if counts["whole"] == rows else "number", missing=missing)
@@ -245,7 +244,7 @@ def _meaning(counts: Mapping[str, Any], plan: _Plan) -> TextColumn:
     fitting = [form for form in plan.forms if counts[f"form {form}"] == rows]
     if len({form.split("%H")[0] for form in fitting}) == 1:  # 01/02/2020 in every row: nobody can say which is the day
         return TextColumn(kind="datetime" if "%H" in fitting[0] else "date", missing=missing, form=fitting[0])
-    return TextColumn(kind="text")
+    return TextColumn(kind="text", missing=among_texts)
 
 
 def _no_amount(counts: Mapping[str, Any]) -> str:
@@ -266,13 +265,14 @@ def _tell_edges(names: Sequence[str]) -> None:
 def _tell(name: str, column: TextColumn, counts: Mapping[str, Any]) -> None:
     """Note what is taken for missing, and what nearly was something else."""
     words, question = counts.get("words", 0), counts.get("question", 0)
+    kept = column.missing == MISSING_AMONG_TEXTS
     if counts["blank"]:
         note(f"{name}: {counts['blank']:,} blank values are missing values")
-    if question and (column.kind == "text" or question == words):
+    if question and (kept or question == words):
         note(f"{name}: {question:,} values '?' are missing values")
-    elif column.kind != "text" and words:
+    elif words and not kept:
         note(f"{name}: {words:,} values such as {counts['word']!r} are missing values")
-    if column.kind == "text" and words > question:
+    if kept and words > question:
         note(f"{name}: {words - question:,} values such as {counts['word']!r} are kept as a text of their own")
     if column.comma:
         note(f"{name}: a comma stands before the decimals")
