@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kreis.collection.collecting import Collected, collect, read_bronze
+from kreis.collection.collecting import Collected, collect, has_corrections, latest_versions, read_bronze
 from kreis.collection.contracts.contract import Contract
 from kreis.collection.contracts.rules import Plan
 from kreis.collection.history import thin_days
@@ -441,3 +441,82 @@ def test_times_without_a_zone_are_explained(make_source: Callable[..., Source], 
     source = Source(name="sales", contract=make_source().contract, known_at="at", read=naive)
     with pytest.raises(ServiceError, match="replace_time_zone"):
         run(source, lake, 1)
+
+
+def test_rows_that_are_gone_are_kept_without_waiting_where_changes_are_not_wanted(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = twenty(till, make_source, lake)
+    del till.rows[-10:]
+    again = run(replace(source, changed="keep"), lake, 6, identity="cut")
+    assert (again.report.vanished, again.report.waits, again.report.passed) == (10, False, True)
+    assert len(bronze(lake, source)) == 20
+
+
+def test_rows_outside_the_look_back_are_not_taken_for_gone(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = replace(twenty(till, make_source, lake), late=9 * DAY)
+    del till.rows[-10:]
+    more = run(source, lake, 6)
+    assert (more.again, more.report.vanished, more.report.waits) == (False, 10, False)
+
+
+def test_several_versions_of_a_row_survive_when_its_source_is_read_anew(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = make_source()
+    run(source, lake, 5)
+    till.rows.append(("s1", 100.0, T0 + 5.5 * DAY))
+    del till.rows[3]
+    again = run(source, lake, 6, identity="other")
+    assert again.table is not None
+    assert (again.table.mode, again.report.quarantined) == ("overwrite", 0)
+    assert (bronze(lake, source)["s1"], bronze(lake, source, day=5)["s1"]) == (100.0, 1.0)
+
+
+def test_a_row_far_ahead_is_set_aside_when_its_source_is_read_anew(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    till.rows = [(f"s{place}", float(place), T0 + place * timedelta(hours=1)) for place in range(100)]
+    source = make_source()
+    run(source, lake, 6)
+    till.rows[0] = ("far", 1.0, datetime(2023, 5, 10, tzinfo=UTC))
+    again = run(source, lake, 6, identity="other")
+    assert again.report.vanished == 1
+    assert "far" not in bronze(lake, source, day=9999)
+
+
+def test_a_version_of_the_table_shows_what_it_held(make_source: Callable[..., Source], till: Till, lake: Lake) -> None:
+    source = make_source()
+    run(source, lake, 5)
+    till.rows.append(("s1", 100.0, T0 + 5.5 * DAY))
+    run(source, lake, 6)
+    late = T0 + 99 * DAY
+    assert read_bronze(lake, source, late, 0).collect().height == 6
+    assert dict(read_bronze(lake, source, late, 0).select("id", "amount").collect().iter_rows())["s1"] == 1.0
+    assert not has_corrections(lake, source, 0)
+    assert has_corrections(lake, source)
+
+
+def test_a_table_without_corrections_has_the_column_that_says_so_on_demand_only(
+    make_source: Callable[..., Source], till: Till, lake: Lake
+) -> None:
+    source = make_source()
+    run(source, lake, 5)
+    late = T0 + 99 * DAY
+    assert read_bronze(lake, source, late).collect().columns == ["id", "amount", "at"]
+    all_versions = read_bronze(lake, source, late, corrections=True).collect()
+    assert all_versions.schema["superseded_at"] == pl.Datetime("us", "UTC")
+    assert all_versions["superseded_at"].null_count() == 6
+    keyless = make_source(KEYLESS)
+    assert read_bronze(lake, keyless, late, corrections=True).collect().columns == ["id", "amount", "at"]
+
+
+def test_the_latest_versions_are_one_a_key(make_source: Callable[..., Source]) -> None:
+    rows = pl.LazyFrame({"id": ["a", "a", "b"], "amount": [1.0, 2.0, 3.0], "at": [T0, T0 + DAY, T0]})
+    assert latest_versions(rows, make_source()).collect().sort("id").rows() == [
+        ("a", 2.0, T0 + DAY),
+        ("b", 3.0, T0),
+    ]
+    assert latest_versions(rows, make_source(KEYLESS)).collect().height == 3
