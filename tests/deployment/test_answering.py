@@ -1,6 +1,7 @@
 """The service core by itself: no server, no socket, no face."""
 
 import asyncio
+import json
 import math
 import subprocess
 import sys
@@ -11,14 +12,21 @@ import pytest
 
 from kreis.clock import SimulatedClock
 from kreis.deployment.packages import open_package
+from kreis.deployment.predictions.frames import predictions_frame
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.reader import parse_segment
+from kreis.deployment.predictions.records import Several
 from kreis.deployment.server.answering import Answering
+from kreis.deployment.server.config import Limits
+from kreis.deployment.server.http.openapi import describe
 from kreis.deployment.server.messages import Ask, Asked, Outcome, Outcomes, Refusal, Unavailable
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.deployment.signing import load_trusted
+from kreis.errors import RefusalError
 from kreis.ledger.records import Route
+from kreis.tasks.decisions import Cheapest
+from kreis.tasks.outcomes import OneOf, class_number
 
 AT = datetime(2013, 5, 1, 10, tzinfo=UTC)
 
@@ -30,6 +38,32 @@ def release(make_service):
     pointer = made.pointer([Route(model=digest, share=1.0)])
     package = open_package(digest, made.envelopes[digest], made.artifacts, load_trusted(made.config.trusted))
     return LoadedRelease(pointer.release, {digest: LoadedModel(package, 1, None)})
+
+
+def softmax_model():
+    """ONNX bytes: the softmax of three numbers, each one feature; a missing one counts as 0."""
+    from onnx import TensorProto, helper
+
+    from kreis.training.graph import finish_graph
+
+    nodes = [
+        helper.make_node("IsNaN", ["features"], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", "features"], ["clean"]),
+        helper.make_node("Softmax", ["clean"], ["score"], axis=1),
+    ]
+    zero = helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])
+    return finish_graph(nodes, [zero], "features", 3, {"": 17}, outputs=3)
+
+
+@pytest.fixture
+def of_classes(make_service):
+    """A release of a model that gives three probabilities."""
+    made, classes = make_service(), ("on time", "late", "cancelled")
+    costs = ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+    digest = made.package(softmax_model(), decision=Cheapest(classes, costs), outcomes=OneOf(classes))
+    package = open_package(digest, made.envelopes[digest], made.artifacts, load_trusted(made.config.trusted))
+    routes = [Route(model=digest, share=1.0), Route(model=digest, share=0.0, mode="shadow")]
+    return LoadedRelease(made.pointer(routes).release, {digest: LoadedModel(package, 1, None)})
 
 
 @pytest.fixture
@@ -58,6 +92,55 @@ def test_one_thing_is_checked_answered_recorded_and_counted(make_core, durable):
     (record,) = written(core).predictions
     assert (record.id, record.reference, record.features) == (reply.id, "flight-1", [1.0, 0.5, -1.0])
     assert core.metrics.rows == 1
+
+
+def test_a_class_is_answered_by_name_with_all_probabilities_and_logged_as_numbers(make_core, of_classes):
+    core = make_core(of_classes)
+    row = Ask(fields={"hour": 0, "distance": 1.0, "late": 0.0})
+    (reply,) = asyncio.run(core.predict(Asked(rows=[row]), AT)).predictions
+    alone = asyncio.run(core.predict(Asked(fields=row.fields), AT))
+    likely = math.e / (math.e + 2)
+    assert reply.decision == alone.decision == "late"
+    assert (
+        reply.scores
+        == alone.scores
+        == pytest.approx({"on time": (1 - likely) / 2, "late": likely, "cancelled": (1 - likely) / 2})
+    )
+    assert reply.score == max(reply.scores.values())
+    outcome = asyncio.run(core.take(Outcomes([Outcome(outcome="cancelled", prediction=reply.id)]), AT))
+    assert outcome == 1
+    segment = written(core)
+    for record in segment.predictions:
+        assert record.decision == class_number("late")
+        assert record.score == Several(reply.score, list(reply.scores.values()))
+        assert record.shadow[0].score == record.score
+    assert segment.outcomes[0].outcome == class_number("cancelled")
+    frame = predictions_frame(segment.predictions)
+    assert frame["score"].to_list() == [reply.score] * 2
+    assert frame["scores"].to_list() == [list(reply.scores.values())] * 2
+
+
+def test_an_unknown_class_is_no_outcome(make_core, of_classes):
+    core = make_core(of_classes)
+    with pytest.raises(Refusal, match="must be one of 'on time', 'late', 'cancelled'"):
+        asyncio.run(core.take(Outcomes([Outcome(outcome="early", reference="a")]), AT))
+    with pytest.raises(Refusal, match="nothing is released yet that takes 'late'"):
+        asyncio.run(make_core(None).take(Outcomes([Outcome(outcome="late", reference="a")]), AT))
+
+
+def test_the_description_names_classes_and_scores(of_classes):
+    schemas = json.loads(describe(of_classes, "flights", Limits()))["components"]["schemas"]
+    said = schemas["Reply"]["properties"]
+    assert said["decision"]["enum"] == schemas["Outcome"]["properties"]["outcome"]["enum"]
+    assert said["decision"]["enum"] == ["on time", "late", "cancelled"] == list(said["scores"]["properties"])
+
+
+def test_a_model_that_gives_other_numbers_than_its_rule_takes_is_refused(make_service):
+    made = make_service()
+    digest = made.package(softmax_model())
+    package = open_package(digest, made.envelopes[digest], made.artifacts, load_trusted(made.config.trusted))
+    with pytest.raises(RefusalError, match=r"scores of shape \(1, 3\)"):
+        LoadedModel(package, 1, None)
 
 
 def test_a_batch_is_answered_in_order(make_core):

@@ -53,6 +53,24 @@ def test_a_feature_that_was_served_otherwise_is_listed_with_examples():
     assert "y (2 rows)" in report.summary
 
 
+class Both:
+    """A scorer of two numbers."""
+
+    def score(self, matrix: np.ndarray) -> np.ndarray:
+        first = Mean().score(matrix)
+        return np.column_stack([first, 1 - first])
+
+
+def test_each_number_of_several_is_compared():
+    given = logged()
+    first = given["score"].to_list()
+    scores = [[each, 1 - each] for each in first]
+    scores[7], scores[8] = [first[7], 0.9], [first[8]]
+    predictions = given.with_columns(scores=pl.Series(scores))
+    report = parity(predictions, data(), model=MODEL, features=("x", "y"), scorer=Both())
+    assert (report.scores_checked, report.scores_differing) == (50, 2)
+
+
 def test_scores_that_the_package_does_not_give_are_counted():
     wrong = logged().with_columns(pl.col("score") + pl.when(pl.col("id") == "p7").then(1e-4).otherwise(0))
     report = compared(wrong, data())

@@ -128,3 +128,16 @@ def test_scorer_keeps_to_batches_of_any_layout():
     matrix, _ = example_rows(50_000)
     assert np.array_equal(scorer.score(np.asfortranarray(matrix)), scorer.score(matrix))
     assert scorer.width == 3
+
+
+def test_several_numbers_leave_by_one_output_whose_width_is_said(model):
+    several = graph.finish_graph(
+        [helper.make_node("Softmax", ["x"], ["score"], axis=1)], [], "x", 3, {"": 17}, outputs=3
+    )
+    loaded = onnx.load_from_string(several)
+    assert graph.outputs_of(loaded) == 3
+    assert OnnxScorer.from_onnx(several).score(np.zeros((2, 3), dtype=np.float32)).shape == (2, 3)
+    ordered = graph.in_order(several, {1: [7.0, 5.0]})
+    assert graph.outputs_of(onnx.load_from_string(ordered)) == 3
+    loaded.graph.output[0].type.tensor_type.shape.dim[1].ClearField("value")
+    refused(loaded, "how many numbers")

@@ -29,6 +29,7 @@ from kreis.deployment.predictions.records import (
     OutcomeRecord,
     PredictionRecord,
     Record,
+    Several,
     ShadowScore,
     WithdrawnRecord,
 )
@@ -36,8 +37,8 @@ from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.lake.mark import LakeMark
 from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
-from kreis.tasks.decisions import Cut, Identity, Shift
-from kreis.tasks.outcomes import Number, YesNo
+from kreis.tasks.decisions import Cheapest, Cut, Identity, Shift
+from kreis.tasks.outcomes import Number, OneOf, YesNo
 from kreis.training.reference import Histogram
 
 READER = Path(__file__).with_name("read_everything.py")
@@ -49,6 +50,7 @@ GROWING = {
     "deployment/predictions/records.py": [
         PredictionRecord,
         OutcomeRecord,
+        Several,
         ShadowScore,
         FailureRecord,
         WithdrawnRecord,
@@ -58,8 +60,8 @@ GROWING = {
     "expressions/tree.py": [Column, Literal, Call, Aggregate],
     "preparation/views.py": [FeatureView, RequestView],
     "models/form.py": [Formula, Onnx],
-    "tasks/decisions.py": [Cut, Identity, Shift],
-    "tasks/outcomes.py": [YesNo, Number],
+    "tasks/decisions.py": [Cut, Identity, Shift, Cheapest],
+    "tasks/outcomes.py": [YesNo, Number, OneOf],
     "training/reference.py": [Histogram],
 }
 """Every struct that is written into bytes that stay, by file. The ledger's records are taken all."""

@@ -21,7 +21,7 @@ class Scored:
 
     name: str
     scores: Scores
-    """Its raw outputs, shape (n,), float32 or float64."""
+    """Its raw outputs, shape (n,) or (n, k), float32 or float64."""
     decision: Decision
     digest: str | None = None
 

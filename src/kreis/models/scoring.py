@@ -31,7 +31,7 @@ class Scorer(Protocol):
     """Turns features into scores."""
 
     def score(self, matrix: Matrix) -> Scores:
-        """Raw outputs, float32 of shape (n,), for features, float32 of shape (n, f)."""
+        """Raw outputs for features, float32 of shape (n, f): float32 of shape (n,), or (n, k) of several numbers."""
         ...
 
 
@@ -54,7 +54,7 @@ class OnnxScorer:
 
         Raises:
             RefusalError: ONNX Runtime cannot load it, it names a file outside of itself, or it is anything else than
-                `features` float32 (n, f) to `score` float32 (n,).
+                `features` float32 (n, f) to `score` float32 (n,) or (n, k).
         """
         import onnxruntime
 
@@ -76,7 +76,7 @@ class OnnxScorer:
         return cls(session, takes)
 
     def score(self, matrix: Matrix) -> Scores:
-        """Raw outputs, float32 of shape (n,), for features, float32 of shape (n, f); NaN is a missing value."""
+        """Raw outputs, float32 of shape (n,) or (n, k), for features, float32 of shape (n, f), NaN where missing."""
         rows = len(matrix)
         if rows <= BATCH:
             scores: Scores = self._session.run(_OUTPUTS, {"features": matrix})[0]
@@ -86,14 +86,16 @@ class OnnxScorer:
 
 
 _OUTPUTS = ["score"]
+_SCORES = ([("score", "tensor(float)", 1)], [("score", "tensor(float)", 2)])
 
 
 def _check_signature(session: Any) -> int:
     inputs = [(each.name, each.type, len(each.shape)) for each in session.get_inputs()]
     outputs = [(each.name, each.type, len(each.shape)) for each in session.get_outputs()]
-    if inputs != [("features", "tensor(float)", 2)] or outputs != [("score", "tensor(float)", 1)]:
+    if inputs != [("features", "tensor(float)", 2)] or outputs not in _SCORES:
         raise RefusalError(
-            f"it maps {inputs} to {outputs}, not features (n, f) to score (n,), both float32", where="ONNX model"
+            f"it maps {inputs} to {outputs}, not features (n, f) to score (n,) or (n, k), both float32",
+            where="ONNX model",
         )
     return int(session.get_inputs()[0].shape[1])
 

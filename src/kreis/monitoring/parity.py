@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
@@ -138,7 +139,8 @@ def parity(
     """Compare one model's logged predictions with what the data say.
 
     Args:
-        predictions: Rows of `log/predictions`: `id`, `model`, `features`, `score`. Other models' rows are left out.
+        predictions: Rows of `log/predictions`: `id`, `model`, `features`, `score`, and `scores` where the raw output is
+            several numbers. Other models' rows are left out.
         recomputed: `id` and the features as columns, from the point-in-time join over the predictions' keys,
             fields and times.
         model: The model's digest.
@@ -153,7 +155,9 @@ def parity(
             raise ProjectError.unknown_name("column", name, recomputed.columns, where="recomputed features")
     if recomputed["id"].is_duplicated().any():
         raise ProjectError("an id occurs twice", where="recomputed features")
-    own = predictions.filter(pl.col("model") == model).select("id", "model", "features", "score")
+    own = predictions.filter(pl.col("model") == model).select(
+        "id", "model", "features", cs.by_name("score", "scores", require_all=False)
+    )
     joined = own.join(recomputed.select("id", *features), on="id", how="inner", maintain_order="left")
     unmatched = own.join(recomputed, on="id", how="anti")["id"]
     served, _ = feature_matrix(joined, features, {model: features})
@@ -202,6 +206,15 @@ def _score_gaps(joined: pl.DataFrame, served: Floats, scorer: Scorer | None) -> 
     if scorer is None or not len(joined):
         return np.empty(0)
     again: npt.NDArray[np.float32] = scorer.score(served.astype(np.float32))
-    logged = joined["score"].to_numpy()
+    logged = joined["score"].to_numpy() if again.ndim == 1 else _matrix(joined["scores"], again.shape[1])
     gaps: Floats = np.abs(again.astype(np.float64) - logged) / np.maximum(np.abs(logged), 1.0)
-    return gaps
+    return gaps if again.ndim == 1 else gaps.max(axis=1)
+
+
+def _matrix(lists: pl.Series, width: int) -> Floats:
+    """Lists of numbers as rows; one of another length, or that is not there, as NaN."""
+    rows = np.full((len(lists), width), np.nan)
+    for place, row in enumerate(lists):
+        if row is not None and len(row) == width:
+            rows[place] = row.to_numpy()
+    return rows

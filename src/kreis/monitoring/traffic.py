@@ -308,6 +308,7 @@ _EMPTY: _Schema = {
     "shadow": pl.String,
     "extra": pl.String,
     "flags": pl.List(pl.String),
+    "scores": pl.List(pl.Float64),
 }
 _NO_OUTCOMES: _Schema = {
     "prediction": pl.String,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
@@ -11,15 +12,20 @@ import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
+from kreis.tasks.outcomes import class_number
 
-__all__ = ["Cut", "Decision", "Identity", "Shift", "decision_of"]
+__all__ = ["Cheapest", "Cut", "Decision", "Identity", "Raw", "Scores", "Shift", "decision_of"]
 
 Scores: TypeAlias = npt.NDArray[np.floating[Any]]
+"""Raw outputs of rows: shape (n,), or (n, k) where a model gives several numbers for each."""
+Raw: TypeAlias = float | list[float]
+"""The raw output of one row."""
 
 
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="cut"):
     """Yes from a score on."""
 
+    names: ClassVar[tuple[str, ...]] = ()
     at: float
     """Yes where score >= at."""
 
@@ -35,6 +41,10 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ru
         decided: Booleans = scores.astype(np.float64) >= self.at
         return decided
 
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,)."""
+        return scores
+
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
         return f"yes{f' ({outcome})' if outcome else ''} from a score of {self.at:.4g}"
@@ -47,6 +57,8 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ru
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="identity"):
     """The score itself."""
 
+    names: ClassVar[tuple[str, ...]] = ()
+
     def one(self, score: float) -> float:
         """The decision on one row."""
         return score
@@ -54,6 +66,10 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     def many(self, scores: Scores) -> Floats:
         """The decisions on rows, shape (n,)."""
         return scores.astype(np.float64)
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,)."""
+        return scores
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
@@ -67,6 +83,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="shift"):
     """The score and something more, or less: where errors to one side cost more than errors to the other."""
 
+    names: ClassVar[tuple[str, ...]] = ()
     by: float
 
     def __post_init__(self) -> None:
@@ -81,6 +98,10 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         shifted: Floats = scores.astype(np.float64) + self.by
         return shifted
 
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,)."""
+        return scores
+
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
         shifted = f"the score {'-' if self.by < 0 else '+'} {abs(self.by):.4g}"
@@ -91,14 +112,92 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         return {"type": "number", "description": f"{outcome}: what is best for the goal, given the prediction in score"}
 
 
-Decision: TypeAlias = Cut | Identity | Shift
+class Cheapest(
+    msgspec.Struct,
+    frozen=True,
+    dict=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="rule",
+    tag="cheapest",
+):
+    """The class that costs least on average, by the probability of each class.
+
+    Of equal costs the class that stands first is taken.
+    """
+
+    classes: tuple[str, ...]
+    """What raw outputs are the probabilities of, in order."""
+    costs: tuple[tuple[float, ...], ...]
+    """By the class that is chosen, then by the one that it is."""
+    temperature: float = 1.0
+    """Above 1, probabilities are taken as less sure than they say: each to the power of its inverse."""
+
+    def __post_init__(self) -> None:
+        count = len(self.classes)
+        if count < 2 or [len(row) for row in self.costs] != [count] * count:
+            raise ProjectError("the costs are not one for each two classes", where="decision")
+        for row in self.costs:
+            for cost in row:
+                _check_number("a cost", cost)
+        if not 0 < self.temperature < math.inf:
+            raise ProjectError(f"the temperature is {self.temperature}", where="decision")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of a raw output is about."""
+        return self.classes
+
+    @cached_property
+    def _costs(self) -> Floats:
+        return np.array(self.costs, dtype=np.float64)
+
+    @cached_property
+    def _numbers(self) -> Floats:
+        return np.array([class_number(each) for each in self.classes])
+
+    def one(self, score: list[float]) -> float:
+        """The decision on one row: the class's number."""
+        return float(self.many(np.array([score], dtype=np.float64))[0])
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on rows, shape (n,): each a class's number."""
+        chosen = np.empty(len(scores), dtype=np.intp)
+        at_once = max(_CELLS // self._costs.size, 1)
+        for start in range(0, len(scores), at_once):
+            given = scores[start : start + at_once].astype(np.float64)
+            if self.temperature != 1.0:
+                given **= 1 / self.temperature
+            # Summed row by row in one order: a row alone costs, to the last digit, what it costs among others.
+            chosen[start : start + at_once] = (given[:, None, :] * self._costs).sum(axis=2).argmin(axis=1)
+        return self._numbers[chosen]
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,): the largest probability."""
+        largest: Scores = scores.max(axis=1)
+        return largest
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        sure = "" if self.temperature == 1.0 else f", with a temperature of {self.temperature:.3g}"
+        return f"{f'{outcome}: ' if outcome else ''}the class that costs least on average{sure}"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        return {"enum": list(self.classes), "description": f"{outcome}: the class that costs least, given the scores"}
+
+
+_CELLS = 1_000_000
+"""Costs that are summed at once, so that memory stays flat."""
+
+Decision: TypeAlias = Cut | Identity | Shift | Cheapest
 
 
 def decision_of(document: Any) -> Decision:
     """The inverse of `msgspec.to_builtins`; a bare number is a threshold, as versions before 0.2 wrote it."""
     if isinstance(document, int | float):
         return Cut(float(document))
-    found: Decision = msgspec.convert(document, type=Cut | Identity | Shift)
+    found: Decision = msgspec.convert(document, type=Decision)
     return found
 
 

@@ -38,7 +38,7 @@ def prove_same(
 
     Args:
         content: the ONNX bytes.
-        native: float32 rows of shape (n, f) to scores of shape (n,); may raise ValueError for missing values.
+        native: float32 rows of shape (n, f) to scores of shape (n,) or (n, k); may raise ValueError for missing values.
         matrix: the training rows, shape (n, f).
         where: what is trained, for messages.
         excused: share of the rows that may differ. A converted tree compares in float32 where the native one may
@@ -63,7 +63,11 @@ def prove_same(
             # It refuses missing values where its converted form scores them: nothing to compare.
             continue
         scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-        differs = ~(np.abs(expected - scorer.score(given)) <= TOLERANCE * scale)
+        given_scores = scorer.score(given)
+        if given_scores.shape != expected.shape:
+            message = f"it gives scores of shape {given_scores.shape} as ONNX, and {expected.shape} natively"
+            raise ProjectError(message, where=where, hint=_REPORT)
+        differs = ~(np.abs(expected - given_scores) <= TOLERANCE * scale).reshape(len(given), -1).all(axis=1)
         apart = int(np.count_nonzero(differs))
         if apart > (max(1.0, excused * len(given)) if excused else 0):
             only_missing = bool(np.isnan(given[differs]).any(axis=1).all())

@@ -14,7 +14,7 @@ import numpy as np
 
 from kreis.errors import ProjectError, RefusalError
 
-__all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "in_order", "single_score"]
+__all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "in_order", "outputs_of", "single_score"]
 
 INPUT = "features"
 OUTPUT = "score"
@@ -27,18 +27,20 @@ LARGEST = 256 * 1024 * 1024
 """A model above this many bytes is refused: protobuf itself ends at 2 GiB, a service should far earlier."""
 
 
-def single_score(model: Any, width: int, *, clip: bool = False, finite: bool = False) -> bytes:
-    """Reduce a converted model to one output: the probability of the positive class, or the number it predicts.
+def single_score(model: Any, width: int, *, outputs: int = 1, clip: bool = False, finite: bool = False) -> bytes:
+    """Reduce a converted model to one output: the probability of the positive class, or the number it predicts; or
+    several of either.
 
     Args:
         model: a ModelProto with an output `probabilities`, float32 of shape (n, 2), or one output `variable`, float32
-            of shape (n, 1).
+            of shape (n, 1); of several numbers (n, outputs).
         width: how many features there are.
+        outputs: how many numbers a row's raw output has.
         clip: bound a probability to [0, 1], for models that average probabilities in float32.
         finite: let an infinite feature count as missing.
 
     Returns:
-        A serialised model: `features` float32 (n, width) to `score` float32 (n,).
+        A serialised model: `features` float32 (n, width) to `score` float32 (n,), or (n, outputs) of several.
     """
     from onnx import TensorProto, helper
 
@@ -51,17 +53,20 @@ def single_score(model: Any, width: int, *, clip: bool = False, finite: bool = F
     fresh = _Names(model)
     if finite:
         nodes, given = _infinite_as_missing(nodes, given, fresh)
-    column, positive, score = fresh("column"), fresh("positive"), fresh("score")
-    nodes.append(helper.make_node("Gather", [source, column], [positive if clip else score], axis=1))
-    added = [helper.make_tensor(column, TensorProto.INT64, [], [1 if classifier else 0])]
+    score, added = source, []
+    if outputs == 1:
+        column, score = fresh("column"), fresh("score")
+        nodes.append(helper.make_node("Gather", [source, column], [score], axis=1))
+        added.append(helper.make_tensor(column, TensorProto.INT64, [], [1 if classifier else 0]))
     if clip:
-        zero, one = fresh("zero"), fresh("one")
-        nodes.append(helper.make_node("Clip", [positive, zero, one], [score]))
-        added += [helper.make_tensor(zero, TensorProto.FLOAT, [], [0.0])]
-        added += [helper.make_tensor(one, TensorProto.FLOAT, [], [1.0])]
+        zero, one, bounded = fresh("zero"), fresh("one"), fresh("bounded")
+        nodes.append(helper.make_node("Clip", [score, zero, one], [bounded]))
+        added.append(helper.make_tensor(zero, TensorProto.FLOAT, [], [0.0]))
+        added.append(helper.make_tensor(one, TensorProto.FLOAT, [], [1.0]))
+        score = bounded
     used = {name for node in nodes for name in node.input}
     initializers = [each for each in model.graph.initializer if each.name in used] + added
-    return finish_graph(nodes, initializers, given, width, _versions(model), score=score)
+    return finish_graph(nodes, initializers, given, width, _versions(model), outputs=outputs, score=score)
 
 
 def in_order(content: bytes, orders: Mapping[int, Sequence[float]]) -> bytes:
@@ -93,12 +98,30 @@ def in_order(content: bytes, orders: Mapping[int, Sequence[float]]) -> bytes:
     nodes.append(helper.make_node("Concat", parts, [INPUT], axis=1))
     versions = _versions(model) | {"ai.onnx.ml": max(3, _versions(model).get("ai.onnx.ml", 3))}
     return finish_graph(
-        [*nodes, *model.graph.node], [*constants, *model.graph.initializer], "raw", width, versions, score=OUTPUT
+        [*nodes, *model.graph.node],
+        [*constants, *model.graph.initializer],
+        "raw",
+        width,
+        versions,
+        outputs=outputs_of(model),
     )
 
 
+def outputs_of(model: Any) -> int:
+    """How many numbers a row's raw output has."""
+    shape = model.graph.output[0].type.tensor_type.shape.dim
+    return 1 if len(shape) == 1 else int(shape[1].dim_value)
+
+
 def finish_graph(
-    nodes: list[Any], initializers: list[Any], given: str, width: int, versions: dict[str, int], *, score: str = OUTPUT
+    nodes: list[Any],
+    initializers: list[Any],
+    given: str,
+    width: int,
+    versions: dict[str, int],
+    *,
+    outputs: int = 1,
+    score: str = OUTPUT,
 ) -> bytes:
     """Rename everything by position, drop what names the maker, check, and serialise deterministically.
 
@@ -108,6 +131,7 @@ def finish_graph(
         given: the name of the input so far.
         width: how many features there are.
         versions: of the operators' domains.
+        outputs: how many numbers a row's raw output has.
         score: the name of the output so far.
     """
     from onnx import TensorProto, helper
@@ -124,7 +148,7 @@ def finish_graph(
         nodes,
         "kreis",
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"] if outputs == 1 else ["n", outputs])],
         initializers,
     )
     needed = {node.domain for node in nodes}
@@ -140,7 +164,7 @@ def check_graph(content: bytes, width: int) -> None:
 
     Raises:
         RefusalError: too large, unreadable, external data, operators outside ai.onnx and ai.onnx.ml, functions,
-            or other inputs and outputs than float32 (n, width) to float32 (n,).
+            or other inputs and outputs than float32 (n, width) to float32 (n,) or (n, k) with a fixed k.
     """
     import onnx
 
@@ -180,8 +204,10 @@ def _check_signature(model: Any, width: int) -> None:
     found = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     if found != width:
         raise _refusal(f"it takes {found} features and not {width}")
-    if signature(model.graph.output) != [(OUTPUT, TensorProto.FLOAT, 1)]:
-        raise _refusal(f"its output is not {OUTPUT!r}, float32 of shape (n,)")
+    if signature(model.graph.output) not in ([(OUTPUT, TensorProto.FLOAT, 1)], [(OUTPUT, TensorProto.FLOAT, 2)]):
+        raise _refusal(f"its output is not {OUTPUT!r}, float32 of shape (n,) or (n, k)")
+    if outputs_of(model) < 1:
+        raise _refusal("it does not say how many numbers its output has")
 
 
 def _refusal(message: str) -> RefusalError:

@@ -55,8 +55,8 @@ def permutation_importance(
     matrices = np.repeat(drawn.matrix[np.newaxis], width + 1, axis=0)  # the last one stays as it is
     for place in range(width):
         matrices[place, :, place] = rng.permutation(drawn.matrix[:, place])
-    scores = np.asarray(scorer.score(matrices.reshape(-1, width))).reshape(width + 1, count)
-    values = metric.values(np.tile(drawn.outcomes, width + 1), decision.many(scores.ravel())).reshape(width + 1, count)
+    decided = decision.many(scorer.score(matrices.reshape(-1, width)))
+    values = metric.values(np.tile(drawn.outcomes, width + 1), decided).reshape(width + 1, count)
     lost = (values[-1] - values[:-1]) * metric.per
     return [
         Importance(

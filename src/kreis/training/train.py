@@ -142,7 +142,7 @@ def train(
             "decision": msgspec.to_builtins(found),
         },
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
-        score_reference=histogram(scores, times=validation.time),
+        score_reference=histogram(found.decision.kept(scores), times=validation.time),
         validation=task.validated(scores, validation.outcomes, found.decision),
         categories={
             feature: [data.categories[feature].get(number, "?") for number in order]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord
+from kreis.deployment.predictions.records import FailureRecord, OutcomeRecord, PredictionRecord, Several
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,8 @@ def unusable(record: PredictionRecord | OutcomeRecord | FailureRecord) -> str | 
 def predictions_frame(records: Sequence[PredictionRecord]) -> pl.DataFrame:
     """The rows of `log/predictions`; keys, fields and shadow scores as JSON text, missing features as null.
 
-    `extra` is null where a row needs none, `flags` an empty list.
+    `extra` is null where a row needs none, `flags` an empty list. Of a raw output of several numbers, `score` is the
+    one that monitoring looks at, and `scores` are all; it is null where there is one.
     """
     import polars as pl
 
@@ -66,15 +67,24 @@ def predictions_frame(records: Sequence[PredictionRecord]) -> pl.DataFrame:
         "keys": [encode(record.keys).decode() for record in records],
         "fields": [encode(record.fields).decode() for record in records],
         "features": _features([record.features for record in records]),
-        "score": pl.Series("score", [record.score for record in records], dtype=pl.Float64),
+        "score": pl.Series("score", [_kept(record.score) for record in records], dtype=pl.Float64),
         "decision": _decisions([record.decision for record in records]),
         "latency_us": pl.Series("latency_us", [record.latency_us for record in records], dtype=pl.Int64),
         "reference": pl.Series("reference", [record.reference for record in records], dtype=pl.String),
         "shadow": [encode(record.shadow).decode() for record in records],
         "extra": pl.Series("extra", [encode(r.extra).decode() if r.extra else None for r in records], dtype=pl.String),
         "flags": pl.Series("flags", flags, dtype=pl.List(pl.String)),
+        "scores": pl.Series("scores", [_all(record.score) for record in records], dtype=pl.List(pl.Float64)),
     }
     return pl.DataFrame(columns)
+
+
+def _kept(score: float | Several) -> float:
+    return score.kept if isinstance(score, Several) else score
+
+
+def _all(score: float | Several) -> list[float] | None:
+    return score.all if isinstance(score, Several) else None
 
 
 def _decisions(decided: list[bool | float]) -> pl.Series:

@@ -17,16 +17,25 @@ __all__ = [
     "OutcomeRecord",
     "PredictionRecord",
     "Record",
+    "Several",
     "ShadowScore",
     "WithdrawnRecord",
 ]
+
+
+class Several(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The raw output of a model that gives several numbers."""
+
+    kept: float
+    """The one that monitoring looks at, as the model's decision rule says."""
+    all: list[float]
 
 
 class ShadowScore(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What another model would have answered; decided nothing."""
 
     model: str
-    score: float
+    score: float | Several
     decision: bool | float
 
 
@@ -41,7 +50,8 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unkn
     fields: dict[str, str | int | float | bool | None]
     features: list[float | None]
     """As the model took them, in the order of its manifest; null where missing."""
-    score: float
+    score: float | Several
+    """The raw output: a number; or, of a model that gives several, those (from version 0.3 on)."""
     decision: bool | float
     """Yes or no; or, of a model that predicts one, a number (from version 0.2 on)."""
     latency_us: int

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter_ns
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.errors import KreisError
 from kreis.identifiers import new_id
+from kreis.tasks.decisions import Raw
 
 __all__ = ["Answer", "answer_many", "answer_one"]
 
@@ -63,7 +65,7 @@ def answer_one(
 
 def _fall_back(
     row: Row, release: LoadedRelease, at_us: int, failed: LoadedModel, error: Exception
-) -> tuple[LoadedModel, list[float], float]:
+) -> tuple[LoadedModel, list[float], Raw]:
     fallback = release.fallback
     _LOG.error("model %s cannot answer: %s", failed.digest[:12], error, exc_info=not isinstance(error, KreisError))
     if fallback is not None:
@@ -85,7 +87,7 @@ def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metric
             metrics.shadow_failures += 1
             _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
             continue
-        scores.append(ShadowScore(model.digest, score, model.decide(score)))
+        scores.append(ShadowScore(model.digest, model.recorded(score), model.decide(score)))
     return scores
 
 
@@ -96,7 +98,7 @@ def _answer(
     at: datetime,
     at_us: int,
     values: list[float],
-    score: float,
+    score: Raw,
     shadow: list[ShadowScore],
     fallback: bool,
     started: int,
@@ -105,7 +107,13 @@ def _answer(
     identifier = new_id(at_us)
     decision = model.decide(score)
     digest = model.digest
-    reply = Reply(identifier, score, decision, digest, model.version, release.id, at, fallback, flags)
+    logged: Any = score
+    if model.as_it_is:
+        reply = Reply(identifier, logged, decision, digest, model.version, release.id, at, fallback, flags)
+    else:
+        logged = model.recorded(score)
+        number, said, named = model.shown(logged, decision)
+        reply = Reply(identifier, number, said, digest, model.version, release.id, at, fallback, flags, named)
     record = PredictionRecord(
         id=identifier,
         at=at_us,
@@ -114,7 +122,7 @@ def _answer(
         keys=row.keys,
         fields=row.fields,
         features=[None if value != value else value for value in values],
-        score=score,
+        score=logged,
         decision=decision,
         latency_us=(perf_counter_ns() - started) // 1000,
         reference=row.reference,

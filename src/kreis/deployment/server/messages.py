@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from kreis.tasks.outcomes import Sent
+
 __all__ = ["Ask", "Asked", "Outcome", "Outcomes", "Refusal", "Replies", "Reply", "Unavailable", "Value"]
 
 Value: TypeAlias = str | int | float | bool | None
@@ -41,9 +43,9 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     id: str
     score: float
-    """The model's raw output."""
-    decision: bool | float
-    """What follows from it by the model's rule: yes or no, or a number."""
+    """The model's raw output; where that is several numbers, the one that monitoring looks at."""
+    decision: Sent
+    """What follows from it by the model's rule: yes or no, a number, a class, or some labels."""
     model: str
     """Digest of the package that answered."""
     version: int
@@ -54,6 +56,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Whether the fallback answered, because the model that should have could not."""
     flags: list[str] = []
     """What was unusual about the request, as `"FIELD: PROBLEM"`."""
+    scores: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    """The numbers of a raw output of several, by what each is about."""
 
 
 class Replies(msgspec.Struct, frozen=True, gc=False):
@@ -65,8 +69,8 @@ class Replies(msgspec.Struct, frozen=True, gc=False):
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What really happened."""
 
-    outcome: float | bool
-    """As the released model takes it: 0 or 1, false or true; or a number."""
+    outcome: Sent
+    """As the released model takes it: 0 or 1, false or true; a number; a class's name; or a list of labels."""
     prediction: str | None = None
     reference: str | None = None
     known_at: datetime | None = None

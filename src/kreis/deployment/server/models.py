@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import Package
+from kreis.deployment.predictions.records import Several
 from kreis.deployment.routing import Router
 from kreis.deployment.server.door import Door
 from kreis.deployment.server.messages import Ask, Asked
@@ -21,6 +23,8 @@ from kreis.models.scoring import Matrix
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.online.store import OnlinePlace, OnlineStore
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.tasks.decisions import Raw
+from kreis.tasks.outcomes import Sent
 
 __all__ = ["LoadedModel", "LoadedRelease", "StoredFeatures"]
 
@@ -54,7 +58,11 @@ class LoadedModel:
         self.digest = package.digest
         self.version = version
         self.manifest = manifest
-        self.decide = manifest.decision.one
+        self.decide: Callable[[Any], bool | float] = manifest.decision.one
+        self.names = manifest.decision.names
+        """What each number of a raw output is about; empty where it is one number."""
+        self.as_it_is = not self.names and manifest.outcomes.as_it_is
+        """Whether an answer shows raw output and decision as they are."""
         self.scorer = package.scorer(threads=1)
         self.features = {name: place for place, name in enumerate(manifest.features)}
         views = [view for view in manifest.views if any(name in self.features for name in view.feature_names)]
@@ -105,19 +113,21 @@ class LoadedModel:
                     values[place] = NAN if value is None else value
         return values
 
-    def score_one(self, values: list[float]) -> float:
-        """The score of one row.
+    def score_one(self, values: list[float]) -> Raw:
+        """The raw output of one row.
 
         Raises:
             RefusalError: the model's answer is not a number.
         """
+        if self.names:
+            return self.score_many(np.array([values], dtype=np.float32))[0]
         score = float(self.scorer.score(np.array([values], dtype=np.float32))[0])
         if score - score != 0.0:  # NaN or infinite
             raise RefusalError("the model's score is not a number", where=f"model {self.digest[:12]}")
         return score
 
-    def score_many(self, matrix: Matrix) -> list[float]:
-        """The scores of several rows.
+    def score_many(self, matrix: Matrix) -> list[Raw]:
+        """The raw outputs of several rows.
 
         Raises:
             RefusalError: one of the model's answers is not a number.
@@ -125,7 +135,24 @@ class LoadedModel:
         scores = self.scorer.score(matrix)
         if not np.isfinite(scores).all():
             raise RefusalError("a score of the model is not a number", where=f"model {self.digest[:12]}")
-        return [float(score) for score in scores]
+        listed: list[Raw] = scores.tolist()
+        return listed
+
+    def recorded(self, score: Raw) -> float | Several:
+        """A raw output as the log has it."""
+        if not isinstance(score, list):
+            return score
+        kept = self.manifest.decision.kept(np.array([score]))
+        return Several(float(kept[0]), score)
+
+    def shown(
+        self, logged: float | Several, decision: bool | float
+    ) -> tuple[float, Sent, dict[str, float] | UnsetType]:
+        """As an answer has them: the number that monitoring looks at, the decision, and all numbers by name."""
+        said = self.manifest.outcomes.shown(decision)
+        if isinstance(logged, Several):
+            return logged.kept, said, dict(zip(self.names, logged.all, strict=True))
+        return logged, said, UNSET
 
     def _places(self, provided: list[str]) -> list[tuple[int, int]]:
         return [(source, self.features[name]) for source, name in enumerate(provided) if name in self.features]
@@ -145,7 +172,7 @@ class LoadedModel:
         rows[1] = np.nan
         for count in (1, 4, 1):
             scores = self.scorer.score(rows[:count])
-            if scores.shape != (count,):
+            if scores.shape != ((count, len(self.names)) if self.names else (count,)):
                 raise RefusalError(f"scores of shape {scores.shape}", where=f"model {self.digest[:12]}")
 
 

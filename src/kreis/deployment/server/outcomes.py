@@ -5,7 +5,7 @@ from __future__ import annotations
 from kreis.clock import microseconds
 from kreis.deployment.predictions.records import OutcomeRecord
 from kreis.deployment.server.messages import Outcome, Refusal
-from kreis.tasks.outcomes import OutcomeForm
+from kreis.tasks.outcomes import Number, OutcomeForm
 
 __all__ = ["record_of"]
 
@@ -29,6 +29,8 @@ def record_of(place: int, outcome: Outcome, form: OutcomeForm | None, now_us: in
         raise Refusal("too_long", f"outcomes[{place}]: the name is longer than 1000 characters")
     if form is not None and (reason := form.refusal(outcome.outcome)) is not None:
         raise Refusal("not_allowed", f"outcomes[{place}]: {reason}")
+    if form is None and isinstance(outcome.outcome, str | list):
+        raise Refusal("not_allowed", f"outcomes[{place}]: nothing is released yet that takes {outcome.outcome!r:.80}")
     known_at = now_us
     if outcome.known_at is not None:
         if outcome.known_at.tzinfo is None:
@@ -37,7 +39,7 @@ def record_of(place: int, outcome: Outcome, form: OutcomeForm | None, now_us: in
         if not 0 <= known_at <= latest_us:
             raise Refusal("bad_time", f"outcomes[{place}]: known_at lies in the future, or before 1970")
     record = OutcomeRecord(
-        outcome=float(outcome.outcome),
+        outcome=(form or Number()).number(outcome.outcome),
         known_at=known_at,
         prediction=outcome.prediction,
         reference=outcome.reference,

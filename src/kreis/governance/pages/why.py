@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["why_page"]
 
+_SHOWN = 5
+
 
 def why_page(walk: WhyView) -> Page:
     """The page of a walk."""
@@ -22,6 +24,7 @@ def why_page(walk: WhyView) -> Page:
         title=f"{goal['question']} {prediction.decided}.",
         facts=(
             ("score", number(prediction.score)),
+            ("scores", _scores(prediction.scores or {})),
             ("decides", model.decides),
             ("what happened", prediction.happened),
             ("prediction", f"{prediction.id} at {date(prediction.at)} UTC"),
@@ -43,6 +46,13 @@ def why_page(walk: WhyView) -> Page:
         ),
         end=f"Walked back in {walk.seconds:.2f} s.",
     )
+
+
+def _scores(scores: dict[str, float]) -> str:
+    """The largest of several numbers, by name."""
+    most = sorted(scores, key=lambda name: -scores[name])
+    shown = ", ".join(f"{name} {number(scores[name])}" for name in most[:_SHOWN])
+    return shown + (f" and {len(most) - _SHOWN} more" if len(most) > _SHOWN else "")
 
 
 def _feature(feature: UsedFeature) -> tuple[Cell, ...]:

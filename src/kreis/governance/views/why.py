@@ -12,6 +12,7 @@ import polars as pl
 
 from kreis.clock import moment
 from kreis.deployment.manifest import Manifest
+from kreis.deployment.predictions.records import Several
 from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
@@ -48,6 +49,9 @@ class WhyPrediction(msgspec.Struct, frozen=True, kw_only=True):
     features: list[float | None]
     """In the order of the model's manifest."""
     score: float
+    """Where the raw output is several numbers, the one that monitoring looks at."""
+    scores: dict[str, float] | None = None
+    """The numbers of a raw output of several, by what each is about."""
     decision: bool | float
     decided: str
     """In words."""
@@ -134,9 +138,11 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
     manifest = workspace.open_model(model.digest).manifest
     form = manifest.outcomes
     happened = "not known yet" if record["outcome"] is None else form.said(record["outcome"])
-    words = {"decided": form.said(record["decision"]).capitalize(), "happened": happened}
+    decided = form.said(record["decision"])
+    words = {"decided": decided[:1].upper() + decided[1:], "happened": happened}
+    several = dict(zip(manifest.decision.names, record.get("scores") or (), strict=True)) or None
     return WhyView(
-        prediction=msgspec.convert({**record, **words}, WhyPrediction),
+        prediction=msgspec.convert({**record, **words, "scores": several}, WhyPrediction),
         release=release,
         model=_describe_model(model, manifest),
         run=WhyRun(id=run.id, as_of=run.as_of, trigger=run.trigger, status=run.status, pins=run.pins),
@@ -178,6 +184,8 @@ def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | 
     if record is None:
         return None
     found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(record))
+    if isinstance(record.score, Several):
+        found |= {"score": record.score.kept, "scores": record.score.all}
     return {**found, "at": moment(record.at)}
 
 

@@ -45,6 +45,8 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
         properties = schemas[name]["properties"]
         for field, said in narrowed.items():
             properties[field] = {**({} if said.keys() & {"type", "enum"} else properties[field]), **said}
+    if not _names(release):
+        del schemas["Reply"]["properties"]["scores"]
     rows = schemas.pop("Asked")["properties"]["rows"]
     texts = {"code": {"type": "string"}, "message": {"type": "string"}, "id": {"type": "string"}}
     batch = _object({"rows": rows}, ["rows"])
@@ -69,7 +71,13 @@ def _narrowed(release: LoadedRelease | None, limits: Limits) -> dict[str, dict[s
     return {
         "Ask": ask,
         "Asked": {"rows": {"minItems": 1, "maxItems": limits.rows}},
-        "Reply": {"id": _ID, "decision": _decision(release), "release": _ID, "at": {"format": "date-time"}},
+        "Reply": {
+            "id": _ID,
+            "decision": _decision(release),
+            "release": _ID,
+            "at": {"format": "date-time"},
+            "scores": _object({name: {"type": "number"} for name in _names(release)}),
+        },
         "Outcomes": {"outcomes": {"maxItems": limits.rows}},
         "Outcome": {
             "outcome": {} if release is None else release.outcomes.schema(),
@@ -127,6 +135,12 @@ def _decision(release: LoadedRelease | None) -> dict[str, Any]:
         return {}
     manifests = [each.manifest for each in release.models.values()]
     return manifests[0].decision.schema(" or ".join(sorted({each.outcome for each in manifests})))
+
+
+def _names(release: LoadedRelease | None) -> list[str]:
+    """What the raw outputs of the models in service are about, where they are several numbers."""
+    models = [] if release is None else release.models.values()
+    return list(dict.fromkeys(name for model in models for name in model.names))
 
 
 def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:

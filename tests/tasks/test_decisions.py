@@ -1,0 +1,76 @@
+"""Rules that turn several numbers into a decision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kreis.errors import ProjectError
+from kreis.tasks.decisions import Cheapest
+from kreis.tasks.outcomes import OneOf, class_number
+
+CLASSES = ("ham", "spam", "fraud")
+COSTS = ((0.0, 1.0, 50.0), (5.0, 0.0, 50.0), (2.0, 2.0, 0.0))
+"""Of taking a mail for ham, spam, fraud; by what it is."""
+
+
+def chosen(rule: Cheapest, *probabilities: float) -> str:
+    found = OneOf(rule.classes).shown(rule.one(list(probabilities)))
+    assert isinstance(found, str)
+    return found
+
+
+def test_the_class_of_the_least_expected_cost_is_chosen_not_the_likeliest():
+    rule = Cheapest(CLASSES, COSTS)
+    # ham costs 0.04 * 50 + 0.26, spam 0.7 * 5 + 2, fraud 0.96 * 2
+    assert chosen(rule, 0.70, 0.26, 0.04) == "fraud"
+    assert chosen(rule, 0.70, 0.30, 0.00) == "ham"
+    assert chosen(rule, 0.10, 0.90, 0.00) == "spam"
+
+
+def test_of_equal_costs_the_first_class_is_chosen():
+    alike = Cheapest(("a", "b"), ((0.0, 1.0), (1.0, 0.0)))
+    assert chosen(alike, 0.5, 0.5) == "a"
+
+
+def test_a_temperature_makes_probabilities_less_sure():
+    costs = ((0.0, 10.0), (1.0, 0.0))
+    assert chosen(Cheapest(("a", "b"), costs), 0.95, 0.05) == "a"
+    assert chosen(Cheapest(("a", "b"), costs, temperature=2.0), 0.95, 0.05) == "b"
+
+
+@pytest.mark.parametrize("count", [3, 7, 77])
+def test_a_row_is_decided_alone_as_among_thousands(count: int):
+    rng = np.random.default_rng(count)
+    rule = Cheapest(tuple(map(str, range(count))), tuple(map(tuple, rng.gamma(1, 1, (count, count)).tolist())))
+    scores = rng.dirichlet(np.ones(count), 3_000).astype(np.float32)
+    many = rule.many(scores)
+    assert [rule.one(row) for row in scores[:200].tolist()] == many[:200].tolist()
+    assert rule.many(scores[-1:]).tolist() == many[-1:].tolist()
+
+
+def test_monitoring_keeps_the_largest_probability():
+    kept = Cheapest(CLASSES, COSTS).kept(np.array([[0.2, 0.7, 0.1], [0.9, 0.1, 0.0]]))
+    assert kept.tolist() == [0.7, 0.9]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"costs": ((0.0, 1.0), (1.0, 0.0))},
+        {"costs": ((0.0, 1.0, float("nan")), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0))},
+        {"temperature": 0.0},
+    ],
+)
+def test_costs_that_do_not_fit_are_refused(wrong: dict):
+    with pytest.raises(ProjectError):
+        Cheapest(**{"classes": CLASSES, "costs": COSTS, **wrong})
+
+
+def test_a_class_is_sent_by_its_text_or_number_and_shown_by_its_text():
+    form = OneOf(("1", "2", "other"))
+    for sent, text in (("other", "other"), (1, "1"), (2.0, "2"), (class_number("2"), "2")):
+        assert form.refusal(sent) is None
+        assert form.shown(form.number(sent)) == form.said(form.number(sent)) == text
+    for sent in ("3", 3, float("nan"), ["1"], True):
+        assert "must be one of '1', '2', 'other'" in str(form.refusal(sent))
