@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kreis.monitoring.monitors.drift import Drift
     from kreis.monitoring.monitors.latency import Latency
     from kreis.notebook import open_project
+    from kreis.preparation.date_parts import date_parts
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
     from kreis.tasks.binary.decision_value import DecisionValue
@@ -62,6 +63,7 @@ _PLACES = {
     "ServiceLevels": "kreis.requirements.goal",
     "TimeSplit": "kreis.training.splits",
     "Window": "kreis.collection.sources",
+    "date_parts": "kreis.preparation.date_parts",
     "open_project": "kreis.notebook",
     "read_csv": "kreis.collection.connectors.csv",
     "read_parquet": "kreis.collection.connectors.parquet",
@@ -95,6 +97,7 @@ __all__ = [
     "ServiceLevels",
     "TimeSplit",
     "Window",
+    "date_parts",
     "open_project",
     "read_csv",
     "read_parquet",

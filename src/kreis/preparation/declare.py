@@ -164,6 +164,11 @@ class Views(Tables):
         return tuple(name for view in self.all_views for name in view.feature_names)
 
     @property
+    def category_names(self) -> frozenset[str]:
+        """The full names of the features that are categories."""
+        return frozenset(name for view in self.all_views for name in view.categories)
+
+    @property
     def perfect_features(self) -> Mapping[str, str]:
         """Features that may predict the outcome perfectly, and why."""
         return {feature: because.value for feature, because in self._perfect.items()}

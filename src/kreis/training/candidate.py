@@ -49,7 +49,7 @@ class Fitted:
     written: bool = False
     """Whether someone wrote it down as it is: it learned nothing, and decides as a rule does."""
     orders: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
-    """Of each category feature the numbers that it knows, in the order in which it takes them."""
+    """Of each category feature the numbers that it knows, in the order in which its encoder has them."""
     gain: dict[str, float] | None = None
     """Each feature's share of the gain of all splits, for trees."""
 
@@ -59,7 +59,13 @@ class Fitted:
 
 
 class Candidate(Protocol):
-    """A way to answer the goal's question. `kreis.training.testing` holds the tests that every kind passes."""
+    """A way to answer the goal's question. `kreis.training.testing` holds the tests that every kind passes.
+
+    It may say by an attribute `encode` how it is given categories where the user says nothing: the name of an encoder
+    (`kreis.training.encoders`), or None where it learns nothing of them; "order" else. Its `fit` may take a keyword
+    `kinds`: what each column is (`ColumnKind`), given where not all are numbers; where it makes use of whole codes of
+    categories, it also says `splits_categories = True`.
+    """
 
     side_by_side: ClassVar[bool]
     """Whether several fits may run in threads of one process: none sets what all of it shares."""

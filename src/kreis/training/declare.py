@@ -13,6 +13,7 @@ from kreis.preparation.declare import Views
 from kreis.requirements.goal import Goal
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
+from kreis.training.preprocessing import Encode, Preprocessing
 from kreis.training.splits import TimeSplit
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class CandidateDeclaration:
     search: Search | None
     features: tuple[str, ...] | None
     """Full names of the features it may use; all if not given."""
+    preprocessing: Preprocessing
+    """How it is given its rows."""
 
     def uses(self, known: Sequence[str]) -> list[str]:
         """The features that it uses: as declared, or those that a rule reads, or all of the known ones.
@@ -96,6 +99,7 @@ class Candidates(Views):
         baseline: bool = False,
         search: Search | Mapping[str, Space] | None = None,
         features: Sequence[str] | None = None,
+        encode: Encode | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
@@ -106,16 +110,27 @@ class Candidates(Views):
             baseline: Whether others must beat it.
             search: Which of its parameters to search; a mapping of spaces gets the default number of trials.
             features: Full names of the features that it may use; all if not given.
+            encode: How it is given categories, if not as suits its kind: "order" (of the mean outcome), "one-hot",
+                "ordinal", "target" or "native"; or by feature one of these, or the texts in their order.
 
         Raises:
-            ProjectError: the name is taken, it is no candidate, or it has no parameter to search by that name.
+            ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, or there
+                is no such encoder.
         """
         where = users_line()
         with at(where):
             made = as_candidate(candidate)
             searched = as_search(made, search)
+            preprocessing = Preprocessing(encode=encode)
         may_use = None if features is None else tuple(features)
-        declared = CandidateDeclaration(name=name, candidate=made, baseline=baseline, search=searched, features=may_use)
+        declared = CandidateDeclaration(
+            name=name,
+            candidate=made,
+            baseline=baseline,
+            search=searched,
+            features=may_use,
+            preprocessing=preprocessing,
+        )
         self._candidates.add(name, declared, where)
 
     def check(self) -> None:
@@ -131,6 +146,7 @@ class Candidates(Views):
         for declared in self.candidates.values():
             with at(self._candidates.place(declared.name)):
                 used = declared.uses(self.feature_names)
+                declared.preprocessing.check(declared.candidate, used, self.category_names)
                 if not used and (only_baselines or not declared.baseline):
                     self._refuse_without_features(declared.name, "may be released")
 

@@ -6,15 +6,11 @@ onnx is imported inside the functions: it takes a third of a second.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from kreis.errors import ProjectError, RefusalError
 
-__all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "in_order", "outputs_of", "single_score"]
+__all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "outputs_of", "single_score", "versions_of"]
 
 INPUT = "features"
 OUTPUT = "score"
@@ -66,45 +62,7 @@ def single_score(model: Any, width: int, *, outputs: int = 1, clip: bool = False
         score = bounded
     used = {name for node in nodes for name in node.input}
     initializers = [each for each in model.graph.initializer if each.name in used] + added
-    return finish_graph(nodes, initializers, given, width, _versions(model), outputs=outputs, score=score)
-
-
-def in_order(content: bytes, orders: Mapping[int, Sequence[float]]) -> bytes:
-    """Put the order of categories in front of a finished graph: each number becomes its place, others NaN.
-
-    Args:
-        content: A model as `finish_graph` leaves it.
-        orders: By column, the numbers of its categories.
-    """
-    import onnx
-    from onnx import helper, numpy_helper
-
-    model = onnx.load_from_string(content)
-    width = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    nodes: list[Any] = []
-    constants: list[Any] = []
-    parts: list[str] = []
-    for column in range(width):
-        name, index = f"column {column}", f"index {column}"
-        constants.append(numpy_helper.from_array(np.array([column], dtype=np.int64), index))
-        nodes.append(helper.make_node("Gather", ["raw", index], [name], axis=1))
-        if column in orders:
-            keys = [float(each) for each in orders[column]] or [-1.0]
-            places = [float(place) for place in range(len(keys))]
-            coded, name = name, f"place {column}"
-            options: dict[str, Any] = {"keys_floats": keys, "values_floats": places, "default_float": math.nan}
-            nodes.append(helper.make_node("LabelEncoder", [coded], [name], domain="ai.onnx.ml", **options))
-        parts.append(name)
-    nodes.append(helper.make_node("Concat", parts, [INPUT], axis=1))
-    versions = _versions(model) | {"ai.onnx.ml": max(3, _versions(model).get("ai.onnx.ml", 3))}
-    return finish_graph(
-        [*nodes, *model.graph.node],
-        [*constants, *model.graph.initializer],
-        "raw",
-        width,
-        versions,
-        outputs=outputs_of(model),
-    )
+    return finish_graph(nodes, initializers, given, width, versions_of(model), outputs=outputs, score=score)
 
 
 def outputs_of(model: Any) -> int:
@@ -261,7 +219,8 @@ class _Names:
         return name
 
 
-def _versions(model: Any) -> dict[str, int]:
+def versions_of(model: Any) -> dict[str, int]:
+    """The versions of the operators that a model uses, by domain."""
     versions: dict[str, int] = {"": 13}
     for each in model.opset_import:
         versions[each.domain] = max(each.version, versions.get(each.domain, 0))

@@ -18,8 +18,8 @@ from kreis.errors import ProjectError
 from kreis.tasks.decisions import Scores
 from kreis.tasks.task import Task, metric_named
 from kreis.training.candidate import Candidate, Fitted, require
-from kreis.training.categories import fit_candidate
 from kreis.training.data import TrainingData
+from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 
 __all__ = ["Choice", "Integer", "Real", "Search", "Space"]
 
@@ -142,6 +142,7 @@ class Search:
         threads: int,
         pool: Pool,
         on_progress: Callable[[str, int, int], None],
+        preprocessing: Preprocessing = PLAIN,
     ) -> Found:
         """Try them all: as many at once as there are threads, where the candidate's fits may run side by side.
 
@@ -156,6 +157,7 @@ class Search:
             threads: How many may compute at once.
             pool: Runs fits beside each other.
             on_progress: Is told "search", how many trials are done, and of how many.
+            preprocessing: How each trial is given its rows.
 
         Raises:
             ProjectError: the candidate as declared cannot be fitted.
@@ -164,7 +166,7 @@ class Search:
         if self.objective != "metric" and self.objective not in task.losses:
             raise ProjectError.unknown_name("objective", self.objective, ["metric", *task.losses], where="Search")
         at_once = threads if candidate.side_by_side else 1
-        judge = _Judge(self.objective, candidate, fit, validation, task, seed)
+        judge = _Judge(self.objective, candidate, fit, validation, task, seed, preprocessing)
         study, distributions = _study(self.space, seed)
         trials: list[dict[str, Any]] = []
         losses: dict[bytes, float] = {}
@@ -204,11 +206,14 @@ class _Judge:
     validation: TrainingData
     task: Task
     seed: int
+    preprocessing: Preprocessing
 
     def __call__(self, tried: Candidate, *, threads: int) -> _Judged | None:
         rows = self.fit
         try:
-            fitted = fit_candidate(tried, rows, self.task, seed=self.seed, threads=threads)
+            fitted = fit_candidate(
+                tried, rows, self.task, seed=self.seed, threads=threads, preprocessing=self.preprocessing
+            )
         except ProjectError:
             if tried is self.declared:
                 raise

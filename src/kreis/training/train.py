@@ -15,9 +15,9 @@ from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.task import FittedDecision, Task
 from kreis.training.candidate import Candidate, Fitted
-from kreis.training.categories import fit_candidate
 from kreis.training.data import TrainingData
 from kreis.training.importance import Importance, permutation_importance
+from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
 from kreis.training.splits import Split
@@ -80,6 +80,7 @@ def train(
     search: Search | None = None,
     pool: Pool | None = None,
     refit: bool = True,
+    preprocessing: Preprocessing = PLAIN,
     on_progress: Progress | None = None,
 ) -> TrainedCandidate:
     """Train a candidate on the train part of a split; the test part is not touched.
@@ -99,6 +100,7 @@ def train(
         search: for the candidate's parameters.
         pool: where the trials of the search run; threads of this process if not given.
         refit: whether to fit again on all that may teach.
+        preprocessing: how it is given its rows, as far as the user says.
         on_progress: told the stage, and how much of it is done.
 
     Raises:
@@ -109,12 +111,20 @@ def train(
     trials: list[dict[str, Any]] = []
     if search is not None:
         searched = search.run(
-            candidate, fit, validation, task=task, seed=seed, threads=threads, pool=pool or Threads(), on_progress=tell
+            candidate,
+            fit,
+            validation,
+            task=task,
+            seed=seed,
+            threads=threads,
+            pool=pool or Threads(),
+            on_progress=tell,
+            preprocessing=preprocessing,
         )
         candidate, fitted, trials = searched.candidate, searched.fitted, searched.trials
     else:
         tell("fit", 0, 1)
-        fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads)
+        fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads, preprocessing=preprocessing)
     scores = fitted.scorer(threads=threads).score(validation.matrix)
     found = _decision(fitted, scores, validation, task)
     importance = permutation_importance(
@@ -128,9 +138,9 @@ def train(
     rows = data.take(split.train)
     if refit and not fitted.written:
         tell("refit", 0, 1)
-        fitted = fit_candidate(candidate, rows, task, seed=seed, threads=threads)
+        fitted = fit_candidate(candidate, rows, task, seed=seed, threads=threads, preprocessing=preprocessing)
     chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
-    chosen |= {"trials": trials} if trials else {}
+    chosen |= preprocessing.parameters | ({"trials": trials} if trials else {})
     return TrainedCandidate(
         name=name,
         form=fitted.form,

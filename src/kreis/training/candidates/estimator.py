@@ -56,6 +56,13 @@ class Estimator:
             )
         self.estimator = estimator
 
+    @property
+    def encode(self) -> str:
+        """Trees take categories in their order, all others as columns of 0 and 1."""
+        trees = ("sklearn.ensemble", "sklearn.tree", "lightgbm")
+        parts = [self.estimator, *self.estimator.get_params(deep=True).values()]
+        return "order" if any(type(each).__module__.startswith(trees) for each in parts) else "one-hot"
+
     def parameters(self) -> dict[str, Any]:
         """Its class and `get_params`; what is no JSON value stands as its class's name."""
         parameters = {name: _as_json(value) for name, value in sorted(self.estimator.get_params(deep=True).items())}

@@ -13,6 +13,7 @@ from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, NumberLoss, Outcomes, changed, loss_for, ranked, require, varied
+from kreis.training.encoders.encoder import ColumnKind
 from kreis.training.fidelity import prove_same
 
 __all__ = ["GradientBoosting", "booster_to_onnx"]
@@ -29,6 +30,8 @@ class GradientBoosting:
     """
 
     side_by_side: ClassVar[bool] = True
+    encode: ClassVar[str] = "order"
+    splits_categories: ClassVar[bool] = True
     trees: int = 200
     learning_rate: float = 0.05
     leaves: int = 63
@@ -82,6 +85,7 @@ class GradientBoosting:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        kinds: Sequence[ColumnKind] = (),
     ) -> Fitted:
         """Learn by LightGBM, deterministically, and convert.
 
@@ -97,7 +101,14 @@ class GradientBoosting:
         if loss.name == "rank":
             order, sizes = ranked(outcomes, groups, where=where)
             label, rows = label[order], matrix[order]
-        data = lightgbm.Dataset(rows, label=label, group=sizes, params=settings, free_raw_data=True)
+        data = lightgbm.Dataset(
+            rows,
+            label=label,
+            group=sizes,
+            params=settings,
+            categorical_feature=[place for place, kind in enumerate(kinds) if kind == "category"],
+            free_raw_data=True,
+        )
         booster = lightgbm.train(settings, data, num_boost_round=self.trees)
         content = booster_to_onnx(booster, len(features))
 

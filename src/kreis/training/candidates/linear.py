@@ -11,6 +11,7 @@ from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_numbers, require
 from kreis.training.candidates.standardised import standardise
+from kreis.training.encoders.encoder import ColumnKind
 
 __all__ = ["Linear"]
 
@@ -29,6 +30,7 @@ class Linear:
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process
+    encode: ClassVar[str] = "one-hot"
     penalty: float = 1.0
     """The penalty's strength (scikit-learn's alpha)."""
     indicators: bool = True
@@ -55,13 +57,14 @@ class Linear:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        kinds: Sequence[ColumnKind] = (),
     ) -> Fitted:
         """Learn by scikit-learn, then write the few operations down as ONNX."""
         from sklearn.linear_model import Ridge
         from threadpoolctl import threadpool_limits
 
         needs_numbers(outcomes, where="Linear", hint="take Logistic(), or GradientBoosting()")
-        given = standardise(matrix, indicators=self.indicators)
+        given = standardise(matrix, indicators=self.indicators, kinds=kinds)
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = Ridge(alpha=self.penalty, solver="cholesky").fit(given.design, outcomes)
         content = given.to_onnx(model.coef_, float(model.intercept_), sigmoid=False)

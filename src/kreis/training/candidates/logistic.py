@@ -11,6 +11,7 @@ from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_classes, require
 from kreis.training.candidates.standardised import standardise
+from kreis.training.encoders.encoder import ColumnKind
 
 __all__ = ["Logistic"]
 
@@ -29,6 +30,7 @@ class Logistic:
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
+    encode: ClassVar[str] = "one-hot"
     c: float = 1.0
     """Inverse of the penalty's strength (scikit-learn's C)."""
     indicators: bool = True
@@ -58,6 +60,7 @@ class Logistic:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        kinds: Sequence[ColumnKind] = (),
     ) -> Fitted:
         """Learn by scikit-learn, then write the few operations down as ONNX.
 
@@ -68,7 +71,7 @@ class Logistic:
         from threadpoolctl import threadpool_limits
 
         needs_classes(outcomes, where="Logistic", hint="take Linear(), or GradientBoosting()")
-        given = standardise(matrix, indicators=self.indicators)
+        given = standardise(matrix, indicators=self.indicators, kinds=kinds)
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = LogisticRegression(
                 C=self.c, solver="newton-cholesky", max_iter=self.iterations, tol=1e-6, random_state=seed

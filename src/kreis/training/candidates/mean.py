@@ -29,6 +29,7 @@ class Mean:
     """
 
     side_by_side: ClassVar[bool] = True
+    encode: ClassVar[None] = None  # it learns nothing of categories
 
     def parameters(self) -> dict[str, Any]:
         """Nothing but its kind."""

@@ -35,6 +35,7 @@ class Rule:
     """
 
     side_by_side: ClassVar[bool] = True
+    encode: ClassVar[None] = None  # it learns nothing of categories
 
     def __init__(self, expression: pl.Expr | Expression) -> None:
         """Declare a rule from a Polars expression over feature names, or from kreis's own.

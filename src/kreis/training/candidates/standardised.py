@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Floats
 from kreis.training.candidate import Matrix
+from kreis.training.encoders.encoder import ColumnKind
 
 __all__ = ["Standardised", "standardise"]
 
@@ -41,18 +43,22 @@ class Standardised:
         return _graph(self.medians, centres, weights, flags, intercept + moved, sigmoid)
 
 
-def standardise(matrix: Matrix, *, indicators: bool) -> Standardised:
+def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind] = ()) -> Standardised:
     """Prepare rows, shape (n, f); a missing or infinite value becomes the median of its feature.
 
     Args:
         matrix: The rows.
         indicators: Whether a feature that is ever missing also gets an indicator of that.
+        kinds: What each column is, if not all are numbers; 0 and 1 are left as they are.
     """
     absent = ~np.isfinite(matrix)
     medians = _medians(matrix, absent)
     filled = np.where(absent, medians, matrix).astype(np.float64)
     means, deviations = filled.mean(axis=0), filled.std(axis=0)
     deviations[deviations <= 1e-12 * np.maximum(1.0, np.abs(means))] = np.inf
+    ready = np.array([kind == "indicator" for kind in kinds], dtype=np.bool_)
+    if ready.any():
+        means[ready], deviations[ready] = 0.0, 1.0
     filled -= means
     filled /= deviations
     flagged = np.flatnonzero(absent.any(axis=0) & ~absent.all(axis=0)) if indicators else np.empty(0, dtype=np.intp)

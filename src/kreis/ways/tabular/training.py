@@ -53,6 +53,7 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             threads=settings.threads,
             search=declared.search,
             pool=state.workspace.compute,
+            preprocessing=declared.preprocessing,
             on_progress=state.memory.progress(declared.name),
         )
         if trained.form.content is not None:
@@ -73,6 +74,7 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             "threads": settings.threads,
             "as_of": state.moment,
             **({} if project.goal.named is None else {"task": project.goal.named}),
+            **declared.preprocessing.parameters,
         },
         inputs={
             spine.table.name: state.version_of(spine.table.name),

@@ -1,0 +1,1 @@
+"""Columns as models take them: one way of encoding in each file."""

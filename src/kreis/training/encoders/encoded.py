@@ -1,0 +1,97 @@
+"""Features with those of them that are encoded: as rows for a trainer, and as operations in front of its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from kreis.models.scoring import Matrix
+from kreis.training.encoders.encoder import Column, ColumnKind, Encoding
+from kreis.training.encoders.front import Front
+
+__all__ = ["EncodedFeatures"]
+
+
+class EncodedFeatures:
+    """What a trainer sees of the features of a model: each encoded one as its columns, in its place."""
+
+    def __init__(self, features: Sequence[str], encodings: Mapping[str, Encoding]) -> None:
+        self.features = tuple(features)
+        self.encodings = {self.features.index(name): each for name, each in encodings.items()}
+        self.names: list[str] = []
+        """Of the columns."""
+        self.kinds: list[ColumnKind] = []
+        """Of the columns."""
+        self.origins: list[str] = []
+        """The feature that each column comes from."""
+        for place, feature in enumerate(self.features):
+            encoding = self.encodings.get(place)
+            names = [feature] if encoding is None else [feature + name for name in encoding.names]
+            self.names += names
+            self.kinds += ["number" if encoding is None else encoding.kind] * len(names)
+            self.origins += [feature] * len(names)
+
+    def encode(self, matrix: Matrix, *, teaching: bool = False) -> Matrix:
+        """The columns of rows, float32 (n, w).
+
+        Args:
+            matrix: The features, float32 (n, f).
+            teaching: Whether these are the rows that taught the encodings.
+        """
+        given = np.empty((len(matrix), len(self.names)), dtype=np.float32)
+        at = 0
+        for place in range(len(self.features)):
+            encoding = self.encodings.get(place)
+            if encoding is None:
+                columns = matrix[:, place, np.newaxis]
+            elif teaching and encoding.taught is not None:
+                columns = encoding.taught
+            else:
+                columns = encoding.encode(Column(numbers=matrix[:, place]))
+            given[:, at : at + columns.shape[1]] = columns
+            at += columns.shape[1]
+        return given
+
+    def in_front_of(self, content: bytes) -> bytes:
+        """A model of the columns as one of the features.
+
+        Args:
+            content: A model as `finish_graph` leaves it.
+        """
+        import onnx
+        from onnx import helper
+
+        from kreis.training.graph import INPUT, finish_graph, outputs_of, versions_of
+
+        model = onnx.load_from_string(content)
+        front = Front()
+        parts, order = self._columns(front)
+        together = front.node("Concat", *parts, axis=1)
+        columns = front.constant(order, np.int64)
+        front.nodes.append(helper.make_node("Gather", [together, columns], [INPUT], axis=1))
+        versions = versions_of(model)
+        versions["ai.onnx.ml"] = max(3, versions.get("ai.onnx.ml", 3))
+        nodes, constants = [*front.nodes, *model.graph.node], [*front.constants, *model.graph.initializer]
+        return finish_graph(nodes, constants, "raw", len(self.features), versions, outputs=outputs_of(model))
+
+    def _columns(self, front: Front) -> tuple[list[str], list[int]]:
+        """The tensors that hold all columns, side by side, and which of theirs they are in order."""
+        groups: dict[tuple[Any, str], dict[int, Encoding]] = {}
+        for place, encoding in self.encodings.items():
+            if encoding.names:
+                groups.setdefault((type(encoding), encoding.group), {})[place] = encoding
+        starts: dict[int, int] = {}
+        parts, at = ["raw"], len(self.features)
+        for (kind, _), encodings in groups.items():
+            parts.append(kind.in_front(front, encodings))
+            widths = [len(each.names) for each in encodings.values()]
+            starts |= dict(zip(encodings, accumulate([at, *widths[:-1]]), strict=True))
+            at += sum(widths)
+        order: list[int] = []
+        for place in range(len(self.features)):
+            known = self.encodings.get(place)
+            order += [place] if known is None else [starts.get(place, 0) + each for each in range(len(known.names))]
+        return parts, order
