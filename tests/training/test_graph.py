@@ -10,6 +10,8 @@ from kreis.models.scoring import FormulaScorer, OnnxScorer
 from kreis.training import graph
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
+from kreis.training.encoders.encoded import EncodedFeatures
+from kreis.training.encoders.table import Table
 from kreis.training.graph import check_graph
 from kreis.training.testing import FEATURES, LOSS, example_rows
 
@@ -137,7 +139,8 @@ def test_several_numbers_leave_by_one_output_whose_width_is_said(model):
     loaded = onnx.load_from_string(several)
     assert graph.outputs_of(loaded) == 3
     assert OnnxScorer.from_onnx(several).score(np.zeros((2, 3), dtype=np.float32)).shape == (2, 3)
-    ordered = graph.in_order(several, {1: [7.0, 5.0]})
-    assert graph.outputs_of(onnx.load_from_string(ordered)) == 3
+    places = Table.of_places(np.array([7.0, 5.0]))
+    encoded = EncodedFeatures(("a", "b", "c"), {"b": places}).in_front_of(several)
+    assert graph.outputs_of(onnx.load_from_string(encoded)) == 3
     loaded.graph.output[0].type.tensor_type.shape.dim[1].ClearField("value")
     refused(loaded, "how many numbers")
