@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.regression.error_cost import ErrorCost
+    from kreis.training.candidates.differenced import Differenced
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
     from kreis.training.candidates.linear import Linear
@@ -42,6 +43,7 @@ _PLACES = {
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
     "DecisionValue": "kreis.tasks.binary.decision_value",
+    "Differenced": "kreis.training.candidates.differenced",
     "ErrorCost": "kreis.tasks.regression.error_cost",
     "FunctionValue": "kreis.tasks.function_value",
     "Drift": "kreis.monitoring.monitors.drift",
@@ -77,6 +79,7 @@ __all__ = [
     "Canary",
     "Choice",
     "DecisionValue",
+    "Differenced",
     "Drift",
     "ErrorCost",
     "Estimator",

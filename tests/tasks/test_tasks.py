@@ -13,7 +13,7 @@ import kreis
 from kreis.arrays import Floats
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.function_value import FunctionValue
-from kreis.tasks.goal_metric import GoalMetric
+from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.testing import CHECKS, Example
 
@@ -40,12 +40,19 @@ def near(outcome: Floats, decision: Floats) -> Floats:
     return np.where(np.abs(outcome - decision) <= 25, 2.0, -1.0)
 
 
+def forecast() -> Example:
+    asked = number(ErrorCost("EUR per 1,000", over=1.0, under=3.0))
+    task = task_of(asked.task.metric, "forecasting")
+    return Example(task=task, column=asked.column, wrong=asked.wrong, scores=asked.scores)
+
+
 FOUR_CASES = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 EXAMPLES = {
     "binary": lambda: yes_or_no(FOUR_CASES),
     "binary, by a function": lambda: yes_or_no(
         FunctionValue("EUR", lambda outcome, decision: decision * (155 * outcome - 35), task="binary classification")
     ),
+    "forecasting": forecast,
     "regression": lambda: number(ErrorCost("EUR per 1,000", over=1.0, under=3.0)),
     "regression, both sides alike": lambda: number(ErrorCost("EUR per 1,000", over=2.0, under=2.0)),
     "regression, by a function": lambda: number(FunctionValue("EUR per 1,000", near, bounds=(-1.0, 2.0))),
@@ -58,9 +65,9 @@ def test_task_behaves(make, check):
     check(make())
 
 
-TASKS = {"Binary", "Regression"}
+TASKS = {"Binary", "Forecasting", "Regression"}
 METRICS = {"DecisionValue", "ErrorCost", "FunctionValue"}
-NAMES = {"binary classification", "regression", "decision_value", "error_cost", "function_value"}
+NAMES = {"binary classification", "forecasting", "regression", "decision_value", "error_cost", "function_value"}
 
 
 def branches(tree: ast.Module) -> list[str]:
@@ -92,6 +99,7 @@ def branches(tree: ast.Module) -> list[str]:
             found.append(f"line {node.lineno}: matches {node.cls.id}")
         elif isinstance(node, ast.ImportFrom) and node.module in (
             "kreis.tasks.binary.task",
+            "kreis.tasks.forecasting.task",
             "kreis.tasks.regression.task",
         ):
             found.append(f"line {node.lineno}: imports {node.module}")
@@ -99,7 +107,7 @@ def branches(tree: ast.Module) -> list[str]:
 
 
 def test_nothing_outside_a_tasks_folder_asks_which_task_it_is():
-    own = {SOURCE / "tasks" / each for each in ("binary", "regression", "function_value.py")}
+    own = {SOURCE / "tasks" / each for each in ("binary", "forecasting", "regression", "function_value.py")}
     asked = {}
     for path in sorted(SOURCE.rglob("*.py")):
         if not own & {path, *path.parents} and (found := branches(ast.parse(path.read_text()))):

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Column
 from kreis.models.scoring import OnnxScorer
 from kreis.tasks.task import Loss
+from kreis.training.candidates.differenced import Differenced
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.gradient_boosting import (
     GradientBoosting,
@@ -71,6 +73,10 @@ OF_NUMBERS = {
     "linear": Linear,
     "linear without indicators": lambda: Linear(indicators=False),
     "gradient boosting": lambda: GradientBoosting(trees=20, leaves=7),
+    "differences of gradient boosting": lambda: Differenced(GradientBoosting(trees=20), against=Column("a")),
+    "differences of a line": lambda: Differenced(
+        Linear(), against=pl.when(pl.col("c") > 0.1).then(2 * pl.col("b") - 1)
+    ),
     "LGBMRegressor": lambda: Estimator(lightgbm.LGBMRegressor(n_estimators=10)),
     "random forest": lambda: imputed(RandomForestRegressor(10, max_depth=4)),
     "histogram trees": lambda: Estimator(HistGradientBoostingRegressor(max_iter=5)),

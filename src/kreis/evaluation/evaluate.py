@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import numpy as np
 import numpy.typing as npt
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums
 from kreis.evaluation.gates import (
@@ -29,6 +30,7 @@ from kreis.requirements.goal import Goal
 from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.task import Task
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
 
@@ -115,6 +117,7 @@ def evaluate(
     blocks: npt.ArrayLike,
     groups: Mapping[str, npt.ArrayLike] | None = None,
     champion: Scored | None = None,
+    reference: Scored | None = None,
     spending: Spending | None = None,
     needs_baseline: bool = True,
     climate: float | None = None,
@@ -130,6 +133,7 @@ def evaluate(
         blocks: The day of each row (any labels in time's order), shape (n,): rows of one day are not independent.
         groups: Columns for guardrails and slices, each of shape (n,).
         champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
+        reference: The model whose errors others are scaled by; the first baseline if not given.
         spending: The level at which the challenger is compared with the champion; that of all others if not given.
         needs_baseline: False to show the one baseline itself, which has no other to beat.
         climate: How much neighbouring days are alike, from a longer history than these rows (`climate_of`).
@@ -143,7 +147,11 @@ def evaluate(
         raise ProjectError("there are no rows to evaluate on", hint="give the test split more time")
     days, task = as_blocks(blocks), goal.task
     others = [*baselines, *([champion] if champion else [])]
-    rows = {id(each): replace(each.rows(outcomes, task), climate=climate) for each in (challenger, *others)}
+    measure = _reference([*([reference] if reference else []), *baselines], outcomes, task)
+    rows = {
+        id(each): replace(each.rows(outcomes, task), climate=climate, reference=measure)
+        for each in (challenger, *others)
+    }
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     levels = {_CHAMPION: spending.level} if spending else {}
@@ -180,6 +188,11 @@ def evaluate(
         },
         reliability=task.reliability(own),
     )
+
+
+def _reference(models: Sequence[Scored], outcomes: npt.ArrayLike, task: Task) -> Floats | None:
+    """What the first of some models decided."""
+    return models[0].rows(outcomes, task).decisions.astype(np.float64) if models else None
 
 
 def _opponents(baselines: Sequence[Scored], champion: Scored | None) -> dict[str, Scored]:

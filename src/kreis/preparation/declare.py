@@ -83,9 +83,7 @@ class Tables(Sources):
 
         def declare_spine(function: TableFunction) -> Spine:
             where = place_of(function)
-            if self._spine is not None:
-                hint = f"{self._spine.value.table.name!r} is it already"
-                raise ProjectError("a project has one spine", where=where, hint=hint)
+            self._refuse_second_spine(where)
             table = self._add_table(function, "gold")
             duration(outcome_within, f"{where}, outcome_within")
             if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
@@ -125,11 +123,25 @@ class Tables(Sources):
         self, function: TableFunction, layer: Literal["silver", "gold"], *, corrections: bool = False
     ) -> Table:
         name, where = function.__name__, place_of(function)
-        self._refuse_taken(name, where)
         inputs = inputs_of(function)
         table = Table(name=name, layer=layer, function=function, inputs=inputs, corrections=corrections)
-        self._tables.add(name, table, where)
+        self._declare_table(table, where)
         return table
+
+    def _declare_table(self, table: Table, where: str) -> None:
+        self._refuse_taken(table.name, where)
+        self._tables.add(table.name, table, where)
+
+    def _add_spine(self, spine: Spine, where: str) -> None:
+        """Declare rows to predict that kreis itself makes, and their table."""
+        self._refuse_second_spine(where)
+        self._declare_table(spine.table, where)
+        self._spine = Declared(spine, where)
+
+    def _refuse_second_spine(self, where: str) -> None:
+        if self._spine is not None:
+            hint = f"{self._spine.value.table.name!r} is it already"
+            raise ProjectError("a project has one spine", where=where, hint=hint)
 
     def _readable(self) -> frozenset[str]:
         return super()._readable() | frozenset(self._tables)

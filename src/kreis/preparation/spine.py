@@ -14,7 +14,6 @@ from typing import Any, cast
 import msgspec
 import polars as pl
 
-from kreis.declarations import place_of
 from kreis.errors import ProjectError
 from kreis.preparation.outcomes import TOLERATED, Delays, delays_of
 from kreis.preparation.point_in_time import column_of
@@ -107,7 +106,7 @@ def past_rows(
         ProjectError: a column is missing or of another type, an id is missing or repeated, an outcome is none of
             the task, or outcomes come later than declared, or before the question.
     """
-    where = f"{place_of(spine.table.function)}, table {spine.table.name!r}"
+    where = f"{spine.table.where}, table {spine.table.name!r}"
     for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
         column_of(frame, column, where=where)
     for column in (spine.time, spine.outcome_known_at):

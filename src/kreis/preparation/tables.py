@@ -33,6 +33,13 @@ class Table:
     inputs: tuple[str, ...]
     corrections: bool = False
     """Whether it gets every version of a row, with the column `superseded_at`, and hands that column on."""
+    place: str = ""
+    """Where it was declared, if not by its function."""
+
+    @property
+    def where(self) -> str:
+        """Where it was declared, as "file:line"."""
+        return self.place or place_of(self.function)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,11 @@ class Spine:
     rows that are younger, known or not: otherwise the outcomes that arrive quickly would be over-represented."""
     positive: str | float | bool | None = None
     """The outcome's value that means yes, where the column holds two other values than true/false or 1/0."""
+    judge_by: tuple[str, ...] = ()
+    """Columns by which results are shown and guardrails may look, beside keys with few values."""
+    overlapping: bool = False
+    """Whether what happens to one row also happens to others of its key that are asked about before it is over: then
+    intervals reckon with it."""
 
     @property
     def horizon(self) -> timedelta:
@@ -69,7 +81,12 @@ class Spine:
 
     def parameters(self) -> dict[str, Any]:
         """All that decides which rows there are, as a JSON document."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "table"}
+        kept = [each.name for each in fields(self) if each.name not in ("table", *_SHOWN)]
+        return {name: getattr(self, name) for name in kept}
+
+
+_SHOWN = ("judge_by", "overlapping")
+"""Fields that change no row."""
 
 
 def inputs_of(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -106,7 +123,7 @@ def order(tables: Mapping[str, Table], sources: Sequence[str]) -> list[Table]:
     for table in tables.values():
         for name in table.inputs:
             if name not in known:
-                raise ProjectError.unknown_name("source or table", name, known, where=place_of(table.function))
+                raise ProjectError.unknown_name("source or table", name, known, where=table.where)
     graph = {table.name: [name for name in table.inputs if name in tables] for table in tables.values()}
     try:
         return [tables[name] for name in TopologicalSorter(graph).static_order()]
@@ -114,7 +131,7 @@ def order(tables: Mapping[str, Table], sources: Sequence[str]) -> list[Table]:
         circle: list[str] = error.args[1]
         raise ProjectError(
             "tables read each other in a circle: " + " → ".join(reversed(circle)),
-            where=place_of(tables[circle[0]].function),
+            where=tables[circle[0]].where,
             hint="break the circle: move what they share into a table of its own",
         ) from error
 
@@ -132,7 +149,7 @@ def build(
     Raises:
         ProjectError: the function failed or returned something other than a frame; names its line.
     """
-    where = f"{place_of(table.function)}, table {table.name!r}"
+    where = f"{table.where}, table {table.name!r}"
     try:
         result: Any = table.function(**{name: frames[name] for name in table.inputs})
         result = result.collect() if isinstance(result, pl.LazyFrame) else result

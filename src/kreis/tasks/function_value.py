@@ -66,7 +66,7 @@ class FunctionValue:
         Args:
             unit: As shown: "EUR per 1,000 orders".
             function: Of arrays `(outcome, decision)`, or a Polars expression over columns of these names.
-            task: The kind of question: "regression", "binary classification" or "anomaly detection".
+            task: The kind of question: "regression", "forecasting", "binary classification" or "anomaly detection".
             per: How many decisions the unit is about.
             bounds: The least and the most that one decision can be worth. Where outcomes are yes and no they follow
                 from the four cases; else they must be given: a canary has to know what is at stake.
@@ -270,9 +270,10 @@ def _four_cases() -> tuple[Floats, Floats]:
 
 def _makers() -> dict[str, Callable[[FunctionValue], Task]]:
     """How each task is made that such a metric fits, by the task's name."""
+    from kreis.tasks.forecasting.task import Forecasting
     from kreis.tasks.regression.task import Regression
 
-    makers: dict[str, Callable[[FunctionValue], Task]] = {Regression.name: Regression}
+    makers: dict[str, Callable[[FunctionValue], Task]] = {each.name: each for each in (Regression, Forecasting)}
     return makers | {name: _of_four_cases(name) for name in _yes_no_tasks()}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from kreis.arrays import Floats
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import decision_of
-from kreis.tasks.goal_metric import GoalMetric
+from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.outcomes import OutcomeForm
 from kreis.tasks.task import Task
@@ -53,9 +53,10 @@ class Example:
 
     @property
     def rows(self) -> Rows:
-        """Judged by the plain decision."""
+        """Judged by the plain decision, beside a model that decides on each row as on another."""
         outcomes, scores = self.known
-        return self.task.rows(outcomes, self.task.answers(scores), self.task.plain, where="example")
+        rows = self.task.rows(outcomes, self.task.answers(scores), self.task.plain, where="example")
+        return replace(rows, reference=rows.decisions[::-1].astype(np.float64))
 
 
 def outcomes_are_numbers_or_null(example: Example) -> None:
@@ -214,7 +215,11 @@ def the_metric_of_the_goal_behaves(example: Example) -> None:
     _demand(metric.most_apart(decided, other) <= metric.most_at_stake, "more is at stake than the most")
     document = metric.to_document()
     _demand(msgspec.json.decode(canonical_json(document)) == document and "kind" in document, "no JSON document")
-    _demand(metric.task == example.task and metric.per >= 1 and bool(metric.unit), "task, per or unit")
+    asked = task_of(metric, example.task.name)
+    _demand(
+        asked == example.task and metric.per >= 1 and bool(metric.unit),
+        "task, per or unit",
+    )
     metric.check()
 
 

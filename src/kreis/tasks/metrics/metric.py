@@ -28,6 +28,8 @@ class Rows:
     """For metrics across groups: each row's group, 0..k-1; -1 where it belongs to none."""
     climate: float | None = None
     """How much neighbouring days are alike in what happens on them, if more days than these could tell."""
+    reference: Floats | None = None
+    """What the first baseline decided."""
 
     evidence_is: ClassVar[str] = ""
     """What the rows of `evidence` are, in words: "with the rarer outcome"; empty where they are all rows."""
@@ -43,8 +45,9 @@ class Rows:
     def where(self, mask: Booleans) -> Self:
         """The rows that the mask keeps."""
         groups = None if self.groups is None else self.groups[mask]
+        reference = None if self.reference is None else self.reference[mask]
         arrays = {name: getattr(self, name)[mask] for name in ("outcomes", "scores", "decisions")}
-        return replace(self, **arrays, groups=groups)
+        return replace(self, **arrays, groups=groups, reference=reference)
 
 
 class Metric(ABC):

@@ -61,6 +61,13 @@ class ErrorCost(msgspec.Struct, frozen=True):
 
         return Regression(self)
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """A number, or a forecast."""
+        from kreis.tasks.forecasting.task import Forecasting
+
+        return self.task, Forecasting(self)
+
     def check(self) -> None:
         """See that it rewards what a goal asks for: it always does."""
 

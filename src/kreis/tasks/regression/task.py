@@ -54,7 +54,7 @@ class Regression:
     losses = ("mean_absolute_error", "root_mean_squared_error")
     plain: ClassVar[Decision] = Identity()
     rule_decision: ClassVar[Decision] = Identity()
-    sliced = ("value", "mean_absolute_error", "bias", "mean_outcome")
+    sliced: ClassVar[Sequence[str]] = ("value", "mean_absolute_error", "bias", "mean_outcome")
     across: ClassVar[Sequence[AcrossGroups]] = ()
     sanity: ClassVar[Sequence[Sanity]] = ()
     headlines: ClassVar[Mapping[str, str]] = {"mean_absolute_error": "mean absolute error {:.4g}"}

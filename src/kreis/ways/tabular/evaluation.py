@@ -119,7 +119,7 @@ def _evaluate(state: TabularState, challenger: str) -> StepResult[Judged]:
         "split": project.split_declaration.parameters(),
         "outcome_within": spine_of(state).outcome_within,
         "as_of": state.moment,
-    }
+    } | ({"judge_by": list(spine_of(state).judge_by)} if spine_of(state).judge_by else {})
     same = _same_model(state, challenger)
     if same is not None:
         against, spending = _judged_when_released(state, same)
@@ -236,6 +236,7 @@ def _reports(
             climate=climate,
             groups=groups,
             champion=serving if name == challenger else None,
+            reference=scored[baselines[0]] if baselines else None,
             spending=spending if name == challenger else None,
             needs_baseline=name == challenger or name not in baselines,
         )
@@ -247,6 +248,7 @@ def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.
     """Columns of the test rows by which guardrails and slices look."""
     spine = spine_of(state)
     asked = {guardrail.by for guardrail in state.project.goal.guardrails if guardrail.by}
+    asked |= set(spine.judge_by)
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
     frame = frame.filter(teaches(spine, state.as_of))[tested]
     few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}

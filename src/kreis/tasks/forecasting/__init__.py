@@ -1,0 +1,1 @@
+"""A number of a series, some periods ahead: the task."""
