@@ -13,6 +13,8 @@ CALLED_FROM_OUTSIDE = {
     "MonitorBehaviour": "the suite that the author of a monitor runs",
     "OpenProject.training_frame": "called in a notebook",
     "Views.allow_perfect_feature": "called in a project's file",
+    "Series.drift_line": "used in a project's file",
+    "Series.seasonal_naive": "used in a project's file",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
     "CHECKS": "the suites that the authors of a candidate and of a task run",
