@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kreis.training.candidates.logistic import Logistic
     from kreis.training.candidates.mean import Mean
     from kreis.training.candidates.rule import Rule
+    from kreis.training.candidates.xgboost import XGBoost
     from kreis.training.search import Choice, Integer, Real, Search
     from kreis.training.splits import TimeSplit
 
@@ -66,6 +67,7 @@ _PLACES = {
     "TimeSplit": "kreis.training.splits",
     "Window": "kreis.collection.sources",
     "date_parts": "kreis.preparation.date_parts",
+    "XGBoost": "kreis.training.candidates.xgboost",
     "open_project": "kreis.notebook",
     "read_csv": "kreis.collection.connectors.csv",
     "read_parquet": "kreis.collection.connectors.parquet",
@@ -100,6 +102,7 @@ __all__ = [
     "ServiceLevels",
     "TimeSplit",
     "Window",
+    "XGBoost",
     "date_parts",
     "open_project",
     "read_csv",

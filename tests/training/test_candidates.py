@@ -24,6 +24,7 @@ from kreis.training.candidates.linear import Linear
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.mean import Mean
 from kreis.training.candidates.rule import Rule
+from kreis.training.candidates.xgboost import XGBoost
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
 from kreis.training.search import Integer, Real, Search
@@ -48,8 +49,24 @@ with warnings.catch_warnings():
     from sklearn.svm import LinearSVC
 
 
+NO_XGBOOST = "the extra kreis[xgboost] is not installed"
+BOOSTERS = pytest.mark.parametrize("booster", [GradientBoosting, XGBoost])
+
+
 def imputed(model):
     return Estimator(make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), model))
+
+
+def xgboost(kind, **parameters):
+    """One of XGBoost's own estimators."""
+    return getattr(pytest.importorskip("xgboost", reason=NO_XGBOOST), kind)(**parameters)
+
+
+def boosted(kind, **parameters):
+    """kreis's GradientBoosting or XGBoost; the latter where it is installed."""
+    if kind is XGBoost:
+        pytest.importorskip("xgboost", reason=NO_XGBOOST)
+    return kind(**parameters)
 
 
 KINDS = {
@@ -57,8 +74,11 @@ KINDS = {
     "logistic": Logistic,
     "logistic without indicators": lambda: Logistic(indicators=False),
     "gradient boosting": lambda: GradientBoosting(trees=20, leaves=7),
+    "XGBoost": lambda: boosted(XGBoost, trees=20, leaves=7),
+    "XGBoost of parts": lambda: boosted(XGBoost, trees=10, column_share=0.7, row_share=0.7),
     "gradient boosting of parts": lambda: GradientBoosting(trees=10, column_share=0.7, row_share=0.7),
     "LGBMClassifier": lambda: Estimator(lightgbm.LGBMClassifier(n_estimators=10)),
+    "XGBClassifier": lambda: Estimator(xgboost("XGBClassifier", n_estimators=10)),
     "LGBMClassifier in a pipeline": lambda: imputed(lightgbm.LGBMClassifier(n_estimators=5, verbosity=-1)),
     "random forest": lambda: imputed(RandomForestClassifier(10, max_depth=4)),
     "scaled logistic regression": lambda: imputed(make_pipeline(StandardScaler(), LogisticRegression())),
@@ -77,6 +97,8 @@ OF_NUMBERS = {
     "differences of a line": lambda: Differenced(
         Linear(), against=pl.when(pl.col("c") > 0.1).then(2 * pl.col("b") - 1)
     ),
+    "XGBoost": lambda: boosted(XGBoost, trees=20, leaves=7),
+    "XGBRegressor": lambda: Estimator(xgboost("XGBRegressor", n_estimators=10)),
     "LGBMRegressor": lambda: Estimator(lightgbm.LGBMRegressor(n_estimators=10)),
     "random forest": lambda: imputed(RandomForestRegressor(10, max_depth=4)),
     "histogram trees": lambda: Estimator(HistGradientBoostingRegressor(max_iter=5)),
@@ -120,19 +142,22 @@ def test_linear_equals_scikit_learn():
     assert np.abs(fitted.scorer().score(matrix) - native).max() < 1e-3
 
 
+@BOOSTERS
 @pytest.mark.parametrize("level", [0.25, 0.75])
-def test_gradient_boosting_learns_the_quantile_that_it_is_asked_for(level):
+def test_a_booster_learns_the_quantile_that_it_is_asked_for(level, booster):
     matrix, outcomes = example_rows(4_000, numbers=True)
     loss = Loss("quantile", level)
-    fitted = GradientBoosting(trees=60).fit(matrix, outcomes, FEATURES, loss=loss, seed=0, threads=1)
+    kind = boosted(booster, trees=60)
+    fitted = kind.fit(matrix, outcomes, FEATURES, loss=loss, seed=0, threads=1)
     assert (outcomes <= fitted.scorer().score(matrix)).mean() == pytest.approx(level, abs=0.06)
 
 
+@BOOSTERS
 @pytest.mark.parametrize("loss", ["squared", "absolute", "poisson", "tweedie"])
-def test_gradient_boosting_minimises_the_loss_that_it_declares(loss):
+def test_a_booster_minimises_the_loss_that_it_declares(loss, booster):
     side = np.repeat([0.0, 1.0], 1_000)
     drawn = np.random.default_rng(2).gamma(0.5, 1 + 2 * side) + 0.1  # the median lies far below the mean
-    kind = GradientBoosting(trees=100, learning_rate=0.3, l2=0.0, loss=loss)
+    kind = boosted(booster, trees=100, learning_rate=0.3, l2=0.0, loss=loss)
     matrix, asked = side[:, None].astype(np.float32), Loss("quantile", 0.9)
     scores = kind.fit(matrix, drawn, ("side",), loss=asked, seed=0, threads=1).scorer().score(matrix)
     middle = np.median if loss == "absolute" else np.mean
@@ -163,15 +188,16 @@ def ranking_rows(groups=300, seed=1):
     generator = np.random.default_rng(seed)
     matrix, _ = example_rows(groups * 10, seed)
     group = generator.permutation(np.repeat(np.arange(groups), 10))
-    level = generator.normal(size=groups) * 10  # between queries, which ranks nothing
+    level = generator.normal(size=groups) * 3  # between queries, which ranks nothing
     matrix[:, 0] += level[group]
     places = np.array([(matrix[group == group[row], 0] < matrix[row, 0]).sum() for row in range(len(group))])
     return matrix, np.where(places == 9, 2.0, np.where(places >= 7, 1.0, 0.0)), group
 
 
-def test_gradient_boosting_ranks_within_groups():
+@BOOSTERS
+def test_a_booster_ranks_within_groups(booster):
     matrix, grades, group = ranking_rows()
-    kind, loss = GradientBoosting(trees=60, rows_per_leaf=20), Loss("rank")
+    kind, loss = boosted(booster, trees=60, leaves=15), Loss("rank")
     fitted = kind.fit(matrix, grades, FEATURES, loss=loss, seed=0, threads=1, groups=group)
     scores = fitted.scorer().score(matrix)
     first = [grades[group == each][scores[group == each].argmax()] for each in range(300)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
@@ -32,6 +34,7 @@ __all__ = [
     "ranked",
     "require",
     "varied",
+    "version_of",
 ]
 
 Outcomes = Labels
@@ -110,6 +113,18 @@ class Candidate(Protocol):
             ProjectError: it cannot learn from these rows or cannot become data.
         """
         ...
+
+
+def version_of(*distributions: str) -> str:
+    """The version of a library that has one of several names, without importing it.
+
+    Raises:
+        PackageNotFoundError: it is not installed; `MissingLibraryError.of` names the extra.
+    """
+    for name in distributions[:-1]:
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return metadata.version(distributions[-1])
 
 
 def require(condition: bool, message: str, *, where: str, hint: str | None = None) -> None:

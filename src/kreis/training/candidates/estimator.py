@@ -1,4 +1,4 @@
-"""Any scikit-learn-compatible classifier or regressor that converts to ONNX; LightGBM's among them."""
+"""Any scikit-learn-compatible classifier or regressor that converts to ONNX; LightGBM's and XGBoost's among them."""
 
 from __future__ import annotations
 
@@ -131,6 +131,10 @@ class Estimator:
                 from kreis.training.candidates.gradient_boosting import booster_to_onnx
 
                 return booster_to_onnx(model.booster_, matrix.shape[1], finite=True)
+            if type(model).__module__.startswith("xgboost"):
+                from kreis.training.candidates.xgboost import xgboost_to_onnx
+
+                return xgboost_to_onnx(model.get_booster(), matrix.shape[1])
             return single_score(_by_skl2onnx(model, matrix), matrix.shape[1], clip=True, finite=True)
         except Exception as error:  # each converter raises classes of its own
             raise ProjectError(
@@ -147,7 +151,7 @@ _INSTEAD = {
 _CONVERTS = (
     "kreis ships data, never code; among those that convert are LogisticRegression, SGDClassifier, RandomForest,"
     " ExtraTrees, GradientBoosting, HistGradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and"
-    " LightGBM's"
+    " LightGBM's and XGBoost's"
 )
 
 
@@ -257,6 +261,8 @@ def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:
         if type(part).__module__.startswith("lightgbm"):
             fixed = {"n_jobs": threads, "deterministic": True, "force_row_wise": True, "verbosity": -1}
             settings |= {prefix + name: value for name, value in fixed.items()}
+        elif type(part).__module__.startswith("xgboost"):
+            settings[f"{prefix}n_jobs"] = threads
     return settings
 
 

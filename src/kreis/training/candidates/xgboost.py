@@ -1,0 +1,181 @@
+"""Gradient-boosted trees by XGBoost, which the extra `kreis[xgboost]` brings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+
+from kreis.arrays import Codes
+from kreis.errors import ProjectError
+from kreis.models.form import Onnx
+from kreis.tasks.task import Loss
+from kreis.training.candidate import (
+    Fitted,
+    Matrix,
+    NumberLoss,
+    Outcomes,
+    changed,
+    loss_for,
+    ranked,
+    require,
+    varied,
+    version_of,
+)
+from kreis.training.fidelity import prove_same
+
+__all__ = ["XGBoost", "xgboost_to_onnx"]
+
+_DISTRIBUTIONS = ("xgboost-cpu", "xgboost")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class XGBoost:
+    """Gradient-boosted trees (XGBoost, Chen and Guestrin 2016), grown leaf by leaf from histograms. Missing values take
+    the branch that fits them best.
+
+    Needs the extra `kreis[xgboost]`, which brings the build without GPU libraries.
+
+    Example:
+
+    >>> XGBoost(trees=60, leaves=7).with_parameters(leaves=15).leaves
+    15
+    """
+
+    side_by_side: ClassVar[bool] = True
+    trees: int = 200
+    learning_rate: float = 0.05
+    leaves: int = 63
+    """At most so many leaves in a tree."""
+    weight_per_leaf: float = 1.0
+    """At least so large a sum of second derivatives of the loss in a leaf (`min_child_weight`)."""
+    l2: float = 1.0
+    """Penalty on the values of leaves."""
+    column_share: float = 1.0
+    """Share of the features that each tree sees."""
+    row_share: float = 1.0
+    """Share of the rows that each tree sees."""
+    bins: int = 255
+    """A feature is cut into at most so many bins."""
+    loss: NumberLoss | None = None
+    """What it minimises, where the goal asks for a number; what the goal asks for, if not given."""
+
+    def __post_init__(self) -> None:
+        where = "XGBoost"
+        if self.loss is not None and self.loss not in get_args(NumberLoss):
+            raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
+        for name, least in (("trees", 1), ("leaves", 2), ("bins", 2)):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            require(whole and value >= least, f"{name} must be a whole number from {least}, not {value}", where=where)
+        require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
+        for name in ("l2", "weight_per_leaf"):
+            require(getattr(self, name) >= 0, f"{name} must not be negative, as {getattr(self, name)} is", where=where)
+        for name in ("column_share", "row_share"):
+            share = getattr(self, name)
+            require(0 < share <= 1, f"{name} must be above 0 and at most 1, not {share}", where=where)
+
+    def parameters(self) -> dict[str, Any]:
+        """Its fields, and the library's version: no other candidate's result depends on it."""
+        return {"kind": "xgboost", "version": version_of(*_DISTRIBUTIONS), **dataclasses.asdict(self)}
+
+    def with_parameters(self, **values: Any) -> XGBoost:
+        """A copy with some fields changed."""
+        return changed(self, values)
+
+    def fit(
+        self,
+        matrix: Matrix,
+        outcomes: Outcomes,
+        features: Sequence[str],
+        *,
+        loss: Loss,
+        seed: int,
+        threads: int,
+        groups: Codes | None = None,
+    ) -> Fitted:
+        """Learn by XGBoost and convert.
+
+        Raises:
+            ProjectError: outcomes do not differ, or are none that the loss takes.
+        """
+        import xgboost
+
+        where = "XGBoost"
+        varied(outcomes, where=where)
+        settings = self._settings(loss_for(self.loss, loss, outcomes, where=where), seed, threads)
+        rows = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
+        label, given, sizes = outcomes.astype(np.float32), rows, None
+        if loss.name == "rank":
+            order, sizes = ranked(outcomes, groups, where=where)
+            label, given = label[order], rows[order]
+        data = xgboost.QuantileDMatrix(given, label=label, max_bin=self.bins, nthread=threads)
+        if sizes is not None:
+            data.set_group(sizes)
+        booster = xgboost.train(settings, data, num_boost_round=self.trees)
+        content = xgboost_to_onnx(booster, len(features))
+        prove_same(content, lambda given: booster.inplace_predict(_finite(given)), rows, where=where)
+        return Fitted(form=Onnx.of(content), features=tuple(features), gain=_gains(booster, features))
+
+    def _settings(self, loss: Loss, seed: int, threads: int) -> dict[str, Any]:
+        return {
+            **_OBJECTIVES[loss.name],
+            **({} if loss.level is None else {"quantile_alpha": loss.level}),
+            "eta": self.learning_rate,
+            "max_leaves": self.leaves,
+            "max_depth": 0,
+            "grow_policy": "lossguide",
+            "tree_method": "hist",
+            "min_child_weight": self.weight_per_leaf,
+            "lambda": self.l2,
+            "colsample_bytree": self.column_share,
+            "subsample": self.row_share,
+            "max_bin": self.bins,
+            "seed": seed % 2**31,
+            "nthread": threads,
+            "verbosity": 0,
+        }
+
+
+_OBJECTIVES: dict[str, dict[str, Any]] = {
+    "log": {"objective": "binary:logistic"},
+    "squared": {"objective": "reg:squarederror"},
+    "absolute": {"objective": "reg:absoluteerror"},
+    "quantile": {"objective": "reg:quantileerror"},
+    "poisson": {"objective": "count:poisson"},
+    "tweedie": {"objective": "reg:tweedie"},
+    "rank": {"objective": "rank:ndcg"},
+}
+"""What XGBoost calls a loss."""
+
+
+def xgboost_to_onnx(booster: Any, width: int) -> bytes:
+    """Convert a Booster of one output; an infinite feature counts as missing."""
+    import xgboost
+    from onnxmltools import convert_xgboost
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    from kreis.training.graph import single_score
+
+    document = json.loads(booster.save_raw("json"))
+    objective = document["learner"]["objective"]
+    if objective["name"].startswith("rank:"):
+        # onnxmltools 1.16 takes a ranking for a classification; its score is the plain sum of the trees.
+        document["learner"]["objective"] = {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}
+        booster = xgboost.Booster(model_file=bytearray(json.dumps(document).encode()))
+    types = [("features", FloatTensorType([None, width]))]
+    return single_score(convert_xgboost(booster, initial_types=types, target_opset=15), width, clip=True, finite=True)
+
+
+def _finite(rows: Matrix) -> Matrix:
+    return np.where(np.isfinite(rows), rows, np.float32(np.nan))
+
+
+def _gains(booster: Any, features: Sequence[str]) -> dict[str, float]:
+    """Each feature's share of the gain of all splits."""
+    found = booster.get_score(importance_type="total_gain")
+    gains = np.array([found.get(f"f{place}", 0.0) for place in range(len(features))], dtype=np.float64)
+    return dict(zip(features, (gains / max(gains.sum(), 1e-300)).tolist(), strict=True))
