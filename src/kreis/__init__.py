@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.regression.error_cost import ErrorCost
+    from kreis.tracking.here import log, log_artifact, log_params
     from kreis.training.candidates.differenced import Differenced
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
@@ -68,6 +69,9 @@ _PLACES = {
     "Window": "kreis.collection.sources",
     "date_parts": "kreis.preparation.date_parts",
     "XGBoost": "kreis.training.candidates.xgboost",
+    "log": "kreis.tracking.here",
+    "log_artifact": "kreis.tracking.here",
+    "log_params": "kreis.tracking.here",
     "open_project": "kreis.notebook",
     "read_csv": "kreis.collection.connectors.csv",
     "read_parquet": "kreis.collection.connectors.parquet",
@@ -104,6 +108,9 @@ __all__ = [
     "Window",
     "XGBoost",
     "date_parts",
+    "log",
+    "log_artifact",
+    "log_params",
     "open_project",
     "read_csv",
     "read_parquet",

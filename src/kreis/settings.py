@@ -32,6 +32,7 @@ __all__ = [
     "ProjectSettings",
     "ServiceSettings",
     "Settings",
+    "TrackingSettings",
     "TrainingSettings",
     "find_folder",
     "load_settings",
@@ -81,6 +82,13 @@ class ArtifactsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     url: str = "file:.kreis/artifacts"
     """Where the content-addressed artifacts are kept: `file:` and a folder."""
+
+
+class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tracking]`"""
+
+    url: str = "file:.kreis/tracking"
+    """Where what runs log is kept (points, parameters, use of the machine): `file:` and a folder."""
 
 
 class OnlineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ledger: LedgerSettings = LedgerSettings()
     lake: LakeSettings = LakeSettings()
     artifacts: ArtifactsSettings = ArtifactsSettings()
+    tracking: TrackingSettings = TrackingSettings()
     online: OnlineSettings = OnlineSettings()
     service: ServiceSettings = ServiceSettings()
     people: PeopleSettings = PeopleSettings()

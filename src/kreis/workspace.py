@@ -42,7 +42,7 @@ _OWNER_ALONE = 0o700
 """The mode of a new `.kreis`: it holds personal data."""
 _ALL_BUT_OWNER = 0o077
 _FILE = {"file": ""}
-"""The schemes of `lake.url`, `service.url` and `keys.url`, each with the extra that brings it."""
+"""The schemes of `lake.url`, `tracking.url`, `service.url` and `keys.url`, each with the extra that brings it."""
 _OPEN_MODELS = 16
 """Packages that are kept open: as many as the releases that are looked at together name."""
 
@@ -208,6 +208,11 @@ class Workspace:
         from kreis.artifacts.places import open_artifacts
 
         return open_artifacts(self.settings.artifacts.url, self.folder)
+
+    @property
+    def tracking_folder(self) -> Path:
+        """The folder of what runs log."""
+        return folder_of(self.settings.tracking.url, self.folder, _FILE, setting="tracking.url")
 
     @property
     def trusted_keys(self) -> Path:

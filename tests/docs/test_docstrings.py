@@ -55,7 +55,7 @@ def test_a_docstring_names_each_parameter_and_what_is_raised(name: str) -> None:
     assert told
     parameters = [each for each in inspect.signature(function).parameters if each not in ("self", "cls")]
     if len(parameters) > 1:
-        lacking = [each for each in parameters if f"\n    {each}: " not in told and f"\n    *{each}: " not in told]
+        lacking = [each for each in parameters if f"\n    {each}: " not in told and f"*{each}: " not in told]
         assert not lacking, f"Args: lacks {lacking}"
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     if any(isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) for node in ast.walk(tree)):

@@ -40,7 +40,10 @@ _UNBROKEN_FIRST = 24
 """The same for the first column, which names the row."""
 _ROOM = 80
 """Unless the terminal has fewer columns than this."""
-_PLAINER = str.maketrans({"✓": "+", "✗": "x", "↩": "<", "‖": "|", "…": "...", "–": "-", "—": "-", "→": "->", "−": "-"})
+_PLAINER = str.maketrans(
+    {"✓": "+", "✗": "x", "↩": "<", "‖": "|", "…": "...", "–": "-", "—": "-", "→": "->", "−": "-"}
+    | dict(zip("▁▂▃▄▅▆▇█", "_.-~=+*#", strict=True))
+)
 
 
 def accept_any_encoding() -> None:

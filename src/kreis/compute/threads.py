@@ -7,6 +7,8 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, TypeVar
 
+from kreis.tracking.here import carry
+
 __all__ = ["Threads"]
 
 T = TypeVar("T")
@@ -35,7 +37,8 @@ class Threads:
         results: list[R] = []
         executor = ThreadPoolExecutor(at_once)
         try:
-            futures = [executor.submit(work, item) for item in items]
+            carried = carry(work)
+            futures = [executor.submit(carried, item) for item in items]
             for place, future in enumerate(futures):
                 future.add_done_callback(partial(_give_up, futures[place + 1 :]))
             for future in futures:

@@ -13,6 +13,7 @@ from kreis.ledger.transaction import Transaction
 
 __all__ = [
     "add_step",
+    "computed_in",
     "find_step",
     "find_steps",
     "last_step",
@@ -87,6 +88,12 @@ def steps_of(connection: Connection, run: str) -> list[tuple[RunStep, Step]]:
     uses = _USES.find(connection, _uses.run == run, order=[_uses.position, _uses.key])
     steps = find_steps(connection, (use.key for use in uses))
     return [(use, steps[use.key]) for use in uses]
+
+
+def computed_in(connection: Connection, key: str) -> str | None:
+    """The run that computed a step first; None where none is on record."""
+    found = _USES.first(connection, _uses.key == key, _uses.remembered == 0, order=[_uses.run])
+    return None if found is None else found.run
 
 
 def steps_in(connection: Connection, discipline: str) -> list[Step]:

@@ -24,6 +24,7 @@ from kreis.loop.taking_over import takeable, takes_over
 from kreis.loop.transitions import WHAT_WOULD, Ending, next_of
 from kreis.loop.verdicts import Fail, SendBack, Verdict, in_words, reason_of
 from kreis.loop.way import RunContext, Way
+from kreis.tracking.tracker import Tracker
 from kreis.workspace import Workspace, set_passive_openmp_wait
 
 __all__ = ["Conclusion", "RunResult", "walk"]
@@ -128,12 +129,14 @@ class _Walk(Generic[State]):
         self._started = time.monotonic()
         self._within = _within(workspace)
         self._record = RunRecord(workspace, way.project, way.goal, as_of, trigger)
+        self._tracker = Tracker(workspace.tracking_folder, self._record.id, workspace.artifacts)
         memory = Memory(
             workspace.ledger,
             run=self._record.id,
             actor=workspace.actor,
             libraries=way.libraries,
             recompute=recomputed(first),
+            tracker=self._tracker,
         )
         memory.on_working = observer.working
         memory.on_done = self._done
@@ -166,6 +169,8 @@ class _Walk(Generic[State]):
         except KeyboardInterrupt:
             self._record.finish("failed", f"{discipline}: interrupted")
             raise
+        finally:
+            self._tracker.close()
 
     def _take_over(self, path: Sequence[Discipline]) -> Discipline:
         """Where it starts: at the first discipline, or behind those whose results it could take over."""

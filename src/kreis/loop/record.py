@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+import platform
+import warnings
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kreis.digests import digest_of_file
 from kreis.disciplines import Discipline
+from kreis.errors import KreisWarning, StoreError
 from kreis.identifiers import new_id
 from kreis.lake.belonging import settle_belonging
 from kreis.ledger import alerts, documents, runs
@@ -19,6 +20,7 @@ from kreis.ledger.records import Verdict as VerdictRecord
 from kreis.loop.steps import Memory
 from kreis.loop.taking_over import TakenOver
 from kreis.loop.verdicts import SendBack, Verdict, reason_of
+from kreis.tracking.git import git_state
 from kreis.workspace import Workspace
 
 __all__ = ["RunRecord"]
@@ -107,10 +109,14 @@ class RunRecord:
 
 
 def _pins(workspace: Workspace) -> dict[str, Any]:
-    pins: dict[str, Any] = {"seed": workspace.settings.training.seed}
-    commit = _git_commit(workspace.folder)
-    if commit is not None:
-        pins["git_commit"] = commit
+    training = workspace.settings.training
+    pins: dict[str, Any] = {
+        "seed": training.seed,
+        "threads": training.threads,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        **_code(workspace),
+    }
     for name in ("uv.lock", "requirements.lock", "requirements.txt", "pylock.toml"):
         if (workspace.folder / name).is_file():
             pins["dependency_lock"] = {name: digest_of_file(workspace.folder / name)}
@@ -118,13 +124,17 @@ def _pins(workspace: Workspace) -> dict[str, Any]:
     return pins
 
 
-def _git_commit(folder: Path) -> str | None:
-    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
-        return None
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+def _code(workspace: Workspace) -> dict[str, Any]:
+    """The commit, and what differs from it, as an artefact: without it, the run goes on."""
+    state = git_state(workspace.folder)
+    if state is None:
+        return {}
+    pins: dict[str, Any] = {"git_commit": state.commit}
+    if state.dirty:
+        pins["git_dirty"] = True
+        if state.diff is not None:
+            try:
+                pins["git_diff"] = workspace.artifacts.put(state.diff)
+            except StoreError as error:
+                warnings.warn(f"what differs from the commit is not kept: {error}", KreisWarning, stacklevel=2)
+    return pins

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
@@ -25,6 +26,7 @@ from kreis.ledger import steps as ledger_steps
 from kreis.ledger.records import RunStep, Step, StepBasis
 from kreis.ledger.store import Ledger
 from kreis.ledger.tables import removal_of
+from kreis.tracking.tracker import Tracker
 
 __all__ = [
     "Memory",
@@ -149,8 +151,10 @@ class Memory:
         actor: str,
         libraries: Mapping[Discipline, tuple[str, ...]],
         recompute: frozenset[str] = frozenset(),
+        tracker: Tracker | None = None,
     ) -> None:
         self._ledger = ledger
+        self._tracker = tracker
         self._libraries = libraries
         self._recompute = recompute
         self._run = run
@@ -271,7 +275,8 @@ class Memory:
         self.on_working(asked.name)
         started = time.perf_counter()
         try:
-            output = compute(asked.key).to_document()
+            with self._tracked(asked):
+                output = compute(asked.key).to_document()
         except Exception as error:
             self._failed[asked.key] = error
             raise
@@ -297,6 +302,11 @@ class Memory:
             self.write_pending(tx)
             ledger_steps.use_step(tx, self._use(asked.key, remembered=False))
         return step
+
+    def _tracked(self, asked: StepAsked) -> AbstractContextManager[None]:
+        """What the step logs while it is computed is kept."""
+        tracker = self._tracker
+        return nullcontext() if tracker is None else tracker.step(asked.key, asked.discipline, asked.name)
 
     def _use(self, key: str, *, remembered: bool) -> RunStep:
         self._position += 1

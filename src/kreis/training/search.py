@@ -17,6 +17,7 @@ from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Scores
 from kreis.tasks.task import Task, metric_named
+from kreis.tracking.here import part
 from kreis.training.candidate import Candidate, Fitted, require
 from kreis.training.data import TrainingData
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
@@ -211,9 +212,10 @@ class _Judge:
     def __call__(self, tried: Candidate, *, threads: int) -> _Judged | None:
         rows = self.fit
         try:
-            fitted = fit_candidate(
-                tried, rows, self.task, seed=self.seed, threads=threads, preprocessing=self.preprocessing
-            )
+            with part(_said(self.declared, tried)):
+                fitted = fit_candidate(
+                    tried, rows, self.task, seed=self.seed, threads=threads, preprocessing=self.preprocessing
+                )
         except ProjectError:
             if tried is self.declared:
                 raise
@@ -227,6 +229,13 @@ class _Judge:
             return -float(task.metric.values(outcomes, task.plain.many(scores)).mean() * task.metric.per)
         metric = metric_named(self.objective, task, where="Search.objective")
         return metric.value(task.rows(outcomes, task.answers(scores), task.plain, where="validation"))
+
+
+def _said(declared: Candidate, tried: Candidate) -> str:
+    """A trial in words: what it has otherwise than declared."""
+    before = declared.parameters()
+    told = [f"{name} {value}" for name, value in tried.parameters().items() if before.get(name) != value]
+    return "trial: " + (", ".join(told) or "as declared")
 
 
 def _study(space: Mapping[str, Space], seed: int) -> tuple[Any, dict[str, Any]]:

@@ -14,6 +14,7 @@ from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.task import FittedDecision, Task
+from kreis.tracking.here import part
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
 from kreis.training.importance import Importance, permutation_importance
@@ -124,7 +125,8 @@ def train(
         candidate, fitted, trials = searched.candidate, searched.fitted, searched.trials
     else:
         tell("fit", 0, 1)
-        fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads, preprocessing=preprocessing)
+        with part("fit"):
+            fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads, preprocessing=preprocessing)
     scores = fitted.scorer(threads=threads).score(validation.matrix)
     found = _decision(fitted, scores, validation, task)
     importance = permutation_importance(
@@ -138,7 +140,8 @@ def train(
     rows = data.take(split.train)
     if refit and not fitted.written:
         tell("refit", 0, 1)
-        fitted = fit_candidate(candidate, rows, task, seed=seed, threads=threads, preprocessing=preprocessing)
+        with part("refit"):
+            fitted = fit_candidate(candidate, rows, task, seed=seed, threads=threads, preprocessing=preprocessing)
     chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
     chosen |= preprocessing.parameters | ({"trials": trials} if trials else {})
     return TrainedCandidate(

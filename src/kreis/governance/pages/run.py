@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.candidate import comparison_page
+from kreis.governance.pages.logged import logged_grids
 from kreis.governance.pages.page import Cell, Grid, Number, Page
-from kreis.texts import conclusion, date, mark, short, trigger
+from kreis.texts import conclusion, date, mark, short, size, trigger
 
 if TYPE_CHECKING:
     from kreis.governance.views.candidate import CandidateView
-    from kreis.governance.views.run import RunView, StepView, VerdictView
+    from kreis.governance.views.run import RunView, VerdictView
     from kreis.ledger.records import Verdict
 
 __all__ = ["run_page", "verdict_rows"]
@@ -29,12 +30,14 @@ def run_page(run: RunView) -> Page:
             ("started", f"{date(started)} UTC, {trigger(run.trigger)}"),
             ("goal", short(run.goal)),
             ("pinned", ", ".join(pins)),
+            ("used", _used(run)),
             ("ended", run.ended or "" if run.status == "sent_back" else ""),
         ),
         grids=(
             Grid("Verdicts", ("round", "", "discipline", "conclusion"), _rounds(run.verdicts)),
             *_candidates(run.candidates),
-            Grid("Steps", ("discipline", "step", "computed in", "in this run", "key"), _steps(run.steps)),
+            *logged_grids(run.logged),
+            Grid("Steps", ("discipline", "step", "computed in", "CPU", "in this run", "key"), _steps(run)),
         ),
     )
 
@@ -64,17 +67,29 @@ def verdict_rows(verdicts: Sequence[Verdict | VerdictView]) -> list[tuple[str, s
     return rows
 
 
-def _steps(steps: Sequence[StepView]) -> list[tuple[Cell, ...]]:
+def _steps(run: RunView) -> list[tuple[Cell, ...]]:
+    cpu = {(each.discipline, each.step): each.cpu_seconds for each in run.logged.used}
     return [
         (
             each.discipline,
             each.name,
             Number(each.seconds, f"{each.seconds:.2f} s"),
+            _seconds(cpu.get((each.discipline, each.name))),
             "remembered" if each.remembered else "computed",
             each.key,
         )
-        for each in steps
+        for each in run.steps
     ]
+
+
+def _seconds(taken: float | None) -> Cell:
+    return None if taken is None else Number(taken, f"{taken:.2f} s")
+
+
+def _used(run: RunView) -> str:
+    """What all of the run took of the machine; nothing where it is not known."""
+    found = next((each for each in run.logged.used if not each.step), None)
+    return "" if found is None else f"{found.cpu_seconds:.1f} s of CPU, at most {size(int(found.memory_mb * 1e6))}"
 
 
 def _pin(value: Any) -> str:

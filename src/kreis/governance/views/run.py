@@ -9,6 +9,7 @@ import msgspec
 from kreis.errors import ProjectError
 from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.governance.views.candidate import CandidateView, candidates_of
+from kreis.governance.views.logged import LoggedView, logged_of
 from kreis.ledger import runs, steps
 from kreis.ledger.records import Run
 from kreis.workspace import Workspace
@@ -45,6 +46,7 @@ class RunView(Run, frozen=True, kw_only=True):
     verdicts: list[VerdictView]
     steps: list[StepView]
     candidates: list[CandidateView]
+    logged: LoggedView
 
 
 def run_view(workspace: Workspace, name: str) -> RunView:
@@ -86,4 +88,5 @@ def run_view(workspace: Workspace, name: str) -> RunView:
                 for use, step in steps.steps_of(connection, run.id)
             ],
             candidates=candidates_of(connection, run),
+            logged=logged_of(workspace, connection, run),
         )

@@ -12,6 +12,7 @@ from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
+from kreis.tracking.curves import lightgbm_curve
 from kreis.training.candidate import Fitted, Matrix, Outcomes, needs_classes, needs_numbers
 from kreis.training.fidelity import prove_same
 
@@ -111,7 +112,7 @@ class Estimator:
         matrix = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
         with threadpool_limits(threads):
             try:
-                model.fit(_bearable(model, matrix), labels)
+                model.fit(_bearable(model, matrix), labels, **_curve(model))
             except ValueError as error:
                 hint = _MISSING_HINT if np.isnan(matrix).any() else None
                 raise ProjectError(f"cannot be fitted: {error}", where=self._where, hint=hint) from error
@@ -264,6 +265,12 @@ def _pinned(model: Any, seed: int, threads: int) -> dict[str, Any]:
         elif type(part).__module__.startswith("xgboost"):
             settings[f"{prefix}n_jobs"] = threads
     return settings
+
+
+def _curve(model: Any) -> dict[str, Any]:
+    """What has a booster log its training curve."""
+    boosts = type(model).__module__.startswith("lightgbm")
+    return {"callbacks": lightgbm_curve(model.n_estimators)} if boosts else {}
 
 
 def _class_name(thing: Any) -> str:

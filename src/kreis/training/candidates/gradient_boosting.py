@@ -12,6 +12,7 @@ from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
+from kreis.tracking.curves import lightgbm_curve
 from kreis.training.candidate import Fitted, Matrix, NumberLoss, Outcomes, changed, loss_for, ranked, require, varied
 from kreis.training.encoders.encoder import ColumnKind
 from kreis.training.fidelity import prove_same
@@ -109,7 +110,8 @@ class GradientBoosting:
             categorical_feature=[place for place, kind in enumerate(kinds) if kind == "category"],
             free_raw_data=True,
         )
-        booster = lightgbm.train(settings, data, num_boost_round=self.trees)
+        curve = lightgbm_curve(self.trees)
+        booster = lightgbm.train(settings, data, num_boost_round=self.trees, callbacks=curve)
         content = booster_to_onnx(booster, len(features))
 
         def native(rows: Matrix) -> Any:
