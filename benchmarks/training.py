@@ -19,7 +19,7 @@ from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.data import TrainingData
-from kreis.training.splits import TimeSplit
+from kreis.training.splits.in_time import TimeSplit
 from kreis.training.train import train
 
 METRIC = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from kreis.training.candidates.rule import Rule
     from kreis.training.candidates.xgboost import XGBoost
     from kreis.training.search import Choice, Integer, Real, Search
-    from kreis.training.splits import TimeSplit
+    from kreis.training.splits.at_random import RandomSplit
+    from kreis.training.splits.by_group import GroupSplit
+    from kreis.training.splits.given_test import GivenTest
+    from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
     "Availability": "kreis.monitoring.monitors.availability",
@@ -50,8 +53,10 @@ _PLACES = {
     "FunctionValue": "kreis.tasks.function_value",
     "Drift": "kreis.monitoring.monitors.drift",
     "Estimator": "kreis.training.candidates.estimator",
+    "GivenTest": "kreis.training.splits.given_test",
     "Goal": "kreis.requirements.goal",
     "GradientBoosting": "kreis.training.candidates.gradient_boosting",
+    "GroupSplit": "kreis.training.splits.by_group",
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
     "Latency": "kreis.monitoring.monitors.latency",
@@ -60,12 +65,13 @@ _PLACES = {
     "Logistic": "kreis.training.candidates.logistic",
     "Mean": "kreis.training.candidates.mean",
     "Project": "kreis.project",
+    "RandomSplit": "kreis.training.splits.at_random",
     "Real": "kreis.training.search",
     "Risk": "kreis.requirements.goal",
     "Rule": "kreis.training.candidates.rule",
     "Search": "kreis.training.search",
     "ServiceLevels": "kreis.requirements.goal",
-    "TimeSplit": "kreis.training.splits",
+    "TimeSplit": "kreis.training.splits.in_time",
     "Window": "kreis.collection.sources",
     "date_parts": "kreis.preparation.date_parts",
     "XGBoost": "kreis.training.candidates.xgboost",
@@ -90,8 +96,10 @@ __all__ = [
     "ErrorCost",
     "Estimator",
     "FunctionValue",
+    "GivenTest",
     "Goal",
     "GradientBoosting",
+    "GroupSplit",
     "Guardrail",
     "Integer",
     "Latency",
@@ -99,6 +107,7 @@ __all__ = [
     "Logistic",
     "Mean",
     "Project",
+    "RandomSplit",
     "Real",
     "Risk",
     "Rule",

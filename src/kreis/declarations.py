@@ -77,6 +77,8 @@ class ProjectPart:
         self.name = name
         self._file = users_line().rpartition(":")[0]
         self._folder = Path(self._file).resolve().parent
+        self.notes: list[str] = []
+        """What kreis chose while the project was declared, for a person to know: each run says it."""
 
     @property
     def folder(self) -> Path:

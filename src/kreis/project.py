@@ -5,11 +5,12 @@ from __future__ import annotations
 from kreis.deployment.declare import Releasing
 from kreis.monitoring.declare import Monitoring
 from kreis.preparation.series_declare import Forecasts
+from kreis.rows.declare import RowsDeclared
 
 __all__ = ["Project"]
 
 
-class Project(Monitoring, Releasing, Forecasts):
+class Project(Monitoring, Releasing, Forecasts, RowsDeclared):
     """One project: a goal, and what each discipline needs to reach it.
 
     Each part stands in its discipline's `declare.py` and inherits from the parts that it rests on (see

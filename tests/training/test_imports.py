@@ -12,7 +12,7 @@ from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
 from kreis.training.search import Choice, Integer, Real, Search
-from kreis.training.splits import TimeSplit
+from kreis.training.splits.in_time import TimeSplit
 from kreis.training.train import train
 Rule(Column("a")), Logistic(c=2).parameters(), TimeSplit(test="7d")
 Search({"leaves": Integer(15, 255, log=True)}).check(GradientBoosting())

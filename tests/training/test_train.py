@@ -20,7 +20,7 @@ from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
 from kreis.training.data import TrainingData
 from kreis.training.search import Choice, Integer, Real, Search
-from kreis.training.splits import TimeSplit
+from kreis.training.splits.in_time import TimeSplit
 from kreis.training.testing import LOSS, example_rows
 from kreis.training.train import TrainedCandidate, train
 

@@ -307,7 +307,8 @@ def _complete(place: _Place, result: CheckResult, batch: _Batch, window: Window,
         known_at.append(recent.collect().to_series())
     thin = thin_days(pl.concat(known_at), None if held is None else held.until, window.until)
     warnings += [thin] if thin else []
-    return msgspec.structs.replace(report, warnings=warnings, table_failures=failures)
+    late = 0 if place.source.whole else report.late
+    return msgspec.structs.replace(report, late=late, warnings=warnings, table_failures=failures)
 
 
 def _weighed(place: _Place, report: ContractReport, *, known: int, undone: int) -> ContractReport:

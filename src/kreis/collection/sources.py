@@ -77,6 +77,8 @@ class Source:
     changed: Changed = "replace"
     """What becomes of a row that the source now gives otherwise, without a later known-at: the new one takes its place,
     or what was collected stays and the new one is set aside."""
+    whole: bool = False
+    """Whether its rows have no times of their own: it is read as a whole, and none of them is late."""
     stored: Callable[[Any, Window], pl.LazyFrame] | None = None
     """Gives the rows of a window where they lie in the lake itself, which it takes first. `read` is bound to it."""
 

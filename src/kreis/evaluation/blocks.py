@@ -1,6 +1,7 @@
-"""How far an estimate may be off, from what each block (a day) contributed to its error.
+"""How far an estimate may be off, from what each block (a day, a group, a row) contributed to its error.
 
-Blocks come in the order of time. Three things make the plain standard error too small, and each is mended here:
+The split says what the blocks are. Days come in the order of time, and three things make their plain standard error
+too small. Each is mended here:
 
 - Days of unequal size: the variance is that of the jackknife, each block's sum divided by one less its share of the
   rows (CR3: MacKinnon, Nielsen and Webb 2023, "Fast and reliable jackknife and bootstrap methods for
@@ -12,6 +13,8 @@ Blocks come in the order of time. Three things make the plain standard error too
   can hardly tell r: two thirds of it come from how long what happens lasted in a longer history, where there is one;
   where there is none it is corrected upward until simulated coverage holds, and counts as 0 below 0.15.
 - Both leave fewer degrees of freedom for Student's t.
+
+Groups and single rows have no order, so that only the first holds of them.
 
 From 8 to 400 blocks the quantiles are those of a studentised bootstrap of the blocks (Efron 1982, section 10.10;
 second-order correct, Hall 1988), with the same draws always, so that equal inputs give equal intervals. Otherwise, and
@@ -31,7 +34,7 @@ import numpy.typing as npt
 from kreis.arrays import Codes, Floats
 from kreis.evaluation.distributions import student_t_quantile
 
-__all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of"]
+__all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of", "of_blocks"]
 
 _FEWEST, _MOST, _DRAWS = 8, 400, 1999
 _LEAST_TAIL = 8 / _DRAWS
@@ -74,6 +77,7 @@ def interval(
     noise: Floats | None = None,
     climate: float | None = None,
     lasting: float = 0.0,
+    ordered: bool = True,
 ) -> Interval:
     """The interval around a value.
 
@@ -85,6 +89,7 @@ def interval(
         noise: The variance of each block's sum if its rows were independent, shape (blocks,); 0 if not given.
         climate: How much neighbouring days are alike in what is not the noise of their rows, known from longer history.
         lasting: The same of these days alone, where there is no history: how long what happens on them lasts.
+        ordered: Whether blocks follow each other in time, so that neighbours may hang together.
     """
     count = len(influence)
     shares = np.full(count, 1 / count) if sizes is None else sizes / sizes.sum()
@@ -96,9 +101,12 @@ def interval(
     rows = 0.0 if noise is None else float((noise / (1 - shares) ** 2).sum())
     remains = 1 - rows / spread if spread > 0 else 1.0
     days = 1 / float(shares @ shares)
-    alike = (
-        _own(centred, spread, remains, lasting) if climate is None else _with_history(centred, spread, remains, climate)
-    )
+    if not ordered:
+        alike = _Alike(1.0, count - 1, 1.0)
+    elif climate is None:
+        alike = _own(centred, spread, remains, lasting)
+    else:
+        alike = _with_history(centred, spread, remains, climate)
     error = math.sqrt(float(left_out @ left_out) * (count - 1) / count * alike.longer)
     upper = 0.5 + level / 2
     plain = student_t_quantile(upper, count - 1)
@@ -113,15 +121,23 @@ def interval(
     return Interval(value - above * error, value - below * error, days / alike.independent)
 
 
-def few_days(effective: float, sizes: Floats) -> str | None:
+def of_blocks(count: int, blocks_are: str) -> str:
+    """Of how many blocks rows are, in words that follow "100 rows"; nothing where each row is one."""
+    return "" if blocks_are == "rows" else f" of {count:,} {blocks_are}"
+
+
+def few_days(effective: float, sizes: Floats, blocks_are: str = "days") -> str | None:
     """Why an interval over blocks of these sizes should not decide anything yet, or None if it may."""
     count, rows = len(sizes), float(sizes.sum())
     if count < _FEWEST:
-        return f"{count} days are too few to say how much days differ: at least {_FEWEST} are needed"
+        return f"{count} {blocks_are} are too few to say how much {blocks_are} differ: at least {_FEWEST} are needed"
     if rows**2 / float(sizes @ sizes) < _UNEVEN * rows * count / (rows + count):  # less than even chances would leave
-        return f"its {count} days are so unequal that few of them decide: the largest holds {sizes.max() / rows:.0%}"
+        largest = sizes.max() / rows
+        return f"its {count} {blocks_are} are so unequal that few of them decide: the largest holds {largest:.0%}"
     if effective < min(_FEW_EFFECTIVE, count / 3):
-        return f"its {count} days are so much alike that they tell as little as {effective:.1f} independent ones"
+        return (
+            f"its {count} {blocks_are} are so much alike that they tell as little as {effective:.1f} independent ones"
+        )
     return None
 
 

@@ -50,8 +50,8 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
         _paragraph("Risk class (EU AI Act)", f"{plain(goal.risk.level)}: {plain(goal.risk.because)}"),
         f"It decides {plain(report.challenger.decision.said(str(facts.get('outcome', ''))))}.",
         "## Evaluation",
-        f"On {report.rows:,} rows of {report.days} days that it had not seen. Intervals are at "
-        f"{report.level:.0%}, with the day as the independent unit.",
+        f"On {report.judged_on} that it had not seen. Intervals are at "
+        f"{report.level:.0%}, with the {report.blocks_are.removesuffix('s')} as the independent unit.",
         _metrics(report),
         "### Gates",
         _table(
@@ -84,7 +84,7 @@ def _front_matter(report: EvaluationReport, name: str, task: str) -> str:
             f"  - name: {json.dumps(name)}",
             "    results:",
             f"      - task: {{type: {task}}}",
-            f"        dataset: {{name: {json.dumps(f'held out, {report.days} days')}, type: held-out}}",
+            f"        dataset: {{name: {json.dumps(f'held out, {report.days} {report.blocks_are}')}, type: held-out}}",
             "        metrics:",
             *metrics,
             "---",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
-from kreis.evaluation.blocks import as_blocks, block_sums
+from kreis.evaluation.blocks import as_blocks, block_sums, of_blocks
 from kreis.evaluation.gates import (
     GateResult,
     Outcome,
@@ -56,6 +56,9 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     level: float
     rows: int
     days: int
+    """Blocks that intervals rest on."""
+    blocks_are: str = "days"
+    """What these are: "days", "groups", or the "rows" themselves."""
     rarer: int | None = None
     """Rows of the rarer outcome."""
     challenger: ModelMetrics
@@ -89,6 +92,11 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.challenger.metrics["value"]
 
     @property
+    def judged_on(self) -> str:
+        """What it was judged on, in words: "1,024 rows of 30 days"."""
+        return f"{self.rows:,} rows{of_blocks(self.days, self.blocks_are)}"
+
+    @property
     def refusals(self) -> list[str]:
         """What the gates say that did not pass."""
         return [gate.explanation for gate in self.gates if not gate.passed]
@@ -108,13 +116,14 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(_with_nan({**document, **models, "gates": gates}), type=cls)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     challenger: Scored,
     baselines: Sequence[Scored],
     goal: Goal,
     *,
     outcomes: npt.ArrayLike,
     blocks: npt.ArrayLike,
+    blocks_are: str = "days",
     groups: Mapping[str, npt.ArrayLike] | None = None,
     champion: Scored | None = None,
     reference: Scored | None = None,
@@ -130,7 +139,9 @@ def evaluate(
         baselines: What it must beat; at least one.
         goal: What is required.
         outcomes: What happened, for each row, shape (n,).
-        blocks: The day of each row (any labels in time's order), shape (n,): rows of one day are not independent.
+        blocks: The day of each row (any labels in time's order), shape (n,): rows of one day are not independent. Or
+            its group, or its own number.
+        blocks_are: Which of these: "days", "groups" or "rows".
         groups: Columns for guardrails and slices, each of shape (n,).
         champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
         reference: The model whose errors others are scaled by; the first baseline if not given.
@@ -148,10 +159,8 @@ def evaluate(
     days, task = as_blocks(blocks), goal.task
     others = [*baselines, *([champion] if champion else [])]
     measure = _reference([*([reference] if reference else []), *baselines], outcomes, task)
-    rows = {
-        id(each): replace(each.rows(outcomes, task), climate=climate, reference=measure)
-        for each in (challenger, *others)
-    }
+    known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "reference": measure}
+    rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     levels = {_CHAMPION: spending.level} if spending else {}
@@ -162,29 +171,39 @@ def evaluate(
     missing = missing_rows(value, own, goal.least, int(days.max()) + 1)
     gates = []
     if baselines or needs_baseline:
-        gates.append(judge_baselines({each.name: differences[each.name] for each in baselines}, goal, missing=missing))
+        gates.append(
+            judge_baselines(
+                {each.name: differences[each.name] for each in baselines}, goal, missing=missing, blocks_are=blocks_are
+            )
+        )
     gates += [judge_guardrail(each, own, days, goal, groups=columns, level=level) for each in goal.guardrails]
     gates += [judge_sanity(each, own, days, least=goal.least, level=level) for each in task.sanity]
     if champion:
         why = spending.why if spending else ""
         compared = differences[_CHAMPION]
-        gates.append(judge_against_champion(compared, goal, champion=champion.name, missing=missing, why=why))
+        gates.append(
+            judge_against_champion(
+                compared, goal, champion=champion.name, missing=missing, why=why, blocks_are=blocks_are
+            )
+        )
     return EvaluationReport(
         goal=goal.digest,
         unit=goal.metric.unit,
         level=level,
         rows=len(own),
         days=int(days.max()) + 1,
+        blocks_are=blocks_are,
         rarer=int(own.evidence.sum()) if own.evidence_is else None,
         challenger=_measured(challenger, own, days, goal, level),
         others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
         differences=differences,
         gates=gates,
         slices=list(_sliced(own, days, goal, columns, level)),
-        daily=_by_day(value, own, days),
+        daily=_by_day(value, own, days) if blocks_are == "days" else [],
         daily_differences={
             name: _less(_by_day(value, own, days), _by_day(value, rows[id(each)], days))
             for name, each in _opponents(baselines, champion).items()
+            if blocks_are == "days"
         },
         reliability=task.reliability(own),
     )

@@ -62,7 +62,12 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    found: Estimate, *, at_least: float | None = None, at_most: float | None = None, missing: str | None = None
+    found: Estimate,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    missing: str | None = None,
+    blocks_are: str = "days",
 ) -> tuple[Outcome, str]:
     """Whether an interval meets a bound, and what is missing where it cannot be said.
 
@@ -71,6 +76,7 @@ def decide(
         at_least: The bound, or None if it is one from above.
         at_most: The bound, or None if it is one from below.
         missing: What the rows lack to judge by them at all, if anything.
+        blocks_are: What the interval rests on.
     """
     lacking = missing or found.warning or ("" if found.defined else "it is undefined on these rows")
     if lacking:
@@ -86,16 +92,22 @@ def decide(
     if value <= bound:
         return "undecided", "the estimate itself misses the bound: more rows like these would rather show that"
     more = ((value - low) / (value - bound)) ** 2 - 1
-    return "undecided", f"about {max(round(more * found.blocks), 1):,} more days like these, if the estimate stays"
+    return (
+        "undecided",
+        f"about {max(round(more * found.blocks), 1):,} more {blocks_are} like these, if the estimate stays",
+    )
 
 
-def judge_baselines(differences: Mapping[str, Estimate], goal: Goal, *, missing: str | None = None) -> GateResult:
+def judge_baselines(
+    differences: Mapping[str, Estimate], goal: Goal, *, missing: str | None = None, blocks_are: str = "days"
+) -> GateResult:
     """Whether the model is shown to beat every baseline by what the goal asks.
 
     Args:
         differences: Per baseline, the model's business metric less the baseline's, on the same rows.
         goal: Says by how much.
         missing: What the rows lack to judge by them, if anything.
+        blocks_are: What the intervals rest on.
 
     Raises:
         ProjectError: there is no baseline.
@@ -103,7 +115,9 @@ def judge_baselines(differences: Mapping[str, Estimate], goal: Goal, *, missing:
     if not differences:
         raise ProjectError("there is no baseline to beat", hint="declare one: project.candidate(..., baseline=True)")
     need = goal.better_than_baseline
-    outcomes = {name: decide(each, at_least=need, missing=missing) for name, each in differences.items()}
+    outcomes = {
+        name: decide(each, at_least=need, missing=missing, blocks_are=blocks_are) for name, each in differences.items()
+    }
     hardest = min(differences, key=lambda name: (_RANK[outcomes[name][0]], differences[name].low))
     found, (outcome, lacking) = differences[hardest], outcomes[hardest]
     return GateResult(
@@ -119,7 +133,13 @@ def judge_baselines(differences: Mapping[str, Estimate], goal: Goal, *, missing:
 
 
 def judge_against_champion(
-    difference: Estimate, goal: Goal, *, champion: str, missing: str | None = None, why: str = ""
+    difference: Estimate,
+    goal: Goal,
+    *,
+    champion: str,
+    missing: str | None = None,
+    why: str = "",
+    blocks_are: str = "days",
 ) -> GateResult:
     """Whether the model is shown to be better than the champion.
 
@@ -129,8 +149,9 @@ def judge_against_champion(
         champion: Its name.
         missing: What the rows lack to judge by them, if anything.
         why: Where the level comes from.
+        blocks_are: What the interval rests on.
     """
-    outcome, lacking = decide(difference, at_least=0.0, missing=missing)
+    outcome, lacking = decide(difference, at_least=0.0, missing=missing, blocks_are=blocks_are)
     return GateResult(
         name=CHAMPION_GATE,
         outcome=outcome,
@@ -155,7 +176,7 @@ def judge_sanity(asked: Sanity, rows: Rows, blocks: Codes, *, least: int = 1, le
     """
     found = estimate(asked.metric, rows, blocks, level=level)
     missing = missing_rows(asked.metric, rows, least, found.blocks)
-    outcome, lacking = decide(found, at_most=asked.at_most, missing=missing)
+    outcome, lacking = decide(found, at_most=asked.at_most, missing=missing, blocks_are=rows.blocks_are)
     said = _said(outcome, f"at most {number(asked.at_most)}", level, lacking)
     return GateResult(
         name=asked.name,
@@ -209,13 +230,14 @@ def _what(guardrail: Guardrail) -> str:
     return f"{'at least' if guardrail.at_least is not None else 'at most'} {number(guardrail.bound)}"
 
 
-def _decided(guardrail: Guardrail, found: Estimate, missing: str | None = None) -> tuple[Outcome, str]:
-    return decide(found, at_least=guardrail.at_least, at_most=guardrail.at_most, missing=missing)
+def _decided(guardrail: Guardrail, found: Estimate, rows: Rows, missing: str | None = None) -> tuple[Outcome, str]:
+    bounds = {"at_least": guardrail.at_least, "at_most": guardrail.at_most}
+    return decide(found, **bounds, missing=missing, blocks_are=rows.blocks_are)
 
 
 def _overall(guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, least: int, level: float) -> GateResult:
     found = estimate(metric, rows, blocks, level=level)
-    outcome, lacking = _decided(guardrail, found, missing_rows(metric, rows, least, found.blocks))
+    outcome, lacking = _decided(guardrail, found, rows, missing_rows(metric, rows, least, found.blocks))
     return GateResult(
         name=_name(guardrail),
         outcome=outcome,
@@ -236,10 +258,10 @@ def _in_each_group(
         part, days = rows.where(mask), blocks[mask]
         found[label] = estimate(metric, part, days, level=level)
         missing = missing_rows(metric, part, least, int(blocks.max()) + 1)
-        outcomes[label] = _decided(guardrail, found[label], missing)
+        outcomes[label] = _decided(guardrail, found[label], rows, missing)
         if outcomes[label][0] == "fail":
             wider = estimate(metric, part, days, level=1 - (1 - level) / len(column.labels))
-            if _decided(guardrail, wider)[0] != "fail":
+            if _decided(guardrail, wider, rows)[0] != "fail":
                 outcomes[label] = "undecided", f"one of {len(column.labels)} groups may miss it by chance"
 
     def distance(label: str) -> float:
@@ -291,7 +313,7 @@ def _across_groups(
         )
     few = _few_in_groups(metric, seen, column, least)
     missing = f"fewer than {least} rows count towards {metric.rate.name} in {few}" if few else None
-    outcome, lacking = _decided(guardrail, found.estimate, missing)
+    outcome, lacking = _decided(guardrail, found.estimate, seen, missing)
     return GateResult(
         name=_name(guardrail),
         outcome=outcome,

@@ -1,4 +1,4 @@
-"""Estimates with intervals. Rows of one block (a day) may move together, and so may neighbouring blocks.
+"""Estimates with intervals. Rows of one block (a day, a group) may move together, and so may neighbouring days.
 
 The error is that of the sums by block of the metric's influence values (for the AUC this is Obuchowski 1997, for
 ratios the linearisation of Cochran 1977); `blocks.py` says what becomes of it. Where a share or an AUC rests on few
@@ -39,7 +39,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     """Rows."""
     blocks: int
-    """Days."""
+    """Days, groups, or the rows themselves."""
     method: str = _BY_BLOCK
     effective: float | None = None
     """How many independent days of equal size would tell as much."""
@@ -178,11 +178,12 @@ def _finish(
         if np.ptp(sums) > 1e-12 * max(1.0, abs(value)):
             noise = _row_noise(influence, sums, codes)
             climate = None if rows is None else rows.climate
-            lasting = lasting_of(rows.outcomes, codes) if rows is not None and climate is None else 0.0
+            ordered = rows is None or rows.blocks_are == "days"
+            lasting = lasting_of(rows.outcomes, codes) if rows is not None and climate is None and ordered else 0.0
             low, high, effective = interval(
-                value, sums, level=level, sizes=sizes, noise=noise, climate=climate, lasting=lasting
+                value, sums, level=level, sizes=sizes, noise=noise, climate=climate, lasting=lasting, ordered=ordered
             )
-            warning = few_days(effective, sizes)
+            warning = few_days(effective, sizes, "days" if rows is None else rows.blocks_are)
         else:
             # all alike: what differs is rarer than 1 - (alpha/2)^(1/n) (Clopper and Pearson 1934 at 0 of n)
             counting = count if weights is None else int((weights > 0).sum())

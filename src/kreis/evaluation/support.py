@@ -21,5 +21,6 @@ def missing_rows(metric: Metric, rows: Rows, least: int, days: int) -> str | Non
         return None
     what = rows.evidence_is if metric.rests_on is None else metric.rests_on
     rate = found / max(days, 1)
-    when = f", about {int(np.ceil((least - found) / rate)):,} more days at the present rate" if found else ""
+    more = f"{int(np.ceil((least - found) / rate)):,} more {rows.blocks_are}" if found else ""
+    when = f", about {more} at the present rate" if found else ""
     return f"{metric.name} rests on {found} rows{' ' if what else ''}{what}, {least} are asked for{when}"

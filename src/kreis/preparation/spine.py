@@ -51,7 +51,7 @@ class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
     early: int
     """Their outcome was known before the question, so it is not used."""
     newest: datetime | None
-    """The time of the last row."""
+    """The time of the last row; None where rows have no times."""
     delays: Delays | None
     warnings: list[str]
 
@@ -178,7 +178,8 @@ def _described(spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, wh
     old = rows.filter(is_mature(spine, as_of))
     teaching = rows.filter(teaches(spine, as_of))
     took = teaching[spine.outcome_known_at] - teaching[spine.time]
-    delays = delays_of(took, teaching[spine.outcome], task=task, within=spine.horizon)
+    timed = not spine.timeless
+    delays = delays_of(took, teaching[spine.outcome], task=task, within=spine.horizon) if timed else None
     if delays is not None:
         delays.check(spine, where=where)
     return SpineRows(
@@ -192,7 +193,7 @@ def _described(spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, wh
         without_key={key: rows[key].null_count() for key in spine.keys if rows[key].null_count()},
         undated=0,
         early=0,
-        newest=cast("datetime | None", rows[spine.time].max()),
+        newest=cast("datetime | None", rows[spine.time].max()) if timed else None,
         delays=delays,
         warnings=[] if delays is None else delays.warnings(spine),
     )

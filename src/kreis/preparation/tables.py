@@ -63,11 +63,17 @@ class Spine:
     rows that are younger, known or not: otherwise the outcomes that arrive quickly would be over-represented."""
     positive: str | float | bool | None = None
     """The outcome's value that means yes, where the column holds two other values than true/false or 1/0."""
+    timeless: bool = False
+    """Whether its rows have no times: `time` then holds one fixed moment, which is nobody's date."""
     judge_by: tuple[str, ...] = ()
     """Columns by which results are shown and guardrails may look, beside keys with few values."""
     overlapping: bool = False
     """Whether what happens to one row also happens to others of its key that are asked about before it is over: then
     intervals reckon with it."""
+    weight: str | None = None
+    """Column that says what a row weighs in training."""
+    group: str | None = None
+    """Column that says which rows belong together: the candidates of one query, the visits of one patient."""
 
     @property
     def horizon(self) -> timedelta:
@@ -81,11 +87,14 @@ class Spine:
 
     def parameters(self) -> dict[str, Any]:
         """All that decides which rows there are, as a JSON document."""
-        kept = [each.name for each in fields(self) if each.name not in ("table", *_SHOWN)]
-        return {name: getattr(self, name) for name in kept}
+        later = {each.name: each.default for each in fields(self) if each.name in _LATER}
+        found = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("table", *_SHOWN)}
+        return {name: value for name, value in found.items() if name not in later or value != later[name]}
 
 
-_SHOWN = ("judge_by", "overlapping")
+_LATER = ("timeless",)
+"""Fields that came later: said only where they differ from what was before, so that steps are remembered."""
+_SHOWN = ("judge_by", "overlapping", "weight", "group")
 """Fields that change no row."""
 
 

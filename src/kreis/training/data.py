@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -36,6 +36,12 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """When the outcome could be known, shape (n,)."""
     categories: Mapping[str, Mapping[float, str]] = {}
     """Features that are categories: their numbers, and the texts that these name, as far as they are known."""
+    labels: npt.NDArray[Any] | None = None
+    """What the split reads of each row (an id, a group, a part), shape (n,); None where it reads times alone."""
+    weights: Floats | None = None
+    """What each row weighs in training, shape (n,); None where all weigh alike."""
+    groups: npt.NDArray[np.int64] | None = None
+    """Which rows belong together, as codes, shape (n,); None where none do."""
 
     def __post_init__(self) -> None:
         rows = len(self.matrix)
@@ -56,6 +62,9 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         time: str,
         known_at: str,
         categories: Mapping[str, Mapping[float, str]] | None = None,
+        labels: str | None = None,
+        weight: str | None = None,
+        group: str | None = None,
     ) -> TrainingData:
         """Take the named columns of a frame; rows without an outcome are left out.
 
@@ -66,9 +75,13 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             time: a datetime column, when the question was asked.
             known_at: a datetime column, when the outcome could be known.
             categories: those of the features that are categories, with their numbers and texts.
+            labels: the column that the split reads, if any.
+            weight: the column that says what a row weighs, if any.
+            group: the column that says which rows belong together, if any.
 
         Raises:
-            ProjectError: a column is absent, or a time is missing in a row that has an outcome.
+            ProjectError: a column is absent, a time is missing in a row that has an outcome, or a weight is no positive
+                number.
         """
         import polars as pl
 
@@ -91,6 +104,9 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             time=_microseconds(rows[time]),
             known_at=_microseconds(rows[known_at]),
             categories=categories or {},
+            labels=None if labels is None else rows[labels].cast(pl.String).fill_null("").to_numpy(),
+            weights=None if weight is None else _weights(rows[weight]),
+            groups=None if group is None else _codes(rows[group]),
         )
 
     def __len__(self) -> int:
@@ -105,8 +121,31 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             time=self.time[rows],
             known_at=self.known_at[rows],
             categories=self.categories,
+            labels=None if self.labels is None else self.labels[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            groups=None if self.groups is None else self.groups[rows],
         )
+
+
+def _weights(column: pl.Series) -> Floats:
+    import polars as pl
+
+    weights = column.cast(pl.Float64, strict=False).to_numpy()
+    wrong = ~(np.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        said = f"{int(wrong.sum()):,} rows have no weight above 0"
+        raise ProjectError(said, where=f"column {column.name!r}", hint="give each row a positive number, or drop it")
+    return weights
 
 
 def _microseconds(column: pl.Series) -> Microseconds:
     return column.dt.epoch("us").to_numpy().astype(np.int64, copy=False)
+
+
+def _codes(column: pl.Series) -> npt.NDArray[np.int64]:
+    import polars as pl
+
+    if column.null_count():
+        said = f"{column.null_count():,} rows name no group"
+        raise ProjectError(said, where=f"column {column.name!r}", hint="say for each row what it belongs to")
+    return (column.cast(pl.String).rank("dense").to_numpy() - 1).astype(np.int64)

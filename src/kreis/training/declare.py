@@ -14,11 +14,12 @@ from kreis.requirements.goal import Goal
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
 from kreis.training.preprocessing import Encode, Preprocessing
-from kreis.training.splits import TimeSplit
+from kreis.training.splits.in_time import TimeSplit
 
 if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
     from kreis.training.search import Search, Space
+    from kreis.training.splits.split import SplitRule
 
 __all__ = ["CandidateDeclaration", "Candidates", "Trainable", "as_candidate", "as_search"]
 
@@ -75,7 +76,8 @@ class Candidates(Views):
     def __init__(self, name: str, *, goal: Goal) -> None:
         super().__init__(name, goal=goal)
         self._candidates = Named[CandidateDeclaration]("candidates")
-        self._split: Declared[TimeSplit] | None = None
+        self._split: Declared[SplitRule] | None = None
+        self._split_by_default: SplitRule = TimeSplit(test="30d")
 
     @property
     def candidates(self) -> Mapping[str, CandidateDeclaration]:
@@ -83,12 +85,14 @@ class Candidates(Views):
         return self._candidates
 
     @property
-    def split_declaration(self) -> TimeSplit:
-        """Which rows train and which judge; the last 30 days judge if nothing is declared."""
-        return TimeSplit(test="30d") if self._split is None else self._split.value
+    def split_declaration(self) -> SplitRule:
+        """Which rows train and which judge; if nothing is declared the last 30 days judge, or of rows without times a
+        fifth, drawn by chance.
+        """
+        return self._split_by_default if self._split is None else self._split.value
 
-    def split(self, split: TimeSplit) -> None:
-        """Declare which rows train and which judge."""
+    def split(self, split: SplitRule) -> None:
+        """Declare which rows train and which judge: `TimeSplit`, `RandomSplit`, `GroupSplit` or `GivenTest`."""
         self._split = once(self._split, split, "split")
 
     def candidate(
@@ -134,8 +138,11 @@ class Candidates(Views):
         self._candidates.add(name, declared, where)
 
     def check(self) -> None:
-        """Check that there is something to beat, and that each candidate reads features that there are."""
+        """Check that there is something to beat, that each candidate reads features that there are, and that the split
+        finds what it parts by.
+        """
         super().check()
+        self._check_split()
         if not any(declared.baseline for declared in self.candidates.values()):
             raise ProjectError(
                 "no candidate is a baseline: there is nothing to be better than",
@@ -149,6 +156,15 @@ class Candidates(Views):
                 declared.preprocessing.check(declared.candidate, used, self.category_names)
                 if not used and (only_baselines or not declared.baseline):
                     self._refuse_without_features(declared.name, "may be released")
+
+    def _check_split(self) -> None:
+        spine, split = self.spine_declaration, self.split_declaration
+        if spine is not None and spine.timeless and split.blocks_are == "days":
+            raise ProjectError(
+                "these rows have no times to split by",
+                where=self._file if self._split is None else self._split.place,
+                hint="RandomSplit(), or GroupSplit(by=…); or name their time: project.rows(…, time=…)",
+            )
 
     def _refuse_without_features(self, candidate: str, role: str) -> None:
         known = self.feature_names[0] if self.feature_names else "order__amount"

@@ -21,7 +21,7 @@ from kreis.training.importance import Importance, permutation_importance
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
-from kreis.training.splits import Split
+from kreis.training.splits.split import Split
 
 __all__ = ["Progress", "TrainedCandidate", "train"]
 
@@ -175,10 +175,17 @@ def _described(rows: TrainingData, split: Split, task: Task) -> dict[str, Any]:
     return {
         "rows": len(rows),
         "outcomes": task.describe(rows.outcomes),
-        "from": moment(int(rows.time.min())).isoformat(),
-        "until": moment(int(rows.time.max())).isoformat(),
+        **_times(rows, split, "from", "until"),
         "fit_rows": len(split.fit),
         "validation_rows": len(split.validation),
-        "validation_start": moment(split.validation_start).isoformat(),
-        "cut_off": moment(split.train_end).isoformat(),
+        **_times(rows, split, "validation_start", "cut_off"),
     }
+
+
+def _times(rows: TrainingData, split: Split, *names: str) -> dict[str, str]:
+    """Some of the moments that bound the rows; none where the split is none in time."""
+    if split.validation_start is None or split.train_end is None:
+        return {}
+    found = {"validation_start": split.validation_start, "cut_off": split.train_end}
+    found |= {"from": int(rows.time.min()), "until": int(rows.time.max())}
+    return {name: moment(found[name]).isoformat() for name in names}

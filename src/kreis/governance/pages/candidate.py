@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from kreis.evaluation.blocks import of_blocks
 from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.texts import bounds, date, number, short_id
 
@@ -80,12 +81,12 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     why_not = "it is a baseline, which others must beat" if candidate.baseline else "another did better in validation"
     yield "chosen", "yes" if candidate.chosen else f"no: {why_not}"
     if evaluation is not None:
-        judged = f"{evaluation.rows:,} test rows of {evaluation.days} days"
+        judged = f"{evaluation.rows:,} test rows{of_blocks(evaluation.days, evaluation.blocks_are)}"
         rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} of the rarer outcome"
         yield "judged on", judged + rarer
     if "rows" in training:
-        span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
-        yield "learned from", f"{training['rows']:,} rows, {span}"
+        span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""
+        yield "learned from", f"{training['rows']:,} rows{span}"
     yield "validation", f"worth {number(validation['value'])} on {validation['rows']:,.0f} rows"
     yield "decides", candidate.decides
     yield "features", str(len(candidate.features))

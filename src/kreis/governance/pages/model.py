@@ -44,8 +44,8 @@ def _facts(model: ModelView, manifest: ManifestView) -> Iterator[tuple[str, str]
     yield "decides", manifest.decides
     if "rows" in training:
         told = training["outcomes"] if "outcomes" in training else f"{training['positives']:,} positive"
-        span = f"{str(training['from'])[:10]} to {str(training['until'])[:10]}"
-        yield "learned from", f"{training['rows']:,} rows, {span}; {told}"
+        span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""
+        yield "learned from", f"{training['rows']:,} rows{span}; {told}"
     yield "parameters", parameters_of(training)
     if trials := training.get("trials"):
         best = min(trials, key=lambda trial: trial["loss"])

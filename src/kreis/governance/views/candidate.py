@@ -73,6 +73,8 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     level: float
     rows: int
     days: int
+    blocks_are: str = "days"
+    """What intervals rest on: "days", "groups", or the "rows" themselves."""
     rarer: int | None = None
     """Rows of the rarer outcome."""
     differences: dict[str, EstimateView]

@@ -30,6 +30,8 @@ class Rows:
     """How much neighbouring days are alike in what happens on them, if more days than these could tell."""
     reference: Floats | None = None
     """What the first baseline decided."""
+    blocks_are: str = "days"
+    """What is independent of each other: "days", which come in an order, "groups" or "rows"."""
 
     evidence_is: ClassVar[str] = ""
     """What the rows of `evidence` are, in words: "with the rarer outcome"; empty where they are all rows."""

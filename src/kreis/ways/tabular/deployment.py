@@ -222,7 +222,7 @@ def _compared(state: TabularState, model: Model, current: Release) -> str:
     """What evaluation compared the model with, in a sentence."""
     report, judged = state.judged.report, state.judged.champion
     difference = report.differences.get("champion")
-    on = f"on {report.rows:,} rows of {report.days} days as of {state.as_of:%Y-%m-%d}"
+    on = f"on {report.judged_on} as of {state.as_of:%Y-%m-%d}"
     with state.workspace.ledger.read() as connection:
         if judged is None or difference is None:
             serving = models.get_model(connection, champion_of(current)).version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from kreis.deployment.packages import Package
 from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
 from kreis.disciplines import Discipline
-from kreis.durations import parse_duration
 from kreis.evaluation.blocks import climate_of
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
@@ -43,7 +43,6 @@ __all__ = ["perform"]
 
 _SPENT = "error spent"
 _DAY = 86_400
-_DAY_MICROSECONDS = _DAY * 1_000_000
 _FEW = 12
 """A key column with at most so many values is sliced by."""
 
@@ -63,8 +62,8 @@ def perform(state: TabularState) -> Verdict:
     counted = "" if report.rarer is None else f", {report.rarer:,} with the rarer outcome"
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
-        f" {headline}, {len(report.gates)} gates passed on {report.rows:,} rows of"
-        f" {report.days} days{counted}",
+        f" {headline}, {len(report.gates)} gates passed on"
+        f" {report.judged_on}{counted}",
         detail={**detail, "warnings": task.doubts(report.challenger.metrics, challenger)},
     )
 
@@ -165,7 +164,7 @@ def _spend(state: TabularState, comparison: list[Any]) -> Spending:
         spending = spend(
             passed - sum(each.days for each in earlier.values()),
             yearly=project.goal.replaced_in_vain,
-            at_most=parse_duration(project.split_declaration.test).total_seconds() / _DAY,
+            at_most=project.split_declaration.days_tested,
         )
         if not spending.days and (fixed := state.workspace.settings.clock.as_of):
             why = f"kreis.toml fixes as_of = {fixed!r}, so no new days pass and no later comparison can pass: remove it"
@@ -224,7 +223,8 @@ def _reports(
         name = f"version in service ({manifest.candidate})"
         serving = Scored(name, score(champion.scorer(), own.matrix), manifest.decision, champion.digest)
     groups = _groups(state, tested)
-    climate = climate_of(rows.outcomes, rows.time // _DAY_MICROSECONDS)
+    split = project.split_declaration
+    climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
     baselines = [name for name, declared in project.candidates.items() if declared.baseline]
     return {
         name: evaluate(
@@ -232,7 +232,8 @@ def _reports(
             [scored[each] for each in baselines if each != name],
             project.goal,
             outcomes=test.outcomes,
-            blocks=test.time // _DAY_MICROSECONDS,
+            blocks=split.blocks(test.time, test.labels),
+            blocks_are=split.blocks_are,
             climate=climate,
             groups=groups,
             champion=serving if name == challenger else None,
@@ -252,4 +253,13 @@ def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
     frame = frame.filter(teaches(spine, state.as_of))[tested]
     few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}
-    return {name: frame[name].cast(pl.String).fill_null("missing").to_numpy() for name in sorted(asked | few)}
+    return {name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)}
+
+
+def _as_groups(column: pl.Series) -> pl.Series:
+    """A column's values as texts; of many numbers the quarter in which each lies."""
+    if not column.dtype.is_numeric() or column.n_unique() <= _FEW:
+        return column.cast(pl.String)
+    edges = sorted({float(column.quantile(share, "lower") or 0.0) for share in (0.25, 0.5, 0.75)})
+    bounds = [f"up to {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges)), f"over {edges[-1]:g}"]
+    return column.cut(edges, labels=bounds).cast(pl.String)

@@ -21,7 +21,7 @@ _FITTING: dict[FieldType, tuple[str, ...]] = {
     "integer": ("integer", "number"),
     "number": ("integer", "number"),
     "boolean": ("boolean",),
-    "datetime": ("timestamp",),
+    "datetime": ("timestamp", "date"),
 }
 """A field's type, and the logical types of a contract's column that can be it."""
 

@@ -18,5 +18,5 @@ def perform(state: TabularState) -> Verdict:
         metric_named(guardrail.metric, goal.task)
     return Advance(
         summary=f"{goal.question} Must beat the baseline by {number(goal.better_than_baseline)} {goal.metric.unit}",
-        detail={"goal": goal.digest, "warnings": unheld_patterns(state.project)},
+        detail={"goal": goal.digest, "warnings": [*unheld_patterns(state.project), *state.project.notes]},
     )

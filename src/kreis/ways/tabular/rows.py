@@ -21,7 +21,7 @@ from kreis.preparation.views import FeatureView, RequestView
 from kreis.project import Project
 from kreis.training.data import TrainingData
 from kreis.training.declare import CandidateDeclaration
-from kreis.training.splits import Split
+from kreis.training.splits.split import Split
 from kreis.ways.tabular.state import TabularState
 
 __all__ = [
@@ -126,7 +126,9 @@ def read_rows(state: TabularState, features: list[str]) -> TrainingData:
 def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
     """The rows that may teach and judge, with features that are aligned with the spine."""
     spine = spine_of(state)
-    frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at)
+    labels = state.project.split_declaration.reads(spine)
+    more = [name for name in (labels, spine.weight, spine.group) if name is not None]
+    frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at, *more)
     return TrainingData.from_frame(
         frame.hstack(features).filter(teaches(spine, state.as_of)),
         features=features.columns,
@@ -134,6 +136,9 @@ def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
         time=spine.time,
         known_at=spine.outcome_known_at,
         categories=_categories(state, features.columns),
+        labels=labels,
+        weight=spine.weight,
+        group=spine.group,
     )
 
 
@@ -148,7 +153,7 @@ def _categories(state: TabularState, features: Iterable[str]) -> dict[str, dict[
 
 
 def split_rows(state: TabularState, rows: TrainingData) -> Split:
-    """Split rows by time, the test part ending where rows are too young at the run's moment."""
+    """Split rows as declared; in time, the test part ends where rows are too young at the run's moment."""
     return state.project.split_declaration.split(
         rows.time,
         rows.known_at,
@@ -156,4 +161,5 @@ def split_rows(state: TabularState, rows: TrainingData) -> Split:
         task=state.project.goal.task,
         until=microseconds(state.as_of),
         horizon=spine_of(state).horizon,
+        labels=rows.labels,
     )

@@ -45,8 +45,11 @@ class TabularState:
 
     @property
     def moment(self) -> str:
-        """The same as text, for step parameters."""
-        return self.context.moment
+        """The same as text, for step parameters; of rows that have no times, which are what they are at any moment, the
+        same for every run.
+        """
+        spine = self.project.spine_declaration
+        return "any" if spine is not None and spine.timeless else self.context.moment
 
     @property
     def run(self) -> str:

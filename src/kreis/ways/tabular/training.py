@@ -75,6 +75,7 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             "as_of": state.moment,
             **({} if project.goal.named is None else {"task": project.goal.named}),
             **declared.preprocessing.parameters,
+            **{name: value for name, value in (("weight", spine.weight), ("group", spine.group)) if value is not None},
         },
         inputs={
             spine.table.name: state.version_of(spine.table.name),

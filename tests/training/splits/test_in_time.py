@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kreis.clock import microseconds, parse_time
 from kreis.errors import ProjectError
 from kreis.tasks.binary.decision_value import DecisionValue
-from kreis.training.splits import TimeSplit
+from kreis.training.splits.in_time import TimeSplit
 
 YES = DecisionValue("EUR", true_positive=2, false_positive=-1).task
 DAY = 86_400_000_000

@@ -5,39 +5,24 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 from kreis.clock import moment
 from kreis.durations import duration_us, parse_duration
 from kreis.errors import ProjectError
 from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
+from kreis.training.splits.split import BlocksAre, Labels, Split
 
-__all__ = ["Split", "TimeSplit"]
+if TYPE_CHECKING:
+    from kreis.preparation.tables import Spine
+
+__all__ = ["TimeSplit"]
 
 _DAY = 86_400_000_000
-
-
-class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Index arrays, ascending, over the rows of a frame; times are microseconds since 1970 UTC.
-
-    `train` is everything that may teach: `fit` and `validation`, and the rows between whose outcome came too late
-    for `fit`. `test` is touched by evaluation alone.
-    """
-
-    fit: Indices
-    validation: Indices
-    train: Indices
-    test: Indices
-    validation_start: int
-    train_end: int
-    """The cut-off: train asks before it and is complete by it."""
-    test_start: int
-    test_end: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,6 +56,24 @@ class TimeSplit:
         if not 0 < self.validation < 1:
             raise ProjectError(f"validation must be a share between 0 and 1, not {self.validation}", where="TimeSplit")
 
+    @property
+    def blocks_are(self) -> BlocksAre:
+        """Rows of one day hang together."""
+        return "days"
+
+    @property
+    def days_tested(self) -> float:
+        """The days of its test part."""
+        return duration_us(self.test) / _DAY
+
+    def reads(self, spine: Spine) -> str | None:
+        """Nothing but times."""
+        return None
+
+    def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
+        """Each row's day (UTC)."""
+        return time // _DAY
+
     def parameters(self) -> dict[str, Any]:
         """Its fields."""
         return {"kind": "time", **dataclasses.asdict(self)}
@@ -84,6 +87,7 @@ class TimeSplit:
         task: Task,
         until: int | None = None,
         horizon: timedelta = timedelta(0),
+        labels: Labels | None = None,
     ) -> Split:
         """Split n rows.
 
@@ -96,6 +100,7 @@ class TimeSplit:
                 (UTC) where `test` is whole days; the end of the data if not given.
             horizon: how long outcomes take. A row younger than that at a cut-off is left out of the part, known or
                 not: outcomes that come quickly would be over-represented.
+            labels: not read.
 
         Raises:
             ProjectError: a part is empty or cannot teach or judge; says which, with counts and dates.

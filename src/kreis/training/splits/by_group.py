@@ -1,0 +1,118 @@
+"""Splits by groups: rows that hang together (of one patient, one machine) never lie on both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kreis.arrays import Booleans, Codes, Floats
+from kreis.errors import ProjectError
+from kreis.tasks.task import Task
+from kreis.training.data import Microseconds
+from kreis.training.splits.split import BlocksAre, Labels, Split, by_chance, check_part, check_share
+
+if TYPE_CHECKING:
+    from kreis.preparation.tables import Spine
+
+__all__ = ["GroupSplit"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GroupSplit:
+    """Whole groups of rows, drawn by chance from their names, judge; of the others some validate.
+
+    Parts hold at least their share of the rows, by whole groups. The group is the independent unit of intervals.
+
+    Example:
+
+    >>> GroupSplit(by="patient").test
+    0.2
+    """
+
+    by: str
+    """The column that says to which group a row belongs."""
+    test: float = 0.2
+    """Share of the rows."""
+    validation: float = 0.2
+    """Share of the other rows."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("test", "validation"):
+            check_share(name, getattr(self, name), "GroupSplit")
+
+    @property
+    def blocks_are(self) -> BlocksAre:
+        """Rows of one group hang together."""
+        return "groups"
+
+    @property
+    def days_tested(self) -> float:
+        """A month's worth."""
+        return 30.0
+
+    def parameters(self) -> dict[str, Any]:
+        """Its fields."""
+        return {"kind": "group", **dataclasses.asdict(self)}
+
+    def reads(self, spine: Spine) -> str | None:
+        """The column `by`."""
+        return self.by
+
+    def split(
+        self,
+        time: Microseconds,
+        known_at: Microseconds,
+        outcomes: Floats,
+        *,
+        task: Task,
+        until: int | None = None,
+        horizon: timedelta = timedelta(0),
+        labels: Labels | None = None,
+    ) -> Split:
+        """See `SplitRule.split`.
+
+        Raises:
+            ProjectError: rows name no group, or a part is empty or cannot teach or judge.
+        """
+        where = f"GroupSplit(by={self.by!r})"
+        if labels is None or bool((nameless := labels == "").any()):
+            count = len(outcomes) if labels is None else int(nameless.sum())
+            raise ProjectError(
+                f"{count:,} rows have no {self.by!r}", where=where, hint="say to which group each belongs"
+            )
+        names, codes = np.unique(labels, return_inverse=True)
+        drawn, sizes = by_chance(names, self.seed), np.bincount(codes)
+        tested = _filled(drawn, sizes, self.test)
+        validates = np.zeros(len(names), dtype=bool)
+        validates[~tested] = _filled(~drawn[~tested], sizes[~tested], self.validation)
+        rows = {"test": tested, "train": ~tested, "fit": ~tested & ~validates, "validation": validates}
+        parts = {name: np.flatnonzero(groups[codes]) for name, groups in rows.items()}
+        for name, groups in rows.items():
+            hint = f"there are {len(names):,} groups, {int(groups.sum()):,} of them in this part: collect more, or"
+            check_part(task, name, outcomes[parts[name]], where, f"{hint} let the parts be larger shares")
+        return Split(**parts)  # type: ignore[arg-type]
+
+    def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
+        """Each group is one.
+
+        Raises:
+            ProjectError: no groups are given.
+        """
+        if labels is None:
+            raise ProjectError(f"rows come without {self.by!r}", where=f"GroupSplit(by={self.by!r})")
+        return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _filled(drawn: Any, sizes: Codes, share: float) -> Booleans:
+    """The groups that drew least, as many as hold at least a share of the rows; never all of them."""
+    order = np.argsort(drawn, kind="stable")
+    before = np.cumsum(sizes[order]) - sizes[order]
+    taken = np.zeros(len(sizes), dtype=bool)
+    taken[order] = before < share * sizes.sum()
+    if taken.all() and len(sizes):
+        taken[order[-1]] = False
+    return taken

@@ -1,0 +1,139 @@
+"""What a split is, and what every kind of it answers: `kreis.training.splits.testing` holds the tests that each
+passes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.arrays import Codes, Floats
+from kreis.errors import ProjectError
+from kreis.tasks.task import Task
+from kreis.training.data import Indices, Microseconds
+
+if TYPE_CHECKING:
+    from kreis.preparation.tables import Spine
+
+__all__ = ["BlocksAre", "Labels", "Split", "SplitRule", "by_chance", "check_part", "check_share", "kinds_of"]
+
+BlocksAre = Literal["days", "groups", "rows"]
+Labels = npt.NDArray[Any]
+
+_MOST_KINDS = 20
+"""So many different outcomes are kinds of their own; more are numbers, of which each tenth is one."""
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Index arrays, ascending, over the rows of a frame; times are microseconds since 1970 UTC.
+
+    `train` is everything that may teach: `fit` and `validation`, and the rows between whose outcome came too late
+    for `fit`. `test` is touched by evaluation alone.
+    """
+
+    fit: Indices
+    validation: Indices
+    train: Indices
+    test: Indices
+    validation_start: int | None = None
+    """None, as the other moments, where the split is none in time."""
+    train_end: int | None = None
+    """The cut-off: train asks before it and is complete by it."""
+    test_start: int | None = None
+    test_end: int | None = None
+
+
+class SplitRule(Protocol):
+    """A way to say which rows teach and which judge."""
+
+    @property
+    def blocks_are(self) -> BlocksAre:
+        """What is independent of each other among the rows that judge: intervals rest on these."""
+        ...
+
+    @property
+    def days_tested(self) -> float:
+        """How many days' worth of a year's error a comparison on its test rows may spend at most."""
+        ...
+
+    def parameters(self) -> dict[str, Any]:
+        """What determines the parts, as a JSON document."""
+        ...
+
+    def reads(self, spine: Spine) -> str | None:
+        """The column of the spine that it parts by; None where it looks at times alone."""
+        ...
+
+    def split(
+        self,
+        time: Microseconds,
+        known_at: Microseconds,
+        outcomes: Floats,
+        *,
+        task: Task,
+        until: int | None = None,
+        horizon: timedelta = timedelta(0),
+        labels: Labels | None = None,
+    ) -> Split:
+        """Split n rows.
+
+        Args:
+            time: When each question was asked, shape (n,).
+            known_at: When each outcome could be known, shape (n,).
+            outcomes: What happened, shape (n,).
+            task: Says whether a part can teach or judge.
+            until: The run's moment.
+            horizon: How long outcomes take.
+            labels: The column that it `reads`, as texts, shape (n,).
+
+        Raises:
+            ProjectError: a part is empty, or cannot teach or judge; says which, with counts.
+        """
+        ...
+
+    def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
+        """The block of each of some rows, shape (n,)."""
+        ...
+
+
+def by_chance(labels: Labels, seed: int) -> npt.NDArray[np.uint64]:
+    """A number for each label that looks like chance and is always the same, shape (n,): a row that stays in the file
+    stays, but for few, in its part, however many are added.
+    """
+    salt = seed.to_bytes(16, "little", signed=True)
+    drawn = b"".join(blake2b(str(each).encode(), digest_size=8, salt=salt).digest() for each in labels)
+    return np.frombuffer(drawn, dtype="<u8").astype(np.uint64)
+
+
+def kinds_of(outcomes: Floats) -> Codes:
+    """The kind of each outcome, as codes, shape (n,): classes, small counts; of other numbers the tenth it lies in."""
+    values, codes = np.unique(outcomes, return_inverse=True)
+    if len(values) <= _MOST_KINDS:
+        return codes.astype(np.int64)
+    edges = np.unique(np.quantile(outcomes, np.linspace(0.1, 0.9, 9)))
+    return np.searchsorted(edges, outcomes, side="right").astype(np.int64)
+
+
+def check_share(name: str, share: float, where: str) -> None:
+    """Check a share that a user declares.
+
+    Raises:
+        ProjectError: it does not lie between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise ProjectError(f"{name} must be a share between 0 and 1, not {share}", where=where, hint="write 0.2")
+
+
+def check_part(task: Task, part: str, outcomes: Floats, where: str, hint: str) -> None:
+    """Check that a part can teach or judge.
+
+    Raises:
+        ProjectError: it cannot; says what it has.
+    """
+    if what := task.lacking(outcomes):
+        raise ProjectError(f"the {part} part has {what}", where=where, hint=hint)

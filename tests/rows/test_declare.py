@@ -1,0 +1,146 @@
+"""One call stands for source, spine, view and split, and says what it chose."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from kreis import DecisionValue, GivenTest, Goal, GroupSplit, Mean, Project, RandomSplit, Rule, TimeSplit
+from kreis.collection.sources import Window
+from kreis.errors import ProjectError
+
+ALL = Window(None, datetime(2030, 1, 1, tzinfo=UTC))
+VALUE = DecisionValue("EUR per loan", per=1, true_positive=1.0, false_positive=-1.0)
+LOANS = pl.DataFrame(
+    {
+        "loan-id": [f"L{each}" for each in range(40)],
+        "credit amount": [1_000 + each % 9 for each in range(40)],
+        "sex": [("m", "f")[each % 2] for each in range(40)],
+        "branch": [f"b{each % 5}" for each in range(40)],
+        "weight": [1.0 + each % 3 for each in range(40)],
+        "class": [1 + (each % 3 == 0) for each in range(40)],
+    }
+)
+
+
+def project():
+    return Project("credit", goal=Goal(question="Bad?", decision="Refuse.", metric=VALUE))
+
+
+def read(made):
+    return made.sources["rows"].rows(ALL).collect()
+
+
+def test_columns_are_features_but_for_those_with_another_use():
+    made = project()
+    spine = made.rows(
+        LOANS, id="loan-id", outcome="class", positive=2, judge_by=["sex"], group="branch", weight="weight"
+    )
+    assert made.feature_names == ("row__credit_amount",)
+    assert (spine.id, spine.judge_by, spine.group, spine.weight) == ("loan_id", ("sex",), "branch", "weight")
+    assert spine.timeless
+    assert made.split_declaration == RandomSplit()
+    assert made.request_views["row"].fields == {"credit_amount": "integer"}
+
+
+def test_features_may_be_named_or_written():
+    named, written = project(), project()
+    named.rows(LOANS, outcome="class", positive=2, features=["sex", "credit amount"])
+    assert named.feature_names == ("row__credit_amount", "row__sex")
+    written.rows(LOANS, outcome="class", positive=2, features={"large": pl.col("credit_amount") > 1_004})
+    assert written.feature_names == ("row__large",)
+    with pytest.raises(ProjectError, match="unknown column 'credit_amont'"):
+        project().rows(LOANS, outcome="class", features=["credit_amont"])
+
+
+def test_a_row_is_named_by_its_content_and_place_and_not_by_its_outcome():
+    frame = pl.DataFrame({"a": [1, 1, 2], "b": [0.5, 0.5, None], "y": [0, 1, None]})
+    made = project()
+    made.rows(frame, outcome="y")
+    names = read(made)["row_id"].to_list()
+    assert names[1] == f"{names[0]}-2"
+    later = project()
+    later.rows(frame.with_columns(y=pl.Series([1, 1, 1])), outcome="y")
+    assert read(later)["row_id"].to_list() == names
+
+
+def test_other_content_is_another_source_and_the_same_content_the_same():
+    probes = []
+    for frame in (LOANS, LOANS.clone(), LOANS.with_columns(sex=pl.lit("m"))):
+        made = project()
+        made.rows(frame, outcome="class", positive=2)
+        probes.append(made.sources["rows"].version())
+    assert probes[0] == probes[1] != probes[2]
+
+
+def test_a_function_gives_the_rows():
+    made = project()
+    made.rows(lambda: LOANS.lazy(), outcome="class", positive=2)
+    assert read(made).height == 40
+    with pytest.raises(ProjectError, match=r"the rows are a builtins\.list, not a Polars frame"):
+        project().rows(lambda: [1], outcome="class")
+
+
+def test_a_test_file_judges(tmp_path: Path):
+    LOANS.head(30).write_csv(tmp_path / "train.csv")
+    LOANS.tail(10).write_parquet(tmp_path / "test.parquet")
+    made = project()
+    made.rows(tmp_path / "train.csv", id="loan-id", outcome="class", positive=2, test=tmp_path / "test.parquet")
+    assert made.split_declaration == GivenTest()
+    rows = made.sources["rows"].contract.check(made.sources["rows"].rows(ALL), known_at="fixed_moment").good
+    assert rows["given_part"].value_counts().sort("count")["count"].to_list() == [10, 30]
+    assert rows.filter(pl.col("given_part") == "test")["loan_id"][0] == "test/L30"
+
+
+def test_with_a_time_it_is_an_ordinary_spine(tmp_path: Path):
+    made = project()
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 2, 9), eager=True)
+    LOANS.with_columns(day=days).write_csv(tmp_path / "loans.csv")
+    spine = made.rows(tmp_path / "loans.csv", outcome="class", positive=2, time="day")
+    assert (spine.timeless, spine.time) == (False, "day")
+    assert made.split_declaration == TimeSplit(test="30d")
+    window = Window(datetime(2024, 1, 10, tzinfo=UTC), datetime(2024, 1, 20, tzinfo=UTC))
+    source = made.sources["rows"]
+    assert source.contract.check(source.rows(window), known_at="day").good.height == 10
+
+
+def test_rows_without_times_are_not_split_in_time():
+    made = project()
+    made.rows(LOANS, outcome="class", positive=2)
+    made.candidate("mean", Mean(), baseline=True)
+    made.candidate("rule", Rule(pl.col("row__credit_amount") > 0))
+    made.check()
+    made.split(TimeSplit(test="9d"))
+    with pytest.raises(ProjectError, match="these rows have no times to split by"):
+        made.check()
+
+
+def test_names_that_are_not_there_or_taken_are_refused_at_the_users_line():
+    with pytest.raises(ProjectError, match="unknown column 'clas'") as caught:
+        project().rows(LOANS, outcome="clas")
+    assert "test_declare.py" in str(caught.value)
+    made = project()
+    made.rows(LOANS, outcome="class")
+    with pytest.raises(ProjectError, match="a project has one spine"):
+        made.rows(LOANS, outcome="class")
+    with pytest.raises(ProjectError, match="kreis itself adds a column 'row_id'"):
+        project().rows(LOANS.rename({"loan-id": "row_id"}), outcome="class")
+    assert GroupSplit(by="branch").reads(made.spine_declaration) == "branch"
+
+
+def test_a_contract_of_the_user_is_completed(tmp_path: Path):
+    contract = tmp_path / "loans.yaml"
+    contract.write_text(
+        "apiVersion: v3.2.0\nkind: DataContract\nid: loans\nversion: 1.0.0\nschema:\n  - name: loans\n    properties:\n"
+        "      - {name: amount, physicalName: credit amount, logicalType: integer, required: true}\n"
+        "      - {name: class, logicalType: integer}\n"
+    )
+    made = project()
+    made.rows(LOANS, outcome="class", positive=2, contract=str(contract))
+    assert made.feature_names == ("row__amount",)
+    promised = made.sources["rows"].contract
+    assert promised.primary_key == ("row_id",)
+    assert promised.plan.changes_at_most == 1.0
+    good = promised.check(made.sources["rows"].rows(ALL), known_at="fixed_moment").good
+    assert good.columns == ["amount", "class", "row_id", "fixed_moment"]
