@@ -122,6 +122,45 @@ def test_an_area_and_a_recall_of_few_positives_hold_the_truth(name: str, simulat
         simulations.at_least(f"interval of {metric.name}, {name}", held, len(found), 0.95)
 
 
+OTHER_BLOCKS = {
+    "200 rows drawn by chance": ("rows", World(days=200, per_day=1, weather=0.0)),
+    "2,000 rows drawn by chance": ("rows", World(days=2_000, per_day=1, weather=0.0)),
+    "30 groups": ("groups", World(per_day=30)),
+    "30 groups of unequal size": ("groups", World(uneven=0.5)),
+}
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("name", OTHER_BLOCKS)
+def test_an_interval_over_rows_or_groups_holds_the_truth(name: str, simulations: Simulations):
+    """Blocks without an order: those of `RandomSplit` and `GroupSplit`."""
+    (blocks_are, world), rng = OTHER_BLOCKS[name], np.random.default_rng(7)
+    truth, runs = world.truth(), simulations.runs(200)
+    draws = [world.draw(rng) for _ in range(runs)]
+    draws = [(replace(rows, blocks_are=blocks_are), blocks) for rows, blocks in draws]
+    for metric in (metric_named(each, VALUE.task) for each in METRICS):
+        found = [each for each in (estimate(metric, *draw) for draw in draws) if each.defined]
+        held = sum(each.low <= truth[metric.name] <= each.high for each in found)
+        simulations.at_least(f"interval of {metric.name}, {name}", held, len(found), 0.92 if world.uneven else 0.95)
+
+
+def test_rows_and_groups_have_no_neighbours():
+    """Sorted by an id that follows the outcome, rows are as independent as before."""
+    rows, blocks = World(days=300, per_day=1, weather=0.0).draw(np.random.default_rng(3))
+    order = np.argsort(rows.outcomes, kind="stable")
+    alike = YesNoRows(rows.outcomes[order], rows.scores[order], rows.decisions[order])
+    value = metric_named("value", VALUE.task)
+    by_day, by_row = (estimate(value, replace(alike, blocks_are=each), blocks) for each in ("days", "rows"))
+    assert by_row.high - by_row.low < 0.4 * (by_day.high - by_day.low)
+    assert by_row.effective == pytest.approx(300)
+
+
+def test_few_groups_are_told_as_groups():
+    rows, blocks = World(days=7).draw(np.random.default_rng(2))
+    found = estimate(metric_named("value", VALUE.task), replace(rows, blocks_are="groups"), blocks)
+    assert found.warning == "7 groups are too few to say how much groups differ: at least 8 are needed"
+
+
 def test_an_area_of_one_positive_says_next_to_nothing():
     """S7: a gate passed "AUC 1 (0.83 to 1)" on one positive."""
     outcomes = np.arange(200) == 7

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from kreis import DecisionValue, GivenTest, Goal, GroupSplit, Mean, Project, RandomSplit, Rule, TimeSplit
+from kreis.collection.connectors.files import notes
 from kreis.collection.sources import Window
 from kreis.errors import ProjectError
 
@@ -40,7 +41,7 @@ def test_columns_are_features_but_for_those_with_another_use():
     assert made.feature_names == ("row__credit_amount",)
     assert (spine.id, spine.judge_by, spine.group, spine.weight) == ("loan_id", ("sex",), "branch", "weight")
     assert spine.timeless
-    assert made.split_declaration == RandomSplit()
+    assert made.split_declaration == GroupSplit(by="branch")
     assert made.request_views["row"].fields == {"credit_amount": "integer"}
 
 
@@ -58,7 +59,9 @@ def test_a_row_is_named_by_its_content_and_place_and_not_by_its_outcome():
     frame = pl.DataFrame({"a": [1, 1, 2], "b": [0.5, 0.5, None], "y": [0, 1, None]})
     made = project()
     made.rows(frame, outcome="y")
-    names = read(made)["row_id"].to_list()
+    with notes() as told:
+        names = read(made)["row_id"].to_list()
+    assert list(told) == ["1 row holds the same as another: where one teaches and one judges, the model has seen it"]
     assert names[1] == f"{names[0]}-2"
     later = project()
     later.rows(frame.with_columns(y=pl.Series([1, 1, 1])), outcome="y")
@@ -108,6 +111,7 @@ def test_with_a_time_it_is_an_ordinary_spine(tmp_path: Path):
 def test_rows_without_times_are_not_split_in_time():
     made = project()
     made.rows(LOANS, outcome="class", positive=2)
+    assert made.split_declaration == RandomSplit()
     made.candidate("mean", Mean(), baseline=True)
     made.candidate("rule", Rule(pl.col("row__credit_amount") > 0))
     made.check()

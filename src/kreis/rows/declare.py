@@ -16,6 +16,7 @@ from kreis.preparation.tables import Spine, Table
 from kreis.preparation.views import FieldType, Policy
 from kreis.training.declare import Candidates
 from kreis.training.splits.at_random import RandomSplit
+from kreis.training.splits.by_group import GroupSplit
 from kreis.training.splits.given_test import PART, GivenTest
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class RowsDeclared(Candidates):
             leave_out: Columns that are no features.
             judge_by: Columns that are no features, but by which results are shown, and guardrails may look.
             time: The column with the moment of each row, if there is one: then the rows are split in time.
-            group: The column that says which rows belong together.
+            group: The column that says which rows belong together; none of them is then parted from the others.
             weight: The column that says what a row weighs in training.
             test: A second table of the same columns: its rows judge.
             contract: Path of a data contract; without one the types of the columns are all that is asked.
@@ -157,7 +158,7 @@ class RowsDeclared(Candidates):
             self._declare_source(reads, promised, roles.time, where)
         spine = self._declare_spine(roles, positive, outcome_within, timeless=time is None, where=where)
         self._declare_view(columns, roles, features, missing, unexpected, where)
-        self._choose_split(tested=test is not None, timeless=time is None)
+        self._choose_split(roles, tested=test is not None, timeless=time is None)
         return spine
 
     def _described(self, table: Opened, contract: str | None) -> tuple[list[RowColumn], dict[str, Any], str]:
@@ -227,9 +228,11 @@ class RowsDeclared(Candidates):
             )
         self._views.add(VIEW, view, where)
 
-    def _choose_split(self, *, tested: bool, timeless: bool) -> None:
+    def _choose_split(self, roles: _Roles, *, tested: bool, timeless: bool) -> None:
         if tested:
             self._split_by_default = GivenTest()
+        elif timeless and roles.group is not None:
+            self._split_by_default = GroupSplit(by=roles.group)
         elif timeless:
             self._split_by_default = RandomSplit()
 

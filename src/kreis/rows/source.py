@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from kreis.collection.connectors.delta import read_delta
+from kreis.collection.connectors.files import note
 from kreis.collection.connectors.table import read_table
 from kreis.collection.contracts.columns import Column, read
 from kreis.collection.sources import Window
@@ -140,7 +141,11 @@ class RowsOf:
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
         if self.id is not None:
             return frame.with_columns(pl.col(self.id).cast(pl.String))
-        return frame.with_columns(_names_of(frame.drop(self.outcome, strict=False)).alias(ID))
+        names = _names_of(frame.drop(self.outcome, strict=False))
+        if repeated := int(names.str.contains("-", literal=True).sum()):
+            said = "1 row holds" if repeated == 1 else f"{repeated:,} rows hold"
+            note(f"{said} the same as another: where one teaches and one judges, the model has seen it")
+        return frame.with_columns(names.alias(ID))
 
 
 def _names_of(frame: pl.DataFrame) -> pl.Series:
