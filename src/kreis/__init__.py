@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kreis.preparation.date_parts import date_parts
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
+    from kreis.tasks.anomaly.alarm_value import AlarmValue
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.regression.error_cost import ErrorCost
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from kreis.training.candidates.differenced import Differenced
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
+    from kreis.training.candidates.isolation_forest import IsolationForest
     from kreis.training.candidates.linear import Linear
     from kreis.training.candidates.logistic import Logistic
     from kreis.training.candidates.mean import Mean
+    from kreis.training.candidates.robust_z_score import RobustZScore
     from kreis.training.candidates.rule import Rule
     from kreis.training.candidates.xgboost import XGBoost
     from kreis.training.search import Choice, Integer, Real, Search
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "RobustZScore": "kreis.training.candidates.robust_z_score",
+    "IsolationForest": "kreis.training.candidates.isolation_forest",
+    "AlarmValue": "kreis.tasks.anomaly.alarm_value",
     "Availability": "kreis.monitoring.monitors.availability",
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
@@ -86,6 +92,7 @@ _PLACES = {
 
 __all__ = [
     "Age",
+    "AlarmValue",
     "Availability",
     "BusinessMetric",
     "Canary",
@@ -102,6 +109,7 @@ __all__ = [
     "GroupSplit",
     "Guardrail",
     "Integer",
+    "IsolationForest",
     "Latency",
     "Linear",
     "Logistic",
@@ -110,6 +118,7 @@ __all__ = [
     "RandomSplit",
     "Real",
     "Risk",
+    "RobustZScore",
     "Rule",
     "Search",
     "ServiceLevels",

@@ -284,7 +284,7 @@ class OpenProject:
 
         state = restored(Tabular(self.project), self.workspace, before="training", run=run)
         frame = read_spine(state).hstack(read_features(state, list(self.project.feature_names)))
-        return frame.filter(teaches(spine_of(state), state.as_of)) if only_known else frame
+        return frame.filter(teaches(spine_of(state), self.project.goal.task, state.as_of)) if only_known else frame
 
     def score(self, frame: pl.DataFrame, model: str | int = "") -> pl.Series:
         """Scores of a registered model for rows of features, by the package that the service answers with.

@@ -71,6 +71,7 @@ class Counts:
 
     metric: Deviance
     name = "counts"
+    needs_outcomes = True
     outcome: ClassVar[Number] = Number(at_least=0.0, whole=True)
     loss = Loss("poisson")
     losses = ("mean_absolute_error",)

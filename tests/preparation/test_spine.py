@@ -14,6 +14,7 @@ from kreis.declarations import place_of
 from kreis.errors import ProjectError
 from kreis.preparation.spine import past_rows, teaches
 from kreis.preparation.tables import Spine, Table
+from kreis.tasks.anomaly.alarm_value import AlarmValue
 from kreis.tasks.binary.decision_value import DecisionValue
 
 TASK = DecisionValue("EUR", true_positive=2, false_positive=-1).task
@@ -67,7 +68,7 @@ def histories(draw):
 def test_no_young_row_and_no_outcome_of_the_future_teaches(given):
     declared, history = given
     rows, found = past_rows(declared, history, TASK, as_of=T0)
-    taught = rows.filter(teaches(declared, T0))
+    taught = rows.filter(teaches(declared, TASK, T0))
     assert (taught["known"] <= T0).all()
     assert (taught["at"] + declared.horizon <= T0).all()
     assert taught["back"].is_in([0.0, 1.0]).all()
@@ -93,7 +94,7 @@ def test_what_became_known_after_the_moment_changes_nothing(given):
 def test_a_row_is_mature_on_the_very_moment_and_not_before():
     rows = frame([("a", "c", -10, -9, 1.0), ("b", "c", -9, -8, 1.0), ("d", "c", -10, None, None)])
     kept, found = past_rows(spine(), rows, TASK, as_of=T0)
-    assert kept.filter(teaches(spine(), T0))["order"].to_list() == ["a"]
+    assert kept.filter(teaches(spine(), TASK, T0))["order"].to_list() == ["a"]
     assert (found.known, found.young, found.without_outcome) == (1, 1, 1)
     assert found.summary == "1 may teach (1 back), 1 younger than 10h wait, 1 have no outcome"
 
@@ -230,7 +231,7 @@ def test_a_spine_without_faults_counts_none():
 def test_an_old_row_whose_outcome_lies_in_the_future_does_not_teach():
     rows = frame([*((str(i), "c", -50, -45, float(i % 2)) for i in range(60)), ("late", "c", -50, 1, 1.0)])
     kept, found = past_rows(spine(), rows, TASK, as_of=T0)
-    assert "late" not in kept.filter(teaches(spine(), T0))["order"]
+    assert "late" not in kept.filter(teaches(spine(), TASK, T0))["order"]
     assert (found.known, found.without_outcome) == (60, 1)
 
 
@@ -248,7 +249,7 @@ def test_delays_that_depend_on_the_outcome_do_not_move_the_share_of_yes(simulati
         history = pl.DataFrame({"order": np.arange(1_000), "customer": "c", "at": at, "known": seen, "back": yes * 1.0})
         declared = spine(outcome_within="4d")
         rows, found = past_rows(declared, history, TASK, as_of=T0)
-        taught = rows.filter(teaches(declared, T0))["back"]
+        taught = rows.filter(teaches(declared, TASK, T0))["back"]
         assert len(taught) == found.known
         share, error = float(taught.mean()), (0.2 * 0.8 / found.known) ** 0.5
         off += abs(share - 0.2) > 1.96 * error
@@ -263,3 +264,16 @@ def test_rows_that_end_long_before_the_moment_are_told_of(hours, told):
     rows = frame([(str(i), "c", -hours - i, -hours, float(i % 2)) for i in range(9)])
     warnings = past_rows(spine(), rows, TASK, as_of=T0)[1].warnings
     assert warnings == ["the newest row is of 2025-05-24, 7 days before the run's moment"] * told
+
+
+def test_where_no_outcomes_are_asked_for_every_mature_row_teaches():
+    task = AlarmValue("EUR", true_positive=1, false_positive=-1).task
+    history = frame(
+        [("a", "c", -30, -25, 1.0), ("b", "c", -30, None, None), ("c", "c", -5, -4, 0.0), ("d", "c", -30, 5, 1.0)]
+    )
+    rows, found = past_rows(spine(), history, task, as_of=T0)
+    taught = rows.filter(teaches(spine(), task, T0))
+    assert taught["order"].to_list() == ["a", "b", "d"]
+    assert taught["back"].to_list() == [1.0, None, None]
+    assert (found.known, found.without_outcome, found.young) == (3, 2, 1)
+    assert found.summary == "3 may teach (1 back of 1 that are known), 1 younger than 10h wait, 2 have no outcome"

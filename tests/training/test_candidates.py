@@ -20,9 +20,11 @@ from kreis.training.candidates.gradient_boosting import (
     booster_to_onnx,
     float32_at_most,
 )
+from kreis.training.candidates.isolation_forest import IsolationForest
 from kreis.training.candidates.linear import Linear
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.mean import Mean
+from kreis.training.candidates.robust_z_score import RobustZScore
 from kreis.training.candidates.rule import Rule
 from kreis.training.candidates.xgboost import XGBoost
 from kreis.training.declare import as_candidate, as_search
@@ -103,8 +105,13 @@ OF_NUMBERS = {
     "random forest": lambda: imputed(RandomForestRegressor(10, max_depth=4)),
     "histogram trees": lambda: Estimator(HistGradientBoostingRegressor(max_iter=5)),
 }
+WITHOUT_OUTCOMES = {
+    "isolation forest": lambda: IsolationForest(trees=20, rows_per_tree=64),
+    "robust z-score": RobustZScore,
+}
 ASKED = [(YES_NO, name, make) for name, make in KINDS.items()]
 ASKED += [(NUMBERS, name, make) for name, make in OF_NUMBERS.items()]
+ASKED += [(NUMBERS, name, make) for name, make in WITHOUT_OUTCOMES.items()]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -441,3 +448,34 @@ def test_a_search_is_checked_where_it_is_declared():
     )
     with pytest.raises(ProjectError, match="did you mean 'num_leaves'"):
         as_search(Estimator(lightgbm.LGBMClassifier()), {"numleaves": Integer(15, 255)})
+
+
+@pytest.mark.parametrize("make", WITHOUT_OUTCOMES.values(), ids=WITHOUT_OUTCOMES)
+def test_what_asks_for_no_outcomes_scores_the_strange_rows_highest(make):
+    matrix, outcomes = example_rows(numbers=True)
+    matrix[:5, 0], matrix[:5, 2] = 9.0, -8.0
+    one, same = (
+        make().fit(matrix, given, FEATURES, loss=LOSS, seed=0, threads=1)
+        for given in (outcomes, np.full(len(outcomes), np.nan))
+    )
+    scores = one.scorer().score(matrix)
+    assert set(np.argsort(scores)[-5:]) == set(range(5))
+    assert (same.scorer().score(matrix) == scores).all()
+
+
+def test_a_robust_z_score_is_the_distance_from_the_median_in_deviations():
+    column = np.array([[1.0], [2.0], [3.0], [4.0], [100.0]], np.float32)
+    scores = RobustZScore().fit(column, column[:, 0], ["a"], loss=LOSS, seed=0, threads=1).scorer().score(column)
+    assert scores.tolist() == pytest.approx([2 / 1.4826, 1 / 1.4826, 0.0, 1 / 1.4826, 97 / 1.4826])
+
+
+SUPERVISED = (Logistic, GradientBoosting, Linear, Mean, lambda: imputed(LogisticRegression()), lambda: imputed(Ridge()))
+
+
+@pytest.mark.parametrize("make", SUPERVISED)
+def test_what_learns_from_outcomes_refuses_rows_without_one(make):
+    matrix, outcomes = example_rows(numbers=True)
+    outcomes[:7] = np.nan
+    with pytest.raises(ProjectError, match="it learns from outcomes, and 7 of 600 training rows have none") as caught:
+        make().fit(matrix, outcomes, FEATURES, loss=NUMBERS.loss, seed=0, threads=1)
+    assert "IsolationForest()" in str(caught.value.hint)

@@ -219,7 +219,10 @@ def lasting_of(outcomes: npt.NDArray[Any], blocks: Codes) -> float:
 
 def _happened(outcomes: npt.NDArray[Any], blocks: Codes) -> tuple[Floats, float]:
     """By how much more happened on each day than on average, and the share of its variance that is not chance."""
-    apart = (outcomes - float(outcomes.mean())).astype(np.float64)
+    known = outcomes[~np.isnan(outcomes)]
+    if not len(known):
+        return np.zeros(int(blocks.max(initial=-1)) + 1), 0.0
+    apart = np.nan_to_num(outcomes - float(known.mean()), nan=0.0)
     sums = block_sums(apart, blocks)
     spread = float(sums @ sums)
     return sums, 1 - float(apart @ apart) / spread if spread > 0 else 0.0

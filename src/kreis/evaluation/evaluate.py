@@ -223,7 +223,7 @@ def _opponents(baselines: Sequence[Scored], champion: Scored | None) -> dict[str
 
 def _by_day(value: BusinessValue, rows: Rows, days: Codes) -> list[tuple[float, int]]:
     above, below = (block_sums(each, days) for each in value.terms(rows))
-    return [(float(a / b), int(b)) for a, b in zip(above, below, strict=True)]
+    return [(float(a / b), int(b)) for a, b in zip(above, below, strict=True) if b]
 
 
 def _less(own: list[tuple[float, int]], other: list[tuple[float, int]]) -> list[tuple[float, int]]:

@@ -72,6 +72,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert({**document, **ends}, type=cls)
 
     def __str__(self) -> str:
+        if not self.defined:
+            return "unknown"
         return f"{number(self.value)} ({number(self.low)} to {number(self.high)})"
 
 
@@ -109,7 +111,7 @@ def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, 
         ProjectError: the two differ in number, or in what happened.
     """
     _check(first, blocks)
-    if len(first) != len(second) or not np.array_equal(first.outcomes, second.outcomes):
+    if len(first) != len(second) or not np.array_equal(first.outcomes, second.outcomes, equal_nan=True):
         raise ProjectError("a paired difference needs the same rows, in the same order", where=metric.name)
     low, high = metric.bounds
     span = high - low

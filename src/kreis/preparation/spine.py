@@ -2,7 +2,8 @@
 
 A row is *past* when its time has come; its outcome counts from `outcome_known_at` on. It is *mature* when
 `time + outcome_within <= as_of`; a younger row is left out of training, validation and test, known or not: otherwise
-the outcomes that come quickly would be over-represented. A mature row whose outcome is known *teaches*.
+the outcomes that come quickly would be over-represented. A mature row whose outcome is known *teaches*; so does any
+mature row where the task asks for no outcomes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class SpineRows(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     """Asked about by the run's moment."""
     known: int
-    """Mature, and their outcome is known: they teach and judge."""
+    """Mature, and their outcome is known, or is not asked for: they teach and judge."""
     described: str
     """What these outcomes are, in words: "1,024 returned"."""
     young: int
@@ -77,9 +78,9 @@ def is_mature(spine: Spine, as_of: datetime) -> pl.Expr:
     return pl.col(spine.time) <= as_of - spine.horizon
 
 
-def teaches(spine: Spine, as_of: datetime) -> pl.Expr:
+def teaches(spine: Spine, task: Task, as_of: datetime) -> pl.Expr:
     """Whether a row of `past_rows` may teach and judge."""
-    return is_mature(spine, as_of) & pl.col(spine.outcome).is_not_null()
+    return is_mature(spine, as_of) & (pl.col(spine.outcome).is_not_null() | (not task.needs_outcomes))
 
 
 def past_rows(
@@ -176,19 +177,19 @@ def _is_nan(column: pl.Series) -> pl.Series:
 
 def _described(spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, where: str) -> SpineRows:
     old = rows.filter(is_mature(spine, as_of))
-    teaching = rows.filter(teaches(spine, as_of))
-    took = teaching[spine.outcome_known_at] - teaching[spine.time]
+    known = old.filter(pl.col(spine.outcome).is_not_null())
+    took = known[spine.outcome_known_at] - known[spine.time]
     timed = not spine.timeless
-    delays = delays_of(took, teaching[spine.outcome], task=task, within=spine.horizon) if timed else None
+    delays = delays_of(took, known[spine.outcome], task=task, within=spine.horizon) if timed else None
     if delays is not None:
         delays.check(spine, where=where)
     return SpineRows(
         rows=rows.height,
-        known=teaching.height,
-        described=task.describe(teaching[spine.outcome].to_numpy(), spine.means),
+        known=rows.filter(teaches(spine, task, as_of)).height,
+        described=task.describe(known[spine.outcome].to_numpy(), spine.means),
         young=rows.height - old.height,
         within=spine.outcome_within,
-        without_outcome=old.height - teaching.height,
+        without_outcome=old.height - known.height,
         without_time=0,
         without_key={key: rows[key].null_count() for key in spine.keys if rows[key].null_count()},
         undated=0,

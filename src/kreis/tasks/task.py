@@ -92,6 +92,11 @@ class Task(Protocol):
         """What an outcome may be."""
         ...
 
+    @property
+    def needs_outcomes(self) -> bool:
+        """Whether only rows whose outcome is known teach and judge; else all do, outcomes being NaN where not known."""
+        ...
+
     def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
         """A column of outcomes as float64, null where not known.
 
@@ -134,7 +139,7 @@ class Task(Protocol):
         ...
 
     def labels(self, outcomes: Floats) -> Labels:
-        """Outcomes as trainers take them: booleans for two classes, float64 for numbers."""
+        """Outcomes as trainers take them: booleans for two classes, float64 for numbers, NaN where not known."""
         ...
 
     @property

@@ -18,7 +18,7 @@ import polars as pl
 from kreis.arrays import Floats
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
-from kreis.tasks.decisions import decision_of
+from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.outcomes import OutcomeForm
@@ -52,10 +52,16 @@ class Example:
         return self.outcomes[known], self.scores[known]
 
     @property
-    def rows(self) -> Rows:
-        """Judged by the plain decision, beside a model that decides on each row as on another."""
+    def decided(self) -> Decision:
+        """The rule that is best on the known rows."""
         outcomes, scores = self.known
-        rows = self.task.rows(outcomes, self.task.answers(scores), self.task.plain, where="example")
+        return self.task.fit_decision(self.task.answers(scores), outcomes).decision
+
+    @property
+    def rows(self) -> Rows:
+        """Known ones, judged by the fitted decision, beside a model that decides on each row as on another."""
+        outcomes, scores = self.known
+        rows = self.task.rows(outcomes, self.task.answers(scores), self.decided, where="example")
         return replace(rows, reference=rows.decisions[::-1].astype(np.float64))
 
 
@@ -94,7 +100,7 @@ def outcomes_are_told_apart(example: Example) -> None:
     _demand(bool((one ^ other).all()) and first != second, "a row is in none of the halves, or in both")
     _demand(0 < int(one.sum()) < len(outcomes), "a half is empty")
     _demand(example.task.lacking(outcomes) == "", "the example's outcomes teach nothing")
-    for none in (outcomes[:0], np.full(20, outcomes[0])):
+    for none in (outcomes[:0], *([np.full(20, outcomes[0])] if example.task.needs_outcomes else [])):
         _demand(bool(example.task.lacking(none)), f"{len(none)} outcomes without variation are taken")
     _demand(bool(example.task.describe(outcomes, "back")), "outcomes are described by nothing")
 
@@ -145,11 +151,33 @@ def validation_is_summed_up(example: Example) -> None:
     """With rows and value, and what else tells, all finite; few rows bring a doubt."""
     outcomes, scores = example.known
     found = example.task.validated(scores, outcomes, example.task.plain)
+    rows_by_plain = example.task.rows(outcomes, example.task.answers(scores), example.task.plain, where="example")
     canonical_json(found)
     _demand(found["rows"] == len(outcomes) and all(map(math.isfinite, found.values())), f"it is {found}")
     _demand(bool(example.task.validation_said(found)), "nothing is said of it")
+    _demand(found["value"] == example.task.metrics[0].value(rows_by_plain), "its value is another than the metric's")
     few = example.task.validated(scores[:3], outcomes[:3], example.task.plain)
     _demand(bool(example.task.validation_doubts(few)), "three rows bring no doubt")
+
+
+def rows_without_outcomes_teach_where_none_are_asked_for(example: Example) -> None:
+    """They are decided and measured; metrics of what happened look at the known ones alone, or are undefined."""
+    task = example.task
+    if task.needs_outcomes:
+        return
+    scores, unknown = task.answers(example.scores), np.full(len(example.scores), math.nan)
+    _demand(task.lacking(unknown) == "" and bool(task.describe(unknown)), "rows without outcomes teach nothing")
+    found = task.validated(scores, unknown, task.fit_decision(scores, unknown).decision)
+    canonical_json(found)
+    _demand(found["rows"] == len(scores), f"of {len(scores)} rows {found['rows']} are summed up")
+    _demand(bool(task.validation_doubts(found)), "nobody knows anything, and nothing is doubted")
+    some, none = (task.rows(each, scores, example.decided, where="example") for each in (example.outcomes, unknown))
+    for metric in task.metrics:
+        whole, part = metric.value(some), metric.value(example.rows)
+        _demand(math.isfinite(whole), f"{metric.name} of rows whose outcome is known in part is {whole}")
+        _demand(abs(float(metric.influence(some).sum())) < 1e-6 * max(1.0, abs(whole)), f"influences of {metric.name}")
+        if abs(whole - part) > 1e-9 * max(1.0, abs(part)):
+            _demand(math.isfinite(metric.value(none)), f"{metric.name} takes rows nobody knows for known ones")
 
 
 def metrics_hold_what_they_promise(example: Example) -> None:
@@ -178,24 +206,26 @@ def names_of_metrics_exist(example: Example) -> None:
 
 
 def wrong_rows_are_refused(example: Example) -> None:
-    """A score that is none, an unknown outcome."""
+    """A score that is none, an outcome that is none or is not known where the task needs it."""
     outcomes, scores = example.known
     broken = scores.copy()
     broken[1] = math.nan
-    for given, happened in ((broken, outcomes), (scores, np.where(np.arange(len(outcomes)) == 1, math.nan, outcomes))):
+    unknown, endless = outcomes.copy(), outcomes.copy()
+    unknown[1], endless[1] = math.nan, math.inf
+    for given, happened in ((broken, outcomes), (scores, unknown if example.task.needs_outcomes else endless)):
         try:
             example.task.rows(happened, given, example.task.plain, where="the wrong place")
         except ProjectError as error:
             _demand("row 1" in str(error) and "the wrong place" in str(error), "the error does not say where")
         else:
-            _demand(False, "a NaN was judged")
+            _demand(False, "what is no number was judged")
 
 
 def the_metric_of_the_goal_behaves(example: Example) -> None:
     """It values decisions row by row, knows its bounds, and survives JSON."""
     metric: GoalMetric = example.task.metric
     outcomes = example.outcomes
-    decided = example.task.plain.many(example.task.answers(example.scores))
+    decided = example.decided.many(example.task.answers(example.scores))
     values = metric.values(outcomes, decided)
     _demand(bool((np.isnan(values) == np.isnan(outcomes)).all()), "values are known where outcomes are not, or not")
     known = values[~np.isnan(values)]
@@ -215,11 +245,9 @@ def the_metric_of_the_goal_behaves(example: Example) -> None:
     _demand(metric.most_apart(decided, other) <= metric.most_at_stake, "more is at stake than the most")
     document = metric.to_document()
     _demand(msgspec.json.decode(canonical_json(document)) == document and "kind" in document, "no JSON document")
-    asked = task_of(metric, example.task.name)
-    _demand(
-        asked == example.task and metric.per >= 1 and bool(metric.unit),
-        "task, per or unit",
-    )
+    made = task_of(metric, example.task.name)
+    _demand(made == example.task, "the metric does not make the task")
+    _demand(metric.per >= 1 and bool(metric.unit), "per or unit")
     metric.check()
 
 
@@ -253,6 +281,7 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     the_fitted_decision_is_worth_no_less_than_the_plain_one,
     labels_are_what_trainers_take,
     validation_is_summed_up,
+    rows_without_outcomes_teach_where_none_are_asked_for,
     metrics_hold_what_they_promise,
     names_of_metrics_exist,
     wrong_rows_are_refused,

@@ -188,18 +188,32 @@ def ranked(outcomes: Outcomes, groups: Codes | None, *, where: str) -> tuple[Cod
 
 def needs_classes(outcomes: Outcomes, *, where: str, hint: str) -> None:
     """Raise a ProjectError unless outcomes are yes and no, and both occur."""
+    all_known(outcomes, where=where)
     require(outcomes.dtype == np.bool_, "it learns yes and no; this goal asks for numbers", where=where, hint=hint)
     varied(outcomes, where=where)
 
 
 def needs_numbers(outcomes: Outcomes, *, where: str, hint: str) -> None:
     """Raise a ProjectError unless outcomes are numbers, and not all the same."""
+    all_known(outcomes, where=where)
     require(outcomes.dtype != np.bool_, "it learns numbers; this goal asks for yes or no", where=where, hint=hint)
     varied(outcomes, where=where)
 
 
+def all_known(outcomes: Outcomes, *, where: str) -> None:
+    """Raise a ProjectError, with counts, where outcomes are not known, for what learns from outcomes."""
+    unknown = int(np.isnan(outcomes).sum()) if outcomes.dtype.kind == "f" else 0
+    if unknown:
+        raise ProjectError(
+            f"it learns from outcomes, and {unknown:,} of {len(outcomes):,} training rows have none",
+            where=where,
+            hint="take IsolationForest(), which needs none, or leave those rows out of the spine",
+        )
+
+
 def varied(outcomes: Outcomes, *, where: str) -> None:
-    """Raise a ProjectError, with counts, unless outcomes differ."""
+    """Raise a ProjectError, with counts, unless outcomes are known and differ."""
+    all_known(outcomes, where=where)
     if len(outcomes) == 0 or np.ptp(outcomes.astype(np.float64)) == 0:
         what = f" have the outcome {outcomes[0]}" if len(outcomes) else ""
         raise ProjectError(

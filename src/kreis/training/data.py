@@ -23,7 +23,7 @@ Microseconds = npt.NDArray[np.int64]
 
 
 class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """n rows whose outcome is known. Times are microseconds since 1970 UTC."""
+    """n rows whose outcome is known, or NaN where the task asks for none. Times are microseconds since 1970 UTC."""
 
     features: tuple[str, ...]
     matrix: Matrix
@@ -65,8 +65,9 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         labels: str | None = None,
         weight: str | None = None,
         group: str | None = None,
+        known_only: bool = True,
     ) -> TrainingData:
-        """Take the named columns of a frame; rows without an outcome are left out.
+        """Take the named columns of a frame.
 
         Args:
             frame: one row for each question.
@@ -78,6 +79,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             labels: the column that the split reads, if any.
             weight: the column that says what a row weighs, if any.
             group: the column that says which rows belong together, if any.
+            known_only: whether rows without an outcome are left out; else it is NaN, and known at the row's own time.
 
         Raises:
             ProjectError: a column is absent, a time is missing in a row that has an outcome, or a weight is no positive
@@ -90,7 +92,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 raise ProjectError.unknown_name(kind, name, frame.columns, where="training frame")
         if known_at not in frame.columns:
             raise ProjectError.unknown_name("column", known_at, frame.columns, where="training frame")
-        rows = frame.filter(pl.col(outcome).is_not_null())
+        is_known = pl.col(outcome).is_not_null()
+        rows = frame.filter(is_known) if known_only else _with_unknown(frame, outcome, time, known_at)
         if rows[time].null_count() or rows[known_at].null_count():
             raise ProjectError(f"{time!r} or {known_at!r} is missing in rows with an outcome", where="training frame")
         matrix = np.empty((rows.height, len(features)), dtype=np.float32)
@@ -100,7 +103,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return cls(
             features=tuple(features),
             matrix=matrix,
-            outcomes=rows[outcome].cast(pl.Float64).to_numpy(),
+            outcomes=rows[outcome].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
             time=_microseconds(rows[time]),
             known_at=_microseconds(rows[known_at]),
             categories=categories or {},
@@ -136,6 +139,14 @@ def _weights(column: pl.Series) -> Floats:
         said = f"{int(wrong.sum()):,} rows have no weight above 0"
         raise ProjectError(said, where=f"column {column.name!r}", hint="give each row a positive number, or drop it")
     return weights
+
+
+def _with_unknown(frame: pl.DataFrame, outcome: str, time: str, known_at: str) -> pl.DataFrame:
+    """All rows; nothing became known of those without an outcome, so they wait for nothing."""
+    import polars as pl
+
+    unknown = pl.col(outcome).is_null()
+    return frame.with_columns(pl.when(unknown).then(time).otherwise(known_at).alias(known_at))
 
 
 def _microseconds(column: pl.Series) -> Microseconds:

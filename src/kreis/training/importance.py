@@ -48,10 +48,11 @@ def permutation_importance(
         gain: Each feature's share of the splits' gain.
     """
     rng = np.random.default_rng(seed)
+    rows = rows.take(np.flatnonzero(~np.isnan(rows.outcomes)))
     drawn = rows.take(np.sort(rng.permutation(len(rows))[:_ROWS]))
     count, width = drawn.matrix.shape
-    if not width:
-        return []  # a constant rule
+    if not width or not count:
+        return []  # a constant rule, or no outcome that is known
     matrices = np.repeat(drawn.matrix[np.newaxis], width + 1, axis=0)  # the last one stays as it is
     for place in range(width):
         matrices[place, :, place] = rng.permutation(drawn.matrix[:, place])

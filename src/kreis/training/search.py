@@ -228,7 +228,8 @@ class _Judge:
         if self.objective == "metric":
             return -float(task.metric.values(outcomes, task.plain.many(scores)).mean() * task.metric.per)
         metric = metric_named(self.objective, task, where="Search.objective")
-        return metric.value(task.rows(outcomes, task.answers(scores), task.plain, where="validation"))
+        found = metric.value(task.rows(outcomes, task.answers(scores), task.plain, where="validation"))
+        return -found if metric.better == "higher" else found
 
 
 def _said(declared: Candidate, tried: Candidate) -> str:

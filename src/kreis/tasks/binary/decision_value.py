@@ -66,15 +66,16 @@ class DecisionValue(msgspec.Struct, frozen=True):
 
     @property
     def task(self) -> Task:
-        """Yes or no."""
-        from kreis.tasks.binary.task import Binary
-
-        return Binary(self)
+        """The first of those that it fits."""
+        return self.tasks[0]
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """All that such a metric fits."""
-        return (self.task,)
+        """Yes or no; or an alarm, where few outcomes are known."""
+        from kreis.tasks.anomaly.task import Anomaly
+        from kreis.tasks.binary.task import Binary
+
+        return Binary(self), Anomaly(self)
 
     def check(self) -> None:
         """See that deciding rightly is worth more than deciding wrongly, in both cases taken together.

@@ -50,6 +50,7 @@ class Binary:
 
     metric: DecisionValue
     name = "binary classification"
+    needs_outcomes = True
     outcome = YesNo()
     loss = Loss("log")
     losses = ("log_loss",)

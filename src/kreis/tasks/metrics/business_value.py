@@ -31,6 +31,7 @@ class BusinessValue(RatioMetric):
         return low * self.metric.per, high * self.metric.per
 
     def terms(self, rows: Rows) -> tuple[Floats, Floats]:
-        """Each decision's value times `per`; one."""
+        """Each decision's value times `per`; one. Nothing of a row whose outcome is not known."""
         values = self.metric.values(rows.outcomes, rows.decisions)
-        return values * self.metric.per, np.ones(len(rows))
+        known = ~np.isnan(values)
+        return np.where(known, values, 0.0) * self.metric.per, known.astype(np.float64)

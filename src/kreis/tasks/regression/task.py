@@ -50,6 +50,7 @@ class Regression:
 
     metric: NumberValue
     name = "regression"
+    needs_outcomes = True
     outcome: ClassVar[OutcomeForm] = Number()
     losses = ("mean_absolute_error", "root_mean_squared_error")
     plain: ClassVar[Decision] = Identity()

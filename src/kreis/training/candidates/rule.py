@@ -83,6 +83,12 @@ class Rule:
         if outcomes.dtype == np.bool_:
             form = Formula(expression=self.expression, low=0.0, high=1.0)
         else:
-            form = Formula(expression=self.expression, missing=float(outcomes.mean()))
+            form = Formula(expression=self.expression, missing=_mean_known(outcomes))
         form.scorer(features)
         return Fitted(form=form, features=tuple(features), written=True)
+
+
+def _mean_known(outcomes: Outcomes) -> float:
+    """The mean of the outcomes that are known; 0 where none is."""
+    known = outcomes[~np.isnan(outcomes)]
+    return float(known.mean()) if len(known) else 0.0

@@ -13,7 +13,7 @@ from kreis.arrays import Floats
 from kreis.training.candidate import Matrix
 from kreis.training.encoders.encoder import ColumnKind
 
-__all__ = ["Standardised", "standardise"]
+__all__ = ["Standardised", "medians_of", "standardise"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,7 +52,7 @@ def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind]
         kinds: What each column is, if not all are numbers; 0 and 1 are left as they are.
     """
     absent = ~np.isfinite(matrix)
-    medians = _medians(matrix, absent)
+    medians = medians_of(matrix, absent)
     filled = np.where(absent, medians, matrix).astype(np.float64)
     means, deviations = filled.mean(axis=0), filled.std(axis=0)
     deviations[deviations <= 1e-12 * np.maximum(1.0, np.abs(means))] = np.inf
@@ -66,7 +66,8 @@ def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind]
     return Standardised(design=design, medians=medians, means=means, deviations=deviations, flagged=flagged)
 
 
-def _medians(matrix: Matrix, absent: npt.NDArray[np.bool_]) -> Matrix:
+def medians_of(matrix: Matrix, absent: npt.NDArray[np.bool_]) -> Matrix:
+    """Each feature's median, where it is not absent; 0 where it always is, shape (f,)."""
     medians = np.zeros(matrix.shape[1], dtype=np.float32)
     for place in range(matrix.shape[1]):
         present = matrix[~absent[:, place], place]

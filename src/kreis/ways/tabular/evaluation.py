@@ -251,7 +251,7 @@ def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.
     asked = {guardrail.by for guardrail in state.project.goal.guardrails if guardrail.by}
     asked |= set(spine.judge_by)
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
-    frame = frame.filter(teaches(spine, state.as_of))[tested]
+    frame = frame.filter(teaches(spine, state.project.goal.task, state.as_of))[tested]
     few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}
     return {name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)}
 

@@ -130,7 +130,7 @@ def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
     more = [name for name in (labels, spine.weight, spine.group) if name is not None]
     frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at, *more)
     return TrainingData.from_frame(
-        frame.hstack(features).filter(teaches(spine, state.as_of)),
+        frame.hstack(features).filter(teaches(spine, state.project.goal.task, state.as_of)),
         features=features.columns,
         outcome=spine.outcome,
         time=spine.time,
@@ -139,6 +139,7 @@ def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
         labels=labels,
         weight=spine.weight,
         group=spine.group,
+        known_only=state.project.goal.task.needs_outcomes,
     )
 
 

@@ -1,0 +1,1 @@
+"""Anomaly detection: the task, its metric and its rows."""
