@@ -329,3 +329,11 @@ def test_looking_every_hour_keeps_the_error_rate(simulations: Simulations):
                     break
     simulations.at_most("looking every hour for a week, an equal model is rolled back", rolled, runs, 0.025)
     simulations.at_most("looking every hour for a week, one worse by the margin is promoted", promoted, runs, 0.05)
+
+
+def test_days_that_share_what_happens_hang_together_by_that_at_least():
+    rng = np.random.default_rng(4)
+    sums = day_sums(rng.normal(size=400), np.repeat(np.arange(40), 10))
+    assert dependence(sums, 2.5) > 2 * dependence(sums) >= 2.0
+    none = day_sums(np.zeros(0), np.zeros(0))
+    assert dependence(none, 2.5) == 1.0

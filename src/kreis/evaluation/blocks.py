@@ -14,6 +14,10 @@ too small. Each is mended here:
   where there is none it is corrected upward until simulated coverage holds, and counts as 0 below 0.15.
 - Both leave fewer degrees of freedom for Student's t.
 
+Forecasts of several periods share what happens in the periods that both are about, which is known beforehand: the
+variance grows by that at least (`overlap.py`). How long levels last says nothing of how long errors do, so no history
+of outcomes is asked.
+
 Groups and single rows have no order, so that only the first holds of them.
 
 From 8 to 400 blocks the quantiles are those of a studentised bootstrap of the blocks (Efron 1982, section 10.10;
@@ -78,6 +82,7 @@ def interval(
     climate: float | None = None,
     lasting: float = 0.0,
     ordered: bool = True,
+    overlap: float | None = None,
 ) -> Interval:
     """The interval around a value.
 
@@ -90,6 +95,7 @@ def interval(
         climate: How much neighbouring days are alike in what is not the noise of their rows, known from longer history.
         lasting: The same of these days alone, where there is no history: how long what happens on them lasts.
         ordered: Whether blocks follow each other in time, so that neighbours may hang together.
+        overlap: By what the variance grows because rows of several blocks share what happens to them (`overlap_of`).
     """
     count = len(influence)
     shares = np.full(count, 1 / count) if sizes is None else sizes / sizes.sum()
@@ -103,6 +109,8 @@ def interval(
     days = 1 / float(shares @ shares)
     if not ordered:
         alike = _Alike(1.0, count - 1, 1.0)
+    elif overlap is not None:
+        alike = _overlapping(_own(centred, spread, remains, 0.0), overlap, count)
     elif climate is None:
         alike = _own(centred, spread, remains, lasting)
     else:
@@ -165,6 +173,12 @@ def _own(centred: Floats, spread: float, remains: float, lasting: float) -> _Ali
         1 + 2 * remains * lasting / (1 - lasting),  # what is mostly noise cannot tell by itself
     )
     return _Alike(longer, count / longer - 1, independent)
+
+
+def _overlapping(own: _Alike, overlap: float, count: int) -> _Alike:
+    """No less than what is shared for certain, whether these few blocks show it or not."""
+    longer = max(own.longer, overlap)
+    return _Alike(longer, count / longer - 1, max(own.independent, overlap))
 
 
 def _corrected(centred: Floats) -> float:

@@ -130,6 +130,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     spending: Spending | None = None,
     needs_baseline: bool = True,
     climate: float | None = None,
+    spans: Floats | None = None,
     level: float = 0.95,
 ) -> EvaluationReport:
     """Judge a challenger by the goal.
@@ -148,6 +149,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         spending: The level at which the challenger is compared with the champion; that of all others if not given.
         needs_baseline: False to show the one baseline itself, which has no other to beat.
         climate: How much neighbouring days are alike, from a longer history than these rows (`climate_of`).
+        spans: When each row was asked about and when it was over, shape (n, 2), where rows share what happens to them.
         level: Of all other intervals.
 
     Raises:
@@ -159,7 +161,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     days, task = as_blocks(blocks), goal.task
     others = [*baselines, *([champion] if champion else [])]
     measure = _reference([*([reference] if reference else []), *baselines], outcomes, task)
-    known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "reference": measure}
+    known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "reference": measure, "spans": spans}
     rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}

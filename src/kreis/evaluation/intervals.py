@@ -17,6 +17,7 @@ from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
 from kreis.evaluation.distributions import student_t_quantile
+from kreis.evaluation.overlap import overlap_of
 from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
 from kreis.texts import number
 
@@ -181,9 +182,19 @@ def _finish(
             noise = _row_noise(influence, sums, codes)
             climate = None if rows is None else rows.climate
             ordered = rows is None or rows.blocks_are == "days"
-            lasting = lasting_of(rows.outcomes, codes) if rows is not None and climate is None and ordered else 0.0
+            overlap = None if rows is None or rows.spans is None or not ordered else overlap_of(rows.spans, codes)
+            told = rows is not None and climate is None and ordered and overlap is None
+            lasting = lasting_of(rows.outcomes, codes) if rows is not None and told else 0.0
             low, high, effective = interval(
-                value, sums, level=level, sizes=sizes, noise=noise, climate=climate, lasting=lasting, ordered=ordered
+                value,
+                sums,
+                level=level,
+                sizes=sizes,
+                noise=noise,
+                climate=climate,
+                lasting=lasting,
+                ordered=ordered,
+                overlap=overlap,
             )
             warning = few_days(effective, sizes, "days" if rows is None else rows.blocks_are)
         else:

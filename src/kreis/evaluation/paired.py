@@ -86,12 +86,13 @@ def within_day(sums: DaySums) -> float:
     return (dependence(sums) - 1) / (a_day - 1) if a_day >= 2 else _WITHIN_DAY
 
 
-def dependence(sums: DaySums) -> float:
+def dependence(sums: DaySums, overlap: float = 1.0) -> float:
     """How many times the variance of a sum over days is that of a sum of independent decisions; at least 1.
 
     The design effect of days as clusters (Kish 1965, "Survey Sampling", section 5.4), with neighbouring days taken
     to hang together where they do (Newey and West 1987, one lag). Few days say little about it: what is presumed
-    weighs as much as seven of them.
+    weighs as much as seven of them. Days that share what happens to their decisions (forecasts over several days) hang
+    together by `overlap` at least (`kreis.evaluation.overlap`).
     """
     n, totals = np.array(sums.decisions, dtype=np.float64), np.array(sums.totals)
     days = len(n)
@@ -101,11 +102,11 @@ def dependence(sums: DaySums) -> float:
     alone = float(np.sum(sums.squares) - n.sum() * mean**2)
     presumed = presumed_dependence(float(np.mean(sums.differing)))
     if days < 2 or alone <= 0:
-        return presumed
+        return presumed * overlap
     off = totals - mean * n
-    together = float(off @ off + max(off[1:] @ off[:-1], 0.0)) * days / (days - 1)
+    together = float(max(off @ off + max(off[1:] @ off[:-1], 0.0), overlap * (off @ off))) * days / (days - 1)
     seen = days - 1
-    return max(1.0, (_PRESUMED_DAYS * presumed + seen * together / alone) / (_PRESUMED_DAYS + seen))
+    return max(1.0, (_PRESUMED_DAYS * presumed * overlap + seen * together / alone) / (_PRESUMED_DAYS + seen))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,7 +126,14 @@ class Paired:
 
     @classmethod
     def of(
-        cls, differences: Floats, days: npt.ArrayLike, *, most: float, margin: float, before: DaySums | None = None
+        cls,
+        differences: Floats,
+        days: npt.ArrayLike,
+        *,
+        most: float,
+        margin: float,
+        before: DaySums | None = None,
+        overlap: float = 1.0,
     ) -> Paired:
         """The differences seen so far.
 
@@ -136,6 +144,7 @@ class Paired:
             margin: What the challenger may be worse by.
             before: Days before the canary. They say how days vary, and nothing about which model is better: the
                 challenger has learned from them.
+            overlap: As for `dependence`.
         """
         sums = day_sums(differences, days)
         values, counts = np.unique(differences, return_counts=True)
@@ -145,7 +154,7 @@ class Paired:
             days=len(sums.decisions),
             most=most,
             margin=margin,
-            dependence=dependence(sums if before is None else before + sums),
+            dependence=dependence(sums if before is None else before + sums, overlap),
         )
 
     @property

@@ -30,6 +30,8 @@ class Rows:
     """How much neighbouring days are alike in what happens on them, if more days than these could tell."""
     reference: Floats | None = None
     """What the first baseline decided."""
+    spans: Floats | None = None
+    """When each row was asked about and when it was over, shape (n, 2), where rows share what happens to them."""
     blocks_are: str = "days"
     """What is independent of each other: "days", which come in an order, "groups" or "rows"."""
 
@@ -47,9 +49,9 @@ class Rows:
     def where(self, mask: Booleans) -> Self:
         """The rows that the mask keeps."""
         groups = None if self.groups is None else self.groups[mask]
-        reference = None if self.reference is None else self.reference[mask]
+        reference, spans = (None if each is None else each[mask] for each in (self.reference, self.spans))
         arrays = {name: getattr(self, name)[mask] for name in ("outcomes", "scores", "decisions")}
-        return replace(self, **arrays, groups=groups, reference=reference)
+        return replace(self, **arrays, groups=groups, reference=reference, spans=spans)
 
 
 class Metric(ABC):

@@ -80,6 +80,7 @@ def move_canary(project: Project, workspace: Workspace, release: Release, now: d
         most=seen.most,
         margin=margin_of(project, workspace, models[0].digest) / metric.per,
         before=None if before is None else msgspec.convert(before, DaySums),
+        overlap=seen.overlap,
     )
     return _Canary(project, release, first, now, models, seen, paired).move(workspace)
 

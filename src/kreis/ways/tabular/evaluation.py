@@ -25,6 +25,7 @@ from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.models.scoring import Scorer
 from kreis.preparation.spine import teaches
 from kreis.project import Project
+from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.results import Judged, Spent
 from kreis.ways.tabular.rows import (
@@ -235,6 +236,7 @@ def _reports(
             blocks=split.blocks(test.time, test.labels),
             blocks_are=split.blocks_are,
             climate=climate,
+            spans=_spans(state, test),
             groups=groups,
             champion=serving if name == challenger else None,
             reference=scored[baselines[0]] if baselines else None,
@@ -243,6 +245,13 @@ def _reports(
         )
         for name in scored
     }
+
+
+def _spans(state: TabularState, rows: TrainingData) -> Floats | None:
+    """When each row was asked about and when it was over, where rows share what happens to them."""
+    if not spine_of(state).overlapping:
+        return None
+    return np.column_stack([rows.time, rows.known_at]).astype(np.float64)
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:

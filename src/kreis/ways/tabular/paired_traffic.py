@@ -10,6 +10,8 @@ import polars as pl
 
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.deployment.packages import Package
+from kreis.evaluation.blocks import as_blocks
+from kreis.evaluation.overlap import overlap_of
 from kreis.evaluation.paired import DaySums, day_sums
 from kreis.monitoring.traffic import feature_matrix, read_traffic
 from kreis.project import Project
@@ -36,6 +38,8 @@ class PairedTraffic:
     most: float
     """The most that the two can differ by in value on one of the whole requests, whatever its outcome."""
     days: Codes
+    overlap: float
+    """By how much the days hang together because they share what happens to their requests."""
 
     @property
     def known(self) -> int:
@@ -72,13 +76,17 @@ def read_paired(
     champion, challenger = (_decisions(each, matrix[whole]) for each, (matrix, _) in zip(models, matrices, strict=True))
     ripe = known[whole]
     differences = metric.values(happened, challenger[ripe]) - metric.values(happened, champion[ripe])
+    days = mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64)
+    spans = mature.select(pl.col("at", "known_at").dt.epoch("us")).to_numpy()[known]
+    overlaps = project.spine_declaration is not None and project.spine_declaration.overlapping
     return PairedTraffic(
         rows=rows.select("at", "model", "latency_us"),
         mature=len(mature),
         whole=int(whole.sum()),
         differences=differences,
         most=metric.most_apart(champion, challenger),
-        days=mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64),
+        days=days,
+        overlap=overlap_of(spans.astype(np.float64), as_blocks(days)) if overlaps else 1.0,
     )
 
 
