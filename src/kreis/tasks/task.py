@@ -138,6 +138,11 @@ class Task(Protocol):
         """The names of metrics by which a search may judge, beside the goal's."""
         ...
 
+    @property
+    def baselines(self) -> Sequence[str]:
+        """What a model of this kind must beat at least, as lines that declare it: for a project without one."""
+        ...
+
     def labels(self, outcomes: Floats) -> Labels:
         """Outcomes as trainers take them: booleans for two classes, float64 for numbers, NaN where not known."""
         ...

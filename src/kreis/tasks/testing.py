@@ -7,6 +7,7 @@ def test_task_behaves(check):
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -271,6 +272,15 @@ def what_models_are_judged_by_can_be_shown(example: Example) -> None:
     _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is not a number")
 
 
+def baselines_are_proposed(example: Example) -> None:
+    """At least one, as a line that declares it."""
+    lines = example.task.baselines
+    _demand(len(lines) > 0, "no baseline is proposed")
+    for line in lines:
+        ast.parse(line)
+        _demand(line.startswith("project.candidate(") and "baseline=True" in line, f"{line} declares no baseline")
+
+
 CHECKS: tuple[Callable[[Example], None], ...] = (
     outcomes_are_numbers_or_null,
     what_is_no_outcome_is_refused,
@@ -288,6 +298,7 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     the_metric_of_the_goal_behaves,
     a_canary_can_be_planned,
     what_models_are_judged_by_can_be_shown,
+    baselines_are_proposed,
 )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "NumberLoss",
     "Outcomes",
     "changed",
+    "complexity_of",
     "loss_for",
     "needs_classes",
     "needs_numbers",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Outcomes = Labels
+CONSTANT, LINEAR, TREES, NETWORK = range(4)
+"""How simple a candidate is: written down or the same for all; a weighted sum; many trees; layers of weights."""
 NumberLoss = Literal["squared", "absolute", "quantile", "poisson", "tweedie"]
 """What a trainer of numbers may be told to minimise in place of what the goal asks for."""
 
@@ -67,7 +70,8 @@ class Candidate(Protocol):
     It may say by an attribute `encode` how it is given categories where the user says nothing: the name of an encoder
     (`kreis.training.encoders`), or None where it learns nothing of them; "order" else. Its `fit` may take a keyword
     `kinds`: what each column is (`ColumnKind`), given where not all are numbers; where it makes use of whole codes of
-    categories, it also says `splits_categories = True`.
+    categories, it also says `splits_categories = True`. By `complexity` it says how simple it is: `CONSTANT`, `LINEAR`,
+    `TREES` (what is assumed where it says nothing) or `NETWORK`.
     """
 
     side_by_side: ClassVar[bool]
@@ -113,6 +117,12 @@ class Candidate(Protocol):
             ProjectError: it cannot learn from these rows or cannot become data.
         """
         ...
+
+
+def complexity_of(candidate: Candidate) -> int:
+    """How simple a candidate is; lower is simpler."""
+    found: int = getattr(candidate, "complexity", TREES)
+    return found
 
 
 def version_of(*distributions: str) -> str:

@@ -13,7 +13,17 @@ from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.tracking.curves import lightgbm_curve
-from kreis.training.candidate import Fitted, Matrix, Outcomes, needs_classes, needs_numbers
+from kreis.training.candidate import (
+    CONSTANT,
+    LINEAR,
+    NETWORK,
+    TREES,
+    Fitted,
+    Matrix,
+    Outcomes,
+    needs_classes,
+    needs_numbers,
+)
 from kreis.training.fidelity import prove_same
 
 __all__ = ["Estimator"]
@@ -78,6 +88,16 @@ class Estimator:
             if name not in known:
                 raise ProjectError.unknown_name("parameter", name, known, where=self._where)
         return Estimator(clone(self.estimator).set_params(**values))
+
+    @property
+    def complexity(self) -> int:
+        """By the module of the last step: linear models and naive Bayes, networks; all else counts as trees do."""
+        last = self.estimator
+        while getattr(last, "steps", None):
+            last = last.steps[-1][1]
+        return _COMPLEXITY.get(
+            type(last).__module__.split(".")[1] if "sklearn." in type(last).__module__ else "", TREES
+        )
 
     @property
     def _where(self) -> str:
@@ -149,6 +169,7 @@ _INSTEAD = {
     "KBinsDiscretizer": 'KBinsDiscretizer(encode="onehot-dense") or encode="ordinal" converts',
     "VotingClassifier": "VotingClassifier(flatten_transform=False) converts where its members do",
 }
+_COMPLEXITY = {"dummy": CONSTANT, "linear_model": LINEAR, "naive_bayes": LINEAR, "neural_network": NETWORK}
 _CONVERTS = (
     "kreis ships data, never code; among those that convert are LogisticRegression, SGDClassifier, RandomForest,"
     " ExtraTrees, GradientBoosting, HistGradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from kreis.arrays import Codes
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_numbers, require
+from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_numbers, require
 from kreis.training.candidates.standardised import standardise
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -30,6 +30,7 @@ class Linear:
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process
+    complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
     penalty: float = 1.0
     """The penalty's strength (scikit-learn's alpha)."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_classes, require
+from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_classes, require
 from kreis.training.candidates.standardised import standardise
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -30,6 +30,7 @@ class Logistic:
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
+    complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
     c: float = 1.0
     """Inverse of the penalty's strength (scikit-learn's C)."""

@@ -12,7 +12,7 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import Literal
 from kreis.models.form import Formula
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, varied
+from kreis.training.candidate import CONSTANT, Fitted, Matrix, Outcomes, varied
 
 __all__ = ["Mean"]
 
@@ -29,6 +29,7 @@ class Mean:
     """
 
     side_by_side: ClassVar[bool] = True
+    complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
 
     def parameters(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
 from kreis.models.form import Formula
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes
+from kreis.training.candidate import CONSTANT, Fitted, Matrix, Outcomes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,6 +35,7 @@ class Rule:
     """
 
     side_by_side: ClassVar[bool] = True
+    complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
 
     def __init__(self, expression: pl.Expr | Expression) -> None:
