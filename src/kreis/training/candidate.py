@@ -106,7 +106,8 @@ class Candidate(Protocol):
 
         Args:
             matrix: float32 of shape (n, f), NaN where a value is missing.
-            outcomes: what happened, shape (n,): bool for two classes, float64 for numbers (`Task.labels`).
+            outcomes: what happened, shape (n,): bool for yes and no, int64 for the place of a class, float64 for
+                numbers (`Task.labels`).
             features: the f names.
             loss: what the goal would have minimised; for trainers that can choose.
             seed: all chance derives from it.
@@ -197,16 +198,19 @@ def ranked(outcomes: Outcomes, groups: Codes | None, *, where: str) -> tuple[Cod
 
 
 def needs_classes(outcomes: Outcomes, *, where: str, hint: str) -> None:
-    """Raise a ProjectError unless outcomes are yes and no, and both occur."""
+    """Raise a ProjectError unless outcomes are yes and no, or classes, and differ."""
     all_known(outcomes, where=where)
-    require(outcomes.dtype == np.bool_, "it learns yes and no; this goal asks for numbers", where=where, hint=hint)
+    numbers = outcomes.dtype.kind == "f"
+    require(not numbers, "it learns yes and no, or classes; this goal asks for numbers", where=where, hint=hint)
     varied(outcomes, where=where)
 
 
 def needs_numbers(outcomes: Outcomes, *, where: str, hint: str) -> None:
     """Raise a ProjectError unless outcomes are numbers, and not all the same."""
     all_known(outcomes, where=where)
-    require(outcomes.dtype != np.bool_, "it learns numbers; this goal asks for yes or no", where=where, hint=hint)
+    asks = "yes or no" if outcomes.dtype == np.bool_ else "classes"
+    numbers = outcomes.dtype.kind == "f"
+    require(numbers, f"it learns numbers; this goal asks for {asks}", where=where, hint=hint)
     varied(outcomes, where=where)
 
 

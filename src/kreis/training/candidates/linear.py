@@ -68,5 +68,5 @@ class Linear:
         given = standardise(matrix, indicators=self.indicators, kinds=kinds)
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = Ridge(alpha=self.penalty, solver="cholesky").fit(given.design, outcomes)
-        content = given.to_onnx(model.coef_, float(model.intercept_), sigmoid=False)
+        content = given.to_onnx(model.coef_, float(model.intercept_))
         return Fitted(form=Onnx.of(content), features=tuple(features))

@@ -263,10 +263,17 @@ def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.
     spine = spine_of(state)
     asked = {guardrail.by for guardrail in state.project.goal.guardrails if guardrail.by}
     asked |= set(spine.judge_by)
+    form = state.project.goal.task.outcome
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
     frame = frame.filter(teaches(spine, state.project.goal.task, state.as_of))[tested]
-    few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}
-    return {name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)}
+    parted = (spine.outcome,) if form.parted else ()
+    few = {name for name in (*spine.keys, *parted) if frame[name].n_unique() <= _FEW}
+    found: dict[str, npt.ArrayLike] = {
+        name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)
+    }
+    if form.parted and spine.outcome in found:
+        found[spine.outcome] = np.array([form.said(each) for each in frame[spine.outcome]])
+    return found
 
 
 def _as_groups(column: pl.Series) -> pl.Series:
