@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from kreis.evaluation.blocks import of_blocks
 from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.texts import bounds, date, number, short_id
 
@@ -76,13 +75,11 @@ def parameters_of(training: dict[str, Any]) -> str:
 
 def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     training, validation = candidate.training, candidate.validation
+    from kreis.evaluation.blocks import of_blocks  # brings NumPy, which a status page need not load
+
     evaluation = candidate.evaluation
     yield "run", f"{candidate.run}, as of {date(candidate.as_of)} UTC"
-    why_not = (
-        "it is a baseline, which others must beat"
-        if candidate.baseline
-        else "another did better in validation, or as well and is simpler"
-    )
+    why_not = "it is a baseline, which others must beat" if candidate.baseline else "another did better in validation"
     yield "chosen", "yes" if candidate.chosen else f"no: {why_not}"
     if evaluation is not None:
         judged = f"{evaluation.rows:,} test rows{of_blocks(evaluation.days, evaluation.blocks_are)}"
