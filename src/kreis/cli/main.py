@@ -23,6 +23,7 @@ from kreis.cli.commands import (
     ledger,
     migrate,
     parity,
+    predict,
     release,
     rollback,
     run,
@@ -59,6 +60,7 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("why")(why.why)
 app.command("serve")(serve.serve)
+app.command("predict")(predict.predict)
 app.command("watch")(watch.watch)
 app.command("approve")(approve.approve)
 app.command("rollback")(rollback.rollback)

@@ -6,7 +6,7 @@ import codecs
 import io
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "JsonOption",
     "accept_any_encoding",
     "console",
+    "counting",
     "emit",
     "print_page",
     "report_error",
@@ -189,3 +190,13 @@ def working(text: str, *, quiet: bool = False) -> Iterator[None]:
         return
     with console(stderr=True).status(f"{text} …"):
         yield
+
+
+@contextmanager
+def counting(text: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Say on a terminal how many rows are done; gives what takes the number."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda rows: None
+        return
+    with console(stderr=True).status(f"{text} …") as status:
+        yield lambda rows: status.update(f"{text} … {rows:,} rows")

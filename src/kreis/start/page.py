@@ -1,0 +1,67 @@
+"""What was found in a table, as a page."""
+
+from __future__ import annotations
+
+from kreis.governance.pages.page import Cell, Grid, Number, Page
+from kreis.start.begin import Begun
+from kreis.start.columns import Column
+from kreis.start.profile import Profile
+
+__all__ = ["begun_page"]
+
+_MOST_COLUMNS = 40
+
+
+def begun_page(begun: Begun) -> Page:
+    """What was found in a table and what became of it."""
+    profile = begun.profile
+    grids = [Grid("columns", ["column", "type", "missing", "different", "alone", "holds", ""], _columns(profile))]
+    if profile.leaks:
+        leaks: list[list[Cell]] = [[each.column, each.reason] for each in profile.leaks]
+        grids.append(Grid("likely leaks, left out for now", ["column", "why"], leaks))
+    told = [*begun.notes, *profile.warnings]
+    if told:
+        grids.append(Grid("said of the file", [""], [[f"! {each}"] for each in told]))
+    return Page(
+        title=f"{profile.rows:,} rows, {len(profile.columns)} columns; to be predicted: {profile.outcome}",
+        facts=[
+            ("question", f"{profile.question} ({profile.task})"),
+            ("names a row", profile.id or "nothing: a row is named by its content"),
+            ("time", _time(profile)),
+            ("repeated rows", f"{profile.duplicates:,}" if profile.duplicates else ""),
+        ],
+        grids=grids,
+    )
+
+
+def _time(profile: Profile) -> str:
+    if profile.time is None:
+        return "none: rows are split at random. If they have times, name the column: a split in time shows what will be"
+    ends = f"{profile.first:%Y-%m-%d} to {profile.last:%Y-%m-%d}"
+    return f"{profile.time}, {ends}: the last rows judge, so nothing is judged by what came before it"
+
+
+def _columns(profile: Profile) -> list[list[Cell]]:
+    shown = [_row(each, profile) for each in profile.columns[:_MOST_COLUMNS]]
+    more = len(profile.columns) - _MOST_COLUMNS
+    rest: list[list[Cell]] = [[f"and {more:,} more", "", None, None, None, "", ""]]
+    return [*shown, *rest] if more > 0 else shown
+
+
+def _row(column: Column, profile: Profile) -> list[Cell]:
+    missing = Number(column.missing / column.rows, f"{column.missing / column.rows:.1%}") if column.missing else None
+    alone = profile.strengths.get(column.name)
+    strength = None if alone is None else Number(alone, f"{alone:.2f}")
+    holds = ", ".join(column.examples)
+    if column.low is not None and column.high is not None:
+        holds = f"{column.low:,.6g} to {column.high:,.6g}"
+    return [column.name, column.kind, missing, column.distinct, strength, holds[:60], _role(column, profile)]
+
+
+def _role(column: Column, profile: Profile) -> str:
+    roles = {profile.outcome: "to be predicted", profile.id: "names the row", profile.time: "time"}
+    if column.name in roles:
+        return roles[column.name]
+    if any(each.column == column.name for each in profile.leaks):
+        return "likely leak"
+    return f"left out: {column.unfit}" if column.unfit else ""

@@ -1,1 +1,0 @@
-"""Which of several classes: the task, its metric and its temperature."""
