@@ -201,7 +201,7 @@ def test_the_whole_needs_a_source_a_spine_and_a_baseline(project):
 def test_a_model_needs_something_to_beat(project):
     with_tables(project)
     project.candidate("logistic", Logistic())
-    with pytest.raises(ProjectError, match="no candidate is a baseline"):
+    with pytest.raises(ProjectError, match=r'(?s)no candidate is a baseline.*"mean", Mean\(\), baseline=True'):
         project.check()
 
 

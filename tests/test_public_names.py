@@ -18,6 +18,7 @@ CALLED_FROM_OUTSIDE = {
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
     "CHECKS": "the suites that the authors of a candidate and of a task run",
+    "CLASSES": "the suite that the author of a candidate for classes runs",
     "NUMBERS": "the suite that the author of a candidate for numbers runs",
     "YES_NO": "the suite that the author of a candidate for yes and no runs",
 }

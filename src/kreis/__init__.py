@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kreis.tasks.anomaly.alarm_value import AlarmValue
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.function_value import FunctionValue
+    from kreis.tasks.multiclass.cost_matrix import CostMatrix
     from kreis.tasks.regression.error_cost import ErrorCost
     from kreis.tracking.here import log, log_artifact, log_params
     from kreis.training.candidates.differenced import Differenced
@@ -55,6 +56,7 @@ _PLACES = {
     "Choice": "kreis.training.search",
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "Differenced": "kreis.training.candidates.differenced",
+    "CostMatrix": "kreis.tasks.multiclass.cost_matrix",
     "ErrorCost": "kreis.tasks.regression.error_cost",
     "FunctionValue": "kreis.tasks.function_value",
     "Drift": "kreis.monitoring.monitors.drift",
@@ -97,6 +99,7 @@ __all__ = [
     "BusinessMetric",
     "Canary",
     "Choice",
+    "CostMatrix",
     "DecisionValue",
     "Differenced",
     "Drift",

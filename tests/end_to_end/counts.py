@@ -75,6 +75,7 @@ class Counts:
     outcome: ClassVar[Number] = Number(at_least=0.0, whole=True)
     loss = Loss("poisson")
     losses = ("mean_absolute_error",)
+    baselines = ('project.candidate("mean", Mean(), baseline=True)',)
     plain: ClassVar[Decision] = Identity()
     rule_decision: ClassVar[Decision] = Identity()
     sliced = ("value",)

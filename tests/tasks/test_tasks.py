@@ -15,6 +15,7 @@ from kreis.tasks.anomaly.alarm_value import AlarmValue
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.function_value import FunctionValue
 from kreis.tasks.goal_metric import GoalMetric, task_of
+from kreis.tasks.multiclass.cost_matrix import CostMatrix
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.testing import CHECKS, Example
 
@@ -58,7 +59,20 @@ def alarm(metric: GoalMetric) -> Example:
 
 
 FOUR_CASES = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
+
+
+def class_of_three() -> Example:
+    rng = np.random.default_rng(6)
+    scores = rng.dirichlet(np.array([2.0, 1.0, 1.0]), 400)
+    names = ["setosa", "versicolor", "3"]
+    happened = [names[rng.choice(3, p=each)] for each in scores]
+    column = pl.Series("kind", [None if place % 40 == 0 else each for place, each in enumerate(happened)])
+    metric = CostMatrix("EUR per 1,000", ["setosa", "versicolor", 3], wrong=2.0, costs={"setosa": {"3": 9.0}})
+    return Example(task=metric.task, column=column, wrong=pl.Series("kind", ["setosa", "virginica"]), scores=scores)
+
+
 EXAMPLES = {
+    "multi-class": class_of_three,
     "binary": lambda: yes_or_no(FOUR_CASES),
     "binary, by a function": lambda: yes_or_no(
         FunctionValue("EUR", lambda outcome, decision: decision * (155 * outcome - 35), task="binary classification")
@@ -78,13 +92,13 @@ def test_task_behaves(make, check):
     check(make())
 
 
-TASKS = {"Binary", "Regression", "Anomaly", "Forecasting"}
-METRICS = {"DecisionValue", "ErrorCost", "FunctionValue", "AlarmValue"}
+TASKS = {"Binary", "Multiclass", "Regression", "Anomaly", "Forecasting"}
+METRICS = {"DecisionValue", "CostMatrix", "ErrorCost", "FunctionValue", "AlarmValue"}
 NAMES = {
-    *("binary classification", "regression", "anomaly detection", "forecasting"),
-    *("decision_value", "error_cost", "function_value", "alarm_value"),
+    *("binary classification", "multi-class classification", "regression", "anomaly detection", "forecasting"),
+    *("decision_value", "cost_matrix", "error_cost", "function_value", "alarm_value"),
 }
-FOLDERS = ("binary", "regression", "anomaly", "forecasting")
+FOLDERS = ("binary", "multiclass", "regression", "anomaly", "forecasting")
 
 
 def branches(tree: ast.Module) -> list[str]:

@@ -30,7 +30,7 @@ from kreis.training.candidates.xgboost import XGBoost
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
 from kreis.training.search import Integer, Real, Search
-from kreis.training.testing import CHECKS, FEATURES, LOSS, NUMBERS, YES_NO, example_rows
+from kreis.training.testing import CHECKS, CLASSES, FEATURES, LOSS, NUMBERS, YES_NO, example_rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -109,16 +109,28 @@ WITHOUT_OUTCOMES = {
     "isolation forest": lambda: IsolationForest(trees=20, rows_per_tree=64),
     "robust z-score": RobustZScore,
 }
+OF_CLASSES = {
+    "rule": lambda: Rule(Column("a")),
+    "mean": Mean,
+    "logistic": Logistic,
+    "gradient boosting": lambda: GradientBoosting(trees=10, leaves=7),
+    "XGBoost": lambda: boosted(XGBoost, trees=10, leaves=7),
+    "XGBClassifier": lambda: Estimator(xgboost("XGBClassifier", n_estimators=5)),
+    "LGBMClassifier": lambda: Estimator(lightgbm.LGBMClassifier(n_estimators=5)),
+    "random forest": lambda: imputed(RandomForestClassifier(10, max_depth=4)),
+    "histogram trees": lambda: Estimator(HistGradientBoostingClassifier(max_iter=3)),
+}
 ASKED = [(YES_NO, name, make) for name, make in KINDS.items()]
 ASKED += [(NUMBERS, name, make) for name, make in OF_NUMBERS.items()]
 ASKED += [(NUMBERS, name, make) for name, make in WITHOUT_OUTCOMES.items()]
+ASKED += [(CLASSES, name, make) for name, make in OF_CLASSES.items()]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     ("asked", "make"),
     [(asked, make) for asked, _, make in ASKED],
-    ids=[f"{'number' if asked.numbers else 'yes or no'}, {name}" for asked, name, _ in ASKED],
+    ids=[f"{asked.name}, {name}" for asked, name, _ in ASKED],
 )
 def test_candidate_behaves(asked, make, check):
     check(make, asked)
@@ -127,16 +139,46 @@ def test_candidate_behaves(asked, make, check):
 @pytest.mark.parametrize(
     ("candidate", "asked", "message"),
     [
-        (Logistic(), NUMBERS, "it learns yes and no; this goal asks for numbers"),
+        (Linear(), CLASSES, "it learns numbers; this goal asks for classes"),
+        (Logistic(), NUMBERS, "it learns yes and no, or classes; this goal asks for numbers"),
         (Linear(), YES_NO, "it learns numbers; this goal asks for yes or no"),
         (Estimator(LogisticRegression()), NUMBERS, "it learns yes and no"),
         (Estimator(lightgbm.LGBMRegressor()), YES_NO, "it learns numbers"),
     ],
 )
 def test_a_candidate_of_the_other_kind_is_refused(candidate, asked, message):
-    matrix, outcomes = example_rows(numbers=asked.numbers)
+    matrix, outcomes = asked.rows()
     with pytest.raises(ProjectError, match=message):
         candidate.fit(matrix, outcomes, FEATURES, loss=asked.loss, seed=0, threads=1)
+
+
+@pytest.mark.parametrize("candidate", [Logistic(), imputed(LogisticRegression())], ids=["logistic", "scikit-learn"])
+def test_probabilities_of_classes_are_the_native_ones_and_0_for_a_class_that_no_row_has(candidate):
+    matrix, classes = CLASSES.rows(2_000)
+    matrix = np.nan_to_num(matrix)
+    fitted = candidate.fit(matrix, classes, FEATURES, loss=CLASSES.loss, seed=0, threads=1)
+    scores = fitted.scorer().score(matrix)
+    assert np.abs(scores[:, 1]).max() == 0
+    design = StandardScaler().fit_transform(matrix.astype(np.float64)) if isinstance(candidate, Logistic) else matrix
+    native = LogisticRegression().fit(design, classes).predict_proba(design)
+    assert np.abs(scores[:, [0, 2, 3]] - native).max() < 1e-3
+
+
+def test_two_of_several_classes_are_learned_too():
+    matrix, classes = CLASSES.rows()
+    kept = classes != 2
+    for candidate in (Logistic(), GradientBoosting(trees=5), Estimator(lightgbm.LGBMClassifier(n_estimators=5))):
+        fitted = candidate.fit(matrix[kept], classes[kept], FEATURES, loss=CLASSES.loss, seed=0, threads=1)
+        scores = fitted.scorer().score(matrix)
+        assert scores[:, [1, 2]].max() < 1e-3
+        assert scores[matrix[:, 0] > 2, 3].min() > scores[matrix[:, 0] < -2, 3].max()
+
+
+def test_a_conversion_that_gives_other_probabilities_is_refused():
+    matrix, classes = CLASSES.rows()
+    wrong = Estimator(lightgbm.LGBMClassifier(objective="multiclassova", n_estimators=5))
+    with pytest.raises(ProjectError, match="it gives other scores as ONNX in"):
+        wrong.fit(matrix, classes, FEATURES, loss=CLASSES.loss, seed=0, threads=1)
 
 
 def test_linear_equals_scikit_learn():

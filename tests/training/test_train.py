@@ -22,7 +22,7 @@ from kreis.training.data import TrainingData
 from kreis.training.search import Choice, Integer, Real, Search
 from kreis.training.splits.in_time import TimeSplit
 from kreis.training.testing import LOSS, example_rows
-from kreis.training.train import TrainedCandidate, train
+from kreis.training.train import MOST_BLOCKS, TrainedCandidate, train
 
 METRIC = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 DAY = 86_400_000_000
@@ -53,6 +53,26 @@ def test_train_leaves_a_model_that_beats_the_base_rate():
     assert it.training["parameters"]["trees"] == 30
     assert it.training["until"] < it.training["cut_off"]
     assert it.reference["b"].missing + sum(it.reference["b"].counts) == len(split.train)
+
+
+def test_what_the_decisions_were_worth_is_kept_by_day():
+    it, data = trained(Logistic()), history()
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
+    days = np.unique(data.time[split.validation] // DAY, return_counts=True)[1]
+    assert [rows for _, rows in it.validation_blocks] == days.tolist()
+    total = sum(worth for worth, _ in it.validation_blocks)
+    assert total / len(split.validation) == pytest.approx(it.validation["value"])
+
+
+def test_of_very_many_blocks_neighbours_are_kept_together():
+    data = history()
+    split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=METRIC.task)
+    rows = len(split.validation)
+    single = msgspec.structs.replace(split, validation_blocks=np.arange(rows))
+    it = train(Logistic(), data, name="it", split=single, task=METRIC.task)
+    assert rows > MOST_BLOCKS == len(it.validation_blocks)
+    assert sum(each for _, each in it.validation_blocks) == rows
+    assert sum(worth for worth, _ in it.validation_blocks) / rows == pytest.approx(it.validation["value"])
 
 
 def test_train_does_not_touch_the_test_part():

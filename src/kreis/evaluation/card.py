@@ -53,6 +53,7 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
         f"On {report.judged_on} that it had not seen. Intervals are at "
         f"{report.level:.0%}, with the {report.blocks_are.removesuffix('s')} as the independent unit.",
         _metrics(report),
+        *_choice(report),
         "### Gates",
         _table(
             ("gate", "outcome", "what was found"),
@@ -66,6 +67,14 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
         "they still hold. Metrics with too few rows in a group are left out, not assumed to be fine.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _choice(report: EvaluationReport) -> list[str]:
+    """Why this candidate, where there is something to say."""
+    if not report.choice:
+        return []
+    rule = "By the one-standard-error rule (Breiman et al. 1984, section 3.4.3), on the validation rows:"
+    return ["### Choice", f"{rule} {plain(report.choice)}."]
 
 
 def _front_matter(report: EvaluationReport, name: str, task: str) -> str:

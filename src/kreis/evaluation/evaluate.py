@@ -74,6 +74,9 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     """`differences` on each day, and the day's rows: how days vary, for monitoring."""
     reliability: list[dict[str, float]]
     """The challenger's reliability diagram: rows, mean score and frequency per bin."""
+    choice: str = ""
+    """Why the challenger was chosen, where it was not simply worth most on the validation rows, and which baselines
+    were as good there (`kreis.evaluation.choice`)."""
 
     @property
     def passed(self) -> bool:

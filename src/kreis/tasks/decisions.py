@@ -14,7 +14,7 @@ from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.outcomes import class_number
 
-__all__ = ["Cheapest", "Cut", "Decision", "Identity", "Raw", "Scores", "Shift", "decision_of"]
+__all__ = ["Cheapest", "Cut", "Decision", "Identity", "Placed", "Raw", "Scores", "Shift", "decision_of"]
 
 Scores: TypeAlias = npt.NDArray[np.floating[Any]]
 """Raw outputs of rows: shape (n,), or (n, k) where a model gives several numbers for each."""
@@ -184,13 +184,53 @@ class Cheapest(
 
     def schema(self, outcome: str) -> dict[str, Any]:
         """Of a decision in an answer, as JSON Schema."""
-        return {"enum": list(self.classes), "description": f"{outcome}: the class that costs least, given the scores"}
+        return {
+            "type": "string",
+            "enum": list(self.classes),
+            "description": f"{outcome}: the class that costs least, given the scores",
+        }
+
+
+class Placed(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="placed"):
+    """The class whose place among the classes a rule gives; of several numbers, the largest one's."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+    classes: tuple[str, ...]
+
+    @cached_property
+    def _numbers(self) -> Floats:
+        return np.array([class_number(each) for each in self.classes])
+
+    def one(self, score: Raw) -> float:
+        """The decision on one row: the class's number."""
+        return float(self.many(np.array([score], dtype=np.float64))[0])
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on rows, shape (n,): each a class's number."""
+        places = scores.argmax(axis=1) if scores.ndim == 2 else np.rint(scores).clip(0, len(self.classes) - 1)
+        return self._numbers[places.astype(np.intp)]
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,)."""
+        return scores
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        return f"{f'{outcome}: ' if outcome else ''}the class whose place the rule gives"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        return {
+            "type": "string",
+            "enum": list(self.classes),
+            "description": f"{outcome}: the class that the rule names",
+        }
 
 
 _CELLS = 1_000_000
 """Costs that are summed at once, so that memory stays flat."""
 
-Decision: TypeAlias = Cut | Identity | Shift | Cheapest
+Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed
 
 
 def decision_of(document: Any) -> Decision:

@@ -45,6 +45,8 @@ class YesNo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 
     as_it_is: ClassVar[bool] = True
     """Whether an answer shows the number itself."""
+    parted: ClassVar[bool] = False
+    """Whether an evaluation shows the rows of each outcome by themselves."""
 
     @property
     def decision_type(self) -> str:
@@ -76,6 +78,7 @@ class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     """A number within bounds, if there are any."""
 
     as_it_is: ClassVar[bool] = True
+    parted: ClassVar[bool] = False
     at_least: float | None = None
     at_most: float | None = None
     whole: bool = False
@@ -119,6 +122,7 @@ class OneOf(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, 
     """One of some classes, sent by its text; a number stands for it inside (`class_number`)."""
 
     as_it_is: ClassVar[bool] = False
+    parted: ClassVar[bool] = True
     classes: tuple[str, ...]
 
     @cached_property

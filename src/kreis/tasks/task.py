@@ -29,15 +29,17 @@ __all__ = ["Challenger", "FittedDecision", "Labels", "Loss", "Positive", "Sanity
 Positive: TypeAlias = str | float | bool | None
 """The outcome's value that means yes, where a spine declares one."""
 Labels: TypeAlias = npt.NDArray[Any]
-"""Outcomes as trainers take them: booleans for two classes, float64 for numbers."""
+"""Outcomes as trainers take them: booleans for yes and no, places of classes, float64 for numbers."""
 
 
 class Loss(msgspec.Struct, frozen=True):
     """What a trainer minimises."""
 
-    name: Literal["log", "squared", "absolute", "quantile", "poisson", "tweedie", "rank"]
+    name: Literal["log", "squared", "absolute", "quantile", "poisson", "tweedie", "rank", "softmax"]
     level: float | None = None
     """Of a quantile: 0.5 is the absolute error."""
+    outputs: int = 1
+    """How many numbers a model gives for a row: of classes one for each."""
 
 
 class FittedDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +140,13 @@ class Task(Protocol):
         """The names of metrics by which a search may judge, beside the goal's."""
         ...
 
+    @property
+    def baselines(self) -> Sequence[str]:
+        """What a model of this kind must beat at least, as lines that declare it: for a project without one."""
+        ...
+
     def labels(self, outcomes: Floats) -> Labels:
-        """Outcomes as trainers take them: booleans for two classes, float64 for numbers, NaN where not known."""
+        """Outcomes as trainers take them: booleans for yes and no, places of classes, numbers (NaN where not known)."""
         ...
 
     @property

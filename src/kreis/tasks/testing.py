@@ -7,6 +7,7 @@ def test_task_behaves(check):
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class Example:
     wrong: pl.Series
     """What is no outcome."""
     scores: Floats
-    """Raw outputs for the rows of `column`."""
+    """Raw outputs for the rows of `column`, shape (n,) or (n, k)."""
 
     @property
     def outcomes(self) -> Floats:
@@ -121,13 +122,33 @@ def a_row_is_decided_alone_as_among_others(example: Example) -> None:
     given = example.task.answers(scores)
     for rule in (example.task.plain, example.task.rule_decision, example.task.fit_decision(given, outcomes).decision):
         many = rule.many(given)
-        _demand(many.shape == given.shape and bool((rule.many(given) == many).all()), "decisions differ, or are few")
+        _demand(many.shape == outcomes.shape and bool((rule.many(given) == many).all()), "decisions differ, or are few")
         alone = [rule.one(score) for score in given.tolist()]
         _demand(alone == many.tolist(), "a row is decided otherwise alone")
         _demand(decision_of(msgspec.json.decode(canonical_json(msgspec.to_builtins(rule)))) == rule, "rule and JSON")
         read: bool | float = msgspec.json.decode(msgspec.json.encode(alone[0]), type=bool | float)
         _demand(read == alone[0], "a decision changes on its way through JSON")
         _demand(bool(rule.said("back")) and "type" in rule.schema("back"), "it cannot be shown")
+
+
+def monitoring_keeps_one_number_of_a_raw_output(example: Example) -> None:
+    """And a rule names each number of a raw output of several, once."""
+    outcomes, scores = example.known
+    rule = example.task.fit_decision(example.task.answers(scores), outcomes).decision
+    kept = rule.kept(scores)
+    _demand(kept.shape == outcomes.shape and bool(np.isfinite(kept).all()), "what is kept is not one number a row")
+    _demand(rule.names == () if scores.ndim == 1 else len(set(rule.names)) == scores.shape[1], "names of the numbers")
+    _demand(
+        example.task.loss.outputs == (1 if scores.ndim == 1 else scores.shape[1]), "the loss asks for other numbers"
+    )
+
+
+def an_outcome_is_shown_as_it_may_be_sent(example: Example) -> None:
+    """What an answer shows of an outcome is taken back as the same number."""
+    form = example.task.outcome
+    for number in np.unique(example.known[0])[:20].tolist():
+        sent = msgspec.json.decode(msgspec.json.encode(form.shown(number)))
+        _demand(form.refusal(sent) is None and form.number(sent) == number, f"{number} changes on its way: {sent!r}")
 
 
 def the_fitted_decision_is_worth_no_less_than_the_plain_one(example: Example) -> None:
@@ -141,10 +162,10 @@ def the_fitted_decision_is_worth_no_less_than_the_plain_one(example: Example) ->
 
 
 def labels_are_what_trainers_take(example: Example) -> None:
-    """Booleans, or numbers; one a row."""
+    """Booleans, places among classes, or numbers; for each row."""
     outcomes, _ = example.known
     labels = example.task.labels(outcomes)
-    _demand(labels.shape == outcomes.shape and labels.dtype.kind in "bf", "labels are neither booleans nor floats")
+    _demand(len(labels) == len(outcomes) and labels.dtype.kind in "bfi", "labels are no booleans, places or floats")
 
 
 def validation_is_summed_up(example: Example) -> None:
@@ -271,6 +292,15 @@ def what_models_are_judged_by_can_be_shown(example: Example) -> None:
     _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is not a number")
 
 
+def baselines_are_proposed(example: Example) -> None:
+    """At least one, as a line that declares it."""
+    lines = example.task.baselines
+    _demand(len(lines) > 0, "no baseline is proposed")
+    for line in lines:
+        ast.parse(line)
+        _demand(line.startswith("project.candidate(") and "baseline=True" in line, f"{line} declares no baseline")
+
+
 CHECKS: tuple[Callable[[Example], None], ...] = (
     outcomes_are_numbers_or_null,
     what_is_no_outcome_is_refused,
@@ -278,6 +308,8 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     outcomes_are_told_apart,
     a_copy_of_the_outcome_is_as_strong_as_can_be,
     a_row_is_decided_alone_as_among_others,
+    monitoring_keeps_one_number_of_a_raw_output,
+    an_outcome_is_shown_as_it_may_be_sent,
     the_fitted_decision_is_worth_no_less_than_the_plain_one,
     labels_are_what_trainers_take,
     validation_is_summed_up,
@@ -288,6 +320,7 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     the_metric_of_the_goal_behaves,
     a_canary_can_be_planned,
     what_models_are_judged_by_can_be_shown,
+    baselines_are_proposed,
 )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "NumberLoss",
     "Outcomes",
     "changed",
+    "complexity_of",
     "loss_for",
     "needs_classes",
     "needs_numbers",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Outcomes = Labels
+CONSTANT, LINEAR, TREES, NETWORK = range(4)
+"""How simple a candidate is: written down or the same for all; a weighted sum; many trees; layers of weights."""
 NumberLoss = Literal["squared", "absolute", "quantile", "poisson", "tweedie"]
 """What a trainer of numbers may be told to minimise in place of what the goal asks for."""
 
@@ -67,7 +70,8 @@ class Candidate(Protocol):
     It may say by an attribute `encode` how it is given categories where the user says nothing: the name of an encoder
     (`kreis.training.encoders`), or None where it learns nothing of them; "order" else. Its `fit` may take a keyword
     `kinds`: what each column is (`ColumnKind`), given where not all are numbers; where it makes use of whole codes of
-    categories, it also says `splits_categories = True`.
+    categories, it also says `splits_categories = True`. By `complexity` it says how simple it is: `CONSTANT`, `LINEAR`,
+    `TREES` (what is assumed where it says nothing) or `NETWORK`.
     """
 
     side_by_side: ClassVar[bool]
@@ -102,7 +106,8 @@ class Candidate(Protocol):
 
         Args:
             matrix: float32 of shape (n, f), NaN where a value is missing.
-            outcomes: what happened, shape (n,): bool for two classes, float64 for numbers (`Task.labels`).
+            outcomes: what happened, shape (n,): bool for yes and no, int64 for the place of a class, float64 for
+                numbers (`Task.labels`).
             features: the f names.
             loss: what the goal would have minimised; for trainers that can choose.
             seed: all chance derives from it.
@@ -113,6 +118,12 @@ class Candidate(Protocol):
             ProjectError: it cannot learn from these rows or cannot become data.
         """
         ...
+
+
+def complexity_of(candidate: Candidate) -> int:
+    """How simple a candidate is; lower is simpler."""
+    found: int = getattr(candidate, "complexity", TREES)
+    return found
 
 
 def version_of(*distributions: str) -> str:
@@ -187,16 +198,19 @@ def ranked(outcomes: Outcomes, groups: Codes | None, *, where: str) -> tuple[Cod
 
 
 def needs_classes(outcomes: Outcomes, *, where: str, hint: str) -> None:
-    """Raise a ProjectError unless outcomes are yes and no, and both occur."""
+    """Raise a ProjectError unless outcomes are yes and no, or classes, and differ."""
     all_known(outcomes, where=where)
-    require(outcomes.dtype == np.bool_, "it learns yes and no; this goal asks for numbers", where=where, hint=hint)
+    numbers = outcomes.dtype.kind == "f"
+    require(not numbers, "it learns yes and no, or classes; this goal asks for numbers", where=where, hint=hint)
     varied(outcomes, where=where)
 
 
 def needs_numbers(outcomes: Outcomes, *, where: str, hint: str) -> None:
     """Raise a ProjectError unless outcomes are numbers, and not all the same."""
     all_known(outcomes, where=where)
-    require(outcomes.dtype != np.bool_, "it learns numbers; this goal asks for yes or no", where=where, hint=hint)
+    asks = "yes or no" if outcomes.dtype == np.bool_ else "classes"
+    numbers = outcomes.dtype.kind == "f"
+    require(numbers, f"it learns numbers; this goal asks for {asks}", where=where, hint=hint)
     varied(outcomes, where=where)
 
 

@@ -11,13 +11,13 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import columns
 from kreis.preparation.declare import Views
 from kreis.requirements.goal import Goal
+from kreis.training.candidate import Candidate, complexity_of
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
 from kreis.training.preprocessing import Encode, Preprocessing
 from kreis.training.splits.in_time import TimeSplit
 
 if TYPE_CHECKING:
-    from kreis.training.candidate import Candidate
     from kreis.training.search import Search, Space
     from kreis.training.splits.split import SplitRule
 
@@ -48,6 +48,11 @@ class CandidateDeclaration:
     """Full names of the features it may use; all if not given."""
     preprocessing: Preprocessing
     """How it is given its rows."""
+
+    @property
+    def complexity(self) -> int:
+        """How simple it is, beside others: the simpler one goes on where two are alike."""
+        return complexity_of(self.candidate)
 
     def uses(self, known: Sequence[str]) -> list[str]:
         """The features that it uses: as declared, or those that a rule reads, or all of the known ones.
@@ -147,7 +152,7 @@ class Candidates(Views):
             raise ProjectError(
                 "no candidate is a baseline: there is nothing to be better than",
                 where=self._file,
-                hint='declare one: project.candidate("mean", Mean(), baseline=True), or a Rule(...)',
+                hint=f"add a line: {'; or '.join(self.goal.task.baselines)}; or a Rule(...) of your own",
             )
         only_baselines = all(declared.baseline for declared in self.candidates.values())
         for declared in self.candidates.values():

@@ -6,11 +6,21 @@ onnx is imported inside the functions: it takes a third of a second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kreis.errors import ProjectError, RefusalError
 
-__all__ = ["INPUT", "OUTPUT", "check_graph", "finish_graph", "outputs_of", "single_score", "versions_of"]
+__all__ = [
+    "INPUT",
+    "OUTPUT",
+    "check_graph",
+    "constant_score",
+    "finish_graph",
+    "outputs_of",
+    "single_score",
+    "versions_of",
+]
 
 INPUT = "features"
 OUTPUT = "score"
@@ -23,7 +33,15 @@ LARGEST = 256 * 1024 * 1024
 """A model above this many bytes is refused: protobuf itself ends at 2 GiB, a service should far earlier."""
 
 
-def single_score(model: Any, width: int, *, outputs: int = 1, clip: bool = False, finite: bool = False) -> bytes:
+def single_score(
+    model: Any,
+    width: int,
+    *,
+    outputs: int = 1,
+    places: Sequence[int] | None = None,
+    clip: bool = False,
+    finite: bool = False,
+) -> bytes:
     """Reduce a converted model to one output: the probability of the positive class, or the number it predicts; or
     several of either.
 
@@ -32,6 +50,7 @@ def single_score(model: Any, width: int, *, outputs: int = 1, clip: bool = False
             of shape (n, 1); of several numbers (n, outputs).
         width: how many features there are.
         outputs: how many numbers a row's raw output has.
+        places: of several, where each of the model's own numbers stands; the others are 0: classes that it never saw.
         clip: bound a probability to [0, 1], for models that average probabilities in float32.
         finite: let an infinite feature count as missing.
 
@@ -54,6 +73,10 @@ def single_score(model: Any, width: int, *, outputs: int = 1, clip: bool = False
         column, score = fresh("column"), fresh("score")
         nodes.append(helper.make_node("Gather", [source, column], [score], axis=1))
         added.append(helper.make_tensor(column, TensorProto.INT64, [], [1 if classifier else 0]))
+    elif places is not None and len(places) < outputs:
+        score = _spread(
+            nodes, added, source, [list(places).index(p) if p in places else -1 for p in range(outputs)], fresh
+        )
     if clip:
         zero, one, bounded = fresh("zero"), fresh("one"), fresh("bounded")
         nodes.append(helper.make_node("Clip", [score, zero, one], [bounded]))
@@ -192,6 +215,38 @@ def _without_detours(nodes: list[Any], initializers: list[Any], wanted: str) -> 
             backwards.append(node)
             needed.update(node.input)
     return backwards[::-1], source
+
+
+def _spread(nodes: list[Any], added: list[Any], source: str, columns: Sequence[int], fresh: _Names) -> str:
+    """Columns of numbers in another order, 0 where a column is -1; and what they are called."""
+    from onnx import TensorProto, helper
+
+    first, one, nought, wide, index, score = map(fresh, ("first", "one column", "nought", "wide", "index", "score"))
+    nodes.append(helper.make_node("Gather", [source, one], [first], axis=1))
+    nodes.append(helper.make_node("Sub", [first, first], [nought]))
+    nodes.append(helper.make_node("Concat", [source, nought], [wide], axis=1))
+    nodes.append(helper.make_node("Gather", [wide, index], [score], axis=1))
+    last = max(columns) + 1
+    added.append(helper.make_tensor(one, TensorProto.INT64, [1], [0]))
+    added.append(helper.make_tensor(index, TensorProto.INT64, [len(columns)], [last if c < 0 else c for c in columns]))
+    return score
+
+
+def constant_score(values: Sequence[float], width: int) -> bytes:
+    """A model that gives the same numbers for every row: `features` float32 (n, width) to `score` float32 (n, k)."""
+    from onnx import TensorProto, helper
+
+    node, tensor = helper.make_node, helper.make_tensor
+    nodes = [
+        node("Shape", ["x"], ["rows"], start=0, end=1),
+        node("Concat", ["rows", "outputs"], ["shape"], axis=0),
+        node("Expand", ["values", "shape"], ["score"]),
+    ]
+    constants = [
+        tensor("outputs", TensorProto.INT64, [1], [len(values)]),
+        tensor("values", TensorProto.FLOAT, [1, len(values)], list(values)),
+    ]
+    return finish_graph(nodes, constants, "x", width, {"": 17}, outputs=len(values))
 
 
 def _infinite_as_missing(nodes: list[Any], given: str, fresh: _Names) -> tuple[list[Any], str]:

@@ -2,7 +2,7 @@
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_candidate_behaves(check):
-        check(lambda: MyCandidate(), YES_NO)  # or NUMBERS, or both
+        check(lambda: MyCandidate(), YES_NO)  # or NUMBERS, CLASSES, or several
 
 The factory gives a fresh candidate for features named `a`, `b` and `c`.
 """
@@ -21,7 +21,7 @@ from kreis.models.scoring import Scores
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes
 
-__all__ = ["CHECKS", "NUMBERS", "YES_NO", "Asked", "example_rows"]
+__all__ = ["CHECKS", "CLASSES", "NUMBERS", "YES_NO", "Asked", "example_rows"]
 
 Factory = Callable[[], Candidate]
 FEATURES = ("a", "b", "c")
@@ -33,11 +33,25 @@ class Asked:
     """What a candidate is asked to learn."""
 
     loss: Loss
-    numbers: bool
+    numbers: bool = False
+    classes: bool = False
+
+    def rows(self, rows: int = 600, seed: int = 7) -> tuple[Matrix, Outcomes]:
+        """Rows with such outcomes; of four classes the second never occurs."""
+        matrix, drawn = example_rows(rows, seed, numbers=True)
+        if self.classes:
+            return matrix, np.array([0, 2, 3])[np.digitize(drawn, (90.0, 115.0))]
+        return matrix, drawn if self.numbers else drawn > 110
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return "number" if self.numbers else "class" if self.classes else "yes or no"
 
 
-YES_NO = Asked(LOSS, numbers=False)
+YES_NO = Asked(LOSS)
 NUMBERS = Asked(Loss("squared"), numbers=True)
+CLASSES = Asked(Loss("softmax", outputs=4), classes=True)
 
 
 def example_rows(rows: int = 600, seed: int = 7, *, numbers: bool = False) -> tuple[Matrix, Outcomes]:
@@ -75,7 +89,9 @@ def scores_are_what_was_asked(make: Factory, asked: Asked) -> None:
     )
     for given in (matrix, hard, matrix[:1], matrix[:0]):
         scores = fitted.scorer().score(given)
-        _demand(scores.shape == (len(given),) and scores.dtype == np.float32, "scores are not float32 of shape (n,)")
+        several = asked.loss.outputs > 1 and not fitted.written
+        shape = (len(given), asked.loss.outputs) if several else (len(given),)
+        _demand(scores.shape == shape and scores.dtype == np.float32, f"scores are not float32 of shape {shape}")
         _demand_scores(scores, asked)
 
 
@@ -85,9 +101,9 @@ def a_row_scores_alike_alone_and_in_a_batch(make: Factory, asked: Asked) -> None
     scorer = _fit(make, asked).scorer()
     together = scorer.score(matrix)
     for place in (0, 17, 16_383, 16_384, 39_999):
-        alone = float(scorer.score(matrix[place : place + 1])[0])
-        near = abs(alone - float(together[place])) <= 1e-6 * max(1.0, abs(alone))
-        _demand(near, "a row scores otherwise in a batch")
+        alone = scorer.score(matrix[place : place + 1])[0]
+        near = np.abs(alone - together[place]) <= 1e-6 * np.maximum(1.0, np.abs(alone))
+        _demand(bool(near.all()), "a row scores otherwise in a batch")
 
 
 def training_is_repeatable(make: Factory, asked: Asked) -> None:
@@ -99,7 +115,7 @@ def training_is_repeatable(make: Factory, asked: Asked) -> None:
 
 def rows_are_left_alone(make: Factory, asked: Asked) -> None:
     """Training does not write into its rows."""
-    matrix, outcomes = example_rows(numbers=asked.numbers)
+    matrix, outcomes = asked.rows()
     before = matrix.tobytes(), outcomes.tobytes()
     make().fit(matrix, outcomes, FEATURES, loss=asked.loss, seed=1, threads=1)
     _demand((matrix.tobytes(), outcomes.tobytes()) == before, "training changed its rows")
@@ -107,7 +123,7 @@ def rows_are_left_alone(make: Factory, asked: Asked) -> None:
 
 def constant_and_absent_features_do_no_harm(make: Factory, asked: Asked) -> None:
     """A feature that never varies, or is always missing, neither stops training nor spoils a score."""
-    matrix, outcomes = example_rows(numbers=asked.numbers)
+    matrix, outcomes = asked.rows()
     matrix[:, 1], matrix[:, 2] = np.nan, 4.0
     fitted = make().fit(matrix, outcomes, FEATURES, loss=asked.loss, seed=1, threads=1)
     live = np.array([[0.5, 1.0, 9.0], [0.5, np.nan, np.nan]], np.float32)
@@ -139,13 +155,19 @@ CHECKS: tuple[Callable[[Factory, Asked], None], ...] = (
 
 
 def _fit(make: Factory, asked: Asked, seed: int = 7) -> Fitted:
-    matrix, outcomes = example_rows(seed=seed, numbers=asked.numbers)
+    matrix, outcomes = asked.rows(seed=seed)
     return make().fit(matrix, outcomes, FEATURES, loss=asked.loss, seed=seed, threads=1)
 
 
 def _demand_scores(scores: Scores, asked: Asked) -> None:
     if asked.numbers:
         _demand(bool(np.isfinite(scores).all()), "a score is no number")
+    elif asked.classes:
+        places = scores.ndim == 1
+        _demand(
+            bool(((scores >= 0) & (scores <= (asked.loss.outputs if places else 1))).all()), "a score is out of range"
+        )
+        _demand(places or bool((np.abs(scores.sum(axis=1) - 1) < 1e-5).all()), "probabilities do not sum to 1")
     else:
         _demand(bool(((scores >= 0) & (scores <= 1)).all()), "a score is not in [0, 1]")
 

@@ -12,16 +12,26 @@ from kreis.loop.verdicts import Advance
 from kreis.ways.tabular import training
 from kreis.ways.tabular.state import TabularState
 
+COMPLEXITY = {"rule": 0, "logistic": 1, "gbdt": 2}
 
-def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float]) -> str:
-    """What training concludes of candidates that are worth so much; "rule" is a baseline."""
+
+def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float], apart: float = 1.0) -> str:
+    """What training concludes of candidates that are worth so much; "rule" is a baseline.
+
+    Each day's value is `apart` from the mean to the one or the other side: of the logistic regression in another order.
+    """
 
     def trained(state: Any, declared: Any) -> Any:
         validation = {"value": worth[declared.name], "rows": 1000, "positives": 100}
-        return SimpleNamespace(output=SimpleNamespace(candidate=SimpleNamespace(validation=validation)))
+        sides = [-1, -1, 1, 1] if declared.name == "logistic" else [-1, 1, -1, 1]
+        blocks = [(100 * (worth[declared.name] + side * apart), 100) for side in sides * 3]
+        found = SimpleNamespace(validation=validation, validation_blocks=blocks)
+        return SimpleNamespace(output=SimpleNamespace(candidate=found))
 
     monkeypatch.setattr(training, "_train", trained)
-    candidates = {name: SimpleNamespace(name=name, baseline=name == "rule") for name in worth}
+    candidates = {
+        name: SimpleNamespace(name=name, baseline=name == "rule", complexity=COMPLEXITY[name]) for name in worth
+    }
     metric = DecisionValue("EUR per 1,000 orders", true_positive=1.0, false_positive=-1.0)
     project: Any = SimpleNamespace(candidates=candidates, goal=SimpleNamespace(metric=metric, task=metric.task))
     context: Any = None
@@ -38,3 +48,11 @@ def test_the_candidate_worth_most_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_baseline_that_is_worth_more_is_named_beside_the_one_that_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     said = verdict(monkeypatch, {"rule": 100.0, "logistic": 80.0, "gbdt": 90.0})
     assert "the baseline rule is worth most (100 EUR per 1,000 orders); gbdt is judged: 90" in said
+    assert "the baseline rule is as good as gbdt by the one-standard-error rule (gbdt has no lead)" in said
+
+
+def test_a_simpler_candidate_that_is_as_good_is_judged_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = verdict(monkeypatch, {"rule": 10.0, "logistic": 98.0, "gbdt": 100.0}, apart=10.0)
+    assert "gbdt is worth most (100 EUR per 1,000 orders); logistic is judged: 98" in said
+    assert "logistic is preferred to gbdt: it is simpler, and the lead of gbdt is 2 EUR per 1,000 orders with a" in said
+    assert "the baseline" not in said

@@ -79,7 +79,11 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
 
     evaluation = candidate.evaluation
     yield "run", f"{candidate.run}, as of {date(candidate.as_of)} UTC"
-    why_not = "it is a baseline, which others must beat" if candidate.baseline else "another did better in validation"
+    why_not = (
+        "it is a baseline, which others must beat"
+        if candidate.baseline
+        else "another did better in validation, or as well and is simpler"
+    )
     yield "chosen", "yes" if candidate.chosen else f"no: {why_not}"
     if evaluation is not None:
         judged = f"{evaluation.rows:,} test rows{of_blocks(evaluation.days, evaluation.blocks_are)}"

@@ -53,6 +53,7 @@ class Anomaly:
     outcome = YesNo()
     loss = Loss("log")
     losses = ("average_precision",)
+    baselines = ('project.candidate("furthest", RobustZScore(), baseline=True)',)
     plain: ClassVar[Decision] = Cut(NEVER)
     rule_decision: ClassVar[Decision] = Cut(0.5)
     sliced = ("value", "alarm_rate", "precision")

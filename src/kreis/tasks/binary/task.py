@@ -54,6 +54,7 @@ class Binary:
     outcome = YesNo()
     loss = Loss("log")
     losses = ("log_loss",)
+    baselines = ('project.candidate("mean", Mean(), baseline=True)',)
     rule_decision = Cut(0.5)
     sliced = ("value", "recall", "positive_rate", "base_rate", "auc")
     across: ClassVar[Sequence[AcrossGroups]] = (DisparateImpact(), EqualOpportunity(), PredictiveParity())

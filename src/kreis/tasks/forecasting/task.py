@@ -27,6 +27,11 @@ class Forecasting(Regression):
     sliced: ClassVar[Sequence[str]] = (*Regression.sliced, "scaled_error")
     headlines: ClassVar[Mapping[str, str]] = {"scaled_error": "scaled error {:.3f}", **Regression.headlines}
     card_task = "time-series-forecasting"
+    baselines: ClassVar[Sequence[str]] = (
+        'project.candidate("last", Rule(series.last_value), baseline=True)',
+        'project.candidate("drift", Rule(series.drift_line), baseline=True)',
+        'project.candidate("seasonal", Rule(series.seasonal_naive), baseline=True)',
+    )
     strength_is = "share that is told exactly"
 
     @property

@@ -53,6 +53,7 @@ class Regression:
     needs_outcomes = True
     outcome: ClassVar[OutcomeForm] = Number()
     losses = ("mean_absolute_error", "root_mean_squared_error")
+    baselines: ClassVar[Sequence[str]] = ('project.candidate("mean", Mean(), baseline=True)',)
     plain: ClassVar[Decision] = Identity()
     rule_decision: ClassVar[Decision] = Identity()
     sliced: ClassVar[Sequence[str]] = ("value", "mean_absolute_error", "bias", "mean_outcome")

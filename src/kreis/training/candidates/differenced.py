@@ -11,7 +11,7 @@ import numpy as np
 from kreis.expressions.tree import Expression, encode
 from kreis.models.form import Formula, Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes, needs_numbers, require
+from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes, complexity_of, needs_numbers, require
 from kreis.training.fidelity import prove_same
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ class Differenced:
     def side_by_side(self) -> bool:
         """As its candidate."""
         return self.candidate.side_by_side
+
+    @property
+    def complexity(self) -> int:
+        """As its candidate."""
+        return complexity_of(self.candidate)
 
     def parameters(self) -> dict[str, Any]:
         """Those of its candidate, and the plain answer."""

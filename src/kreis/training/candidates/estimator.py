@@ -7,13 +7,24 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.tracking.curves import lightgbm_curve
-from kreis.training.candidate import Fitted, Matrix, Outcomes, needs_classes, needs_numbers
+from kreis.training.candidate import (
+    CONSTANT,
+    LINEAR,
+    NETWORK,
+    TREES,
+    Fitted,
+    Matrix,
+    Outcomes,
+    needs_classes,
+    needs_numbers,
+)
 from kreis.training.fidelity import prove_same
 
 __all__ = ["Estimator"]
@@ -80,6 +91,16 @@ class Estimator:
         return Estimator(clone(self.estimator).set_params(**values))
 
     @property
+    def complexity(self) -> int:
+        """By the module of the last step: linear models and naive Bayes, networks; all else counts as trees do."""
+        last = self.estimator
+        while getattr(last, "steps", None):
+            last = last.steps[-1][1]
+        return _COMPLEXITY.get(
+            type(last).__module__.split(".")[1] if "sklearn." in type(last).__module__ else "", TREES
+        )
+
+    @property
     def _where(self) -> str:
         return f"Estimator({type(self.estimator).__name__})"
 
@@ -108,7 +129,8 @@ class Estimator:
         needs(outcomes, where=self._where, hint="give a classifier" if regressor else "give a regressor")
         model = clone(self.estimator)
         model.set_params(**_pinned(model, seed, threads))
-        labels = outcomes if regressor else outcomes.astype(np.int64)
+        # Some estimators take classes only as 0, 1, 2 …: those that no row has are put back in afterwards.
+        seen, labels = (None, outcomes) if regressor else np.unique(outcomes, return_inverse=True)
         matrix = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
         with threadpool_limits(threads):
             try:
@@ -116,27 +138,32 @@ class Estimator:
             except ValueError as error:
                 hint = _MISSING_HINT if np.isnan(matrix).any() else None
                 raise ProjectError(f"cannot be fitted: {error}", where=self._where, hint=hint) from error
-            content = self._convert(model, matrix)
+            content = self._convert(model, matrix, loss.outputs, seen)
 
             def native(rows: Matrix) -> Any:
-                return model.predict(rows) if regressor else model.predict_proba(rows)[:, 1]
+                if regressor:
+                    return model.predict(rows)
+                return _in_places(model.predict_proba(rows), seen, loss.outputs)
 
             prove_same(content, native, matrix, where=self._where, excused=EXCUSED)
         return Fitted(form=Onnx.of(content), features=tuple(features))
 
-    def _convert(self, model: Any, matrix: Matrix) -> bytes:
+    def _convert(self, model: Any, matrix: Matrix, outputs: int, seen: npt.NDArray[Any] | None) -> bytes:
         from kreis.training.graph import single_score
+
+        places = None if outputs == 1 or seen is None else seen.tolist()
 
         try:
             if type(model).__module__.startswith("lightgbm"):
                 from kreis.training.candidates.gradient_boosting import booster_to_onnx
 
-                return booster_to_onnx(model.booster_, matrix.shape[1], finite=True)
+                return booster_to_onnx(model.booster_, matrix.shape[1], outputs=outputs, places=places, finite=True)
             if type(model).__module__.startswith("xgboost"):
                 from kreis.training.candidates.xgboost import xgboost_to_onnx
 
-                return xgboost_to_onnx(model.get_booster(), matrix.shape[1])
-            return single_score(_by_skl2onnx(model, matrix), matrix.shape[1], clip=True, finite=True)
+                return xgboost_to_onnx(model.get_booster(), matrix.shape[1], outputs=outputs, places=places)
+            converted = _by_skl2onnx(model, matrix)
+            return single_score(converted, matrix.shape[1], outputs=outputs, places=places, clip=True, finite=True)
         except Exception as error:  # each converter raises classes of its own
             raise ProjectError(
                 f"{_spoken(model)} cannot be converted to ONNX: {_first_line(error)}",
@@ -145,10 +172,20 @@ class Estimator:
             ) from error
 
 
+def _in_places(chances: Floats, classes: Any, outputs: int) -> Floats:
+    """Probabilities of the classes that a model saw as those of all, 0 for the others; of yes and no that of yes."""
+    if outputs == 1:
+        return chances[:, 1]
+    found = np.zeros((len(chances), outputs))
+    found[:, classes] = chances
+    return found
+
+
 _INSTEAD = {
     "KBinsDiscretizer": 'KBinsDiscretizer(encode="onehot-dense") or encode="ordinal" converts',
     "VotingClassifier": "VotingClassifier(flatten_transform=False) converts where its members do",
 }
+_COMPLEXITY = {"dummy": CONSTANT, "linear_model": LINEAR, "naive_bayes": LINEAR, "neural_network": NETWORK}
 _CONVERTS = (
     "kreis ships data, never code; among those that convert are LogisticRegression, SGDClassifier, RandomForest,"
     " ExtraTrees, GradientBoosting, HistGradientBoosting, AdaBoost, Bagging, SVC, GaussianNB and MLP classifiers, and"

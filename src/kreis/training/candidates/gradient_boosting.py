@@ -112,7 +112,7 @@ class GradientBoosting:
         )
         curve = lightgbm_curve(self.trees)
         booster = lightgbm.train(settings, data, num_boost_round=self.trees, callbacks=curve)
-        content = booster_to_onnx(booster, len(features))
+        content = booster_to_onnx(booster, len(features), outputs=loss.outputs)
 
         def native(rows: Matrix) -> Any:
             return booster.predict(rows, num_threads=threads)
@@ -127,6 +127,7 @@ class GradientBoosting:
         return {
             **_OBJECTIVES[loss.name],
             **({} if loss.level is None else {"alpha": loss.level}),
+            **({} if loss.outputs == 1 else {"num_class": loss.outputs}),
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
             "min_data_in_leaf": self.rows_per_leaf,
@@ -152,12 +153,23 @@ _OBJECTIVES: dict[str, dict[str, Any]] = {
     "poisson": {"objective": "poisson"},
     "tweedie": {"objective": "tweedie"},
     "rank": {"objective": "lambdarank"},
+    "softmax": {"objective": "multiclass"},
 }
 """What LightGBM calls a loss."""
 
 
-def booster_to_onnx(booster: Any, width: int, *, finite: bool = False) -> bytes:
-    """Convert a LightGBM Booster of one output so that every row of float32 features falls into the same leaves."""
+def booster_to_onnx(
+    booster: Any, width: int, *, outputs: int = 1, places: Sequence[int] | None = None, finite: bool = False
+) -> bytes:
+    """Convert a LightGBM Booster so that every row of float32 features falls into the same leaves.
+
+    Args:
+        booster: As LightGBM gives it.
+        width: How many features there are.
+        outputs: As `single_score`.
+        places: As `single_score`.
+        finite: Let an infinite feature count as missing.
+    """
     import lightgbm
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
@@ -168,7 +180,7 @@ def booster_to_onnx(booster: Any, width: int, *, finite: bool = False) -> bytes:
     model = convert_lightgbm(
         exact, initial_types=[("features", FloatTensorType([None, width]))], zipmap=False, target_opset=15
     )
-    return single_score(model, width, finite=finite)
+    return single_score(model, width, outputs=outputs, places=places, finite=finite)
 
 
 def _float32_thresholds(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from kreis.arrays import Codes
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_numbers, require
+from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_numbers, require
 from kreis.training.candidates.standardised import standardise
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -30,6 +30,7 @@ class Linear:
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process
+    complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
     penalty: float = 1.0
     """The penalty's strength (scikit-learn's alpha)."""
@@ -67,5 +68,5 @@ class Linear:
         given = standardise(matrix, indicators=self.indicators, kinds=kinds)
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = Ridge(alpha=self.penalty, solver="cholesky").fit(given.design, outcomes)
-        content = given.to_onnx(model.coef_, float(model.intercept_), sigmoid=False)
+        content = given.to_onnx(model.coef_, float(model.intercept_))
         return Fitted(form=Onnx.of(content), features=tuple(features))

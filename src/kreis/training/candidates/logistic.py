@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, changed, needs_classes, require
+from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_classes, require
 from kreis.training.candidates.standardised import standardise
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -18,7 +20,7 @@ __all__ = ["Logistic"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Logistic:
-    """Logistic regression with an L2 penalty.
+    """Logistic regression with an L2 penalty; of several classes multinomial.
 
     A missing or infinite value becomes the median of its feature; a feature that is ever missing in the training rows
     also gets an indicator of that.
@@ -30,6 +32,7 @@ class Logistic:
     """
 
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
+    complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
     c: float = 1.0
     """Inverse of the penalty's strength (scikit-learn's C)."""
@@ -72,13 +75,37 @@ class Logistic:
 
         needs_classes(outcomes, where="Logistic", hint="take Linear(), or GradientBoosting()")
         given = standardise(matrix, indicators=self.indicators, kinds=kinds)
+        wide = given.design.shape[1] * loss.outputs > _NEWTON_AT_MOST
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = LogisticRegression(
-                C=self.c, solver="newton-cholesky", max_iter=self.iterations, tol=1e-6, random_state=seed
+                C=self.c,
+                solver="lbfgs" if wide else "newton-cholesky",
+                max_iter=self.iterations,
+                tol=1e-6,
+                random_state=seed,
             )
             _fit_quietly(model, given.design, outcomes)
-        content = given.to_onnx(model.coef_[0], float(model.intercept_[0]), sigmoid=True)
+        if loss.outputs == 1:
+            content = given.to_onnx(model.coef_[0], float(model.intercept_[0]), link="Sigmoid")
+        else:
+            content = given.to_onnx(*_of_all_classes(model, loss.outputs), link="Softmax")
         return Fitted(form=Onnx.of(content), features=tuple(features))
+
+
+_NEWTON_AT_MOST = 2_000
+"""Coefficients, beyond which a Newton step takes longer than it saves."""
+_NEVER = -1e4
+"""The logit of a class that no training row has: its probability is 0."""
+
+
+def _of_all_classes(model: Any, count: int) -> tuple[Floats, Floats]:
+    """Coefficients, shape (d, k), and intercepts of all classes, of which the model may have seen some."""
+    weights, intercepts = model.coef_, model.intercept_
+    if len(weights) == 1:  # two classes: the logit of the second
+        weights, intercepts = np.concatenate([0 * weights, weights]), np.concatenate([0 * intercepts, intercepts])
+    coefficients, base = np.zeros((weights.shape[1], count)), np.full(count, _NEVER)
+    coefficients[:, model.classes_], base[model.classes_] = weights.T, intercepts
+    return coefficients, base
 
 
 def _fit_quietly(model: Any, design: Floats, outcomes: Outcomes) -> None:

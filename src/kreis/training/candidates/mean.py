@@ -1,4 +1,4 @@
-"""The mean of what happened: the least that a model must beat."""
+"""The mean of what happened, or how often each class did: the least that a model must beat."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Literal
-from kreis.models.form import Formula
+from kreis.models.form import Formula, Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes, varied
+from kreis.training.candidate import CONSTANT, Fitted, Matrix, Outcomes, varied
 
 __all__ = ["Mean"]
 
 
 class Mean:
-    """Answers the same for all: the mean of the training outcomes, of yes and no their frequency.
+    """Answers the same for all: the mean of the training outcomes, of yes and no, or of classes, their frequencies.
 
     How it decides is chosen on the validation rows, as of any model: of numbers, it is the constant that costs least.
 
@@ -29,6 +29,7 @@ class Mean:
     """
 
     side_by_side: ClassVar[bool] = True
+    complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
 
     def parameters(self) -> dict[str, Any]:
@@ -58,5 +59,11 @@ class Mean:
     ) -> Fitted:
         """Take the mean."""
         varied(outcomes, where="Mean")
+        if outcomes.dtype.kind == "i":
+            from kreis.training.graph import constant_score
+
+            shares = np.bincount(outcomes, minlength=loss.outputs) / len(outcomes)
+            content = constant_score(shares.tolist(), len(features))
+            return Fitted(form=Onnx.of(content), features=tuple(features))
         mean = float(np.mean(outcomes, dtype=np.float64))
         return Fitted(form=Formula(expression=Literal(mean), missing=mean), features=tuple(features))

@@ -12,7 +12,7 @@ from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Outcomes
+from kreis.training.candidate import LINEAR, Fitted, Outcomes
 from kreis.training.candidates.standardised import medians_of
 
 __all__ = ["RobustZScore"]
@@ -34,6 +34,7 @@ class RobustZScore:
     """
 
     side_by_side: ClassVar[bool] = True
+    complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
 
     def parameters(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
 from kreis.models.form import Formula
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Matrix, Outcomes
+from kreis.training.candidate import CONSTANT, Fitted, Matrix, Outcomes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,7 +25,8 @@ class Rule:
 
     Of a yes/no question the score is in [0, 1], a missing value scores 0, a yes/no expression scores 1 or 0, and the
     rule decides positively from 0.5 on. Of a number the value is the answer; where it is missing, the mean of the
-    training rows is.
+    training rows is. Of classes the value is the place of one among the goal's (0 is the first); where it is missing,
+    the most frequent one's.
 
     Example:
 
@@ -35,6 +36,7 @@ class Rule:
     """
 
     side_by_side: ClassVar[bool] = True
+    complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
 
     def __init__(self, expression: pl.Expr | Expression) -> None:
@@ -82,6 +84,9 @@ class Rule:
         """
         if outcomes.dtype == np.bool_:
             form = Formula(expression=self.expression, low=0.0, high=1.0)
+        elif outcomes.dtype.kind == "i":
+            frequent, last = float(np.bincount(outcomes).argmax()), loss.outputs - 1.0
+            form = Formula(expression=self.expression, missing=frequent, low=0.0, high=last)
         else:
             form = Formula(expression=self.expression, missing=_mean_known(outcomes))
         form.scorer(features)

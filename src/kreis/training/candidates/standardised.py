@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,10 @@ from kreis.arrays import Floats
 from kreis.training.candidate import Matrix
 from kreis.training.encoders.encoder import ColumnKind
 
-__all__ = ["Standardised", "medians_of", "standardise"]
+__all__ = ["Link", "Standardised", "medians_of", "standardise"]
+
+Link: TypeAlias = Literal["Sigmoid", "Softmax"] | None
+"""The operator that turns numbers into probabilities."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,19 +31,24 @@ class Standardised:
     flagged: npt.NDArray[np.intp]
     """Features with an indicator."""
 
-    def to_onnx(self, coefficients: Floats, intercept: float, *, sigmoid: bool) -> bytes:
-        """A linear model of the design as ONNX; `sigmoid` turns its output into a probability.
+    def to_onnx(self, coefficients: Floats, intercept: float | Floats, *, link: Link = None) -> bytes:
+        """A linear model of the design as ONNX.
+
+        Args:
+            coefficients: Shape (d,), or (d, k) of several numbers.
+            intercept: One, or shape (k,).
+            link: What turns its output into probabilities.
 
         skl2onnx 1.20 cannot convert `SimpleImputer(add_indicator=True)` (it mistakes the width), so the graph is
         built here.
         """
         width = len(self.medians)
-        weights, flags = coefficients[:width] / self.deviations, np.zeros(width)
+        weights, flags = (coefficients[:width].T / self.deviations).T, np.zeros((width, *coefficients.shape[1:]))
         flags[self.flagged] = coefficients[width:]
         centres = self.means.astype(np.float32)
         # What rounding the means to float32 moves is put back into the intercept, in double precision.
-        moved = float(((centres.astype(np.float64) - self.means) * weights).sum())
-        return _graph(self.medians, centres, weights, flags, intercept + moved, sigmoid)
+        moved = ((centres.astype(np.float64) - self.means) * weights.T).sum(axis=-1)
+        return _graph(self.medians, centres, weights, flags, intercept + moved, link)
 
 
 def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind] = ()) -> Standardised:
@@ -76,8 +84,10 @@ def medians_of(matrix: Matrix, absent: npt.NDArray[np.bool_]) -> Matrix:
     return medians
 
 
-def _graph(medians: Matrix, centres: Matrix, weights: Floats, flags: Floats, intercept: float, sigmoid: bool) -> bytes:
-    """(where(x missing, median, x) - centre) @ weights + missing @ flags + intercept, or the sigmoid of it."""
+def _graph(
+    medians: Matrix, centres: Matrix, weights: Floats, flags: Floats, intercept: float | Floats, link: Link
+) -> bytes:
+    """(where(x missing, median, x) - centre) @ weights + missing @ flags + intercept, or the link of it."""
     from onnx import helper, numpy_helper
 
     from kreis.training.graph import finish_graph
@@ -107,7 +117,8 @@ def _graph(medians: Matrix, centres: Matrix, weights: Floats, flags: Floats, int
             node("Add", ["linear", "flagged"], ["both"]),
         ]
         constants.append(constant("flags", flags))
-    nodes.append(node("Add", ["both" if flags.any() else "linear", "intercept"], ["logit" if sigmoid else "score"]))
-    if sigmoid:
-        nodes.append(node("Sigmoid", ["logit"], ["score"]))
-    return finish_graph(nodes, constants, "x", len(medians), {"": 17})
+    nodes.append(node("Add", ["both" if flags.any() else "linear", "intercept"], ["logit" if link else "score"]))
+    if link:
+        nodes.append(node(link, ["logit"], ["score"]))
+    outputs = 1 if weights.ndim == 1 else weights.shape[1]
+    return finish_graph(nodes, constants, "x", len(medians), {"": 17}, outputs=outputs)

@@ -116,7 +116,7 @@ class XGBoost:
         if sizes is not None:
             data.set_group(sizes)
         booster = xgboost.train(settings, data, num_boost_round=self.trees)
-        content = xgboost_to_onnx(booster, len(features))
+        content = xgboost_to_onnx(booster, len(features), outputs=loss.outputs)
         prove_same(content, lambda given: booster.inplace_predict(_finite(given)), rows, where=where)
         return Fitted(form=Onnx.of(content), features=tuple(features), gain=_gains(booster, features))
 
@@ -124,6 +124,7 @@ class XGBoost:
         return {
             **_OBJECTIVES[loss.name],
             **({} if loss.level is None else {"quantile_alpha": loss.level}),
+            **({} if loss.outputs == 1 else {"num_class": loss.outputs}),
             "eta": self.learning_rate,
             "max_leaves": self.leaves,
             "max_depth": 0,
@@ -148,12 +149,13 @@ _OBJECTIVES: dict[str, dict[str, Any]] = {
     "poisson": {"objective": "count:poisson"},
     "tweedie": {"objective": "reg:tweedie"},
     "rank": {"objective": "rank:ndcg"},
+    "softmax": {"objective": "multi:softprob"},
 }
 """What XGBoost calls a loss."""
 
 
-def xgboost_to_onnx(booster: Any, width: int) -> bytes:
-    """Convert a Booster of one output; an infinite feature counts as missing."""
+def xgboost_to_onnx(booster: Any, width: int, *, outputs: int = 1, places: Sequence[int] | None = None) -> bytes:
+    """Convert a Booster; an infinite feature counts as missing; `outputs` and `places` as for `single_score`."""
     import xgboost
     from onnxmltools import convert_xgboost
     from onnxmltools.convert.common.data_types import FloatTensorType
@@ -167,7 +169,8 @@ def xgboost_to_onnx(booster: Any, width: int) -> bytes:
         document["learner"]["objective"] = {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}
         booster = xgboost.Booster(model_file=bytearray(json.dumps(document).encode()))
     types = [("features", FloatTensorType([None, width]))]
-    return single_score(convert_xgboost(booster, initial_types=types, target_opset=15), width, clip=True, finite=True)
+    model = convert_xgboost(booster, initial_types=types, target_opset=15)
+    return single_score(model, width, outputs=outputs, places=places, clip=True, finite=True)
 
 
 def _finite(rows: Matrix) -> Matrix:

@@ -46,6 +46,8 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The cut-off: train asks before it and is complete by it."""
     test_start: int | None = None
     test_end: int | None = None
+    validation_blocks: Codes | None = None
+    """The block of each validation row (`SplitRule.blocks`); its day, where nobody says."""
 
 
 class SplitRule(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -50,11 +51,13 @@ _FEW = 12
 
 def perform(state: TabularState) -> Verdict:
     """Judge the candidate that did best on the validation tail. The test rows choose nothing."""
-    challenger = state.chosen
+    choice = state.choice
+    challenger = choice.candidate
     step = _evaluate(state, challenger)
     state.evaluation = step
     report = step.output.report
     detail = {"candidate": challenger, "outcome": report.outcome}
+    detail |= {"choice": choice.said} if choice.said else {}
     if report.outcome != "pass":
         to: Discipline = "training" if report.outcome == "fail" else "collection"
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
@@ -64,7 +67,7 @@ def perform(state: TabularState) -> Verdict:
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
         f" {headline}, {len(report.gates)} gates passed on"
-        f" {report.judged_on}{counted}",
+        f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
         detail={**detail, "warnings": task.doubts(report.challenger.metrics, challenger)},
     )
 
@@ -135,7 +138,8 @@ def _evaluate(state: TabularState, challenger: str) -> StepResult[Judged]:
 
     def compute(key: str) -> Judged:
         reports = _reports(state, challenger, champion, spending)
-        return Judged(candidate=challenger, champion=against, report=reports.pop(challenger), others=reports)
+        report = msgspec.structs.replace(reports.pop(challenger), choice=state.choice.said)
+        return Judged(candidate=challenger, champion=against, report=report, others=reports)
 
     return state.memory.step(
         "evaluation",
@@ -259,10 +263,17 @@ def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.
     spine = spine_of(state)
     asked = {guardrail.by for guardrail in state.project.goal.guardrails if guardrail.by}
     asked |= set(spine.judge_by)
+    form = state.project.goal.task.outcome
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
     frame = frame.filter(teaches(spine, state.project.goal.task, state.as_of))[tested]
-    few = {name for name in spine.keys if frame[name].n_unique() <= _FEW}
-    return {name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)}
+    parted = (spine.outcome,) if form.parted else ()
+    few = {name for name in (*spine.keys, *parted) if frame[name].n_unique() <= _FEW}
+    found: dict[str, npt.ArrayLike] = {
+        name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)
+    }
+    if form.parted and spine.outcome in found:
+        found[spine.outcome] = np.array([form.said(each) for each in frame[spine.outcome]])
+    return found
 
 
 def _as_groups(column: pl.Series) -> pl.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 import polars as pl
 import polars.selectors as cs
 
@@ -155,7 +156,8 @@ def _categories(state: TabularState, features: Iterable[str]) -> dict[str, dict[
 
 def split_rows(state: TabularState, rows: TrainingData) -> Split:
     """Split rows as declared; in time, the test part ends where rows are too young at the run's moment."""
-    return state.project.split_declaration.split(
+    rule = state.project.split_declaration
+    split = rule.split(
         rows.time,
         rows.known_at,
         rows.outcomes,
@@ -164,3 +166,5 @@ def split_rows(state: TabularState, rows: TrainingData) -> Split:
         horizon=spine_of(state).horizon,
         labels=rows.labels,
     )
+    labels = None if rows.labels is None else rows.labels[split.validation]
+    return msgspec.structs.replace(split, validation_blocks=rule.blocks(rows.time[split.validation], labels))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kreis.disciplines import Discipline
 from kreis.errors import ProjectError
+from kreis.evaluation.choice import Choice, Contender, choose
 from kreis.ledger.records import Step
 from kreis.loop.steps import Memory, Output, StepResult, result_of
 from kreis.loop.way import RunContext
@@ -62,13 +63,19 @@ class TabularState:
         return self.context.memory
 
     @property
-    def chosen(self) -> str:
-        """The candidate worth most on the validation tail, which goes on to evaluation; a baseline only where there is
-        nothing else.
-        """
-        declared = self.project.candidates
-        contenders = [name for name in declared if not declared[name].baseline] or list(declared)
-        return max(contenders, key=lambda name: self.candidates[name].output.candidate.validation["value"])
+    def choice(self) -> Choice:
+        """Which candidate goes on to evaluation, by how all did on the validation tail."""
+        contenders = {}
+        for name, declared in self.project.candidates.items():
+            trained = self.candidates[name].output.candidate
+            contenders[name] = Contender(
+                name=name,
+                value=trained.validation["value"],
+                blocks=trained.validation_blocks,
+                complexity=declared.complexity,
+                baseline=declared.baseline,
+            )
+        return choose(contenders, self.project.goal.metric.unit)
 
     @property
     def versions(self) -> dict[str, str]:

@@ -21,14 +21,15 @@ def perform(state: TabularState) -> Verdict:
         state.candidates[declared.name] = _train(state, declared)
     validation = {name: step.output.candidate.validation for name, step in state.candidates.items()}
     values = {name: each["value"] for name, each in validation.items()}
-    chosen, best = state.chosen, max(values, key=lambda name: values[name])
-    unit, task = state.project.goal.metric.unit, state.project.goal.task
+    unit, task, choice = state.project.goal.metric.unit, state.project.goal.task, state.choice
+    chosen, best = choice.candidate, max(values, key=lambda name: values[name])
     if best == chosen:
         said = f"{best} is worth most: {values[best]:,.0f} {unit}"
     else:
-        said = (
-            f"the baseline {best} is worth most ({values[best]:,.0f} {unit}); {chosen} is judged: {values[chosen]:,.0f}"
-        )
+        kind = "the baseline " if state.project.candidates[best].baseline else ""
+        said = f"{kind}{best} is worth most ({values[best]:,.0f} {unit}); {chosen} is judged: {values[chosen]:,.0f}"
+    if choice.said:
+        said = f"{said}; {choice.said}"
     rows = task.validation_said(validation[best])
     return Advance(
         summary=f"{len(values)} candidates; on the validation tail ({rows}) {said}",

@@ -1,0 +1,1 @@
+"""Which of several classes: the task, its metric and its temperature."""

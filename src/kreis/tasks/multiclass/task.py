@@ -1,0 +1,246 @@
+"""Multi-class classification: which of several classes is it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.arrays import Booleans, Codes, Floats
+from kreis.errors import ProjectError
+from kreis.tasks.decisions import Cheapest, Decision, Placed, Scores
+from kreis.tasks.metrics.accuracy import Accuracy
+from kreis.tasks.metrics.across import AcrossGroups
+from kreis.tasks.metrics.auc import area
+from kreis.tasks.metrics.business_value import BusinessValue
+from kreis.tasks.metrics.class_calibration import ClassCalibrationError, class_reliability
+from kreis.tasks.metrics.class_log_loss import ClassLogLoss
+from kreis.tasks.metrics.classes import ClassRows
+from kreis.tasks.metrics.counts import FEW
+from kreis.tasks.metrics.macro_recall import MacroRecall
+from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.multiclass.cost_matrix import CostMatrix
+from kreis.tasks.multiclass.temperature import choose_temperature
+from kreis.tasks.outcomes import OneOf, OutcomeForm
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Multiclass"]
+
+_CALIBRATION_AT_MOST = 0.15
+"""Probabilities further from the frequencies than this are none."""
+_COMPARED = 12
+"""Classes, the most frequent ones, of which each two are compared by a feature."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Multiclass:
+    """A score is the probability of each class; a decision is the class that costs least."""
+
+    metric: CostMatrix
+    name = "multi-class classification"
+    needs_outcomes = True
+    baselines = ('project.candidate("mean", Mean(), baseline=True)',)
+    losses = ("log_loss",)
+    sliced = ("value", "accuracy", "macro_recall")
+    across: ClassVar[Sequence[AcrossGroups]] = ()
+    sanity = (
+        Sanity(
+            name="calibration",
+            metric=ClassCalibrationError(),
+            at_most=_CALIBRATION_AT_MOST,
+            says="probabilities of the chosen classes differ from how often they are right by {found} on average",
+        ),
+    )
+    headlines: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy {:.3f}"}
+    strength_is = "AUC of each two classes"
+    usual_difference = 0.1
+    card_task = "tabular-classification"
+    planned_from = ("value", "accuracy")
+
+    @property
+    def outcome(self) -> OutcomeForm:
+        """One of the classes."""
+        return OneOf(self.metric.names)
+
+    def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
+        """The number of each class, null where not known.
+
+        Raises:
+            ProjectError: it holds what is none of the classes, or a value is declared to mean yes.
+        """
+        from kreis.tasks.multiclass.outcomes import class_numbers
+
+        if positive is not None:
+            message = (
+                f"positive={positive!r} names a value that means yes, and the goal asks for one of several classes"
+            )
+            raise ProjectError(message, where=where, hint="leave positive out")
+        return class_numbers(column, self.metric.names, where=where)
+
+    def describe(self, outcomes: Floats, means: str = "") -> str:
+        """How many there are of the most frequent classes."""
+        counts = np.bincount(self.labels(outcomes), minlength=len(self.metric.names))
+        order = np.argsort(-counts, kind="stable")
+        said = [f"{counts[each]:,} {self.metric.names[each]}" for each in order[:_SHOWN] if counts[each]]
+        rest = int(counts[order[_SHOWN:]].sum())
+        said += [f"{rest:,} of other classes"] if rest else []
+        return f"{means + ': ' if means else ''}{', '.join(said) or 'none'}"
+
+    def halves(self, outcomes: Floats) -> tuple[tuple[str, Booleans], tuple[str, Booleans]]:
+        """The most frequent class, and the others."""
+        places = self.labels(outcomes)
+        frequent = int(np.bincount(places, minlength=len(self.metric.names)).argmax())
+        mask: Booleans = places == frequent
+        return (f"that are {self.metric.names[frequent]!r}", mask), ("of other classes", ~mask)
+
+    def lacking(self, outcomes: Floats) -> str:
+        """Where there is none, or only one class."""
+        found = np.unique(outcomes)
+        if len(found) > 1:
+            return ""
+        return f"{len(outcomes):,} rows, all {self.outcome.said(float(found[0]))!r}" if len(found) else "no rows"
+
+    def strength(self, values: Floats, outcomes: Floats) -> float:
+        """How well a feature parts two classes, on average over each two (Hand and Till 2001), by their rows.
+
+        The area under the ROC curve, or its complement, whichever is larger; of the twelve most frequent classes.
+        """
+        _, places, counts = np.unique(outcomes, return_inverse=True, return_counts=True)
+        total, weight = 0.0, 0.0
+        for one, other in combinations(np.argsort(-counts, kind="stable")[:_COMPARED].tolist(), 2):
+            mask = (places == one) | (places == other)
+            found, rows = area(values[mask], places[mask] == one), float(counts[one]) * float(counts[other])
+            total, weight = total + max(found, 1 - found) * rows, weight + rows
+        return total / weight if weight else 0.5
+
+    @property
+    def loss(self) -> Loss:
+        """The likelihood of the class that it was."""
+        return Loss("softmax", outputs=len(self.metric.names))
+
+    def labels(self, outcomes: Floats) -> Codes:
+        """The place of each class among the classes."""
+        return self.metric.places(outcomes)[0].astype(np.int64)
+
+    @property
+    def plain(self) -> Decision:
+        """The class that costs least on average."""
+        return self._cheapest(1.0)
+
+    def _cheapest(self, temperature: float) -> Cheapest:
+        costs = tuple(tuple(row) for row in self.metric.matrix.tolist())
+        return Cheapest(self.metric.names, costs, temperature)
+
+    @property
+    def rule_decision(self) -> Decision:
+        """A rule's value is the place of a class among the goal's."""
+        return Placed(self.metric.names)
+
+    def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
+        """The plain rule, unless another temperature is shown to be worth more."""
+        rare = int(self._rows(outcomes, scores, self.plain).evidence.sum())
+        return choose_temperature(self._cheapest, scores, outcomes, self.metric, evidence=rare)
+
+    def answers(self, scores: Scores) -> Floats:
+        """Within [0, 1]: float32 probabilities may lie a rounding beyond."""
+        given: Floats = np.asarray(scores, dtype=np.float64)
+        return given.clip(0.0, 1.0) if given.ndim == 2 else given
+
+    def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
+        """Rows, those of other classes than the most frequent, value, accuracy and log loss."""
+        rows = self.rows(outcomes, self.answers(scores), decision, where="validation")
+        measured = (BusinessValue(self.metric), Accuracy(), ClassLogLoss())
+        found = {each.name: each.value(rows) for each in measured}
+        return {"rows": float(len(rows)), "rare": float(rows.evidence.sum()), **found}
+
+    def validation_said(self, found: Mapping[str, float]) -> str:
+        """Rows and accuracy."""
+        return f"{int(found['rows']):,} rows, accuracy {found['accuracy']:.3f}"
+
+    def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
+        """Where there are few rows of other classes."""
+        rows, rare = int(found["rows"]), int(found["rare"])
+        if rare >= FEW:
+            return []
+        return [
+            f"only {rare:,} of the {rows:,} rows of the validation tail are {ClassRows.evidence_is}: which candidate is"
+            f" best is decided by chance below about {FEW}; collect more rows, or let validation be a larger share"
+        ]
+
+    def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> ClassRows:
+        """Rows with the probability of each class; of a rule, which names one, that is certain.
+
+        Raises:
+            ProjectError: a score is no probability, or an outcome none of the classes.
+        """
+        known, given = np.asarray(outcomes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+        unknown = ~self.metric.places(known)[1]
+        _check(unknown, known, "outcomes are none of the goal's classes", where, _UNKNOWN)
+        if given.ndim == 1:
+            _check(~np.isfinite(given), given, "scores are not places of classes", where, _BEYOND)
+        else:
+            within: Booleans = np.all((given >= 0) & (given <= 1), axis=1)
+            _check(~within, given, "scores are not probabilities", where, _BEYOND)
+        return self._rows(known, given, decision)
+
+    def _rows(self, outcomes: Floats, scores: Scores, decision: Decision) -> ClassRows:
+        given, decided, count = scores.astype(np.float64), decision.many(scores), len(self.metric.names)
+        if given.ndim == 1:
+            given = np.eye(count)[self.metric.places(decided)[0]]
+        return ClassRows(outcomes, given, decided, numbers=self.metric.numbers(self.metric.names))
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """Value, then of decisions, then of probabilities."""
+        return [BusinessValue(self.metric), Accuracy(), MacroRecall(), ClassLogLoss(), ClassCalibrationError()]
+
+    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
+        """As they are: no class is the favourable one."""
+        return rows
+
+    def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
+        """One answer for all may have value, too: it finds one class whole and no other."""
+        found, alone = metrics["macro_recall"], 1 / len(self.metric.names)
+        if found.low > alone:
+            return []
+        return [
+            f"{name} is not shown to tell the classes apart (macro recall {found.value:.3f}, {found.low:.3f} to"
+            f" {found.high:.3f}; one answer for all has {alone:.3f}): compare it with the baseline Mean()"
+        ]
+
+    def reliability(self, rows: Rows) -> list[dict[str, float]]:
+        """How often the chosen class is right, by the probability that it was given."""
+        return class_reliability(rows)
+
+    def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
+        """Models that choose otherwise in some cases, as often better as worse or nearly so; and one by lot."""
+        matrix, cost = self.metric.matrix, abs(rates["value"]) / self.metric.per
+        count = len(matrix)
+        wrong = float(matrix.sum() - np.trace(matrix)) / (count * (count - 1))
+        apart, most = wrong - float(np.trace(matrix)) / count, self.metric.most_at_stake
+        found = []
+        for name, loss in {"equal": 0.0, "6% worse": 0.06 * cost, "21% worse": 0.21 * cost}.items():
+            share = min(max(differing, loss / apart), 1.0)
+            up = max(share / 2 * (1 - loss / (apart * share)), 0.0)
+            found.append(Challenger(name=name, differences={apart: up, -apart: share - up, 0.0: 1 - share}, most=most))
+        lost, won = rates["accuracy"] * (1 - 1 / count), (1 - rates["accuracy"]) / count
+        by_lot = {apart: won, -apart: lost, 0.0: 1 - won - lost}
+        return [*found, Challenger(name="random", differences=by_lot, most=most)]
+
+
+def _check(bad: Booleans, values: Floats, what: str, where: str, hint: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ProjectError(f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}", where=where, hint=hint)
+
+
+_BEYOND = "the scores of a row are the probability of each class and are never missing"
+_UNKNOWN = "evaluate only on rows whose outcome is known"
