@@ -6,6 +6,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+import pytest
 
 from kreis.artifacts.folder import ArtifactFolder
 from kreis.tasks.task import Loss
@@ -14,6 +15,7 @@ from kreis.tracking.points import Point, read_run
 from kreis.tracking.tracker import Tracker
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.gradient_boosting import GradientBoosting
+from kreis.training.candidates.xgboost import XGBoost
 
 generator = np.random.default_rng(3)
 MATRIX = generator.normal(size=(400, 3)).astype(np.float32)
@@ -40,6 +42,19 @@ def test_gradient_boosting_logs_its_loss_and_is_the_same_model(tmp_path: Path) -
     assert watched.form == alone.form
     curve = [(each.step, each.values["training_binary_logloss"] or 9) for each in logged(tmp_path)]
     assert [step for step, _ in curve] == [1, *range(2, 51, 2)]
+    assert curve[-1][1] < curve[0][1] < np.log(2)
+
+
+def test_xgboost_logs_its_loss_and_is_the_same_model(tmp_path: Path) -> None:
+    pytest.importorskip("xgboost", reason="it comes with kreis[xgboost]")
+    candidate, tracker = XGBoost(trees=20, leaves=7), tracked(tmp_path)
+    alone = candidate.fit(MATRIX, OUTCOMES, NAMES, loss=LOG, seed=1, threads=1)
+    with tracker.step("k", "training", "xgboost"):
+        watched = candidate.fit(MATRIX, OUTCOMES, NAMES, loss=LOG, seed=1, threads=1)
+    tracker.close()
+    assert watched.form == alone.form
+    curve = [(each.step, each.values["training_logloss"] or 9) for each in logged(tmp_path)]
+    assert [step for step, _ in curve] == [*range(1, 21)]
     assert curve[-1][1] < curve[0][1] < np.log(2)
 
 

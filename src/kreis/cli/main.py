@@ -27,6 +27,7 @@ from kreis.cli.commands import (
     release,
     rollback,
     run,
+    runs,
     serve,
     show,
     status,
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("run")(run.run)
+app.command("runs")(runs.runs)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kreis.tracking.here import is_tracked, log
 
-__all__ = ["lightgbm_curve"]
+__all__ = ["lightgbm_curve", "xgboost_curve"]
 
 _POINTS = 20
 """On a curve, about."""
@@ -24,13 +24,44 @@ def lightgbm_curve(rounds: int) -> list[Callable[[Any], None]]:
     """
     if not is_tracked():
         return []
-    every = max(1, rounds // _POINTS)
 
     def note(now: Any) -> None:
         done = now.iteration + 1
-        if done % every and done not in (1, rounds):
+        if not _is_on_curve(done, rounds):
             return
         found = now.evaluation_result_list or now.model.eval_train()
         log(done, **{f"{data}_{metric}": value for data, metric, value, *_ in found})
 
     return [note]
+
+
+def xgboost_curve(rounds: int, data: Any) -> list[Any]:
+    """The same for XGBoost.
+
+    Args:
+        rounds: That will be trained.
+        data: The training rows, of which XGBoost holds the scores.
+    """
+    if not is_tracked():
+        return []
+    from xgboost.callback import TrainingCallback
+
+    class Curve(TrainingCallback):  # type: ignore[misc]  # it has no types
+        """Logs."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            """After a round; never ends the training."""
+            if not _is_on_curve(epoch + 1, rounds):
+                return False
+            losses = {f"{name}_{metric}": values[-1] for name, of in evals_log.items() for metric, values in of.items()}
+            if not losses:  # "[3]\ttraining-logloss:0.55"
+                found = [each.rpartition(":") for each in model.eval(data, "training").split("\t")[1:]]
+                losses = {name.replace("-", "_"): float(value) for name, _, value in found}
+            log(epoch + 1, **losses)
+            return False
+
+    return [Curve()]
+
+
+def _is_on_curve(done: int, rounds: int) -> bool:
+    return done % max(1, rounds // _POINTS) == 0 or done in (1, rounds)

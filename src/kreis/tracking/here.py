@@ -80,7 +80,7 @@ def log(step: float | None = None, **values: float) -> bool:
 
 
 def log_params(**values: Any) -> bool:
-    """Log what something was done with, from inside a candidate or a table function; `kreis show run` lists it.
+    """Log what something was done with, from inside a candidate or a table function; `kreis runs` filters by it.
 
     Args:
         **values: By name: numbers, texts, yes and no, lists and mappings of them. Anything else is kept as its text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CandidateView",
-    "CandidatesView",
     "EstimateView",
     "GateView",
     "JudgedView",
     "SliceView",
     "candidate_view",
     "candidates_of",
-    "comparison",
+    "last_candidates",
 ]
+
+
+_IDENTIFIER = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 
 
 class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +113,6 @@ class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
     """None where the run did not get as far, or judged only the chosen one (earlier versions)."""
 
 
-class CandidatesView(msgspec.Struct, frozen=True, kw_only=True):
-    """Candidates side by side."""
-
-    candidates: list[CandidateView]
-
-
 def candidates_of(connection: Connection, run: Run) -> list[CandidateView]:
     """The candidates that a run trained or remembered, in order, each with what evaluation says of it; of several
     rounds as they were in the last.
@@ -132,15 +129,14 @@ def candidate_view(workspace: Workspace, name: str) -> CandidateView:
 
     Args:
         workspace: Where.
-        name: A candidate of the last run that has one of this name; "RUN/NAME" of another run; or a model's version
-            or digest. The chosen one of the last run that trained any if it is empty.
+        name: A candidate of the last run that has one of this name; "RUN/NAME" of another run; a model's version or
+            digest; or a run, whose chosen one is meant. That of the last run that trained any if it is empty.
 
     Raises:
         ProjectError: there is none; the hint names those that there are.
     """
     if not name:
-        found = comparison(workspace, []).candidates
-        return next((each for each in found if each.chosen), found[0])
+        return _chosen(last_candidates(workspace))
     run, _, candidate = name.rpartition("/")
     with workspace.ledger.read() as connection:
         known = [runs.get_run(connection, run)] if run else runs.list_runs(connection)
@@ -152,24 +148,38 @@ def candidate_view(workspace: Workspace, name: str) -> CandidateView:
                 names[view.name] = None
         if not run and (model := _model(connection, name, known)) is not None:
             return _of_model(connection, model)
+        if not run and (found := _of_run(connection, name)):
+            return _chosen(found)
     if not names:
         raise ProjectError("nothing has been trained yet", where=str(workspace.folder), hint="kreis run")
     raise ProjectError.unknown_name("candidate", candidate, names, where=str(workspace.folder))
 
 
-def comparison(workspace: Workspace, names: list[str]) -> CandidatesView:
-    """Candidates side by side; all of the last run that trained any if none is named.
+def last_candidates(workspace: Workspace) -> list[CandidateView]:
+    """All of the last run that trained any.
 
     Raises:
-        ProjectError: there is none of a name.
+        ProjectError: nothing has been trained yet.
     """
-    if names:
-        return CandidatesView(candidates=[candidate_view(workspace, name) for name in names])
     with workspace.ledger.read() as connection:
         for run in runs.list_runs(connection):
             if found := candidates_of(connection, run):
-                return CandidatesView(candidates=found)
+                return found
     raise ProjectError("nothing has been trained yet", where=str(workspace.folder), hint="kreis run")
+
+
+def _chosen(found: list[CandidateView]) -> CandidateView:
+    return next((each for each in found if each.chosen), found[0])
+
+
+def _of_run(connection: Connection, name: str) -> list[CandidateView]:
+    """The candidates of the run of this identifier, or whose identifier begins so; none where there is none."""
+    if not _IDENTIFIER.fullmatch(name):
+        return []
+    try:
+        return candidates_of(connection, runs.get_run(connection, name))
+    except ProjectError:
+        return []
 
 
 def _model(connection: Connection, name: str, known: list[Run]) -> Model | None:

@@ -13,6 +13,7 @@ from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
+from kreis.tracking.curves import xgboost_curve
 from kreis.training.candidate import (
     Fitted,
     Matrix,
@@ -115,7 +116,8 @@ class XGBoost:
         data = xgboost.QuantileDMatrix(given, label=label, max_bin=self.bins, nthread=threads)
         if sizes is not None:
             data.set_group(sizes)
-        booster = xgboost.train(settings, data, num_boost_round=self.trees)
+        curve = xgboost_curve(self.trees, data)
+        booster = xgboost.train(settings, data, num_boost_round=self.trees, callbacks=curve)
         content = xgboost_to_onnx(booster, len(features), outputs=loss.outputs)
         prove_same(content, lambda given: booster.inplace_predict(_finite(given)), rows, where=where)
         return Fitted(form=Onnx.of(content), features=tuple(features), gain=_gains(booster, features))

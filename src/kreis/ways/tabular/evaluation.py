@@ -26,7 +26,6 @@ from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.models.scoring import Scorer
 from kreis.preparation.spine import teaches
 from kreis.project import Project
-from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.results import Judged, Spent
 from kreis.ways.tabular.rows import (
@@ -35,6 +34,7 @@ from kreis.ways.tabular.rows import (
     read_rows,
     read_spine,
     rows_with,
+    spans_of,
     spine_of,
     split_rows,
     used_views,
@@ -56,7 +56,8 @@ def perform(state: TabularState) -> Verdict:
     step = _evaluate(state, challenger)
     state.evaluation = step
     report = step.output.report
-    detail = {"candidate": challenger, "outcome": report.outcome}
+    headlines = list(state.project.goal.task.headlines)
+    detail = {"candidate": challenger, "outcome": report.outcome, "headlines": headlines}
     detail |= {"choice": choice.said} if choice.said else {}
     if report.outcome != "pass":
         to: Discipline = "training" if report.outcome == "fail" else "collection"
@@ -240,7 +241,7 @@ def _reports(
             blocks=split.blocks(test.time, test.labels),
             blocks_are=split.blocks_are,
             climate=climate,
-            spans=_spans(state, test),
+            spans=spans_of(state, test),
             groups=groups,
             champion=serving if name == challenger else None,
             reference=scored[baselines[0]] if baselines else None,
@@ -249,13 +250,6 @@ def _reports(
         )
         for name in scored
     }
-
-
-def _spans(state: TabularState, rows: TrainingData) -> Floats | None:
-    """When each row was asked about and when it was over, where rows share what happens to them."""
-    if not spine_of(state).overlapping:
-        return None
-    return np.column_stack([rows.time, rows.known_at]).astype(np.float64)
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from kreis.arrays import Floats
 from kreis.clock import microseconds
 from kreis.collection.collecting import read_bronze
 from kreis.collection.sources import SUPERSEDED_AT
@@ -33,6 +35,7 @@ __all__ = [
     "read_spine",
     "rows_with",
     "scan",
+    "spans_of",
     "spine_of",
     "split_rows",
     "used_views",
@@ -152,6 +155,13 @@ def _categories(state: TabularState, features: Iterable[str]) -> dict[str, dict[
         for name in view.categories
         if name in features
     }
+
+
+def spans_of(state: TabularState, rows: TrainingData) -> Floats | None:
+    """When each row was asked about and when it was over, where rows share what happens to them."""
+    if not spine_of(state).overlapping:
+        return None
+    return np.column_stack([rows.time, rows.known_at]).astype(np.float64)
 
 
 def split_rows(state: TabularState, rows: TrainingData) -> Split:

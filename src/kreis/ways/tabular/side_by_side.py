@@ -1,0 +1,174 @@
+"""Two candidates of two runs on the same rows, which neither learned from: by how much each metric differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from kreis.clock import microseconds, parse_time
+from kreis.errors import ProjectError
+from kreis.evaluation.blocks import as_blocks, climate_of, of_blocks
+from kreis.evaluation.intervals import Estimate, paired_difference
+from kreis.evaluation.scored import Scored
+from kreis.ledger import steps
+from kreis.loop.taking_over import restored
+from kreis.preparation.spine import teaches
+from kreis.project import Project
+from kreis.training.data import TrainingData
+from kreis.training.train import TrainedCandidate
+from kreis.ways.tabular.rows import read_features, rows_with, spans_of, spine_of, split_rows
+from kreis.ways.tabular.rows import read_spine as read
+from kreis.ways.tabular.state import TabularState
+from kreis.ways.tabular.way import Tabular
+from kreis.workspace import Workspace
+
+__all__ = ["PairedMetrics", "PairedSide", "paired_metrics"]
+
+
+@dataclass(frozen=True)
+class PairedSide:
+    """A candidate of a run."""
+
+    run: str
+    trained: TrainedCandidate
+    """With its bytes."""
+
+
+class PairedMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """What the second has more of each metric than the first, row by row."""
+
+    rows: int
+    judged_on: str
+    """How many rows, of how many days or groups, in words."""
+    which: str
+    """Which rows these are, in words."""
+    differences: dict[str, Estimate]
+
+
+def paired_metrics(project: Project, workspace: Workspace, first: PairedSide, second: PairedSide) -> PairedMetrics:
+    """By how much two candidates differ on rows that neither learned from.
+
+    These are the rows that both runs tested on, each candidate with the features that its own run made of them. Where
+    they tested on different times, the test rows of the later run from the time on to which neither learned, with its
+    features.
+
+    Args:
+        project: As declared now: its goal judges.
+        workspace: Where.
+        first: One.
+        second: The other.
+
+    Raises:
+        ProjectError: there are no such rows, or what a run made is not what the project declares now.
+    """
+    sides = [_side(project, workspace, each) for each in (first, second)]
+    same = _matching(sides)
+    which = "of the run's test" if first.run == second.run else "that both runs tested on"
+    if same is None:
+        same, which = _later(workspace, sides), "of the later run's test, from after the time that either learned from"
+    task, scored = project.goal.task, []
+    for name, side, (matrix, _) in zip(("first", "second"), sides, same, strict=True):
+        scores = side.asked.trained.scorer(threads=2).score(np.ascontiguousarray(matrix))
+        scored.append(Scored(name, task.answers(scores), side.asked.trained.decision))
+    test = same[0][1]
+    split = project.split_declaration
+    blocks = as_blocks(split.blocks(test.time, test.labels))
+    known: dict[str, Any] = {
+        "climate": sides[1].climate,
+        "blocks_are": split.blocks_are,
+        "spans": spans_of(sides[0].state, test),
+    }
+    rows = [replace(each.rows(test.outcomes, task), **known) for each in scored]
+    return PairedMetrics(
+        rows=len(test),
+        judged_on=f"{len(test):,} rows{of_blocks(int(blocks.max()) + 1, split.blocks_are)}",
+        which=which,
+        differences={each.name: paired_difference(each, rows[1], rows[0], blocks) for each in task.metrics},
+    )
+
+
+_Pair = list[tuple[npt.NDArray[np.float32], TrainingData]]
+"""For each side the matrix of its features; the rows are those of the first."""
+
+
+@dataclass(frozen=True)
+class _Side:
+    asked: PairedSide
+    state: TabularState
+    test: TrainingData
+    ids: pl.Series
+    climate: float | None
+
+
+def _side(project: Project, workspace: Workspace, asked: PairedSide) -> _Side:
+    state = restored(Tabular(project), workspace, before="training", run=asked.run)
+    return _with_features(state, asked)
+
+
+def _with_features(state: TabularState, asked: PairedSide) -> _Side:
+    """A run's test rows with the features of a candidate."""
+    spine = spine_of(state)
+    rows = rows_with(state, read_features(state, list(asked.trained.features)))
+    tested = split_rows(state, rows).test
+    named = read(state, spine.id, spine.time, spine.outcome, spine.outcome_known_at)
+    ids = named.filter(teaches(spine, state.project.goal.task, state.as_of))[spine.id].cast(pl.String)
+    split = state.project.split_declaration
+    climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
+    return _Side(asked=asked, state=state, test=rows.take(tested), ids=ids.gather(tested), climate=climate)
+
+
+def _matching(sides: list[_Side]) -> _Pair | None:
+    """The rows that both tested on, in the same order; None where there are none."""
+    frames = [
+        pl.DataFrame({"id": side.ids, name: np.arange(len(side.ids))})
+        for name, side in zip(("first", "second"), sides, strict=True)
+    ]
+    both = frames[0].join(frames[1], on="id", how="inner").sort("first")
+    if both.is_empty():
+        return None
+    places = [both[name].to_numpy() for name in ("first", "second")]
+    pair = [(side.test.matrix[place], side.test.take(place)) for side, place in zip(sides, places, strict=True)]
+    if not np.array_equal(pair[0][1].outcomes, pair[1][1].outcomes):
+        raise ProjectError(
+            "the outcomes of the rows that both runs tested on differ", hint="run both candidates anew, in one run"
+        )
+    return pair
+
+
+def _later(workspace: Workspace, sides: list[_Side]) -> _Pair:
+    later, earlier = sorted(sides, key=lambda side: side.state.as_of, reverse=True)
+    _check_definitions(workspace, later, earlier)
+    cut_offs = [side.asked.trained.training.get("cut_off") for side in sides]
+    if None in cut_offs:
+        raise ProjectError("the runs tested on different rows, and their candidates did not learn up to a time")
+    fresh = later.test.time >= max(microseconds(parse_time(str(each))) for each in cut_offs)
+    if not fresh.any():
+        raise ProjectError("every row that one run tested on, the other learned from")
+    other = _with_features(later.state, earlier.asked)
+    matrices = {id(later): later.test.matrix[fresh], id(earlier): other.test.matrix[fresh]}
+    rows = later.test.take(np.flatnonzero(fresh))
+    return [(matrices[id(side)], rows) for side in sides]
+
+
+def _check_definitions(workspace: Workspace, later: _Side, earlier: _Side) -> None:
+    """Refuse where the later run has no features of that definition."""
+    wanted = set(earlier.asked.trained.features)
+    with workspace.ledger.read() as connection:
+        made = [
+            {step.name: step.basis for _, step in steps.steps_of(connection, side.asked.run)}
+            for side in (later, earlier)
+        ]
+    for view in later.state.project.all_views:
+        if not wanted & set(view.feature_names):
+            continue
+        now, then = (basis.get(f"features {view.name}") for basis in made)
+        if now is None or then is None or now.parameters.get("view") != then.parameters.get("view"):
+            raise ProjectError(f"the runs tested on different rows, and define the view {view.name!r} differently")
+        wanted -= set(view.feature_names)
+    if wanted:
+        raise ProjectError(f"the later run has no feature {sorted(wanted)[0]!r}")
