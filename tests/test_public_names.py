@@ -15,6 +15,7 @@ CALLED_FROM_OUTSIDE = {
     "Views.allow_perfect_feature": "called in a project's file",
     "Series.drift_line": "used in a project's file",
     "Series.seasonal_naive": "used in a project's file",
+    "Answering.forward": "called by PyTorch",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
     "CHECKS": "the suites that the authors of a candidate and of a task run",

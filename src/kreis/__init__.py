@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kreis.training.candidates.mean import Mean
     from kreis.training.candidates.robust_z_score import RobustZScore
     from kreis.training.candidates.rule import Rule
+    from kreis.training.candidates.torch import Torch
     from kreis.training.candidates.xgboost import XGBoost
     from kreis.training.search import Choice, Integer, Real, Search
     from kreis.training.splits.at_random import RandomSplit
@@ -82,6 +83,7 @@ _PLACES = {
     "TimeSplit": "kreis.training.splits.in_time",
     "Window": "kreis.collection.sources",
     "date_parts": "kreis.preparation.date_parts",
+    "Torch": "kreis.training.candidates.torch",
     "XGBoost": "kreis.training.candidates.xgboost",
     "log": "kreis.tracking.here",
     "log_artifact": "kreis.tracking.here",
@@ -126,6 +128,7 @@ __all__ = [
     "Search",
     "ServiceLevels",
     "TimeSplit",
+    "Torch",
     "Window",
     "XGBoost",
     "date_parts",
