@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kreis.training.candidates.rule import Rule
     from kreis.training.candidates.torch import Torch
     from kreis.training.candidates.xgboost import XGBoost
+    from kreis.training.encoders.tf_idf import TfIdf
     from kreis.training.search import Choice, Integer, Real, Search
     from kreis.training.splits.at_random import RandomSplit
     from kreis.training.splits.by_group import GroupSplit
@@ -80,6 +81,7 @@ _PLACES = {
     "Rule": "kreis.training.candidates.rule",
     "Search": "kreis.training.search",
     "ServiceLevels": "kreis.requirements.goal",
+    "TfIdf": "kreis.training.encoders.tf_idf",
     "TimeSplit": "kreis.training.splits.in_time",
     "Window": "kreis.collection.sources",
     "date_parts": "kreis.preparation.date_parts",
@@ -127,6 +129,7 @@ __all__ = [
     "Rule",
     "Search",
     "ServiceLevels",
+    "TfIdf",
     "TimeSplit",
     "Torch",
     "Window",

@@ -301,6 +301,7 @@ class OpenProject:
         import polars as pl
 
         from kreis.deployment.releases import champion_of
+        from kreis.training.data import text_matrix
 
         current = self._current()
         if not model and current is None:
@@ -312,8 +313,13 @@ class OpenProject:
         for feature in package.manifest.features:
             if feature not in frame.columns:
                 raise ProjectError.unknown_name("feature", feature, frame.columns, where="score")
+        for field in package.manifest.text_fields.values():
+            if field not in frame.columns:
+                raise ProjectError.unknown_name("column", field, frame.columns, where="score")
         matrix = frame.select(pl.col(package.manifest.features).cast(pl.Float32)).to_numpy()
-        return pl.Series("score", package.scorer().score(np.ascontiguousarray(matrix)))
+        said = list(package.manifest.text_fields.values())
+        texts = text_matrix(frame, said) if said else None
+        return pl.Series("score", package.scorer().score(np.ascontiguousarray(matrix), texts))
 
     @cached_property
     def _page(self) -> Page:

@@ -24,7 +24,10 @@ from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.deployment.signing import load_trusted
 from kreis.errors import RefusalError
+from kreis.expressions.scalars import category
+from kreis.expressions.tree import Call, Column
 from kreis.ledger.records import Route
+from kreis.preparation.views import RequestView
 from kreis.tasks.decisions import Cheapest
 from kreis.tasks.outcomes import OneOf, class_number
 
@@ -64,6 +67,69 @@ def of_classes(make_service):
     package = open_package(digest, made.envelopes[digest], made.artifacts, load_trusted(made.config.trusted))
     routes = [Route(model=digest, share=1.0), Route(model=digest, share=0.0, mode="shadow")]
     return LoadedRelease(made.pointer(routes).release, {digest: LoadedModel(package, 1, None)})
+
+
+@pytest.fixture(scope="module")
+def word_model():
+    """ONNX bytes: 1 for texts with the word "prize", else 0; from two texts, of which the second is read."""
+    from onnx import TensorProto, helper
+
+    from kreis.training.graph import finish_graph
+
+    node, expression = helper.make_node, r"[\p{L}\p{N}_][\p{L}\p{N}_]+"
+    pool = {"pool_strings": ["prize"], "ngram_counts": [0], "ngram_indexes": [0]}
+    lengths = {"min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0}
+    options = {"mark": 0, "mincharnum": 1, "pad_value": "#", "tokenexp": expression}
+    nodes = [
+        node("Gather", ["texts", "second"], ["text"], axis=1),
+        node("Tokenizer", ["text"], ["tokens"], domain="com.microsoft", **options),
+        node("TfIdfVectorizer", ["tokens"], ["counts"], mode="TF", **lengths, **pool),
+        node("Clip", ["counts", "", "one"], ["found"]),
+        node("Squeeze", ["found", "columns"], ["score"]),
+    ]
+    constants = [
+        helper.make_tensor("second", TensorProto.INT64, [], [1]),
+        helper.make_tensor("columns", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+    ]
+    return finish_graph(nodes, constants, "features", 2, {"": 17, "com.microsoft": 1}, texts=2)
+
+
+@pytest.fixture
+def of_texts(make_service, word_model):
+    """A release of a model that reads texts, with itself as its shadow."""
+    made = make_service()
+    features = {name: Call("text", (Column(name),)) for name in ("subject", "body")}
+    view = RequestView(name="note", fields={"subject": "string", "body": "string"}, features=features)
+    names = ["note__subject", "note__body"]
+    digest = made.package(word_model, features=names, views=[], request_views=[view], reference={})
+    package = open_package(digest, made.envelopes[digest], made.artifacts, load_trusted(made.config.trusted))
+    assert package.manifest.text_fields == {"note__subject": "subject", "note__body": "body"}
+    routes = [Route(model=digest, share=1.0), Route(model=digest, share=0.0, mode="shadow")]
+    return LoadedRelease(made.pointer(routes).release, {digest: LoadedModel(package, 1, None)})
+
+
+def test_a_model_reads_texts_from_the_fields_of_each_row(make_core, of_texts):
+    core = make_core(of_texts)
+    bodies = ["You won a PRIZE!", "a prizefighter", None, "Prize"]
+    asked = [Ask(fields={"subject": "prize", "body": each}) for each in bodies]
+    alone = [asyncio.run(core.predict(Asked(fields=each.fields), AT)).score for each in asked]
+    together = [each.score for each in asyncio.run(core.predict(Asked(rows=asked), AT)).predictions]
+    assert alone == together == [1.0, 0.0, 0.0, 1.0]
+    assert asyncio.run(core.predict(Asked(fields={"subject": "prize"}), AT)).score == 0.0
+    records = written(core).predictions
+    assert [each.shadow[0].score for each in records] == [*alone, *together, 0.0]
+    assert records[0].fields["body"] == bodies[0]
+    assert records[0].features == [category("prize"), category(bodies[0])]
+
+
+def test_a_text_that_is_read_may_be_long_and_must_be_a_text(make_core, of_texts):
+    core = make_core(of_texts)
+    long = {"subject": "", "body": "word " * 3_999 + "prize"}
+    assert asyncio.run(core.predict(Asked(fields=long), AT)).score == 1.0
+    for fields, says in (({"body": "x" * 20_001}, "longer than 20000"), ({"body": 5}, "string|text")):
+        with pytest.raises(Refusal, match=says):
+            asyncio.run(core.predict(Asked(fields=fields), AT))
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ REFUSED = {
     "dt.truncate": t.dt.truncate("1h"),
     "moment as a constant": t > datetime(2013, 1, 1, tzinfo=UTC),
     "duration as a constant": pl.lit(timedelta(hours=1)),
-    "cast to String": x.cast(pl.String),
+    "cast to Binary": x.cast(pl.Binary),
     "cast to Float32": x.cast(pl.Float32),
     "cast to Int8": x.cast(pl.Int8),
     "cast to Datetime": x.cast(pl.Datetime("us")),

@@ -16,7 +16,7 @@ X, Y = RNG.normal(size=50), np.where(np.arange(50) % 5 == 0, np.nan, RNG.normal(
 class Mean:
     """A scorer: the first feature, squeezed."""
 
-    def score(self, matrix: np.ndarray) -> np.ndarray:
+    def score(self, matrix: np.ndarray, texts: object = None) -> np.ndarray:
         return (1 / (1 + np.exp(-matrix[:, 0]))).astype(np.float32)
 
 
@@ -56,7 +56,7 @@ def test_a_feature_that_was_served_otherwise_is_listed_with_examples():
 class Both:
     """A scorer of two numbers."""
 
-    def score(self, matrix: np.ndarray) -> np.ndarray:
+    def score(self, matrix: np.ndarray, texts: object = None) -> np.ndarray:
         first = Mean().score(matrix)
         return np.column_stack([first, 1 - first])
 

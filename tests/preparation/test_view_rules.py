@@ -119,6 +119,8 @@ def test_a_request_view_takes_types_and_checks_them_at_once() -> None:
         (pl.col("origin") + 1, "add does not take a string"),
         (pl.col("distance").dt.hour(), "hour does not take a number"),
         (pl.col("distance").sort(), "sort is not on the allow-list"),
+        (pl.col("distance").cast(pl.String), "text does not take a number"),
+        (pl.when(pl.col("distance") > 1).then(pl.col("origin")).cast(pl.String), "a field as it comes"),
     ],
 )
 def test_a_request_feature_must_be_computable_from_one_row(feature: pl.Expr, says: str) -> None:
@@ -126,6 +128,13 @@ def test_a_request_feature_must_be_computable_from_one_row(feature: pl.Expr, say
         request_view("flight", fields={"distance": float, "origin": str}, features={"x": feature})
     assert caught.value.where == "request view 'flight', feature 'x'"
     assert caught.value.hint
+
+
+def test_texts_are_features_of_requests_alone() -> None:
+    with pytest.raises(ProjectError, match="comes with a request"):
+        carrier({"says": pl.col("carrier").cast(pl.String)}, windows=(), ttl="1d")
+    view = request_view("note", fields={"says": str}, features={"words": pl.col("says").cast(pl.String)})
+    assert (view.texts, view.categories) == ({"note__words": "says"}, {})
 
 
 def test_a_field_of_an_unknown_type_is_refused() -> None:

@@ -160,15 +160,15 @@ def test_rows_without_categories_and_formulas_are_left_as_they_are():
         ({"weather": []}, "holds texts"),
         ({"weather": ["a", "a"]}, "each once"),
         ({"wether": "order"}, "did you mean 'weather'"),
-        ({"other": "order"}, "is a number"),
+        ({"other": "order"}, "is no category"),
         ("native", "does not split categories"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(said, message):
     with pytest.raises(ProjectError, match=message):
-        Preprocessing(encode=said).check(candidates()["trees"], ["other", "weather"], {"weather"})
+        Preprocessing(encode=said).check(candidates()["trees"], ["other", "weather"], {"weather"}, {"note"})
 
 
 def test_a_rule_has_no_encoder():
     with pytest.raises(ProjectError, match="learns nothing of categories"):
-        Preprocessing(encode="order").check(Mean(), ["weather"], {"weather"})
+        Preprocessing(encode="order").check(Mean(), ["weather"], {"weather"}, ())

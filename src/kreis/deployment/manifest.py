@@ -15,7 +15,7 @@ from kreis.digests import canonical_json, digest_of
 from kreis.errors import ProjectError
 from kreis.formats import always, check_format, document_of
 from kreis.models.form import Form
-from kreis.preparation.views import FeatureView, FieldType, RequestView
+from kreis.preparation.views import FeatureView, FieldType, RequestView, text_fields
 from kreis.tasks.decisions import Decision
 from kreis.tasks.outcomes import OutcomeForm, YesNo
 from kreis.training.reference import Histogram
@@ -69,6 +69,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What an outcome may be."""
     categories: dict[str, list[str]] = {}
     """Of each feature that is a category the texts that the model knows, in the order in which it takes them."""
+
+    @property
+    def text_fields(self) -> dict[str, str]:
+        """The features that are read as texts, in order, and the field of a request that each is."""
+        return text_fields(self.request_views, self.features)
 
     def canonical(self) -> bytes:
         """The bytes that are stored, signed and digested; in the first format, where that can say it."""

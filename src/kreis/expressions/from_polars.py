@@ -132,11 +132,13 @@ class _Reader:
         name = dtype if isinstance(dtype, str) else next(iter(dtype), "?") if isinstance(dtype, dict) else str(dtype)
         if name == "Categorical":
             return self._fold(Call("category", (self.read(body["expr"]),)))
+        if name == "String":
+            return self._fold(Call("text", (self.read(body["expr"]),)))
         if name not in _CASTS:
             raise self._error(
                 f"a cast to {name} is not on the allow-list",
-                "kreis computes in 64 bits: cast to pl.Float64, pl.Int64 or pl.Boolean, a text to pl.Categorical, or"
-                " convert in a silver table",
+                "kreis computes in 64 bits: cast to pl.Float64, pl.Int64 or pl.Boolean, a text to pl.Categorical or"
+                " pl.String, or convert in a silver table",
             )
         if body["options"] == "Overflowing":
             raise self._error("a cast that wraps around is not on the allow-list", "leave wrap_numerical out")

@@ -259,6 +259,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
         options={"to": _one_of("number", "integer", "boolean")},
     ),
     "category": Operation(TEXT, "integer", of_values(scalars.category), _category, ()),
+    "text": Operation(TEXT, "integer", of_values(scalars.category), _category, ()),
     "is_null": Operation(EVERY, "boolean", _whether_null(True), lambda x: x.is_null(), ("Boolean.IsNull",)),
     "is_not_null": Operation(EVERY, "boolean", _whether_null(False), lambda x: x.is_not_null(), ("Boolean.IsNotNull",)),
     "is_nan": _unary(NUMERIC, "boolean", scalars.is_nan, lambda x: x.is_nan(), "Boolean.IsNan"),

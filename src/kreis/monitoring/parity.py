@@ -6,7 +6,7 @@ moment; then the package's scorer is given the logged features and must give the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +17,8 @@ import polars.selectors as cs
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
-from kreis.models.scoring import Scorer
-from kreis.monitoring.traffic import feature_matrix
+from kreis.models.scoring import Scorer, Texts
+from kreis.monitoring.traffic import feature_matrix, logged_texts
 
 __all__ = ["BeforeCorrection", "FeatureDifference", "ParityReport", "agree", "disagreeing", "parity"]
 
@@ -135,6 +135,7 @@ def parity(
     model: str,
     features: Sequence[str],
     scorer: Scorer | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> ParityReport:
     """Compare one model's logged predictions with what the data say.
 
@@ -146,6 +147,7 @@ def parity(
         model: The model's digest.
         features: The model's features in order, from its manifest.
         scorer: The package's; without one, scores are not compared.
+        texts: The features that it reads as texts, and the field of each; then `predictions` has `fields`.
 
     Raises:
         ProjectError: the recomputation lacks a feature or has an id twice.
@@ -156,7 +158,7 @@ def parity(
     if recomputed["id"].is_duplicated().any():
         raise ProjectError("an id occurs twice", where="recomputed features")
     own = predictions.filter(pl.col("model") == model).select(
-        "id", "model", "features", cs.by_name("score", "scores", require_all=False)
+        "id", "model", "features", cs.by_name("score", "scores", "fields", require_all=False)
     )
     joined = own.join(recomputed.select("id", *features), on="id", how="inner", maintain_order="left")
     unmatched = own.join(recomputed, on="id", how="anti")["id"]
@@ -166,7 +168,7 @@ def parity(
         for place, name in enumerate(features)
         if (found := _difference(name, joined["id"], served[:, place], joined[name]))
     ]
-    gaps = _score_gaps(joined, served, scorer)
+    gaps = _score_gaps(joined, served, scorer, logged_texts(joined, texts or {}))
     return ParityReport(
         rows=len(joined),
         features=len(features),
@@ -202,10 +204,10 @@ def _or_null(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _score_gaps(joined: pl.DataFrame, served: Floats, scorer: Scorer | None) -> Floats:
+def _score_gaps(joined: pl.DataFrame, served: Floats, scorer: Scorer | None, texts: Texts | None) -> Floats:
     if scorer is None or not len(joined):
         return np.empty(0)
-    again: npt.NDArray[np.float32] = scorer.score(served.astype(np.float32))
+    again: npt.NDArray[np.float32] = scorer.score(served.astype(np.float32), texts)
     logged = joined["score"].to_numpy() if again.ndim == 1 else _matrix(joined["scores"], again.shape[1])
     gaps: Floats = np.abs(again.astype(np.float64) - logged) / np.maximum(np.abs(logged), 1.0)
     return gaps if again.ndim == 1 else gaps.max(axis=1)

@@ -20,7 +20,9 @@ from kreis.arrays import Booleans, Floats
 from kreis.clock import microseconds
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
+from kreis.models.scoring import Texts
 from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
+from kreis.training.data import text_matrix
 
 __all__ = [
     "Deciding",
@@ -28,6 +30,7 @@ __all__ = [
     "days_of_traffic",
     "failures_by_day",
     "feature_matrix",
+    "logged_texts",
     "outcomes_known",
     "read_predictions",
     "read_traffic",
@@ -61,8 +64,15 @@ class PredictionSource(Protocol):
 class Deciding(Protocol):
     """Says what another model would have decided."""
 
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """The features that it reads as texts, and the field of each."""
+        ...
+
     def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
-        """Of rows of the log (`model` and `features`), shape (n,): numbers, NaN where its features were not logged."""
+        """Of logged rows (`model`, `features`, and `fields` where it reads texts), shape (n,): numbers, NaN where
+        its features were not logged.
+        """
         ...
 
 
@@ -186,14 +196,15 @@ def days_of_traffic(
         ProjectError: a model answered that has no layout, or its rows have another number of features.
         StoreError: the lake cannot be read.
     """
+    needed = [*_NEEDED, *(["fields"] if baseline is not None and baseline.texts else [])]
     for start in range(0, (last - first).days + 1, _AT_ONCE):
         chosen = [first + timedelta(days=start + each) for each in range(_AT_ONCE)]
         chosen = [day for day in chosen if day <= last]
         span = _midnight(chosen[0]), _midnight(chosen[-1]) + _DAY
         if outcomes:
-            rows = read_traffic(lake, *span, known_by=now, columns=_NEEDED)
+            rows = read_traffic(lake, *span, known_by=now, columns=needed)
         else:
-            rows = read_predictions(lake, *span).select(*_NEEDED, outcome=pl.lit(None, pl.Float64)).collect()
+            rows = read_predictions(lake, *span).select(*needed, outcome=pl.lit(None, pl.Float64)).collect()
         for day in chosen:
             frame = rows if len(chosen) == 1 else rows.filter(pl.col("at").dt.date() == day)
             matrix, whole = feature_matrix(frame, features, layouts)
@@ -264,6 +275,20 @@ def feature_matrix(
             lacking = {name: place for place, name in enumerate(features) if name not in layout}
             _add_extra(frame["extra"], np.flatnonzero(mask), lacking, matrix, whole)
     return matrix, whole
+
+
+def logged_texts(frame: pl.DataFrame, texts: Mapping[str, str]) -> Texts | None:
+    """What a model read as texts, from the fields of the requests, shape (n, t), "" where missing.
+
+    Args:
+        frame: Rows of the log; `fields` among its columns, where there are texts.
+        texts: By feature, the field of each; none gives None.
+    """
+    if not texts:
+        return None
+    schema = pl.Struct(dict.fromkeys(texts.values(), pl.String))
+    fields = frame.select(pl.col("fields").str.json_decode(schema)).unnest("fields")
+    return text_matrix(fields, list(texts.values()))
 
 
 def _add_extra(

@@ -181,6 +181,11 @@ class Views(Tables):
         return frozenset(name for view in self.all_views for name in view.categories)
 
     @property
+    def text_names(self) -> frozenset[str]:
+        """The full names of the features that are read as texts."""
+        return frozenset(name for view in self.request_views.values() for name in view.texts)
+
+    @property
     def perfect_features(self) -> Mapping[str, str]:
         """Features that may predict the outcome perfectly, and why."""
         return {feature: because.value for feature, because in self._perfect.items()}

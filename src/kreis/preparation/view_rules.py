@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, get_args
+from typing import Final, TypeGuard, get_args
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from kreis.expressions.checking import has_aggregate, infer
 from kreis.expressions.from_polars import from_polars
 from kreis.expressions.kinds import spoken
 from kreis.expressions.to_polars import kinds_of, prepare, to_feature
-from kreis.expressions.tree import Expression, columns
+from kreis.expressions.tree import Call, Column, Expression, columns
 from kreis.expressions.windows import decompose
 from kreis.preparation.leaks import check_own_outcome
 from kreis.preparation.tables import Spine
@@ -67,6 +67,9 @@ def feature_view(
         place = f"{where}, feature {feature!r}"
         tree = from_polars(expr, where=place)
         _check_feature(tree, bool(windows), place)
+        if _is_text(tree):
+            hint = "declare it in a request view, or take it as a category: .cast(pl.Categorical)"
+            raise ProjectError("a text to be read as such comes with a request", where=place, hint=hint)
         trees[feature] = tree
     return FeatureView(
         name=name,
@@ -115,6 +118,9 @@ def request_view(
             raise ProjectError(
                 "it aggregates over rows, and a request is one row", where=place, hint="use a feature view"
             )
+        if _is_text(tree) and not isinstance(tree.arguments[0], Column):
+            hint = 'write pl.col("subject").cast(pl.String), a feature for each field'
+            raise ProjectError("a text to be read as such is a field as it comes", where=place, hint=hint)
         trees[feature] = tree
     view = RequestView(name=name, fields=types, features=trees, missing=missing, unexpected=unexpected)
     check_view(view, {field: _DTYPES[kind] for field, kind in types.items()})
@@ -226,6 +232,10 @@ def _check_feature(tree: Expression, windowed: bool, where: str) -> None:
         )
 
 
+def _is_text(tree: Expression) -> TypeGuard[Call]:
+    return isinstance(tree, Call) and tree.operation == "text"
+
+
 def _field_type(field: str, given: FieldType | type, where: str) -> FieldType:
     if not isinstance(field, str) or not field.isidentifier():
         raise ProjectError(
@@ -281,7 +291,8 @@ def _as_number(kind: str) -> str:
     if kind in ("datetime", "local"):
         return "write .dt.hour(), .dt.weekday() …, or a difference with .dt.total_minutes()"
     return (
-        'a category is written pl.col("origin").cast(pl.Categorical), one value of it pl.col("origin") == "JFK"'
+        'a category is written pl.col("origin").cast(pl.Categorical), one value of it pl.col("origin") == "JFK", a text'
+        ' to be read pl.col("note").cast(pl.String)'
         if kind == "string"
         else "write .dt.total_minutes()"
     )

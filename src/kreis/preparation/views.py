@@ -6,16 +6,17 @@ service reads them. Polars is not imported here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Literal
 
 import msgspec
 
 from kreis.durations import parse_duration
-from kreis.expressions.tree import Call, Expression
+from kreis.expressions.tree import Call, Column, Expression
 from kreis.formats import always
 
-__all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "window_name"]
+__all__ = ["FeatureView", "FieldType", "Policy", "RequestView", "text_fields", "window_name"]
 
 FieldType = Literal["string", "integer", "number", "boolean", "datetime"]
 
@@ -105,6 +106,21 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def categories(self) -> dict[str, Expression]:
         """Its categories, by full name, with the texts that they are of."""
         return _categories(self)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Its features that are read as texts, by full name, with the field of each."""
+        return {
+            f"{self.name}__{name}": each.arguments[0].name
+            for name, each in self.features.items()
+            if isinstance(each, Call) and each.operation == "text" and isinstance(each.arguments[0], Column)
+        }
+
+
+def text_fields(views: Iterable[RequestView], features: Sequence[str]) -> dict[str, str]:
+    """Which of some features are read as texts, in their order, with the field of each."""
+    known = {name: field for view in views for name, field in view.texts.items()}
+    return {name: known[name] for name in features if name in known}
 
 
 def window_name(view: str, feature: str, window: str) -> str:

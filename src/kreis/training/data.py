@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from kreis.arrays import Floats
 from kreis.errors import ProjectError
-from kreis.training.candidate import Matrix
+from kreis.models.scoring import Matrix, Texts
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TrainingData"]
+__all__ = ["TrainingData", "text_matrix"]
 
 Indices = npt.NDArray[np.intp]
 Microseconds = npt.NDArray[np.int64]
@@ -34,6 +34,10 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """When the question was asked, shape (n,)."""
     known_at: Microseconds
     """When the outcome could be known, shape (n,)."""
+    texts: Texts | None = None
+    """Of the features that are read as texts, what they say: shape (n, t), "" where missing."""
+    text_fields: Mapping[str, str] = {}
+    """These t features in order, and the field of a request that each is."""
     categories: Mapping[str, Mapping[float, str]] = {}
     """Features that are categories: their numbers, and the texts that these name, as far as they are known."""
     labels: npt.NDArray[Any] | None = None
@@ -66,6 +70,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         weight: str | None = None,
         group: str | None = None,
         known_only: bool = True,
+        texts: Mapping[str, str] | None = None,
     ) -> TrainingData:
         """Take the named columns of a frame.
 
@@ -80,6 +85,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             weight: the column that says what a row weighs, if any.
             group: the column that says which rows belong together, if any.
             known_only: whether rows without an outcome are left out; else it is NaN, and known at the row's own time.
+            texts: those of the features that are read as texts, and the column of each.
 
         Raises:
             ProjectError: a column is absent, a time is missing in a row that has an outcome, or a weight is no positive
@@ -106,6 +112,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             outcomes=rows[outcome].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
             time=_microseconds(rows[time]),
             known_at=_microseconds(rows[known_at]),
+            texts=text_matrix(rows, list(texts.values())) if texts else None,
+            text_fields=texts or {},
             categories=categories or {},
             labels=None if labels is None else rows[labels].cast(pl.String).fill_null("").to_numpy(),
             weights=None if weight is None else _weights(rows[weight]),
@@ -123,11 +131,28 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             outcomes=self.outcomes[rows],
             time=self.time[rows],
             known_at=self.known_at[rows],
+            texts=None if self.texts is None else self.texts[rows],
+            text_fields=self.text_fields,
             categories=self.categories,
             labels=None if self.labels is None else self.labels[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
         )
+
+    def texts_of(self, features: Sequence[str]) -> Texts | None:
+        """What those of some features say that are read as texts, in their order; None where none is."""
+        places = [place for place, name in enumerate(self.text_fields) if name in features]
+        return None if self.texts is None or not places else self.texts[:, places]
+
+
+def text_matrix(frame: pl.DataFrame, columns: Sequence[str]) -> Texts:
+    """Columns of texts as an array of shape (n, t), "" where missing."""
+    import polars as pl
+
+    found = np.empty((frame.height, len(columns)), dtype=np.object_)
+    for place, name in enumerate(columns):
+        found[:, place] = frame[name].cast(pl.String).fill_null("").to_list()
+    return found
 
 
 def _weights(column: pl.Series) -> Floats:

@@ -120,7 +120,8 @@ class Candidates(Views):
             search: Which of its parameters to search; a mapping of spaces gets the default number of trials.
             features: Full names of the features that it may use; all if not given.
             encode: How it is given categories, if not as suits its kind: "order" (of the mean outcome), "one-hot",
-                "ordinal", "target" or "native"; or by feature one of these, or the texts in their order.
+                "ordinal", "target" or "native"; or by feature one of these, or the texts in their order. How texts are
+                read, if not by `TfIdf()`: another one, for all or by feature.
 
         Raises:
             ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, or there
@@ -158,7 +159,7 @@ class Candidates(Views):
         for declared in self.candidates.values():
             with at(self._candidates.place(declared.name)):
                 used = declared.uses(self.feature_names)
-                declared.preprocessing.check(declared.candidate, used, self.category_names)
+                declared.preprocessing.check(declared.candidate, used, self.category_names, self.text_names)
                 if not used and (only_baselines or not declared.baseline):
                     self._refuse_without_features(declared.name, "may be released")
 

@@ -14,6 +14,7 @@ from kreis.errors import ProjectError, RefusalError
 __all__ = [
     "INPUT",
     "OUTPUT",
+    "TEXTS",
     "check_graph",
     "constant_score",
     "finish_graph",
@@ -23,10 +24,13 @@ __all__ = [
 ]
 
 INPUT = "features"
+TEXTS = "texts"
 OUTPUT = "score"
 PROBABILITIES = "probabilities"
 """What converters call a classifier's probabilities; a regressor has one output, of whatever name."""
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+TOKENIZER = ("com.microsoft", "Tokenizer")
+"""Of ONNX Runtime's own operators the only one that is let in: ONNX has none that takes a text apart."""
 IR_VERSION = 10
 """Opset 22 and ai.onnx.ml 5 go with it (onnx/docs/Versioning.md)."""
 LARGEST = 256 * 1024 * 1024
@@ -103,6 +107,7 @@ def finish_graph(
     *,
     outputs: int = 1,
     score: str = OUTPUT,
+    texts: int = 0,
 ) -> bytes:
     """Rename everything by position, drop what names the maker, check, and serialise deterministically.
 
@@ -114,10 +119,11 @@ def finish_graph(
         versions: of the operators' domains.
         outputs: how many numbers a row's raw output has.
         score: the name of the output so far.
+        texts: how many features are read as texts, from an input of that name.
     """
     from onnx import TensorProto, helper
 
-    names: dict[str, str] = {"": "", given: INPUT, score: OUTPUT}
+    names: dict[str, str] = {"": "", given: INPUT, score: OUTPUT} | ({TEXTS: TEXTS} if texts else {})
     for initializer in initializers:
         initializer.name = names.setdefault(initializer.name, f"c{len(names)}")
         initializer.doc_string = ""
@@ -128,7 +134,10 @@ def finish_graph(
     graph = helper.make_graph(
         nodes,
         "kreis",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
+        [
+            helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width]),
+            *([helper.make_tensor_value_info(TEXTS, TensorProto.STRING, ["n", texts])] if texts else []),
+        ],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"] if outputs == 1 else ["n", outputs])],
         initializers,
     )
@@ -141,11 +150,12 @@ def finish_graph(
 
 
 def check_graph(content: bytes, width: int) -> None:
-    """Refuse a model that is more than a self-contained computation from `features` to `score`.
+    """Refuse a model that is more than a self-contained computation from `features`, and maybe `texts`, to `score`.
 
     Raises:
-        RefusalError: too large, unreadable, external data, operators outside ai.onnx and ai.onnx.ml, functions,
-            or other inputs and outputs than float32 (n, width) to float32 (n,) or (n, k) with a fixed k.
+        RefusalError: too large, unreadable, external data, operators outside ai.onnx and ai.onnx.ml but the one that
+            takes texts apart, functions, or other inputs and outputs than float32 (n, width), with strings (n, t)
+            after it or not, to float32 (n,) or (n, k) with a fixed k.
     """
     import onnx
 
@@ -155,7 +165,8 @@ def check_graph(content: bytes, width: int) -> None:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf raises its own classes, which differ between its implementations
         raise _refusal(f"these bytes are not an ONNX model: {error}") from error
-    domains = {each.domain for each in model.opset_import} | {node.domain for node in model.graph.node}
+    operators = [node for node in model.graph.node if (node.domain, node.op_type) != TOKENIZER]
+    domains = {each.domain for each in model.opset_import} - {TOKENIZER[0]} | {node.domain for node in operators}
     if domains - DOMAINS:
         raise _refusal(f"operators of another domain: {sorted(domains - DOMAINS)}")
     if model.functions or model.training_info or model.metadata_props:
@@ -180,8 +191,9 @@ def _check_signature(model: Any, width: int) -> None:
     def signature(values: Any) -> list[tuple[str, int, int]]:
         return [(each.name, each.type.tensor_type.elem_type, len(each.type.tensor_type.shape.dim)) for each in values]
 
-    if signature(model.graph.input) != [(INPUT, TensorProto.FLOAT, 2)]:
-        raise _refusal(f"its input is not {INPUT!r}, float32 of shape (n, {width})")
+    features, texts = (INPUT, TensorProto.FLOAT, 2), (TEXTS, TensorProto.STRING, 2)
+    if signature(model.graph.input) not in ([features], [features, texts]):
+        raise _refusal(f"its input is not {INPUT!r}, float32 of shape (n, {width}), with {TEXTS!r} after it or not")
     found = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     if found != width:
         raise _refusal(f"it takes {found} features and not {width}")

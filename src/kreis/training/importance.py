@@ -56,7 +56,13 @@ def permutation_importance(
     matrices = np.repeat(drawn.matrix[np.newaxis], width + 1, axis=0)  # the last one stays as it is
     for place in range(width):
         matrices[place, :, place] = rng.permutation(drawn.matrix[:, place])
-    decided = decision.many(scorer.score(matrices.reshape(-1, width)))
+    texts = None
+    if drawn.texts is not None:
+        said = np.repeat(drawn.texts[np.newaxis], width + 1, axis=0)
+        for place, feature in enumerate(drawn.text_fields):
+            said[drawn.features.index(feature), :, place] = rng.permutation(drawn.texts[:, place])
+        texts = said.reshape(-1, said.shape[2])
+    decided = decision.many(scorer.score(matrices.reshape(-1, width), texts))
     values = metric.values(np.tile(drawn.outcomes, width + 1), decided).reshape(width + 1, count)
     lost = (values[-1] - values[:-1]) * metric.per
     return [

@@ -20,17 +20,22 @@ from kreis.training.encoders.one_hot import OneHot
 from kreis.training.encoders.ordinal import Ordinal
 from kreis.training.encoders.target_mean import TargetMean
 from kreis.training.encoders.targets import Targets
+from kreis.training.encoders.tf_idf import TfIdf
 from kreis.training.fidelity import prove_same
 
 __all__ = ["ENCODERS", "Encode", "Preprocessing", "fit_candidate"]
 
-Encode: TypeAlias = "str | Mapping[str, str | Sequence[str]]"
-"""The name of an encoder for all categories; or by feature a name, or the texts of a category in their order."""
+Encode: TypeAlias = "str | TfIdf | Mapping[str, str | Sequence[str] | TfIdf]"
+"""The name of an encoder for all categories, or what all texts go through; or by feature one of these, or the texts
+of a category in their order.
+"""
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     each.name: each for each in (MeanOrder, Native, OneHot, Ordinal, TargetMean)
 }
 
+EXCUSED = 1e-3
+"""Share of the checked texts that may differ: tables of letters are of other years in Python and ONNX Runtime."""
 WIDEST = 50
 """Of more categories, a candidate that takes one-hot columns by default is given means of the target instead."""
 
@@ -42,9 +47,9 @@ class Preprocessing:
     encode: Encode | None = None
 
     def __post_init__(self) -> None:
-        said = self.encode
-        kinds = [] if said is None else [said] if isinstance(said, str) else list(said.values())
-        for kind in kinds:
+        for kind in self._said.values():
+            if isinstance(kind, TfIdf):
+                continue
             if isinstance(kind, str) and kind not in ENCODERS:
                 raise ProjectError.unknown_name("encoder", kind, ENCODERS, where="encode")
             texts = (kind,) if isinstance(kind, str) else tuple(kind)
@@ -53,30 +58,44 @@ class Preprocessing:
             require(distinct, "the order of a category holds texts, each once", where="encode", hint=hint)
 
     @property
+    def _said(self) -> Mapping[str, str | Sequence[str] | TfIdf]:
+        """By feature; under "" what is said of all."""
+        if self.encode is None or isinstance(self.encode, Mapping):
+            return self.encode or {}
+        return {"": self.encode}
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """What is said, as a JSON document; empty where nothing is."""
-        if self.encode is None or isinstance(self.encode, str):
-            return {} if self.encode is None else {"encode": self.encode}
-        return {"encode": {name: each if isinstance(each, str) else list(each) for name, each in self.encode.items()}}
+        said = {name: _document(each) for name, each in self._said.items()}
+        return {} if not said else {"encode": said.get("", said)}
 
-    def check(self, candidate: Candidate, features: Collection[str], categories: Collection[str]) -> None:
+    def check(
+        self, candidate: Candidate, features: Collection[str], categories: Collection[str], texts: Collection[str]
+    ) -> None:
         """See that what is said fits the features and the candidate.
 
+        Args:
+            candidate: What learns.
+            features: Those that it uses.
+            categories: All features that are categories.
+            texts: All features that are read as texts.
+
         Raises:
-            ProjectError: it names what is no category, or an encoder that the candidate has no use for.
+            ProjectError: it names what is no category or text, or an encoder that the candidate has no use for.
         """
-        if self.encode is None:
+        if not self._said:
             return
         if usual_encoder(candidate) is None:
-            raise ProjectError(f"{type(candidate).__name__} learns nothing of categories", where="encode")
-        for name in self.encode if isinstance(self.encode, Mapping) else ():
-            if name not in features:
+            raise ProjectError(f"{type(candidate).__name__} learns nothing of categories and texts", where="encode")
+        for name, kind in self._said.items():
+            if name and name not in features:
                 raise ProjectError.unknown_name("feature", name, features, where="encode")
-            if name not in categories:
-                hint = "a category is written .cast(pl.Categorical)"
-                raise ProjectError(f"{name!r} is a number and needs no encoder", where="encode", hint=hint)
-        said = self.encode.values() if isinstance(self.encode, Mapping) else [self.encode]
-        if Native.name in said and not getattr(candidate, "splits_categories", False):
+            if name and name not in (texts if isinstance(kind, TfIdf) else categories):
+                what, cast = ("text", "String") if isinstance(kind, TfIdf) else ("category", "Categorical")
+                hint = f"a {what} is written .cast(pl.{cast})"
+                raise ProjectError(f"{name!r} is no {what}", where="encode", hint=hint)
+        if Native.name in self._said.values() and not getattr(candidate, "splits_categories", False):
             raise ProjectError(
                 f"{type(candidate).__name__} does not split categories by itself",
                 where='encode="native"',
@@ -85,10 +104,21 @@ class Preprocessing:
 
     def encoder(self, feature: str) -> Encoder | None:
         """What encodes a category; None where the user says nothing."""
-        said = self.encode.get(feature) if isinstance(self.encode, Mapping) else self.encode
-        if said is None:
+        said = self._said.get(feature, self._said.get(""))
+        if said is None or isinstance(said, TfIdf):
             return None
         return ENCODERS[said]() if isinstance(said, str) else Ordinal(tuple(said))
+
+    def text_encoder(self, feature: str) -> TfIdf:
+        """What encodes a text."""
+        said = self._said.get(feature, self._said.get(""))
+        return said if isinstance(said, TfIdf) else TfIdf()
+
+
+def _document(said: str | Sequence[str] | TfIdf) -> Any:
+    if isinstance(said, TfIdf):
+        return {"kind": TfIdf.name, **dataclasses.asdict(said)}
+    return said if isinstance(said, str) else list(said)
 
 
 PLAIN = Preprocessing()
@@ -124,10 +154,11 @@ def fit_candidate(
     """
     labels = task.labels(rows.outcomes)
     usual = usual_encoder(candidate)
-    if not rows.categories or usual is None:
+    if not (rows.categories or rows.text_fields) or usual is None:
         return candidate.fit(rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads)
-    encoded = EncodedFeatures(rows.features, _encodings(usual, rows, labels, preprocessing, seed))
-    matrix = encoded.encode(rows.matrix, teaching=True)
+    encodings = _encodings(usual, rows, labels, preprocessing, seed)
+    encoded = EncodedFeatures(rows.features, encodings, list(rows.text_fields))
+    matrix = encoded.encode(rows.matrix, rows.texts, teaching=True)
     more: dict[str, Any] = {} if set(encoded.kinds) == {"number"} else {"kinds": encoded.kinds}
     if "kinds" not in inspect.signature(candidate.fit).parameters:
         more = {}
@@ -136,9 +167,15 @@ def fit_candidate(
         return dataclasses.replace(fitted, features=rows.features)
     inner = fitted.scorer()
     content = encoded.in_front_of(fitted.form.content)
-    where = "the encoding of categories"
-    prove_same(content, lambda given: inner.score(encoded.encode(given)), rows.matrix, where=where)
-    orders = {rows.features[place]: each.numbers.tolist() for place, each in encoded.encodings.items()}
+    prove_same(
+        content,
+        lambda *given: inner.score(encoded.encode(*given)),
+        rows.matrix,
+        where="the encoding of categories and texts",
+        excused=EXCUSED if rows.text_fields else 0.0,
+        texts=rows.texts,
+    )
+    orders = {name: encodings[name].numbers.tolist() for name in rows.categories}
     gain = None if fitted.gain is None else _by_feature(fitted.gain, encoded)
     return dataclasses.replace(fitted, form=Onnx.of(content), features=rows.features, orders=orders, gain=gain)
 
@@ -154,6 +191,10 @@ def _encodings(
         encodings[feature] = (said or ENCODERS[usual]()).fit(column, targets, seed=seed)
         if said is None and len(encodings[feature].names) > WIDEST and targets.known:
             encodings[feature] = TargetMean().fit(column, targets, seed=seed)
+    for place, feature in enumerate(rows.text_fields):
+        at = rows.features.index(feature)
+        column = Column(numbers=rows.matrix[:, at], texts=None if rows.texts is None else rows.texts[:, place])
+        encodings[feature] = preprocessing.text_encoder(feature).fit(column, targets, seed=seed)
     return encodings
 
 

@@ -220,7 +220,7 @@ class _Judge:
             if tried is self.declared:
                 raise
             return None
-        scores = fitted.scorer(threads=threads).score(self.validation.matrix)
+        scores = fitted.scorer(threads=threads).score(self.validation.matrix, self.validation.texts)
         return self._loss(scores, self.validation.outcomes), tried, fitted
 
     def _loss(self, scores: Scores, outcomes: Floats) -> float:

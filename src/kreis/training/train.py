@@ -52,6 +52,8 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """On the validation tail, before the refit: `Task.validated`."""
     categories: dict[str, list[str]] = {}
     """Of each category feature the texts that it knows, in the order in which it takes them."""
+    texts: dict[str, str] = {}
+    """Of the features that are read as texts the field of a request, in the order in which the model takes them."""
     importance: list[Importance] = []
     """What each feature is worth, on rows of the validation tail, before the refit."""
     validation_blocks: list[tuple[float, int]] = []
@@ -136,7 +138,7 @@ def train(
         tell("fit", 0, 1)
         with part("fit"):
             fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads, preprocessing=preprocessing)
-    scores = fitted.scorer(threads=threads).score(validation.matrix)
+    scores = fitted.scorer(threads=threads).score(validation.matrix, validation.texts)
     found = _decision(fitted, scores, validation, task)
     importance = permutation_importance(
         fitted.scorer(threads=threads),
@@ -170,6 +172,7 @@ def train(
             feature: [data.categories[feature].get(number, "?") for number in order]
             for feature, order in fitted.orders.items()
         },
+        texts=dict(data.text_fields),
         importance=importance,
         validation_blocks=_by_block(validation, found.decision.many(scores), split, task),
     )

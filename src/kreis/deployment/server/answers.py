@@ -52,7 +52,7 @@ def answer_one(
     fallback = False
     try:
         values = model.values(row.keys, row.fields, row.features, at_us)
-        score = model.score_one(values)
+        score = model.score_one(values, row.fields)
     except (TypeError, ValueError) as error:
         raise Refusal("wrong_type", str(error)[:300]) from error
     except Exception as error:
@@ -72,7 +72,7 @@ def _fall_back(
         for stored in (True, False):
             try:
                 values = fallback.values(row.keys, row.fields, row.features, at_us, stored=stored)
-                return fallback, values, fallback.score_one(values)
+                return fallback, values, fallback.score_one(values, row.fields)
             except Exception as another:
                 _LOG.error("fallback %s cannot answer either: %s", fallback.digest[:12], another)
     raise Unavailable("unavailable", "no model can answer at the moment; try again") from error
@@ -82,7 +82,7 @@ def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metric
     scores = []
     for model in release.shadows:
         try:
-            score = model.score_one(model.values(row.keys, row.fields, row.features, at_us))
+            score = model.score_one(model.values(row.keys, row.fields, row.features, at_us), row.fields)
         except Exception as error:
             metrics.shadow_failures += 1
             _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
@@ -156,7 +156,7 @@ def answer_many(
         places = [place for place, each in enumerate(chosen) if each is model]
         try:
             values = [model.values(rows[p].keys, rows[p].fields, rows[p].features, at_us) for p in places]
-            scores = model.score_many(np.array(values, dtype=np.float32))
+            scores = model.score_many(np.array(values, dtype=np.float32), [rows[p].fields for p in places])
         except Exception:
             # One row spoils the batch: row by row, each gets its own answer, fallback or refusal.
             for place in places:

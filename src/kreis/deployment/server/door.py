@@ -21,6 +21,8 @@ LARGEST_FLOAT = 3.4028234e38
 """Of 32 bits, which is what a model takes."""
 _LARGEST_INTEGER = 2**63
 _TEXT = 1_000
+_READ = 20_000
+"""Of a text that a model reads."""
 _SHOWN = 12
 Problem = Callable[[Any], str | None]
 _Required = tuple[str, frozenset[str], Policy]
@@ -64,6 +66,7 @@ class Door:
         self.features = frozenset(name for each in manifests for name in each.features).union(
             *(inputs.features for inputs in known)
         )
+        self._lengths = dict.fromkeys((field for each in manifests for field in each.text_fields.values()), _READ)
         self._checks = {name: self._compile(name, kind) for name, kind in self.read.items()}
         self._key_checks = {
             name: problem
@@ -127,8 +130,8 @@ class Door:
         checks = self._checks
         for name, value in fields.items():
             try:
-                if value.__class__ is str and len(value) > _TEXT:
-                    raise ValueError(f"it is longer than {_TEXT} characters")
+                if value.__class__ is str and len(value) > _TEXT and len(value) > self._lengths.get(name, _TEXT):
+                    raise ValueError(f"it is longer than {self._lengths.get(name, _TEXT)} characters")
                 if value.__class__ is int and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
                     raise ValueError("it does not fit into 64 bits")
                 check = checks.get(name)

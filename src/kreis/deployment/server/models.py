@@ -19,7 +19,7 @@ from kreis.deployment.server.messages import Ask, Asked
 from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
-from kreis.models.scoring import Matrix
+from kreis.models.scoring import Matrix, Texts
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.online.store import OnlinePlace, OnlineStore
 from kreis.preparation.views import FeatureView, RequestView
@@ -64,6 +64,10 @@ class LoadedModel:
         self.as_it_is = not self.names and manifest.outcomes.as_it_is
         """Whether an answer shows raw output and decision as they are."""
         self.scorer = package.scorer(threads=1)
+        reads = getattr(self.scorer, "texts", 0)
+        self.texts = list(manifest.text_fields.values()) if reads else []
+        """The fields that it reads as texts, in the order in which it takes them."""
+        self._plain = not (self.names or self.texts)
         self.features = {name: place for place, name in enumerate(manifest.features)}
         views = [view for view in manifest.views if any(name in self.features for name in view.feature_names)]
         self._stored = stored(views) if stored is not None and views else None
@@ -113,26 +117,26 @@ class LoadedModel:
                     values[place] = NAN if value is None else value
         return values
 
-    def score_one(self, values: list[float]) -> Raw:
-        """The raw output of one row.
+    def score_one(self, values: list[float], fields: Mapping[str, Any]) -> Raw:
+        """The raw output of one row: its features, and what the request brought.
 
         Raises:
             RefusalError: the model's answer is not a number.
         """
-        if self.names:
-            return self.score_many(np.array([values], dtype=np.float32))[0]
+        if not self._plain:
+            return self.score_many(np.array([values], dtype=np.float32), [fields])[0]
         score = float(self.scorer.score(np.array([values], dtype=np.float32))[0])
         if score - score != 0.0:  # NaN or infinite
             raise RefusalError("the model's score is not a number", where=f"model {self.digest[:12]}")
         return score
 
-    def score_many(self, matrix: Matrix) -> list[Raw]:
-        """The raw outputs of several rows.
+    def score_many(self, matrix: Matrix, fields: Sequence[Mapping[str, Any]]) -> list[Raw]:
+        """The raw outputs of several rows: their features, and what each request brought.
 
         Raises:
             RefusalError: one of the model's answers is not a number.
         """
-        scores = self.scorer.score(matrix)
+        scores = self.scorer.score(matrix, self._texts(fields))
         if not np.isfinite(scores).all():
             raise RefusalError("a score of the model is not a number", where=f"model {self.digest[:12]}")
         listed: list[Raw] = scores.tolist()
@@ -154,6 +158,12 @@ class LoadedModel:
             return logged.kept, said, dict(zip(self.names, logged.all, strict=True))
         return logged, said, UNSET
 
+    def _texts(self, fields: Sequence[Mapping[str, Any]]) -> Texts | None:
+        if not self.texts:
+            return None
+        said = [[each.get(name) for name in self.texts] for each in fields]
+        return np.array([[text if isinstance(text, str) else "" for text in row] for row in said], dtype=np.object_)
+
     def _places(self, provided: list[str]) -> list[tuple[int, int]]:
         return [(source, self.features[name]) for source, name in enumerate(provided) if name in self.features]
 
@@ -171,7 +181,7 @@ class LoadedModel:
         rows = np.zeros((4, len(self.features)), dtype=np.float32)
         rows[1] = np.nan
         for count in (1, 4, 1):
-            scores = self.scorer.score(rows[:count])
+            scores = self.scorer.score(rows[:count], self._texts([{}] * count))
             if scores.shape != ((count, len(self.names)) if self.names else (count,)):
                 raise RefusalError(f"scores of shape {scores.shape}", where=f"model {self.digest[:12]}")
 

@@ -96,7 +96,7 @@ class UsedFeature(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     value: float | str | None
-    """A text where it is a category."""
+    """A text where it is a category, or is read as a text."""
     source_rows: int | None
     """Rows of its table that could be seen at that moment."""
     columns: list[str]
@@ -216,6 +216,8 @@ def _features(
     for name, texts in manifest.categories.items():
         known = {category(text): text for text in texts}
         values[name] = None if values[name] is None else known.get(values[name], "another category")
+    for name, field in manifest.text_fields.items():
+        values[name] = record["fields"].get(field)
     for view in manifest.views:
         used = [name for name in view.feature_names if name in values]
         if not used:

@@ -25,6 +25,7 @@ from kreis.training.candidate import (
     needs_classes,
     needs_numbers,
 )
+from kreis.training.encoders.encoder import ColumnKind
 from kreis.training.fidelity import prove_same
 
 __all__ = ["Estimator"]
@@ -114,6 +115,7 @@ class Estimator:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        kinds: Sequence[ColumnKind] = (),
     ) -> Fitted:
         """Fit a seeded copy, convert it, and prove on rows that both score alike.
 
@@ -145,7 +147,7 @@ class Estimator:
                     return model.predict(rows)
                 return _in_places(model.predict_proba(rows), seen, loss.outputs)
 
-            prove_same(content, native, matrix, where=self._where, excused=EXCUSED)
+            prove_same(content, native, matrix, where=self._where, excused=EXCUSED, kinds=kinds)
         return Fitted(form=Onnx.of(content), features=tuple(features))
 
     def _convert(self, model: Any, matrix: Matrix, outputs: int, seen: npt.NDArray[Any] | None) -> bytes:

@@ -67,6 +67,7 @@ class Linear:
         needs_numbers(outcomes, where="Linear", hint="take Logistic(), or GradientBoosting()")
         given = standardise(matrix, indicators=self.indicators, kinds=kinds)
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
-            model = Ridge(alpha=self.penalty, solver="cholesky").fit(given.design, outcomes)
+            solver = "sparse_cg" if "word" in kinds else "cholesky"
+            model = Ridge(alpha=self.penalty, solver=solver).fit(given.design, outcomes)
         content = given.to_onnx(model.coef_, float(model.intercept_))
         return Fitted(form=Onnx.of(content), features=tuple(features))

@@ -68,7 +68,7 @@ class Logistic:
         """Learn by scikit-learn, then write the few operations down as ONNX.
 
         Newton's method, by Cholesky: features are few against rows, and indicators that are nearly the same (of views
-        of one entity) take L-BFGS hundreds of steps.
+        of one entity) take L-BFGS hundreds of steps. By L-BFGS where there are words, which are many.
         """
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
@@ -79,7 +79,7 @@ class Logistic:
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             model = LogisticRegression(
                 C=self.c,
-                solver="lbfgs" if wide else "newton-cholesky",
+                solver="lbfgs" if wide or "word" in kinds else "newton-cholesky",
                 max_iter=self.iterations,
                 tol=1e-6,
                 random_state=seed,
@@ -108,7 +108,7 @@ def _of_all_classes(model: Any, count: int) -> tuple[Floats, Floats]:
     return coefficients, base
 
 
-def _fit_quietly(model: Any, design: Floats, outcomes: Outcomes) -> None:
+def _fit_quietly(model: Any, design: Any, outcomes: Outcomes) -> None:
     import warnings
 
     from scipy.linalg import LinAlgWarning

@@ -23,8 +23,8 @@ Link: TypeAlias = Literal["Sigmoid", "Softmax"] | None
 class Standardised:
     """Rows as a linear model takes them, and what it takes to do the same to others."""
 
-    design: Floats
-    """The standardised features, then the indicators of missing values."""
+    design: Any
+    """The standardised features, then the indicators of missing values: an array, or sparse where there are words."""
     medians: Matrix
     means: Floats
     deviations: Floats
@@ -57,8 +57,10 @@ def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind]
     Args:
         matrix: The rows.
         indicators: Whether a feature that is ever missing also gets an indicator of that.
-        kinds: What each column is, if not all are numbers; 0 and 1 are left as they are.
+        kinds: What each column is, if not all are numbers; 0 and 1, and weights of words, are left as they are.
     """
+    if "word" in kinds:
+        return _with_words(matrix, indicators=indicators, kinds=kinds)
     absent = ~np.isfinite(matrix)
     medians = medians_of(matrix, absent)
     filled = np.where(absent, medians, matrix).astype(np.float64)
@@ -72,6 +74,24 @@ def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind]
     flagged = np.flatnonzero(absent.any(axis=0) & ~absent.all(axis=0)) if indicators else np.empty(0, dtype=np.intp)
     design = np.concatenate([filled, absent[:, flagged]], axis=1)
     return Standardised(design=design, medians=medians, means=means, deviations=deviations, flagged=flagged)
+
+
+def _with_words(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind]) -> Standardised:
+    """As `standardise`, words as a sparse matrix: most of them are in few rows."""
+    from scipy import sparse
+
+    word = np.array([kind == "word" for kind in kinds])
+    others = np.flatnonzero(~word)
+    rest = standardise(matrix[:, others], indicators=indicators, kinds=[kind for kind in kinds if kind != "word"])
+    numbers, flags = rest.design[:, : len(others)], rest.design[:, len(others) :]
+    parts = [sparse.csr_array(each) for each in (numbers, matrix[:, word].astype(np.float64))]
+    back = np.argsort(np.concatenate([others, np.flatnonzero(word)]))
+    design = sparse.hstack([sparse.hstack(parts, format="csc")[:, back], sparse.csr_array(flags)], format="csr")
+    medians, means, deviations = np.zeros(len(word), np.float32), np.zeros(len(word)), np.ones(len(word))
+    medians[others], means[others], deviations[others] = rest.medians, rest.means, rest.deviations
+    return Standardised(
+        design=design, medians=medians, means=means, deviations=deviations, flagged=others[rest.flagged]
+    )
 
 
 def medians_of(matrix: Matrix, absent: npt.NDArray[np.bool_]) -> Matrix:

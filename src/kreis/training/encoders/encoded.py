@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kreis.models.scoring import Matrix
+from kreis.models.scoring import Matrix, Texts
 from kreis.training.encoders.encoder import Column, ColumnKind, Encoding
 from kreis.training.encoders.front import Front
 
@@ -18,8 +18,18 @@ __all__ = ["EncodedFeatures"]
 class EncodedFeatures:
     """What a trainer sees of the features of a model: each encoded one as its columns, in its place."""
 
-    def __init__(self, features: Sequence[str], encodings: Mapping[str, Encoding]) -> None:
+    def __init__(
+        self, features: Sequence[str], encodings: Mapping[str, Encoding], text_features: Sequence[str] = ()
+    ) -> None:
+        """Put together.
+
+        Args:
+            features: Of the model, in order.
+            encodings: Of those that are encoded.
+            text_features: Those that are read as texts, in order.
+        """
         self.features = tuple(features)
+        self.texts = {self.features.index(name): place for place, name in enumerate(text_features)}
         self.encodings = {self.features.index(name): each for name, each in encodings.items()}
         self.names: list[str] = []
         """Of the columns."""
@@ -34,11 +44,12 @@ class EncodedFeatures:
             self.kinds += ["number" if encoding is None else encoding.kind] * len(names)
             self.origins += [feature] * len(names)
 
-    def encode(self, matrix: Matrix, *, teaching: bool = False) -> Matrix:
+    def encode(self, matrix: Matrix, texts: Texts | None = None, *, teaching: bool = False) -> Matrix:
         """The columns of rows, float32 (n, w).
 
         Args:
             matrix: The features, float32 (n, f).
+            texts: What those say that are read as texts, shape (n, t).
             teaching: Whether these are the rows that taught the encodings.
         """
         given = np.empty((len(matrix), len(self.names)), dtype=np.float32)
@@ -50,7 +61,8 @@ class EncodedFeatures:
             elif teaching and encoding.taught is not None:
                 columns = encoding.taught
             else:
-                columns = encoding.encode(Column(numbers=matrix[:, place]))
+                said = None if texts is None or place not in self.texts else texts[:, self.texts[place]]
+                columns = encoding.encode(Column(numbers=matrix[:, place], texts=said))
             given[:, at : at + columns.shape[1]] = columns
             at += columns.shape[1]
         return given
@@ -64,18 +76,26 @@ class EncodedFeatures:
         import onnx
         from onnx import helper
 
-        from kreis.training.graph import INPUT, finish_graph, outputs_of, versions_of
+        from kreis.training.graph import INPUT, TOKENIZER, finish_graph, outputs_of, versions_of
 
         model = onnx.load_from_string(content)
-        front = Front()
+        front = Front(self.texts)
         parts, order = self._columns(front)
         together = front.node("Concat", *parts, axis=1)
         columns = front.constant(order, np.int64)
         front.nodes.append(helper.make_node("Gather", [together, columns], [INPUT], axis=1))
         versions = versions_of(model)
-        versions["ai.onnx.ml"] = max(3, versions.get("ai.onnx.ml", 3))
+        versions |= {"ai.onnx.ml": max(3, versions.get("ai.onnx.ml", 3)), TOKENIZER[0]: 1}
         nodes, constants = [*front.nodes, *model.graph.node], [*front.constants, *model.graph.initializer]
-        return finish_graph(nodes, constants, "raw", len(self.features), versions, outputs=outputs_of(model))
+        return finish_graph(
+            nodes,
+            constants,
+            "raw",
+            len(self.features),
+            versions,
+            outputs=outputs_of(model),
+            texts=len(self.texts),
+        )
 
     def _columns(self, front: Front) -> tuple[list[str], list[int]]:
         """The tensors that hold all columns, side by side, and which of theirs they are in order."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 
 from kreis.arrays import Floats
-from kreis.models.scoring import Matrix
+from kreis.models.scoring import Matrix, Texts
 from kreis.training.encoders.targets import Targets
 
 if TYPE_CHECKING:
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "ColumnKind", "Encoder", "Encoding"]
 
-ColumnKind: TypeAlias = Literal["number", "category", "indicator"]
-"""What a column is to a trainer: a number; whole codes of a category, without an order; or 0 and 1."""
+ColumnKind: TypeAlias = Literal["number", "category", "indicator", "word"]
+"""What a column is to a trainer: a number; whole codes of a category, without an order; 0 and 1; or the weight of a
+word, which is 0 in most rows.
+"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +31,8 @@ class Column:
 
     numbers: Matrix
     """float32 of shape (n,), NaN where missing."""
+    texts: Texts | None = None
+    """What it says, where it is read as a text, shape (n,)."""
     names: Mapping[float, str] = field(default_factory=dict)
     """Of a category, the texts that the numbers name, as far as they are known."""
 
@@ -43,7 +47,7 @@ class Encoding(Protocol):
 
     @property
     def numbers(self) -> Floats:
-        """The numbers of the categories that it knows, in its order, shape (k,)."""
+        """The numbers of the categories that it knows, in its order, shape (k,); of texts, none."""
         ...
 
     @property

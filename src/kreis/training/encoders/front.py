@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 from typing import Any, ClassVar
 
@@ -12,12 +13,16 @@ __all__ = ["Front"]
 
 
 class Front:
-    """Collects operations and constants of an ONNX graph. The features as they come are called "raw"."""
+    """Collects operations and constants of an ONNX graph. The features as they come are called "raw", what they say
+    "texts".
+    """
 
     INT64: ClassVar[int] = 7
     FLOAT: ClassVar[int] = 1
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Mapping[int, int]) -> None:
+        """`texts`: by the place of a feature, which of the texts it is."""
+        self.texts = texts
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._names = count()

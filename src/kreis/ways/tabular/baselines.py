@@ -12,7 +12,7 @@ from kreis.arrays import Floats
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
-from kreis.monitoring.traffic import feature_matrix
+from kreis.monitoring.traffic import feature_matrix, logged_texts
 from kreis.tasks.decisions import Decision
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
@@ -28,6 +28,8 @@ class Baseline:
     features: tuple[str, ...]
     decision: Decision
     scorer: Scorer
+    texts: Mapping[str, str]
+    """Of the features that it reads as texts, the field of each."""
 
     def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
         """Of rows of the log, shape (n,): as numbers, NaN where its features were not logged."""
@@ -35,7 +37,8 @@ class Baseline:
         if not len(rows):
             return decided
         matrix, whole = feature_matrix(rows, self.features, layouts)
-        scores = self.scorer.score(np.ascontiguousarray(matrix[whole], dtype=np.float32))
+        texts = logged_texts(rows.filter(pl.Series(whole)), self.texts)
+        scores = self.scorer.score(np.ascontiguousarray(matrix[whole], dtype=np.float32), texts)
         decided[whole] = self.decision.many(scores)
         return decided
 
@@ -54,4 +57,6 @@ def baseline_of(workspace: Workspace, report: EvaluationReport, steps: Sequence[
         return None
     name = max(trained, key=lambda each: compared[each].metrics["value"].value)
     found = Trained.from_document(trained[name].outputs).opened(workspace.artifacts)
-    return Baseline(name=name, features=found.features, decision=found.decision, scorer=found.scorer())
+    return Baseline(
+        name=name, features=found.features, decision=found.decision, scorer=found.scorer(), texts=found.texts
+    )

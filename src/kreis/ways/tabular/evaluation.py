@@ -23,7 +23,7 @@ from kreis.ledger import models, releases, runs, steps
 from kreis.ledger.records import Route
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
-from kreis.models.scoring import Scorer
+from kreis.models.scoring import Scorer, Texts
 from kreis.preparation.spine import teaches
 from kreis.project import Project
 from kreis.training.train import TrainedCandidate
@@ -215,19 +215,20 @@ def _reports(
     columns = {name: place for place, name in enumerate(features)}
     scored = {}
 
-    def score(scorer: Scorer, matrix: npt.NDArray[np.float32]) -> Floats:
-        return project.goal.task.answers(scorer.score(np.ascontiguousarray(matrix)))
+    def score(scorer: Scorer, matrix: npt.NDArray[np.float32], texts: Texts | None) -> Floats:
+        return project.goal.task.answers(scorer.score(np.ascontiguousarray(matrix), texts))
 
     for name in project.candidates:
         trained = state.candidates[name].output.opened(state.workspace.artifacts)
         matrix = test.matrix[:, [columns[each] for each in trained.features]]
-        scored[name] = Scored(name, score(trained.scorer(threads=2), matrix), trained.decision)
+        answers = score(trained.scorer(threads=2), matrix, test.texts_of(trained.features))
+        scored[name] = Scored(name, answers, trained.decision)
     serving = None
     if champion is not None:
         manifest = champion.manifest
-        own = rows_with(state, packaged_features(state, manifest)).take(tested)
+        own = rows_with(state, packaged_features(state, manifest), texts=manifest.text_fields).take(tested)
         name = f"version in service ({manifest.candidate})"
-        serving = Scored(name, score(champion.scorer(), own.matrix), manifest.decision, champion.digest)
+        serving = Scored(name, score(champion.scorer(), own.matrix, own.texts), manifest.decision, champion.digest)
     groups = _groups(state, tested)
     split = project.split_declaration
     climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None

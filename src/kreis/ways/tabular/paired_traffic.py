@@ -13,7 +13,8 @@ from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.overlap import overlap_of
 from kreis.evaluation.paired import DaySums, day_sums
-from kreis.monitoring.traffic import feature_matrix, read_traffic
+from kreis.models.scoring import Texts
+from kreis.monitoring.traffic import feature_matrix, logged_texts, read_traffic
 from kreis.project import Project
 from kreis.workspace import Workspace
 
@@ -64,7 +65,8 @@ def read_paired(
         since: First moment.
         now: The present; later outcomes are not seen.
     """
-    rows = read_traffic(workspace.lake, since, now, known_by=now, columns=_NEEDED)
+    needed = [*_NEEDED, *(["fields"] if any(each.manifest.text_fields for each in models) else [])]
+    rows = read_traffic(workspace.lake, since, now, known_by=now, columns=needed)
     layouts = {each.digest: each.manifest.features for each in models}
     rows = rows.filter(pl.col("model").is_in(list(layouts)))
     mature = rows.filter(pl.col("at") <= now - horizon_of(project))
@@ -73,7 +75,11 @@ def read_paired(
     known: Booleans = whole & mature["outcome"].is_not_null().to_numpy()
     happened = mature["outcome"].cast(pl.Float64).to_numpy()[known]
     metric = project.goal.metric
-    champion, challenger = (_decisions(each, matrix[whole]) for each, (matrix, _) in zip(models, matrices, strict=True))
+    shown = mature.filter(pl.Series(whole))
+    champion, challenger = (
+        _decisions(each, matrix[whole], logged_texts(shown, each.manifest.text_fields))
+        for each, (matrix, _) in zip(models, matrices, strict=True)
+    )
     ripe = known[whole]
     differences = metric.values(happened, challenger[ripe]) - metric.values(happened, champion[ripe])
     days = mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64)
@@ -96,7 +102,7 @@ def days_before(project: Project, workspace: Workspace, models: tuple[Package, P
     return day_sums(before.differences, before.days)
 
 
-def _decisions(model: Package, matrix: Floats) -> Floats:
+def _decisions(model: Package, matrix: Floats, texts: Texts | None) -> Floats:
     """What `model` would have decided, as numbers."""
-    scores = model.scorer().score(np.ascontiguousarray(matrix, dtype=np.float32))
+    scores = model.scorer().score(np.ascontiguousarray(matrix, dtype=np.float32), texts)
     return model.manifest.decision.many(scores).astype(np.float64)

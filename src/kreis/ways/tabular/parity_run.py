@@ -163,7 +163,14 @@ def _compare(served: pl.DataFrame, package: Package, frames: _Frames) -> ParityR
     manifest = package.manifest
     recomputed = _recompute(served, manifest, {view.name: frames[view.table] for view in manifest.views})
     recomputed, corrected = _by_their_day(served, package, recomputed, frames)
-    report = parity(served, recomputed, model=package.digest, features=manifest.features, scorer=package.scorer())
+    report = parity(
+        served,
+        recomputed,
+        model=package.digest,
+        features=manifest.features,
+        scorer=package.scorer(),
+        texts=manifest.text_fields,
+    )
     return msgspec.structs.replace(report, corrected=corrected)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
 from kreis.preparation.spine import teaches
 from kreis.preparation.tables import Spine
-from kreis.preparation.views import FeatureView, RequestView
+from kreis.preparation.views import FeatureView, RequestView, text_fields
 from kreis.project import Project
 from kreis.training.data import TrainingData
 from kreis.training.declare import CandidateDeclaration
@@ -127,12 +127,20 @@ def read_rows(state: TabularState, features: list[str]) -> TrainingData:
     return rows_with(state, read_features(state, features))
 
 
-def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
-    """The rows that may teach and judge, with features that are aligned with the spine."""
+def rows_with(state: TabularState, features: pl.DataFrame, *, texts: Mapping[str, str] | None = None) -> TrainingData:
+    """The rows that may teach and judge, with features that are aligned with the spine.
+
+    Args:
+        state: Of the run.
+        features: Of all rows of the spine.
+        texts: Which of them are read as texts, and the column of the spine that each is; the project's if not given.
+    """
     spine = spine_of(state)
     labels = state.project.split_declaration.reads(spine)
+    if texts is None:
+        texts = text_fields(state.project.request_views.values(), features.columns)
     more = [name for name in (labels, spine.weight, spine.group) if name is not None]
-    frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at, *more)
+    frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at, *more, *texts.values())
     return TrainingData.from_frame(
         frame.hstack(features).filter(teaches(spine, state.project.goal.task, state.as_of)),
         features=features.columns,
@@ -144,6 +152,7 @@ def rows_with(state: TabularState, features: pl.DataFrame) -> TrainingData:
         weight=spine.weight,
         group=spine.group,
         known_only=state.project.goal.task.needs_outcomes,
+        texts=texts,
     )
 
 
