@@ -24,23 +24,23 @@ def spans_of(origins: int, horizons: list[int], series: int = 1) -> tuple[Floats
 
 
 def test_forecasts_of_the_next_period_share_nothing() -> None:
-    assert overlap_of(*spans_of(30, [1])) == 1.0
-    assert overlap_of(*spans_of(30, [1], series=5)) == 1.0
+    assert overlap_of(*spans_of(30, [1])) == (1.0, 0.0)
+    assert overlap_of(*spans_of(30, [1], series=5)) == (1.0, 0.0)
 
 
 def test_forecasts_of_four_periods_share_three_two_and_one_of_them_with_the_next() -> None:
-    assert overlap_of(*spans_of(30, [4])) == pytest.approx(1 + 2 * (0.75**2 + 0.5**2 + 0.25**2))
+    assert overlap_of(*spans_of(30, [4])) == pytest.approx((1 + 2 * (0.75**2 + 0.5**2 + 0.25**2), 0.75**2))
     assert overlap_of(*spans_of(30, [4], series=5)) == overlap_of(*spans_of(30, [4]))
 
 
 def test_longer_blocks_share_less() -> None:
     spans, origins = spans_of(240, [24])
-    by_hour, by_day = overlap_of(spans, origins), overlap_of(spans, origins // 24)
+    by_hour, by_day = (overlap_of(spans, each).factor for each in (origins, origins // 24))
     assert 1.2 < by_day < 1.5 < by_hour
 
 
 def test_many_rows_are_told_from_the_first_blocks() -> None:
-    few, many = (overlap_of(*spans_of(origins, [1, 2, 4])) for origins in (60, 5_000))
+    few, many = (overlap_of(*spans_of(origins, [1, 2, 4])).factor for origins in (60, 5_000))
     assert many == pytest.approx(few, rel=0.05)
 
 

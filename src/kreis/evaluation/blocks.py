@@ -37,6 +37,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
 from kreis.evaluation.distributions import student_t_quantile
+from kreis.evaluation.overlap import Overlap
 
 __all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of", "of_blocks"]
 
@@ -82,7 +83,7 @@ def interval(
     climate: float | None = None,
     lasting: float = 0.0,
     ordered: bool = True,
-    overlap: float | None = None,
+    overlap: Overlap | None = None,
 ) -> Interval:
     """The interval around a value.
 
@@ -95,7 +96,7 @@ def interval(
         climate: How much neighbouring days are alike in what is not the noise of their rows, known from longer history.
         lasting: The same of these days alone, where there is no history: how long what happens on them lasts.
         ordered: Whether blocks follow each other in time, so that neighbours may hang together.
-        overlap: By what the variance grows because rows of several blocks share what happens to them (`overlap_of`).
+        overlap: What blocks share because rows of several of them are about the same time (`overlap_of`).
     """
     count = len(influence)
     shares = np.full(count, 1 / count) if sizes is None else sizes / sizes.sum()
@@ -110,7 +111,7 @@ def interval(
     if not ordered:
         alike = _Alike(1.0, count - 1, 1.0)
     elif overlap is not None:
-        alike = _overlapping(_own(centred, spread, remains, 0.0), overlap, count)
+        alike = _overlapping(centred, spread, remains, overlap)
     elif climate is None:
         alike = _own(centred, spread, remains, lasting)
     else:
@@ -175,10 +176,17 @@ def _own(centred: Floats, spread: float, remains: float, lasting: float) -> _Ali
     return _Alike(longer, count / longer - 1, independent)
 
 
-def _overlapping(own: _Alike, overlap: float, count: int) -> _Alike:
-    """No less than what is shared for certain, whether these few blocks show it or not."""
-    longer = max(own.longer, overlap)
-    return _Alike(longer, count / longer - 1, max(own.independent, overlap))
+def _overlapping(centred: Floats, spread: float, remains: float, overlap: Overlap) -> _Alike:
+    """What is shared for certain, whether these few blocks show it or not; and what they show beyond that, where it is
+    more than one standard error of a correlation (Bartlett 1946): it would be counted twice otherwise.
+    """
+    count, own = len(centred), _own(centred, spread, remains, 0.0)
+    if overlap.factor <= 1 or count < _FEWEST or spread <= 0:
+        return own
+    seen, shared = _corrected(centred), overlap.neighbours
+    beyond = (seen - shared) / (1 - shared) if seen > shared + 1 / math.sqrt(count) else 0.0
+    longer = min(overlap.factor * (1 + beyond) / (1 - beyond), max(own.longer, overlap.factor))
+    return _Alike(longer, count / longer - 1, longer)
 
 
 def _corrected(centred: Floats) -> float:

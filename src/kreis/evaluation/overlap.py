@@ -11,19 +11,29 @@ moving average (Hansen and Hodrick 1980).
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from kreis.arrays import Codes, Floats
 
-__all__ = ["overlap_of"]
+__all__ = ["Overlap", "overlap_of"]
 
 _COMPARED = 1_000
 """Different rows that are compared with each other; of more, those of the first blocks."""
 
 
-def overlap_of(spans: Floats, blocks: Codes) -> float:
-    """The factor by which the variance of the blocks' sum is larger than that of blocks that share nothing; 1 or more.
+class Overlap(NamedTuple):
+    """What blocks share for certain."""
+
+    factor: float
+    """By what the variance of their sum is larger than that of blocks that share nothing; 1 or more."""
+    neighbours: float
+    """The correlation of neighbouring blocks that follows from it."""
+
+
+def overlap_of(spans: Floats, blocks: Codes) -> Overlap:
+    """What blocks share, by when their rows were asked about and when they were over.
 
     Args:
         spans: When each row was asked about and when it was over, in any unit, shape (n, 2).
@@ -33,7 +43,7 @@ def overlap_of(spans: Floats, blocks: Codes) -> float:
 
 
 @lru_cache(maxsize=64)
-def _overlap(spanned: bytes, blocked: bytes) -> float:
+def _overlap(spanned: bytes, blocked: bytes) -> Overlap:
     """The same for all metrics of the same rows."""
     spans, blocks = np.frombuffer(spanned).reshape(-1, 2), np.frombuffer(blocked, dtype=np.int64)
     rows, counts = np.unique(np.column_stack([blocks, spans]), axis=0, return_counts=True)
@@ -41,7 +51,7 @@ def _overlap(spanned: bytes, blocked: bytes) -> float:
         whole = rows[:, 0] <= max(rows[_COMPARED, 0] - 1, 1.0)
         rows, counts = rows[whole], counts[whole]
     if not len(rows):
-        return 1.0
+        return Overlap(1.0, 0.0)
     start, end = rows[:, 1], rows[:, 2]
     both = np.minimum(end[:, None], end) - np.maximum(start[:, None], start)
     long = np.maximum(end - start, 1e-300)
@@ -49,4 +59,5 @@ def _overlap(spanned: bytes, blocked: bytes) -> float:
     firsts = np.flatnonzero(np.diff(rows[:, 0], prepend=-1.0))
     between = np.add.reduceat(np.add.reduceat(alike, firsts, axis=0), firsts, axis=1)
     lags = [float(np.diagonal(between, lag).mean()) for lag in range(len(firsts))]
-    return 1 + 2 * sum(lags[1:]) / lags[0] if lags[0] > 0 else 1.0
+    shared = [each / lags[0] for each in lags[1:]] if lags[0] > 0 else []
+    return Overlap(1 + 2 * sum(shared), shared[0] if shared else 0.0)

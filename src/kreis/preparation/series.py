@@ -112,15 +112,17 @@ class Series:
 
     @property
     def drift_line(self) -> pl.Expr:
-        """The baseline that says: on along the straight line through the longest window.
+        """The baseline that says: on along the straight line through the longest window; as it was last where that is
+        longer than the series.
 
         Source: Hyndman and Athanasopoulos 2021, "Forecasting: principles and practice", section 5.2 (drift method).
         """
-        return self.last_value + pl.col(f"{self.name}__trend") * pl.col(f"{AHEAD}__horizon")
+        trend = pl.coalesce(pl.col(f"{self.name}__trend"), pl.lit(0.0))
+        return self.last_value + trend * pl.col(f"{AHEAD}__horizon")
 
     @property
     def seasonal_naive(self) -> pl.Expr:
-        """The baseline that says: as it was at the same place of the last season.
+        """The baseline that says: as it was at the same place of the last season, or last where none has passed yet.
 
         Raises:
             ProjectError: no season is declared.
@@ -131,7 +133,7 @@ class Series:
         for horizon in self.horizons[1:]:
             then = pl.col(f"{self.name}__season_{horizon}")
             said = pl.when(pl.col(f"{AHEAD}__horizon") == horizon).then(then).otherwise(said)
-        return said
+        return pl.coalesce(said, self.last_value)
 
     @property
     def reach(self) -> int:

@@ -23,6 +23,7 @@ _OPERATORS: Final = {
     "greater": "Greater",
     "greater_equal": "GreaterOrEqual",
     "when": "Where",
+    "coalesce": "Where",
 }
 
 
@@ -100,6 +101,8 @@ class _Plain:
                 if name not in self._features:
                     raise ProjectError.unknown_name("feature", name, self._features, where="Differenced")
                 inputs, operator = ["features", self.constant(np.int64(self._features.index(name)))], "Gather"
+            case Call("coalesce", arguments):
+                return self._first_known([self.node(each) for each in arguments])
             case Call(operation, arguments):
                 inputs, operator = [self.node(each) for each in arguments], _OPERATORS[operation]
             case _:
@@ -108,3 +111,16 @@ class _Plain:
         options: dict[str, Any] = {"axis": 1} if operator == "Gather" else {}
         self.nodes.append(helper.make_node(operator, inputs, [result], **options))
         return result
+
+    def _first_known(self, values: list[str]) -> str:
+        """The name of the first of some values that is a number, row by row."""
+        from onnx import helper
+
+        *others, found = values
+        for value in reversed(others):
+            result = f"value {len(self.nodes)}"
+            missing = f"missing {len(self.nodes)}"
+            self.nodes.append(helper.make_node("IsNaN", [value], [missing]))
+            self.nodes.append(helper.make_node("Where", [missing, found, value], [result]))
+            found = result
+        return found

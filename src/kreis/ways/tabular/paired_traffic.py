@@ -92,7 +92,7 @@ def read_paired(
         differences=differences,
         most=metric.most_apart(champion, challenger),
         days=days,
-        overlap=overlap_of(spans.astype(np.float64), as_blocks(days)) if overlaps else 1.0,
+        overlap=overlap_of(spans.astype(np.float64), as_blocks(days)).factor if overlaps else 1.0,
     )
 
 
