@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from tests.end_to_end.walking import Walk, Walked, check_walk, walked
 
+from kreis.governance.views.candidate import candidate_view
 from kreis.governance.views.why import why_view
 
 CLASSES = ["question", "fault", "cancellation"]
@@ -64,12 +65,13 @@ def test_decisions_are_those_of_the_least_expected_cost(desk: Walked):
 
 
 def test_the_evaluation_shows_each_class_by_itself(desk: Walked):
-    shown = desk.shop.document("show", "candidate", "model")["evaluation"]
-    found = {each["group"]: each for each in shown["slices"] if each["column"] == "kind"}
+    shown = candidate_view(desk.workspace, "model").evaluation
+    assert shown is not None
+    found = {each.group: each for each in shown.slices if each.column == "kind"}
     assert set(found) == set(CLASSES)
-    recalls = [each["metrics"]["accuracy"]["value"] for each in found.values()]
-    assert shown["metrics"]["macro_recall"]["value"] == pytest.approx(np.mean(recalls))
-    gates = {each["name"]: each["outcome"] for each in shown["gates"]}
+    recalls = [each.metrics["accuracy"].value for each in found.values()]
+    assert shown.metrics["macro_recall"].value == pytest.approx(np.mean(recalls))
+    gates = {each.name: each.outcome for each in shown.gates}
     assert gates["accuracy by kind"] == gates["macro_recall"] == gates["calibration"] == "pass"
 
 

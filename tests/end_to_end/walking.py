@@ -189,7 +189,7 @@ def check_walk(found: Walked, walk: Walk) -> None:
     """Of each task: nothing failed, the better model was promoted, answers are proved; and one can go back."""
     assert [error for look in found.looks for error in look.errors] == []
     assert sum(look.outcomes for look in found.looks) == len(found.answers) == walk.per_day * walk.served
-    assert releases_of(found) == ["release", "canary", "promotion"]
+    assert releases_of(found) == ["release", "canary", "promotion"], found.looks[-1].canary
     proved = prove_parity(found.workspace, rows=200)
     assert (proved.ok, proved.rows, proved.differences) == (True, 200, 0)
     back = roll_back(found.workspace, reason="a test")

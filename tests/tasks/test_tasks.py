@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
@@ -71,7 +72,16 @@ def class_of_three() -> Example:
     return Example(task=metric.task, column=column, wrong=pl.Series("kind", ["setosa", "virginica"]), scores=scores)
 
 
+def quantiles(level: float) -> Example:
+    asked = number(ErrorCost("EUR per 1,000", over=1.0, under=3.0))
+    metric = ErrorCost("EUR per 1,000", over=1 - level, under=level, quantiles=(0.9, 0.1))
+    scores = asked.scores[:, None] + 20 * np.array([NormalDist().inv_cdf(each) for each in metric.levels])
+    return Example(task=metric.task, column=asked.column, wrong=asked.wrong, scores=scores)
+
+
 EXAMPLES = {
+    "quantiles": lambda: quantiles(0.5),
+    "quantiles, one of them decides": lambda: quantiles(0.9),
     "multi-class": class_of_three,
     "binary": lambda: yes_or_no(FOUR_CASES),
     "binary, by a function": lambda: yes_or_no(

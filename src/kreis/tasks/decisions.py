@@ -14,7 +14,7 @@ from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.outcomes import class_number
 
-__all__ = ["Cheapest", "Cut", "Decision", "Identity", "Placed", "Raw", "Scores", "Shift", "decision_of"]
+__all__ = ["Cheapest", "Cut", "Decision", "Identity", "Level", "Placed", "Raw", "Scores", "Shift", "decision_of"]
 
 Scores: TypeAlias = npt.NDArray[np.floating[Any]]
 """Raw outputs of rows: shape (n,), or (n, k) where a model gives several numbers for each."""
@@ -191,8 +191,51 @@ class Cheapest(
         }
 
 
+class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="rule", tag="level"):
+    """One of several quantiles, and something more, or less."""
+
+    levels: tuple[float, ...]
+    """Of the raw outputs, ascending."""
+    at: float
+    """The one that is decided by."""
+    by: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.at not in self.levels:
+            raise ProjectError(f"the quantile {self.at} is none of {self.levels}", where="decision")
+        _check_number("the shift", self.by)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of a raw output is about."""
+        return tuple(f"{each:.6g}" for each in self.levels)
+
+    def one(self, score: list[float]) -> float:
+        """The decision on one row."""
+        return score[self.levels.index(self.at)] + self.by
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on rows, shape (n,)."""
+        shifted: Floats = self.kept(scores).astype(np.float64) + self.by
+        return shifted
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,): the quantile that is decided by."""
+        kept: Scores = scores if scores.ndim == 1 else scores[:, self.levels.index(self.at)]
+        return kept
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        shifted = f" {'-' if self.by < 0 else '+'} {abs(self.by):.4g}" if self.by else ""
+        return f"{f'{outcome}: ' if outcome else ''}what is enough in {self.at:.4g} of all cases{shifted}"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        return {"type": "number", "description": f"{outcome}: what is best for the goal; scores holds the quantiles"}
+
+
 class Placed(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="placed"):
-    """The class whose place among the classes a rule gives; of several numbers, the largest one's."""
+    """The class whose place among the classes a rule gives."""
 
     names: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...]
@@ -201,13 +244,13 @@ class Placed(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True,
     def _numbers(self) -> Floats:
         return np.array([class_number(each) for each in self.classes])
 
-    def one(self, score: Raw) -> float:
+    def one(self, score: float) -> float:
         """The decision on one row: the class's number."""
-        return float(self.many(np.array([score], dtype=np.float64))[0])
+        return float(self.many(np.array([score]))[0])
 
     def many(self, scores: Scores) -> Floats:
         """The decisions on rows, shape (n,): each a class's number."""
-        places = scores.argmax(axis=1) if scores.ndim == 2 else np.rint(scores).clip(0, len(self.classes) - 1)
+        places = np.rint(scores).clip(0, len(self.classes) - 1)
         return self._numbers[places.astype(np.intp)]
 
     def kept(self, scores: Scores) -> Scores:
@@ -230,7 +273,7 @@ class Placed(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True,
 _CELLS = 1_000_000
 """Costs that are summed at once, so that memory stays flat."""
 
-Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed
+Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level
 
 
 def decision_of(document: Any) -> Decision:

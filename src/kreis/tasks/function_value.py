@@ -50,6 +50,8 @@ class FunctionValue:
 
     level: float | None = None
     """The quantile that is worth most: of a function it is not known."""
+    levels: tuple[float, ...] = ()
+    """Quantiles that answers say: none."""
 
     def __init__(
         self,

@@ -39,7 +39,9 @@ class Loss(msgspec.Struct, frozen=True):
     level: float | None = None
     """Of a quantile: 0.5 is the absolute error."""
     outputs: int = 1
-    """How many numbers a model gives for a row: of classes one for each."""
+    """How many numbers a model gives for a row: of classes, labels or quantiles one for each."""
+    levels: tuple[float, ...] = ()
+    """Of several quantiles, ascending; `level` is the one that is decided by."""
 
 
 class FittedDecision(msgspec.Struct, frozen=True, kw_only=True):

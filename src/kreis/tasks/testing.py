@@ -119,8 +119,9 @@ def a_copy_of_the_outcome_is_as_strong_as_can_be(example: Example) -> None:
 def a_row_is_decided_alone_as_among_others(example: Example) -> None:
     """By each rule that the task may leave, in service as in evaluation; deciding again changes nothing."""
     outcomes, scores = example.known
-    given = example.task.answers(scores)
-    for rule in (example.task.plain, example.task.rule_decision, example.task.fit_decision(given, outcomes).decision):
+    raw, written = example.task.answers(scores), example.task.rule_decision
+    for rule in (example.task.plain, written, example.task.fit_decision(raw, outcomes).decision):
+        given = raw[:, 0] if rule == written and raw.ndim == 2 else raw  # what someone wrote down gives one number
         many = rule.many(given)
         _demand(many.shape == outcomes.shape and bool((rule.many(given) == many).all()), "decisions differ, or are few")
         alone = [rule.one(score) for score in given.tolist()]

@@ -19,7 +19,9 @@ __all__ = [
     "constant_score",
     "finish_graph",
     "outputs_of",
+    "side_by_side",
     "single_score",
+    "spread_around",
     "versions_of",
 ]
 
@@ -244,20 +246,81 @@ def _spread(nodes: list[Any], added: list[Any], source: str, columns: Sequence[i
     return score
 
 
+def side_by_side(contents: Sequence[bytes], width: int, *, ascending: bool = False) -> bytes:
+    """One graph of several finished ones: `features` float32 (n, width) to `score` float32 (n, k).
+
+    Args:
+        contents: Models of one number, as `finish_graph` leaves them.
+        width: How many features they take.
+        ascending: Whether a row's numbers are put in order.
+    """
+    from onnx import TensorProto, helper
+
+    nodes: list[Any] = []
+    constants = [helper.make_tensor("second axis", TensorProto.INT64, [1], [1])]
+    versions: dict[str, int] = {"": 13}
+    columns = []
+    for place, content in enumerate(contents):
+        found, own, of_one = _renamed(content, f"{place} ")
+        nodes += found.node
+        constants += found.initializer
+        versions = {each: max(versions.get(each, 0), own.get(each, 0)) for each in versions | own}
+        column, score = f"column {place}", f"{place} {OUTPUT}"
+        columns.append(column if of_one else score)
+        nodes += [helper.make_node("Unsqueeze", [score, "second axis"], [column])] if of_one else []
+    nodes.append(helper.make_node("Concat", columns, ["in a row" if ascending else OUTPUT], axis=1))
+    if ascending:
+        constants.append(helper.make_tensor("count", TensorProto.INT64, [1], [len(contents)]))
+        options: dict[str, Any] = {"axis": 1, "largest": 0, "sorted": 1}
+        nodes.append(helper.make_node("TopK", ["in a row", "count"], [OUTPUT, "places"], **options))
+    return finish_graph(nodes, constants, INPUT, width, versions, outputs=len(contents))
+
+
+def spread_around(content: bytes, offsets: Sequence[float], width: int) -> bytes:
+    """A finished model's number and something more or less, several times: `score` float32 (n, k)."""
+    from onnx import TensorProto, helper
+
+    found, versions, _ = _renamed(content, "one ")
+    constants = [
+        *found.initializer,
+        helper.make_tensor("second axis", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("offsets", TensorProto.FLOAT, [1, len(offsets)], list(offsets)),
+    ]
+    nodes = [
+        *found.node,
+        helper.make_node("Unsqueeze", [f"one {OUTPUT}", "second axis"], ["column"]),
+        helper.make_node("Add", ["column", "offsets"], [OUTPUT]),
+    ]
+    return finish_graph(nodes, constants, INPUT, width, versions, outputs=len(offsets))
+
+
+def _renamed(content: bytes, before: str) -> tuple[Any, dict[str, int], bool]:
+    """A finished model's graph with something put before each name but the input's, the versions of its operators, and
+    whether its score is of shape (n,).
+    """
+    import onnx
+
+    model = onnx.load_from_string(content)
+    of_one = len(model.graph.output[0].type.tensor_type.shape.dim) == 1
+    for node in model.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [name if name in ("", INPUT) else before + name for name in side]
+    for each in model.graph.initializer:
+        each.name = before + each.name
+    return model.graph, versions_of(model), of_one
+
+
 def constant_score(values: Sequence[float], width: int) -> bytes:
-    """A model that gives the same numbers for every row: `features` float32 (n, width) to `score` float32 (n, k)."""
+    """A model that gives the same for every row: `features` float32 (n, width) to `score` float32 (n,) or (n, k)."""
     from onnx import TensorProto, helper
 
     node, tensor = helper.make_node, helper.make_tensor
-    nodes = [
-        node("Shape", ["x"], ["rows"], start=0, end=1),
-        node("Concat", ["rows", "outputs"], ["shape"], axis=0),
-        node("Expand", ["values", "shape"], ["score"]),
-    ]
-    constants = [
-        tensor("outputs", TensorProto.INT64, [1], [len(values)]),
-        tensor("values", TensorProto.FLOAT, [1, len(values)], list(values)),
-    ]
+    nodes = [node("Shape", ["x"], ["rows"], start=0, end=1)]
+    constants = [tensor("values", TensorProto.FLOAT, [1, len(values)] if len(values) > 1 else [1], list(values))]
+    if len(values) > 1:
+        nodes.append(node("Concat", ["rows", "outputs"], ["shape"], axis=0))
+        constants.append(tensor("outputs", TensorProto.INT64, [1], [len(values)]))
+    nodes.append(node("Expand", ["values", "shape" if len(values) > 1 else "rows"], ["score"]))
     return finish_graph(nodes, constants, "x", width, {"": 17}, outputs=len(values))
 
 

@@ -22,6 +22,7 @@ from kreis.training.encoders.target_mean import TargetMean
 from kreis.training.encoders.targets import Targets
 from kreis.training.encoders.tf_idf import TfIdf
 from kreis.training.fidelity import prove_same
+from kreis.training.several import fit_outputs
 
 __all__ = ["ENCODERS", "Encode", "Preprocessing", "fit_candidate"]
 
@@ -155,14 +156,14 @@ def fit_candidate(
     labels = task.labels(rows.outcomes)
     usual = usual_encoder(candidate)
     if not (rows.categories or rows.text_fields) or usual is None:
-        return candidate.fit(rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads)
+        return fit_outputs(candidate, rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads)
     encodings = _encodings(usual, rows, labels, preprocessing, seed)
     encoded = EncodedFeatures(rows.features, encodings, list(rows.text_fields))
     matrix = encoded.encode(rows.matrix, rows.texts, teaching=True)
     more: dict[str, Any] = {} if set(encoded.kinds) == {"number"} else {"kinds": encoded.kinds}
     if "kinds" not in inspect.signature(candidate.fit).parameters:
         more = {}
-    fitted = candidate.fit(matrix, labels, encoded.names, loss=task.loss, seed=seed, threads=threads, **more)
+    fitted = fit_outputs(candidate, matrix, labels, encoded.names, loss=task.loss, seed=seed, threads=threads, **more)
     if fitted.form.content is None:  # a formula learns nothing of categories
         return dataclasses.replace(fitted, features=rows.features)
     inner = fitted.scorer()

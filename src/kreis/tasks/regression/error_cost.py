@@ -39,12 +39,14 @@ class ErrorCost(msgspec.Struct, frozen=True):
     under: float
     """What each unit costs by which it is below."""
     per: int = 1000
+    quantiles: tuple[float, ...] = ()
+    """What answers say beside the decision: (0.1, 0.5, 0.9) gives a range that holds in four of five cases."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
 
         Raises:
-            ProjectError: a cost is not above 0, or `per` is below 1.
+            ProjectError: a cost is not above 0, `per` is below 1, or a quantile is not between 0 and 1.
         """
         where = f"ErrorCost({self.unit!r})"
         for name in ("over", "under"):
@@ -53,6 +55,10 @@ class ErrorCost(msgspec.Struct, frozen=True):
                 raise ProjectError(f"{name} is {getattr(self, name)}", where=where, hint=hint)
         if self.per < 1:
             raise ProjectError(f"per is {self.per}", where=where, hint="per=1000 for money per 1,000 decisions")
+        for each in self.quantiles:
+            if not 0 < each < 1:
+                raise ProjectError(f"the quantile {each} is not between 0 and 1", where=where, hint="(0.1, 0.5, 0.9)")
+        msgspec.structs.force_setattr(self, "quantiles", tuple(sorted(set(self.quantiles))))
 
     @property
     def task(self) -> Task:
@@ -75,6 +81,11 @@ class ErrorCost(msgspec.Struct, frozen=True):
     def level(self) -> float:
         """The quantile that costs least."""
         return self.under / (self.under + self.over)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """All quantiles that a model gives, ascending: those that are asked for and `level`; none where none are."""
+        return tuple(sorted({*self.quantiles, self.level})) if self.quantiles else ()
 
     def values(self, outcomes: npt.ArrayLike, decisions: npt.ArrayLike) -> Floats:
         """Minus the cost of each decision, shape (n,), in units of money (not yet times `per`)."""
@@ -103,4 +114,7 @@ class ErrorCost(msgspec.Struct, frozen=True):
 
     def to_document(self) -> dict[str, Any]:
         """As a plain JSON document."""
-        return {"kind": "error_cost", **msgspec.to_builtins(self)}
+        said = {**msgspec.to_builtins(self), "quantiles": list(self.quantiles)}
+        if not self.quantiles:  # a later field: unsaid, it changes no digest
+            del said["quantiles"]
+        return {"kind": "error_cost", **said}

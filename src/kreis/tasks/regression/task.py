@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
-from kreis.tasks.decisions import Decision, Identity, Scores, Shift
+from kreis.tasks.decisions import Decision, Identity, Level, Scores, Shift
 from kreis.tasks.goal_metric import GoalMetric
 from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
@@ -19,6 +19,7 @@ from kreis.tasks.metrics.correlation import Correlation
 from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
 from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.quantiles import Coverage, PinballLoss, Width
 from kreis.tasks.metrics.reliability import bins_of, diagram
 from kreis.tasks.outcomes import Number, OutcomeForm
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
@@ -43,10 +44,17 @@ class NumberValue(GoalMetric, Protocol):
         """The quantile of what may happen that is worth most; None where it is not known."""
         ...
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """All quantiles that a model gives, ascending; empty where it gives one number."""
+        ...
+
 
 @dataclass(frozen=True)
 class Regression:
-    """A score is a number; a decision is that number, or one beside it where errors to one side cost more."""
+    """A score is a number, or several quantiles; a decision is that number, or the quantile that costs least, or one
+    beside it.
+    """
 
     metric: NumberValue
     name = "regression"
@@ -54,7 +62,6 @@ class Regression:
     outcome: ClassVar[OutcomeForm] = Number()
     losses = ("mean_absolute_error", "root_mean_squared_error")
     baselines: ClassVar[Sequence[str]] = ('project.candidate("mean", Mean(), baseline=True)',)
-    plain: ClassVar[Decision] = Identity()
     rule_decision: ClassVar[Decision] = Identity()
     sliced: ClassVar[Sequence[str]] = ("value", "mean_absolute_error", "bias", "mean_outcome")
     across: ClassVar[Sequence[AcrossGroups]] = ()
@@ -67,8 +74,20 @@ class Regression:
 
     @property
     def loss(self) -> Loss:
-        """The quantile that costs least; the squared error where it is not known."""
+        """The quantile that costs least, or several; the squared error where it is not known."""
+        if self.metric.levels:
+            return Loss("quantile", self.metric.level, outputs=len(self.metric.levels), levels=self.metric.levels)
         return Loss("squared") if self.metric.level is None else Loss("quantile", self.metric.level)
+
+    @property
+    def plain(self) -> Decision:
+        """The score, or the quantile that costs least."""
+        return self._decision(0.0)
+
+    def _decision(self, by: float) -> Decision:
+        if self.metric.levels:
+            return Level(self.metric.levels, self.metric.level or 0.5, by)
+        return Shift(by) if by else Identity()
 
     def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
         """As float64, null where not known.
@@ -125,7 +144,7 @@ class Regression:
         them that is worth most. It stands where its gain over the plain score, row by row, exceeds one standard error
         (Breiman et al. 1984, section 3.4.3).
         """
-        given = scores.astype(np.float64)
+        given = self.plain.many(scores).astype(np.float64)
         if len(given) < FEW:
             return FittedDecision(decision=self.plain, source="plain")
         by = self._shift(given, outcomes)
@@ -133,7 +152,7 @@ class Regression:
         gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
         if gain <= error:
             return FittedDecision(decision=self.plain, source="plain", gain=gain, error=error)
-        return FittedDecision(decision=Shift(by), source="validation", gain=gain, error=error)
+        return FittedDecision(decision=self._decision(by), source="validation", gain=gain, error=error)
 
     def _shift(self, scores: Floats, outcomes: Floats) -> float:
         levels = _LEVELS if self.metric.level is None else self.metric.level
@@ -174,18 +193,22 @@ class Regression:
         """
         known, given = np.asarray(outcomes, dtype=np.float64), scores.astype(np.float64)
         for what, values in (("outcomes", known), ("scores", given)):
-            bad = ~np.isfinite(values)
+            bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
                 said = f"{int(bad.sum())} {what} are not numbers, the first in row {row}: {values[row]}"
                 raise ProjectError(said, where=where, hint="evaluate only on rows whose outcome is known")
-        return Rows(known, given, decision.many(given))
+        decided = decision.many(given)
+        if self.metric.levels and given.ndim == 1:  # a rule's number stands for each quantile
+            given = np.repeat(given[:, None], len(self.metric.levels), axis=1)
+        return Rows(known, given, decided)
 
     @property
     def metrics(self) -> Sequence[Metric]:
         """Value, then errors of decisions, then what they are compared with."""
         errors = (MeanAbsoluteError(), RootMeanSquaredError(), Bias(), Correlation())
-        return [BusinessValue(self.metric), *errors, MeanOutcome(), MeanDecision()]
+        ranges = (PinballLoss(self.metric.levels), Coverage(), Width()) if self.metric.levels else ()
+        return [BusinessValue(self.metric), *errors, *ranges, MeanOutcome(), MeanDecision()]
 
     def favoured(self, rows: Rows, favourable: str | None) -> Rows:
         """As they are: no decision is the favourable one."""

@@ -62,6 +62,11 @@ class Differenced:
         return self.candidate.side_by_side
 
     @property
+    def quantiles(self) -> bool:
+        """As its candidate."""
+        return bool(getattr(self.candidate, "quantiles", False))
+
+    @property
     def complexity(self) -> int:
         """As its candidate."""
         return complexity_of(self.candidate)

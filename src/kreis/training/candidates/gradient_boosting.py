@@ -72,6 +72,11 @@ class GradientBoosting:
             del fields["loss"]
         return {"kind": "gradient_boosting", **fields}
 
+    @property
+    def quantiles(self) -> bool:
+        """Whether, asked for a quantile, it learns that one."""
+        return self.loss in (None, "quantile")
+
     def with_parameters(self, **values: Any) -> GradientBoosting:
         """A copy with some fields changed."""
         return changed(self, values)

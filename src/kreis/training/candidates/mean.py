@@ -18,7 +18,8 @@ __all__ = ["Mean"]
 
 
 class Mean:
-    """Answers the same for all: the mean of the training outcomes, of yes and no, or of classes, their frequencies.
+    """Answers the same for all: the mean of the training outcomes, of yes and no, classes or labels their frequencies,
+    and quantiles where those are asked for.
 
     How it decides is chosen on the validation rows, as of any model: of numbers, it is the constant that costs least.
 
@@ -29,6 +30,8 @@ class Mean:
     """
 
     side_by_side: ClassVar[bool] = True
+    several: ClassVar[bool] = True
+    """It gives as many numbers as are asked for."""
     complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
 
@@ -59,11 +62,22 @@ class Mean:
     ) -> Fitted:
         """Take the mean."""
         varied(outcomes, where="Mean")
-        if outcomes.dtype.kind == "i":
+        if loss.outputs > 1:
             from kreis.training.graph import constant_score
 
-            shares = np.bincount(outcomes, minlength=loss.outputs) / len(outcomes)
-            content = constant_score(shares.tolist(), len(features))
+            content = constant_score(_numbers(outcomes, loss), len(features))
             return Fitted(form=Onnx.of(content), features=tuple(features))
         mean = float(np.mean(outcomes, dtype=np.float64))
         return Fitted(form=Formula(expression=Literal(mean), missing=mean), features=tuple(features))
+
+
+def _numbers(outcomes: Outcomes, loss: Loss) -> list[float]:
+    """How often each class or label occurs, or the quantiles."""
+    if outcomes.dtype.kind == "f":
+        found = np.quantile(outcomes, loss.levels)
+    elif outcomes.ndim == 2:
+        found = outcomes.mean(axis=0)
+    else:
+        found = np.bincount(outcomes, minlength=loss.outputs) / len(outcomes)
+    numbers: list[float] = found.tolist()
+    return numbers

@@ -36,6 +36,8 @@ class Rule:
     """
 
     side_by_side: ClassVar[bool] = True
+    several: ClassVar[bool] = True
+    """Its number stands for as many as are asked for: a quantile for all, a class's place, labels as a mask."""
     complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
 

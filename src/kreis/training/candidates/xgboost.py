@@ -83,6 +83,11 @@ class XGBoost:
         """Its fields, and the library's version: no other candidate's result depends on it."""
         return {"kind": "xgboost", "version": version_of(*_DISTRIBUTIONS), **dataclasses.asdict(self)}
 
+    @property
+    def quantiles(self) -> bool:
+        """Whether, asked for a quantile, it learns that one."""
+        return self.loss in (None, "quantile")
+
     def with_parameters(self, **values: Any) -> XGBoost:
         """A copy with some fields changed."""
         return changed(self, values)
