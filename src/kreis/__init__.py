@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kreis.training.search import Choice, Integer, Real, Search
     from kreis.training.splits.at_random import RandomSplit
     from kreis.training.splits.by_group import GroupSplit
+    from kreis.training.splits.cross_validation import CrossValidation
     from kreis.training.splits.given_test import GivenTest
     from kreis.training.splits.in_time import TimeSplit
 
@@ -56,6 +57,7 @@ _PLACES = {
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
+    "CrossValidation": "kreis.training.splits.cross_validation",
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "Differenced": "kreis.training.candidates.differenced",
     "CostMatrix": "kreis.tasks.multiclass.cost_matrix",
@@ -104,6 +106,7 @@ __all__ = [
     "Canary",
     "Choice",
     "CostMatrix",
+    "CrossValidation",
     "DecisionValue",
     "Differenced",
     "Drift",

@@ -39,7 +39,17 @@ from kreis.arrays import Codes, Floats
 from kreis.evaluation.distributions import student_t_quantile
 from kreis.evaluation.overlap import Overlap
 
-__all__ = ["Interval", "as_blocks", "block_sums", "climate_of", "few_days", "interval", "lasting_of", "of_blocks"]
+__all__ = [
+    "Interval",
+    "as_blocks",
+    "block_sums",
+    "climate_of",
+    "few_days",
+    "in_folds",
+    "interval",
+    "lasting_of",
+    "of_blocks",
+]
 
 _FEWEST, _MOST, _DRAWS = 8, 400, 1999
 _LEAST_TAIL = 8 / _DRAWS
@@ -133,6 +143,11 @@ def interval(
 def of_blocks(count: int, blocks_are: str) -> str:
     """Of how many blocks rows are, in words that follow "100 rows"; nothing where each row is one."""
     return "" if blocks_are == "rows" else f" of {count:,} {blocks_are}"
+
+
+def in_folds(folds: int) -> str:
+    """In how many folds of a cross-validation, in words that follow; nothing where there is none."""
+    return f" in {folds} folds" if folds else ""
 
 
 def few_days(effective: float, sizes: Floats, blocks_are: str = "days") -> str | None:

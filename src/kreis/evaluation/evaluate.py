@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
-from kreis.evaluation.blocks import as_blocks, block_sums, of_blocks
+from kreis.evaluation.blocks import as_blocks, block_sums, in_folds, of_blocks
 from kreis.evaluation.gates import (
     GateResult,
     Outcome,
@@ -59,6 +59,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     """Blocks that intervals rest on."""
     blocks_are: str = "days"
     """What these are: "days", "groups", or the "rows" themselves."""
+    folds: int = 0
+    """Of a cross-validation: in how many folds, over all repeats."""
     rarer: int | None = None
     """Rows of the rarer outcome."""
     challenger: ModelMetrics
@@ -97,7 +99,7 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def judged_on(self) -> str:
         """What it was judged on, in words: "1,024 rows of 30 days"."""
-        return f"{self.rows:,} rows{of_blocks(self.days, self.blocks_are)}"
+        return f"{self.rows:,} rows{of_blocks(self.days, self.blocks_are)}{in_folds(self.folds)}"
 
     @property
     def refusals(self) -> list[str]:
@@ -127,6 +129,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     outcomes: npt.ArrayLike,
     blocks: npt.ArrayLike,
     blocks_are: str = "days",
+    repeats: int = 1,
     groups: Mapping[str, npt.ArrayLike] | None = None,
     champion: Scored | None = None,
     reference: Scored | None = None,
@@ -146,6 +149,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         blocks: The day of each row (any labels in time's order), shape (n,): rows of one day are not independent. Or
             its group, or its own number.
         blocks_are: Which of these: "days", "groups" or "rows".
+        repeats: How often each row comes, the repeats of all one after another.
         groups: Columns for guardrails and slices, each of shape (n,).
         champion: The model in service, scored on the same rows; adds the gate `beats_champion`.
         reference: The model whose errors others are scaled by; the first baseline if not given.
@@ -164,7 +168,8 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     days, task = as_blocks(blocks), goal.task
     others = [*baselines, *([champion] if champion else [])]
     measure = _reference([*([reference] if reference else []), *baselines], outcomes, task)
-    known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "reference": measure, "spans": spans}
+    known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "repeats": repeats}
+    known |= {"reference": measure, "spans": spans}
     rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
     own, value = rows[id(challenger)], BusinessValue(goal.metric)
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
@@ -195,10 +200,11 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         goal=goal.digest,
         unit=goal.metric.unit,
         level=level,
-        rows=len(own),
+        rows=len(own.once),
         days=int(days.max()) + 1,
         blocks_are=blocks_are,
-        rarer=int(own.evidence.sum()) if own.evidence_is else None,
+        folds=len(challenger.folds),
+        rarer=int(own.once.evidence.sum()) if own.evidence_is else None,
         challenger=_measured(challenger, own, days, goal, level),
         others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
         differences=differences,

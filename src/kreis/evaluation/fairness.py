@@ -71,7 +71,7 @@ def worst_off(
         low=min(each.low for each in found.values()),
         high=min(max(min(upper.values()), value), 1.0),
         level=level,
-        n=len(rows),
+        n=len(rows.once),
         blocks=len(sizes),
         method=f"least of {rated} groups, each against the rest, all at once",
         warning=few_days(len(sizes), sizes),

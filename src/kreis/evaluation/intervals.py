@@ -102,7 +102,7 @@ def estimate(metric: Metric, rows: Rows, blocks: Codes, *, level: float = 0.95) 
     if excess := metric.excess(rows, as_blocks(blocks)):
         alike = math.sqrt(found.blocks / (found.effective or 1.0))
         found = msgspec.structs.replace(found, low=max(found.low - alike * excess, metric.bounds[0]))
-    return _bounded_by_count(metric, rows, found)
+    return _bounded_by_count(metric, rows.once, found)
 
 
 def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, *, level: float = 0.95) -> Estimate:
@@ -199,7 +199,7 @@ def _finish(
             warning = few_days(effective, sizes, "days" if rows is None else rows.blocks_are)
         else:
             # all alike: what differs is rarer than 1 - (alpha/2)^(1/n) (Clopper and Pearson 1934 at 0 of n)
-            counting = count if weights is None else int((weights > 0).sum())
+            counting = count if weights is None else int((weights > 0).sum()) // (1 if rows is None else rows.repeats)
             rare = 1 - ((1 - level) / 2) ** (1 / counting)
             low, high = value - (value - floor) * rare, value + (ceiling - value) * rare
             method = _NO_VARIATION
@@ -208,7 +208,7 @@ def _finish(
         low=max(low, floor),
         high=min(high, ceiling),
         level=level,
-        n=len(influence),
+        n=len(influence) // (1 if rows is None else rows.repeats),
         blocks=count,
         method=method,
         effective=effective,

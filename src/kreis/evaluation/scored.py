@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,8 @@ class Scored:
     """Its raw outputs, shape (n,) or (n, k), float32 or float64."""
     decision: Decision
     digest: str | None = None
+    folds: Sequence[tuple[int, Decision]] = ()
+    """Of a cross-validation: for how many of the rows, one after another, which fold's decision holds."""
 
     def rows(self, outcomes: npt.ArrayLike, task: Task) -> Rows:
         """With what happened.
@@ -38,4 +42,13 @@ class Scored:
         known = np.asarray(outcomes, dtype=np.float64)
         if len(known) != len(self.scores):
             raise ProjectError(f"{len(self.scores)} scores but {len(known)} outcomes", where=self.name)
-        return task.rows(known, self.scores, self.decision, where=self.name)
+        if not self.folds:
+            return task.rows(known, self.scores, self.decision, where=self.name)
+        parts, begin = [], 0
+        for count, decision in self.folds:
+            part = slice(begin, begin + count)
+            parts.append(task.rows(known[part], self.scores[part], decision, where=self.name))
+            begin += count
+        names = ("outcomes", "scores", "decisions")
+        joined: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in parts]) for name in names}
+        return replace(parts[0], **joined)

@@ -76,7 +76,7 @@ def slices(
             Slice(
                 column=column,
                 group=label,
-                n=len(part),
+                n=len(part.once),
                 metrics={m.name: estimate(m, part, days, level=level) for m in metrics if enough[m.name]},
                 too_few=[name for name, yes in enough.items() if not yes],
             )

@@ -11,7 +11,7 @@ __all__ = ["missing_rows", "support"]
 
 def support(metric: Metric, rows: Rows) -> int:
     """How many rows count towards a metric."""
-    return int(metric.counting(rows).sum())
+    return int(metric.counting(rows.once).sum())
 
 
 def missing_rows(metric: Metric, rows: Rows, least: int, days: int) -> str | None:

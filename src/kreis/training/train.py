@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
 from kreis.training.splits.split import Split
 
-__all__ = ["Progress", "TrainedCandidate", "train"]
+__all__ = ["FoldModel", "Progress", "TrainedCandidate", "train"]
 
 MOST_BLOCKS = 200
 """So many sums tell the error of a mean to 5 %, and are few enough to be kept in the record."""
@@ -33,6 +34,17 @@ _DAY_MICROSECONDS = 86_400_000_000
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done ("search", "fit", "refit"), how many are done, of how many."""
+
+
+class FoldModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What was learned in one fold of a cross-validation, by which the fold's test rows are judged."""
+
+    form: Form
+    decision: Decision
+    value: float
+    """The business metric on the fold's own validation rows: it chooses among candidates within the fold."""
+    validation_blocks: list[tuple[float, int]] = []
+    """As of a candidate, of these rows."""
 
 
 class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -59,6 +71,8 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     validation_blocks: list[tuple[float, int]] = []
     """Per block of the validation tail the sum of what the decisions were worth, and the rows: with another
     candidate's, how sure the difference of the two is."""
+    folds: list[FoldModel] = []
+    """Of a cross-validation, in the order of `Split.folds`."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
@@ -66,8 +80,21 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def to_document(self) -> dict[str, Any]:
         """As a JSON document, without the model's bytes."""
-        document: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, form=self.form.stored))
+        document: dict[str, Any] = msgspec.to_builtins(self.stored)
+        if not self.folds:
+            del document["folds"]
         return document
+
+    @property
+    def stored(self) -> TrainedCandidate:
+        """As a document has it: without the bytes of its models."""
+        folds = [msgspec.structs.replace(each, form=each.form.stored) for each in self.folds]
+        return msgspec.structs.replace(self, form=self.form.stored, folds=folds)
+
+    def opened(self, get: Callable[[str], bytes]) -> TrainedCandidate:
+        """Ready to score; `get` gives the bytes of a digest."""
+        folds = [msgspec.structs.replace(each, form=each.form.opened(get)) for each in self.folds]
+        return msgspec.structs.replace(self, form=self.form.opened(get), folds=folds)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrainedCandidate:
@@ -101,6 +128,8 @@ def train(
     again on all of `split.train` with the same parameters: of a world that drifts, the newest rows teach most. The
     same arguments give the same bytes on the same machine.
 
+    In a cross-validation the same is done within each fold too.
+
     Args:
         candidate: what learns.
         data: the rows, with their times and outcomes.
@@ -118,46 +147,32 @@ def train(
     Raises:
         ProjectError: it cannot learn from these rows or cannot become data.
     """
-    tell = on_progress or (lambda stage, done, total: None)
-    fit, validation = data.take(split.fit), data.take(split.validation)
-    trials: list[dict[str, Any]] = []
-    if search is not None:
-        searched = search.run(
-            candidate,
-            fit,
-            validation,
-            task=task,
-            seed=seed,
-            threads=threads,
-            pool=pool or Threads(),
-            on_progress=tell,
-            preprocessing=preprocessing,
-        )
-        candidate, fitted, trials = searched.candidate, searched.fitted, searched.trials
-    else:
-        tell("fit", 0, 1)
-        with part("fit"):
-            fitted = fit_candidate(candidate, fit, task, seed=seed, threads=threads, preprocessing=preprocessing)
-    scores = fitted.scorer(threads=threads).score(validation.matrix, validation.texts)
-    found = _decision(fitted, scores, validation, task)
+    learner = _Learner(
+        data=data,
+        task=task,
+        seed=seed,
+        threads=threads,
+        search=search,
+        pool=pool or Threads(),
+        refit=refit,
+        preprocessing=preprocessing,
+        tell=on_progress or (lambda stage, done, total: None),
+    )
+    learned = learner.learn(candidate, split)
+    found, validation, rows = learned.found, data.take(split.validation), data.take(split.train)
     importance = permutation_importance(
-        fitted.scorer(threads=threads),
+        learned.first.scorer(threads=threads),
         validation,
         decision=found.decision,
         metric=task.metric,
         seed=seed,
-        gain=fitted.gain,
+        gain=learned.first.gain,
     )
-    rows = data.take(split.train)
-    if refit and not fitted.written:
-        tell("refit", 0, 1)
-        with part("refit"):
-            fitted = fit_candidate(candidate, rows, task, seed=seed, threads=threads, preprocessing=preprocessing)
-    chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": candidate.parameters()}
-    chosen |= preprocessing.parameters | ({"trials": trials} if trials else {})
+    chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": learned.candidate.parameters()}
+    chosen |= preprocessing.parameters | ({"trials": learned.trials} if learned.trials else {})
     return TrainedCandidate(
         name=name,
-        form=fitted.form,
+        form=learned.fitted.form,
         features=data.features,
         decision=found.decision,
         training={
@@ -166,16 +181,102 @@ def train(
             "decision": msgspec.to_builtins(found),
         },
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
-        score_reference=histogram(found.decision.kept(scores), times=validation.time),
-        validation=task.validated(scores, validation.outcomes, found.decision),
+        score_reference=histogram(found.decision.kept(learned.scores), times=validation.time),
+        validation=task.validated(learned.scores, validation.outcomes, found.decision),
         categories={
             feature: [data.categories[feature].get(number, "?") for number in order]
-            for feature, order in fitted.orders.items()
+            for feature, order in learned.fitted.orders.items()
         },
         texts=dict(data.text_fields),
         importance=importance,
-        validation_blocks=_by_block(validation, found.decision.many(scores), split, task),
+        validation_blocks=_by_block(validation, found.decision.many(learned.scores), split, task),
+        folds=learner.folds(candidate, split),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Learned:
+    """What came of a candidate on a split."""
+
+    candidate: Candidate
+    """With the parameters that were found."""
+    first: Fitted
+    """On the fit part."""
+    scores: Scores
+    """Its scores of the validation rows."""
+    found: FittedDecision
+    fitted: Fitted
+    """On all that may teach."""
+    trials: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Learner:
+    """Fits, chooses parameters and decision on the validation rows, and fits again on all that may teach."""
+
+    data: TrainingData
+    task: Task
+    seed: int
+    threads: int
+    search: Search | None
+    pool: Pool
+    refit: bool
+    preprocessing: Preprocessing
+    tell: Progress
+
+    def learn(self, candidate: Candidate, split: Split) -> _Learned:
+        """On one split."""
+        fit, validation = self.data.take(split.fit), self.data.take(split.validation)
+        trials: list[dict[str, Any]] = []
+        if self.search is not None:
+            searched = self.search.run(
+                candidate,
+                fit,
+                validation,
+                task=self.task,
+                seed=self.seed,
+                threads=self.threads,
+                pool=self.pool,
+                on_progress=self.tell,
+                preprocessing=self.preprocessing,
+            )
+            candidate, first, trials = searched.candidate, searched.fitted, searched.trials
+        else:
+            self.tell("fit", 0, 1)
+            with part("fit"):
+                first = self._fit(candidate, fit)
+        scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
+        found = _decision(first, scores, validation, self.task)
+        fitted = first
+        if self.refit and not first.written:
+            self.tell("refit", 0, 1)
+            with part("refit"):
+                fitted = self._fit(candidate, self.data.take(split.train))
+        return _Learned(candidate=candidate, first=first, scores=scores, found=found, fitted=fitted, trials=trials)
+
+    def folds(self, candidate: Candidate, split: Split) -> list[FoldModel]:
+        """In each fold of a cross-validation, from the candidate as declared."""
+        models = []
+        for number, fold in enumerate(split.folds):
+            self.tell("fold", number, len(split.folds))
+            with part(f"fold {number + 1}"):
+                learned = replace(self, tell=lambda stage, done, total: None).learn(candidate, fold)
+            outcomes = self.data.outcomes[fold.validation]
+            validated = self.task.validated(learned.scores, outcomes, learned.found.decision)
+            decisions = learned.found.decision.many(learned.scores)
+            model = FoldModel(
+                form=learned.fitted.form,
+                decision=learned.found.decision,
+                value=validated["value"],
+                validation_blocks=_by_block(self.data.take(fold.validation), decisions, fold, self.task),
+            )
+            models.append(model)
+        return models
+
+    def _fit(self, candidate: Candidate, rows: TrainingData) -> Fitted:
+        return fit_candidate(
+            candidate, rows, self.task, seed=self.seed, threads=self.threads, preprocessing=self.preprocessing
+        )
 
 
 def _by_block(rows: TrainingData, decisions: Floats | Booleans, split: Split, task: Task) -> list[tuple[float, int]]:

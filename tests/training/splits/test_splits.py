@@ -8,6 +8,7 @@ from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.training.splits.at_random import RandomSplit
 from kreis.training.splits.by_group import GroupSplit
+from kreis.training.splits.cross_validation import CrossValidation
 from kreis.training.splits.given_test import GivenTest
 from kreis.training.splits.in_time import TimeSplit
 from kreis.training.splits.testing import CHECKS, labels_of, rows
@@ -18,6 +19,9 @@ KINDS = {
     "at random, unstratified": lambda: RandomSplit(stratified=False),
     "by group": lambda: GroupSplit(by="patient"),
     "given": lambda: GivenTest(),
+    "in folds": lambda: CrossValidation(),
+    "in folds, repeated": lambda: CrossValidation(folds=3, repeats=2, stratified=False),
+    "in folds of groups": lambda: CrossValidation(by="patient"),
 }
 YES = DecisionValue("EUR", true_positive=2, false_positive=-1).task
 NUMBERS = ErrorCost("EUR", over=1, under=2).task
@@ -91,6 +95,21 @@ def test_a_given_test_is_the_test():
     split = GivenTest().split(**given, labels=labels)
     assert np.array_equal(split.test, np.flatnonzero(labels == "test"))
     assert len(split.validation) == 80
+
+
+def test_folds_have_like_sizes_and_kinds_and_repeats_have_other_folds():
+    outcomes = (np.arange(1_000) % 50 == 0).astype(float)
+    split = parted(CrossValidation(folds=5, repeats=2), outcomes, names(1_000))
+    assert [len(fold.test) for fold in split.folds] == [200] * 10
+    assert [outcomes[fold.test].sum() for fold in split.folds] == [4] * 10
+    assert len(np.intersect1d(split.folds[0].test, split.folds[5].test)) < 70
+    assert [len(split.train), len(split.validation)] == [1_000, 200]
+    assert np.array_equal(np.sort(split.judging[:1_000]), np.arange(1_000))
+
+
+def test_a_single_fold_is_none():
+    with pytest.raises(ProjectError, match="folds must be at least 2, not 1"):
+        CrossValidation(folds=1)
 
 
 def test_a_share_lies_between_nothing_and_all():

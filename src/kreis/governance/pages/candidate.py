@@ -75,7 +75,7 @@ def parameters_of(training: dict[str, Any]) -> str:
 
 def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     training, validation = candidate.training, candidate.validation
-    from kreis.evaluation.blocks import of_blocks  # brings NumPy, which a status page need not load
+    from kreis.evaluation.blocks import in_folds, of_blocks  # brings NumPy, which a status page need not load
 
     evaluation = candidate.evaluation
     yield "run", f"{candidate.run}, as of {date(candidate.as_of)} UTC"
@@ -86,7 +86,8 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     )
     yield "chosen", "yes" if candidate.chosen else f"no: {why_not}"
     if evaluation is not None:
-        judged = f"{evaluation.rows:,} test rows{of_blocks(evaluation.days, evaluation.blocks_are)}"
+        of = of_blocks(evaluation.days, evaluation.blocks_are) + in_folds(evaluation.folds)
+        judged = f"{evaluation.rows:,} test rows{of}"
         rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} of the rarer outcome"
         yield "judged on", judged + rarer
     if "rows" in training:

@@ -78,6 +78,8 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     blocks_are: str = "days"
     """What intervals rest on: "days", "groups", or the "rows" themselves."""
+    folds: int = 0
+    """Of a cross-validation."""
     rarer: int | None = None
     """Rows of the rarer outcome."""
     differences: dict[str, EstimateView]

@@ -34,6 +34,8 @@ class Rows:
     """When each row was asked about and when it was over, shape (n, 2), where rows share what happens to them."""
     blocks_are: str = "days"
     """What is independent of each other: "days", which come in an order, "groups" or "rows"."""
+    repeats: int = 1
+    """How often each row comes, the repeats of all one after another: in a repeated cross-validation."""
 
     evidence_is: ClassVar[str] = ""
     """What the rows of `evidence` are, in words: "with the rarer outcome"; empty where they are all rows."""
@@ -45,6 +47,13 @@ class Rows:
     def evidence(self) -> Booleans:
         """The rows that a metric rests on unless it says otherwise, shape (n,): all of them."""
         return np.ones(len(self), dtype=bool)
+
+    @property
+    def once(self) -> Self:
+        """Each row once: what is counted."""
+        if self.repeats == 1:
+            return self
+        return replace(self.where(np.arange(len(self)) < len(self) // self.repeats), repeats=1)
 
     def where(self, mask: Booleans) -> Self:
         """The rows that the mask keeps."""

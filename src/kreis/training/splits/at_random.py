@@ -11,7 +11,16 @@ import numpy as np
 from kreis.arrays import Codes, Floats
 from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
-from kreis.training.splits.split import BlocksAre, Labels, Split, by_chance, check_part, check_share, kinds_of
+from kreis.training.splits.split import (
+    BlocksAre,
+    Labels,
+    Split,
+    by_chance,
+    check_part,
+    check_share,
+    kinds_of,
+    least_of_each,
+)
 
 if TYPE_CHECKING:
     from kreis.preparation.tables import Spine
@@ -50,6 +59,11 @@ class RandomSplit:
     def blocks_are(self) -> BlocksAre:
         """Each row stands for itself."""
         return "rows"
+
+    @property
+    def holds_out(self) -> bool:
+        """Yes."""
+        return True
 
     @property
     def days_tested(self) -> float:
@@ -104,11 +118,11 @@ def parted(
     """
     tested = np.zeros(len(outcomes), dtype=bool)
     if isinstance(test, float):
-        tested = _least(drawn, kinds, test)
+        tested = least_of_each(drawn, kinds, test)
     else:
         tested[test] = True
     train = np.flatnonzero(~tested)
-    validates = _least(~drawn[train], kinds[train], validation)
+    validates = least_of_each(~drawn[train], kinds[train], validation)
     parts = {
         "test": np.flatnonzero(tested),
         "train": train,
@@ -117,13 +131,4 @@ def parted(
     }
     for name, rows in parts.items():
         check_part(task, name, outcomes[rows], where, _HINT)
-    return Split(**parts)
-
-
-def _least(drawn: Any, kinds: Codes, share: float) -> Any:
-    """Whether each row is among the share of its kind that drew least, shape (n,)."""
-    order = np.lexsort((drawn, kinds))
-    sizes = np.bincount(kinds) if len(kinds) else np.zeros(0, dtype=np.int64)
-    ranks = np.empty(len(kinds), dtype=np.int64)
-    ranks[order] = np.arange(len(kinds)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return ranks < np.floor(sizes * share + 0.5)[kinds]
+    return Split(**parts)  # type: ignore[arg-type]

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kreis.arrays import Booleans, Codes, Floats
-from kreis.errors import ProjectError
+from kreis.arrays import Codes, Floats
 from kreis.tasks.task import Task
 from kreis.training.data import Microseconds
-from kreis.training.splits.split import BlocksAre, Labels, Split, by_chance, check_part, check_share
+from kreis.training.splits.split import (
+    BlocksAre,
+    Labels,
+    Split,
+    by_chance,
+    check_part,
+    check_share,
+    groups_of,
+    taken_to,
+)
 
 if TYPE_CHECKING:
     from kreis.preparation.tables import Spine
@@ -50,6 +58,11 @@ class GroupSplit:
         return "groups"
 
     @property
+    def holds_out(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def days_tested(self) -> float:
         """A month's worth."""
         return 30.0
@@ -79,16 +92,11 @@ class GroupSplit:
             ProjectError: rows name no group, or a part is empty or cannot teach or judge.
         """
         where = f"GroupSplit(by={self.by!r})"
-        if labels is None or bool((nameless := labels == "").any()):
-            count = len(outcomes) if labels is None else int(nameless.sum())
-            raise ProjectError(
-                f"{count:,} rows have no {self.by!r}", where=where, hint="say to which group each belongs"
-            )
-        names, codes = np.unique(labels, return_inverse=True)
+        names, codes = groups_of(labels, self.by, where)
         drawn, sizes = by_chance(names, self.seed), np.bincount(codes)
-        tested = _filled(drawn, sizes, self.test)
+        tested = taken_to(drawn, sizes, self.test)
         validates = np.zeros(len(names), dtype=bool)
-        validates[~tested] = _filled(~drawn[~tested], sizes[~tested], self.validation)
+        validates[~tested] = taken_to(~drawn[~tested], sizes[~tested], self.validation)
         rows = {"test": tested, "train": ~tested, "fit": ~tested & ~validates, "validation": validates}
         parts = {name: np.flatnonzero(groups[codes]) for name, groups in rows.items()}
         for name, groups in rows.items():
@@ -100,19 +108,6 @@ class GroupSplit:
         """Each group is one.
 
         Raises:
-            ProjectError: no groups are given.
+            ProjectError: rows name no group.
         """
-        if labels is None:
-            raise ProjectError(f"rows come without {self.by!r}", where=f"GroupSplit(by={self.by!r})")
-        return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
-def _filled(drawn: Any, sizes: Codes, share: float) -> Booleans:
-    """The groups that drew least, as many as hold at least a share of the rows; never all of them."""
-    order = np.argsort(drawn, kind="stable")
-    before = np.cumsum(sizes[order]) - sizes[order]
-    taken = np.zeros(len(sizes), dtype=bool)
-    taken[order] = before < share * sizes.sum()
-    if taken.all() and len(sizes):
-        taken[order[-1]] = False
-    return taken
+        return groups_of(labels, self.by, f"GroupSplit(by={self.by!r})")[1]

@@ -49,6 +49,11 @@ class GivenTest:
         return "rows"
 
     @property
+    def holds_out(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def days_tested(self) -> float:
         """A month's worth."""
         return 30.0

@@ -62,6 +62,11 @@ class TimeSplit:
         return "days"
 
     @property
+    def holds_out(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def days_tested(self) -> float:
         """The days of its test part."""
         return duration_us(self.test) / _DAY

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kreis.arrays import Codes, Floats
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
@@ -20,7 +20,19 @@ from kreis.training.data import Indices, Microseconds
 if TYPE_CHECKING:
     from kreis.preparation.tables import Spine
 
-__all__ = ["BlocksAre", "Labels", "Split", "SplitRule", "by_chance", "check_part", "check_share", "kinds_of"]
+__all__ = [
+    "BlocksAre",
+    "Labels",
+    "Split",
+    "SplitRule",
+    "by_chance",
+    "check_part",
+    "check_share",
+    "groups_of",
+    "kinds_of",
+    "least_of_each",
+    "taken_to",
+]
 
 BlocksAre = Literal["days", "groups", "rows"]
 Labels = npt.NDArray[Any]
@@ -48,6 +60,13 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     test_end: int | None = None
     validation_blocks: Codes | None = None
     """The block of each validation row (`SplitRule.blocks`); its day, where nobody says."""
+    folds: tuple[Split, ...] = ()
+    """Where each row judges what was learned from others: the parts of each fold, those of a repeat after another."""
+
+    @property
+    def judging(self) -> Indices:
+        """The rows that judge: fold after fold, or the test part."""
+        return np.concatenate([fold.test for fold in self.folds]) if self.folds else self.test
 
 
 class SplitRule(Protocol):
@@ -56,6 +75,11 @@ class SplitRule(Protocol):
     @property
     def blocks_are(self) -> BlocksAre:
         """What is independent of each other among the rows that judge: intervals rest on these."""
+        ...
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the rows that judge are kept from the model that is released."""
         ...
 
     @property
@@ -114,10 +138,10 @@ def by_chance(labels: Labels, seed: int) -> npt.NDArray[np.uint64]:
 
 def kinds_of(outcomes: Floats) -> Codes:
     """The kind of each outcome, as codes, shape (n,): classes, small counts; of other numbers the tenth it lies in."""
-    values, codes = np.unique(outcomes, return_inverse=True)
+    values, codes = np.unique(outcomes, return_inverse=True)  # not known is a kind of its own
     if len(values) <= _MOST_KINDS:
         return codes.astype(np.int64)
-    edges = np.unique(np.quantile(outcomes, np.linspace(0.1, 0.9, 9)))
+    edges = np.unique(np.nanquantile(outcomes, np.linspace(0.1, 0.9, 9)))
     return np.searchsorted(edges, outcomes, side="right").astype(np.int64)
 
 
@@ -139,3 +163,38 @@ def check_part(task: Task, part: str, outcomes: Floats, where: str, hint: str) -
     """
     if what := task.lacking(outcomes):
         raise ProjectError(f"the {part} part has {what}", where=where, hint=hint)
+
+
+def groups_of(labels: Labels | None, by: str, where: str) -> tuple[Labels, Codes]:
+    """The names of all groups, and the group of each row, shape (n,).
+
+    Raises:
+        ProjectError: rows name no group.
+    """
+    nameless = 0 if labels is None else int((labels == "").sum())
+    if labels is None or nameless:
+        said = "rows come without" if labels is None else f"{nameless:,} rows have no"
+        raise ProjectError(f"{said} {by!r}", where=where, hint="say to which group each belongs")
+    names, codes = np.unique(labels, return_inverse=True)
+    return names, codes.astype(np.int64)
+
+
+def least_of_each(drawn: Any, kinds: Codes, share: float) -> Booleans:
+    """Whether each row is among the share of its kind that drew least, shape (n,)."""
+    order = np.lexsort((drawn, kinds))
+    sizes = np.bincount(kinds) if len(kinds) else np.zeros(0, dtype=np.int64)
+    ranks = np.empty(len(kinds), dtype=np.int64)
+    ranks[order] = np.arange(len(kinds)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    taken: Booleans = ranks < np.floor(sizes * share + 0.5)[kinds]
+    return taken
+
+
+def taken_to(drawn: Any, sizes: Codes, share: float) -> Booleans:
+    """The groups that drew least, as many as hold at least a share of the rows; never all of them."""
+    order = np.argsort(drawn, kind="stable")
+    before = np.cumsum(sizes[order]) - sizes[order]
+    taken = np.zeros(len(sizes), dtype=bool)
+    taken[order] = before < share * sizes.sum()
+    if taken.all() and len(sizes):
+        taken[order[-1]] = False
+    return taken

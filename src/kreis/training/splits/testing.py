@@ -42,6 +42,12 @@ def labels_of(rule: SplitRule, count: int) -> Labels:
     return by.get(rule.blocks_are, numbers).astype(str).astype(object)
 
 
+def _judged(rule: SplitRule) -> tuple[Split, ...]:
+    """The parts by which rows are judged: its folds, or itself."""
+    split = _split(rule)
+    return split.folds or (split,)
+
+
 def _split(rule: SplitRule, **changes: Any) -> Split:
     given = rows() | changes
     return rule.split(**{"labels": labels_of(rule, len(given["time"])), **given})
@@ -49,14 +55,24 @@ def _split(rule: SplitRule, **changes: Any) -> Split:
 
 def parts_are_ascending_and_apart(make: Factory) -> None:
     """Nothing that judges teaches, and nothing that validates is fitted on."""
-    split = _split(make())
-    for name in ("fit", "validation", "train", "test"):
-        part = getattr(split, name)
-        _demand(len(part) > 0 and bool((np.diff(part) > 0).all()), f"{name} is empty or not ascending")
-    _demand(not _common(split.train, split.test), "rows that judge teach")
-    _demand(not _common(split.fit, split.validation), "rows that validate are fitted on")
-    taught = np.union1d(split.fit, split.validation)
-    _demand(bool(np.isin(taught, split.train).all()), "fit and validation are not parts of train")
+    for split in _judged(make()):
+        for name in ("fit", "validation", "train", "test"):
+            part = getattr(split, name)
+            _demand(len(part) > 0 and bool((np.diff(part) > 0).all()), f"{name} is empty or not ascending")
+        _demand(not _common(split.train, split.test), "rows that judge teach")
+        _demand(not _common(split.fit, split.validation), "rows that validate are fitted on")
+        taught = np.union1d(split.fit, split.validation)
+        _demand(bool(np.isin(taught, split.train).all()), "fit and validation are not parts of train")
+
+
+def what_is_released_learns_from_no_row_that_judges(make: Factory) -> None:
+    """Unless the rule says that it does not hold out rows: then each row judges as often as every other, in folds."""
+    rule = make()
+    split = _split(rule)
+    _demand(rule.holds_out is not _common(split.train, split.judging), "holds_out is not what the parts are")
+    _demand(rule.holds_out is not bool(split.folds), "rows that judge and teach come without folds, or others with")
+    counts = np.bincount(split.judging)
+    _demand(len(set(counts[counts > 0].tolist())) == 1, "some rows judge more often than others")
 
 
 def equal_rules_part_alike(make: Factory) -> None:
@@ -78,8 +94,10 @@ def no_block_lies_on_both_sides(make: Factory) -> None:
     rule, given = make(), rows()
     blocks = rule.blocks(given["time"], labels_of(rule, len(given["time"])))
     _demand(len(blocks) == len(given["time"]), "blocks() has not one block for each row")
-    split = _split(rule)
-    _demand(not _common(np.unique(blocks[split.train]), np.unique(blocks[split.test])), "a block lies on both sides")
+    for split in _judged(rule):
+        _demand(
+            not _common(np.unique(blocks[split.train]), np.unique(blocks[split.test])), "a block lies on both sides"
+        )
 
 
 def refuses_what_cannot_judge(make: Factory) -> None:
@@ -103,6 +121,7 @@ def _demand(holds: bool, message: str) -> None:
 
 CHECKS: tuple[Callable[[Factory], None], ...] = (
     parts_are_ascending_and_apart,
+    what_is_released_learns_from_no_row_that_judges,
     equal_rules_part_alike,
     parameters_are_json,
     no_block_lies_on_both_sides,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +28,9 @@ from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.models.scoring import Scorer, Texts
 from kreis.preparation.spine import teaches
 from kreis.project import Project
+from kreis.tasks.task import Task
+from kreis.training.data import TrainingData
+from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.results import Judged, Spent
 from kreis.ways.tabular.rows import (
@@ -69,8 +74,14 @@ def perform(state: TabularState) -> Verdict:
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
         f" {headline}, {len(report.gates)} gates passed on"
         f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
-        detail={**detail, "warnings": task.doubts(report.challenger.metrics, challenger)},
+        detail={**detail, "warnings": [*task.doubts(report.challenger.metrics, challenger), *_not_compared(state)]},
     )
+
+
+def _not_compared(state: TabularState) -> list[str]:
+    if state.project.split_declaration.holds_out or not _live(state):
+        return []
+    return ["the version in service has learned from the rows that judge here: only a canary compares the two"]
 
 
 def _live(state: TabularState) -> list[Route]:
@@ -133,7 +144,7 @@ def _evaluate(state: TabularState, challenger: str) -> StepResult[Judged]:
     else:
         with state.workspace.ledger.read() as connection:
             current = releases.current_release(connection, project.name)
-        against = None if current is None else champion_of(current)
+        against = None if current is None or not project.split_declaration.holds_out else champion_of(current)
         spending = None if against is None else _spend(state, [challenger, against, parameters, inputs])
     champion = None if against is None else state.workspace.open_model(against)
 
@@ -210,25 +221,24 @@ def _reports(
     wanted = set().union(*used.values())
     features = [name for name in project.feature_names if name in wanted]
     rows = read_rows(state, features)
-    tested = split_rows(state, rows).test
+    parts = split_rows(state, rows)
+    tested = parts.judging
     test = rows.take(tested)
     columns = {name: place for place, name in enumerate(features)}
-    scored = {}
-
-    def score(scorer: Scorer, matrix: npt.NDArray[np.float32], texts: Texts | None) -> Floats:
-        return project.goal.task.answers(scorer.score(np.ascontiguousarray(matrix), texts))
-
-    for name in project.candidates:
-        trained = state.candidates[name].output.opened(state.workspace.artifacts)
-        matrix = test.matrix[:, [columns[each] for each in trained.features]]
-        answers = score(trained.scorer(threads=2), matrix, test.texts_of(trained.features))
-        scored[name] = Scored(name, answers, trained.decision)
+    artifacts = state.workspace.artifacts
+    trained = {name: state.candidates[name].output.opened(artifacts) for name in project.candidates}
+    score = _Scoring(project.goal.task, test, columns, parts)
+    scored = {name: score.of(name, [each] * max(len(parts.folds), 1), each) for name, each in trained.items()}
+    if parts.folds:
+        scored[challenger] = score.of(
+            challenger, [trained[each] for each in state.chosen_in_folds], trained[challenger]
+        )
     serving = None
     if champion is not None:
         manifest = champion.manifest
         own = rows_with(state, packaged_features(state, manifest), texts=manifest.text_fields).take(tested)
         name = f"version in service ({manifest.candidate})"
-        serving = Scored(name, score(champion.scorer(), own.matrix, own.texts), manifest.decision, champion.digest)
+        serving = Scored(name, score.by(champion.scorer(), own.matrix, own.texts), manifest.decision, champion.digest)
     groups = _groups(state, tested)
     split = project.split_declaration
     climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
@@ -239,8 +249,9 @@ def _reports(
             [scored[each] for each in baselines if each != name],
             project.goal,
             outcomes=test.outcomes,
-            blocks=split.blocks(test.time, test.labels),
+            blocks=split.blocks(rows.time, rows.labels)[tested],
             blocks_are=split.blocks_are,
+            repeats=len(tested) // len(rows) if parts.folds else 1,
             climate=climate,
             spans=spans_of(state, test),
             groups=groups,
@@ -251,6 +262,44 @@ def _reports(
         )
         for name in scored
     }
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """Scores the rows that judge; in a cross-validation each fold's by what was learned in that fold."""
+
+    task: Task
+    test: TrainingData
+    columns: Mapping[str, int]
+    """The places of the features."""
+    parts: Split
+
+    def by(self, scorer: Scorer, matrix: npt.NDArray[np.float32], texts: Texts | None) -> Floats:
+        """By one model."""
+        return self.task.answers(scorer.score(np.ascontiguousarray(matrix), texts))
+
+    def of(self, name: str, by_fold: Sequence[TrainedCandidate], decides: TrainedCandidate) -> Scored:
+        """A candidate's scores.
+
+        Args:
+            name: Its name.
+            by_fold: What is scored by in each fold; where there are no folds, the one candidate.
+            decides: The candidate whose decision is shown.
+        """
+        if not self.parts.folds:
+            return Scored(name, self._of(decides, decides.scorer(threads=2), slice(None)), decides.decision)
+        scores, folds, begin = [], [], 0
+        for number, (fold, trained) in enumerate(zip(self.parts.folds, by_fold, strict=True)):
+            model, rows = trained.folds[number], slice(begin, begin + len(fold.test))
+            scores.append(self._of(trained, model.form.scorer(trained.features, threads=2), rows))
+            folds.append((len(fold.test), model.decision))
+            begin += len(fold.test)
+        return Scored(name, np.concatenate(scores), decides.decision, folds=folds)
+
+    def _of(self, trained: TrainedCandidate, scorer: Scorer, rows: slice) -> Floats:
+        matrix = self.test.matrix[rows][:, [self.columns[each] for each in trained.features]]
+        texts = self.test.texts_of(trained.features)
+        return self.by(scorer, matrix, None if texts is None else texts[rows])
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:

@@ -101,7 +101,7 @@ class Trained(StepOutput, frozen=True, kw_only=True):
 
     def opened(self, artifacts: ArtifactStore) -> TrainedCandidate:
         """The candidate with its bytes."""
-        return msgspec.structs.replace(self.candidate, form=self.candidate.form.opened(artifacts.get))
+        return self.candidate.opened(artifacts.get)
 
     def to_document(self) -> dict[str, Any]:
         """The candidate's document."""

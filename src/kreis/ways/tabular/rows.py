@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 from kreis.clock import microseconds
 from kreis.collection.collecting import read_bronze
 from kreis.collection.sources import SUPERSEDED_AT
@@ -185,5 +185,10 @@ def split_rows(state: TabularState, rows: TrainingData) -> Split:
         horizon=spine_of(state).horizon,
         labels=rows.labels,
     )
-    labels = None if rows.labels is None else rows.labels[split.validation]
-    return msgspec.structs.replace(split, validation_blocks=rule.blocks(rows.time[split.validation], labels))
+    blocks = rule.blocks(rows.time, rows.labels)
+    folds = tuple(_with_blocks(fold, blocks) for fold in split.folds)
+    return msgspec.structs.replace(_with_blocks(split, blocks), folds=folds)
+
+
+def _with_blocks(split: Split, blocks: Codes) -> Split:
+    return msgspec.structs.replace(split, validation_blocks=blocks[split.validation])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from kreis.disciplines import Discipline
 from kreis.errors import ProjectError
@@ -13,6 +14,7 @@ from kreis.ledger.records import Step
 from kreis.loop.steps import Memory, Output, StepResult, result_of
 from kreis.loop.way import RunContext
 from kreis.project import Project
+from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, LakeTable, Trained
 from kreis.workspace import Workspace
 
@@ -65,15 +67,20 @@ class TabularState:
     @property
     def choice(self) -> Choice:
         """Which candidate goes on to evaluation, by how all did on the validation tail."""
+        return self._choice(lambda trained: (trained.validation["value"], trained.validation_blocks))
+
+    @property
+    def chosen_in_folds(self) -> list[str]:
+        """Of a cross-validation: the candidate that each fold's own validation rows choose."""
+        count = min(len(step.output.candidate.folds) for step in self.candidates.values())
+        return [self._choice(partial(_in_fold, number=number)).candidate for number in range(count)]
+
+    def _choice(self, did: Callable[[TrainedCandidate], tuple[float, list[tuple[float, int]]]]) -> Choice:
         contenders = {}
         for name, declared in self.project.candidates.items():
-            trained = self.candidates[name].output.candidate
+            value, blocks = did(self.candidates[name].output.candidate)
             contenders[name] = Contender(
-                name=name,
-                value=trained.validation["value"],
-                blocks=trained.validation_blocks,
-                complexity=declared.complexity,
-                baseline=declared.baseline,
+                name=name, value=value, blocks=blocks, complexity=declared.complexity, baseline=declared.baseline
             )
         return choose(contenders, self.project.goal.metric.unit)
 
@@ -100,6 +107,12 @@ class TabularState:
         if self.evaluation is None:
             raise ProjectError("nothing has been evaluated in this run")
         return self.evaluation.output
+
+
+def _in_fold(trained: TrainedCandidate, *, number: int) -> tuple[float, list[tuple[float, int]]]:
+    """How a candidate did on the validation rows of a fold."""
+    fold = trained.folds[number]
+    return fold.value, fold.validation_blocks
 
 
 class Made:

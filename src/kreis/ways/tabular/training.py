@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.training.declare import CandidateDeclaration
@@ -57,9 +55,10 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             preprocessing=declared.preprocessing,
             on_progress=state.memory.progress(declared.name),
         )
-        if trained.form.content is not None:
-            state.workspace.artifacts.put(trained.form.content)
-        return Trained(candidate=msgspec.structs.replace(trained, form=trained.form.stored))
+        for form in (trained.form, *(fold.form for fold in trained.folds)):
+            if form.content is not None:
+                state.workspace.artifacts.put(form.content)
+        return Trained(candidate=trained.stored)
 
     return state.memory.step(
         "training",
