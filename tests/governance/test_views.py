@@ -14,6 +14,7 @@ import kreis.governance.views
 from kreis.actions.keys import PersonKey, RenewedKeys
 from kreis.actions.ledger import Accepted, LedgerRestored
 from kreis.actions.migrate import Migrated
+from kreis.actions.reproduce import Reproduction
 from kreis.deployment.canary_plan import CanaryPlan
 from kreis.digests import digest_of
 from kreis.governance.doctor import DoctorView
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 PRINTED: set[Any] = {
     *(Accepted, Alert, Approval, AuditReport, Backup, CanaryPlan, DoctorView),
-    *(LedgerRestored, Migrated, PersonKey, Release, RenewedKeys),
+    *(LedgerRestored, Reproduction, Migrated, PersonKey, Release, RenewedKeys),
 }
 """What commands print with `--json` that stands elsewhere than in `governance/views`."""
 

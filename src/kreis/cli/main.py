@@ -25,6 +25,7 @@ from kreis.cli.commands import (
     parity,
     predict,
     release,
+    reproduce,
     rollback,
     run,
     runs,
@@ -60,6 +61,7 @@ app.command("runs")(runs.runs)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.command("why")(why.why)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
