@@ -61,7 +61,7 @@ def test_a_row_is_named_by_its_content_and_place_and_not_by_its_outcome():
     made.rows(frame, outcome="y")
     with notes() as told:
         names = read(made)["row_id"].to_list()
-    assert list(told) == ["1 row holds the same as another: where one teaches and one judges, the model has seen it"]
+    assert list(told) == ["1 row holds the same as another; they are kept together when rows are drawn by chance"]
     assert names[1] == f"{names[0]}-2"
     later = project()
     later.rows(frame.with_columns(y=pl.Series([1, 1, 1])), outcome="y")

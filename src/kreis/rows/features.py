@@ -26,17 +26,23 @@ _ALL_DIFFERENT = 0.9
 def feature_of(column: RowColumn) -> dict[str, pl.Expr]:
     """The features that a column gives, by name.
 
-    Numbers and booleans are as they are; a text is a category; a date or moment is its parts (`date_parts`).
+    Numbers and booleans are as they are; a text is a category, or where it has many words is read by them; a date or
+    moment is its parts (`date_parts`).
 
     Args:
         column: One that is not `left_out`.
     """
     value, name = pl.col(column.name), column.name
     if column.kind == "string":
-        return {name: value.cast(pl.Categorical)}
+        return {name: value.cast(pl.String if is_text(column) else pl.Categorical)}
     if column.kind in ("date", "timestamp"):
         return date_parts(name, hour=column.kind == "timestamp")
     return {name: value}
+
+
+def is_text(column: RowColumn) -> bool:
+    """Whether its texts are read by their words, and are not one of some."""
+    return column.words >= _WORDS and column.distinct > min(0.2 * column.given, MOST_CATEGORIES)
 
 
 def left_out(column: RowColumn) -> str | None:
@@ -57,10 +63,8 @@ def left_out(column: RowColumn) -> str | None:
 
 def _no_category(column: RowColumn) -> str | None:
     given, distinct = column.given, column.distinct
-    if given < _FEW:
+    if given < _FEW or is_text(column):
         return None
-    if column.words >= _WORDS and distinct > min(0.2 * given, MOST_CATEGORIES):
-        return "it holds texts of many words, which no feature reads yet"
     if distinct >= _ALL_DIFFERENT * given:
         return f"{distinct:,} of its {given:,} values differ: it names the row"
     if distinct > MOST_CATEGORIES or distinct > 0.5 * given:

@@ -144,7 +144,7 @@ class RowsOf:
         names = _names_of(frame.drop(self.outcome, strict=False))
         if repeated := int(names.str.contains("-", literal=True).sum()):
             said = "1 row holds" if repeated == 1 else f"{repeated:,} rows hold"
-            note(f"{said} the same as another: where one teaches and one judges, the model has seen it")
+            note(f"{said} the same as another; they are kept together when rows are drawn by chance")
         return frame.with_columns(names.alias(ID))
 
 

@@ -74,6 +74,15 @@ def test_rows_that_come_leave_those_that_were_there_in_their_part():
     assert set(reordered[again.test]) == set(before.test)
 
 
+def test_rows_that_hold_the_same_lie_but_for_few_on_one_side():
+    content = [f"{number:016x}" for number in range(400)]
+    labels = np.array([*content, *(f"{name}-2" for name in content)], dtype=object)
+    outcomes = np.tile((np.arange(400) % 3 == 0).astype(float), 2)
+    split = parted(RandomSplit(), outcomes, labels)
+    apart = np.isin(split.test % 400, split.train % 400).sum()
+    assert apart <= 4, apart
+
+
 def test_a_group_is_never_divided_and_groups_of_any_size_fill_the_parts():
     groups = np.repeat([f"patient {number}" for number in range(40)], np.arange(1, 41)).astype(object)
     outcomes = np.arange(len(groups)) % 2.0
