@@ -40,7 +40,7 @@ def runs(
 
         kreis runs
 
-        kreis runs --where status=advanced --sort=-value
+        kreis runs --where status=advanced --sort -value
 
         kreis runs --where "auc>0.74" --where "started>=2025-08-01" --json
     """
