@@ -157,7 +157,7 @@ def commands_in(block: Block) -> Iterator[tuple[int, list[str]]]:
     """The words of each line that starts kreis."""
     for number, line in enumerate(block.text.splitlines()):
         line = re.sub(r"^\$ ", "", line.partition("  #")[0])
-        for part in re.split(r"\s*(?:&&|\|(?!\|)|>)\s*", line):
+        for part in re.split(r"\s*(?:&&|\|(?!\|))\s*|\s+>\s*", line):
             part = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", part)
             if re.match(r"kreis( |$)", part):
                 yield block.line + number, shlex.split(re.sub(r"<[^>]*>", "X", part))[1:]
