@@ -17,6 +17,7 @@ from kreis import (
     Integer,
     Logistic,
     Project,
+    RankingValue,
     Risk,
     Rule,
     TimeSplit,
@@ -295,6 +296,19 @@ def test_a_row_s_own_outcome_is_no_feature(project):
     with pytest.raises(ProjectError, match="known at 'at', but it is known at 'settled'") as caught:
         project.check()
     assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_rows_that_are_ranked_together_are_named_by_what_a_request_holds(project):
+    with_tables(project)
+    ranked = RankingValue("EUR", gains={1: 1.0}, group="custmer")
+    project.goal = msgspec.structs.replace(project.goal, metric=ranked)
+    project.candidate("rule", Rule(pl.col("order__size") > 1), baseline=True)
+    project.request_view("order", fields={"size": "number"}, features={"size": pl.col("size")})
+    with pytest.raises(ProjectError, match="key or field of a request that names a group 'custmer'") as caught:
+        project.check()
+    assert "'customer'" in str(caught.value.hint)
+    project.goal = msgspec.structs.replace(project.goal, metric=RankingValue("EUR", gains={1: 1.0}, group="customer"))
+    project.check()
 
 
 def test_a_perfect_feature_needs_a_reason(project):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.multiclass.cost_matrix import CostMatrix
+    from kreis.tasks.ranking.ranking_value import RankingValue
     from kreis.tasks.regression.error_cost import ErrorCost
     from kreis.tracking.here import log, log_artifact, log_params
     from kreis.training.candidates.differenced import Differenced
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "RankingValue": "kreis.tasks.ranking.ranking_value",
     "RobustZScore": "kreis.training.candidates.robust_z_score",
     "IsolationForest": "kreis.training.candidates.isolation_forest",
     "AlarmValue": "kreis.tasks.anomaly.alarm_value",
@@ -126,6 +128,7 @@ __all__ = [
     "Mean",
     "Project",
     "RandomSplit",
+    "RankingValue",
     "Real",
     "Risk",
     "RobustZScore",

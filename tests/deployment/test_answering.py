@@ -28,8 +28,8 @@ from kreis.expressions.scalars import category
 from kreis.expressions.tree import Call, Column
 from kreis.ledger.records import Route
 from kreis.preparation.views import RequestView
-from kreis.tasks.decisions import Cheapest
-from kreis.tasks.outcomes import OneOf, class_number
+from kreis.tasks.decisions import Cheapest, Rank
+from kreis.tasks.outcomes import Number, OneOf, class_number
 
 AT = datetime(2013, 5, 1, 10, tzinfo=UTC)
 
@@ -184,6 +184,76 @@ def test_a_class_is_answered_by_name_with_all_probabilities_and_logged_as_number
     frame = predictions_frame(segment.predictions)
     assert frame["score"].to_list() == [reply.score] * 2
     assert frame["scores"].to_list() == [list(reply.scores.values())] * 2
+
+
+@pytest.fixture
+def of_places(make_service):
+    """A release with a canary of two models that rank the rows of one hour, one of them as shadow, too."""
+    made = make_service()
+    packages = {}
+    for candidate in ("first", "second"):
+        digest = made.package(decision=Rank("hour"), outcomes=Number(), candidate=candidate)
+        packages[digest] = open_package(
+            digest, made.envelopes[digest], made.artifacts, load_trusted(made.config.trusted)
+        )
+    one, two = packages
+    routes = [Route(model=one, share=0.5), Route(model=two, share=0.5), Route(model=one, share=0.0, mode="shadow")]
+    release = made.pointer(routes, fallback=two).release
+    return LoadedRelease(release, {digest: LoadedModel(each, 1, None) for digest, each in packages.items()})
+
+
+def ranked(core, hours, distances):
+    rows = [
+        Ask(fields={"hour": hour, "distance": distance, "late": 0.0}, reference=f"{place}")
+        for place, (hour, distance) in enumerate(zip(hours, distances, strict=True))
+    ]
+    return asyncio.run(core.predict(Asked(rows=rows), AT)).predictions
+
+
+def test_rows_of_one_group_are_answered_with_their_places_by_one_model(make_core, of_places):
+    core = make_core(of_places)
+    hours = [number % 8 for number in range(40)]
+    replies = ranked(core, hours, [0.01 * (number * 7 % 40) for number in range(40)])
+    for hour in range(8):
+        own = [reply for reply, of in zip(replies, hours, strict=True) if of == hour]
+        assert len({reply.model for reply in own}) == 1
+        by_score = sorted(own, key=lambda reply: -reply.score)
+        assert [reply.decision for reply in by_score] == [1, 2, 3, 4, 5]
+    assert len({reply.model for reply in replies}) == 2
+    records = written(core).predictions
+    assert [record.decision for record in records] == [reply.decision for reply in replies]
+    assert [record.shadow[0].decision for record in records] == [reply.decision for reply in replies]
+    assert core.metrics.rows == 40
+
+
+def test_a_row_that_is_asked_alone_is_the_first_and_meets_the_model_of_its_group(make_core, of_places):
+    core = make_core(of_places)
+    for hour in range(8):
+        (together, *_) = ranked(core, [hour, hour], [0.1, 0.2])
+        alone = asyncio.run(core.predict(Asked(fields={"hour": hour, "distance": 0.1, "late": 0.0}), AT))
+        assert (alone.decision, alone.model, alone.score) == (1, together.model, together.score)
+
+
+def test_a_row_that_names_no_group_is_refused(make_core, of_places):
+    row = Ask(fields={"distance": 0.1, "late": 0.0})
+    with pytest.raises(Refusal, match="'hour' is missing: it says which rows are ranked among each other"):
+        asyncio.run(make_core(of_places).predict(Asked(rows=[row]), AT))
+
+
+def test_a_group_that_its_model_cannot_answer_is_ranked_by_the_fallback(make_core, of_places, monkeypatch):
+    core = make_core(of_places)
+    hours, distances = [number % 8 for number in range(16)], [0.01 * number for number in range(16)]
+    before = ranked(core, hours, distances)
+    failing = next(each for each in of_places.models.values() if each is not of_places.fallback)
+
+    def broken(matrix, fields):
+        raise RefusalError("the score is not a number")
+
+    monkeypatch.setattr(failing, "score_many", broken)
+    after = ranked(core, hours, distances)
+    assert [reply.decision for reply in after] == [reply.decision for reply in before]
+    assert {reply.model for reply in after} == {of_places.fallback.digest}
+    assert core.metrics.fallbacks == sum(reply.fallback for reply in after) > 0
 
 
 def test_an_unknown_class_is_no_outcome(make_core, of_classes):

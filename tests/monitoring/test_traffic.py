@@ -12,7 +12,13 @@ from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.errors import ProjectError
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
-from kreis.monitoring.traffic import days_of_traffic, feature_matrix, read_traffic
+from kreis.monitoring.traffic import (
+    asked_together,
+    columns_of_groups,
+    days_of_traffic,
+    feature_matrix,
+    read_traffic,
+)
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 A, B = "a" * 64, "b" * 64
@@ -182,3 +188,21 @@ def test_a_real_lake_gives_the_same_day_by_day(tmp_path: Path):
     assert found.equals(expected)
     assert found["outcome"].null_count() == 6
     assert found["at"].is_sorted()
+
+
+def test_rows_of_one_moment_that_name_the_same_group_were_asked_together() -> None:
+    frame = pl.DataFrame(
+        {
+            "id": ["a", "b", "c", "d", "e", "f"],
+            "at": pl.Series([1, 1, 1, 2, 2, 2]).cast(pl.Datetime("us", "UTC")),
+            "keys": ["{}", '{"my query":"x"}', "{}", "{}", None, None],
+            "fields": ['{"my query":"x"}', "{}", '{"my query":"y"}', '{"my query":"x"}', None, "{}"],
+        }
+    )
+    groups = asked_together(frame, "my query")
+    assert groups is not None
+    alike = groups[:, None] == groups[None, :]
+    assert alike.sum() == 6 + 2  # only the first two; what names none is alone
+    assert alike[0, 1]
+    assert asked_together(frame, None) is None
+    assert columns_of_groups(None) == ()

@@ -17,6 +17,7 @@ from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.function_value import FunctionValue
 from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.multiclass.cost_matrix import CostMatrix
+from kreis.tasks.ranking.ranking_value import RankingValue
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.testing import CHECKS, Example
 
@@ -59,6 +60,17 @@ def alarm(metric: GoalMetric) -> Example:
     return Example(task=task, column=column, wrong=pl.Series("fraud", ["a", "b", "c"]), scores=scores)
 
 
+def order() -> Example:
+    """A hundred queries with six offers each; most are irrelevant."""
+    rng = np.random.default_rng(6)
+    scores = rng.normal(size=600)
+    grades = np.digitize(scores + rng.normal(size=600), [1.0, 2.0])
+    column = pl.Series("bought", [None if place % 40 == 0 else int(each) for place, each in enumerate(grades)])
+    metric = RankingValue("EUR per 1,000 offers", gains={1: 0.1, 2: 3.0}, at=3, group="query")
+    groups = np.repeat(np.arange(100), 6)
+    return Example(task=metric.task, column=column, wrong=pl.Series("bought", [0, 1, 7]), scores=scores, groups=groups)
+
+
 FOUR_CASES = DecisionValue("EUR per 1,000", true_positive=120, false_positive=-35)
 
 
@@ -90,6 +102,7 @@ EXAMPLES = {
     "forecasting": forecast,
     "anomaly": lambda: alarm(AlarmValue("EUR", true_positive=100, false_positive=-5, alarms=0.05)),
     "anomaly, by four cases": lambda: alarm(FOUR_CASES),
+    "ranking": order,
     "regression": lambda: number(ErrorCost("EUR per 1,000", over=1.0, under=3.0)),
     "regression, both sides alike": lambda: number(ErrorCost("EUR per 1,000", over=2.0, under=2.0)),
     "regression, by a function": lambda: number(FunctionValue("EUR per 1,000", near, bounds=(-1.0, 2.0))),
@@ -102,13 +115,20 @@ def test_task_behaves(make, check):
     check(make())
 
 
-TASKS = {"Binary", "Multiclass", "Regression", "Anomaly", "Forecasting"}
-METRICS = {"DecisionValue", "CostMatrix", "ErrorCost", "FunctionValue", "AlarmValue"}
+TASKS = {"Binary", "Multiclass", "Regression", "Anomaly", "Forecasting", "Ranking"}
+METRICS = {"DecisionValue", "CostMatrix", "ErrorCost", "FunctionValue", "AlarmValue", "RankingValue"}
 NAMES = {
-    *("binary classification", "multi-class classification", "regression", "anomaly detection", "forecasting"),
-    *("decision_value", "cost_matrix", "error_cost", "function_value", "alarm_value"),
+    *(
+        "binary classification",
+        "multi-class classification",
+        "regression",
+        "anomaly detection",
+        "forecasting",
+        "ranking",
+    ),
+    *("decision_value", "cost_matrix", "error_cost", "function_value", "alarm_value", "ranking_value"),
 }
-FOLDERS = ("binary", "multiclass", "regression", "anomaly", "forecasting")
+FOLDERS = ("binary", "multiclass", "regression", "anomaly", "forecasting", "ranking")
 
 
 def branches(tree: ast.Module) -> list[str]:

@@ -37,7 +37,7 @@ from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.lake.mark import LakeMark
 from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
-from kreis.tasks.decisions import Cheapest, Cut, Identity, Level, Placed, Shift
+from kreis.tasks.decisions import Cheapest, Cut, Identity, Level, Placed, Rank, Shift
 from kreis.tasks.outcomes import Number, OneOf, YesNo
 from kreis.training.reference import Histogram
 
@@ -60,7 +60,7 @@ GROWING = {
     "expressions/tree.py": [Column, Literal, Call, Aggregate],
     "preparation/views.py": [FeatureView, RequestView],
     "models/form.py": [Formula, Onnx],
-    "tasks/decisions.py": [Cut, Identity, Shift, Cheapest, Placed, Level],
+    "tasks/decisions.py": [Cut, Identity, Shift, Cheapest, Placed, Level, Rank],
     "tasks/outcomes.py": [YesNo, Number, OneOf],
     "training/reference.py": [Histogram],
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -28,8 +28,7 @@ from kreis.evaluation.spending import Spending
 from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal
 from kreis.tasks.decisions import Decision, decision_of
-from kreis.tasks.metrics.business_value import BusinessValue
-from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.metrics.metric import RatioMetric, Rows
 from kreis.tasks.task import Task
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
@@ -171,7 +170,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "repeats": repeats}
     known |= {"reference": measure, "spans": spans}
     rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
-    own, value = rows[id(challenger)], BusinessValue(goal.metric)
+    own, value = rows[id(challenger)], cast("RatioMetric", task.metrics[0])
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     levels = {_CHAMPION: spending.level} if spending else {}
     differences = {
@@ -232,7 +231,7 @@ def _opponents(baselines: Sequence[Scored], champion: Scored | None) -> dict[str
     return against
 
 
-def _by_day(value: BusinessValue, rows: Rows, days: Codes) -> list[tuple[float, int]]:
+def _by_day(value: RatioMetric, rows: Rows, days: Codes) -> list[tuple[float, int]]:
     above, below = (block_sums(each, days) for each in value.terms(rows))
     return [(float(a / b), int(b)) for a, b in zip(above, below, strict=True) if b]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.metrics.metric import Rows
@@ -28,6 +29,8 @@ class Scored:
     digest: str | None = None
     folds: Sequence[tuple[int, Decision]] = ()
     """Of a cross-validation: for how many of the rows, one after another, which fold's decision holds."""
+    groups: Codes | None = None
+    """Which rows are decided among each other, shape (n,), where the decision asks for that."""
 
     def rows(self, outcomes: npt.ArrayLike, task: Task) -> Rows:
         """With what happened.
@@ -43,12 +46,14 @@ class Scored:
         if len(known) != len(self.scores):
             raise ProjectError(f"{len(self.scores)} scores but {len(known)} outcomes", where=self.name)
         if not self.folds:
-            return task.rows(known, self.scores, self.decision, where=self.name)
+            return task.rows(known, self.scores, self.decision.among(self.groups), where=self.name)
         parts, begin = [], 0
         for count, decision in self.folds:
             part = slice(begin, begin + count)
-            parts.append(task.rows(known[part], self.scores[part], decision, where=self.name))
+            groups = None if self.groups is None else self.groups[part]
+            parts.append(task.rows(known[part], self.scores[part], decision.among(groups), where=self.name))
             begin += count
-        names = ("outcomes", "scores", "decisions")
+        arrays = [each.name for each in fields(parts[0])]
+        names = [name for name in arrays if isinstance(getattr(parts[0], name), np.ndarray)]
         joined: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in parts]) for name in names}
         return replace(parts[0], **joined)

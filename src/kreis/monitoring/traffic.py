@@ -6,6 +6,7 @@ memory stays that of those days however long the log is.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kreis.arrays import Booleans, Floats
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.clock import microseconds
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
@@ -27,6 +28,8 @@ from kreis.training.data import text_matrix
 __all__ = [
     "Deciding",
     "PredictionSource",
+    "asked_together",
+    "columns_of_groups",
     "days_of_traffic",
     "failures_by_day",
     "feature_matrix",
@@ -65,8 +68,8 @@ class Deciding(Protocol):
     """Says what another model would have decided."""
 
     @property
-    def texts(self) -> Mapping[str, str]:
-        """The features that it reads as texts, and the field of each."""
+    def reads(self) -> Sequence[str]:
+        """Columns of the log that it needs beside `model` and `features`."""
         ...
 
     def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
@@ -196,7 +199,7 @@ def days_of_traffic(
         ProjectError: a model answered that has no layout, or its rows have another number of features.
         StoreError: the lake cannot be read.
     """
-    needed = [*_NEEDED, *(["fields"] if baseline is not None and baseline.texts else [])]
+    needed = [*_NEEDED, *(() if baseline is None else baseline.reads)]
     for start in range(0, (last - first).days + 1, _AT_ONCE):
         chosen = [first + timedelta(days=start + each) for each in range(_AT_ONCE)]
         chosen = [day for day in chosen if day <= last]
@@ -289,6 +292,26 @@ def logged_texts(frame: pl.DataFrame, texts: Mapping[str, str]) -> Texts | None:
     schema = pl.Struct(dict.fromkeys(texts.values(), pl.String))
     fields = frame.select(pl.col("fields").str.json_decode(schema)).unnest("fields")
     return text_matrix(fields, list(texts.values()))
+
+
+def columns_of_groups(within: str | None) -> tuple[str, ...]:
+    """The columns of the log that say which rows were asked together (`asked_together`); none where nobody asks."""
+    return () if within is None else ("keys", "fields")
+
+
+def asked_together(frame: pl.DataFrame, within: str | None) -> Codes | None:
+    """Which logged rows were asked together and name the same group, as codes, shape (n,); None where nobody asks.
+
+    Args:
+        frame: Rows of the log with `at`, `keys` and `fields`.
+        within: The key or field that names the group (`Decision.within`).
+    """
+    if within is None:
+        return None
+    path = f"$[{json.dumps(within)}]"
+    named = pl.coalesce(pl.col(each).str.json_path_match(path) for each in ("keys", "fields"))
+    together = frame.select(pl.struct("at", named.fill_null(pl.col("id")).alias("group")).rank("dense") - 1)
+    return together.to_series().to_numpy().astype(np.int64)
 
 
 def _add_extra(

@@ -282,6 +282,17 @@ class Views(Tables):
             for view in self.all_views:
                 with at(self._views.place(view.name)):
                     view_rules.check_in_project(view, spine, self.tables)
+        self._check_group()
         for feature, because in self._perfect.items():
             if feature not in self.feature_names:
                 raise ProjectError.unknown_name("feature", feature, self.feature_names, where=because.place)
+
+    def _check_group(self) -> None:
+        """Where rows are decided among each other, a request says which belong together, as the spine does."""
+        within = self.goal.task.plain.within
+        if within is None or self.spine_declaration is None:
+            return
+        fields = {name for view in self.request_views.values() for name in view.fields}
+        sent = {*self.spine_declaration.keys, *fields}
+        if within not in sent:
+            raise ProjectError.unknown_name("key or field of a request that names a group", within, sent, where="Goal")

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kreis.arrays import Booleans, Floats
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.outcomes import class_number
 
-__all__ = ["Cheapest", "Cut", "Decision", "Identity", "Level", "Placed", "Raw", "Scores", "Shift", "decision_of"]
+__all__ = [
+    "Cheapest",
+    "Cut",
+    "Decision",
+    "Identity",
+    "Level",
+    "Placed",
+    "Rank",
+    "Raw",
+    "Scores",
+    "Shift",
+    "decision_of",
+    "places_within",
+]
 
 Scores: TypeAlias = npt.NDArray[np.floating[Any]]
 """Raw outputs of rows: shape (n,), or (n, k) where a model gives several numbers for each."""
@@ -22,7 +35,18 @@ Raw: TypeAlias = float | list[float]
 """The raw output of one row."""
 
 
-class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="cut"):
+class _Alone(msgspec.Struct, frozen=True):
+    """A rule that decides each row by itself."""
+
+    within: ClassVar[str | None] = None
+    """What names the rows among which each is decided; None where each is decided by itself."""
+
+    def among(self, groups: Codes | None) -> Self:
+        """The same rule for rows that belong to groups, shape (n,)."""
+        return self
+
+
+class Cut(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="cut"):
     """Yes from a score on."""
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -54,7 +78,7 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ru
         return {"type": "boolean", "description": f"true says: {outcome}"}
 
 
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="identity"):
+class Identity(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="identity"):
     """The score itself."""
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -80,7 +104,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
         return {"type": "number", "description": f"{outcome}, as predicted"}
 
 
-class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="shift"):
+class Shift(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="shift"):
     """The score and something more, or less: where errors to one side cost more than errors to the other."""
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -113,7 +137,7 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 
 
 class Cheapest(
-    msgspec.Struct,
+    _Alone,
     frozen=True,
     dict=True,
     forbid_unknown_fields=True,
@@ -191,7 +215,7 @@ class Cheapest(
         }
 
 
-class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="rule", tag="level"):
+class Level(_Alone, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="rule", tag="level"):
     """One of several quantiles, and something more, or less."""
 
     levels: tuple[float, ...]
@@ -234,7 +258,7 @@ class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         return {"type": "number", "description": f"{outcome}: what is best for the goal; scores holds the quantiles"}
 
 
-class Placed(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="placed"):
+class Placed(_Alone, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="placed"):
     """The class whose place among the classes a rule gives."""
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -273,7 +297,64 @@ class Placed(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True,
 _CELLS = 1_000_000
 """Costs that are summed at once, so that memory stays flat."""
 
-Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level
+
+class Rank(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="rank"):
+    """The place among the rows of the same group that are asked together: 1, 2, 3 …, the highest score first."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+    within: str
+    """The key or field of a request, and the spine's column, that names the group."""
+
+    def among(self, groups: Codes | None) -> Rank:
+        """The same rule for rows of these groups, shape (n,)."""
+        ranked = Rank(self.within)
+        ranked.__dict__["groups"] = groups
+        return ranked
+
+    @property
+    def groups(self) -> Codes | None:
+        """The groups that rows belong to, where they were said."""
+        groups: Codes | None = self.__dict__.get("groups")
+        return groups
+
+    def one(self, score: float) -> float:
+        """The decision on a row that is asked alone."""
+        return 1.0
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on rows, shape (n,); all are of one group where no groups were said."""
+        groups = np.zeros(len(scores), dtype=np.int64) if self.groups is None else self.groups
+        return places_within(scores.astype(np.float64), groups)
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,)."""
+        return scores
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        return f"{f'{outcome}: ' if outcome else ''}the place among the rows of one {self.within!r}, by the score"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        said = f"the place among the rows of one {self.within!r} that are asked together, by {outcome}"
+        return {"type": "integer", "minimum": 1, "description": said}
+
+
+def places_within(scores: Floats, groups: Codes) -> Floats:
+    """Each row's place among the rows of its group, 1, 2, 3 …, the highest score first, shape (n,).
+
+    Of equal scores the row that stands first comes first.
+    """
+    order = np.lexsort((np.arange(len(scores)), -scores, groups))
+    ranked = groups[order]
+    begins = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(ranked) else np.zeros(0, int)
+    sizes = np.diff(np.append(begins, len(ranked)))
+    places = np.empty(len(scores))
+    places[order] = np.arange(len(scores)) - np.repeat(begins, sizes) + 1
+    return places
+
+
+Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level | Rank
 
 
 def decision_of(document: Any) -> Decision:

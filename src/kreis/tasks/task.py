@@ -193,7 +193,7 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """What every evaluation reports, the goal's metric first."""
+        """What every evaluation reports, the goal's metric first: a `RatioMetric` called "value"."""
         ...
 
     @property

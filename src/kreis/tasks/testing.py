@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, decision_of
@@ -39,6 +39,8 @@ class Example:
     """What is no outcome."""
     scores: Floats
     """Raw outputs for the rows of `column`, shape (n,) or (n, k)."""
+    groups: Codes | None = None
+    """Which rows are decided among each other, shape (n,), where the task decides so."""
 
     @property
     def outcomes(self) -> Floats:
@@ -56,7 +58,11 @@ class Example:
     def decided(self) -> Decision:
         """The rule that is best on the known rows."""
         outcomes, scores = self.known
-        return self.task.fit_decision(self.task.answers(scores), outcomes).decision
+        return self.among(self.task.fit_decision(self.task.answers(scores), outcomes).decision)
+
+    def among(self, rule: Decision) -> Decision:
+        """A rule for the known rows."""
+        return rule.among(None if self.groups is None else self.groups[~np.isnan(self.outcomes)])
 
     @property
     def rows(self) -> Rows:
@@ -125,7 +131,9 @@ def a_row_is_decided_alone_as_among_others(example: Example) -> None:
         many = rule.many(given)
         _demand(many.shape == outcomes.shape and bool((rule.many(given) == many).all()), "decisions differ, or are few")
         alone = [rule.one(score) for score in given.tolist()]
-        _demand(alone == many.tolist(), "a row is decided otherwise alone")
+        by_itself = rule.among(np.arange(len(given))).many(given)
+        _demand(alone == by_itself.tolist(), "a row is decided otherwise alone")
+        _demand(rule.within is not None or alone == many.tolist(), "a row is decided otherwise among others")
         _demand(decision_of(msgspec.json.decode(canonical_json(msgspec.to_builtins(rule)))) == rule, "rule and JSON")
         read: bool | float = msgspec.json.decode(msgspec.json.encode(alone[0]), type=bool | float)
         _demand(read == alone[0], "a decision changes on its way through JSON")
@@ -157,7 +165,8 @@ def the_fitted_decision_is_worth_no_less_than_the_plain_one(example: Example) ->
     outcomes, scores = example.known
     values, given = example.task.metric.values, example.task.answers(scores)
     found = example.task.fit_decision(given, outcomes)
-    plain, fitted = (float(values(outcomes, each.many(given)).mean()) for each in (example.task.plain, found.decision))
+    rules = example.among(example.task.plain), example.among(found.decision)
+    plain, fitted = (float(values(outcomes, each.many(given)).mean()) for each in rules)
     _demand(fitted >= plain - 1e-9 * max(1.0, abs(plain)), f"it is worth {fitted}, the plain one {plain}")
     _demand(found.source in ("plain", "validation"), f"its source is {found.source!r}")
 
@@ -172,8 +181,9 @@ def labels_are_what_trainers_take(example: Example) -> None:
 def validation_is_summed_up(example: Example) -> None:
     """With rows and value, and what else tells, all finite; few rows bring a doubt."""
     outcomes, scores = example.known
-    found = example.task.validated(scores, outcomes, example.task.plain)
-    rows_by_plain = example.task.rows(outcomes, example.task.answers(scores), example.task.plain, where="example")
+    plain = example.among(example.task.plain)
+    found = example.task.validated(scores, outcomes, plain)
+    rows_by_plain = example.task.rows(outcomes, example.task.answers(scores), plain, where="example")
     canonical_json(found)
     _demand(found["rows"] == len(outcomes) and all(map(math.isfinite, found.values())), f"it is {found}")
     _demand(bool(example.task.validation_said(found)), "nothing is said of it")
@@ -247,7 +257,8 @@ def the_metric_of_the_goal_behaves(example: Example) -> None:
     """It values decisions row by row, knows its bounds, and survives JSON."""
     metric: GoalMetric = example.task.metric
     outcomes = example.outcomes
-    decided = example.decided.many(example.task.answers(example.scores))
+    rule = example.decided.among(example.groups)
+    decided = rule.many(example.task.answers(example.scores))
     values = metric.values(outcomes, decided)
     _demand(bool((np.isnan(values) == np.isnan(outcomes)).all()), "values are known where outcomes are not, or not")
     known = values[~np.isnan(values)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from kreis.arrays import Codes
 from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision
 from kreis.tasks.goal_metric import GoalMetric
-from kreis.training.data import TrainingData
+from kreis.training.data import Indices, TrainingData
 
 __all__ = ["Importance", "permutation_importance"]
 
@@ -49,7 +50,7 @@ def permutation_importance(
     """
     rng = np.random.default_rng(seed)
     rows = rows.take(np.flatnonzero(~np.isnan(rows.outcomes)))
-    drawn = rows.take(np.sort(rng.permutation(len(rows))[:_ROWS]))
+    drawn = rows.take(_drawn(rows, decision, rng))
     count, width = drawn.matrix.shape
     if not width or not count:
         return []  # a constant rule, or no outcome that is known
@@ -62,7 +63,8 @@ def permutation_importance(
         for place, feature in enumerate(drawn.text_fields):
             said[drawn.features.index(feature), :, place] = rng.permutation(drawn.texts[:, place])
         texts = said.reshape(-1, said.shape[2])
-    decided = decision.many(scorer.score(matrices.reshape(-1, width), texts))
+    groups = None if drawn.groups is None else _apart(drawn.groups, width + 1)
+    decided = decision.among(groups).many(scorer.score(matrices.reshape(-1, width), texts))
     values = metric.values(np.tile(drawn.outcomes, width + 1), decided).reshape(width + 1, count)
     lost = (values[-1] - values[:-1]) * metric.per
     return [
@@ -74,3 +76,22 @@ def permutation_importance(
         )
         for place, feature in enumerate(rows.features)
     ]
+
+
+def _drawn(rows: TrainingData, decision: Decision, rng: np.random.Generator) -> Indices:
+    """Some rows by lot; whole groups, where rows are decided among each other."""
+    if decision.within is None or rows.groups is None:
+        return np.sort(rng.permutation(len(rows))[:_ROWS])
+    codes = np.unique(rows.groups, return_inverse=True)[1]
+    sizes = np.bincount(codes)
+    order = rng.permutation(len(sizes))
+    taken = np.zeros(len(sizes), dtype=bool)
+    taken[order[np.cumsum(sizes[order]) <= max(_ROWS, int(sizes.max()))]] = True
+    return np.flatnonzero(taken[codes])
+
+
+def _apart(groups: Codes, times: int) -> Codes:
+    """The groups of the same rows so many times, no two times in one group."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    found: Codes = (codes + np.arange(times)[:, np.newaxis] * (int(codes.max(initial=0)) + 1)).ravel()
+    return found

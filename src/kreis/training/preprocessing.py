@@ -155,14 +155,18 @@ def fit_candidate(
     """
     labels = task.labels(rows.outcomes)
     usual = usual_encoder(candidate)
+    ranked: dict[str, Any] = {"groups": rows.groups} if task.loss.name == "rank" else {}
     if not (rows.categories or rows.text_fields) or usual is None:
-        return fit_outputs(candidate, rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads)
+        return fit_outputs(
+            candidate, rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads, **ranked
+        )
     encodings = _encodings(usual, rows, labels, preprocessing, seed)
     encoded = EncodedFeatures(rows.features, encodings, list(rows.text_fields))
     matrix = encoded.encode(rows.matrix, rows.texts, teaching=True)
     more: dict[str, Any] = {} if set(encoded.kinds) == {"number"} else {"kinds": encoded.kinds}
     if "kinds" not in inspect.signature(candidate.fit).parameters:
         more = {}
+    more |= ranked
     fitted = fit_outputs(candidate, matrix, labels, encoded.names, loss=task.loss, seed=seed, threads=threads, **more)
     if fitted.form.content is None:  # a formula learns nothing of categories
         return dataclasses.replace(fitted, features=rows.features)

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from kreis.arrays import Floats
 from kreis.compute.pool import Pool
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
@@ -221,14 +220,15 @@ class _Judge:
                 raise
             return None
         scores = fitted.scorer(threads=threads).score(self.validation.matrix, self.validation.texts)
-        return self._loss(scores, self.validation.outcomes), tried, fitted
+        return self._loss(scores, self.validation), tried, fitted
 
-    def _loss(self, scores: Scores, outcomes: Floats) -> float:
-        task = self.task
+    def _loss(self, scores: Scores, rows: TrainingData) -> float:
+        task, outcomes = self.task, rows.outcomes
+        plain = task.plain.among(rows.groups)
         if self.objective == "metric":
-            return -float(task.metric.values(outcomes, task.plain.many(scores)).mean() * task.metric.per)
+            return -float(task.metric.values(outcomes, plain.many(scores)).mean() * task.metric.per)
         metric = metric_named(self.objective, task, where="Search.objective")
-        found = metric.value(task.rows(outcomes, task.answers(scores), task.plain, where="validation"))
+        found = metric.value(task.rows(outcomes, task.answers(scores), plain, where="validation"))
         return -found if metric.better == "higher" else found
 
 

@@ -160,6 +160,7 @@ def train(
     )
     learned = learner.learn(candidate, split)
     found, validation, rows = learned.found, data.take(split.validation), data.take(split.train)
+    rule = found.decision.among(validation.groups)
     importance = permutation_importance(
         learned.first.scorer(threads=threads),
         validation,
@@ -182,14 +183,16 @@ def train(
         },
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
         score_reference=histogram(found.decision.kept(learned.scores), times=validation.time),
-        validation=task.validated(learned.scores, validation.outcomes, found.decision),
+        validation=task.validated(learned.scores, validation.outcomes, rule),
         categories={
             feature: [data.categories[feature].get(number, "?") for number in order]
             for feature, order in learned.fitted.orders.items()
         },
         texts=dict(data.text_fields),
         importance=importance,
-        validation_blocks=_by_block(validation, found.decision.many(learned.scores), split, task),
+        validation_blocks=_by_block(
+            validation, found.decision.among(validation.groups).many(learned.scores), split, task
+        ),
         folds=learner.folds(candidate, split),
     )
 
@@ -261,14 +264,14 @@ class _Learner:
             self.tell("fold", number, len(split.folds))
             with part(f"fold {number + 1}"):
                 learned = replace(self, tell=lambda stage, done, total: None).learn(candidate, fold)
-            outcomes = self.data.outcomes[fold.validation]
-            validated = self.task.validated(learned.scores, outcomes, learned.found.decision)
-            decisions = learned.found.decision.many(learned.scores)
+            validation = self.data.take(fold.validation)
+            rule = learned.found.decision.among(validation.groups)
+            validated = self.task.validated(learned.scores, validation.outcomes, rule)
             model = FoldModel(
                 form=learned.fitted.form,
                 decision=learned.found.decision,
                 value=validated["value"],
-                validation_blocks=_by_block(self.data.take(fold.validation), decisions, fold, self.task),
+                validation_blocks=_by_block(validation, rule.many(learned.scores), fold, self.task),
             )
             models.append(model)
         return models
@@ -282,7 +285,7 @@ class _Learner:
 def _by_block(rows: TrainingData, decisions: Floats | Booleans, split: Split, task: Task) -> list[tuple[float, int]]:
     """The sum of the decisions' values in each block, and its rows; of very many blocks, of neighbours together."""
     blocks = rows.time // _DAY_MICROSECONDS if split.validation_blocks is None else split.validation_blocks
-    known = ~np.isnan(rows.outcomes) if task.needs_outcomes or not np.isnan(rows.outcomes).all() else slice(None)
+    known = ~np.isnan(rows.outcomes)
     values = task.metric.values(rows.outcomes[known], decisions[known]) * task.metric.per
     _, codes = np.unique(blocks[known], return_inverse=True)
     count = int(codes.max(initial=-1)) + 1

@@ -12,7 +12,6 @@ import numpy as np
 
 from kreis.clock import microseconds
 from kreis.deployment.predictions.records import PredictionRecord, ShadowScore
-from kreis.deployment.routing import unit_of
 from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply, Unavailable
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
@@ -46,9 +45,7 @@ def answer_one(
         Unavailable: neither the model nor the fallback can answer.
     """
     at_us = microseconds(at)
-    model = release.only
-    if model is None:
-        model = release.models[release.router.choose(unit_of(row.reference, row.keys, row.fields))]
+    model = release.only or release.choose(row)
     fallback = False
     try:
         values = model.values(row.keys, row.fields, row.features, at_us)
@@ -103,9 +100,11 @@ def _answer(
     fallback: bool,
     started: int,
     flags: list[str],
+    decision: bool | float | None = None,
 ) -> Answer:
     identifier = new_id(at_us)
-    decision = model.decide(score)
+    if decision is None:
+        decision = model.decide(score)
     digest = model.digest
     logged: Any = score
     if model.as_it_is:
@@ -147,10 +146,9 @@ def answer_many(
         Refusal: as `answer_one`; then none of them is answered.
     """
     at_us = microseconds(at)
-    chosen = [
-        release.only or release.models[release.router.choose(unit_of(row.reference, row.keys, row.fields))]
-        for row in rows
-    ]
+    if release.within is not None:
+        return _answer_groups(rows, release, at, metrics, started, flags)
+    chosen = [release.only or release.choose(row) for row in rows]
     answers: list[Answer | None] = [None] * len(rows)
     for model in dict.fromkeys(chosen):
         places = [place for place, each in enumerate(chosen) if each is model]
@@ -169,3 +167,68 @@ def answer_many(
                 row, release, model, at, at_us, row_values, score, shadow, False, started, flags[place]
             )
     return [each for each in answers if each is not None]
+
+
+def _answer_groups(
+    rows: Sequence[Row],
+    release: LoadedRelease,
+    at: datetime,
+    metrics: Metrics,
+    started: int,
+    flags: Sequence[list[str]],
+) -> list[Answer]:
+    """Answer rows that are decided among each other: those of one group together, by one model, or by its fallback.
+
+    Raises:
+        Refusal: as `answer_one`; or a row does not say to which group it belongs.
+    """
+    at_us = microseconds(at)
+    groups: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        groups.setdefault(release.group_of(row), []).append(place)
+    answers: list[Answer | None] = [None] * len(rows)
+    for places in groups.values():
+        together = [rows[place] for place in places]
+        model, values, scores, fallback = _score_group(together, release, at_us)
+        metrics.fallbacks += len(places) if fallback else 0
+        decided = model.manifest.decision.many(np.array(scores)).tolist()
+        shadows = _shadows_of_group(together, release, at_us, metrics)
+        for at_place, place in enumerate(places):
+            shadow = [scored[at_place] for scored in shadows]
+            given = values[at_place], scores[at_place], shadow, fallback, started, flags[place], decided[at_place]
+            answers[place] = _answer(rows[place], release, model, at, at_us, *given)
+    return [each for each in answers if each is not None]
+
+
+def _score_group(
+    rows: Sequence[Row], release: LoadedRelease, at_us: int
+) -> tuple[LoadedModel, list[list[float]], list[Raw], bool]:
+    """The model that answers a group, its rows' features and scores, and whether it is the fallback."""
+    model = release.choose(rows[0])
+    try:
+        values = [model.values(row.keys, row.fields, row.features, at_us) for row in rows]
+        return model, values, model.score_many(np.array(values, dtype=np.float32), [row.fields for row in rows]), False
+    except (TypeError, ValueError) as error:
+        raise Refusal("wrong_type", str(error)[:300]) from error
+    except Exception as error:
+        fallen = [_fall_back(row, release, at_us, model, error) for row in rows]
+        return fallen[0][0], [values for _, values, _ in fallen], [score for _, _, score in fallen], True
+
+
+def _shadows_of_group(
+    rows: Sequence[Row], release: LoadedRelease, at_us: int, metrics: Metrics
+) -> list[list[ShadowScore]]:
+    """What each shadow would have said of each row of a group."""
+    found = []
+    for model in release.shadows:
+        try:
+            values = [model.values(row.keys, row.fields, row.features, at_us) for row in rows]
+            scores = model.score_many(np.array(values, dtype=np.float32), [row.fields for row in rows])
+        except Exception as error:
+            metrics.shadow_failures += len(rows)
+            _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
+            continue
+        decided = model.manifest.decision.many(np.array(scores)).tolist()
+        said = zip(scores, decided, strict=True)
+        found.append([ShadowScore(model.digest, model.recorded(score), decision) for score, decision in said])
+    return found

@@ -13,9 +13,9 @@ from msgspec import UNSET, UnsetType
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import Package
 from kreis.deployment.predictions.records import Several
-from kreis.deployment.routing import Router
+from kreis.deployment.routing import Router, unit_of
 from kreis.deployment.server.door import Door
-from kreis.deployment.server.messages import Ask, Asked
+from kreis.deployment.server.messages import Ask, Asked, Refusal
 from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
@@ -59,6 +59,8 @@ class LoadedModel:
         self.version = version
         self.manifest = manifest
         self.decide: Callable[[Any], bool | float] = manifest.decision.one
+        self.within = manifest.decision.within
+        """The key or field that names the rows among which each is decided; None where each is decided by itself."""
         self.names = manifest.decision.names
         """What each number of a raw output is about; empty where it is one number."""
         self.as_it_is = not self.names and manifest.outcomes.as_it_is
@@ -203,6 +205,8 @@ class LoadedRelease:
         self.router = Router(release)
         self.models = dict(models)
         self.only = self.models[self.router.models[0]] if len(self.router.models) == 1 else None
+        self.within = self.models[self.router.models[0]].within
+        """As the models have it: rows that are decided among each other are answered by one model."""
         self.shadows = [self.models[digest] for digest in self.router.shadows]
         self.fallback = self.models[release.fallback] if release.fallback else None
         live = [self.models[digest] for digest in self.router.models]
@@ -213,6 +217,25 @@ class LoadedRelease:
         self.extras = {} if len(live) == 1 else {each.digest: _extras(each, live) for each in self.models.values()}
         """By model: the other live models, with the features that they take and it does not."""
         self.extras = {digest: extras for digest, extras in self.extras.items() if extras}
+
+    def choose(self, row: Ask | Asked) -> LoadedModel:
+        """The model that answers a row."""
+        if self.only is not None:
+            return self.only
+        unit = unit_of(row.reference, row.keys, row.fields) if self.within is None else "g" + self.group_of(row)
+        return self.models[self.router.choose(unit)]
+
+    def group_of(self, row: Ask | Asked) -> str:
+        """What names the rows among which a row is decided.
+
+        Raises:
+            Refusal: the request does not say.
+        """
+        within = self.within or ""
+        group = row.keys.get(within, row.fields.get(within))
+        if group is None:
+            raise Refusal("missing", f"{within!r} is missing: it says which rows are ranked among each other")
+        return str(group)
 
     def extra(self, model: LoadedModel, row: Ask | Asked, at_us: int) -> dict[str, float | None]:
         """What other live models would have taken for this row and `model` does not: a canary compares whole rows.

@@ -9,7 +9,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.tasks.metrics.metric import Metric, Rows
 
-__all__ = ["Correlation"]
+__all__ = ["Correlation", "rank_agreement"]
 
 
 class Correlation(Metric):
@@ -46,3 +46,17 @@ def _standardised(rows: Rows) -> tuple[Floats, Floats] | None:
     x, y = x - x.mean(), y - y.mean()
     spread = float(x.std()), float(y.std())
     return None if 0 in spread else (x / spread[0], y / spread[1])
+
+
+def rank_agreement(values: Floats, outcomes: Floats) -> float:
+    """The rank correlation (Spearman 1904), brought from [0, 1] to [0.5, 1]."""
+    if len(values) < 2 or np.ptp(values) == 0 or np.ptp(outcomes) == 0:
+        return 0.5
+    return 0.5 + abs(float(np.corrcoef(_ranks(values), _ranks(outcomes))[0, 1])) / 2
+
+
+def _ranks(values: Floats) -> Floats:
+    """Mean ranks, shape (n,)."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
+from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import Decision, Identity, Level, Scores, Shift
 from kreis.tasks.goal_metric import GoalMetric
 from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
-from kreis.tasks.metrics.correlation import Correlation
+from kreis.tasks.metrics.correlation import Correlation, rank_agreement
 from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
 from kreis.tasks.metrics.metric import Metric, Rows
@@ -32,8 +33,8 @@ __all__ = ["Regression"]
 _LEVELS = np.arange(0.05, 1.0, 0.05)
 """Quantiles of the residuals that are tried where the metric names none."""
 _BINS = 10
-_SPREAD, _FAR = 0.5, 10.0
-"""Of what a decision costs: how much two models differ by on a case, presumably, and at most."""
+_FAR = 10.0
+"""Of what a decision costs: how much two models differ by on a case at most, presumably."""
 
 
 class NumberValue(GoalMetric, Protocol):
@@ -129,9 +130,7 @@ class Regression:
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The rank correlation (Spearman 1904), brought from [0, 1] to [0.5, 1]."""
-        if len(values) < 2 or np.ptp(values) == 0 or np.ptp(outcomes) == 0:
-            return 0.5
-        return 0.5 + abs(float(np.corrcoef(_ranks(values), _ranks(outcomes))[0, 1])) / 2
+        return rank_agreement(values, outcomes)
 
     def labels(self, outcomes: Floats) -> Floats:
         """As they are."""
@@ -231,19 +230,4 @@ class Regression:
     def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
         """Models whose costs differ by half of what a decision costs, to either side."""
         cost = abs(rates["value"]) / self.metric.per or 1.0
-        apart = _SPREAD * cost
-        kinds = {"equal": 0.0, "6% worse": 0.06 * cost, "21% worse": 0.21 * cost}
-        found = []
-        for name, loss in kinds.items():
-            share = min(max(differing, loss / apart), 1.0)
-            up = share / 2 * (1 - loss / (apart * share))
-            differences = {apart: up, -apart: share - up, 0.0: 1 - share}
-            found.append(Challenger(name=name, differences=differences, most=_FAR * cost))
-        return found
-
-
-def _ranks(values: Floats) -> Floats:
-    """Mean ranks, shape (n,)."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return ranks
+        return near_alike(cost, differing, _FAR * cost)

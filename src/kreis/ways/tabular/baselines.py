@@ -12,7 +12,7 @@ from kreis.arrays import Floats
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
-from kreis.monitoring.traffic import feature_matrix, logged_texts
+from kreis.monitoring.traffic import asked_together, columns_of_groups, feature_matrix, logged_texts
 from kreis.tasks.decisions import Decision
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
@@ -31,15 +31,21 @@ class Baseline:
     texts: Mapping[str, str]
     """Of the features that it reads as texts, the field of each."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of the log that hold its texts, and say which rows are decided among each other, where it asks."""
+        return tuple({*columns_of_groups(self.decision.within), *(["fields"] if self.texts else [])})
+
     def decisions(self, rows: pl.DataFrame, layouts: Mapping[str, Sequence[str]]) -> Floats:
         """Of rows of the log, shape (n,): as numbers, NaN where its features were not logged."""
         decided = np.full(len(rows), np.nan)
         if not len(rows):
             return decided
         matrix, whole = feature_matrix(rows, self.features, layouts)
-        texts = logged_texts(rows.filter(pl.Series(whole)), self.texts)
+        shown = rows.filter(pl.Series(whole))
+        texts, groups = logged_texts(shown, self.texts), asked_together(shown, self.decision.within)
         scores = self.scorer.score(np.ascontiguousarray(matrix[whole], dtype=np.float32), texts)
-        decided[whole] = self.decision.many(scores)
+        decided[whole] = self.decision.among(groups).many(scores)
         return decided
 
 

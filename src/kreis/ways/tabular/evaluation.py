@@ -238,7 +238,8 @@ def _reports(
         manifest = champion.manifest
         own = rows_with(state, packaged_features(state, manifest), texts=manifest.text_fields).take(tested)
         name = f"version in service ({manifest.candidate})"
-        serving = Scored(name, score.by(champion.scorer(), own.matrix, own.texts), manifest.decision, champion.digest)
+        answers = score.by(champion.scorer(), own.matrix, own.texts)
+        serving = Scored(name, answers, manifest.decision, champion.digest, groups=test.groups)
     groups = _groups(state, tested)
     split = project.split_declaration
     climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
@@ -287,14 +288,15 @@ class _Scoring:
             decides: The candidate whose decision is shown.
         """
         if not self.parts.folds:
-            return Scored(name, self._of(decides, decides.scorer(threads=2), slice(None)), decides.decision)
+            answers = self._of(decides, decides.scorer(threads=2), slice(None))
+            return Scored(name, answers, decides.decision, groups=self.test.groups)
         scores, folds, begin = [], [], 0
         for number, (fold, trained) in enumerate(zip(self.parts.folds, by_fold, strict=True)):
             model, rows = trained.folds[number], slice(begin, begin + len(fold.test))
             scores.append(self._of(trained, model.form.scorer(trained.features, threads=2), rows))
             folds.append((len(fold.test), model.decision))
             begin += len(fold.test)
-        return Scored(name, np.concatenate(scores), decides.decision, folds=folds)
+        return Scored(name, np.concatenate(scores), decides.decision, folds=folds, groups=self.test.groups)
 
     def _of(self, trained: TrainedCandidate, scorer: Scorer, rows: slice) -> Floats:
         matrix = self.test.matrix[rows][:, [self.columns[each] for each in trained.features]]

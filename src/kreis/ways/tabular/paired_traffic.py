@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,7 +14,13 @@ from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.overlap import overlap_of
 from kreis.evaluation.paired import DaySums, day_sums
 from kreis.models.scoring import Texts
-from kreis.monitoring.traffic import feature_matrix, logged_texts, read_traffic
+from kreis.monitoring.traffic import (
+    asked_together,
+    columns_of_groups,
+    feature_matrix,
+    logged_texts,
+    read_traffic,
+)
 from kreis.project import Project
 from kreis.workspace import Workspace
 
@@ -33,9 +39,10 @@ class PairedTraffic:
     mature: int
     """Of them old enough for their outcomes to be complete; only these are compared."""
     whole: int
-    """Of the mature ones those whose log holds the features of both models."""
+    """Of the mature ones those whose log holds the features of both models; groups, where rows are decided so."""
     differences: Floats
-    """Value of the challenger's decision less the champion's, where the outcome is known."""
+    """Value of the challenger's decision less the champion's, where the outcome is known; of rows that are decided
+    among each other, the sum of each group in rows of a usual one: a group is one observation."""
     most: float
     """The most that the two can differ by in value on one of the whole requests, whatever its outcome."""
     days: Codes
@@ -65,7 +72,12 @@ def read_paired(
         since: First moment.
         now: The present; later outcomes are not seen.
     """
-    needed = [*_NEEDED, *(["fields"] if any(each.manifest.text_fields for each in models) else [])]
+    within = models[0].manifest.decision.within
+    needed = [
+        *_NEEDED,
+        *(["fields"] if any(each.manifest.text_fields for each in models) else []),
+        *columns_of_groups(within),
+    ]
     rows = read_traffic(workspace.lake, since, now, known_by=now, columns=needed)
     layouts = {each.digest: each.manifest.features for each in models}
     rows = rows.filter(pl.col("model").is_in(list(layouts)))
@@ -76,8 +88,9 @@ def read_paired(
     happened = mature["outcome"].cast(pl.Float64).to_numpy()[known]
     metric = project.goal.metric
     shown = mature.filter(pl.Series(whole))
+    groups = asked_together(shown, within)
     champion, challenger = (
-        _decisions(each, matrix[whole], logged_texts(shown, each.manifest.text_fields))
+        _decisions(each, matrix[whole], logged_texts(shown, each.manifest.text_fields), groups)
         for each, (matrix, _) in zip(models, matrices, strict=True)
     )
     ripe = known[whole]
@@ -85,7 +98,7 @@ def read_paired(
     days = mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64)
     spans = mature.select(pl.col("at", "known_at").dt.epoch("us")).to_numpy()[known]
     overlaps = project.spine_declaration is not None and project.spine_declaration.overlapping
-    return PairedTraffic(
+    found = PairedTraffic(
         rows=rows.select("at", "model", "latency_us"),
         mature=len(mature),
         whole=int(whole.sum()),
@@ -93,6 +106,27 @@ def read_paired(
         most=metric.most_apart(champion, challenger),
         days=days,
         overlap=overlap_of(spans.astype(np.float64), as_blocks(days)).factor if overlaps else 1.0,
+    )
+    return found if groups is None else _by_group(found, groups, ripe)
+
+
+def _by_group(found: PairedTraffic, groups: Codes, ripe: Booleans) -> PairedTraffic:
+    """One observation a group, so scaled that the mean stays that of the rows; whole where all its rows are.
+
+    Args:
+        found: By row.
+        groups: Of the whole rows, shape (whole,).
+        ripe: Which of these have a known outcome, shape (whole,).
+    """
+    _, first, codes = np.unique(groups[ripe], return_index=True, return_inverse=True)
+    sizes = np.bincount(codes)
+    usual = float(sizes.mean()) if len(sizes) else 1.0
+    return replace(
+        found,
+        whole=len(np.unique(groups)),
+        differences=np.bincount(codes, weights=found.differences) / usual,
+        most=found.most * float(sizes.max(initial=1)) / usual,
+        days=found.days[first],
     )
 
 
@@ -102,7 +136,7 @@ def days_before(project: Project, workspace: Workspace, models: tuple[Package, P
     return day_sums(before.differences, before.days)
 
 
-def _decisions(model: Package, matrix: Floats, texts: Texts | None) -> Floats:
+def _decisions(model: Package, matrix: Floats, texts: Texts | None, groups: Codes | None) -> Floats:
     """What `model` would have decided, as numbers."""
     scores = model.scorer().score(np.ascontiguousarray(matrix, dtype=np.float32), texts)
-    return model.manifest.decision.many(scores).astype(np.float64)
+    return model.manifest.decision.among(groups).many(scores).astype(np.float64)

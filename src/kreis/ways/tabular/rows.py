@@ -41,6 +41,8 @@ __all__ = [
     "used_views",
 ]
 
+_AMONG = " ranked among"
+
 
 def spine_of(state: TabularState) -> Spine:
     """The project's spine."""
@@ -139,8 +141,13 @@ def rows_with(state: TabularState, features: pl.DataFrame, *, texts: Mapping[str
     labels = state.project.split_declaration.reads(spine)
     if texts is None:
         texts = text_fields(state.project.request_views.values(), features.columns)
-    more = [name for name in (labels, spine.weight, spine.group) if name is not None]
+    within = state.project.goal.task.plain.within
+    more = [name for name in (labels, spine.weight, spine.group, within) if name is not None]
     frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at, *more, *texts.values())
+    group = spine.group
+    if within is not None:  # rows are ranked with those of one moment, as the service ranks those of one request
+        group = _AMONG
+        frame = frame.with_columns(pl.format("{} {}", pl.col(spine.time).dt.epoch("us"), within).alias(_AMONG))
     return TrainingData.from_frame(
         frame.hstack(features).filter(teaches(spine, state.project.goal.task, state.as_of)),
         features=features.columns,
@@ -150,7 +157,7 @@ def rows_with(state: TabularState, features: pl.DataFrame, *, texts: Mapping[str
         categories=_categories(state, features.columns),
         labels=labels,
         weight=spine.weight,
-        group=spine.group,
+        group=group,
         known_only=state.project.goal.task.needs_outcomes,
         texts=texts,
     )

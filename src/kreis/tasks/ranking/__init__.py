@@ -1,0 +1,1 @@
+"""Ranking: the task, its metric and its rows."""
