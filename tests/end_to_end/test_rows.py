@@ -29,6 +29,8 @@ project.candidate("gbdt", GradientBoosting(trees=20, leaves=5))
 project.release(Canary(steps=[0.5, 1.0], hold="1d"), fallback="logistic")
 project.monitor(Drift(), BusinessMetric())
 """
+pytestmark = pytest.mark.slow
+
 EARLIER, NOW = "2026-03-01", datetime(2026, 9, 1, 12, tzinfo=UTC)
 LOAN = {"credit_amount": 4_000, "age": 31, "duration": 48, "purpose": "car", "status": "<0"}
 
@@ -109,3 +111,13 @@ def test_it_answers_is_watched_explained_and_rolled_back(credit: Any) -> None:
     assert "credit.csv" in told or "rows" in told
     credit.kreis("rollback", "--reason", "tried out")
     assert credit.document("status")["release"]["routes"][0]["share"] == 1.0
+
+
+def test_a_changed_file_is_another_table(credit: Any) -> None:
+    changed = loans(1_200).with_columns(pl.col("credit amount") + pl.int_range(pl.len()) % 2)
+    changed.write_csv(credit.folder / "credit.csv", separator=";")
+    told = credit.kreis("run", "--until", "collection", "--as-of", f"{NOW + timedelta(days=10):%Y-%m-%d}")
+    assert "1,200 rows from 1 sources, 0 set aside in quarantine" in told
+    assert "rows that were collected are no longer given by the source; they are gone with it" in told
+    assert "late" not in told
+    assert "all of it, where it has changed; changed rows: replace" in credit.kreis("show", "source", "rows")

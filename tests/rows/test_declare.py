@@ -148,3 +148,55 @@ def test_a_contract_of_the_user_is_completed(tmp_path: Path):
     assert promised.plan.changes_at_most == 1.0
     good = promised.check(made.sources["rows"].rows(ALL), known_at="fixed_moment").good
     assert good.columns == ["amount", "class", "row_id", "fixed_moment"]
+
+
+def test_other_formats_and_a_delta_table_are_read_alike(tmp_path: Path):
+    LOANS.write_ndjson(tmp_path / "loans.jsonl")
+    LOANS.write_delta(tmp_path / "loans")
+    for place in ("loans.jsonl", "loans"):
+        made = project()
+        made.rows(tmp_path / place, id="loan-id", outcome="class", positive=2)
+        assert read(made).sort("loan-id")["credit amount"].to_list() == LOANS.sort("loan-id")["credit amount"].to_list()
+    before = made.sources["rows"].version()
+    LOANS.head(5).write_delta(tmp_path / "loans", mode="overwrite")
+    assert made.sources["rows"].version() != before
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ProjectError, match="the folder holds no Delta table"):
+        project().rows(tmp_path / "empty", outcome="class")
+
+
+def test_what_a_function_gives_is_another_source_when_it_changes():
+    given = [LOANS]
+    made = project()
+    made.rows(lambda: given[0], outcome="class", positive=2)
+    before = made.sources["rows"].version()
+    given[0] = LOANS.with_columns(sex=pl.lit("x"))
+    assert made.sources["rows"].version() != before
+
+
+def test_requests_are_held_to_the_policy_that_is_written():
+    made, strict = project(), project()
+    made.rows(LOANS, outcome="class", positive=2)
+    strict.rows(LOANS, outcome="class", positive=2, missing="refuse", unexpected="refuse")
+    assert [(each.missing, each.unexpected) for each in (made.request_views["row"], strict.request_views["row"])] == [
+        ("flag", "flag"),
+        ("refuse", "refuse"),
+    ]
+
+
+def test_nothing_is_looked_up_by_time_for_rows_without_one():
+    made = project()
+    made.rows(LOANS, outcome="class", positive=2)
+    made.candidate("mean", Mean(), baseline=True)
+    made.candidate("rule", Rule(pl.col("row__credit_amount") > 0))
+    made.feature_view(
+        "branch",
+        entity="branch",
+        table="rows_to_predict",
+        event_time="fixed_moment",
+        known_at="fixed_moment",
+        features={"n": pl.len()},
+        windows=["7d"],
+    )
+    with pytest.raises(ProjectError, match="looks up what was known at a row's moment, and these rows have none"):
+        made.check()

@@ -37,7 +37,7 @@ NEW_DATA: tuple[Discipline, ...] = up_to("collection")
 
 WHAT_WOULD: Mapping[Discipline, str] = {
     "requirements": "another goal",
-    "collection": "new or corrected data, or a run as of a later moment",
+    "collection": "new or corrected data, or, where rows have times, a run as of a later moment",
     "preparation": "other tables or features, or new data",
     "training": "other candidates, features or search, or new data",
     "evaluation": "another split or goal, or new data",

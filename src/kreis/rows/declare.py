@@ -238,7 +238,6 @@ class RowsDeclared(Candidates):
 
     def check(self) -> None:
         """Check that nothing is looked up by time for rows that have none."""
-        super().check()
         spine = self.spine_declaration
         if spine is not None and spine.timeless:
             for name in self.views:
@@ -247,6 +246,7 @@ class RowsDeclared(Candidates):
                     where=self._views.place(name),
                     hint="name their time: project.rows(…, time=…)",
                 )
+        super().check()
 
 
 def _handed_on(**frames: pl.LazyFrame) -> pl.LazyFrame:

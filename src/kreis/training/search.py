@@ -1,4 +1,4 @@
-"""Search for parameters on the validation tail, by Optuna's tree-structured Parzen estimator."""
+"""Search for parameters on the validation part, by Optuna's tree-structured Parzen estimator."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """Try parameters on the fit part and keep those that do best on the validation tail.
+    """Try parameters on the fit part and keep those that do best on the validation part.
 
     The declared parameters are tried first, so a search never ends with worse ones. Judged by the goal's metric at its
     break-even: no threshold is fitted for each trial, so the luckiest cut earns nothing. On 16 histories of three data
@@ -198,7 +198,7 @@ _Judged: TypeAlias = "tuple[float, Candidate, Fitted]"
 
 @dataclasses.dataclass(frozen=True)
 class _Judge:
-    """Fits what is tried and says what it loses on the validation tail; None where it cannot be fitted."""
+    """Fits what is tried and says what it loses on the validation part; None where it cannot be fitted."""
 
     objective: str
     declared: Candidate

@@ -1,4 +1,4 @@
-"""Train one candidate: choose its parameters and its threshold on the validation tail, refit, describe the rows."""
+"""Train one candidate: choose its parameters and its threshold on the validation part, refit, describe the rows."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Rows, times, seed, parameters, trials, and where the decision rule comes from; a JSON document."""
     reference: dict[str, Histogram]
     score_reference: Histogram | None = None
-    """How the scores were distributed on the validation tail, which the model had not seen."""
+    """How the scores were distributed on the validation part, which the model had not seen."""
     validation: dict[str, float]
-    """On the validation tail, before the refit: `Task.validated`."""
+    """On the validation part, before the refit: `Task.validated`."""
     categories: dict[str, list[str]] = {}
     """Of each category feature the texts that it knows, in the order in which it takes them."""
     texts: dict[str, str] = {}
     """Of the features that are read as texts the field of a request, in the order in which the model takes them."""
     importance: list[Importance] = []
-    """What each feature is worth, on rows of the validation tail, before the refit."""
+    """What each feature is worth, on rows of the validation part, before the refit."""
     validation_blocks: list[tuple[float, int]] = []
-    """Per block of the validation tail the sum of what the decisions were worth, and the rows: with another
+    """Per block of the validation part the sum of what the decisions were worth, and the rows: with another
     candidate's, how sure the difference of the two is."""
     folds: list[FoldModel] = []
     """Of a cross-validation, in the order of `Split.folds`."""

@@ -66,7 +66,12 @@ def source_page(view: SourceView | SourcesView) -> Page:
             ("of these", counts),
             (
                 "reads again",
-                f"{view.late_days:g} days before the last collection; changed rows: {view.changed}",
+                (
+                    "all of it, where it has changed"
+                    if view.whole
+                    else f"{view.late_days:g} days before the last collection"
+                )
+                + f"; changed rows: {view.changed}",
             ),
             ("contract", short(view.contract)),
         ),

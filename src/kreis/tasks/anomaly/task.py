@@ -142,7 +142,7 @@ class Anomaly:
         known, positive = int(found["known"]), int(found["positives"])
         if min(positive, known - positive) >= FEWEST:
             return []
-        said = "no outcome is known on the validation tail" if not known else f"only {known:,} outcomes are known on it"
+        said = "no outcome is known on the validation part" if not known else f"only {known:,} outcomes are known on it"
         return [
             f"{said}, {positive:,} of them anomalous: which candidate is best is decided by chance below about"
             f" {FEWEST} of either kind, and alarms are raised on the {self.alarms:.2%} that are scored highest; have"

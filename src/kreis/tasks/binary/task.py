@@ -142,7 +142,7 @@ class Binary:
             return []
         what = "positive" if positive == rarer else "negative"
         return [
-            f"only {rarer:,} of the {rows:,} rows of the validation tail are {what}: which candidate is best, and its"
+            f"only {rarer:,} of the {rows:,} rows of the validation part are {what}: which candidate is best, and its"
             f" threshold, is decided by chance below about {FEW}; collect more rows, or let validation be a larger"
             " share"
         ]

@@ -171,7 +171,7 @@ class Multiclass:
         if rare >= FEW:
             return []
         return [
-            f"only {rare:,} of the {rows:,} rows of the validation tail are {ClassRows.evidence_is}: which candidate is"
+            f"only {rare:,} of the {rows:,} rows of the validation part are {ClassRows.evidence_is}: which candidate is"
             f" best is decided by chance below about {FEW}; collect more rows, or let validation be a larger share"
         ]
 

@@ -180,7 +180,7 @@ class Regression:
         if rows >= FEW:
             return []
         return [
-            f"the validation tail has only {rows:,} rows: which candidate is best is decided by chance below about"
+            f"the validation part has only {rows:,} rows: which candidate is best is decided by chance below about"
             f" {FEW}; collect more rows, or let validation be a larger share"
         ]
 

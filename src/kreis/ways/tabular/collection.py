@@ -198,6 +198,7 @@ def _collect_now(
         code=code.digest,
         files=outside.files,
         late_days=source.late / timedelta(days=1),
+        whole=source.whole,
         changed=source.changed,
     )
 

@@ -55,7 +55,7 @@ _FEW = 12
 
 
 def perform(state: TabularState) -> Verdict:
-    """Judge the candidate that did best on the validation tail. The test rows choose nothing."""
+    """Judge the candidate that did best on the validation part. The test rows choose nothing."""
     choice = state.choice
     challenger = choice.candidate
     step = _evaluate(state, challenger)

@@ -63,6 +63,8 @@ class CollectedSource(LakeTable, frozen=True, kw_only=True):
     files: dict[str, FileRead] = msgspec.field(default_factory=dict)
     """By path; those that its frame read."""
     late_days: float = 0.0
+    whole: bool = False
+    """Whether it is read as a whole, when it has changed."""
     changed: str = "replace"
 
 

@@ -66,7 +66,7 @@ class TabularState:
 
     @property
     def choice(self) -> Choice:
-        """Which candidate goes on to evaluation, by how all did on the validation tail."""
+        """Which candidate goes on to evaluation, by how all did on the validation part."""
         return self._choice(lambda trained: (trained.validation["value"], trained.validation_blocks))
 
     @property

@@ -30,7 +30,7 @@ def perform(state: TabularState) -> Verdict:
         said = f"{said}; {choice.said}"
     rows = task.validation_said(validation[best])
     return Advance(
-        summary=f"{len(values)} candidates; on the validation tail ({rows}) {said}",
+        summary=f"{len(values)} candidates; on the validation part ({rows}) {said}",
         detail={"validation": values, **validation[best], "warnings": task.validation_doubts(validation[best])},
     )
 
