@@ -16,6 +16,7 @@ from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
 from kreis.training.preprocessing import Encode, Preprocessing
 from kreis.training.splits.in_time import TimeSplit
+from kreis.training.weighing import ByClass, ClassWeight
 
 if TYPE_CHECKING:
     from kreis.training.search import Search, Space
@@ -109,6 +110,8 @@ class Candidates(Views):
         search: Search | Mapping[str, Space] | None = None,
         features: Sequence[str] | None = None,
         encode: Encode | None = None,
+        class_weight: ClassWeight | None = None,
+        sample: ByClass | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
@@ -122,6 +125,10 @@ class Candidates(Views):
             encode: How it is given categories, if not as suits its kind: "order" (of the mean outcome), "one-hot",
                 "ordinal", "target" or "native"; or by feature one of these, or the texts in their order. How texts are
                 read, if not by `TfIdf()`: another one, for all or by feature.
+            class_weight: What rows of each outcome weigh in training: {True: 20, False: 1}, by the names of classes, or
+                "balanced". Probabilities are corrected for it.
+            sample: The share of the rows of each outcome that teach, drawn by chance: {False: 0.1}. Probabilities are
+                corrected for it.
 
         Raises:
             ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, or there
@@ -131,7 +138,7 @@ class Candidates(Views):
         with at(where):
             made = as_candidate(candidate)
             searched = as_search(made, search)
-            preprocessing = Preprocessing(encode=encode)
+            preprocessing = Preprocessing(encode=encode, class_weight=class_weight, sample=sample)
         may_use = None if features is None else tuple(features)
         declared = CandidateDeclaration(
             name=name,

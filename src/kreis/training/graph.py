@@ -22,6 +22,7 @@ __all__ = [
     "side_by_side",
     "single_score",
     "spread_around",
+    "texts_of",
     "versions_of",
 ]
 
@@ -92,6 +93,11 @@ def single_score(
     used = {name for node in nodes for name in node.input}
     initializers = [each for each in model.graph.initializer if each.name in used] + added
     return finish_graph(nodes, initializers, given, width, versions_of(model), outputs=outputs, score=score)
+
+
+def texts_of(model: Any) -> int:
+    """How many texts it reads."""
+    return int(model.graph.input[1].type.tensor_type.shape.dim[1].dim_value) if len(model.graph.input) > 1 else 0
 
 
 def outputs_of(model: Any) -> int:

@@ -23,6 +23,7 @@ from kreis.training.encoders.targets import Targets
 from kreis.training.encoders.tf_idf import TfIdf
 from kreis.training.fidelity import prove_same
 from kreis.training.several import fit_outputs
+from kreis.training.weighing import ByClass, ClassWeight, check_by_class, corrected, undone, weigh
 
 __all__ = ["ENCODERS", "Encode", "Preprocessing", "fit_candidate"]
 
@@ -46,8 +47,14 @@ class Preprocessing:
     """What the user says of how a candidate is given its rows; else it is given them as suits its kind."""
 
     encode: Encode | None = None
+    class_weight: ClassWeight | None = None
+    """What the rows of each outcome weigh; "balanced": those of one as much together as those of another."""
+    sample: ByClass | None = None
+    """The share of the rows of each outcome that teach, drawn by chance."""
 
     def __post_init__(self) -> None:
+        check_by_class(self.class_weight, where="class_weight")
+        check_by_class(self.sample, where="sample", most=1.0)
         for kind in self._said.values():
             if isinstance(kind, TfIdf):
                 continue
@@ -69,7 +76,13 @@ class Preprocessing:
     def parameters(self) -> dict[str, Any]:
         """What is said, as a JSON document; empty where nothing is."""
         said = {name: _document(each) for name, each in self._said.items()}
-        return {} if not said else {"encode": said.get("", said)}
+        document: dict[str, Any] = {"encode": said.get("", said)} if said else {}
+        for name, by_class in (("class_weight", self.class_weight), ("sample", self.sample)):
+            if isinstance(by_class, Mapping):
+                document[name] = {str(outcome): value for outcome, value in by_class.items()}
+            elif by_class is not None:
+                document[name] = by_class
+        return document
 
     def check(
         self, candidate: Candidate, features: Collection[str], categories: Collection[str], texts: Collection[str]
@@ -85,10 +98,11 @@ class Preprocessing:
         Raises:
             ProjectError: it names what is no category or text, or an encoder that the candidate has no use for.
         """
-        if not self._said:
-            return
-        if usual_encoder(candidate) is None:
-            raise ProjectError(f"{type(candidate).__name__} learns nothing of categories and texts", where="encode")
+        weighs = self.class_weight is not None or self.sample is not None
+        if (self._said or weighs) and usual_encoder(candidate) is None:
+            learns = "is the same for all rows, or written down" if weighs else "learns nothing of categories and texts"
+            where = "encode" if self._said else "class_weight" if self.class_weight is not None else "sample"
+            raise ProjectError(f"{type(candidate).__name__} {learns}", where=where, hint=f"leave {where} out")
         for name, kind in self._said.items():
             if name and name not in features:
                 raise ProjectError.unknown_name("feature", name, features, where="encode")
@@ -140,7 +154,8 @@ def fit_candidate(
     threads: int,
     preprocessing: Preprocessing = PLAIN,
 ) -> Fitted:
-    """Fit a candidate on rows, categories encoded; what leaves takes the categories as they come.
+    """Fit a candidate on rows, drawn, weighed and encoded; what leaves takes the features as they come, and gives
+    probabilities as they are among all rows.
 
     Args:
         candidate: What learns.
@@ -153,21 +168,48 @@ def fit_candidate(
     Raises:
         ProjectError: as for `Candidate.fit`; or an encoder cannot learn from these rows.
     """
-    labels = task.labels(rows.outcomes)
+    weighing = weigh(
+        task.labels(rows.outcomes),
+        task.plain.names,
+        weights=rows.weights,
+        class_weight=preprocessing.class_weight,
+        sample=preprocessing.sample,
+        seed=seed,
+    )
+    teaching = rows if weighing.kept is None else rows.take(weighing.kept)
+    options: dict[str, Any] = {"loss": task.loss, "seed": seed, "threads": threads}
+    if task.loss.name == "rank":
+        options["groups"] = teaching.groups
+    if weighing.weights is not None:
+        options["weights"] = weighing.weights
+        if "weights" not in inspect.signature(candidate.fit).parameters:
+            hint = "leave weights out for it, or take GradientBoosting(), Logistic() or Linear()"
+            raise ProjectError("it does not weigh rows", where=type(candidate).__name__, hint=hint)
+    fitted = _fit(candidate, teaching, task.labels(teaching.outcomes), preprocessing, options)
+    if weighing.factors is None or fitted.form.content is None:
+        return fitted
+    learned, factors = fitted.scorer(), weighing.factors
+    content = corrected(fitted.form.content, factors)
+    where = "the correction of probabilities"
+    prove_same(
+        content, lambda *given: undone(learned.score(*given), factors), rows.matrix, where=where, texts=rows.texts
+    )
+    return dataclasses.replace(fitted, form=Onnx.of(content))
+
+
+def _fit(
+    candidate: Candidate, rows: TrainingData, labels: Labels, preprocessing: Preprocessing, options: dict[str, Any]
+) -> Fitted:
+    """Fit a candidate on encoded rows; what leaves takes the features as they come."""
     usual = usual_encoder(candidate)
-    ranked: dict[str, Any] = {"groups": rows.groups} if task.loss.name == "rank" else {}
     if not (rows.categories or rows.text_fields) or usual is None:
-        return fit_outputs(
-            candidate, rows.matrix, labels, rows.features, loss=task.loss, seed=seed, threads=threads, **ranked
-        )
-    encodings = _encodings(usual, rows, labels, preprocessing, seed)
+        return fit_outputs(candidate, rows.matrix, labels, rows.features, **options)
+    encodings = _encodings(usual, rows, labels, preprocessing, options["seed"])
     encoded = EncodedFeatures(rows.features, encodings, list(rows.text_fields))
     matrix = encoded.encode(rows.matrix, rows.texts, teaching=True)
-    more: dict[str, Any] = {} if set(encoded.kinds) == {"number"} else {"kinds": encoded.kinds}
-    if "kinds" not in inspect.signature(candidate.fit).parameters:
-        more = {}
-    more |= ranked
-    fitted = fit_outputs(candidate, matrix, labels, encoded.names, loss=task.loss, seed=seed, threads=threads, **more)
+    if set(encoded.kinds) != {"number"} and "kinds" in inspect.signature(candidate.fit).parameters:
+        options = {**options, "kinds": encoded.kinds}
+    fitted = fit_outputs(candidate, matrix, labels, encoded.names, **options)
     if fitted.form.content is None:  # a formula learns nothing of categories
         return dataclasses.replace(fitted, features=rows.features)
     inner = fitted.scorer()

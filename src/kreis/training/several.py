@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from kreis.arrays import Booleans, Floats
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes, require
+from kreis.training.encoders.encoder import ColumnKind
 from kreis.training.fidelity import prove_same
 
 __all__ = ["fit_outputs"]
 
 _HELD = 5
 """Every fifth row is left out to see how far a model is off on rows that it does not know."""
-Fit = Callable[[Matrix, Outcomes, Loss], Fitted]
+Fit = Callable[..., Fitted]
 
 
 def fit_outputs(
@@ -41,17 +43,21 @@ def fit_outputs(
         ProjectError: as for `Candidate.fit`.
     """
 
-    def fit(rows: Matrix, outcomes: Outcomes, one: Loss) -> Fitted:
-        return candidate.fit(rows, outcomes, features, loss=one, **options)
+    weights: Floats | None = options.pop("weights", None)
+    kinds: Sequence[ColumnKind] = options.get("kinds", ())
+
+    def fit(rows: Matrix, outcomes: Outcomes, one: Loss, held: Booleans | None = None) -> Fitted:
+        weighed: dict[str, Any] = {} if weights is None else {"weights": weights if held is None else weights[~held]}
+        return candidate.fit(rows, outcomes, features, loss=one, **options, **weighed)
 
     if loss.outputs == 1 or loss.name == "softmax" or getattr(candidate, "several", False):
         return fit(matrix, labels, loss)
     if loss.name == "log":
-        return _together([_fit_label(fit, matrix, column) for column in labels.T], matrix)
+        return _together([_fit_label(fit, matrix, column) for column in labels.T], matrix, kinds)
     if getattr(candidate, "quantiles", False):
         parts = [fit(matrix, labels, Loss("quantile", level)) for level in loss.levels]
-        return _together(parts, matrix, ascending=True)
-    return _with_spread(fit, matrix, labels, loss)
+        return _together(parts, matrix, kinds, ascending=True)
+    return _with_spread(fit, matrix, labels, loss, kinds)
 
 
 def _fit_label(fit: Fit, matrix: Matrix, carries: Outcomes) -> Fitted:
@@ -63,7 +69,9 @@ def _fit_label(fit: Fit, matrix: Matrix, carries: Outcomes) -> Fitted:
     return fit(matrix, carries, Loss("log"))
 
 
-def _together(parts: Sequence[Fitted], matrix: Matrix, *, ascending: bool = False) -> Fitted:
+def _together(
+    parts: Sequence[Fitted], matrix: Matrix, kinds: Sequence[ColumnKind], *, ascending: bool = False
+) -> Fitted:
     """Models side by side in one graph; quantiles, learned apart, are put in order, so that none crosses another
     (Chernozhukov, Fernández-Val and Galichon 2010).
     """
@@ -78,25 +86,27 @@ def _together(parts: Sequence[Fitted], matrix: Matrix, *, ascending: bool = Fals
         scores = np.stack([scorer.score(rows).reshape(len(rows)) for scorer in scorers], axis=1)
         return np.sort(scores, axis=1) if ascending else scores
 
-    prove_same(content, native, matrix, where="several outputs")
+    prove_same(content, native, matrix, where="several outputs", kinds=kinds)
     gains = [part.gain for part in parts if part.gain is not None]
     gain = {name: float(np.mean([each[name] for each in gains])) for name in names} if gains else None
     return Fitted(form=Onnx.of(content), features=names, gain=gain)
 
 
-def _with_spread(fit: Fit, matrix: Matrix, outcomes: Outcomes, loss: Loss) -> Fitted:
+def _with_spread(fit: Fit, matrix: Matrix, outcomes: Outcomes, loss: Loss, kinds: Sequence[ColumnKind]) -> Fitted:
     """A model of one number, and around it the quantiles of what it was off by on rows that it did not know (Lei et al.
     2018, split conformal prediction): as wide for every row.
     """
     from kreis.training.graph import spread_around
 
     held, one = np.arange(len(matrix)) % _HELD == _HELD - 1, Loss(loss.name, loss.level)
-    known = fit(matrix[~held], outcomes[~held], one)
+    known = fit(matrix[~held], outcomes[~held], one, held)
     apart = outcomes[held] - known.scorer().score(matrix[held])
     fitted = fit(matrix, outcomes, one)
     offsets = np.quantile(apart, loss.levels)
     content, scorer = spread_around(_content(fitted), offsets.tolist(), matrix.shape[1]), fitted.scorer()
-    prove_same(content, lambda rows: scorer.score(rows)[:, None] + offsets, matrix, where="several outputs")
+    prove_same(
+        content, lambda rows: scorer.score(rows)[:, None] + offsets, matrix, where="several outputs", kinds=kinds
+    )
     return dataclasses.replace(fitted, form=Onnx.of(content))
 
 

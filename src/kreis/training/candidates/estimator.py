@@ -116,6 +116,7 @@ class Estimator:
         threads: int,
         groups: Codes | None = None,
         kinds: Sequence[ColumnKind] = (),
+        weights: Floats | None = None,
     ) -> Fitted:
         """Fit a seeded copy, convert it, and prove on rows that both score alike.
 
@@ -136,7 +137,7 @@ class Estimator:
         matrix = np.where(np.isfinite(matrix), matrix, np.float32(np.nan))
         with threadpool_limits(threads):
             try:
-                model.fit(_bearable(model, matrix), labels, **_curve(model))
+                model.fit(_bearable(model, matrix), labels, **_curve(model), **_weighed(model, weights, self._where))
             except ValueError as error:
                 hint = _MISSING_HINT if np.isnan(matrix).any() else None
                 raise ProjectError(f"cannot be fitted: {error}", where=self._where, hint=hint) from error
@@ -172,6 +173,24 @@ class Estimator:
                 where=self._where,
                 hint=_convertible(model),
             ) from error
+
+
+def _weighed(model: Any, weights: Floats | None, where: str) -> dict[str, Floats]:
+    """The keyword by which an estimator's `fit`, or that of a pipeline's last step, takes weights.
+
+    Raises:
+        ProjectError: it takes none.
+    """
+    from sklearn.utils.validation import has_fit_parameter
+
+    if weights is None:
+        return {}
+    steps: list[tuple[str, Any]] = getattr(model, "steps", [("", model)])
+    name, last = steps[-1]
+    if not has_fit_parameter(last, "sample_weight"):
+        hint = "leave weights out for this candidate, or take another estimator"
+        raise ProjectError(f"{type(last).__name__} does not weigh rows", where=where, hint=hint)
+    return {f"{name}__sample_weight" if name else "sample_weight": weights}
 
 
 def _in_places(chances: Floats, classes: Any, outputs: int) -> Floats:

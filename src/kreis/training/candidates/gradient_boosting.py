@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
@@ -92,6 +92,7 @@ class GradientBoosting:
         threads: int,
         groups: Codes | None = None,
         kinds: Sequence[ColumnKind] = (),
+        weights: Floats | None = None,
     ) -> Fitted:
         """Learn by LightGBM, deterministically, and convert.
 
@@ -107,9 +108,11 @@ class GradientBoosting:
         if loss.name == "rank":
             order, sizes = ranked(outcomes, groups, where=where)
             label, rows = label[order], matrix[order]
+            weights = None if weights is None else weights[order]
         data = lightgbm.Dataset(
             rows,
             label=label,
+            weight=weights,
             group=sizes,
             params=settings,
             categorical_feature=[place for place, kind in enumerate(kinds) if kind == "category"],

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_numbers, require
@@ -59,6 +59,7 @@ class Linear:
         threads: int,
         groups: Codes | None = None,
         kinds: Sequence[ColumnKind] = (),
+        weights: Floats | None = None,
     ) -> Fitted:
         """Learn by scikit-learn, then write the few operations down as ONNX."""
         from sklearn.linear_model import Ridge
@@ -68,6 +69,6 @@ class Linear:
         given = standardise(matrix, indicators=self.indicators, kinds=kinds)
         with threadpool_limits(1):  # tall and narrow: more BLAS threads only wait for each other
             solver = "sparse_cg" if "word" in kinds else "cholesky"
-            model = Ridge(alpha=self.penalty, solver=solver).fit(given.design, outcomes)
+            model = Ridge(alpha=self.penalty, solver=solver).fit(given.design, outcomes, sample_weight=weights)
         content = given.to_onnx(model.coef_, float(model.intercept_))
         return Fitted(form=Onnx.of(content), features=tuple(features))

@@ -64,6 +64,7 @@ class Logistic:
         threads: int,
         groups: Codes | None = None,
         kinds: Sequence[ColumnKind] = (),
+        weights: Floats | None = None,
     ) -> Fitted:
         """Learn by scikit-learn, then write the few operations down as ONNX.
 
@@ -84,7 +85,7 @@ class Logistic:
                 tol=1e-6,
                 random_state=seed,
             )
-            _fit_quietly(model, given.design, outcomes)
+            _fit_quietly(model, given.design, outcomes, weights)
         if loss.outputs == 1:
             content = given.to_onnx(model.coef_[0], float(model.intercept_[0]), link="Sigmoid")
         else:
@@ -108,7 +109,7 @@ def _of_all_classes(model: Any, count: int) -> tuple[Floats, Floats]:
     return coefficients, base
 
 
-def _fit_quietly(model: Any, design: Any, outcomes: Outcomes) -> None:
+def _fit_quietly(model: Any, design: Any, outcomes: Outcomes, weights: Floats | None) -> None:
     import warnings
 
     from scipy.linalg import LinAlgWarning
@@ -119,4 +120,4 @@ def _fit_quietly(model: Any, design: Any, outcomes: Outcomes) -> None:
         warnings.simplefilter("ignore", LinAlgWarning)
         # Stopping at `iterations` is a declared parameter; validation judges the result.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(design, outcomes)
+        model.fit(design, outcomes, sample_weight=weights)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Literal
 from kreis.models.form import Formula, Onnx
@@ -59,25 +59,30 @@ class Mean:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        weights: Floats | None = None,
     ) -> Fitted:
         """Take the mean."""
         varied(outcomes, where="Mean")
         if loss.outputs > 1:
             from kreis.training.graph import constant_score
 
-            content = constant_score(_numbers(outcomes, loss), len(features))
+            content = constant_score(_numbers(outcomes, loss, weights), len(features))
             return Fitted(form=Onnx.of(content), features=tuple(features))
-        mean = float(np.mean(outcomes, dtype=np.float64))
+        mean = float(np.average(outcomes.astype(np.float64), weights=weights))
         return Fitted(form=Formula(expression=Literal(mean), missing=mean), features=tuple(features))
 
 
-def _numbers(outcomes: Outcomes, loss: Loss) -> list[float]:
+def _numbers(outcomes: Outcomes, loss: Loss, weights: Floats | None) -> list[float]:
     """How often each class or label occurs, or the quantiles."""
     if outcomes.dtype.kind == "f":
-        found = np.quantile(outcomes, loss.levels)
+        if weights is None:
+            found = np.quantile(outcomes, loss.levels)
+        else:
+            found = np.quantile(outcomes, loss.levels, method="inverted_cdf", weights=weights)
     elif outcomes.ndim == 2:
-        found = outcomes.mean(axis=0)
+        found = np.average(outcomes.astype(np.float64), axis=0, weights=weights)
     else:
-        found = np.bincount(outcomes, minlength=loss.outputs) / len(outcomes)
+        found = np.bincount(outcomes, weights, minlength=loss.outputs)
+        found = found / found.sum()
     numbers: list[float] = found.tolist()
     return numbers

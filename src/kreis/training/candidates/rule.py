@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Aggregate, Call, Column, Expression, Literal, aggregates, encode
 from kreis.models.form import Formula
@@ -78,6 +78,7 @@ class Rule:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        weights: Floats | None = None,
     ) -> Fitted:
         """Check that the features it reads exist.
 

@@ -55,7 +55,7 @@ class Torch:
 
     side_by_side: ClassVar[bool] = False  # PyTorch's seed and threads are set for the whole process
     complexity: ClassVar[int] = NETWORK
-    encode: ClassVar[str] = "one_hot"
+    encode: ClassVar[str] = "one-hot"
     module: Callable[[int, int], Any]
     """Makes the module from the number of inputs and of outputs."""
     epochs: int = 50

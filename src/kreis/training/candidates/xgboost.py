@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
@@ -102,6 +102,7 @@ class XGBoost:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        weights: Floats | None = None,
     ) -> Fitted:
         """Learn by XGBoost and convert.
 
@@ -118,7 +119,8 @@ class XGBoost:
         if loss.name == "rank":
             order, sizes = ranked(outcomes, groups, where=where)
             label, given = label[order], rows[order]
-        data = xgboost.QuantileDMatrix(given, label=label, max_bin=self.bins, nthread=threads)
+            require(weights is None, "it does not weigh rows that are ranked", where=where)
+        data = xgboost.QuantileDMatrix(given, label=label, weight=weights, max_bin=self.bins, nthread=threads)
         if sizes is not None:
             data.set_group(sizes)
         curve = xgboost_curve(self.trees, data)
