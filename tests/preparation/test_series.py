@@ -112,6 +112,13 @@ def test_the_plain_answers() -> None:
             assert scorer.score(matrix).tolist() == [value]
 
 
+def test_a_young_series_goes_on_as_it_was_last() -> None:
+    names = ["share__last", "share__trend", "share__season_1", "share__season_2", "share__season_4", "ahead__horizon"]
+    matrix = np.array([[10.0, np.nan, np.nan, np.nan, 10.0, 2.0]], dtype=np.float32)
+    for said in (series().drift_line, series().seasonal_naive):
+        assert FormulaScorer(from_polars(said, where="test"), names).score(matrix).tolist() == [10.0]
+
+
 def test_a_season_that_is_not_declared_has_no_naive_answer() -> None:
     with pytest.raises(ProjectError, match="no season is declared"):
         _ = series(season=None).seasonal_naive

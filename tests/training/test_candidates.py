@@ -97,7 +97,7 @@ OF_NUMBERS = {
     "gradient boosting": lambda: GradientBoosting(trees=20, leaves=7),
     "differences of gradient boosting": lambda: Differenced(GradientBoosting(trees=20), against=Column("a")),
     "differences of a line": lambda: Differenced(
-        Linear(), against=pl.when(pl.col("c") > 0.1).then(2 * pl.col("b") - 1)
+        Linear(), against=pl.coalesce(pl.when(pl.col("c") > 0.1).then(2 * pl.col("b") - 1), pl.col("b"), pl.col("a"))
     ),
     "XGBoost": lambda: boosted(XGBoost, trees=20, leaves=7),
     "XGBRegressor": lambda: Estimator(xgboost("XGBRegressor", n_estimators=10)),

@@ -198,8 +198,9 @@ def _overlapping(centred: Floats, spread: float, remains: float, overlap: Overla
     count, own = len(centred), _own(centred, spread, remains, 0.0)
     if overlap.factor <= 1 or count < _FEWEST or spread <= 0:
         return own
-    seen, shared = _corrected(centred), overlap.neighbours
-    beyond = (seen - shared) / (1 - shared) if seen > shared + 1 / math.sqrt(count) else 0.0
+    shared = overlap.neighbours
+    seen = _seen(centred) - (shared - (1 + 3 * shared) / count)  # what so few blocks would show of it (Kendall 1954)
+    beyond = min(seen / (1 - shared), _CORRELATED_AT_MOST) if seen > 1 / math.sqrt(count) else 0.0
     longer = min(overlap.factor * (1 + beyond) / (1 - beyond), max(own.longer, overlap.factor))
     return _Alike(longer, count / longer - 1, longer)
 
