@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.multiclass.cost_matrix import CostMatrix
+    from kreis.tasks.multilabel.label_value import LabelValue
     from kreis.tasks.ranking.ranking_value import RankingValue
     from kreis.tasks.regression.error_cost import ErrorCost
     from kreis.tracking.here import log, log_artifact, log_params
@@ -63,6 +64,7 @@ _PLACES = {
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "Differenced": "kreis.training.candidates.differenced",
     "CostMatrix": "kreis.tasks.multiclass.cost_matrix",
+    "LabelValue": "kreis.tasks.multilabel.label_value",
     "ErrorCost": "kreis.tasks.regression.error_cost",
     "FunctionValue": "kreis.tasks.function_value",
     "Drift": "kreis.monitoring.monitors.drift",
@@ -122,6 +124,7 @@ __all__ = [
     "Guardrail",
     "Integer",
     "IsolationForest",
+    "LabelValue",
     "Latency",
     "Linear",
     "Logistic",

@@ -45,7 +45,7 @@ def rows(tickets: pl.LazyFrame) -> pl.LazyFrame:
     return tickets
 
 project.request_view("row", fields={{"a": "number", "b": "number"}}, features={{"a": pl.col("a"), "b": pl.col("b")}})
-project.split(TimeSplit(test="10d"))
+project.split(TimeSplit(test="{test}"))
 project.candidate("mean", Mean(), baseline=True)
 project.candidate("model", {weak})
 project.release(Canary(steps=[0.5, 1.0], hold="1d"), fallback="mean")
@@ -87,6 +87,8 @@ class Walk:
     """So many rows: `a`, `b` and the outcome `kind`."""
     sent: Callable[[Any], Any] = field(default=lambda kind: kind)
     """An outcome as a client sends it."""
+    test: str = "10d"
+    """The newest part of the history, for evaluation."""
     per_day: int = 60
     history: int = 40
     served: int = 6
@@ -119,7 +121,7 @@ def write(folder: Path, walk: Walk) -> pl.DataFrame:
     frame.write_parquet(folder / "tickets.parquet")
     (folder / "kreis.toml").write_text(f'[clock]\nas_of = "{START:%Y-%m-%d}"\n[training]\nseed = 7\n')
     (folder / "tickets.yaml").write_text(CONTRACT.format(outcome=walk.outcome))
-    said = {name: getattr(walk, name) for name in ("question", "metric", "goal", "weak")}
+    said = {name: getattr(walk, name) for name in ("question", "metric", "goal", "weak", "test")}
     (folder / "project.py").write_text(PROJECT.format(**said))
     return frame
 

@@ -17,6 +17,7 @@ from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.function_value import FunctionValue
 from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.multiclass.cost_matrix import CostMatrix
+from kreis.tasks.multilabel.label_value import LabelValue
 from kreis.tasks.ranking.ranking_value import RankingValue
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.testing import CHECKS, Example
@@ -91,7 +92,19 @@ def quantiles(level: float) -> Example:
     return Example(task=metric.task, column=asked.column, wrong=asked.wrong, scores=scores)
 
 
+def some_labels() -> Example:
+    rng = np.random.default_rng(9)
+    names = ["billing", "urgent", "3"]
+    scores = rng.beta(1, 2, (400, 3))
+    carried = [[name for name, each in zip(names, row, strict=True) if each] for row in rng.random((400, 3)) < scores]
+    column = pl.Series("labels", [None if place % 40 == 0 else each for place, each in enumerate(carried)])
+    missed = {"billing": 0.0, "urgent": -20.0, "3": -1.0}
+    metric = LabelValue("EUR per 1,000", ["billing", "urgent", 3], right=2.0, missed=missed, false_alarm=-1.0)
+    return Example(task=metric.task, column=column, wrong=pl.Series("labels", [["billing"], ["bill"]]), scores=scores)
+
+
 EXAMPLES = {
+    "multi-label": some_labels,
     "quantiles": lambda: quantiles(0.5),
     "quantiles, one of them decides": lambda: quantiles(0.9),
     "multi-class": class_of_three,
@@ -115,20 +128,29 @@ def test_task_behaves(make, check):
     check(make())
 
 
-TASKS = {"Binary", "Multiclass", "Regression", "Anomaly", "Forecasting", "Ranking"}
-METRICS = {"DecisionValue", "CostMatrix", "ErrorCost", "FunctionValue", "AlarmValue", "RankingValue"}
+TASKS = {"Binary", "Multiclass", "Multilabel", "Regression", "Anomaly", "Forecasting", "Ranking"}
+METRICS = {
+    "DecisionValue",
+    "CostMatrix",
+    "LabelValue",
+    "ErrorCost",
+    "FunctionValue",
+    "AlarmValue",
+    "RankingValue",
+}
 NAMES = {
     *(
         "binary classification",
         "multi-class classification",
+        "multi-label classification",
         "regression",
         "anomaly detection",
         "forecasting",
         "ranking",
     ),
-    *("decision_value", "cost_matrix", "error_cost", "function_value", "alarm_value", "ranking_value"),
+    *("decision_value", "cost_matrix", "label_value", "error_cost", "function_value", "alarm_value", "ranking_value"),
 }
-FOLDERS = ("binary", "multiclass", "regression", "anomaly", "forecasting", "ranking")
+FOLDERS = ("binary", "multiclass", "multilabel", "regression", "anomaly", "forecasting", "ranking")
 
 
 def branches(tree: ast.Module) -> list[str]:

@@ -15,6 +15,7 @@ from kreis.errors import ProjectError
 from kreis.tasks.outcomes import class_number
 
 __all__ = [
+    "Above",
     "Cheapest",
     "Cut",
     "Decision",
@@ -258,6 +259,54 @@ class Level(_Alone, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
         return {"type": "number", "description": f"{outcome}: what is best for the goal; scores holds the quantiles"}
 
 
+class Above(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="above"):
+    """Each label from its own probability on; the decision is the number that stands for the set of them."""
+
+    labels: tuple[str, ...]
+    """What raw outputs are the probabilities of; the first stands for 1, the second for 2, the third for 4 …"""
+    at: tuple[float, ...]
+    """Of each label: given where probability >= at."""
+
+    def __post_init__(self) -> None:
+        if len(self.at) != len(self.labels):
+            raise ProjectError("the thresholds are not one for each label", where="decision")
+        for each in self.at:
+            _check_number("a threshold", each, endless=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of a raw output is about."""
+        return self.labels
+
+    def one(self, score: list[float]) -> float:
+        """The decision on one row: the number of its labels."""
+        return float(sum(1 << i for i, (p, at) in enumerate(zip(score, self.at, strict=True)) if p >= at))
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on rows, shape (n,)."""
+        decided: Floats = (scores.astype(np.float64) >= np.array(self.at)) @ 2.0 ** np.arange(len(self.at))
+        return decided
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,): the largest probability."""
+        largest: Scores = scores.max(axis=1)
+        return largest
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        shown = ", ".join(f"{name} from {at:.3g}" for name, at in zip(self.labels[:_SHOWN], self.at, strict=False))
+        more = f" and {len(self.labels) - _SHOWN} more" if len(self.labels) > _SHOWN else ""
+        return f"{f'{outcome}: ' if outcome else ''}each label from its own probability on ({shown}{more})"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        items = {"type": "string", "enum": list(self.labels)}
+        return {"type": "array", "items": items, "uniqueItems": True, "description": f"{outcome}: the labels that pay"}
+
+
+_SHOWN = 5
+
+
 class Placed(_Alone, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="placed"):
     """The class whose place among the classes a rule gives."""
 
@@ -354,7 +403,7 @@ def places_within(scores: Floats, groups: Codes) -> Floats:
     return places
 
 
-Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level | Rank
+Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level | Above | Rank
 
 
 def decision_of(document: Any) -> Decision:

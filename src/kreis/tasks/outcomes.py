@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
-__all__ = ["Number", "OneOf", "OutcomeForm", "Sent", "YesNo", "class_number", "class_text"]
+__all__ = ["Number", "OneOf", "OutcomeForm", "Sent", "SomeOf", "YesNo", "class_number", "class_text"]
 
 Sent: TypeAlias = float | bool | str | list[str]
 """An outcome as a client sends it."""
@@ -158,7 +158,48 @@ class OneOf(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, 
         return self._texts.get(value, "another class")
 
 
-OutcomeForm: TypeAlias = YesNo | Number | OneOf
+class SomeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="some_of"):
+    """Any of some labels, sent as a list of their texts; one number stands for them inside: a bit for each."""
+
+    as_it_is: ClassVar[bool] = False
+    parted: ClassVar[bool] = False
+    labels: tuple[str, ...]
+
+    @property
+    def decision_type(self) -> str:
+        """The logical type of a decision, as contracts have it."""
+        return "number"
+
+    def refusal(self, value: Sent) -> str | None:
+        """Why a value is no outcome; None where it is one."""
+        if isinstance(value, list):
+            unknown = [each for each in value if each not in self.labels]
+            return f"{unknown[0]!r:.80} is none of the labels {listed(self.labels)}" if unknown else None
+        number = math.nan if isinstance(value, bool | str) else float(value)
+        if 0 <= number < 2.0 ** len(self.labels) and number % 1 == 0:
+            return None
+        return f"the outcome is {_shown(value)}; it must be a list of {listed(self.labels)}"
+
+    def number(self, value: Sent) -> float:
+        """The number that stands for a value which is not refused: labels, or their number."""
+        if not isinstance(value, list):
+            return float(value)
+        return float(sum(1 << self.labels.index(each) for each in set(value)))
+
+    def shown(self, value: float) -> Sent:
+        """The inverse of `number`, for JSON."""
+        return [label for place, label in enumerate(self.labels) if int(value) >> place & 1]
+
+    def schema(self) -> dict[str, Any]:
+        """As JSON Schema."""
+        return {"type": "array", "items": {"enum": list(self.labels)}, "uniqueItems": True}
+
+    def said(self, value: float) -> str:
+        """An outcome in words."""
+        return ", ".join(label for place, label in enumerate(self.labels) if int(value) >> place & 1) or "no label"
+
+
+OutcomeForm: TypeAlias = YesNo | Number | OneOf | SomeOf
 
 
 _LISTED = 12

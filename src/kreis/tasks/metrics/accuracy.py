@@ -8,7 +8,7 @@ from kreis.arrays import Floats
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.metrics.yes_no import DecidedShare
 
-__all__ = ["Accuracy"]
+__all__ = ["Accuracy", "SubsetAccuracy"]
 
 
 class Accuracy(DecidedShare):
@@ -21,3 +21,9 @@ class Accuracy(DecidedShare):
     def terms(self, rows: Rows) -> tuple[Floats, Floats]:
         """Whether it is; one."""
         return (rows.decisions == rows.outcomes).astype(np.float64), np.ones(len(rows))
+
+
+class SubsetAccuracy(Accuracy):
+    """The share of rows of which all labels are right."""
+
+    name = "subset_accuracy"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,10 +11,11 @@ import numpy.typing as npt
 
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
+from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import Cheapest, Decision, Placed, Scores
 from kreis.tasks.metrics.accuracy import Accuracy
 from kreis.tasks.metrics.across import AcrossGroups
-from kreis.tasks.metrics.auc import area
+from kreis.tasks.metrics.auc import area_of_pairs
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.class_calibration import ClassCalibrationError, class_reliability
 from kreis.tasks.metrics.class_log_loss import ClassLogLoss
@@ -35,8 +35,6 @@ __all__ = ["Multiclass"]
 
 _CALIBRATION_AT_MOST = 0.15
 """Probabilities further from the frequencies than this are none."""
-_COMPARED = 12
-"""Classes, the most frequent ones, of which each two are compared by a feature."""
 _SHOWN = 3
 
 
@@ -109,17 +107,8 @@ class Multiclass:
         return f"{len(outcomes):,} rows, all {self.outcome.said(float(found[0]))!r}" if len(found) else "no rows"
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
-        """How well a feature parts two classes, on average over each two (Hand and Till 2001), by their rows.
-
-        The area under the ROC curve, or its complement, whichever is larger; of the twelve most frequent classes.
-        """
-        _, places, counts = np.unique(outcomes, return_inverse=True, return_counts=True)
-        total, weight = 0.0, 0.0
-        for one, other in combinations(np.argsort(-counts, kind="stable")[:_COMPARED].tolist(), 2):
-            mask = (places == one) | (places == other)
-            found, rows = area(values[mask], places[mask] == one), float(counts[one]) * float(counts[other])
-            total, weight = total + max(found, 1 - found) * rows, weight + rows
-        return total / weight if weight else 0.5
+        """How well a feature parts two classes, on average over each two."""
+        return area_of_pairs(values, outcomes)
 
     @property
     def loss(self) -> Loss:
@@ -226,11 +215,7 @@ class Multiclass:
         count = len(matrix)
         wrong = float(matrix.sum() - np.trace(matrix)) / (count * (count - 1))
         apart, most = wrong - float(np.trace(matrix)) / count, self.metric.most_at_stake
-        found = []
-        for name, loss in {"equal": 0.0, "6% worse": 0.06 * cost, "21% worse": 0.21 * cost}.items():
-            share = min(max(differing, loss / apart), 1.0)
-            up = max(share / 2 * (1 - loss / (apart * share)), 0.0)
-            found.append(Challenger(name=name, differences={apart: up, -apart: share - up, 0.0: 1 - share}, most=most))
+        found = near_alike(cost, differing, most, apart=apart)
         lost, won = rates["accuracy"] * (1 - 1 / count), (1 - rates["accuracy"]) / count
         by_lot = {apart: won, -apart: lost, 0.0: 1 - won - lost}
         return [*found, Challenger(name="random", differences=by_lot, most=most)]

@@ -26,7 +26,8 @@ class Rule:
     Of a yes/no question the score is in [0, 1], a missing value scores 0, a yes/no expression scores 1 or 0, and the
     rule decides positively from 0.5 on. Of a number the value is the answer; where it is missing, the mean of the
     training rows is. Of classes the value is the place of one among the goal's (0 is the first); where it is missing,
-    the most frequent one's.
+    the most frequent one's. Of labels it is the sum of 1 for the first label, 2 for the second, 4 for the third,
+    and so on.
 
     Example:
 
@@ -85,7 +86,9 @@ class Rule:
         Raises:
             ProjectError: one does not.
         """
-        if outcomes.dtype == np.bool_:
+        if outcomes.ndim == 2:
+            form = Formula(expression=self.expression, low=0.0, high=2.0**loss.outputs - 1)
+        elif outcomes.dtype == np.bool_:
             form = Formula(expression=self.expression, low=0.0, high=1.0)
         elif outcomes.dtype.kind == "i":
             frequent, last = float(np.bincount(outcomes).argmax()), loss.outputs - 1.0
