@@ -38,7 +38,7 @@ def main() -> None:
     (KEPT / f"{found['origin'][:10]}.json").write_text(json.dumps(found, indent=1))
     (HERE / "report.html").write_text(page(found, before), encoding="utf-8")
     chosen = found["technologies"][0]
-    said = f"{chosen['name']}: among the best {BEST} with {chosen['among_best']:.0%}"
+    said = f"{chosen['name']}: among the best {BEST} with {_chance(chosen['among_best'])}"
     sys.stdout.write(f"{said}, expected regret {chosen['regret']:.1f} hours a developer and year; see report.html\n")
 
 
@@ -73,6 +73,7 @@ def radar(opened: Any) -> dict[str, Any]:
             "last": float(forecast.filter(pl.col("technology") == name)["share__last"][0]),
             "ahead": [_interval(draws[ahead][:, at]) for ahead in range(1, AHEAD + 1)],
             "among_best": float((place[:, at] < BEST).mean()),
+            "rued": float((place[:, at] > 0).mean()),
             "best_of_area": 0.0,
             "regret": float(regret[:, at].mean()),
             "regret_interval": _regret_interval(judged, forecast, method, project, at),
@@ -197,15 +198,20 @@ def changes(found: dict[str, Any], before: dict[str, Any] | None) -> list[str]:
         said.append(f"The forecast comes from {found['method']}; it came from {before['method']}.")
     said += [f"{name} is new on the radar." for name in sorted(now.keys() - then.keys())]
     said += [f"{name} is no longer there." for name in sorted(then.keys() - now.keys())]
-    both = sorted(now.keys() & then.keys(), key=lambda name: -abs(now[name]["last"] - then[name]["ahead"][0][1]))
-    for name in both[:3]:
-        expected, came = then[name]["ahead"][0], now[name]["last"]
-        where = "inside" if expected[0] <= came <= expected[2] else "outside"
-        said.append(f"{name} came to {came:.2f} %; {expected[1]:.2f} % was forecast, and {where} the interval it lies.")
+    both = sorted(now.keys() & then.keys())
+    passed = round((np.datetime64(found["origin"]) - np.datetime64(before["origin"])).astype(int) / 91.3)
+    if 1 <= passed <= AHEAD:
+        forecast = {name: then[name]["ahead"][passed - 1] for name in both}
+        for name in sorted(both, key=lambda name: -abs(now[name]["last"] - forecast[name][1]))[:3]:
+            (low, middle, high), came = forecast[name], now[name]["last"]
+            where = "inside" if low <= came <= high else "outside"
+            said.append(
+                f"{name} came to {came:.2f} %; the report before forecast {middle:.2f} %, {where} its interval."
+            )
     for name in both:
         moved = now[name]["among_best"] - then[name]["among_best"]
         if abs(moved) >= 0.05:
-            chances = f"from {then[name]['among_best']:.0%} to {now[name]['among_best']:.0%}"
+            chances = f"from {_chance(then[name]['among_best'])} to {_chance(now[name]['among_best'])}"
             said.append(f"The chance of {name} to be among the best {BEST} went {chances}.")
     return said
 
@@ -219,7 +225,8 @@ def page(found: dict[str, Any], before: dict[str, Any] | None) -> str:
     filled = {
         "ORIGIN": found["origin"],
         "CHOSEN": escape(chosen["name"]),
-        "AMONG": f"{chosen['among_best']:.0%}",
+        "AMONG": _chance(chosen["among_best"]),
+        "RUED": _chance(chosen["rued"]),
         "BEST": BEST,
         "SHARE": f"{share[1]:.1f} % of all activity ({share[0]:.1f} to {share[2]:.1f})",
         "REGRET": f"{chosen['regret']:.1f} hours a developer and year ({low:.1f} to {high:.1f})",
@@ -242,6 +249,11 @@ def page(found: dict[str, Any], before: dict[str, Any] | None) -> str:
     return Template((HERE / "report_page.html").read_text(encoding="utf-8")).substitute(filled)
 
 
+def _chance(share: float) -> str:
+    """A probability in words that does not say more than so many draws can."""
+    return "over 99%" if share > 0.99 else "under 1%" if share < 0.01 else f"{share:.0%}"
+
+
 def _row(each: dict[str, Any]) -> str:
     low, middle, high = each["ahead"][-1]
     cells = [
@@ -249,8 +261,8 @@ def _row(each: dict[str, Any]) -> str:
         escape(each["area"]),
         f"{each['last']:.2f}",
         f"{middle:.2f} ({low:.2f} to {high:.2f})",
-        f"{each['among_best']:.0%}",
-        f"{each['best_of_area']:.0%}",
+        _chance(each["among_best"]),
+        _chance(each["best_of_area"]),
         f"{each['regret']:.1f} ({each['regret_interval'][0]:.1f} to {each['regret_interval'][1]:.1f})",
     ]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

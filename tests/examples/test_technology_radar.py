@@ -180,8 +180,9 @@ def radar(tmp_path_factory: pytest.TempPathFactory, new_shop: Any, sample: Path)
 @pytest.mark.slow
 def test_the_report_says_what_to_choose_how_sure_it_is_and_what_changed(radar: Radar) -> None:
     page = (radar.shop.folder / "report.html").read_text()
-    assert re.search(r"<b>Build on \w+\S*</b> With a probability of \d+% it is among the 3 most used", page)
+    assert re.search(r"<b>Build on \w+\S*</b> With a probability of (\d+|over 99)% it is among the 3 most used", page)
     assert re.search(r"Expected regret: [\d.]+ hours a developer and year \([\d.]+ to [\d.]+\)", page)
+    assert re.search(r"With a probability of (\d+|under 1|over 99)% another one turns out better", page)
     assert "Zig is new on the radar." in page
     assert page.count("<svg") == 2
     assert "Names that nobody has mapped yet: Brainwave" in page
