@@ -24,7 +24,6 @@ class Forecasting(Regression):
     """Regression that knows what it is measured against: another answer that is there for each row, the last value."""
 
     name = "forecasting"
-    sliced: ClassVar[Sequence[str]] = (*Regression.sliced, "scaled_error")
     headlines: ClassVar[Mapping[str, str]] = {"scaled_error": "scaled error {:.3f}", **Regression.headlines}
     card_task = "time-series-forecasting"
     baselines: ClassVar[Sequence[str]] = (
@@ -39,6 +38,11 @@ class Forecasting(Regression):
         """Those of regression, and the error against that of the first baseline."""
         value, *others = super().metrics
         return [value, ScaledError(), *others]
+
+    @property
+    def sliced(self) -> Sequence[str]:  # type: ignore[override]
+        """Those of regression, the error beside the first baseline's, and how often ranges hold, by horizon."""
+        return (*Regression.sliced, "scaled_error", *(("coverage",) if self.metric.levels else ()))
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The share of outcomes that a straight line through the feature tells exactly, from [0, 1] to [0.5, 1].
