@@ -45,6 +45,7 @@ EXTRAS: Final = {
     **dict.fromkeys(("altair", "vl_convert"), ("drawing", "plots")),
     "fastexcel": ("reading workbooks", "excel"),
     "xgboost": ("XGBoost", "xgboost"),
+    "mlflow": ("mirroring runs to MLflow", "mlflow"),
     **dict.fromkeys(("torch", "onnxscript"), ("PyTorch", "torch")),
     "deltalake": ("reading a Delta table of others", "delta"),
     "psycopg": ("a ledger in PostgreSQL", "postgres"),

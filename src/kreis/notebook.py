@@ -140,6 +140,10 @@ class OpenProject:
         moment = self._moment(as_of, until, start_at)
         lines = Lines(f"{self.project.name} as of {moment:%Y-%m-%d %H:%M} UTC", _print if say is None else say)
         result = run_circle(self.project, self.workspace, as_of=moment, until=until, start_at=start_at, observer=lines)
+        if self.workspace.settings.tracking.mlflow:
+            from kreis.integrations.mlflow import mirror
+
+            mirror(self.workspace)
         return self.show("run", result.run)
 
     def plan(self, as_of: str | Day | datetime = "", *, until: str = "deployment", start_at: str = "") -> Shown:

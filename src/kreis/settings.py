@@ -89,6 +89,8 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     url: str = "file:.kreis/tracking"
     """Where what runs log is kept (points, parameters, use of the machine): `file:` and a folder."""
+    mlflow: str = ""
+    """URL of an MLflow server that runs are mirrored to when they have ended (`http://mlflow:5000`); empty for none."""
 
 
 class OnlineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -38,6 +38,7 @@ _CLEAN = {
     "KREIS__LAKE__URL": "file:.kreis/lake",
     "KREIS__ARTIFACTS__URL": "file:.kreis/artifacts",
     "KREIS__TRACKING__URL": "file:.kreis/tracking",
+    "KREIS__TRACKING__MLFLOW": "",
     "KREIS__ONLINE__URL": "lmdb:.kreis/online",
     "KREIS__SERVICE__URL": "file:.kreis/service",
     "KREIS__KEYS__URL": "file:.kreis/keys",

@@ -114,11 +114,21 @@ def run(
     except KeyboardInterrupt:
         typer.echo("Interrupted. What is finished is remembered: kreis run goes on from there.", err=True)
         raise
+    finally:
+        _mirror(workspace)
     if json:
         from kreis.governance.views.result import result_view
 
         emit(result_view(result))
     raise typer.Exit({"advanced": 0, "sent_back": EXIT_SENT_BACK, "held": EXIT_HELD, "failed": 1}[result.status])
+
+
+def _mirror(workspace: Workspace) -> None:
+    """Show what has ended where the project also wants it shown."""
+    if workspace.settings.tracking.mlflow:
+        from kreis.integrations.mlflow import mirror
+
+        mirror(workspace)
 
 
 def _say_plan(

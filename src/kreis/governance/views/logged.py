@@ -75,8 +75,15 @@ class LoggedView(msgspec.Struct, frozen=True, kw_only=True):
     """What cannot be shown, and why."""
 
 
-def logged_of(workspace: Workspace, connection: Connection, run: Run) -> LoggedView:
-    """What the steps of a run logged: those that it computed, finished or not, and those that it remembered."""
+def logged_of(workspace: Workspace, connection: Connection, run: Run, *, whole: bool = False) -> LoggedView:
+    """What the steps of a run logged: those that it computed, finished or not, and those that it remembered.
+
+    Args:
+        workspace: Where.
+        connection: Of its ledger.
+        run: Whose.
+        whole: Every point, of long series too.
+    """
     used = [use for use, _ in steps.steps_of(connection, run.id)]
     earlier = {use.key: steps.computed_in(connection, use.key) for use in used if use.remembered}
     wanted: dict[str, set[str] | None] = {run.id: None}  # None: all of it
@@ -92,7 +99,7 @@ def logged_of(workspace: Workspace, connection: Connection, run: Run) -> LoggedV
                 gathered.take(logged, keys, each)
         except StoreError as error:
             gathered.problems.append(str(error))
-    return gathered.view()
+    return gathered.view(whole=whole)
 
 
 class _Gathered:
@@ -133,10 +140,10 @@ class _Gathered:
             case Used():
                 self._used.append(_use(*where, record))
 
-    def view(self) -> LoggedView:
+    def view(self, *, whole: bool) -> LoggedView:
         """All of it."""
         return LoggedView(
-            series=[_series(*where, points) for where, points in self._points.items()],
+            series=[_series(*where, points, whole=whole) for where, points in self._points.items()],
             params=dict(self._params),
             artefacts=list(self._artefacts.values()),
             used=self._used,
@@ -154,7 +161,9 @@ def _use(discipline: str, step: str, used: Used) -> StepUse:
     )
 
 
-def _series(discipline: str, step: str, part: str, name: str, points: list[tuple[float, float | None]]) -> LoggedSeries:
+def _series(
+    discipline: str, step: str, part: str, name: str, points: list[tuple[float, float | None]], *, whole: bool
+) -> LoggedSeries:
     points.sort(key=lambda point: point[0])  # processes of a pool log side by side
     finite = [value for _, value in points if value is not None]
     return LoggedSeries(
@@ -163,7 +172,7 @@ def _series(discipline: str, step: str, part: str, name: str, points: list[tuple
         part=part,
         name=name,
         count=len(points),
-        points=list(_thinned(points)),
+        points=list(points if whole else _thinned(points)),
         first=points[0][1],
         last=points[-1][1],
         lowest=min(finite, default=None),
