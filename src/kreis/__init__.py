@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kreis.monitoring.monitors.latency import Latency
     from kreis.notebook import open_project
     from kreis.preparation.date_parts import date_parts
+    from kreis.preparation.list_parts import list_parts
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
     from kreis.tasks.anomaly.alarm_value import AlarmValue
@@ -91,6 +92,7 @@ _PLACES = {
     "TimeSplit": "kreis.training.splits.in_time",
     "Window": "kreis.collection.sources",
     "date_parts": "kreis.preparation.date_parts",
+    "list_parts": "kreis.preparation.list_parts",
     "Torch": "kreis.training.candidates.torch",
     "XGBoost": "kreis.training.candidates.xgboost",
     "log": "kreis.tracking.here",
@@ -144,6 +146,7 @@ __all__ = [
     "Window",
     "XGBoost",
     "date_parts",
+    "list_parts",
     "log",
     "log_artifact",
     "log_params",

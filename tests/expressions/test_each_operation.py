@@ -59,6 +59,8 @@ EXAMPLES: dict[str, pl.Expr] = {
     "cast": f.cast(pl.Int64, strict=False),
     "category": s.cast(pl.Categorical),
     "text": s.cast(pl.String),
+    "split_len": s.str.split("F").list.len(),
+    "split_contains": s.str.split("F").list.contains("J"),
     "is_null": s.is_null(),
     "is_not_null": t.is_not_null(),
     "is_nan": (f / g).is_nan(),

@@ -25,6 +25,7 @@ Options: TypeAlias = dict[str, Any]
 _WRITTEN: Final = {written: name for name, operation in OPERATIONS.items() for written in operation.written}
 """The operation behind each name in Polars' JSON."""
 _AGGREGATES: Final = {"Sum": "sum", "Mean": "mean", "Last": "last"}
+_FAMILIES: Final = ("Boolean", "TemporalExpr", "StringExpr", "ListExpr")
 _CASTS: Final = {"Float64": "number", "Int64": "integer", "Boolean": "boolean"}
 _INTEGERS: Final = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
 
@@ -177,7 +178,7 @@ class _Reader:
             name, options = function, None
         else:
             ((family, inner),) = function.items()
-            if isinstance(inner, dict) and len(inner) == 1 and family in ("Boolean", "TemporalExpr", "StringExpr"):
+            if isinstance(inner, dict) and len(inner) == 1 and family in _FAMILIES:
                 ((member, options),) = inner.items()
                 name = f"{family}.{member}"
             elif isinstance(inner, str):
@@ -261,6 +262,20 @@ class _Reader:
             result = Call(operation, (result, self.read(node)))
         return result
 
+    def split(self, operation: str, inputs: list[Any], _: Any) -> Call:
+        """The length of a text's parts, or whether one is among them."""
+        function = inputs[0].get("Function", {}) if isinstance(inputs[0], dict) else {}
+        if function.get("function") != {"StringExpr": {"Split": False}}:
+            raise self._error(
+                "a list is not on the allow-list, but for the parts of a text",
+                'write pl.col("tags").str.split("|").list.contains("new"), or .list.len()',
+            )
+        text, by = function["input"]
+        options = {"by": self._constant(by, "what a text is split by", "compute it in a silver table")}
+        if operation == "split_contains":
+            options["item"] = self._constant(inputs[1], "what is looked for", "compute it in a silver table")
+        return Call(operation, (self.read(text),), options)
+
     def _list(self, node: Any) -> list[Any]:
         """The values of a constant list. Only a literal is handed back to Polars to decode."""
         ((tag, body),) = node.items()
@@ -289,4 +304,6 @@ _CALLS: Final[dict[str, Callable[[_Reader, str, list[Any], Any], Call]]] = {
     "and": _Reader.chain,
     "or": _Reader.chain,
     "is_in": _Reader.is_in,
+    "split_len": _Reader.split,
+    "split_contains": _Reader.split,
 }

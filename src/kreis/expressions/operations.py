@@ -71,6 +71,10 @@ def _decimals(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 15
 
 
+def _separator(value: Any) -> bool:
+    return short(value) and value != ""
+
+
 def _one_of(*names: str) -> Check:
     return lambda value: isinstance(value, str) and value in names
 
@@ -306,4 +310,20 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "starts_with": _search(scalars.starts_with, lambda x, text: x.str.starts_with(text), "StringExpr.StartsWith"),
     "ends_with": _search(scalars.ends_with, lambda x, text: x.str.ends_with(text), "StringExpr.EndsWith"),
     "contains": _search(scalars.contains, lambda x, text: x.str.contains(text, literal=True), "StringExpr.Contains"),
+    "split_len": Operation(
+        TEXT,
+        "integer",
+        of_options(scalars.split_len),
+        lambda x, by: _whole(x.str.split(by).list.len()),
+        ("ListExpr.Length",),
+        options={"by": _separator},
+    ),
+    "split_contains": Operation(
+        TEXT,
+        "boolean",
+        of_options(scalars.split_contains),
+        lambda x, by, item: x.str.split(by).list.contains(item),
+        ("ListExpr.Contains",),
+        options={"by": _separator, "item": short},
+    ),
 }

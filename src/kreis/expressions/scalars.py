@@ -378,6 +378,16 @@ def ends_with(text: str) -> Callable[[Any], Any]:
     return lambda value: value.endswith(text)
 
 
+def split_len(by: str) -> Callable[[Any], Any]:
+    """How many parts a text has; the empty one has one."""
+    return lambda value: value.count(by) + 1
+
+
+def split_contains(by: str, item: str) -> Callable[[Any], Any]:
+    """Whether it is a part of a text."""
+    return lambda value: item in value.split(by)
+
+
 def contains(text: str) -> Callable[[Any], Any]:
     """Whether it stands in a text."""
     return lambda value: text in value
