@@ -205,6 +205,14 @@ def test_types_that_no_contract_names_become_ones_that_it_does(tmp_path: Path) -
     assert list(noted) == ["column 'b' is left out: kreis reads no values of type Binary"]
 
 
+def test_lists_of_texts_become_texts_with_a_separator(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"tags": [["new", "express"], ["old"], None]}).write_parquet(path)
+    with notes() as noted:
+        assert read_table(path).collect()["tags"].to_list() == ["new|express", "old", None]
+    assert "tags: lists are read as texts, with | between their items" in noted
+
+
 REFUSED = [("t.csv", b"", "empty"), ("t.csv", b"\n\n", "empty"), ("t.parquet", b"PAR", "not a readable Parquet")]
 
 

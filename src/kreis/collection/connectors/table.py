@@ -190,7 +190,10 @@ def _plain_column(name: str, dtype: pl.DataType) -> pl.Expr | None:
     if isinstance(dtype, pl.Datetime):
         moment = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
         return moment.dt.cast_time_unit("us")
-    if isinstance(dtype, pl.Struct) or dtype == pl.List(pl.String):
+    if dtype == pl.List(pl.String):
+        note(f"{name}: lists are read as texts, with | between their items")
+        return column.list.join("|")
+    if isinstance(dtype, pl.Struct):
         note(f"{name}: nested values are read as JSON text")
         return pl.struct(name).struct.json_encode()
     if isinstance(dtype, pl.List | pl.Array | pl.Object) or dtype == pl.Binary():

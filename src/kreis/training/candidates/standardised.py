@@ -84,7 +84,7 @@ def _with_words(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind]
     others = np.flatnonzero(~word)
     rest = standardise(matrix[:, others], indicators=indicators, kinds=[kind for kind in kinds if kind != "word"])
     numbers, flags = rest.design[:, : len(others)], rest.design[:, len(others) :]
-    parts = [sparse.csr_array(each) for each in (numbers, matrix[:, word].astype(np.float64))]
+    parts = [sparse.csr_array(numbers), sparse.csr_array(matrix[:, word]).astype(np.float64)]
     back = np.argsort(np.concatenate([others, np.flatnonzero(word)]))
     design = sparse.hstack([sparse.hstack(parts, format="csc")[:, back], sparse.csr_array(flags)], format="csr")
     medians, means, deviations = np.zeros(len(word), np.float32), np.zeros(len(word)), np.ones(len(word))
