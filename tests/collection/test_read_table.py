@@ -125,6 +125,12 @@ def test_what_stands_for_missing_depends_on_the_column(tmp_path: Path) -> None:
     ]
 
 
+def test_the_same_of_many_columns_is_said_once(tmp_path: Path) -> None:
+    """Six columns of the bank's calls have "unknown"."""
+    _, noted = read(tmp_path / "t.csv", "a,b,c,d,e\nunknown,unknown,x,unknown,unknown\nx,unknown,y,z,w\nx,v,y,z,w\n")
+    assert noted == ["a and 3 more columns: 5 values such as 'unknown' are kept as a text of their own"]
+
+
 def test_a_column_with_a_few_odd_values_is_a_text_and_they_are_named(tmp_path: Path) -> None:
     rows = "".join(f"{number}\n" for number in range(40))
     frame, noted = read(tmp_path / "t.csv", f"price\n{rows}free\n")
@@ -231,6 +237,11 @@ def test_texts_named_as_missing_take_the_place_of_the_usual_ones(tmp_path: Path)
 
 
 def test_a_beginning_alone_decides_what_is_found_out(tmp_path: Path) -> None:
-    frame, noted = read(tmp_path / "t.csv", "n,job\n1,cook\n2,nurse\nfree\n3,a,b\n", rows=2)
+    frame, _ = read(tmp_path / "t.csv", "n,job\n1,cook\n2,nurse\nfree\n3,a,b\n", rows=2)
     assert frame.rows() == [(1, "cook"), (2, "nurse")]
-    assert noted == []
+
+
+def test_a_beginning_is_read_although_the_file_ends_in_the_middle_of_a_record(tmp_path: Path) -> None:
+    frame, noted = read(tmp_path / "t.csv", 'subject,body\n"a","b\nc"\n"d","Cher\n', rows=50)
+    assert frame.row(0) == ("a", "b\nc")
+    assert "line 4 is malformed" in noted[0]

@@ -122,6 +122,16 @@ def test_likely_leaks_stand_in_leave_out_with_the_reason(tmp_path: Path, file: P
     assert "row__verdict" not in project_of(tmp_path / "credit").feature_names
 
 
+@pytest.mark.parametrize(
+    ("predict", "task"), [("purpose", "multi-class classification"), ("pays.in-time", "regression")]
+)
+def test_each_kind_of_question_is_a_project_that_loads(tmp_path: Path, file: Path, predict: str, task: str) -> None:
+    begun = begin(tmp_path / "credit", file, predict=predict, now=NOW)
+    project = project_of(tmp_path / "credit")
+    assert begun.profile.task == project.goal.task.name == task
+    assert len(project.candidates) == 3
+
+
 HOSTILE = '""" + __import__("os").abort() #\n'
 
 

@@ -78,6 +78,21 @@ def test_the_rarer_of_two_values_is_yes(calls: pl.DataFrame) -> None:
     assert profile_of(turned.with_columns(y=1 - pl.col("y")), "y")[1].arguments == []
 
 
+def test_a_few_texts_are_classes_and_a_few_numbers_are_if_somebody_says_so(calls: pl.DataFrame) -> None:
+    profile, question = profile_of(calls, "job")
+    assert profile.task == "multi-class classification"
+    assert "one of 3 classes" in profile.question
+    assert [round(each.sum()) for each in question.outcomes(calls["job"])] == sorted(
+        calls["job"].value_counts()["count"].to_list(), reverse=True
+    )
+    graded = calls.with_columns(grade=pl.col("age") % 4)
+    assert profile_of(graded, "grade")[0].task == "regression"
+    assert "are they classes? --task 'multi-class classification'" in profile_of(graded, "grade")[0].question
+    assert profile_of(graded, "grade", task="multi-class classification")[1].metric[4] == "    [0, 1, 2, 3],"
+    with pytest.raises(ProjectError, match="400 different values in 400 rows"):
+        profile_of(calls, "remark", task="multi-class classification")
+
+
 def test_a_column_far_above_the_others_is_a_likely_leak(calls: pl.DataFrame) -> None:
     profile, _ = profile_of(calls, "y")
     assert [each.column for each in profile.leaks] == ["duration"]
@@ -160,7 +175,7 @@ def test_rows_that_repeat_and_rows_without_outcome_are_counted(calls: pl.DataFra
     profile, _ = profile_of(frame, "y")
     assert profile.duplicates == 4
     assert profile.without_outcome == 3
-    assert "3 rows have no y: they teach nothing" in profile.warnings
+    assert "3 rows have no y, and no part in training" in profile.warnings
 
 
 NOT_ASKED = [

@@ -60,9 +60,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         unfit = {each.name: each.unfit for each in self.columns if each.unfit and each.name not in roles}
         return {each.column: each.reason for each in self.leaks} | unfit
 
-    def column(self, name: str) -> Column:
-        """A column by its name."""
-        return next(each for each in self.columns if each.name == name)
+    @property
+    def of_words(self) -> bool:
+        """Whether texts to be read are all that may be features."""
+        out = {self.id, self.time, self.outcome, *self.left_out}
+        return all(each.kind == "text" for each in self.columns if each.name not in out)
 
 
 def profile_of(
@@ -180,7 +182,7 @@ def _warnings(
         said.append(f"{frame.height:,} rows are few: expect wide intervals, and gates that stay undecided")
     outcome = frame[predict]
     if missing := outcome.null_count():
-        said.append(f"{missing:,} rows have no {predict}: they teach nothing")
+        said.append(f"{_rows_have(missing)} no {predict}, and no part in training")
     if time is not None and not split:
         said.append(f"{time} spans less than {_FEWEST_DAYS} days, too few to judge by: rows are split at random")
     if time is not None and split:
@@ -188,7 +190,11 @@ def _warnings(
         if zone is None:
             said.append(f"{time} has no time zone: it is taken as UTC")
         if undated := frame[time].null_count():
-            said.append(f"{undated:,} rows have no {time}: they are left out")
+            said.append(f"{_rows_have(undated)} no {time}, and no part in anything")
     holes = [each for each in columns if each.missing > 0.5 * each.rows and not each.unfit]
     said += [f"{each.name} is missing in {each.missing / each.rows:.0%} of the rows" for each in holes]
     return said
+
+
+def _rows_have(count: int) -> str:
+    return "1 row has" if count == 1 else f"{count:,} rows have"

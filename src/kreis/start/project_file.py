@@ -40,13 +40,13 @@ def project_text(asked: Asked, profile: Profile, question: Question) -> str:
         profile: What was found in the table.
         question: What is to be predicted.
     """
-    imports = sorted({*_ALWAYS, *question.imports, *(["TimeSplit"] if profile.time else [])})
+    imports = sorted({*_ALWAYS, *question.imports(of_words=profile.of_words), *(["TimeSplit"] if profile.time else [])})
     parts = [
         [f'"""{in_quotes(question.asks)}"""', "", "from kreis import (", *[f"    {each}," for each in imports], ")"],
         _project(asked, question),
         _rows(asked, profile, question),
         _split(profile),
-        list(question.candidates),
+        list(question.candidates(of_words=profile.of_words)),
         [
             "# A new model first answers a tenth of the requests, and goes on only if it does not do worse.",
             'project.release(Canary(steps=[0.1, 1.0], hold="1d"))',

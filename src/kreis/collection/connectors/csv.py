@@ -150,11 +150,13 @@ def _malformed_lines(data: Path | bytes, separator: str, *, quotes: bool) -> dic
 
 
 def _records(lines: list[str], separator: str) -> Iterator[tuple[int, int, str]]:
-    """The number of its first line, the number of fields and the text of each record."""
+    """The number of its first line, the number of fields (-1: it has no end) and the text of each record."""
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator)
     begin = 0
     for record in reader:
-        yield begin + 1, len(record), "\n".join(lines[begin : reader.line_num])
+        text = "\n".join(lines[begin : reader.line_num])
+        cut_off = reader.line_num == len(lines) and text.count('"') % 2 == 1
+        yield begin + 1, -1 if cut_off else len(record), text
         begin = reader.line_num
 
 

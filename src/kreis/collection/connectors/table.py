@@ -32,6 +32,7 @@ _LINES = 5_000
 _PARQUET = {".parquet", ".pq"}
 _JSON = {".jsonl", ".ndjson"}
 _EXCEL = {".xlsx", ".xls", ".xlsb", ".xlsm", ".ods"}
+_SMALL = 32 << 20
 _WESTERN = "windows-1252"
 _PACKED = {".gz", ".zst", ".zip"}
 
@@ -121,7 +122,9 @@ def _text_table(file: Path, wanted: _Wanted, given: Mapping[str, Any], encoding:
     dialect = sniff(first, **given)
     _tell(dialect, given)
     options: dict[str, Any] = {"separator": dialect.separator, "header": dialect.header, "quotes": dialect.quotes}
-    frame = read_csv(file, **options, encoding=encoding, rows=wanted.rows)
+    # Of a small file all is looked at: a record without end would break the reading of what comes before it.
+    beginning = wanted.rows if file.stat().st_size > _SMALL else None
+    frame = read_csv(file, **options, encoding=encoding, rows=beginning)
     return _meant(_named(frame), wanted, decimal_comma=dialect.separator != ",")
 
 

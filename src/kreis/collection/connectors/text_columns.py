@@ -41,6 +41,8 @@ _FIRST_ROWS, _LOOK = 20_000, 500
 _NEARLY = 0.9
 """A share of values from which on a column is worth a closer look."""
 _EXAMPLE = 40
+_EACH = 3
+"""Of so many columns the same is said one by one."""
 
 
 class TextColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,10 +107,12 @@ def look_at(
     more = _ask(frame, {name: _doubts(name, words) for name in doubtful})
     found = {}
     _tell_edges([name for name in names if asked[name]["edges"]])
-    for name in names:
-        counts = asked[name] | more.get(name, {})
+    asked = {name: asked[name] | more.get(name, {}) for name in names}
+    for name, counts in asked.items():
         found[name] = _meaning(counts, plans[name], words, MISSING_AMONG_TEXTS if missing is None else missing)
-        _tell(name, found[name], counts)
+    _tell_missing(found, asked)
+    for name, column in found.items():
+        _tell(name, column, asked[name])
     return found
 
 
@@ -262,18 +266,33 @@ def _tell_edges(names: Sequence[str]) -> None:
         note(f"blanks around the values of {names[0]}{more} are removed")
 
 
+def _tell_missing(found: Mapping[str, TextColumn], asked: Mapping[str, Mapping[str, Any]]) -> None:
+    """Note what is taken for missing, and what is not although it looks so; the same of many columns is said once."""
+    said: dict[str, dict[str, int]] = {}
+    for name, column in found.items():
+        counts = asked[name]
+        words, question = counts.get("words", 0), counts.get("question", 0)
+        kept = column.missing == MISSING_AMONG_TEXTS
+        such = f"values such as {counts.get('word')!r}"
+        for count, phrase in (
+            (counts["blank"], "blank values are missing values"),
+            (question if kept or question == words else 0, "values '?' are missing values"),
+            (words if not kept and words > question else 0, f"{such} are missing values"),
+            (words - question if kept else 0, f"{such} are kept as a text of their own"),
+        ):
+            if count:
+                said.setdefault(phrase, {})[name] = count
+    for phrase, columns in said.items():
+        if len(columns) <= _EACH:
+            for name, count in columns.items():
+                note(f"{name}: {count:,} {phrase}")
+        else:
+            first, more = next(iter(columns)), len(columns) - 1
+            note(f"{first} and {more:,} more columns: {sum(columns.values()):,} {phrase}")
+
+
 def _tell(name: str, column: TextColumn, counts: Mapping[str, Any]) -> None:
-    """Note what is taken for missing, and what nearly was something else."""
-    words, question = counts.get("words", 0), counts.get("question", 0)
-    kept = column.missing == MISSING_AMONG_TEXTS
-    if counts["blank"]:
-        note(f"{name}: {counts['blank']:,} blank values are missing values")
-    if question and (kept or question == words):
-        note(f"{name}: {question:,} values '?' are missing values")
-    elif words and not kept:
-        note(f"{name}: {words:,} values such as {counts['word']!r} are missing values")
-    if kept and words > question:
-        note(f"{name}: {words - question:,} values such as {counts['word']!r} are kept as a text of their own")
+    """Note how a column is read, where that is not as usual."""
     if column.comma:
         note(f"{name}: a comma stands before the decimals")
     if column.form and not column.form.startswith("%Y"):

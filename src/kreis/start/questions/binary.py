@@ -89,10 +89,9 @@ class BinaryQuestion(msgspec.Struct, frozen=True):
         """As the goal has it."""
         return f"Will {self.column} be {self.positive!r}?".replace("'", "")
 
-    @property
-    def imports(self) -> list[str]:
+    def imports(self, *, of_words: bool) -> list[str]:
         """What its lines need."""
-        return ["DecisionValue", "GradientBoosting", "Logistic", "Mean"]
+        return ["DecisionValue", "Logistic", "Mean", *([] if of_words else ["GradientBoosting"])]
 
     @property
     def _worth(self) -> float:
@@ -117,13 +116,13 @@ class BinaryQuestion(msgspec.Struct, frozen=True):
             else [f"positive={as_python(self.positive)},"]
         )
 
-    @property
-    def candidates(self) -> list[str]:
-        """How often it comes, a linear model, boosted trees."""
+    def candidates(self, *, of_words: bool) -> list[str]:
+        """How often it comes, a linear model; boosted trees, or of words alone, a freer linear model."""
+        free = 'project.candidate("logistic, freer", Logistic(c=30.0))'
         return [
             'project.candidate("always the same", Mean(), baseline=True)',
             'project.candidate("logistic", Logistic())',
-            'project.candidate("gbdt", GradientBoosting())',
+            free if of_words else 'project.candidate("gbdt", GradientBoosting())',
         ]
 
     @property

@@ -95,30 +95,19 @@ class ClassesQuestion(msgspec.Struct, frozen=True):
         """As the goal has it."""
         return f"Which {self.column} will it be?"
 
-    @property
-    def imports(self) -> list[str]:
+    def imports(self, *, of_words: bool) -> list[str]:
         """What its lines need."""
-        return ["CostMatrix", "GradientBoosting", "Logistic", "Mean"]
+        return ["CostMatrix", "Logistic", "Mean", *([] if of_words else ["GradientBoosting"])]
 
     @property
     def metric(self) -> list[str]:
         """A wrong class costs one point."""
-        lines, line = [], "       "
-        for each in sorted(self.classes, key=str):
-            written = f" {as_python(each)},"
-            if len(line) + len(written) > _WIDTH:
-                lines.append(line)
-                line = "       "
-            line += written
         return [
             "# PLACEHOLDERS, to be edited: what it costs, in your unit, to answer one class where it was another.",
             "# Where some mistakes cost more: costs={chosen: {was: cost}}.",
             "metric=CostMatrix(",
             '    "points per 1,000 rows",',
-            "    [",
-            *lines,
-            line,
-            "    ],",
+            *_in_lines([as_python(each) for each in sorted(self.classes, key=str)]),
             "    wrong=1.0,",
             "),",
         ]
@@ -128,13 +117,13 @@ class ClassesQuestion(msgspec.Struct, frozen=True):
         """Nothing."""
         return []
 
-    @property
-    def candidates(self) -> list[str]:
-        """How often each comes, a linear model, boosted trees."""
+    def candidates(self, *, of_words: bool) -> list[str]:
+        """How often it comes, a linear model; boosted trees, or of words alone, a freer linear model."""
+        free = 'project.candidate("logistic, freer", Logistic(c=30.0))'
         return [
             'project.candidate("always the same", Mean(), baseline=True)',
             'project.candidate("logistic", Logistic())',
-            'project.candidate("gbdt", GradientBoosting())',
+            free if of_words else 'project.candidate("gbdt", GradientBoosting())',
         ]
 
     @property
@@ -146,3 +135,16 @@ class ClassesQuestion(msgspec.Struct, frozen=True):
             f" `costs={{{chosen}: {{{was}: 20.0}}}}` is the cost of the answer {chosen} where it was {was}."
             " The answer is the class that costs least on average."
         )
+
+
+def _in_lines(values: list[str]) -> list[str]:
+    """A list over as few lines as fit."""
+    whole = f"    [{', '.join(values)}],"
+    if len(whole) <= _WIDTH:
+        return [whole]
+    lines = ["       "]
+    for each in values:
+        if len(lines[-1]) + len(each) + 2 > _WIDTH:
+            lines.append("       ")
+        lines[-1] += f" {each},"
+    return ["    [", *lines, "    ],"]

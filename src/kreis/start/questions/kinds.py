@@ -6,12 +6,13 @@ import polars as pl
 
 from kreis.errors import ProjectError
 from kreis.start.questions.binary import BinaryKind
+from kreis.start.questions.classes import ClassesKind
 from kreis.start.questions.question import Question, QuestionKind
 from kreis.start.questions.regression import RegressionKind
 
 __all__ = ["KINDS", "question_of"]
 
-KINDS: tuple[QuestionKind, ...] = (BinaryKind(), RegressionKind())
+KINDS: tuple[QuestionKind, ...] = (BinaryKind(), ClassesKind(), RegressionKind())
 
 
 def question_of(column: pl.Series, task: str = "") -> Question:

@@ -55,9 +55,8 @@ class Question(Protocol):
         """The question, as the goal has it."""
         ...
 
-    @property
-    def imports(self) -> Sequence[str]:
-        """Names of `kreis` that its lines need."""
+    def imports(self, *, of_words: bool) -> Sequence[str]:
+        """Names of `kreis` that its lines need, as `candidates` are."""
         ...
 
     @property
@@ -70,9 +69,13 @@ class Question(Protocol):
         """What `project.rows` is told beyond the column."""
         ...
 
-    @property
-    def candidates(self) -> Sequence[str]:
-        """The lines that declare baselines and candidates."""
+    def candidates(self, *, of_words: bool) -> Sequence[str]:
+        """The lines that declare baselines and candidates.
+
+        Args:
+            of_words: Whether texts to be read are all that there is. Trees take minutes for thousands of words, and are
+                seldom better.
+        """
         ...
 
     @property

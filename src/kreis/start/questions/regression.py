@@ -86,8 +86,7 @@ class RegressionQuestion(msgspec.Struct, frozen=True):
         """As the goal has it."""
         return f"How much will {self.column} be?"
 
-    @property
-    def imports(self) -> list[str]:
+    def imports(self, *, of_words: bool) -> list[str]:
         """What its lines need."""
         return ["ErrorCost", "GradientBoosting", "Linear", "Mean"]
 
@@ -105,8 +104,7 @@ class RegressionQuestion(msgspec.Struct, frozen=True):
         """Nothing."""
         return []
 
-    @property
-    def candidates(self) -> list[str]:
+    def candidates(self, *, of_words: bool) -> list[str]:
         """The mean, a linear model, boosted trees."""
         return [
             'project.candidate("always the same", Mean(), baseline=True)',
