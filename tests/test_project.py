@@ -9,6 +9,7 @@ import pytest
 from kreis import (
     BusinessMetric,
     Canary,
+    ClusterSeparation,
     DecisionValue,
     Drift,
     Goal,
@@ -296,6 +297,23 @@ def test_a_row_s_own_outcome_is_no_feature(project):
     with pytest.raises(ProjectError, match="known at 'at', but it is known at 'settled'") as caught:
         project.check()
     assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_a_spine_without_an_outcome_fits_where_none_is_needed(project):
+    with_source(project)
+    with pytest.raises(ProjectError, match="outcome_known_at is missing"):
+        project.spine(id="order", time="at", keys=["customer"], outcome="back")(lambda orders: orders)
+
+    @project.spine(id="order", time="at", keys=["customer"])
+    def questions(orders: pl.LazyFrame) -> pl.LazyFrame:
+        return orders
+
+    project.request_view("order", fields={"size": "number"}, features={"size": pl.col("size")})
+    project.candidate("rule", Rule(pl.col("order__size") > 1), baseline=True)
+    with pytest.raises(ProjectError, match="names no outcome, and binary classification learns from outcomes"):
+        project.check()
+    project.goal = msgspec.structs.replace(project.goal, metric=ClusterSeparation())
+    project.check()
 
 
 def test_rows_that_are_ranked_together_are_named_by_what_a_request_holds(project):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
     from kreis.tasks.anomaly.alarm_value import AlarmValue
     from kreis.tasks.binary.decision_value import DecisionValue
+    from kreis.tasks.clustering.cluster_separation import ClusterSeparation
     from kreis.tasks.function_value import FunctionValue
     from kreis.tasks.multiclass.cost_matrix import CostMatrix
     from kreis.tasks.multilabel.label_value import LabelValue
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from kreis.training.candidates.estimator import Estimator
     from kreis.training.candidates.gradient_boosting import GradientBoosting
     from kreis.training.candidates.isolation_forest import IsolationForest
+    from kreis.training.candidates.kmeans import KMeans
     from kreis.training.candidates.linear import Linear
     from kreis.training.candidates.logistic import Logistic
     from kreis.training.candidates.mean import Mean
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "KMeans": "kreis.training.candidates.kmeans",
+    "ClusterSeparation": "kreis.tasks.clustering.cluster_separation",
     "RankingValue": "kreis.tasks.ranking.ranking_value",
     "RobustZScore": "kreis.training.candidates.robust_z_score",
     "IsolationForest": "kreis.training.candidates.isolation_forest",
@@ -111,6 +115,7 @@ __all__ = [
     "BusinessMetric",
     "Canary",
     "Choice",
+    "ClusterSeparation",
     "CostMatrix",
     "CrossValidation",
     "DecisionValue",
@@ -126,6 +131,7 @@ __all__ = [
     "Guardrail",
     "Integer",
     "IsolationForest",
+    "KMeans",
     "LabelValue",
     "Latency",
     "Linear",

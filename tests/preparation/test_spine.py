@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from kreis.declarations import place_of
 from kreis.errors import ProjectError
 from kreis.preparation.spine import past_rows, teaches
-from kreis.preparation.tables import Spine, Table
+from kreis.preparation.tables import NO_OUTCOME, Spine, Table
 from kreis.tasks.anomaly.alarm_value import AlarmValue
 from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.clustering.cluster_separation import ClusterSeparation
 
 TASK = DecisionValue("EUR", true_positive=2, false_positive=-1).task
 
@@ -277,3 +278,12 @@ def test_where_no_outcomes_are_asked_for_every_mature_row_teaches():
     assert taught["back"].to_list() == [1.0, None, None]
     assert (found.known, found.without_outcome, found.young) == (3, 2, 1)
     assert found.summary == "3 may teach (1 back of 1 that are known), 1 younger than 10h wait, 2 have no outcome"
+
+
+def test_a_spine_without_an_outcome_waits_for_none():
+    declared = spine(outcome=NO_OUTCOME, outcome_known_at="at", outcome_within="1m")
+    history = frame([("a", "c", -30, None, None), ("b", "c", 1, None, None)]).drop("back", "known")
+    rows, found = past_rows(declared, history, ClusterSeparation().task, as_of=T0)
+    assert rows[NO_OUTCOME].to_list() == [None]
+    assert rows.filter(teaches(declared, ClusterSeparation().task, T0))["order"].to_list() == ["a"]
+    assert found.summary == "1 may teach (there is no outcome)"

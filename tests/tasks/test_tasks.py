@@ -14,6 +14,7 @@ import kreis
 from kreis.arrays import Floats
 from kreis.tasks.anomaly.alarm_value import AlarmValue
 from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.clustering.cluster_separation import ClusterSeparation
 from kreis.tasks.function_value import FunctionValue
 from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.multiclass.cost_matrix import CostMatrix
@@ -59,6 +60,15 @@ def alarm(metric: GoalMetric) -> Example:
     column = pl.Series("fraud", [bool(each) if place % 3 == 0 else None for place, each in enumerate(strange)])
     task = task_of(metric, "anomaly detection")
     return Example(task=task, column=column, wrong=pl.Series("fraud", ["a", "b", "c"]), scores=scores)
+
+
+def alike() -> Example:
+    """Rows around three centres; nothing is known of them."""
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(300, 2)) + np.repeat([[0, 0], [6, 0], [0, 6]], 100, axis=0)
+    distances = np.sqrt(((rows[:, None] - np.array([[0, 0], [6, 0], [0, 6]])) ** 2).sum(axis=2))
+    nothing, wrong = pl.Series("outcome", [None] * 300, dtype=pl.Float64), pl.Series("outcome", [1.0, None])
+    return Example(task=ClusterSeparation().task, column=nothing, wrong=wrong, scores=distances)
 
 
 def order() -> Example:
@@ -116,6 +126,7 @@ EXAMPLES = {
     "anomaly": lambda: alarm(AlarmValue("EUR", true_positive=100, false_positive=-5, alarms=0.05)),
     "anomaly, by four cases": lambda: alarm(FOUR_CASES),
     "ranking": order,
+    "clustering": alike,
     "regression": lambda: number(ErrorCost("EUR per 1,000", over=1.0, under=3.0)),
     "regression, both sides alike": lambda: number(ErrorCost("EUR per 1,000", over=2.0, under=2.0)),
     "regression, by a function": lambda: number(FunctionValue("EUR per 1,000", near, bounds=(-1.0, 2.0))),
@@ -128,7 +139,7 @@ def test_task_behaves(make, check):
     check(make())
 
 
-TASKS = {"Binary", "Multiclass", "Multilabel", "Regression", "Anomaly", "Forecasting", "Ranking"}
+TASKS = {"Binary", "Multiclass", "Multilabel", "Regression", "Anomaly", "Forecasting", "Ranking", "Clustering"}
 METRICS = {
     "DecisionValue",
     "CostMatrix",
@@ -137,6 +148,7 @@ METRICS = {
     "FunctionValue",
     "AlarmValue",
     "RankingValue",
+    "ClusterSeparation",
 }
 NAMES = {
     *(
@@ -150,7 +162,7 @@ NAMES = {
     ),
     *("decision_value", "cost_matrix", "label_value", "error_cost", "function_value", "alarm_value", "ranking_value"),
 }
-FOLDERS = ("binary", "multiclass", "multilabel", "regression", "anomaly", "forecasting", "ranking")
+FOLDERS = ("binary", "multiclass", "multilabel", "regression", "anomaly", "forecasting", "ranking", "clustering")
 
 
 def branches(tree: ast.Module) -> list[str]:

@@ -21,6 +21,7 @@ from kreis.training.candidates.gradient_boosting import (
     float32_at_most,
 )
 from kreis.training.candidates.isolation_forest import IsolationForest
+from kreis.training.candidates.kmeans import KMeans
 from kreis.training.candidates.linear import Linear
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.mean import Mean
@@ -30,7 +31,7 @@ from kreis.training.candidates.xgboost import XGBoost
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
 from kreis.training.search import Integer, Real, Search
-from kreis.training.testing import CHECKS, CLASSES, FEATURES, LOSS, NUMBERS, YES_NO, example_rows
+from kreis.training.testing import CHECKS, CLASSES, FEATURES, LOSS, NUMBERS, YES_NO, Asked, example_rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -120,9 +121,16 @@ OF_CLASSES = {
     "random forest": lambda: imputed(RandomForestClassifier(10, max_depth=4)),
     "histogram trees": lambda: Estimator(HistGradientBoostingClassifier(max_iter=3)),
 }
+APART = Asked(Loss("squared", outputs=4), numbers=True)
+"""Four distances."""
 ASKED = [(YES_NO, name, make) for name, make in KINDS.items()]
 ASKED += [(NUMBERS, name, make) for name, make in OF_NUMBERS.items()]
 ASKED += [(NUMBERS, name, make) for name, make in WITHOUT_OUTCOMES.items()]
+ASKED += [
+    (APART, "k-means", lambda: KMeans(clusters=4, starts=1)),
+    (NUMBERS, "one cluster", lambda: KMeans(clusters=1)),
+]
+ASKED += [(APART, "k-means by batches", lambda: KMeans(clusters=4, starts=1, batch=64))]
 ASKED += [(CLASSES, name, make) for name, make in OF_CLASSES.items()]
 
 
@@ -521,3 +529,22 @@ def test_what_learns_from_outcomes_refuses_rows_without_one(make):
     with pytest.raises(ProjectError, match="it learns from outcomes, and 7 of 600 training rows have none") as caught:
         make().fit(matrix, outcomes, FEATURES, loss=NUMBERS.loss, seed=0, threads=1)
     assert "IsolationForest()" in str(caught.value.hint)
+
+
+def test_kmeans_finds_the_centres_that_there_are_and_says_how_stable_they_are():
+    rng = np.random.default_rng(1)
+    centres = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
+    rows = (rng.normal(size=(600, 2)) + np.repeat(centres, 200, axis=0)).astype(np.float32)
+    unknown = np.full(600, np.nan)
+    fitted = KMeans(clusters=3).fit(rows, unknown, ["a", "b"], loss=LOSS, seed=0, threads=1)
+    distances = fitted.scorer().score(rows)
+    nearest = distances.argmin(axis=1)
+    assert sorted(np.bincount(nearest).tolist()) == pytest.approx([200] * 3, abs=6)
+    assert all(np.bincount(nearest[kind * 200 : kind * 200 + 200]).max() > 190 for kind in range(3))
+    assert fitted.found["stability"] > 0.95
+    noise = rng.normal(size=(600, 2)).astype(np.float32)
+    loose = KMeans(clusters=7).fit(noise, unknown, ["a", "b"], loss=LOSS, seed=0, threads=1)
+    assert loose.found["stability"] < 0.7
+    assert KMeans(clusters=1).fit(noise, unknown, ["a", "b"], loss=LOSS, seed=0, threads=1).found == {}
+    with pytest.raises(ProjectError, match="600 rows make no 601 clusters"):
+        KMeans(clusters=601).fit(noise, unknown, ["a", "b"], loss=LOSS, seed=0, threads=1)

@@ -10,7 +10,7 @@ from kreis.declarations import Declared, Named, at, place_of, users_line
 from kreis.durations import duration
 from kreis.errors import ProjectError
 from kreis.preparation import view_rules
-from kreis.preparation.tables import Spine, Table, inputs_of, order
+from kreis.preparation.tables import NO_OUTCOME, Spine, Table, inputs_of, order
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView
 from kreis.requirements.goal import Goal
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables", "Views"]
 
+_AT_ONCE = "1m"
+"""How long what has no outcome waits for one."""
 TableFunction = Callable[..., "pl.LazyFrame"]
 
 
@@ -61,8 +63,8 @@ class Tables(Sources):
         id: str,  # noqa: A002 (the word that the user writes)
         time: str,
         keys: Sequence[str],
-        outcome: str,
-        outcome_known_at: str,
+        outcome: str | None = None,
+        outcome_known_at: str | None = None,
         outcome_within: str = "36h",
         positive: str | float | bool | None = None,
     ) -> Callable[[TableFunction], Spine]:
@@ -72,13 +74,14 @@ class Tables(Sources):
             id: The column that names a row, once.
             time: The column with the moment at which it is asked about.
             keys: The columns with the keys of its entities.
-            outcome: The column with what happened.
+            outcome: The column with what happened; None where nothing ever becomes known (clustering).
             outcome_known_at: The column with the moment from which that was known.
             outcome_within: How long outcomes take: "36h", "14d".
             positive: The value of `outcome` that means yes, where it is neither true/false nor 1/0.
 
         Raises:
-            ProjectError: there is a spine already, `outcome_within` is no duration, or `positive` no value.
+            ProjectError: there is a spine already, `outcome_within` is no duration, `positive` no value, or one of
+                `outcome` and `outcome_known_at` is given without the other.
         """
 
         def declare_spine(function: TableFunction) -> Spine:
@@ -89,14 +92,18 @@ class Tables(Sources):
             if positive is not None and not (isinstance(positive, str | int | float) and positive == positive):
                 hint = 'the value itself: positive="yes", positive=2'
                 raise ProjectError(f"positive={positive!r} is not a valid value", where=where, hint=hint)
+            if (outcome is None) != (outcome_known_at is None):
+                missing = "outcome" if outcome is None else "outcome_known_at"
+                hint = "an outcome has a moment from which it is known; leave both out where there is none"
+                raise ProjectError(f"{missing} is missing", where=where, hint=hint)
             spine = Spine(
                 table=table,
                 id=id,
                 time=time,
                 keys=tuple(keys),
-                outcome=outcome,
-                outcome_known_at=outcome_known_at,
-                outcome_within=outcome_within,
+                outcome=outcome or NO_OUTCOME,
+                outcome_known_at=outcome_known_at or time,
+                outcome_within=_AT_ONCE if outcome is None else outcome_within,
                 positive=positive,
             )
             self._spine = Declared(spine, where)
@@ -117,6 +124,9 @@ class Tables(Sources):
                 where=self._file,
                 hint="write a function under @project.spine(id=…, time=…, keys=…, outcome=…, outcome_known_at=…)",
             )
+        if self._spine.value.outcome == NO_OUTCOME and self.goal.task.needs_outcomes:
+            said = f"the spine names no outcome, and {self.goal.task.name} learns from outcomes"
+            raise ProjectError(said, where=self._spine.place, hint="outcome=…, outcome_known_at=…")
         self.ordered_tables()
 
     def _add_table(

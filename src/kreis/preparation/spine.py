@@ -18,7 +18,7 @@ import polars as pl
 from kreis.errors import ProjectError
 from kreis.preparation.outcomes import TOLERATED, Delays, delays_of
 from kreis.preparation.point_in_time import column_of
-from kreis.preparation.tables import Spine
+from kreis.preparation.tables import NO_OUTCOME, Spine
 from kreis.preparation.view_rules import check_moment
 from kreis.tasks.task import Task
 
@@ -108,6 +108,8 @@ def past_rows(
             the task, or outcomes come later than declared, or before the question.
     """
     where = f"{spine.table.where}, table {spine.table.name!r}"
+    if spine.outcome == NO_OUTCOME:
+        frame = frame.with_columns(pl.lit(None, pl.Float64).alias(NO_OUTCOME))
     for column in (spine.id, spine.time, *spine.keys, spine.outcome, spine.outcome_known_at):
         column_of(frame, column, where=where)
     for column in (spine.time, spine.outcome_known_at):
@@ -189,7 +191,7 @@ def _described(spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, wh
         described=task.describe(known[spine.outcome].to_numpy(), spine.means),
         young=rows.height - old.height,
         within=spine.outcome_within,
-        without_outcome=old.height - known.height,
+        without_outcome=0 if spine.outcome == NO_OUTCOME else old.height - known.height,
         without_time=0,
         without_key={key: rows[key].null_count() for key in spine.keys if rows[key].null_count()},
         undated=0,

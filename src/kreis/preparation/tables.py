@@ -18,8 +18,10 @@ from kreis.declarations import place_of
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 
-__all__ = ["Spine", "Table", "build", "inputs_of", "order"]
+__all__ = ["NO_OUTCOME", "Spine", "Table", "build", "inputs_of", "order"]
 
+NO_OUTCOME = "no_outcome"
+"""What the outcome of a spine without one is called: a column without any value."""
 TableFunction = Callable[..., pl.LazyFrame]
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Decision",
     "Identity",
     "Level",
+    "Nearest",
     "Placed",
     "Rank",
     "Raw",
@@ -347,6 +348,43 @@ _CELLS = 1_000_000
 """Costs that are summed at once, so that memory stays flat."""
 
 
+class Nearest(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="nearest"):
+    """The nearest of some centres, by the distance to each: 1, 2, 3 …"""
+
+    clusters: int
+
+    def __post_init__(self) -> None:
+        if self.clusters < 1:
+            raise ProjectError(f"there are {self.clusters} clusters", where="decision")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of a raw output is about."""
+        return tuple(f"cluster {each}" for each in range(1, self.clusters + 1)) if self.clusters > 1 else ()
+
+    def one(self, score: Raw) -> float:
+        """The decision on one row: the cluster's number."""
+        return float(score.index(min(score)) + 1) if isinstance(score, list) else 1.0
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on rows, shape (n,): each a cluster's number."""
+        return np.ones(len(scores)) if scores.ndim == 1 else scores.argmin(axis=1).astype(np.float64) + 1
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,): the distance to the nearest centre."""
+        nearest: Scores = scores if scores.ndim == 1 else scores.min(axis=1)
+        return nearest
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        return f"the nearest of {self.clusters:,} clusters"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        said = "the number of the nearest cluster; scores holds the distances"
+        return {"type": "integer", "minimum": 1, "maximum": self.clusters, "description": said}
+
+
 class Rank(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="rank"):
     """The place among the rows of the same group that are asked together: 1, 2, 3 …, the highest score first."""
 
@@ -403,7 +441,7 @@ def places_within(scores: Floats, groups: Codes) -> Floats:
     return places
 
 
-Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level | Above | Rank
+Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level | Above | Nearest | Rank
 
 
 def decision_of(document: Any) -> Decision:

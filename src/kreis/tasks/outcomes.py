@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
-__all__ = ["Number", "OneOf", "OutcomeForm", "Sent", "SomeOf", "YesNo", "class_number", "class_text"]
+__all__ = ["NoOutcome", "Number", "OneOf", "OutcomeForm", "Sent", "SomeOf", "YesNo", "class_number", "class_text"]
 
 Sent: TypeAlias = float | bool | str | list[str]
 """An outcome as a client sends it."""
@@ -199,7 +199,39 @@ class SomeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
         return ", ".join(label for place, label in enumerate(self.labels) if int(value) >> place & 1) or "no label"
 
 
-OutcomeForm: TypeAlias = YesNo | Number | OneOf | SomeOf
+class NoOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="none"):
+    """Nothing: what is asked is never answered by what happens."""
+
+    as_it_is: ClassVar[bool] = True
+    parted: ClassVar[bool] = False
+
+    @property
+    def decision_type(self) -> str:
+        """The logical type of a decision, as contracts have it."""
+        return "number"
+
+    def refusal(self, value: Sent) -> str | None:
+        """Why a value is no outcome: none is."""
+        return f"the outcome is {_shown(value)}; what this model is asked for has no outcome"
+
+    def number(self, value: Sent) -> float:
+        """The number that stands for a value which is not refused: there is none."""
+        return math.nan
+
+    def shown(self, value: float) -> Sent:
+        """A decision's number, for JSON."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """As JSON Schema: nothing satisfies it."""
+        return {"not": {}, "description": "there is no outcome"}
+
+    def said(self, value: float) -> str:
+        """A decision in words."""
+        return f"number {value:,.6g}"
+
+
+OutcomeForm: TypeAlias = YesNo | Number | OneOf | SomeOf | NoOutcome
 
 
 _LISTED = 12

@@ -77,7 +77,12 @@ class Challenger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(Protocol):
-    """The kind of question, with the goal's metric."""
+    """The kind of question, with the goal's metric.
+
+    Where nothing will ever be known of a row, a task may also have `agreement(champion, challenger)`: how far apart the
+    decisions of two models are on each row, shape (n,), 0 where they agree and below 0 elsewhere. A canary is then
+    judged by that in place of value.
+    """
 
     @property
     def name(self) -> str:

@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from kreis.arrays import Codes, Floats
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.digests import canonical_json
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.goal_metric import GoalMetric, task_of
 from kreis.tasks.metrics.metric import Rows
-from kreis.tasks.outcomes import OutcomeForm
+from kreis.tasks.outcomes import NoOutcome, OutcomeForm
 from kreis.tasks.task import Task
 
 __all__ = ["CHECKS", "Example"]
@@ -50,9 +50,18 @@ class Example:
 
     @property
     def known(self) -> tuple[Floats, Floats]:
-        """Known outcomes, and their scores."""
-        known = ~np.isnan(self.outcomes)
-        return self.outcomes[known], self.scores[known]
+        """Known outcomes, and their scores; all rows, where nothing is ever known."""
+        return self.outcomes[self._chosen], self.scores[self._chosen]
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is an outcome at all."""
+        return not isinstance(self.task.outcome, NoOutcome)
+
+    @property
+    def _chosen(self) -> Booleans:
+        known: Booleans = ~np.isnan(self.outcomes) | (not self.asked)
+        return known
 
     @property
     def decided(self) -> Decision:
@@ -62,7 +71,7 @@ class Example:
 
     def among(self, rule: Decision) -> Decision:
         """A rule for the known rows."""
-        return rule.among(None if self.groups is None else self.groups[~np.isnan(self.outcomes)])
+        return rule.among(None if self.groups is None else self.groups[self._chosen])
 
     @property
     def rows(self) -> Rows:
@@ -97,11 +106,16 @@ def the_form_of_an_outcome_survives_json(example: Example) -> None:
     form = example.task.outcome
     read: OutcomeForm = msgspec.json.decode(canonical_json(msgspec.to_builtins(form)), type=OutcomeForm)
     _demand(read == form, "the form of an outcome changes on its way through JSON")
-    _demand(bool(form.said(float(example.known[0][0]))) and isinstance(form.schema(), dict), "it cannot be shown")
+    _demand(
+        bool(form.said(float(example.known[0][0]) if example.asked else 1.0)) and isinstance(form.schema(), dict),
+        "it cannot be shown",
+    )
 
 
 def outcomes_are_told_apart(example: Example) -> None:
     """Two halves, each row in one of them; no rows, and rows without variation, teach nothing."""
+    if not example.asked:
+        return
     outcomes, _ = example.known
     (first, one), (second, other) = example.task.halves(outcomes)
     _demand(bool((one ^ other).all()) and first != second, "a row is in none of the halves, or in both")
@@ -114,6 +128,8 @@ def outcomes_are_told_apart(example: Example) -> None:
 
 def a_copy_of_the_outcome_is_as_strong_as_can_be(example: Example) -> None:
     """Strength is 0.5 for what says nothing, 1 for the outcome itself."""
+    if not example.asked:
+        return
     outcomes, _ = example.known
     strength = example.task.strength
     _demand(strength(outcomes, outcomes) > 0.999, "the outcome itself does not count as perfect")
@@ -147,13 +163,14 @@ def monitoring_keeps_one_number_of_a_raw_output(example: Example) -> None:
     kept = rule.kept(scores)
     _demand(kept.shape == outcomes.shape and bool(np.isfinite(kept).all()), "what is kept is not one number a row")
     _demand(rule.names == () if scores.ndim == 1 else len(set(rule.names)) == scores.shape[1], "names of the numbers")
-    _demand(
-        example.task.loss.outputs == (1 if scores.ndim == 1 else scores.shape[1]), "the loss asks for other numbers"
-    )
+    outputs = 1 if scores.ndim == 1 or not example.asked else scores.shape[1]
+    _demand(example.task.loss.outputs == outputs, "the loss asks for other numbers")
 
 
 def an_outcome_is_shown_as_it_may_be_sent(example: Example) -> None:
     """What an answer shows of an outcome is taken back as the same number."""
+    if not example.asked:
+        return
     form = example.task.outcome
     for number in np.unique(example.known[0])[:20].tolist():
         sent = msgspec.json.decode(msgspec.json.encode(form.shown(number)))
@@ -162,6 +179,8 @@ def an_outcome_is_shown_as_it_may_be_sent(example: Example) -> None:
 
 def the_fitted_decision_is_worth_no_less_than_the_plain_one(example: Example) -> None:
     """On the rows that it was fitted on."""
+    if not example.asked:
+        return
     outcomes, scores = example.known
     values, given = example.task.metric.values, example.task.answers(scores)
     found = example.task.fit_decision(given, outcomes)
@@ -202,7 +221,7 @@ def rows_without_outcomes_teach_where_none_are_asked_for(example: Example) -> No
     found = task.validated(scores, unknown, task.fit_decision(scores, unknown).decision)
     canonical_json(found)
     _demand(found["rows"] == len(scores), f"of {len(scores)} rows {found['rows']} are summed up")
-    _demand(bool(task.validation_doubts(found)), "nobody knows anything, and nothing is doubted")
+    _demand(bool(task.validation_doubts(found)) or not example.asked, "nobody knows anything, and nothing is doubted")
     some, none = (task.rows(each, scores, example.decided, where="example") for each in (example.outcomes, unknown))
     for metric in task.metrics:
         whole, part = metric.value(some), metric.value(example.rows)
@@ -271,10 +290,9 @@ def the_metric_of_the_goal_behaves(example: Example) -> None:
         bool(np.array_equal(metric.values(outcomes, decided.astype(float)), values, equal_nan=True)), "not by number"
     )
     other = decided[::-1]
-    apart = np.abs(metric.values(outcomes, other) - values)
-    _demand(
-        float(np.nanmax(apart)) <= metric.most_apart(decided, other) + 1e-9, "decisions differ by more than the most"
-    )
+    apart = np.abs(metric.values(outcomes, other) - values)[~np.isnan(outcomes)]
+    most = float(apart.max(initial=0.0))
+    _demand(most <= metric.most_apart(decided, other) + 1e-9, "decisions differ by more than the most")
     _demand(metric.most_apart(decided, other) <= metric.most_at_stake, "more is at stake than the most")
     document = metric.to_document()
     _demand(msgspec.json.decode(canonical_json(document)) == document and "kind" in document, "no JSON document")
@@ -294,6 +312,20 @@ def a_canary_can_be_planned(example: Example) -> None:
         _demand(max(map(abs, kind.differences)) <= kind.most, f"{kind.name} differs by more than the most")
     mean = sum(value * chance for value, chance in kinds[0].differences.items())
     _demand(abs(mean) < 1e-9, f"the first challenger is worth {mean} more")
+
+
+def two_models_agree_as_far_as_they_decide_alike(example: Example) -> None:
+    """Where nothing is ever known, a canary compares decisions: 0 where two agree, below elsewhere, by row."""
+    agreement = getattr(example.task, "agreement", None)
+    _demand(example.asked or agreement is not None, "there is no outcome, and nothing else to compare models by")
+    if agreement is None:
+        return
+    decided = example.decided.many(example.task.answers(example.known[1]))
+    _demand(bool((agreement(decided, decided) == 0).all()), "a model does not agree with itself")
+    other = np.roll(decided, 1)
+    apart = agreement(decided, other)
+    _demand(apart.shape == decided.shape and bool((apart <= 0).all()), "agreement is not by row, or above 0")
+    _demand(-float(apart.min()) <= example.task.metric.most_apart(decided, other), "they differ by more than the most")
 
 
 def what_models_are_judged_by_can_be_shown(example: Example) -> None:
@@ -331,6 +363,7 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     wrong_rows_are_refused,
     the_metric_of_the_goal_behaves,
     a_canary_can_be_planned,
+    two_models_agree_as_far_as_they_decide_alike,
     what_models_are_judged_by_can_be_shown,
     baselines_are_proposed,
 )

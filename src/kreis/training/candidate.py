@@ -58,6 +58,8 @@ class Fitted:
     """Of each category feature the numbers that it knows, in the order in which its encoder has them."""
     gain: dict[str, float] | None = None
     """Each feature's share of the gain of all splits, for trees."""
+    found: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """What the fit itself found of how good it is, by name: how stable clusters are."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""

@@ -225,6 +225,8 @@ class _Judge:
     def _loss(self, scores: Scores, rows: TrainingData) -> float:
         task, outcomes = self.task, rows.outcomes
         plain = task.plain.among(rows.groups)
+        if self.objective == "metric" and not task.needs_outcomes:
+            return -task.validated(scores, outcomes, plain)["value"]
         if self.objective == "metric":
             return -float(task.metric.values(outcomes, plain.many(scores)).mean() * task.metric.per)
         metric = metric_named(self.objective, task, where="Search.objective")

@@ -183,7 +183,7 @@ def train(
         },
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
         score_reference=histogram(found.decision.kept(learned.scores), times=validation.time),
-        validation=task.validated(learned.scores, validation.outcomes, rule),
+        validation={**task.validated(learned.scores, validation.outcomes, rule), **learned.first.found},
         categories={
             feature: [data.categories[feature].get(number, "?") for number in order]
             for feature, order in learned.fitted.orders.items()

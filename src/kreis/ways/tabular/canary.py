@@ -118,6 +118,9 @@ def _first_step(workspace: Workspace, release: Release) -> Release:
     return first
 
 
+_BY_AGREEMENT: dict[str, Any] = {"judged_by": "agreement with the champion, and service levels"}
+
+
 @dataclass(frozen=True)
 class _Canary:
     """A canary as it stands."""
@@ -200,7 +203,8 @@ class _Canary:
 
     def _missing(self) -> str:
         """What a canary that neither goes on nor back waits for."""
-        seen, outcomes = self.seen, f"{self.seen.known:,} outcomes"
+        seen = self.seen
+        outcomes = f"{seen.known:,} {'requests' if seen.by_agreement else 'outcomes'}"
         within = _days(horizon_of(self.project))
         if not len(seen.rows):
             return f"no request was answered since {self.first.at:%Y-%m-%d %H:%M}"
@@ -231,6 +235,8 @@ class _Canary:
         """The comparison in a sentence."""
         if not self.seen.known:
             return "no outcome is known"
+        if self.seen.by_agreement:
+            return self._agreement_said()
         metric, paired = self.project.goal.metric, self.paired
         value, low, high, margin = (
             number(each * metric.per) for each in (paired.difference, *paired.interval(), paired.margin)
@@ -238,6 +244,16 @@ class _Canary:
         return (
             f"{value} ({low} to {high}) {metric.unit} against the champion, margin {margin},"
             f" from {self.seen.known:,} outcomes of {paired.days} days"
+        )
+
+    def _agreement_said(self) -> str:
+        """How often the two agree, where no outcome says which is right."""
+        low, high = self.paired.interval()
+        share, least, most = (f"{max(-each, 0.0):.1%}" for each in (self.paired.difference, high, low))
+        return (
+            f"it decides otherwise than the champion on {share} ({least} to {most}) of {self.seen.known:,} requests of"
+            f" {self.paired.days} days, margin {self.paired.margin:.1%}; there are no outcomes, so agreement and"
+            " service levels are all that is judged"
         )
 
     def evidence(self) -> dict[str, Any]:
@@ -248,7 +264,7 @@ class _Canary:
             "requests": len(self.seen.rows),
             "mature": self.seen.mature,
             "whole": self.seen.whole,
-            "outcomes": self.seen.known,
+            "outcomes": 0 if self.seen.by_agreement else self.seen.known,
             "days": paired.days,
             "difference": paired.difference * metric.per,
             "low": low * metric.per,
@@ -257,6 +273,7 @@ class _Canary:
             "unit": metric.unit,
             "dependence": paired.dependence,
             "needed": paired.needed,
+            **(_BY_AGREEMENT | {"compared": self.seen.known} if self.seen.by_agreement else {}),
             "false_promotion": FALSE_PROMOTION,
             "false_rollback": 2 * FALSE_ROLLBACK,
         }

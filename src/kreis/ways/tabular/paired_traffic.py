@@ -46,6 +46,8 @@ class PairedTraffic:
     most: float
     """The most that the two can differ by in value on one of the whole requests, whatever its outcome."""
     days: Codes
+    by_agreement: bool = False
+    """Whether nothing ever becomes known, so that only how often the two agree can be compared."""
     overlap: float
     """By how much the days hang together because they share what happens to their requests."""
 
@@ -84,7 +86,8 @@ def read_paired(
     mature = rows.filter(pl.col("at") <= now - horizon_of(project))
     matrices = [feature_matrix(mature, each.manifest.features, layouts) for each in models]
     whole: Booleans = matrices[0][1] & matrices[1][1]
-    known: Booleans = whole & mature["outcome"].is_not_null().to_numpy()
+    agreement = getattr(project.goal.task, "agreement", None)
+    known: Booleans = whole & (mature["outcome"].is_not_null().to_numpy() | (agreement is not None))
     happened = mature["outcome"].cast(pl.Float64).to_numpy()[known]
     metric = project.goal.metric
     shown = mature.filter(pl.Series(whole))
@@ -94,7 +97,10 @@ def read_paired(
         for each, (matrix, _) in zip(models, matrices, strict=True)
     )
     ripe = known[whole]
-    differences = metric.values(happened, challenger[ripe]) - metric.values(happened, champion[ripe])
+    if agreement is None:
+        differences = metric.values(happened, challenger[ripe]) - metric.values(happened, champion[ripe])
+    else:
+        differences = agreement(champion, challenger)
     days = mature["at"].dt.epoch("d").to_numpy()[known].astype(np.int64)
     spans = mature.select(pl.col("at", "known_at").dt.epoch("us")).to_numpy()[known]
     overlaps = project.spine_declaration is not None and project.spine_declaration.overlapping
@@ -105,6 +111,7 @@ def read_paired(
         differences=differences,
         most=metric.most_apart(champion, challenger),
         days=days,
+        by_agreement=agreement is not None,
         overlap=overlap_of(spans.astype(np.float64), as_blocks(days)).factor if overlaps else 1.0,
     )
     return found if groups is None else _by_group(found, groups, ripe)

@@ -1,0 +1,1 @@
+"""Clustering: the task, its metric and its rows."""
