@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.end_to_end.test_service import serving
 
 from kreis.collection.contracts.contract import Contract
 from kreis.collection.sources import Window
@@ -181,7 +182,7 @@ def radar(tmp_path_factory: pytest.TempPathFactory, new_shop: Any, sample: Path)
 def test_the_report_says_what_to_choose_how_sure_it_is_and_what_changed(radar: Radar) -> None:
     page = (radar.shop.folder / "report.html").read_text()
     assert re.search(r"<b>Build on \w+\S*</b> With a probability of (\d+|over 99)% it is among the 3 most used", page)
-    assert re.search(r"Expected regret: [\d.]+ hours a developer and year \([\d.]+ to [\d.]+\)", page)
+    assert re.search(r"expected regret: [\d.]+ hours a developer and year \([\d.]+ to [\d.]+\)", page)
     assert re.search(r"With a probability of (\d+|under 1|over 99)% another one turns out better", page)
     assert "Zig is new on the radar." in page
     assert page.count("<svg") == 2
@@ -197,6 +198,20 @@ def test_a_technology_that_appears_later_is_picked_up(radar: Radar) -> None:
     assert new == {"Zig"}
     zig = next(each for each in second["technologies"] if each["name"] == "Zig")
     assert zig["ahead"][3][1] == pytest.approx(zig["last"], rel=0.5)
+
+
+@pytest.mark.slow
+def test_a_forecast_is_served_as_the_report_has_it(radar: Radar) -> None:
+    asked = {"keys": {"technology": "Java"}, "fields": {"horizon": 4, "period": "2023-10-01T00:00:00Z"}}
+    at = datetime(2023, 1, 21, tzinfo=UTC)
+    with serving(radar.shop) as service:
+        answer = service.post("/v1/predict", {**asked, "reference": "Java 2023-01-21T00:00 +4"}, at=at)
+    last = json.loads((radar.shop.folder / "reports" / "2023-01-21.json").read_text())
+    java = next(each for each in last["technologies"] if each["name"] == "Java")
+    assert answer["score"] == pytest.approx(java["ahead"][3][1], rel=0.02)  # the median of what may happen
+    radar.shop.run("watch", "--once")
+    parity = radar.shop.document("parity")
+    assert (parity["ok"], parity["differences"], parity["rows"]) == (True, 0, 1)
 
 
 @pytest.mark.slow
