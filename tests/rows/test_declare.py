@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kreis import DecisionValue, GivenTest, Goal, GroupSplit, Mean, Project, RandomSplit, Rule, TimeSplit
+from kreis import DecisionValue, GivenTest, Goal, GroupSplit, Mean, Project, RandomSplit, RankingValue, Rule, TimeSplit
 from kreis.collection.connectors.files import notes
 from kreis.collection.sources import Window
 from kreis.errors import ProjectError
@@ -42,7 +42,17 @@ def test_columns_are_features_but_for_those_with_another_use():
     assert (spine.id, spine.judge_by, spine.group, spine.weight) == ("loan_id", ("sex",), "branch", "weight")
     assert spine.timeless
     assert made.split_declaration == GroupSplit(by="branch")
-    assert made.request_views["row"].fields == {"credit_amount": "integer"}
+    assert made.request_views["row"].fields == {"branch": "string", "credit_amount": "integer"}
+
+
+def test_rows_of_a_group_are_ranked_and_never_parted():
+    value = RankingValue("EUR per offer", per=1, gains={1: 2.0}, group="branch")
+    made = Project("offers", goal=Goal(question="Which?", decision="Show.", metric=value))
+    made.rows(LOANS, outcome="class", group="branch")
+    made.candidate("mean", Mean(), baseline=True)
+    made.candidate("rule", Rule(pl.col("row__credit_amount")))
+    made.check()
+    assert made.split_declaration == GroupSplit(by="branch")
 
 
 def test_features_may_be_named_or_written():

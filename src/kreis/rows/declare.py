@@ -107,7 +107,8 @@ class RowsDeclared(Candidates):
             leave_out: Columns that are no features.
             judge_by: Columns that are no features, but by which results are shown, and guardrails may look.
             time: The column with the moment of each row, if there is one: then the rows are split in time.
-            group: The column that says which rows belong together; none of them is then parted from the others.
+            group: The column that says which rows belong together; none of them is then parted from the others. A
+                request may bring it, as rows that are ranked must.
             weight: The column that says what a row weighs in training.
             test: A second table of the same columns: its rows judge.
             contract: Path of a data contract; without one the types of the columns are all that is asked.
@@ -222,7 +223,8 @@ class RowsDeclared(Candidates):
             usable = [each for each in columns if each.name not in roles.taken]
             found = chosen(usable, features, every=columns)
             self.notes.extend(found.said)
-            fields = {each.name: _FIELDS[each.kind] for each in found.read}
+            brought = [*found.read, *(each for each in columns if each.name == roles.group)]
+            fields = {each.name: _FIELDS[each.kind] for each in brought}
             view = view_rules.request_view(
                 VIEW, fields=fields, features=found.features, missing=missing, unexpected=unexpected
             )

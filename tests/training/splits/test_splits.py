@@ -1,10 +1,12 @@
 """Every kind of split does what a split must do, and the promises of its own."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
 from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.multiclass.cost_matrix import CostMatrix
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.training.splits.at_random import RandomSplit
 from kreis.training.splits.by_group import GroupSplit
@@ -46,7 +48,8 @@ def test_a_stratified_split_gives_each_part_its_share_of_a_rare_outcome():
     outcomes = (np.arange(2_000) % 100 == 0).astype(float)
     split = parted(RandomSplit(), outcomes, names(2_000))
     assert (len(split.test), outcomes[split.test].sum()) == (400, 4)
-    assert (len(split.validation), outcomes[split.validation].sum()) == (320, 3)
+    assert abs(len(split.validation) - 320) <= 1
+    assert outcomes[split.validation].sum() in (3, 4)
 
 
 def test_a_stratified_split_of_numbers_takes_each_tenth_alike():
@@ -55,6 +58,16 @@ def test_a_stratified_split_of_numbers_takes_each_tenth_alike():
     edges = np.quantile(outcomes, np.linspace(0, 1, 11))
     counts = np.histogram(outcomes[split.test], edges)[0]
     assert set(counts) == {20}
+
+
+def test_classes_of_few_rows_have_their_share_all_together():
+    """A hundred classes of two rows each: none has a whole row for a fifth."""
+    names_of_classes = [f"class {number}" for number in range(100)]
+    task = CostMatrix("EUR", classes=names_of_classes, wrong=1.0).task
+    outcomes = np.repeat(task.read_outcomes(pl.Series(names_of_classes), None, where="here").to_numpy(), 2)
+    split = parted(RandomSplit(), outcomes, names(200), task)
+    assert 25 <= len(split.test) <= 55
+    assert len(set(outcomes[split.test])) == len(split.test)
 
 
 def test_another_seed_draws_other_rows():
@@ -103,7 +116,7 @@ def test_a_given_test_is_the_test():
     labels = labels_of(GivenTest(), 500)
     split = GivenTest().split(**given, labels=labels)
     assert np.array_equal(split.test, np.flatnonzero(labels == "test"))
-    assert len(split.validation) == 80
+    assert abs(len(split.validation) - 80) <= 1
 
 
 def test_folds_have_like_sizes_and_kinds_and_repeats_have_other_folds():

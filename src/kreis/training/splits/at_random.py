@@ -91,7 +91,7 @@ class RandomSplit:
     ) -> Split:
         """See `SplitRule.split`; without ids the rows' places are drawn."""
         drawn = by_chance(np.arange(len(outcomes)) if labels is None else labels, self.seed)
-        kinds = kinds_of(outcomes) if self.stratified else np.zeros(len(outcomes), dtype=np.int64)
+        kinds = kinds_of(outcomes, task) if self.stratified else np.zeros(len(outcomes), dtype=np.int64)
         return parted(drawn, kinds, outcomes, task, test=self.test, validation=self.validation, where="RandomSplit")
 
     def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:

@@ -107,7 +107,7 @@ class CrossValidation:
         folds = []
         for repeat in range(self.repeats):
             seed = self.seed + repeat
-            number = self._folds(outcomes, labels, seed)
+            number = self._folds(outcomes, task, labels, seed)
             for fold in range(self.folds):
                 test, train = np.flatnonzero(number == fold), np.flatnonzero(number != fold)
                 folds.append(self._part(train, test, outcomes, task, labels, seed))
@@ -119,11 +119,11 @@ class CrossValidation:
             return np.arange(len(time), dtype=np.int64)
         return groups_of(labels, self.by, "CrossValidation")[1]
 
-    def _folds(self, outcomes: Floats, labels: Labels, seed: int) -> Codes:
+    def _folds(self, outcomes: Floats, task: Task, labels: Labels, seed: int) -> Codes:
         """The fold of each row, shape (n,)."""
         if self.by is None:
             drawn = by_chance(labels, seed)
-            kinds = kinds_of(outcomes) if self.stratified else np.zeros(len(outcomes), dtype=np.int64)
+            kinds = kinds_of(outcomes, task) if self.stratified else np.zeros(len(outcomes), dtype=np.int64)
             number = np.empty(len(outcomes), dtype=np.int64)
             number[np.lexsort((drawn, kinds))] = np.arange(len(outcomes)) % self.folds
             return number
@@ -137,7 +137,7 @@ class CrossValidation:
 
     def _part(self, train: Any, test: Any, outcomes: Floats, task: Task, labels: Labels, seed: int) -> Split:
         if self.by is None:
-            kinds = kinds_of(outcomes[train]) if self.stratified else np.zeros(len(train), dtype=np.int64)
+            kinds = kinds_of(outcomes[train], task) if self.stratified else np.zeros(len(train), dtype=np.int64)
             validates = least_of_each(~by_chance(labels[train], seed), kinds, self.validation)
         else:
             names, codes = groups_of(labels[train], self.by, "CrossValidation")

@@ -84,7 +84,7 @@ class GivenTest:
         """
         if labels is None:
             raise ProjectError(f"rows come without {self.by!r}", where="GivenTest", hint="project.rows(…, test=FILE)")
-        drawn, kinds = by_chance(np.arange(len(outcomes)), self.seed), kinds_of(outcomes)
+        drawn, kinds = by_chance(np.arange(len(outcomes)), self.seed), kinds_of(outcomes, task)
         test = np.flatnonzero(labels == "test")
         return parted(drawn, kinds, outcomes, task, test=test, validation=self.validation, where="GivenTest")
 

@@ -41,7 +41,7 @@ Labels = npt.NDArray[Any]
 _TWIN = re.compile(r"^([0-9a-f]{16})-\d+$")
 """A row's name of its content, and of its place among those that hold the same."""
 _MOST_KINDS = 20
-"""So many different outcomes are kinds of their own; more are numbers, of which each tenth is one."""
+"""So many different numbers are kinds of their own; of more, each tenth is one."""
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -141,13 +141,16 @@ def by_chance(labels: Labels, seed: int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(drawn, dtype="<u8").astype(np.uint64)
 
 
-def kinds_of(outcomes: Floats) -> Codes:
-    """The kind of each outcome, as codes, shape (n,): classes, small counts; of other numbers the tenth it lies in."""
-    values, codes = np.unique(outcomes, return_inverse=True)  # not known is a kind of its own
-    if len(values) <= _MOST_KINDS:
-        return codes.astype(np.int64)
-    edges = np.unique(np.nanquantile(outcomes, np.linspace(0.1, 0.9, 9)))
-    return np.searchsorted(edges, outcomes, side="right").astype(np.int64)
+def kinds_of(outcomes: Floats, task: Task) -> Codes:
+    """The kind of each outcome, as codes, shape (n,): each class; of many different numbers the tenth it lies in; and
+    what is not known.
+    """
+    values, codes = np.unique(outcomes, return_inverse=True)  # all that are not known are one value
+    known = ~np.isnan(outcomes)
+    if len(values) > _MOST_KINDS and known.any() and task.labels(outcomes[known]).dtype.kind == "f":
+        edges = np.unique(np.nanquantile(outcomes, np.linspace(0.1, 0.9, 9)))
+        codes = np.where(known, np.searchsorted(edges, outcomes, side="right"), len(edges) + 1)
+    return codes.astype(np.int64)
 
 
 def check_share(name: str, share: float, where: str) -> None:
@@ -185,12 +188,17 @@ def groups_of(labels: Labels | None, by: str, where: str) -> tuple[Labels, Codes
 
 
 def least_of_each(drawn: Any, kinds: Codes, share: float) -> Booleans:
-    """Whether each row is among the share of its kind that drew least, shape (n,)."""
-    order = np.lexsort((drawn, kinds))
-    sizes = np.bincount(kinds) if len(kinds) else np.zeros(0, dtype=np.int64)
-    ranks = np.empty(len(kinds), dtype=np.int64)
-    ranks[order] = np.arange(len(kinds)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    taken: Booleans = ranks < np.floor(sizes * share + 0.5)[kinds]
+    """Whether each row is among the share of its kind that drew least, shape (n,). Where that is no whole number of
+    rows, it is rounded by what the rows drew, so that kinds of few rows have their share too, all together.
+    """
+    if not len(drawn):
+        return np.zeros(0, dtype=bool)
+    codes, sizes = np.unique(kinds, return_inverse=True, return_counts=True)[1:]
+    order, begins = np.lexsort((drawn, codes)), np.cumsum(sizes) - sizes
+    ranks = np.empty(len(codes), dtype=np.int64)
+    ranks[order] = np.arange(len(codes)) - np.repeat(begins, sizes)
+    chance = np.add.reduceat(drawn[order], begins) / 2.0**64  # uniform: unsigned sums wrap around
+    taken: Booleans = ranks < np.floor(sizes * share + chance)[codes]
     return taken
 
 

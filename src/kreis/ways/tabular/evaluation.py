@@ -81,7 +81,9 @@ def perform(state: TabularState) -> Verdict:
 def _not_compared(state: TabularState) -> list[str]:
     if state.project.split_declaration.holds_out or not _live(state):
         return []
-    return ["the version in service has learned from the rows that judge here: only a canary compares the two"]
+    canary = len(state.project.release_declaration.canary.steps) > 1
+    how = "only its canary compares the two" if canary else "and no canary is declared: nothing compares the two"
+    return [f"the version in service has learned from the rows that judge here; {how}"]
 
 
 def _live(state: TabularState) -> list[Route]:
