@@ -11,6 +11,7 @@ from tests.conftest import Simulations
 from kreis.arrays import Codes, Floats
 from kreis.evaluation.intervals import estimate, paired_difference
 from kreis.evaluation.overlap import overlap_of
+from kreis.evaluation.paired import Paired
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.tasks.task import metric_named
@@ -98,6 +99,29 @@ def test_an_interval_over_forecasts_holds_the_truth_or_warns(name: str, simulati
         narrow += blind.low <= truth <= blind.high
     what = f"difference of forecasts, {name} ({narrow / runs:.1%} if nothing were shared)"
     simulations.at_least(what, held, runs, 0.95)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("name", ["days, 7 ahead", "days, next day only"])
+def test_a_canary_of_forecasts_seldom_promotes_one_that_is_worse_by_the_margin(
+    name: str, simulations: Simulations
+) -> None:
+    """Looked at each day, for sixty days."""
+    market = Market(origins=60, horizons=7 if "7" in name else 1, series=5)
+    rng, runs = np.random.default_rng(6), simulations.runs(40)
+    long = market.draw(np.random.default_rng(9), origins=20_000)
+    margin = VALUE.value(long[0]) - VALUE.value(long[1])
+    promoted = 0
+    for _ in range(runs):
+        champion, challenger, days = market.draw(rng)
+        values = [VALUE.terms(each)[0] for each in (challenger, champion)]
+        differences, most = values[0] - values[1], 2.0 ** np.ceil(np.log2(np.abs(values[0] - values[1]).max()))
+        shared = overlap_of(challenger.spans, days).factor
+        promoted += any(
+            Paired.of(differences[known], days[known], most=most, margin=margin, overlap=shared).no_worse
+            for known in (days <= day for day in range(7, 60, 2))
+        )
+    simulations.at_most(f"promotion of forecasts that are worse by the margin, {name}", promoted, runs, 0.05)
 
 
 def test_a_slice_of_short_horizons_is_widened_by_less() -> None:

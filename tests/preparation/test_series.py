@@ -62,7 +62,9 @@ def test_each_series_is_asked_about_at_each_origin_and_horizon() -> None:
 
 def test_a_row_of_the_history_sums_up_periods_and_not_rows() -> None:
     rows = frame(go=[1.0, 2.0, 4.0, 8.0, 16.0, 32.0]).filter(pl.col("quarter") != datetime(2020, 10, 1, tzinfo=UTC))
-    found = history(series(), rows).sort("quarter").row(-1, named=True)
+    past = history(series(), rows).sort("quarter")
+    assert past.height == 5  # the quarter without a row has none
+    found = past.row(-1, named=True)
     assert (found["last"], found["lag_1"], found["lag_2"]) == (32.0, 16.0, None)
     assert (found["change_1"], found["trend"]) == (16.0, 7.5)
     assert found["mean_4"] == pytest.approx((32 + 16 + 4) / 3)
