@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from kreis.training.candidates.torch import Torch
     from kreis.training.candidates.xgboost import XGBoost
     from kreis.training.encoders.tf_idf import TfIdf
-    from kreis.training.search import Choice, Integer, Real, Search
+    from kreis.training.search import Choice, Integer, Money, Real, Search
     from kreis.training.splits.at_random import RandomSplit
     from kreis.training.splits.by_group import GroupSplit
     from kreis.training.splits.cross_validation import CrossValidation
@@ -87,6 +87,7 @@ _PLACES = {
     "Mean": "kreis.training.candidates.mean",
     "Project": "kreis.project",
     "RandomSplit": "kreis.training.splits.at_random",
+    "Money": "kreis.training.search",
     "Real": "kreis.training.search",
     "Risk": "kreis.requirements.goal",
     "Rule": "kreis.training.candidates.rule",
@@ -137,6 +138,7 @@ __all__ = [
     "Linear",
     "Logistic",
     "Mean",
+    "Money",
     "Project",
     "RandomSplit",
     "RankingValue",

@@ -114,6 +114,18 @@ def test_another_version_of_a_library_computes_again_what_it_computes(monkeypatc
     assert after["training"] != before["training"]
 
 
+def test_what_an_unfinished_step_notes_is_found_by_a_later_run_and_belongs_to_none(ledger):
+    what, found = {"candidate": {"leaves": 7}}, {"loss": 0.1 + 0.2, "reports": [[1, 2.0]]}
+    begin(ledger, "one").notes("key", "gbdt").keep(what, found)
+    notes = begin(ledger, "two").notes("key", "gbdt")
+    assert notes.recall(what) == found
+    assert notes.recall({"candidate": {"leaves": 8}}) is None
+    assert begin(ledger, "three").notes("other key", "gbdt").recall(what) is None
+    with ledger.read() as connection:
+        assert steps.steps_of(connection, "one") == steps.steps_of(connection, "two") == []
+        assert audit.verify(connection).ok
+
+
 def test_a_step_that_fails_is_not_remembered(ledger):
     def fail(key: str) -> Any:
         raise RuntimeError

@@ -32,6 +32,7 @@ __all__ = [
     "Memory",
     "Output",
     "StepAsked",
+    "StepNotes",
     "StepOutput",
     "StepResult",
     "is_gone",
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 _NO_CODE = Code()
+NOTE = "note"
+"""What stands for the discipline in the record of a part of a step."""
 _SHORT = 16
 """Digits of a digest that only has to tell what has changed."""
 
@@ -204,6 +207,15 @@ class Memory:
             f"{name}: {stage}" + (f" {done + 1} of {total}" if total > 1 else "")
         )
 
+    def notes(self, key: str, name: str) -> StepNotes:
+        """What a step that is not finished has found so far, on record: begun again, it goes on there.
+
+        Args:
+            key: Of the step.
+            name: What it is called.
+        """
+        return StepNotes(self._ledger, key=key, name=name, actor=self._actor)
+
     def enter(self, steps: Iterable[Step]) -> None:
         """Let the run rest on steps that it takes over as they are."""
         self.pending += [self._use(step.key, remembered=True) for step in steps]
@@ -311,6 +323,37 @@ class Memory:
     def _use(self, key: str, *, remembered: bool) -> RunStep:
         self._position += 1
         return RunStep(run=self._run, key=key, position=self._position, remembered=remembered)
+
+
+class StepNotes:
+    """Parts of one step's result, each a record of its own that belongs to no run; found again by what they are of."""
+
+    def __init__(self, ledger: Ledger, *, key: str, name: str, actor: str) -> None:
+        self._ledger, self._key, self._name, self._actor = ledger, key, name, actor
+
+    def recall(self, what: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What was kept of something, by its JSON document; None where nothing was."""
+        with self._ledger.read() as connection:
+            known = ledger_steps.find_step(connection, digest_of_document([self._key, what]))
+        return None if known is None else known.outputs
+
+    def keep(self, what: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        """Keep a JSON document; it is durable when this returns."""
+        key = digest_of_document([self._key, what])
+        with self._ledger.record(
+            event="step.noted", subject=key, actor=self._actor, reason=f"a part of {self._name}", inputs={}
+        ) as tx:
+            document = msgspec.json.decode(canonical_json(found))
+            note = Step(
+                key=key,
+                discipline=NOTE,
+                name=self._name,
+                inputs={"step": self._key},
+                outputs=document,
+                seconds=0.0,
+                finished_at=tx.now,
+            )
+            ledger_steps.add_step(tx, note)
 
 
 def table_left(step: Step) -> tuple[str, int] | None:

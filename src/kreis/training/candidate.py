@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
 from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.models.form import Form
-from kreis.models.scoring import Matrix, Scorer
+from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.task import Labels, Loss
 
 if TYPE_CHECKING:
@@ -27,11 +27,14 @@ __all__ = [
     "Matrix",
     "NumberLoss",
     "Outcomes",
+    "Score",
+    "Watch",
     "changed",
     "complexity_of",
     "loss_for",
     "needs_classes",
     "needs_numbers",
+    "quarters_of",
     "ranked",
     "require",
     "varied",
@@ -39,6 +42,10 @@ __all__ = [
 ]
 
 Outcomes = Labels
+Score: TypeAlias = Callable[..., Scores]
+"""From rows (and their texts, where there are any) to scores."""
+Watch: TypeAlias = Callable[[int, Score], None]
+"""Told after how many quarters of a fit, and how rows are scored by then; an error that it raises ends the fit."""
 CONSTANT, LINEAR, TREES, NETWORK = range(4)
 """How simple a candidate is: written down or the same for all; a weighted sum; many trees; layers of weights."""
 NumberLoss = Literal["squared", "absolute", "quantile", "poisson", "tweedie"]
@@ -72,8 +79,9 @@ class Candidate(Protocol):
     It may say by an attribute `encode` how it is given categories where the user says nothing: the name of an encoder
     (`kreis.training.encoders`), or None where it learns nothing of them; "order" else. Its `fit` may take a keyword
     `kinds`: what each column is (`ColumnKind`), given where not all are numbers; where it makes use of whole codes of
-    categories, it also says `splits_categories = True`. By `complexity` it says how simple it is: `CONSTANT`, `LINEAR`,
-    `TREES` (what is assumed where it says nothing) or `NETWORK`.
+    categories, it also says `splits_categories = True`. A keyword `watch` (`Watch`) lets a search give up what is not
+    worth going on with. By `complexity` it says how simple it is: `CONSTANT`, `LINEAR`, `TREES` (what is
+    assumed where it says nothing) or `NETWORK`.
     """
 
     side_by_side: ClassVar[bool]
@@ -120,6 +128,11 @@ class Candidate(Protocol):
             ProjectError: it cannot learn from these rows or cannot become data.
         """
         ...
+
+
+def quarters_of(rounds: int) -> dict[int, int]:
+    """After which rounds a quarter, a half and three quarters of them are done."""
+    return {max(1, rounds * quarter // 4): quarter for quarter in (3, 2, 1)}
 
 
 def complexity_of(candidate: Candidate) -> int:

@@ -7,10 +7,13 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
+from kreis.arrays import Floats
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Labels, Task
-from kreis.training.candidate import Candidate, Fitted, require
+from kreis.training.candidate import Candidate, Fitted, Watch, require
 from kreis.training.data import TrainingData
 from kreis.training.encoders.encoded import EncodedFeatures
 from kreis.training.encoders.encoder import Column, Encoder, Encoding
@@ -153,6 +156,7 @@ def fit_candidate(
     seed: int,
     threads: int,
     preprocessing: Preprocessing = PLAIN,
+    watch: Watch | None = None,
 ) -> Fitted:
     """Fit a candidate on rows, drawn, weighed and encoded; what leaves takes the features as they come, and gives
     probabilities as they are among all rows.
@@ -164,6 +168,7 @@ def fit_candidate(
         seed: All chance derives from it.
         threads: How many may compute at once.
         preprocessing: What the user says of how it is given its rows.
+        watch: Told how the fit goes, by candidates that tell; not where several models make one.
 
     Raises:
         ProjectError: as for `Candidate.fit`; or an encoder cannot learn from these rows.
@@ -180,9 +185,12 @@ def fit_candidate(
     options: dict[str, Any] = {"loss": task.loss, "seed": seed, "threads": threads}
     if task.loss.name == "rank":
         options["groups"] = teaching.groups
+    takes = inspect.signature(candidate.fit).parameters
+    if watch is not None and "watch" in takes and (task.loss.outputs == 1 or task.loss.name == "softmax"):
+        options["watch"] = _undoing(watch, weighing.factors)
     if weighing.weights is not None:
         options["weights"] = weighing.weights
-        if "weights" not in inspect.signature(candidate.fit).parameters:
+        if "weights" not in takes:
             hint = "leave weights out for it, or take GradientBoosting(), Logistic() or Linear()"
             raise ProjectError("it does not weigh rows", where=type(candidate).__name__, hint=hint)
     fitted = _fit(candidate, teaching, task.labels(teaching.outcomes), preprocessing, options)
@@ -197,11 +205,19 @@ def fit_candidate(
     return dataclasses.replace(fitted, form=Onnx.of(content))
 
 
+def _undoing(watch: Watch, factors: Floats | None) -> Watch:
+    """What is told of scores as they are among all rows."""
+    if factors is None:
+        return watch
+    return lambda done, score: watch(done, lambda *at: undone(score(*at), factors).astype(np.float32))
+
+
 def _fit(
     candidate: Candidate, rows: TrainingData, labels: Labels, preprocessing: Preprocessing, options: dict[str, Any]
 ) -> Fitted:
     """Fit a candidate on encoded rows; what leaves takes the features as they come."""
     usual = usual_encoder(candidate)
+    watch: Watch | None = options.get("watch")
     if not (rows.categories or rows.text_fields) or usual is None:
         return fit_outputs(candidate, rows.matrix, labels, rows.features, **options)
     encodings = _encodings(usual, rows, labels, preprocessing, options["seed"])
@@ -209,6 +225,8 @@ def _fit(
     matrix = encoded.encode(rows.matrix, rows.texts, teaching=True)
     if set(encoded.kinds) != {"number"} and "kinds" in inspect.signature(candidate.fit).parameters:
         options = {**options, "kinds": encoded.kinds}
+    if watch is not None:
+        options = {**options, "watch": lambda done, score: watch(done, lambda *at: score(encoded.encode(*at)))}
     fitted = fit_outputs(candidate, matrix, labels, encoded.names, **options)
     if fitted.form.content is None:  # a formula learns nothing of categories
         return dataclasses.replace(fitted, features=rows.features)

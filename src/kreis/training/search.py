@@ -1,27 +1,17 @@
-"""Search for parameters on the validation part, by Optuna's tree-structured Parzen estimator."""
+"""What a user says of a search for parameters: the space, the budget, and what it is judged by."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
-from operator import itemgetter
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from kreis.compute.pool import Pool
-from kreis.digests import canonical_json
-from kreis.errors import ProjectError
-from kreis.tasks.decisions import Scores
-from kreis.tasks.task import Task, metric_named
-from kreis.tracking.here import part
-from kreis.training.candidate import Candidate, Fitted, require
-from kreis.training.data import TrainingData
-from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
+from kreis.training.candidate import Candidate, require
 
-__all__ = ["Choice", "Integer", "Real", "Search", "Space"]
+__all__ = ["Choice", "Integer", "Money", "Real", "Search", "Space"]
 
 
 class Integer(msgspec.Struct, frozen=True, tag="integer"):
@@ -74,20 +64,37 @@ class Choice(msgspec.Struct, frozen=True, tag="choice"):
 
 
 Space = Integer | Real | Choice
-_WORST = 1e12
-"""The loss of a trial that cannot be fitted, as the sampler is told it."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a search found."""
+class Money(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search may cost.
 
-    candidate: Candidate
-    """With the best parameters."""
-    fitted: Fitted
-    """It, as fitted on the fit part."""
-    trials: list[dict[str, Any]]
-    """All of them in order: {"parameters": ..., "loss": ...}."""
+    Example:
+
+    >>> Money(per_hour=2.5, at_most=5.0).minutes
+    120.0
+    """
+
+    per_hour: float
+    """What the machine costs in an hour."""
+    at_most: float
+    """What the search may cost, in the same currency."""
+
+    def __post_init__(self) -> None:
+        for name in ("per_hour", "at_most"):
+            value = getattr(self, name)
+            require(0 < value < math.inf, f"{name} must be above 0, not {value}", where="Money")
+
+    @property
+    def minutes(self) -> float:
+        """How long that lasts."""
+        return 60 * self.at_most / self.per_hour
+
+
+USUAL = 15
+"""Trials of a search that says nothing of its budget."""
+MOST = 1_000
+"""Trials of a search that only says how long it may last."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,18 +115,50 @@ class Search:
     """
 
     space: Mapping[str, Space]
-    trials: int = 15
+    trials: int | None = None
+    """At most so many; 15 where neither time nor money is said either, else 1,000."""
     objective: str = "metric"
     """The goal's "metric", or one of the task's losses by name: "log_loss", "squared_error"."""
+    minutes: float | None = None
+    """No trial is begun later than so many minutes of fitting; those that run are finished."""
+    money: Money | None = None
+    """The same by what an hour costs."""
+    prune: bool = False
+    """Whether a trial is given up that, after a quarter, a half or three quarters of its trees, loses more than the
+    median of the others did there (median stopping, Golovin et al. 2017). It is hard on low learning rates, which are
+    slow at first. Only boosters tell how they are doing; trials of other candidates are not given up."""
 
     def __post_init__(self) -> None:
         require(bool(self.space), "no parameter to search", where="Search", hint='write {"leaves": Integer(15, 255)}')
-        require(self.trials >= 1, f"trials must be at least 1, not {self.trials}", where="Search")
+        if self.trials is None:
+            object.__setattr__(self, "trials", USUAL if self.most_minutes is None else MOST)
+        require(self.most_trials >= 1, f"trials must be at least 1, not {self.trials}", where="Search")
+        above = self.minutes is None or self.minutes > 0
+        require(above, f"minutes must be above 0, not {self.minutes}", where="Search")
+
+    @property
+    def most_trials(self) -> int:
+        """How many there may be."""
+        return USUAL if self.trials is None else self.trials
+
+    @property
+    def most_minutes(self) -> float | None:
+        """How long it may last; None where nothing is said."""
+        limits = [each for each in (self.minutes, self.money.minutes if self.money else None) if each is not None]
+        return min(limits, default=None)
 
     def parameters(self) -> dict[str, Any]:
-        """Its fields, as a JSON document."""
-        space = {name: msgspec.to_builtins(each) for name, each in self.space.items()}
-        return {"space": space, "trials": self.trials, "objective": self.objective}
+        """Its fields, as a JSON document; those that came later only where they say something."""
+        document: dict[str, Any] = {
+            "space": {name: msgspec.to_builtins(each) for name, each in self.space.items()},
+            "trials": self.trials,
+            "objective": self.objective,
+        }
+        if self.most_minutes is not None:
+            document["minutes"] = self.most_minutes
+        if self.prune:
+            document["prune"] = True
+        return document
 
     def check(self, candidate: Candidate) -> None:
         """See that a candidate takes the ends of each parameter's space.
@@ -130,136 +169,6 @@ class Search:
         for name, space in self.space.items():
             for value in space.options if isinstance(space, Choice) else (space.low, space.high):
                 candidate.with_parameters(**{name: value})
-
-    def run(
-        self,
-        candidate: Candidate,
-        fit: TrainingData,
-        validation: TrainingData,
-        *,
-        task: Task,
-        seed: int,
-        threads: int,
-        pool: Pool,
-        on_progress: Callable[[str, int, int], None],
-        preprocessing: Preprocessing = PLAIN,
-    ) -> Found:
-        """Try them all: as many at once as there are threads, where the candidate's fits may run side by side.
-
-        The same arguments give the same trials. A trial that cannot be fitted counts as the worst.
-
-        Args:
-            candidate: As declared; the first trial.
-            fit: Rows to learn from.
-            validation: Rows to judge on.
-            task: Says what is lost.
-            seed: Of the search and of each fit.
-            threads: How many may compute at once.
-            pool: Runs fits beside each other.
-            on_progress: Is told "search", how many trials are done, and of how many.
-            preprocessing: How each trial is given its rows.
-
-        Raises:
-            ProjectError: the candidate as declared cannot be fitted.
-        """
-        self.check(candidate)
-        if self.objective != "metric" and self.objective not in task.losses:
-            raise ProjectError.unknown_name("objective", self.objective, ["metric", *task.losses], where="Search")
-        at_once = threads if candidate.side_by_side else 1
-        judge = _Judge(self.objective, candidate, fit, validation, task, seed, preprocessing)
-        study, distributions = _study(self.space, seed)
-        trials: list[dict[str, Any]] = []
-        losses: dict[bytes, float] = {}
-        best: list[_Judged] = []
-        while len(trials) < self.trials:
-            on_progress("search", len(trials), self.trials)
-            places = range(len(trials), min(len(trials) + at_once, self.trials))
-            asked = [study.ask(distributions) if place else None for place in places]
-            tried = [candidate if each is None else candidate.with_parameters(**each.params) for each in asked]
-            keys = [canonical_json(each.parameters()) for each in tried]
-            new = {key: each for key, each in zip(keys, tried, strict=True) if key not in losses}
-            share = max(1, threads // max(1, len(new)))
-            judged_now = pool.map(partial(judge, threads=share), list(new.values()), at_once=at_once)
-            for key, judged in zip(new, judged_now, strict=True):
-                losses[key] = math.inf if judged is None else judged[0]
-                if judged is not None:
-                    best = [min([*best, judged], key=itemgetter(0))]
-            for each, key in zip(asked, keys, strict=True):
-                if each is not None:
-                    study.tell(each, min(losses[key], _WORST))
-                loss = losses[key] if losses[key] < _WORST else None
-                trials.append({"parameters": {} if each is None else dict(each.params), "loss": loss})
-        _, chosen, fitted = best[0]
-        return Found(candidate=chosen, fitted=fitted, trials=trials)
-
-
-_Judged: TypeAlias = "tuple[float, Candidate, Fitted]"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Judge:
-    """Fits what is tried and says what it loses on the validation part; None where it cannot be fitted."""
-
-    objective: str
-    declared: Candidate
-    fit: TrainingData
-    validation: TrainingData
-    task: Task
-    seed: int
-    preprocessing: Preprocessing
-
-    def __call__(self, tried: Candidate, *, threads: int) -> _Judged | None:
-        rows = self.fit
-        try:
-            with part(_said(self.declared, tried)):
-                fitted = fit_candidate(
-                    tried, rows, self.task, seed=self.seed, threads=threads, preprocessing=self.preprocessing
-                )
-        except ProjectError:
-            if tried is self.declared:
-                raise
-            return None
-        scores = fitted.scorer(threads=threads).score(self.validation.matrix, self.validation.texts)
-        return self._loss(scores, self.validation), tried, fitted
-
-    def _loss(self, scores: Scores, rows: TrainingData) -> float:
-        task, outcomes = self.task, rows.outcomes
-        plain = task.plain.among(rows.groups)
-        if self.objective == "metric" and not task.needs_outcomes:
-            return -task.validated(scores, outcomes, plain)["value"]
-        if self.objective == "metric":
-            return -float(task.metric.values(outcomes, plain.many(scores)).mean() * task.metric.per)
-        metric = metric_named(self.objective, task, where="Search.objective")
-        found = metric.value(task.rows(outcomes, task.answers(scores), plain, where="validation"))
-        return -found if metric.better == "higher" else found
-
-
-def _said(declared: Candidate, tried: Candidate) -> str:
-    """A trial in words: what it has otherwise than declared."""
-    before = declared.parameters()
-    told = [f"{name} {value}" for name, value in tried.parameters().items() if before.get(name) != value]
-    return "trial: " + (", ".join(told) or "as declared")
-
-
-def _study(space: Mapping[str, Space], seed: int) -> tuple[Any, dict[str, Any]]:
-    import optuna
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    def distribution(each: Space) -> Any:
-        if isinstance(each, Choice):
-            return CategoricalDistribution(each.options)
-        if isinstance(each, Integer):
-            return IntDistribution(each.low, each.high, log=each.log)
-        return FloatDistribution(each.low, each.high, log=each.log)
-
-    distributions = {name: distribution(each) for name, each in sorted(space.items())}
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=5)
-        return optuna.create_study(direction="minimize", sampler=sampler), distributions
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def _check_range(space: Any, low: float, high: float, log: bool) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 
 from kreis.arrays import Booleans, Floats
 from kreis.clock import moment
-from kreis.compute.pool import Pool
 from kreis.compute.threads import Threads
 from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
@@ -24,6 +23,7 @@ from kreis.training.importance import Importance, permutation_importance
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
+from kreis.training.searching import SearchPlace, run_search
 from kreis.training.splits.split import Split
 
 __all__ = ["FoldModel", "Progress", "TrainedCandidate", "train"]
@@ -117,7 +117,7 @@ def train(
     seed: int = 0,
     threads: int = 1,
     search: Search | None = None,
-    pool: Pool | None = None,
+    place: SearchPlace | None = None,
     refit: bool = True,
     preprocessing: Preprocessing = PLAIN,
     on_progress: Progress | None = None,
@@ -139,7 +139,7 @@ def train(
         seed: of every random choice.
         threads: of the trainer; some trainers' results depend on it.
         search: for the candidate's parameters.
-        pool: where the trials of the search run; threads of this process if not given.
+        place: where the trials of the search run and are kept; threads of this process, and nowhere, if not given.
         refit: whether to fit again on all that may teach.
         preprocessing: how it is given its rows, as far as the user says.
         on_progress: told the stage, and how much of it is done.
@@ -153,7 +153,7 @@ def train(
         seed=seed,
         threads=threads,
         search=search,
-        pool=pool or Threads(),
+        place=place or SearchPlace(pool=Threads()),
         refit=refit,
         preprocessing=preprocessing,
         tell=on_progress or (lambda stage, done, total: None),
@@ -222,24 +222,26 @@ class _Learner:
     seed: int
     threads: int
     search: Search | None
-    pool: Pool
+    place: SearchPlace
     refit: bool
     preprocessing: Preprocessing
     tell: Progress
 
-    def learn(self, candidate: Candidate, split: Split) -> _Learned:
-        """On one split."""
+    def learn(self, candidate: Candidate, split: Split, of: str = "") -> _Learned:
+        """On one split; `of` names it among several."""
         fit, validation = self.data.take(split.fit), self.data.take(split.validation)
         trials: list[dict[str, Any]] = []
         if self.search is not None:
-            searched = self.search.run(
+            searched = run_search(
+                self.search,
                 candidate,
                 fit,
                 validation,
                 task=self.task,
                 seed=self.seed,
                 threads=self.threads,
-                pool=self.pool,
+                place=self.place,
+                of=of,
                 on_progress=self.tell,
                 preprocessing=self.preprocessing,
             )
@@ -263,7 +265,9 @@ class _Learner:
         for number, fold in enumerate(split.folds):
             self.tell("fold", number, len(split.folds))
             with part(f"fold {number + 1}"):
-                learned = replace(self, tell=lambda stage, done, total: None).learn(candidate, fold)
+                learned = replace(self, tell=lambda stage, done, total: None).learn(
+                    candidate, fold, f"fold {number + 1}"
+                )
             validation = self.data.take(fold.validation)
             rule = learned.found.decision.among(validation.groups)
             validated = self.task.validated(learned.scores, validation.outcomes, rule)

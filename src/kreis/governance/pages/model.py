@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def _facts(model: ModelView, manifest: ManifestView) -> Iterator[tuple[str, str]
         yield "learned from", f"{training['rows']:,} rows{span}; {told}"
     yield "parameters", parameters_of(training)
     if trials := training.get("trials"):
-        best = min(trials, key=lambda trial: trial["loss"])
+        best = min(trials, key=lambda trial: math.inf if trial["loss"] is None else trial["loss"])
         yield "search", f"{len(trials)} trials; best: {parameters_of(best) or 'as declared'}"
     if "seed" in training:
         yield "seed", str(training["seed"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, get_args
 
 import numpy as np
@@ -13,7 +13,19 @@ from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.tracking.curves import lightgbm_curve
-from kreis.training.candidate import Fitted, Matrix, NumberLoss, Outcomes, changed, loss_for, ranked, require, varied
+from kreis.training.candidate import (
+    Fitted,
+    Matrix,
+    NumberLoss,
+    Outcomes,
+    Watch,
+    changed,
+    loss_for,
+    quarters_of,
+    ranked,
+    require,
+    varied,
+)
 from kreis.training.encoders.encoder import ColumnKind
 from kreis.training.fidelity import prove_same
 
@@ -93,6 +105,7 @@ class GradientBoosting:
         groups: Codes | None = None,
         kinds: Sequence[ColumnKind] = (),
         weights: Floats | None = None,
+        watch: Watch | None = None,
     ) -> Fitted:
         """Learn by LightGBM, deterministically, and convert.
 
@@ -118,8 +131,10 @@ class GradientBoosting:
             categorical_feature=[place for place, kind in enumerate(kinds) if kind == "category"],
             free_raw_data=True,
         )
-        curve = lightgbm_curve(self.trees)
-        booster = lightgbm.train(settings, data, num_boost_round=self.trees, callbacks=curve)
+        callbacks = lightgbm_curve(self.trees)
+        if watch is not None:
+            callbacks.append(_watched(watch, self.trees, threads))
+        booster = lightgbm.train(settings, data, num_boost_round=self.trees, callbacks=callbacks)
         content = booster_to_onnx(booster, len(features), outputs=loss.outputs)
 
         def native(rows: Matrix) -> Any:
@@ -164,6 +179,18 @@ _OBJECTIVES: dict[str, dict[str, Any]] = {
     "softmax": {"objective": "multiclass"},
 }
 """What LightGBM calls a loss."""
+
+
+def _watched(watch: Watch, trees: int, threads: int) -> Callable[[Any], None]:
+    """The callback that tells of each quarter."""
+    quarters = quarters_of(trees)
+
+    def tell(now: Any) -> None:
+        done = now.iteration + 1
+        if done in quarters:
+            watch(quarters[done], lambda rows, texts=None: now.model.predict(rows, num_threads=threads))
+
+    return tell
 
 
 def booster_to_onnx(

@@ -19,8 +19,10 @@ from kreis.training.candidate import (
     Matrix,
     NumberLoss,
     Outcomes,
+    Watch,
     changed,
     loss_for,
+    quarters_of,
     ranked,
     require,
     varied,
@@ -103,6 +105,7 @@ class XGBoost:
         threads: int,
         groups: Codes | None = None,
         weights: Floats | None = None,
+        watch: Watch | None = None,
     ) -> Fitted:
         """Learn by XGBoost and convert.
 
@@ -123,8 +126,10 @@ class XGBoost:
         data = xgboost.QuantileDMatrix(given, label=label, weight=weights, max_bin=self.bins, nthread=threads)
         if sizes is not None:
             data.set_group(sizes)
-        curve = xgboost_curve(self.trees, data)
-        booster = xgboost.train(settings, data, num_boost_round=self.trees, callbacks=curve)
+        callbacks = xgboost_curve(self.trees, data)
+        if watch is not None:
+            callbacks.append(_watched(watch, self.trees))
+        booster = xgboost.train(settings, data, num_boost_round=self.trees, callbacks=callbacks)
         content = xgboost_to_onnx(booster, len(features), outputs=loss.outputs)
         prove_same(content, lambda given: booster.inplace_predict(_finite(given)), rows, where=where)
         return Fitted(form=Onnx.of(content), features=tuple(features), gain=_gains(booster, features))
@@ -161,6 +166,24 @@ _OBJECTIVES: dict[str, dict[str, Any]] = {
     "softmax": {"objective": "multi:softprob"},
 }
 """What XGBoost calls a loss."""
+
+
+def _watched(watch: Watch, trees: int) -> Any:
+    """The callback that tells of each quarter."""
+    from xgboost.callback import TrainingCallback
+
+    quarters = quarters_of(trees)
+
+    class Told(TrainingCallback):  # type: ignore[misc]  # it has no types
+        """Tells."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            """After a round; what `watch` raises ends the training."""
+            if epoch + 1 in quarters:
+                watch(quarters[epoch + 1], lambda rows, texts=None: model.inplace_predict(_finite(rows)))
+            return False
+
+    return Told()
 
 
 def xgboost_to_onnx(booster: Any, width: int, *, outputs: int = 1, places: Sequence[int] | None = None) -> bytes:

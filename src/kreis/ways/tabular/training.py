@@ -5,6 +5,7 @@ from __future__ import annotations
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.training.declare import CandidateDeclaration
+from kreis.training.searching import SearchPlace
 from kreis.training.train import train
 from kreis.ways.tabular.results import Trained
 from kreis.ways.tabular.rows import features_of, read_rows, spine_of, split_rows
@@ -51,7 +52,7 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             seed=settings.seed,
             threads=settings.threads,
             search=declared.search,
-            pool=state.workspace.compute,
+            place=SearchPlace(pool=state.workspace.compute, notes=state.memory.notes(key, declared.name)),
             preprocessing=declared.preprocessing,
             on_progress=state.memory.progress(declared.name),
         )
