@@ -26,7 +26,9 @@ from kreis.governance.pages.status import status_page
 from kreis.governance.pages.why import why_page
 from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.governance.views.kinds import SHOW
+from kreis.governance.views.logged import logged_of
 from kreis.governance.views.model import card_view
+from kreis.governance.views.run import run_view
 from kreis.governance.views.status import status_view
 from kreis.governance.views.table import TablesView, table_view
 from kreis.governance.views.why import why_view
@@ -213,6 +215,31 @@ class OpenProject:
             found = as_they_stand(self.workspace, runs.list_runs(connection, self.project.name))
         names = ("id", "as_of", "status", "trigger", "started_at", "finished_at")
         return pl.DataFrame([{name: getattr(run, name) for name in names} for run in found], infer_schema_length=None)
+
+    def points(self, run: str = "") -> pl.DataFrame:
+        """What the steps of a run logged, every point a row.
+
+        Args:
+            run: Its identifier, or the beginning of it; the last one if not given.
+
+        Returns:
+            discipline, step, part ("fit", "refit", a trial), name, place in the series, value (null: not finite).
+
+        Raises:
+            ProjectError: no such run, or none yet.
+        """
+        import polars as pl
+
+        view = run_view(self.workspace, run)
+        with self.workspace.ledger.read() as connection:
+            found = logged_of(self.workspace, connection, view, whole=True)
+        rows = [
+            (each.discipline, each.step, each.part, each.name, place, value)
+            for each in found.series
+            for place, value in each.points
+        ]
+        texts = dict.fromkeys(("discipline", "step", "part", "name"), pl.String)
+        return pl.DataFrame(rows, schema={**texts, "place": pl.Float64, "value": pl.Float64}, orient="row")
 
     @property
     def tables(self) -> pl.DataFrame:

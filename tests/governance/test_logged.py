@@ -8,6 +8,7 @@ import pytest
 
 from kreis.governance.pages.logged import text_plot
 from kreis.governance.views.run import run_view
+from kreis.governance.views.runs import runs_view
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ def test_a_remembered_step_shows_the_first_runs_points(shop: Shop) -> None:
     shop.run("run", "--until", "preparation")
     shop.run("run", "--until", "preparation")
     workspace = Workspace(shop.folder)
-    last, first = (run_view(workspace, "") for _ in range(2))
-    assert [each.remembered for each in last.steps if each.name == "settled"] == [True]
+    last, first = (run_view(workspace, row.run) for row in runs_view(workspace).runs)
+    assert [[each.remembered for each in view.steps if each.name == "settled"] for view in (first, last)] == [
+        [False],
+        [True],
+    ]
     (series,) = last.logged.series
     assert (series.discipline, series.step, series.name, series.count) == ("preparation", "settled", "loss", 4)
     assert series.points == [(0, 4.0), (1, 2.0), (2, None), (3, 1.0)]
@@ -35,7 +39,7 @@ def test_a_remembered_step_shows_the_first_runs_points(shop: Shop) -> None:
     assert last.logged.params == {"preparation/settled": {"rounding": "cents"}}
     assert [each.name for each in last.logged.artefacts] == ["note.txt"]
     assert workspace.artifacts.get(last.logged.artefacts[0].digest) == b"hello"
-    page = shop.kreis("show", "run")
+    page = shop.kreis("show", first.id[:20])
     assert "█▃ ▁" in page
     assert first.logged.series == last.logged.series
 

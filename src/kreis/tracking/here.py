@@ -105,7 +105,7 @@ def log_artifact(name: str, content: Any) -> bool:
     """Keep a file or a plot beside the run, from inside a candidate or a table function.
 
     Args:
-        name: What it is called: "confusion.svg". Its ending says as what a figure is drawn.
+        name: What it is called: "confusion.svg". Plots that end in .svg or .png stand in the page of `kreis compare`.
         content: Bytes, a text, the path of a file, or a figure of matplotlib or Altair. At most 100 MB.
 
     Returns:

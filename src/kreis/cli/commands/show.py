@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,8 @@ from kreis.errors import ProjectError
 __all__ = ["show"]
 
 
+_RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f-]+")
+"""A run's identifier, or the beginning of it."""
 _KINDS = {
     "run": "what each discipline concluded, and every candidate",
     "candidate": "its metrics, groups, calibration, gates and importances",
@@ -33,7 +36,8 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run, candidate, model, card, table, source, release or alert. [default: lists them]",
+            help="run (or just its identifier), candidate, model, card, table, source, release or alert."
+            " [default: lists them]",
             metavar="KIND",
             show_default=False,
             autocompletion=_kinds,
@@ -58,6 +62,8 @@ def show(
 
         kreis show run
 
+        kreis show 01a217ed-6329
+
         kreis show candidate gbdt
 
         kreis show model 2
@@ -77,6 +83,8 @@ def show(
         else:
             typer.echo("\n".join(f"kreis show {name:9}  {what}" for name, what in _KINDS.items()))
         return
+    if kind not in SHOW and _RUN.fullmatch(kind):
+        kind, name = "run", kind
     if kind not in SHOW:
         raise ProjectError.unknown_name("kind of thing", kind, SHOW)
     view = SHOW[kind](Workspace.find(), name, version)
