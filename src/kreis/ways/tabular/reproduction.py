@@ -99,9 +99,11 @@ def predicted_again(
     task, found = project.goal.task, []
     for name, (then, now) in pairs.items():
         rows = rows_with(state, read_features(state, list(then.features)))
-        matrix = np.ascontiguousarray(rows.take(split_rows(state, rows).test).matrix)
+        test = rows.take(split_rows(state, rows).test)
+        matrix = np.ascontiguousarray(test.matrix)
         places = [then.features.index(each) for each in now.features]
-        scores = [then.scorer().score(matrix), now.scorer().score(np.ascontiguousarray(matrix[:, places]))]
+        again = np.ascontiguousarray(matrix[:, places])
+        scores = [then.scorer().score(matrix, test.texts), now.scorer().score(again, test.texts_of(now.features))]
         decided = [each.decision.many(task.answers(score)) for each, score in zip((then, now), scores, strict=True)]
         apart = np.abs(np.asarray(scores[0], dtype=np.float64) - scores[1])
         found.append(

@@ -72,9 +72,10 @@ def paired_metrics(project: Project, workspace: Workspace, first: PairedSide, se
     if same is None:
         same, which = _later(workspace, sides), "of the later run's test, from after the time that either learned from"
     task, scored = project.goal.task, []
-    for name, side, (matrix, taken) in zip(("first", "second"), sides, same, strict=True):
-        scores = side.asked.trained.scorer(threads=2).score(np.ascontiguousarray(matrix))
-        scored.append(Scored(name, task.answers(scores), side.asked.trained.decision, groups=taken.groups))
+    for name, side, (matrix, tested) in zip(("first", "second"), sides, same, strict=True):
+        texts = tested.texts_of(side.asked.trained.features)
+        scores = side.asked.trained.scorer(threads=2).score(np.ascontiguousarray(matrix), texts)
+        scored.append(Scored(name, task.answers(scores), side.asked.trained.decision, groups=tested.groups))
     test = same[0][1]
     split = project.split_declaration
     blocks = as_blocks(split.blocks(test.time, test.labels))
