@@ -6,7 +6,7 @@ happened, looks at each day, brings a challenger into a canary, and rolls it bac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -47,6 +47,8 @@ class Asked:
     wrong: Any = -0.5
     """What is no outcome."""
     days: int = 4
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What else lies in the project's folder."""
 
 
 @dataclass
@@ -90,6 +92,8 @@ def walked(asked: Asked, folder: Path, new_shop: Callable[..., Any]) -> Iterator
     (like / "kreis.toml").write_text("[training]\nseed = 7\n")
     (like / "rows.yaml").write_text(asked.contract)
     (like / "project.py").write_text(asked.project)
+    for name, text in asked.files.items():
+        (like / name).write_text(text)
     asked.rows.write_parquet(like / "rows.parquet")
     shop = new_shop(folder / asked.name, like=like)
     shop.edit(*asked.weaker)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tests.end_to_end.circle_of_a_task import Asked, history, walked
 from tests.end_to_end.test_service import serving
 
 from kreis.tasks.testing import CHECKS, Example
@@ -118,6 +119,35 @@ def test_the_third_task_walks_the_circle(desk):
     assert [each["outcome"] for each in model["evaluation"]["gates"]] == ["pass", "pass"]
     assert "calls expected" in desk.kreis("status")
     assert model["manifest"]["decision"] == {"rule": "identity"}
+
+
+@pytest.mark.slow
+def test_the_third_task_is_released_as_a_canary_and_rolled_back(tmp_path, new_shop, counts):
+    heat, happened = drawn(2_600)
+    columns = {"heat": heat, "count": happened, "desk": "one"}
+    rows = history(2_600, 65, columns).rename({"id": "slot"})
+    both = 'project.candidate("linear", Linear())\nproject.candidate("gbdt", GradientBoosting(trees=40, leaves=7))'
+    asked = Asked(
+        name="calls",
+        project=PROJECT.replace("calls.yaml", "rows.yaml")
+        .replace("calls.parquet", "rows.parquet")
+        .replace("    guardrails", "    replaced_in_vain=0.9, guardrails"),
+        contract=CONTRACT,
+        rows=rows.with_columns(id="slot"),
+        fields=("heat",),
+        outcome="count",
+        weaker=(both, 'project.candidate("gbdt", GradientBoosting(trees=3, leaves=7))'),
+        files={"counts.py": COUNTS.read_text()},
+        days=3,
+    )
+    with walked(asked, tmp_path, new_shop) as walk:
+        evidence = [look.canary for look in walk.looks if look.canary is not None][-1].evidence
+        assert evidence["outcomes"] > 0
+        assert evidence["unit"] == "deviance per call"
+        assert not [error for look in walk.looks for error in look.errors]
+        assert "must be at least 0" in walk.refused
+        assert walk.release.number == walk.rolled_back["number"] > 1
+        assert walk.shop.document("parity")["differences"] == 0
 
 
 def test_the_third_task_is_served_watched_and_explained(desk):

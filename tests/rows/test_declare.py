@@ -6,7 +6,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kreis import DecisionValue, GivenTest, Goal, GroupSplit, Mean, Project, RandomSplit, RankingValue, Rule, TimeSplit
+from kreis import (
+    ClusterSeparation,
+    DecisionValue,
+    GivenTest,
+    Goal,
+    GroupSplit,
+    KMeans,
+    Mean,
+    Project,
+    RandomSplit,
+    RankingValue,
+    Rule,
+    TimeSplit,
+)
 from kreis.collection.connectors.files import notes
 from kreis.collection.sources import Window
 from kreis.errors import ProjectError
@@ -53,6 +66,35 @@ def test_rows_of_a_group_are_ranked_and_never_parted():
     made.candidate("rule", Rule(pl.col("row__credit_amount")))
     made.check()
     assert made.split_declaration == GroupSplit(by="branch")
+
+
+def test_rows_without_an_outcome_are_clustered():
+    made = Project("kinds", goal=Goal(question="Alike?", decision="Write.", metric=ClusterSeparation()))
+    spine = made.rows(LOANS.drop("class"), id="loan-id")
+    assert (spine.outcome, spine.outcome_within) == ("no_outcome", "1m")
+    made.candidate("one", KMeans(clusters=1), baseline=True)
+    made.check()
+    unnamed = Project("kinds", goal=Goal(question="Alike?", decision="Write.", metric=ClusterSeparation()))
+    unnamed.rows(LOANS.drop("class"))
+    assert read(unnamed)["row_id"].n_unique() == 40
+    missing = project()
+    missing.rows(LOANS, id="loan-id")
+    missing.candidate("mean", Mean(), baseline=True)
+    with pytest.raises(ProjectError, match="the spine names no outcome"):
+        missing.check()
+
+
+def test_rows_that_are_ranked_name_their_group_in_a_request():
+    value = RankingValue("EUR per loan", gains={1: 1.0, 2: 2.0}, group="branch")
+    made = Project("order", goal=Goal(question="Which first?", decision="Call.", metric=value))
+    spine = made.rows(LOANS, id="loan-id", outcome="class", leave_out=["weight"])
+    assert spine.group == "branch"
+    assert made.split_declaration == GroupSplit(by="branch")
+    assert made.request_views["row"].fields["branch"] == "string"
+    assert "row__branch" not in made.feature_names
+    made.candidate("mean", Mean(), baseline=True)
+    made.candidate("amount", Rule(pl.col("row__credit_amount") * 1.0))
+    made.check()
 
 
 def test_features_may_be_named_or_written():

@@ -10,7 +10,7 @@ from kreis.declarations import Declared, Named, at, place_of, users_line
 from kreis.durations import duration
 from kreis.errors import ProjectError
 from kreis.preparation import view_rules
-from kreis.preparation.tables import NO_OUTCOME, Spine, Table, inputs_of, order
+from kreis.preparation.tables import AT_ONCE, NO_OUTCOME, Spine, Table, inputs_of, order
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView
 from kreis.requirements.goal import Goal
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables", "Views"]
 
-_AT_ONCE = "1m"
-"""How long what has no outcome waits for one."""
 TableFunction = Callable[..., "pl.LazyFrame"]
 
 
@@ -103,7 +101,7 @@ class Tables(Sources):
                 keys=tuple(keys),
                 outcome=outcome or NO_OUTCOME,
                 outcome_known_at=outcome_known_at or time,
-                outcome_within=_AT_ONCE if outcome is None else outcome_within,
+                outcome_within=AT_ONCE if outcome is None else outcome_within,
                 positive=positive,
             )
             self._spine = Declared(spine, where)

@@ -18,10 +18,12 @@ from kreis.declarations import place_of
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 
-__all__ = ["NO_OUTCOME", "Spine", "Table", "build", "inputs_of", "order"]
+__all__ = ["AT_ONCE", "NO_OUTCOME", "Spine", "Table", "build", "inputs_of", "order"]
 
 NO_OUTCOME = "no_outcome"
 """What the outcome of a spine without one is called: a column without any value."""
+AT_ONCE = "1m"
+"""How long the rows of such a spine wait for one."""
 TableFunction = Callable[..., pl.LazyFrame]
 
 

@@ -12,7 +12,7 @@ from kreis.declarations import at, users_line
 from kreis.durations import duration
 from kreis.errors import ProjectError
 from kreis.preparation import view_rules
-from kreis.preparation.tables import Spine, Table
+from kreis.preparation.tables import AT_ONCE, NO_OUTCOME, Spine, Table
 from kreis.preparation.views import FieldType, Policy
 from kreis.training.declare import Candidates
 from kreis.training.splits.at_random import RandomSplit
@@ -66,7 +66,7 @@ class RowsDeclared(Candidates):
         self,
         source: Place,
         *,
-        outcome: str,
+        outcome: str | None = None,
         id: str | None = None,  # noqa: A002 (the word that the user writes)
         positive: str | float | bool | None = None,
         features: Mapping[str, pl.Expr] | Sequence[str] | None = None,
@@ -99,7 +99,8 @@ class RowsDeclared(Candidates):
         Args:
             source: A file (CSV with any separator, plain or packed, Parquet, JSON Lines, Excel, a Delta table's
                 folder), relative to the project; a Polars frame; or a function that gives one.
-            outcome: The column with what happened; rows without it teach nothing.
+            outcome: The column with what happened; rows without it teach nothing. Left out where there is none, as in
+                clustering.
             id: The column that names a row. Without it a row is named by its content, and by its place among rows that
                 hold the same.
             positive: The value of `outcome` that means yes, where it is neither true/false nor 1/0.
@@ -108,7 +109,7 @@ class RowsDeclared(Candidates):
             judge_by: Columns that are no features, but by which results are shown, and guardrails may look.
             time: The column with the moment of each row, if there is one: then the rows are split in time.
             group: The column that says which rows belong together; none of them is then parted from the others. A
-                request may bring it, as rows that are ranked must.
+                request may bring it, as rows that are ranked must; of a ranking it is the column that its metric names.
             weight: The column that says what a row weighs in training.
             test: A second table of the same columns: its rows judge.
             contract: Path of a data contract; without one the types of the columns are all that is asked.
@@ -146,14 +147,15 @@ class RowsDeclared(Candidates):
             table = Opened.of(source, self.folder, options)
             judged = None if test is None else Opened.of(test, self.folder, options)
             columns, document, file = self._described(table, contract)
-            roles = _roles(columns, id, outcome, time, group, weight, judge_by, leave_out)
+            together = self.goal.task.plain.within if group is None else group
+            roles = _roles(columns, id, outcome, time, together, weight, judge_by, leave_out)
             names = {each.name: each.source_name for each in columns}
             promised = _promised(document, file, roles, named=id is not None, timed=time is not None, tested=judged)
             reads = RowsOf(
                 table=table,
                 test=judged,
                 id=None if id is None else names[roles.id],
-                outcome=names[roles.outcome],
+                outcome=names.get(roles.outcome),
                 time=None if time is None else next(each for each in promised.plan.columns if each.name == roles.time),
             )
             self._declare_source(reads, promised, roles.time, where)
@@ -198,7 +200,7 @@ class RowsDeclared(Candidates):
             keys=(),
             outcome=roles.outcome,
             outcome_known_at=roles.time,
-            outcome_within=outcome_within,
+            outcome_within=AT_ONCE if roles.outcome == NO_OUTCOME else outcome_within,
             positive=positive,
             timeless=timeless,
             judge_by=roles.judge_by,
@@ -270,7 +272,7 @@ def _promised(
 def _roles(
     columns: Sequence[RowColumn],
     id: str | None,  # noqa: A002 (as declared)
-    outcome: str,
+    outcome: str | None,
     time: str | None,
     group: str | None,
     weight: str | None,
@@ -296,7 +298,7 @@ def _roles(
 
     return _Roles(
         id=ID if id is None else known("id", id),
-        outcome=known("outcome", outcome),
+        outcome=NO_OUTCOME if outcome is None else known("outcome", outcome),
         time=MOMENT if time is None else known("time", time),
         group=None if group is None else known("group", group),
         weight=None if weight is None else known("weight", weight),

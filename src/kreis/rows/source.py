@@ -105,7 +105,7 @@ class RowsOf:
     test: Opened | None
     id: str | None
     """The table's own column that names a row; without one, content and place do."""
-    outcome: str
+    outcome: str | None
     """The table's own column with what happened: a row stays the same when that becomes known."""
     time: Column | None
     """The column with the moment of each row; without one all have the same, fixed one."""
@@ -141,7 +141,7 @@ class RowsOf:
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
         if self.id is not None:
             return frame.with_columns(pl.col(self.id).cast(pl.String))
-        names = _names_of(frame.drop(self.outcome, strict=False))
+        names = _names_of(frame.drop([] if self.outcome is None else [self.outcome], strict=False))
         if repeated := int(names.str.contains("-", literal=True).sum()):
             said = "1 row holds" if repeated == 1 else f"{repeated:,} rows hold"
             note(f"{said} the same as another; they are kept together when rows are drawn by chance")
