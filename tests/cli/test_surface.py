@@ -85,7 +85,12 @@ def test_every_module_says_what_is_public() -> None:
         if path.name in ("__init__.py", "__main__.py") or {"migrations", "flights", "minimal"} & set(path.parts):
             continue
         name = ".".join(("kreis", *path.relative_to(root).with_suffix("").parts))
-        module = import_module(name)
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as missing:
+            if missing.name != "torch":  # the one extra that the development lock leaves out
+                raise
+            continue
         for each in getattr(module, "__all__", ()):
             assert hasattr(module, each), f"{name} lists {each!r} and has none"
 
