@@ -119,6 +119,19 @@ def test_a_broken_code_is_a_whole_one_before_a_trainer_that_splits_categories_se
     assert scores[0] == scores[1] != scores[2]
 
 
+def test_columns_of_0_and_1_are_not_standardised():
+    """As scikit-learn fits the same columns: a rare category would weigh more if its column were scaled."""
+    from sklearn.linear_model import LogisticRegression
+
+    given = rows()
+    fitted = fit_candidate(Logistic(c=0.05), given, TASK, seed=1, threads=1)
+    other = given.matrix[:, :1].astype(np.float64)
+    numbers = np.array([category(each) for each in TEXTS], dtype=np.float32)
+    design = np.hstack([(other - other.mean()) / other.std(), given.matrix[:, 1:] == numbers])
+    theirs = LogisticRegression(C=0.05, tol=1e-8, solver="newton-cholesky").fit(design, given.outcomes)
+    assert np.allclose(fitted.scorer().score(given.matrix), theirs.predict_proba(design)[:, 1], atol=1e-4)
+
+
 def test_shares_of_the_gain_are_those_of_features():
     fitted = fit_candidate(
         GradientBoosting(trees=20), rows(), TASK, seed=1, threads=1, preprocessing=Preprocessing(encode="one-hot")

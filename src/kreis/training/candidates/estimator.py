@@ -72,7 +72,7 @@ class Estimator:
     @property
     def encode(self) -> str:
         """Trees take categories in their order, all others as columns of 0 and 1."""
-        trees = ("sklearn.ensemble", "sklearn.tree", "lightgbm")
+        trees = ("sklearn.ensemble", "sklearn.tree", "lightgbm", "xgboost")
         parts = [self.estimator, *self.estimator.get_params(deep=True).values()]
         return "order" if any(type(each).__module__.startswith(trees) for each in parts) else "one-hot"
 

@@ -24,7 +24,7 @@ Factory: TypeAlias = Callable[[], Encoder]
 
 _CATEGORIES = (11.0, 200_003.0, 16_777_215.0, 0.0, 77.0)
 _RARE = 5_000.0
-_HARD = (np.nan, 12.0, 11.5, -1.0, -0.5, 3e7, np.inf, -np.inf, 33_554_443.0, _RARE, *_CATEGORIES)
+_HARD = (np.nan, 12.0, 11.5, -1.0, -0.5, 3e7, np.inf, -np.inf, 33_554_432.0, _RARE, *_CATEGORIES)
 """Missing, unseen, broken, too small, too large: none of them is a category, or breaks a graph."""
 
 
