@@ -34,12 +34,13 @@ train, test = pl.read_parquet("train.parquet"), pl.read_parquet("test.parquet")
 y, drop = {outcome!r}, {drop!r}
 texts = [name for name in train.columns if train[name].dtype == pl.String and name not in (y, *drop)]
 kinds = {{name: pl.Enum(pl.concat([train[name], test[name]]).drop_nulls().unique().sort()) for name in texts}}
+PARTS = ("year", "month", "weekday")
 moments = [name for name in train.columns if train[name].dtype.is_temporal() and name not in drop]
 
 
 def features(frame):
     frame = frame.drop(y, *drop).with_columns(pl.col(name).cast(kind).to_physical() for name, kind in kinds.items())
-    parts = [pl.col(name).dt.weekday().alias(name + "_weekday") for name in moments]
+    parts = [getattr(pl.col(name).dt, part)().alias(name + part) for name in moments for part in PARTS]
     return frame.with_columns(*parts).drop(moments).cast(pl.Float64).to_numpy()
 
 
@@ -156,9 +157,8 @@ def by_kreis(table: RealTable, folder: Path) -> tuple[np.ndarray, float, int]:
     subprocess.run([*kreis, "init", table.name, *files, *options], cwd=folder, check=True, capture_output=True)
     project = folder / table.name / "project.py"
     text, lines = project.read_text(), 2
-    for old, new in table.edits.items():
-        if old in text:
-            text, lines = text.replace(old, new, 1), lines + max(1, len([x for x in new.splitlines() if x.strip()]))
+    for old, new in table.edits.items() if all(old in text for old in table.edits) else ():
+        text, lines = text.replace(old, new, 1), lines + max(1, len([x for x in new.splitlines() if x.strip()]))
     project.write_text(text)
     done = subprocess.run(
         [*kreis, "run"], cwd=project.parent, env=environment, capture_output=True, text=True, check=False

@@ -152,7 +152,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return "nothing of that kind is declared yet"
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    alike = [each for each in names if each.lower() == name.lower()]
+    close = alike or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(each) for each in close) + "?"
     return "known: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

@@ -181,7 +181,8 @@ def test_other_kinds_of_files(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text(lines)
     (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"n,t\n1,x\n2,\n"))
-    for name in ("t.parquet", "t.jsonl", "t.jsonl.gz", "t.csv.gz"):
+    (tmp_path / "t.json").write_text('\n[{"n": 1, "t": "x"}, {"n": 2}]')
+    for name in ("t.parquet", "t.json", "t.jsonl", "t.jsonl.gz", "t.csv.gz"):
         assert read_table(tmp_path / name).collect().to_dict(as_series=False) == rows, name
 
 
@@ -219,7 +220,12 @@ def test_lists_of_texts_become_texts_with_a_separator(tmp_path: Path) -> None:
     assert "tags: lists are read as texts, with | between their items" in noted
 
 
-REFUSED = [("t.csv", b"", "empty"), ("t.csv", b"\n\n", "empty"), ("t.parquet", b"PAR", "not a readable Parquet")]
+REFUSED = [
+    ("t.csv", b"", "empty"),
+    ("t.png", b"\x89PNG\x81\x8d\n\x00\xff", "it is not a text"),
+    ("t.csv", b"\n\n", "empty"),
+    ("t.parquet", b"PAR", "not a readable Parquet"),
+]
 
 
 @pytest.mark.parametrize(("name", "content", "message"), [*REFUSED, ("t.jsonl", b"[1,", "not readable as JSON Lines")])

@@ -132,6 +132,26 @@ def test_each_kind_of_question_is_a_project_that_loads(tmp_path: Path, file: Pat
     assert len(project.candidates) == 3
 
 
+def test_columns_about_people_are_offered_to_judge_by(tmp_path: Path, file: Path) -> None:
+    about = loans().with_columns(sex=pl.lit("f"), age=pl.int_range(240) % 50, essex=pl.int_range(240) % 7)
+    about.with_columns(sex=pl.when(pl.col("age") > 20).then(pl.lit("m")).otherwise(pl.lit("f"))).write_csv(file)
+    begin(tmp_path / "credit", file, predict="kind", now=NOW)
+    path = tmp_path / "credit" / "project.py"
+    offered = '    # judge_by=["sex", "age"],\n'
+    assert offered in path.read_text()
+    path.write_text(path.read_text().replace(offered, offered.replace("# ", "")))
+    assert project_of(tmp_path / "credit").spine_declaration.judge_by == ("sex", "age")
+
+
+def test_what_is_wrong_with_a_file_is_said_with_the_way_on(tmp_path: Path, file: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        begin(tmp_path / "a", file, predict="kind", separator=";", now=NOW)
+    assert caught.value.hint == "leave --separator out: it is found out"
+    with pytest.raises(ProjectError) as caught:
+        begin(tmp_path / "a", file, predict="KIND", now=NOW)
+    assert caught.value.hint == "did you mean 'kind'?"
+
+
 HOSTILE = '""" + __import__("os").abort() #\n'
 
 

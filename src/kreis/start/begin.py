@@ -110,9 +110,12 @@ def _name_of(folder: Path) -> str:
 
 
 def _read(file: Path, separator: str | None, header: bool | None) -> pl.DataFrame:
-    frame = read_table(file, separator=separator, header=header)
     try:
-        return frame.collect()
+        return read_table(file, separator=separator, header=header).collect()
+    except ProjectError as error:
+        if separator is not None and "its header is one column" in error.message:
+            error.hint = "leave --separator out: it is found out"
+        raise
     except pl.exceptions.PolarsError as error:
         first = str(error).splitlines()[0]
         hint = "is another separator used? --separator ';'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,9 @@ _MOMENTS = 10
 _FEWEST_DAYS: Final = 24
 """Over fewer days, those that judge would be too few to say how much days differ; rows are then split at random."""
 _FEW_ROWS = 200
+_OF_PEOPLE = re.compile(
+    r"(?i)(^|_| )(sex|gender|race|ethnic\w*|religion|nationality|native_country|age|age_?group|disab\w*)($|_| )"
+)
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +63,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         roles = {self.id, self.time, self.outcome}
         unfit = {each.name: each.unfit for each in self.columns if each.unfit and each.name not in roles}
         return {each.column: each.reason for each in self.leaks} | unfit
+
+    @property
+    def of_people(self) -> list[str]:
+        """Columns that are called like what nobody should be treated worse for (article 21 of the EU's Charter)."""
+        out = {self.id, self.time, self.outcome, *self.left_out}
+        return [each.name for each in self.columns if each.name not in out and _OF_PEOPLE.search(each.name)]
 
     @property
     def of_words(self) -> bool:

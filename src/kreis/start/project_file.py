@@ -91,6 +91,12 @@ def _rows(asked: Asked, profile: Profile, question: Question) -> list[str]:
             "    # service. A random split would let a model look into the future, and promise too much.",
             f"    time={as_python(profile.time)},",
         ]
+    if profile.of_people:
+        listed = ", ".join(map(as_python, profile.of_people))
+        lines += [
+            "    # To judge by them (results by group, guardrails), and keep them from the model:",
+            f"    # judge_by=[{listed}],",
+        ]
     return [*lines, *_left_out(profile.leaks, profile), ")"]
 
 

@@ -73,6 +73,12 @@ def _edits(profile: Profile, question: Question) -> list[str]:
     ]
     if profile.leaks:
         edits.append("**Likely leaks** (`leave_out=`): keep out what is not known at the moment of the decision.")
+    if profile.of_people:
+        named = ", ".join(f"`{plain(each)}`" for each in profile.of_people)
+        edits.append(
+            f"**Whether anybody is treated worse**: {named} are features now. `judge_by=` takes them from the model,"
+            " shows results by group, and lets guardrails look."
+        )
     if not profile.time:
         edits.append(
             "**Times**, if there are any: `time=` names the column with the moment of a row. Rows are then split in"

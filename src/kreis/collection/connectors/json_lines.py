@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, plain or compressed."""
+"""JSON Lines: one object a line, plain or compressed; or one array of objects."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from kreis.errors import ProjectError
 
 __all__ = ["read_json_lines"]
 
+_SPACE = 1_024
+"""Bytes at the beginning that may be blank."""
+
 
 def read_json_lines(file: Path) -> pl.LazyFrame:
-    """Read a file of JSON objects, one a line; the columns are all names that any of them has.
+    """Read a file of JSON objects, one a line or all in one array; the columns are all names that any of them has.
 
     Args:
         file: A path that was checked.
@@ -21,10 +24,13 @@ def read_json_lines(file: Path) -> pl.LazyFrame:
         ProjectError: a line is no JSON object.
     """
     try:
+        with file.open("rb") as opened:
+            if opened.read(_SPACE).lstrip()[:1] == b"[":
+                return pl.read_json(file, infer_schema_length=None).lazy()
         frame = pl.scan_ndjson(file, infer_schema_length=None)
         frame.collect_schema()
     except pl.exceptions.PolarsError as error:
         first = str(error).splitlines()[0]
-        hint = "one JSON object a line; a file that is one array is not read"
+        hint = "one JSON object a line, or one array of objects"
         raise ProjectError(f"not readable as JSON Lines: {first}", where=str(file), hint=hint) from error
     return frame

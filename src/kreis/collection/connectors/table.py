@@ -30,7 +30,7 @@ __all__ = ["read_table"]
 _LINES = 5_000
 """So many first lines tell the form of a text table."""
 _PARQUET = {".parquet", ".pq"}
-_JSON = {".jsonl", ".ndjson"}
+_JSON = {".jsonl", ".ndjson", ".json"}
 _EXCEL = {".xlsx", ".xls", ".xlsb", ".xlsm", ".ods"}
 _SMALL = 32 << 20
 _WESTERN = "windows-1252"
@@ -95,7 +95,13 @@ def read_table(
             first = str(error).splitlines()[0]
             raise ProjectError(f"not readable as CSV: {first}", where=str(file)) from error
     note(f"the text is not UTF-8; it is read as {_WESTERN}")
-    return _text_table(file, wanted, given, _WESTERN)
+    try:
+        return _text_table(file, wanted, given, _WESTERN)
+    except ProjectError as error:
+        if not isinstance(error.__cause__, UnicodeDecodeError):
+            raise
+        hint = f"a table is a text, or its name ends in {', '.join(sorted(_PARQUET | _JSON | _EXCEL))}"
+        raise ProjectError("it is not a text", where=str(file), hint=hint) from error
 
 
 class _Wanted(msgspec.Struct, frozen=True):
