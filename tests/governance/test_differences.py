@@ -125,6 +125,14 @@ def test_why_two_are_not_compared_row_by_row_is_said(
     assert "not compared row by row" in shop.kreis("compare", "rule", "gbdt")
 
 
+def test_a_run_that_split_its_rows_otherwise_is_not_compared_row_by_row(
+    twice: Shop, tmp_path: Path, new_shop: Callable[..., Shop]
+) -> None:
+    shop = new_shop(tmp_path / "shop", like=twice.folder)
+    shop.edit('TimeSplit(test="45d")', 'TimeSplit(test="30d")')
+    assert "split its rows otherwise" in differences(shop, "rule", "gbdt")["unpaired"]
+
+
 class Loaded(HTMLParser):
     """What a page would load or run."""
 

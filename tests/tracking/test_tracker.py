@@ -50,7 +50,7 @@ def test_points_params_and_artefacts_belong_to_the_step_and_its_part(tracker: Tr
         assert log(step=3, loss=0.5, depth=2)
         assert log_params(words=["a"], size=1)
         assert log_artifact("note.txt", "hello")
-        with part("fit"):
+        with part("fold 1"), part("fit"):
             assert log(loss=float("nan"))
 
     tracked(tracker, work)
@@ -63,7 +63,7 @@ def test_points_params_and_artefacts_belong_to_the_step_and_its_part(tracker: Tr
     assert isinstance(artefact, Artefact)
     assert ArtifactFolder(tmp_path / "artifacts").get(artefact.digest) == b"hello"
     assert isinstance(second, Point)
-    assert (second.part, second.step, second.values) == ("fit", None, {"loss": None})
+    assert (second.part, second.step, second.values) == ("fold 1, fit", None, {"loss": None})
     assert isinstance(step, Used)
     assert isinstance(run, Used)
     assert (step.number, run.number) == (1, 0)

@@ -80,7 +80,8 @@ def reproduce(workspace: Workspace, name: str, *, folder: Path | None = None) ->
     Args:
         workspace: Where the run ran.
         name: The run's identifier, or the beginning of it.
-        folder: Where to walk it: a new folder, which stays. A temporary one, which does not, if not given.
+        folder: Where to walk it: a new folder, which stays. A temporary one beside the project's, which does not, if
+            not given.
 
     Raises:
         ProjectError: no such run, or it left nothing to repeat.
@@ -95,7 +96,7 @@ def reproduce(workspace: Workspace, name: str, *, folder: Path | None = None) ->
     if not used or not walked:
         raise ProjectError(f"run {run.id} left nothing to repeat", where=workspace.ledger.where)
     until = max(walked, key=DISCIPLINES.index)
-    with _scratch(folder) as place:
+    with _scratch(workspace.folder, folder) as place:
         _copy(workspace.folder, place)
         code, notes = _same_code(workspace, run, place)
         failed = _walk(place, run, until)
@@ -107,8 +108,8 @@ def reproduce(workspace: Workspace, name: str, *, folder: Path | None = None) ->
 
 
 @contextmanager
-def _scratch(folder: Path | None) -> Iterator[Path]:
-    """A new folder; a temporary one is cleared away."""
+def _scratch(project: Path, folder: Path | None) -> Iterator[Path]:
+    """A new folder; a temporary one, beside the project's, whose sources may read what lies there, is cleared away."""
     with storing("the folder of the repetition"):
         if folder is not None:
             if folder.exists():
@@ -116,7 +117,8 @@ def _scratch(folder: Path | None) -> Iterator[Path]:
             folder.mkdir(parents=True)
             yield folder.resolve()
             return
-        with tempfile.TemporaryDirectory(prefix="kreis-reproduce-") as place:
+        beside = project.parent if os.access(project.parent, os.W_OK) else None
+        with tempfile.TemporaryDirectory(prefix=".kreis-reproduce-", dir=beside) as place:
             yield Path(place).resolve()
 
 

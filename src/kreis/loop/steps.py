@@ -37,6 +37,7 @@ __all__ = [
     "StepResult",
     "is_gone",
     "result_of",
+    "short_digest",
     "step_key",
     "table_left",
 ]
@@ -115,6 +116,11 @@ def step_key(
             "libraries": _versions(libraries),
         }
     )
+
+
+def short_digest(value: Any) -> str:
+    """What a `StepBasis` holds of a parameter."""
+    return digest_of_document(value)[:_SHORT]
 
 
 @cache
@@ -261,7 +267,7 @@ class Memory:
             inputs={**inputs, "unknown": list(code.unknown)} if code.unknown else inputs,
             basis=StepBasis(
                 code=code.digest[:_SHORT],
-                parameters={each: digest_of_document(value)[:_SHORT] for each, value in parameters.items()},
+                parameters={each: short_digest(value) for each, value in parameters.items()},
                 libraries=_versions(libraries),
             ),
             unknown=code.unknown,

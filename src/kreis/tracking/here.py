@@ -149,9 +149,9 @@ def entered(here: Here | None) -> Iterator[None]:
 
 @contextmanager
 def part(name: str) -> Iterator[None]:
-    """What is logged in the block belongs to a part of the step: series of different parts stay apart."""
+    """What is logged in the block belongs to a part of the step, and of the part around it: their series stay apart."""
     here = _HERE.get()
-    with entered(None if here is None else replace(here, part=name)):
+    with entered(None if here is None else replace(here, part=", ".join(filter(None, (here.part, name))))):
         yield
 
 

@@ -19,8 +19,7 @@ def reproduce(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Walk it in this new folder, and keep it: beside the project, where its sources read what lies there."
-            " [default: a temporary one]",
+            help="Walk it in this new folder, and keep it. [default: a temporary one beside the project's]",
             metavar="FOLDER",
             show_default=False,
         ),

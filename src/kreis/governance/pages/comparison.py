@@ -83,7 +83,7 @@ def _curves(found: DifferencesView) -> Iterator[str]:
     names = {"first": found.first, "second": found.second}
     sides = {"first": found.curves.first, "second": found.curves.second}
     places = dict.fromkeys((each.part, each.name) for side in sides.values() for each in side)
-    for part, series in [place for place in places if not place[0].startswith("trial")]:
+    for part, series in [place for place in places if "trial" not in place[0]]:
         lines = [
             (names[side], each.points)
             for side, logged in sides.items()

@@ -46,7 +46,7 @@ from kreis.ways.tabular.rows import (
 )
 from kreis.ways.tabular.state import TabularState
 
-__all__ = ["perform"]
+__all__ = ["Scoring", "perform"]
 
 _SPENT = "error spent"
 _DAY = 86_400
@@ -229,7 +229,7 @@ def _reports(
     columns = {name: place for place, name in enumerate(features)}
     artifacts = state.workspace.artifacts
     trained = {name: state.candidates[name].output.opened(artifacts) for name in project.candidates}
-    score = _Scoring(project.goal.task, test, columns, parts)
+    score = Scoring(project.goal.task, test, columns, parts)
     scored = {name: score.of(name, [each] * max(len(parts.folds), 1), each) for name, each in trained.items()}
     if parts.folds:
         scored[challenger] = score.of(
@@ -268,7 +268,7 @@ def _reports(
 
 
 @dataclass(frozen=True)
-class _Scoring:
+class Scoring:
     """Scores the rows that judge; in a cross-validation each fold's by what was learned in that fold."""
 
     task: Task

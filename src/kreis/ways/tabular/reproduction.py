@@ -13,7 +13,9 @@ import polars as pl
 from kreis.digests import digest_of_document
 from kreis.ledger.records import Run, Step
 from kreis.loop.taking_over import restored
+from kreis.models.scoring import Scores
 from kreis.project import Project
+from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
 from kreis.ways.tabular.results import Judged, LakeTable, Trained
 from kreis.ways.tabular.rows import read_features, rows_with, split_rows
@@ -99,22 +101,24 @@ def predicted_again(
     task, found = project.goal.task, []
     for name, (then, now) in pairs.items():
         rows = rows_with(state, read_features(state, list(then.features)))
-        test = rows.take(split_rows(state, rows).test)
-        matrix = np.ascontiguousarray(test.matrix)
-        places = [then.features.index(each) for each in now.features]
-        again = np.ascontiguousarray(matrix[:, places])
-        scores = [then.scorer().score(matrix, test.texts), now.scorer().score(again, test.texts_of(now.features))]
+        test = rows.take(split_rows(state, rows).judging)
+        scores = [_scores(each, test) for each in (then, now)]
         decided = [each.decision.many(task.answers(score)) for each, score in zip((then, now), scores, strict=True)]
         apart = np.abs(np.asarray(scores[0], dtype=np.float64) - scores[1])
         found.append(
             Predicted(
                 candidate=name,
-                rows=len(matrix),
+                rows=len(test),
                 most_apart=float(apart.max()) if apart.size else 0.0,
                 decided_otherwise=int((np.asarray(decided[0]) != np.asarray(decided[1])).sum()),
             )
         )
     return found
+
+
+def _scores(trained: TrainedCandidate, test: TrainingData) -> Scores:
+    places = [test.features.index(each) for each in trained.features]
+    return trained.scorer().score(np.ascontiguousarray(test.matrix[:, places]), test.texts_of(trained.features))
 
 
 def _again(step: Step, differs: list[str], why: list[str]) -> StepAgain:
