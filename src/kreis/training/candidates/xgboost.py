@@ -194,10 +194,9 @@ def xgboost_to_onnx(booster: Any, width: int, *, outputs: int = 1, places: Seque
 
     from kreis.training.graph import single_score
 
-    document = json.loads(booster.save_raw("json"))
-    objective = document["learner"]["objective"]
-    if objective["name"].startswith("rank:"):
+    if json.loads(booster.save_config())["learner"]["objective"]["name"].startswith("rank:"):
         # onnxmltools 1.16 takes a ranking for a classification; its score is the plain sum of the trees.
+        document = json.loads(booster.save_raw("json"))
         document["learner"]["objective"] = {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}
         booster = xgboost.Booster(model_file=bytearray(json.dumps(document).encode()))
     types = [("features", FloatTensorType([None, width]))]
