@@ -180,6 +180,22 @@ def test_outcomes_that_are_no_classes_and_candidates_that_weigh_nothing_are_refu
         balanced.check(Mean(), ["a"], (), ())
 
 
+@pytest.mark.parametrize(
+    ("candidate", "task", "said", "says"),
+    [
+        (Logistic(), TASK, {"class_weight": {"maybe": 2}}, "unknown outcome 'maybe'"),
+        (Logistic(), CLASSES, {"sample": {"usal": 0.5}}, "did you mean 'usual'"),
+        (Linear(), NUMBERS, {"class_weight": "balanced"}, "are no classes"),
+        (RobustZScore(), TASK, {"class_weight": "balanced"}, "does not weigh rows"),
+    ],
+)
+def test_what_does_not_fit_the_goal_is_refused_when_declared(candidate, task, said, says):
+    with pytest.raises(ProjectError, match=says):
+        Preprocessing(**said).check_outcomes(candidate, task)
+    Preprocessing(class_weight="balanced", sample={True: 0.5}).check_outcomes(Logistic(), TASK)
+    Preprocessing(class_weight={"rare": 2}).check_outcomes(Logistic(), CLASSES)
+
+
 def test_an_estimator_that_takes_no_weights_says_so():
     from sklearn.neighbors import KNeighborsClassifier
 

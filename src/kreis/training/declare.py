@@ -167,6 +167,7 @@ class Candidates(Views):
             with at(self._candidates.place(declared.name)):
                 used = declared.uses(self.feature_names)
                 declared.preprocessing.check(declared.candidate, used, self.category_names, self.text_names)
+                declared.preprocessing.check_outcomes(declared.candidate, self.goal.task)
                 if not used and (only_baselines or not declared.baseline):
                     self._refuse_without_features(declared.name, "may be released")
 

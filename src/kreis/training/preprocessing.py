@@ -120,6 +120,21 @@ class Preprocessing:
                 hint='take GradientBoosting(), or encode="order"',
             )
 
+    def check_outcomes(self, candidate: Candidate, task: Task) -> None:
+        """See that what is said of outcomes fits the goal, and that the candidate weighs rows where it is to.
+
+        Raises:
+            ProjectError: the outcomes are no classes, one is named that is none, or the candidate weighs no rows.
+        """
+        if self.class_weight is None and self.sample is None:
+            return
+        none = task.labels(np.empty(0))
+        weighing = weigh(
+            none, task.plain.names, weights=None, class_weight=self.class_weight, sample=self.sample, seed=0
+        )
+        if weighing.weights is not None:
+            _check_weighs(candidate)
+
     def encoder(self, feature: str) -> Encoder | None:
         """What encodes a category; None where the user says nothing."""
         said = self._said.get(feature, self._said.get(""))
@@ -131,6 +146,12 @@ class Preprocessing:
         """What encodes a text."""
         said = self._said.get(feature, self._said.get(""))
         return said if isinstance(said, TfIdf) else TfIdf()
+
+
+def _check_weighs(candidate: Candidate) -> None:
+    if "weights" not in inspect.signature(candidate.fit).parameters:
+        hint = "leave weights out for it, or take GradientBoosting(), Logistic() or Linear()"
+        raise ProjectError("it does not weigh rows", where=type(candidate).__name__, hint=hint)
 
 
 def _document(said: str | Sequence[str] | TfIdf) -> Any:
@@ -190,9 +211,7 @@ def fit_candidate(
         options["watch"] = _undoing(watch, weighing.factors)
     if weighing.weights is not None:
         options["weights"] = weighing.weights
-        if "weights" not in takes:
-            hint = "leave weights out for it, or take GradientBoosting(), Logistic() or Linear()"
-            raise ProjectError("it does not weigh rows", where=type(candidate).__name__, hint=hint)
+        _check_weighs(candidate)
     fitted = _fit(candidate, teaching, task.labels(teaching.outcomes), preprocessing, options)
     if weighing.factors is None or fitted.form.content is None:
         return fitted

@@ -91,7 +91,7 @@ def weigh(
     if class_weight is not None:
         if isinstance(class_weight, str):
             sizes = np.bincount(places, minlength=count)
-            heavy = len(places) / (np.count_nonzero(sizes) * np.maximum(sizes, 1))
+            heavy = max(len(places), 1) / (max(np.count_nonzero(sizes), 1) * np.maximum(sizes, 1))
         else:
             heavy = _by_place(class_weight, classes, where="class_weight")
         factors = factors * heavy

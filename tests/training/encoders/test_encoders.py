@@ -70,6 +70,12 @@ def test_where_nothing_is_known_of_outcomes_the_commonest_comes_first():
         TargetMean().fit(column, nothing, seed=0)
 
 
+def test_rows_whose_outcome_is_not_known_do_not_count_in_a_mean():
+    column, numbers = rows_of(40, 20)
+    happened = np.where(np.arange(60) % 40 < 20, np.where(numbers == 1, 0.8, 0.5), np.nan)
+    assert MeanOrder().fit(column, Targets(happened), seed=0).numbers.tolist() == [2, 1]
+
+
 def test_an_order_of_texts_is_sorted_or_as_it_is_said():
     column, _ = rows_of(15, 30, 20)
     assert Ordinal().fit(column, Targets(NUMBERS[:65]), seed=0).numbers.tolist() == [2, 3, 1]

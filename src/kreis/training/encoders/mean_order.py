@@ -37,8 +37,8 @@ class MeanOrder:
 def _means(targets: Targets, places: Places, counts: Places) -> Floats:
     if not targets.known:
         return -counts.astype(np.float64)
-    sums, _ = targets.sums(places, len(counts) + 1)
-    means: Floats = sums[:-1] / counts[:, np.newaxis]
+    sums, sizes = targets.sums(places, len(counts) + 1)
+    means: Floats = sums[:-1] / np.maximum(sizes[:-1], 1)[:, np.newaxis]
     if targets.width == 1 or len(means) < 2:
         return means[:, 0]
     centred = means - np.average(means, axis=0, weights=counts)
