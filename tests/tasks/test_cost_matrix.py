@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 from kreis.errors import ProjectError
+from kreis.models.temperature import at_temperature
 from kreis.requirements.goal import Goal
-from kreis.tasks.decisions import Cheapest
+from kreis.tasks.metrics.class_calibration import ClassCalibrationError
 from kreis.tasks.multiclass.cost_matrix import CostMatrix
-from kreis.tasks.multiclass.temperature import choose_temperature
 
 CLASSES = ["ham", "spam", "fraud"]
 COSTS = CostMatrix("EUR per 1,000 mails", CLASSES, wrong=2.0, costs={"ham": {"fraud": 50.0}})
@@ -87,31 +88,32 @@ def drawn(rows: int, seed: int, sure: float) -> tuple[np.ndarray, np.ndarray]:
     return COSTS.numbers(CLASSES)[happened], said / said.sum(axis=1, keepdims=True)
 
 
-def rule(temperature: float) -> Cheapest:
-    return Cheapest(COSTS.names, tuple(map(tuple, COSTS.matrix.tolist())), temperature)
+@pytest.mark.parametrize(("sure", "low", "high"), [(3.0, 2.2, 4.0), (0.4, 0.3, 0.55)])
+def test_probabilities_that_are_too_sure_or_not_sure_enough_get_a_temperature(sure: float, low: float, high: float):
+    outcomes, scores = drawn(1_000, 1, sure)
+    found = COSTS.task.fit_decision(scores, outcomes)
+    assert (found.decision, found.source) == (COSTS.task.plain, "plain")
+    assert isinstance(found.temperature, float)
+    assert low < found.temperature < high
+    later, fresh = drawn(20_000, 2, sure)
+    cooled = at_temperature(fresh, found.temperature)
+    plain = COSTS.task.plain
+    assert COSTS.values(later, plain.many(cooled)).mean() > COSTS.values(later, plain.many(fresh)).mean()
+    error = ClassCalibrationError()
+    before, after = (error.value(COSTS.task.rows(later, each, plain, where="here")) for each in (fresh, cooled))
+    assert after < 0.03 < before
 
 
-def test_probabilities_that_are_too_sure_are_cooled_where_that_is_shown_to_pay():
-    outcomes, scores = drawn(2_000, 1, sure=3.0)
-    found = choose_temperature(rule, scores, outcomes, COSTS, evidence=1_000)
-    assert found.source == "validation"
-    assert isinstance(found.decision, Cheapest)
-    assert found.decision.temperature in (2.0, 2.83, 4.0)
-    later, fresh = drawn(20_000, 2, sure=3.0)
-    assert COSTS.values(later, found.decision.many(fresh)).mean() > COSTS.values(later, rule(1.0).many(fresh)).mean()
+def test_calibrated_probabilities_are_left_nearly_as_they_are():
+    found = [COSTS.task.fit_decision(*drawn(600, seed, 1.0)[::-1]).temperature for seed in range(40)]
+    others = [each for each in found if isinstance(each, float)]
+    assert len(others) < 20
+    assert all(0.8 < each < 1.25 for each in others)
 
 
-def test_calibrated_probabilities_are_mostly_left_alone():
-    kept = [
-        choose_temperature(rule, *drawn(600, seed, sure=1.0)[::-1], COSTS, evidence=400).source == "plain"
-        for seed in range(40)
-    ]
-    assert np.mean(kept) > 0.7
-
-
-def test_few_rows_of_other_classes_choose_no_temperature():
-    outcomes, scores = drawn(2_000, 1, sure=3.0)
-    assert choose_temperature(rule, scores, outcomes, COSTS, evidence=49).source == "plain"
+def test_few_rows_choose_no_temperature():
+    outcomes, scores = drawn(40, 1, sure=3.0)
+    assert COSTS.task.fit_decision(scores, outcomes).temperature is msgspec.UNSET
 
 
 def test_a_rules_place_is_a_class():

@@ -33,12 +33,6 @@ def test_of_equal_costs_the_first_class_is_chosen():
     assert chosen(alike, 0.5, 0.5) == "a"
 
 
-def test_a_temperature_makes_probabilities_less_sure():
-    costs = ((0.0, 10.0), (1.0, 0.0))
-    assert chosen(Cheapest(("a", "b"), costs), 0.95, 0.05) == "a"
-    assert chosen(Cheapest(("a", "b"), costs, temperature=2.0), 0.95, 0.05) == "b"
-
-
 @pytest.mark.parametrize("count", [3, 7, 77])
 def test_a_row_is_decided_alone_as_among_thousands(count: int):
     rng = np.random.default_rng(count)
@@ -59,7 +53,6 @@ def test_monitoring_keeps_the_largest_probability():
     [
         {"costs": ((0.0, 1.0), (1.0, 0.0))},
         {"costs": ((0.0, 1.0, float("nan")), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0))},
-        {"temperature": 0.0},
     ],
 )
 def test_costs_that_do_not_fit_are_refused(wrong: dict):

@@ -62,6 +62,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of a cross-validation: in how many folds, over all repeats."""
     rarer: int | None = None
     """Rows of the rarer outcome."""
+    rarer_are: str = "with the rarer outcome"
+    """What these are, in words."""
     challenger: ModelMetrics
     others: list[ModelMetrics]
     """Baselines and champion."""
@@ -204,6 +206,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         blocks_are=blocks_are,
         folds=len(challenger.folds),
         rarer=int(own.once.evidence.sum()) if own.evidence_is else None,
+        rarer_are=own.evidence_is or "with the rarer outcome",
         challenger=_measured(challenger, own, days, goal, level),
         others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
         differences=differences,

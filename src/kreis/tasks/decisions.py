@@ -156,8 +156,6 @@ class Cheapest(
     """What raw outputs are the probabilities of, in order."""
     costs: tuple[tuple[float, ...], ...]
     """By the class that is chosen, then by the one that it is."""
-    temperature: float = 1.0
-    """Above 1, probabilities are taken as less sure than they say: each to the power of its inverse."""
 
     def __post_init__(self) -> None:
         count = len(self.classes)
@@ -166,8 +164,6 @@ class Cheapest(
         for row in self.costs:
             for cost in row:
                 _check_number("a cost", cost)
-        if not 0 < self.temperature < math.inf:
-            raise ProjectError(f"the temperature is {self.temperature}", where="decision")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,8 +188,6 @@ class Cheapest(
         at_once = max(_CELLS // self._costs.size, 1)
         for start in range(0, len(scores), at_once):
             given = scores[start : start + at_once].astype(np.float64)
-            if self.temperature != 1.0:
-                given **= 1 / self.temperature
             # Summed row by row in one order: a row alone costs, to the last digit, what it costs among others.
             chosen[start : start + at_once] = (given[:, None, :] * self._costs).sum(axis=2).argmin(axis=1)
         return self._numbers[chosen]
@@ -205,8 +199,7 @@ class Cheapest(
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
-        sure = "" if self.temperature == 1.0 else f", with a temperature of {self.temperature:.3g}"
-        return f"{f'{outcome}: ' if outcome else ''}the class that costs least on average{sure}"
+        return f"{f'{outcome}: ' if outcome else ''}the class that costs least on average"
 
     def schema(self, outcome: str) -> dict[str, Any]:
         """Of a decision in an answer, as JSON Schema."""

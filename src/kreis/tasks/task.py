@@ -54,6 +54,8 @@ class FittedDecision(msgspec.Struct, frozen=True, kw_only=True):
     """By how much, per decision, the best rule on the validation rows beats the plain one on them."""
     error: float = 0.0
     """The standard error of that gain."""
+    temperature: float | msgspec.UnsetType = msgspec.UNSET
+    """Of the probabilities of classes, where another than 1 is shown to be truer: it goes into the model."""
 
 
 class Sanity(msgspec.Struct, frozen=True, kw_only=True):

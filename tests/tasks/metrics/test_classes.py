@@ -62,3 +62,5 @@ def test_rows_of_the_most_frequent_class_are_no_evidence_where_they_are_most():
     rows = ClassRows(outcomes, np.eye(4)[np.zeros(100, dtype=int)], outcomes, numbers=COSTS.numbers(COSTS.names))
     assert int(rows.evidence.sum()) == 10
     assert int(rows.where(outcomes == numbers[0]).evidence.sum()) == 0
+    alike = ClassRows(np.tile(numbers, 50), np.eye(4)[np.zeros(100, dtype=int)], np.tile(numbers, 50), numbers=numbers)
+    assert int(alike.evidence.sum()) == 50

@@ -88,7 +88,7 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     if evaluation is not None:
         of = of_blocks(evaluation.days, evaluation.blocks_are) + in_folds(evaluation.folds)
         judged = f"{evaluation.rows:,} test rows{of}"
-        rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} of the rarer outcome"
+        rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} {evaluation.rarer_are}"
         yield "judged on", judged + rarer
     if "rows" in training:
         span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""

@@ -82,6 +82,8 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     """Of a cross-validation."""
     rarer: int | None = None
     """Rows of the rarer outcome."""
+    rarer_are: str = "with the rarer outcome"
+    """What these are, in words."""
     differences: dict[str, EstimateView]
     """The business metric less that of each baseline, and of "champion"."""
     slices: list[SliceView]

@@ -38,7 +38,7 @@ class LabelRows(Rows):
         if not len(counts):
             return np.zeros(0, dtype=bool)
         frequent: Booleans = places == counts.argmax()
-        return frequent if 2 * int(frequent.sum()) < len(self) else ~frequent
+        return ~frequent
 
     def labels(self) -> Iterator[YesNoRows]:
         """The rows of each label by itself: is it carried, and was it given?"""

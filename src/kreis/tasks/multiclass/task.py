@@ -122,11 +122,8 @@ class Multiclass:
     @property
     def plain(self) -> Decision:
         """The class that costs least on average."""
-        return self._cheapest(1.0)
-
-    def _cheapest(self, temperature: float) -> Cheapest:
         costs = tuple(tuple(row) for row in self.metric.matrix.tolist())
-        return Cheapest(self.metric.names, costs, temperature)
+        return Cheapest(self.metric.names, costs)
 
     @property
     def rule_decision(self) -> Decision:
@@ -134,9 +131,15 @@ class Multiclass:
         return Placed(self.metric.names)
 
     def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
-        """The plain rule, unless another temperature is shown to be worth more."""
-        rare = int(self._rows(outcomes, scores, self.plain).evidence.sum())
-        return choose_temperature(self._cheapest, scores, outcomes, self.metric, evidence=rare)
+        """The plain rule: for probabilities that are true it is the best there is (Elkan 2001, equation 1).
+
+        A weight for each class would be as many chances to fit noise. What is fitted is one temperature, by which
+        probabilities become truer.
+        """
+        temperature = choose_temperature(self.answers(scores), self.labels(outcomes)) if len(outcomes) >= FEW else None
+        if temperature is None:
+            return FittedDecision(decision=self.plain, source="plain")
+        return FittedDecision(decision=self.plain, source="plain", temperature=temperature)
 
     def answers(self, scores: Scores) -> Floats:
         """Within [0, 1]: float32 probabilities may lie a rounding beyond."""

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
+import numpy.typing as npt
 
 from kreis.arrays import Floats
-from kreis.tasks.decisions import Cheapest, Scores
-from kreis.tasks.metrics.counts import FEW
-from kreis.tasks.multiclass.cost_matrix import CostMatrix
-from kreis.tasks.task import FittedDecision
+from kreis.models.temperature import at_temperature
+from kreis.tasks.decisions import Scores
 
 __all__ = ["choose_temperature"]
 
-_TRIED = (0.5, 0.71, 1.41, 2.0, 2.83, 4.0)
-"""Each half an octave from the next; 1 is what the model says."""
+_TRIED = np.geomspace(0.1, 10.0, 41).round(3)
+"""Each an eighth above the one before; 1 is what the model says."""
+_LEAST = 1e-15
 
 
-def choose_temperature(
-    make: Callable[[float], Cheapest], scores: Scores, outcomes: Floats, metric: CostMatrix, *, evidence: int
-) -> FittedDecision:
-    """The rule of least expected cost, from scores of rows that the model was not fitted on.
+def choose_temperature(scores: Scores, places: npt.NDArray[np.integer]) -> float | None:
+    """The temperature at which the outcomes are likeliest, from scores of rows that the model was not fitted on.
 
-    For calibrated probabilities the plain rule is the best there is (Elkan 2001, equation 1). Boosters are often too
-    sure; one temperature mends most of that (Guo et al. 2017), and is all that is fitted: a weight for each class would
-    be as many chances to fit noise. Another temperature than 1 stands where its gain over the plain rule, row by row,
-    exceeds one standard error (Breiman et al. 1984, section 3.4.3). Where all errors cost alike it changes nothing.
+    Boosters are often too sure, and penalised linear models of many classes not sure enough; one number mends most of
+    that (Guo et al. 2017, section 4.2). It stands where the gain in log-likelihood over what the model says, row by
+    row, exceeds one standard error (Breiman et al. 1984, section 3.4.3); None else.
 
     Args:
-        make: Gives the rule of a temperature.
         scores: Probabilities, shape (n, k).
-        outcomes: What happened, shape (n,).
-        metric: What a decision is worth.
-        evidence: Rows of other classes than the most frequent; with few of them the plain rule stands.
+        places: The place of the class that it was, shape (n,).
     """
-    plain = make(1.0)
-    if evidence < FEW or scores.ndim == 1:
-        return FittedDecision(decision=plain, source="plain")
-    value = metric.values(outcomes, plain.many(scores))
-    gains = {each: metric.values(outcomes, make(each).many(scores)) - value for each in _TRIED}
+    plain = _likelihoods(scores, places, 1.0)
+    gains = {float(each): _likelihoods(scores, places, float(each)) - plain for each in _TRIED}
     best = max(gains, key=lambda each: float(gains[each].mean()))
-    gain, error = float(gains[best].mean()), float(gains[best].std() / np.sqrt(len(value)))
-    if gain <= error:
-        return FittedDecision(decision=plain, source="plain", gain=gain, error=error)
-    return FittedDecision(decision=make(best), source="validation", gain=gain, error=error)
+    gain, error = float(gains[best].mean()), float(gains[best].std() / np.sqrt(len(places)))
+    return best if gain > error else None
+
+
+def _likelihoods(scores: Scores, places: npt.NDArray[np.integer], temperature: float) -> Floats:
+    tempered = at_temperature(scores, temperature)
+    return np.log(np.maximum(np.take_along_axis(tempered, places[:, None], axis=1)[:, 0], _LEAST))

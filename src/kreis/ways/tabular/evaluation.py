@@ -69,7 +69,7 @@ def perform(state: TabularState) -> Verdict:
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
     value, task = report.value, state.project.goal.task
     headline = ", ".join(each.format(report.challenger.metrics[name].value) for name, each in task.headlines.items())
-    counted = "" if report.rarer is None else f", {report.rarer:,} with the rarer outcome"
+    counted = "" if report.rarer is None else f", {report.rarer:,} {report.rarer_are}"
     return Advance(
         summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
         f" {headline}, {len(report.gates)} gates passed on"

@@ -1,0 +1,48 @@
+"""A temperature goes into the model: what is evaluated, packaged and served is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kreis.models.temperature import at_temperature
+from kreis.tasks.multiclass.cost_matrix import CostMatrix
+from kreis.training.candidates.logistic import Logistic
+from kreis.training.data import TrainingData
+from kreis.training.splits.in_time import TimeSplit
+from kreis.training.train import train
+
+CLASSES = [f"class {place:02}" for place in range(12)]
+COSTS = CostMatrix("EUR", CLASSES)
+TASK = COSTS.task
+FEATURES = tuple("abcdefgh")
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    """Twelve classes, each around a point of its own."""
+    rng = np.random.default_rng(4)
+    places = rng.integers(0, 12, 3_000)
+    points = rng.normal(size=(12, 8)) * 1.5
+    time = np.int64(1_356_998_400_000_000) + np.arange(3_000, dtype=np.int64) * 3_600_000_000
+    outcomes = COSTS.numbers([CLASSES[each] for each in places])
+    matrix = (points[places] + rng.normal(size=(3_000, 8))).astype(np.float32)
+    return TrainingData(features=FEATURES, matrix=matrix, outcomes=outcomes, time=time, known_at=time)
+
+
+def test_a_model_that_is_not_sure_enough_is_made_surer_in_its_graph(data: TrainingData):
+    split = TimeSplit(test="20d").split(data.time, data.known_at, data.outcomes, task=TASK)
+    found = train(Logistic(c=1e-3), data, name="logistic", split=split, task=TASK, refit=False)
+    temperature = found.training["decision"]["temperature"]
+    assert temperature < 0.7
+    test = data.take(split.test)
+    plain = Logistic(c=1e-3).fit(
+        data.matrix[split.fit], TASK.labels(data.outcomes[split.fit]), data.features, loss=TASK.loss, seed=0, threads=1
+    )
+    said, own = (each.scorer().score(test.matrix) for each in (found, plain))
+    assert np.abs(said - at_temperature(own, temperature)).max() < 1e-5
+    losses = [TASK.validated(each, test.outcomes, TASK.plain)["log_loss"] for each in (said, own)]
+    assert losses[0] < losses[1] - 0.1
+    again = train(Logistic(c=1e-3), data, name="logistic", split=split, task=TASK)
+    assert again.training["decision"]["temperature"] == temperature
+    assert TASK.validated(again.scorer().score(test.matrix), test.outcomes, TASK.plain)["log_loss"] < losses[1] - 0.1
