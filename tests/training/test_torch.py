@@ -76,6 +76,15 @@ def test_it_minimises_the_loss_that_is_asked_for(loss: Any) -> None:
 
 
 @installed
+def test_rows_that_weigh_more_count_more() -> None:
+    side = np.tile([0.0, 1.0], 500)
+    matrix, weights = np.zeros((1_000, 1), np.float32), np.where(side == 1, 3.0, 1.0)
+    kind = torch(epochs=60, patience=60, learning_rate=0.02)
+    fitted = kind.fit(matrix, side == 1, ("a",), loss=YES_NO.loss, seed=0, threads=1, weights=weights)
+    assert fitted.scorer().score(matrix[:1])[0] == pytest.approx(0.75, abs=0.02)
+
+
+@installed
 def test_it_stops_where_the_rows_kept_aside_gain_nothing_and_goes_back_to_the_best_epoch() -> None:
     from kreis.training.candidates.torch_training import learn
 

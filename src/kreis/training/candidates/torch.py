@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.code import code_of
 from kreis.errors import ProjectError
 from kreis.models.form import Onnx
@@ -112,6 +112,7 @@ class Torch:
         seed: int,
         threads: int,
         groups: Codes | None = None,
+        weights: Floats | None = None,
     ) -> Fitted:
         """Learn by PyTorch and export.
 
@@ -128,7 +129,7 @@ class Torch:
         hint = "take GradientBoosting() or XGBoost()"
         require(minimised.name != "rank", "it does not learn to rank", where=where, hint=hint)
         with _settled(seed, threads):
-            model = learn(self, matrix, outcomes, minimised, where=where, note=_note())
+            model = learn(self, matrix, outcomes, minimised, where=where, note=_note(), weights=weights)
             content = to_onnx(model, matrix.shape[1], where=where)
             prove_same(content, model.answers, matrix, where=where)
         return Fitted(form=Onnx.of(content), features=tuple(features))

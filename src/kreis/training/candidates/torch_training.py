@@ -81,6 +81,7 @@ def learn(
     *,
     where: str,
     note: Callable[[int, float, float], None],
+    weights: Floats | None = None,
 ) -> Answering:
     """Train a candidate's module, with early stopping on the last rows.
 
@@ -91,6 +92,7 @@ def learn(
         loss: What is minimised.
         where: For messages.
         note: Told the epoch, the mean loss while it learned, and that on the rows kept aside.
+        weights: How much each row counts, shape (n,).
 
     Raises:
         ProjectError: the module gives another shape, there is no GPU where one is asked for, or the loss is no number.
@@ -106,27 +108,36 @@ def learn(
     labels = torch.from_numpy(np.asarray(outcomes if loss.name == "softmax" else targets))
     labels = labels.to(device, torch.int64 if loss.name == "softmax" else torch.float32)
     rows = torch.from_numpy(np.ascontiguousarray(matrix)).to(device)
+    counting = np.ones(len(matrix)) if weights is None else weights / weights.mean()
+    counts = torch.from_numpy(counting).to(device, torch.float32)
     learned = min(max(1, round(len(rows) * (1 - candidate.kept_aside))), len(rows) - 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=candidate.learning_rate, weight_decay=candidate.weight_decay)
-    best, weights, waited = math.inf, copy.deepcopy(model.state_dict()), 0
+    best, state, waited = math.inf, copy.deepcopy(model.state_dict()), 0
     for epoch in range(1, candidate.epochs + 1):
-        found = _epoch(candidate, model, optimizer, rows[:learned], labels[:learned])
-        kept = _loss_on(candidate, model, rows[learned:], labels[learned:])
+        found = _epoch(candidate, model, optimizer, rows[:learned], labels[:learned], counts[:learned])
+        kept = _loss_on(candidate, model, rows[learned:], labels[learned:], counts[learned:])
         note(epoch, found, kept)
         if kept < best:
-            best, weights, waited = kept, copy.deepcopy(model.state_dict()), 0
+            best, state, waited = kept, copy.deepcopy(model.state_dict()), 0
         else:
             waited += 1
         if waited >= candidate.patience:
             break
     if not math.isfinite(best):
         raise ProjectError("the loss is no number after any epoch", where=where, hint="take a lower learning_rate")
-    model.load_state_dict(weights)
+    model.load_state_dict(state)
     model.to("cpu").eval()
     return model
 
 
-def _epoch(candidate: Torch, model: Answering, optimizer: Any, rows: torch.Tensor, labels: torch.Tensor) -> float:
+def _epoch(
+    candidate: Torch,
+    model: Answering,
+    optimizer: Any,
+    rows: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+) -> float:
     """One pass over the rows in an order of chance; the mean loss."""
     model.train()
     order = torch.randperm(len(rows)).to(rows.device)
@@ -138,14 +149,16 @@ def _epoch(candidate: Torch, model: Answering, optimizer: Any, rows: torch.Tenso
         optimizer.zero_grad()
         with torch.autocast(rows.device.type, torch.bfloat16, enabled=candidate.mixed_precision):
             raw = model.raw(rows[part])
-        loss = _loss(model.loss, raw.float(), labels[part])
-        loss.backward()
+        losses = _loss(model.loss, raw.float(), labels[part]) * weights[part]
+        losses.mean().backward()
         optimizer.step()
-        total += loss.detach() * len(part)
-    return float(total) / len(rows)
+        total += losses.detach().sum()
+    return float(total) / float(weights.sum())
 
 
-def _loss_on(candidate: Torch, model: Answering, rows: torch.Tensor, labels: torch.Tensor) -> float:
+def _loss_on(
+    candidate: Torch, model: Answering, rows: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+) -> float:
     model.eval()
     with torch.no_grad():
         total = 0.0
@@ -153,27 +166,27 @@ def _loss_on(candidate: Torch, model: Answering, rows: torch.Tensor, labels: tor
             part = slice(start, start + _AT_ONCE)
             with torch.autocast(rows.device.type, torch.bfloat16, enabled=candidate.mixed_precision):
                 raw = model.raw(rows[part])
-            total += float(_loss(model.loss, raw.float(), labels[part])) * len(labels[part])
-    return total / len(rows)
+            total += float((_loss(model.loss, raw.float(), labels[part]) * weights[part]).sum())
+    return total / float(weights.sum())
 
 
 def _loss(loss: Loss, raw: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The mean loss of raw outputs."""
+    """The loss of each row's raw outputs, shape (n,)."""
     if loss.name == "softmax":
-        return functional.cross_entropy(raw, labels)
+        return functional.cross_entropy(raw, labels, reduction="none")
     one = raw[:, 0]
     if loss.name == "log":
-        return functional.binary_cross_entropy_with_logits(one, labels)
+        return functional.binary_cross_entropy_with_logits(one, labels, reduction="none")
     if loss.name == "poisson":
-        return functional.poisson_nll_loss(torch.clamp(one, -30.0, 30.0), labels, log_input=True)
+        return functional.poisson_nll_loss(torch.clamp(one, -30.0, 30.0), labels, log_input=True, reduction="none")
     if loss.name == "tweedie":  # its deviance, but for what the outputs do not change (Jorgensen 1987)
         said = torch.clamp(one, -30.0, 30.0)
         p = TWEEDIE_POWER
-        return (torch.exp((2 - p) * said) / (2 - p) - labels * torch.exp((1 - p) * said) / (1 - p)).mean()
+        return torch.exp((2 - p) * said) / (2 - p) - labels * torch.exp((1 - p) * said) / (1 - p)
     if loss.name == "squared":
-        return functional.mse_loss(one, labels)
+        return functional.mse_loss(one, labels, reduction="none")
     error, level = labels - one, 0.5 if loss.level is None else loss.level
-    return torch.maximum(level * error, (level - 1) * error).mean()
+    return torch.maximum(level * error, (level - 1) * error)
 
 
 def _standard(matrix: Matrix) -> tuple[Floats, Floats]:
