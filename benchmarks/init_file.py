@@ -36,7 +36,7 @@ def table(rows: int) -> pl.DataFrame:
     names = np.array(["alpha", "beta", "gamma", "delta", "epsilon"])
     columns |= {f"c{each}": names[random.integers(0, 5, rows)] for each in range(7)}
     columns["id"] = [f"K{each:08}" for each in range(rows)]
-    columns["at"] = pl.Series(np.datetime64("2024-01-01", "s") + np.arange(rows) * 30)
+    columns["at"] = pl.Series(np.datetime64("2024-01-01", "ms") + np.arange(rows) * 30_000)
     columns["y"] = (random.normal(size=rows) + columns["x0"] > 1).astype(int)  # type: ignore[operator]
     return pl.DataFrame(columns)
 
