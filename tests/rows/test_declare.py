@@ -148,6 +148,27 @@ def test_a_test_file_judges(tmp_path: Path):
     assert rows.filter(pl.col("given_part") == "test")["loan_id"][0] == "test/L30"
 
 
+def test_rows_of_the_test_table_that_the_model_has_seen_are_told():
+    made = project()
+    made.rows(LOANS.head(30), outcome="class", positive=2, test=LOANS.tail(12))
+    with notes() as told:
+        read(made)
+    assert list(told) == ["2 rows of the test table hold the same as a row that teaches"]
+
+
+def test_rows_may_have_no_outcome():
+    made = Project("kinds", goal=Goal(question="Alike?", decision="Write.", metric=ClusterSeparation()))
+    spine = made.rows(LOANS, leave_out=["class"])
+    made.candidate("one", KMeans(clusters=1), baseline=True)
+    made.candidate("kinds", KMeans(clusters=2))
+    made.check()
+    assert spine.outcome == "no_outcome"
+    unnamed = project()
+    unnamed.rows(LOANS)
+    with pytest.raises(ProjectError, match="the spine names no outcome"):
+        unnamed.check()
+
+
 def test_with_a_time_it_is_an_ordinary_spine(tmp_path: Path):
     made = project()
     days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 2, 9), eager=True)

@@ -114,8 +114,11 @@ class RowsOf:
         """The rows of a window: of rows without times all, or none."""
         frame = self._named(self.table.frame())
         if self.test is not None:
+            judging = self._named(self.test.frame())
+            if self.id is None and (seen := int(judging[ID].is_in(frame[ID].implode()).sum())):
+                note(f"{seen:,} rows of the test table hold the same as a row that teaches")
             named = pl.concat_str(pl.lit("test/"), pl.col(self.key)).alias(self.key)
-            judging = self._named(self.test.frame()).with_columns(named)
+            judging = judging.with_columns(named)
             parts = [frame.with_columns(pl.lit("train").alias(PART)), judging.with_columns(pl.lit("test").alias(PART))]
             frame = pl.concat(parts, how="diagonal_relaxed")
         if self.time is not None:
