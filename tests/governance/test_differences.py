@@ -176,6 +176,7 @@ def test_names_from_data_bring_no_html(twice: Shop) -> None:
     hostile = "<script>alert(1)</script>\x1b[2J"
     workspace = Workspace(twice.folder)
     view = comparison(workspace, ["rule", "gbdt"])
+    assert image_html("notes.txt", b"x") == ""
     text = json.dumps(json.loads(json.dumps(line_plot(hostile, [(hostile, [(0, 1.0), (1, None), (2, 3.0)])]))))
     for made in (
         text,

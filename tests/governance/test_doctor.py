@@ -52,6 +52,14 @@ def test_damage_is_named_with_what_to_do_next(released: Any, name: str) -> None:
     assert len(said) == len(set(said))
 
 
+def test_lines_that_a_run_logged_and_that_cannot_be_read_are_a_warning(released: Any) -> None:
+    path = next(iter(sorted((released.state / "tracking").glob("*/run.jsonl"))))
+    path.write_bytes(path.read_bytes()[:-5])
+    (told,) = findings(released, code=0)
+    assert (told["level"], told["where"]) == ("warning", str(path.parent))
+    assert "1 lines of what the run logged were cut off or are damaged" in told["what"]
+
+
 def test_all_that_is_wrong_is_told_together(released: Any) -> None:
     artifact = next(path for path in sorted((released.state / "artifacts").glob("*/*")))
     flip(artifact)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from kreis.errors import ProjectError
 from kreis.governance.pages.runs import runs_page
 from kreis.governance.views.candidate import CandidateView, candidate_view
-from kreis.governance.views.runs import runs_view
+from kreis.governance.views.runs import _sorted, runs_view
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ def test_conditions_hold_together_and_a_name_sorts(workspace: Workspace) -> None
     assert runs_view(workspace, where=["status=advanced", "computed<10"]).found == 1
     assert [row.computed for row in runs_view(workspace, sort="computed").runs] == [2, 10]
     assert [row.computed for row in runs_view(workspace, sort="-computed").runs] == [10, 2]
+    rows = runs_view(workspace).runs
+    without = msgspec.structs.replace(rows[0], metrics={})
+    assert _sorted([without, rows[1]], "auc", descending=False) == [rows[1], without]
+    assert _sorted([without, rows[1]], "auc", descending=True) == [rows[1], without]
     view = runs_view(workspace, sort="-computed", limit=1)
     assert [row.computed for row in view.runs] == [10]
     assert "1 more: --limit" in str(runs_page(view))

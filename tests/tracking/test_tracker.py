@@ -143,6 +143,7 @@ def test_a_full_disk_costs_a_warning_and_what_waited_is_written_when_there_is_ro
         tracked(tracker, work)
     (found,) = read_run(tmp_path / "tracking" / "run1")
     assert [each.step for each in points(tmp_path)] == [1, 2]
+    assert found.steps[1].key == KEY  # what was cut off took no other line with it
     assert found.unreadable <= 1
 
 

@@ -22,6 +22,7 @@ from kreis.ledger import chain, head, models, releases, runs, steps, tables, wat
 from kreis.ledger.identity import identity_of
 from kreis.ledger.store import Ledger
 from kreis.models.form import Onnx
+from kreis.tracking.points import read_run
 from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
 
@@ -121,6 +122,16 @@ def _mark(workspace: Workspace) -> Iterator[Finding]:
             what=f"it names project {mark.project!r}, the ledger {identity.project!r}",
             next="remove it: `kreis migrate` writes it again",
         )
+
+
+def _tracking(workspace: Workspace) -> Iterator[Finding]:
+    """What runs logged: lines that a crash cut off, or that are damaged, hide no others."""
+    folder = workspace.tracking_folder
+    for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+        unreadable = sum(found.unreadable for found in read_run(each))
+        if unreadable:
+            what = f"{unreadable} lines of what the run logged were cut off or are damaged"
+            yield Finding(where=str(each), what=what, next="the others are shown", level="warning")
 
 
 def _artifacts(workspace: Workspace) -> Iterator[Finding]:
@@ -234,6 +245,7 @@ PARTS: dict[str, Callable[[Workspace], Iterator[Finding]]] = {
     "lake": _lake,
     "lake's mark": _mark,
     "artifacts": _artifacts,
+    "what runs logged": _tracking,
     "candidates": _trained,
     "packages": _packages,
     "pointer": _pointer,
