@@ -51,7 +51,10 @@ def test_of_several_as_good_the_simplest_is_chosen_and_of_these_the_best() -> No
         contender("other line", 100.1, LINEAR, apart=8),
     )
     assert found.candidate == "other line"
-    assert "other line is preferred to net: it is simpler" in found.said
+    assert (
+        "other line is preferred to net by the one-standard-error rule: it is simpler, and net leads by 0.2 EUR"
+        in found.said
+    )
 
 
 @pytest.mark.parametrize(("lead", "said"), [(0.95 * ERROR, True), (1.05 * ERROR, False), (-1.0, True)])

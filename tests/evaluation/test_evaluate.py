@@ -178,6 +178,15 @@ def test_a_card_shows_metrics_gates_and_slices():
     assert "### By origin" in card
     assert "Late?" in card
     assert "It decides yes from a score of 0.226" in card
+    assert "### Choice" not in card
+
+
+def test_a_card_says_why_a_simpler_candidate_was_chosen():
+    report = msgspec.structs.replace(judged(), choice="logistic is preferred to gbdt")
+    card = model_card(report, goal(), {})
+    assert "one-standard-error rule (Breiman et al. 1984, section 3.4.3)" in card
+    assert "logistic is preferred to gbdt" in card
+    assert EvaluationReport.from_document(report.to_document()).choice == report.choice
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def choose(contenders: Mapping[str, Contender], unit: str) -> Choice:
     said = []
     if chosen is not best:
         said.append(
-            f"{chosen.name} is preferred to {best.name}: it is simpler, and {_apart(best, chosen, unit)},"
-            " within one standard error"
+            f"{chosen.name} is preferred to {best.name} by the one-standard-error rule: it is simpler, and"
+            f" {_apart(best, chosen, unit)}"
         )
     said += [
         f"the baseline {each.name} is as good as {chosen.name} by the one-standard-error rule"
@@ -97,5 +97,5 @@ def _as_good(simpler: Contender, better: Contender) -> bool:
 def _apart(better: Contender, simpler: Contender, unit: str) -> str:
     lead, error = better.value - simpler.value, paired_error(better.blocks, simpler.blocks)
     if lead <= 0:
-        return f"{better.name} has no lead"
-    return f"the lead of {better.name} is {number(lead)} {unit} with a standard error of {number(error)}"
+        return f"{better.name} does not lead"
+    return f"{better.name} leads by {number(lead)} {unit}, within one standard error ({number(error)})"

@@ -48,11 +48,13 @@ def test_the_candidate_worth_most_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_baseline_that_is_worth_more_is_named_beside_the_one_that_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     said = verdict(monkeypatch, {"rule": 100.0, "logistic": 80.0, "gbdt": 90.0})
     assert "the baseline rule is worth most (100 EUR per 1,000 orders); gbdt is judged: 90" in said
-    assert "the baseline rule is as good as gbdt by the one-standard-error rule (gbdt has no lead)" in said
+    assert "the baseline rule is as good as gbdt by the one-standard-error rule (gbdt does not lead)" in said
 
 
 def test_a_simpler_candidate_that_is_as_good_is_judged_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     said = verdict(monkeypatch, {"rule": 10.0, "logistic": 98.0, "gbdt": 100.0}, apart=10.0)
     assert "gbdt is worth most (100 EUR per 1,000 orders); logistic is judged: 98" in said
-    assert "logistic is preferred to gbdt: it is simpler, and the lead of gbdt is 2 EUR per 1,000 orders with a" in said
+    assert (
+        "logistic is preferred to gbdt by the one-standard-error rule: it is simpler, and gbdt leads by 2 EUR" in said
+    )
     assert "the baseline" not in said
