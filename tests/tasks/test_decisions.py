@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.tasks.decisions import Cheapest
+from kreis.tasks.decisions import Above, Cheapest, Level, Placed
 from kreis.tasks.outcomes import OneOf, class_number
 
 CLASSES = ("ham", "spam", "fraud")
@@ -67,3 +67,25 @@ def test_a_class_is_sent_by_its_text_or_number_and_shown_by_its_text():
         assert form.shown(form.number(sent)) == form.said(form.number(sent)) == text
     for sent in ("3", 3, float("nan"), ["1"], True):
         assert "must be one of '1', '2', 'other'" in str(form.refusal(sent))
+
+
+def test_a_label_is_given_from_its_own_probability_on():
+    rule = Above(("a", "b"), (0.5, 0.25))
+    scores = [[0.5, 0.25], [0.49, 0.25], [0.5, 0.24], [0.0, 0.0]]
+    assert [rule.one(row) for row in scores] == rule.many(np.array(scores)).tolist() == [3, 2, 1, 0]
+    with pytest.raises(ProjectError, match="not one for each label"):
+        Above(("a", "b"), (0.5,))
+
+
+def test_a_quantile_is_decided_by_with_its_shift():
+    rule = Level((0.1, 0.75, 0.9), 0.75, 2.0)
+    assert rule.names == ("0.1", "0.75", "0.9")
+    assert rule.one([1.0, 5.0, 9.0]) == rule.many(np.array([[1.0, 5.0, 9.0]]))[0] == 7
+    assert rule.kept(np.array([[1.0, 5.0, 9.0]])).tolist() == [5]
+    with pytest.raises(ProjectError, match="is none of"):
+        Level((0.1, 0.9), 0.5)
+
+
+def test_a_place_beyond_the_classes_is_the_nearest():
+    rule = Placed(("a", "b"))
+    assert [OneOf(("a", "b")).shown(rule.one(each)) for each in (-1.0, 0.4, 0.6, 7.0)] == ["a", "a", "b", "b"]
