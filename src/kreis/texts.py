@@ -5,7 +5,20 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-__all__ = ["bounds", "conclusion", "date", "mark", "number", "plain", "short", "short_id", "size", "subject", "trigger"]
+__all__ = [
+    "amount",
+    "bounds",
+    "conclusion",
+    "date",
+    "mark",
+    "number",
+    "plain",
+    "short",
+    "short_id",
+    "size",
+    "subject",
+    "trigger",
+]
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -19,6 +32,11 @@ def plain(text: str) -> str:
 def number(value: float) -> str:
     """A number: four digits, or whole with its thousands set off."""
     return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
+
+
+def amount(value: float) -> str:
+    """An amount in a unit that people pay in: whole; of units of which there are few, four digits."""
+    return f"{value:,.0f}" if abs(value) >= 10 else number(value)
 
 
 def bounds(low: float | None, high: float | None) -> str:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from kreis.clock import SimulatedClock
+from kreis.deployment.batch import Batch
 from kreis.deployment.packages import open_package
 from kreis.deployment.predictions.frames import predictions_frame
 from kreis.deployment.predictions.journal import Journal
@@ -254,6 +255,21 @@ def test_a_group_that_its_model_cannot_answer_is_ranked_by_the_fallback(make_cor
     assert [reply.decision for reply in after] == [reply.decision for reply in before]
     assert {reply.model for reply in after} == {of_places.fallback.digest}
     assert core.metrics.fallbacks == sum(reply.fallback for reply in after) > 0
+
+
+def test_a_whole_file_is_ranked_group_by_group_and_what_is_refused_costs_no_other_group(of_places):
+    batch = Batch(of_places.fallback, AT)
+    distances = [0.1, 0.3, 0.2, 0.9, 0.8, 0.5]
+    fields = [
+        {"hour": hour, "distance": far, "late": 0.0} for hour, far in zip([1, 1, 2, 2, 1, 3], distances, strict=True)
+    ]
+    del fields[5]["hour"]
+    answers = [answer for answer, _ in batch.answer([Ask(fields=each) for each in fields])]
+    assert "'hour' is missing" in answers[5].message
+    by_group = {hour: [answers[place] for place in places] for hour, places in ((1, (0, 1, 4)), (2, (2, 3)))}
+    for own in by_group.values():
+        ranked_by_score = sorted(own, key=lambda reply: -reply.score)
+        assert [reply.decision for reply in ranked_by_score] == list(range(1, len(own) + 1))
 
 
 def test_an_unknown_class_is_no_outcome(make_core, of_classes):

@@ -144,3 +144,13 @@ def test_a_place_is_explained_and_computed_again_alike(walk: Walk) -> None:
     found = walk.shop.document("parity")
     assert (found["ok"], found["differences"]) == (True, 0)
     assert found["rows"] == len(walk.answers)
+
+
+def test_a_file_is_answered_with_the_places_that_the_service_gives(walk: Walk) -> None:
+    first = next(place for place, answer in enumerate(walk.answers) if answer["version"] == walk.answers[0]["version"])
+    together = [place for place, row in enumerate(walk.asked) if row["at"] == walk.asked[first]["at"]]
+    asked = [{name: walk.asked[place][name] for name in ("id", "query", "price", "fit")} for place in together]
+    pl.DataFrame(asked).write_csv(walk.shop.folder / "asked.csv")
+    walk.shop.run("predict", "asked.csv", "--output", "answers.csv", "--model", str(walk.answers[0]["version"]))
+    found = pl.read_csv(walk.shop.folder / "answers.csv").to_dicts()
+    assert [row["decision"] for row in found] == [walk.answers[place]["decision"] for place in together]

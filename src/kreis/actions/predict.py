@@ -98,7 +98,8 @@ def predict_file(
     answers = _Answers(columns, batch)
 
     def frames() -> Iterator[pl.DataFrame]:
-        for part in rows.collect_batches(chunk_size=BATCH, maintain_order=True):
+        together = batch.model.within is not None  # what is ranked among each other may stand anywhere in the file
+        for part in [rows.collect()] if together else rows.collect_batches(chunk_size=BATCH, maintain_order=True):
             yield answers.of(part)
             if said is not None:
                 said(answers.rows)
@@ -225,7 +226,7 @@ class _Answers:
                 "row" if self._columns.id is None else self._columns.id: pl.Int64()
                 if self._columns.id is None
                 else pl.String(),
-                "decision": kind if decision.get("type") in ("boolean", "number") else pl.String(),
+                "decision": kind if decision.get("type") in ("boolean", "number", "integer") else pl.String(),
                 "score": pl.Float64(),
                 **several,
                 "flags": pl.String(),

@@ -74,6 +74,24 @@ class Batch:
         try:
             return [reply for reply, _ in answer_many(rows, self._release, self._at, self._metrics, 0, flags)]
         except Refusal as refusal:
-            if len(rows) == 1:
-                return [refusal]
-        return [each for row, noticed in zip(rows, flags, strict=True) for each in self._answered([row], [noticed])]
+            parts = self._parts(rows)
+            if len(parts) == 1:
+                return [refusal] * len(rows)
+        found: list[Reply | Refusal | None] = [None] * len(rows)
+        for part in parts:
+            answers = self._answered([rows[place] for place in part], [flags[place] for place in part])
+            for place, answer in zip(part, answers, strict=True):
+                found[place] = answer
+        return [each for each in found if each is not None]
+
+    def _parts(self, rows: list[Ask]) -> list[list[int]]:
+        """The places of rows that can be answered by themselves: each row, or those that are ranked together."""
+        if self.model.within is None:
+            return [[place] for place in range(len(rows))]
+        groups: dict[str | int, list[int]] = {}
+        for place, row in enumerate(rows):
+            try:
+                groups.setdefault(self._release.group_of(row), []).append(place)
+            except Refusal:  # it names no group
+                groups[place] = [place]
+        return list(groups.values())

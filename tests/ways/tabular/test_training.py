@@ -9,6 +9,7 @@ import pytest
 
 from kreis import DecisionValue
 from kreis.loop.verdicts import Advance
+from kreis.texts import amount
 from kreis.ways.tabular import training
 from kreis.ways.tabular.state import TabularState
 
@@ -58,3 +59,10 @@ def test_a_simpler_candidate_that_is_as_good_is_judged_in_its_place(monkeypatch:
         "logistic is preferred to gbdt by the one-standard-error rule: it is simpler, and gbdt leads by 2 EUR" in said
     )
     assert "the baseline" not in said
+
+
+def test_amounts_are_whole_and_small_ones_have_four_digits():
+    assert [amount(each) for each in (14_273.4, 10.4, -35.5, 9.876543, 0.65437, 0.0)] == [
+        *("14,273", "10", "-36"),
+        *("9.877", "0.6544", "0"),
+    ]

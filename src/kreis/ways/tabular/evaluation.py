@@ -29,6 +29,7 @@ from kreis.models.scoring import Scorer, Texts
 from kreis.preparation.spine import teaches
 from kreis.project import Project
 from kreis.tasks.task import Task
+from kreis.texts import amount
 from kreis.training.data import TrainingData
 from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
@@ -71,7 +72,7 @@ def perform(state: TabularState) -> Verdict:
     headline = ", ".join(each.format(report.challenger.metrics[name].value) for name, each in task.headlines.items())
     counted = "" if report.rarer is None else f", {report.rarer:,} {report.rarer_are}"
     return Advance(
-        summary=f"{challenger}: {value.value:,.0f} {report.unit} ({value.low:,.0f} to {value.high:,.0f}),"
+        summary=f"{challenger}: {amount(value.value)} {report.unit} ({amount(value.low)} to {amount(value.high)}),"
         f" {headline}, {len(report.gates)} gates passed on"
         f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
         detail={**detail, "warnings": [*task.doubts(report.challenger.metrics, challenger), *_not_compared(state)]},

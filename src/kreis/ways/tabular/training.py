@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
+from kreis.texts import amount
 from kreis.training.declare import CandidateDeclaration
 from kreis.training.searching import SearchPlace
 from kreis.training.train import train
@@ -23,10 +24,12 @@ def perform(state: TabularState) -> Verdict:
     unit, task, choice = state.project.goal.metric.unit, state.project.goal.task, state.choice
     chosen, best = choice.candidate, max(values, key=lambda name: values[name])
     if best == chosen:
-        said = f"{best} is worth most: {values[best]:,.0f} {unit}"
+        said = f"{best} is worth most: {amount(values[best])} {unit}"
     else:
         kind = "the baseline " if state.project.candidates[best].baseline else ""
-        said = f"{kind}{best} is worth most ({values[best]:,.0f} {unit}); {chosen} is judged: {values[chosen]:,.0f}"
+        said = (
+            f"{kind}{best} is worth most ({amount(values[best])} {unit}); {chosen} is judged: {amount(values[chosen])}"
+        )
     if choice.said:
         said = f"{said}; {choice.said}"
     rows = task.validation_said(validation[best])
