@@ -70,6 +70,20 @@ def test_a_curve_of_the_booster_and_the_use_of_the_machine_are_there_by_themselv
     assert {each.step for each in view.logged.used} >= {"", "orders", "settled", "gbdt"}
 
 
+@pytest.mark.slow
+def test_the_curves_of_a_searchs_trials_stay_apart(shop: Shop) -> None:
+    shop.edit("leaves=7))", 'leaves=7), search=Search({"leaves": Choice([3, 5])}, trials=3))')
+    shop.edit("    BusinessMetric,\n", "    BusinessMetric,\n    Choice,\n    Search,\n")
+    shop.run("run", "--until", "training")
+    view = run_view(Workspace(shop.folder), "")
+    parts = {each.part: each.count for each in view.logged.series}
+    assert parts.pop("refit") == 21
+    assert "trial: as declared" in parts
+    assert len(parts) >= 2
+    assert set(parts.values()) == {21}
+    assert all(each.startswith("trial: ") for each in parts)
+
+
 @pytest.mark.parametrize(
     ("values", "plot"),
     [
