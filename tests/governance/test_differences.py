@@ -16,7 +16,7 @@ import pytest
 from kreis.governance.pages.comparison import comparison_html, image_html
 from kreis.governance.pages.differences import compared_page
 from kreis.governance.pages.html import patch_html
-from kreis.governance.pages.plots import interval_plot, line_plot
+from kreis.governance.pages.plots import COLOURS, interval_plot, line_plot
 from kreis.governance.views.candidate import candidate_view
 from kreis.governance.views.comparison import comparison, images_of
 from kreis.governance.views.runs import runs_view
@@ -194,3 +194,13 @@ def test_names_from_data_bring_no_html(twice: Shop) -> None:
 def test_a_plot_of_nothing_is_nothing(values: list[Any]) -> None:
     assert line_plot("empty", [("a", [*enumerate(values)])]) == ""
     assert interval_plot("empty", []) == ""
+
+
+def test_a_line_keeps_its_colour_and_a_difference_its_zero() -> None:
+    alone = line_plot("loss", [("first", []), ("second", [(1, 2.0), (2, 1.0)])])
+    assert COLOURS[1] in alone
+    assert COLOURS[0] not in alone
+    assert "first" not in alone
+    line_at_zero = 'stroke="#222222"'
+    assert line_at_zero in interval_plot("difference", [("second less first", 5.0, 4.0, 6.0)], zero=True)
+    assert line_at_zero not in interval_plot("value", [("first", 5.0, 4.0, 6.0)])

@@ -71,7 +71,7 @@ def _plots(view: CandidatesView, found: DifferencesView) -> Iterator[str]:
     if found.paired is not None:
         value = [each.difference for each in found.paired.metrics if each.name == "value"]
         rows = [("second less first", each.value, each.low, each.high) for each in value if each.value is not None]
-        yield interval_plot(f"{found.paired.unit}, row by row", rows)
+        yield interval_plot(f"{found.paired.unit}, row by row", rows, zero=True)
     yield from _curves(found)
     for name, each in zip(names, view.candidates, strict=True):
         most = sorted(each.importance, key=lambda one: -one.loss)[:_FEATURES]
@@ -85,9 +85,10 @@ def _curves(found: DifferencesView) -> Iterator[str]:
     places = dict.fromkeys((each.part, each.name) for side in sides.values() for each in side)
     for part, series in [place for place in places if "trial" not in place[0]]:
         lines = [
-            (names[side], each.points)
+            (
+                names[side],
+                [point for each in logged if (each.part, each.name) == (part, series) for point in each.points],
+            )
             for side, logged in sides.items()
-            for each in logged
-            if (each.part, each.name) == (part, series)
         ]
         yield line_plot(f"{series.replace('_', ' ')}{f', {part}' if part else ''}", lines)

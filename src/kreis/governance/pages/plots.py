@@ -24,7 +24,7 @@ def line_plot(title: str, lines: Sequence[tuple[str, Points]]) -> str:
 
     Args:
         title: Above it.
-        lines: Each with its name.
+        lines: Each with its name. One without points takes a colour all the same, so that others keep theirs.
     """
     known = [(x, y) for _, points in lines for x, y in points if y is not None and math.isfinite(y)]
     if not known:
@@ -38,6 +38,8 @@ def line_plot(title: str, lines: Sequence[tuple[str, Points]]) -> str:
         parts.append(_text(_LEFT - 6, y + 4, number(value), anchor="end"))
     parts += [_text(across(value), _HEIGHT - 10, number(value), anchor="middle") for value in across.ticks()]
     for place, (name, points) in enumerate(lines):
+        if not points:
+            continue
         colour = COLOURS[place % len(COLOURS)]
         for piece in _pieces(points):
             path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in piece)
@@ -50,24 +52,27 @@ def line_plot(title: str, lines: Sequence[tuple[str, Points]]) -> str:
     return _svg(_WIDTH, _HEIGHT, title, parts)
 
 
-def interval_plot(title: str, rows: Sequence[tuple[str, float, float | None, float | None]]) -> str:
+def interval_plot(
+    title: str, rows: Sequence[tuple[str, float, float | None, float | None]], *, zero: bool = False
+) -> str:
     """Numbers with their intervals, a row each, and a line at 0 where they lie on both sides of it.
 
     Args:
         title: Above it.
         rows: Name, value, low and high; an end that nothing bounds is None.
+        zero: Whether 0 is always in view: of differences.
     """
     if not rows:
         return ""
     ends = [each for _, *values in rows for each in values if each is not None and math.isfinite(each)]
-    across = _Scale(ends, _NAMES, _WIDTH - _RIGHT)
+    across = _Scale([*ends, *([0.0] if zero else [])], _NAMES, _WIDTH - _RIGHT)
     height = _TOP + _ROW * len(rows) + _BOTTOM
     parts = [_text(8, 16, title, size=14, bold=True)]
     for value in across.ticks():
         x = across(value)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - _BOTTOM}" stroke="#E4E4E4"/>')
         parts.append(_text(x, height - 10, number(value), anchor="middle"))
-    if min(ends) < 0 < max(ends):
+    if zero or min(ends) < 0 < max(ends):
         x = across(0.0)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - _BOTTOM}" stroke="#222222"/>')
     for place, (name, value, low, high) in enumerate(rows):
