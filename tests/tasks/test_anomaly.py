@@ -53,6 +53,19 @@ def test_with_outcomes_an_alarm_is_raised_where_it_pays_and_never_more_often_tha
     assert fitted(scores, happened, cheap, 0.01)[1].sum() == 40  # more would pay
 
 
+def test_a_higher_cut_that_is_better_by_chance_alone_does_not_stand():
+    even = AlarmValue("EUR", true_positive=7, false_positive=-3, alarms=0.2)  # an alarm is worth nothing on average
+    better = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        scores, happened = rng.normal(size=2_000), rng.random(2_000) < 0.3
+        found, _ = fitted(scores, happened, even, 0.2)
+        if found.gain <= found.error:
+            assert found.decision == fitted(scores, np.full(2_000, np.nan), even, 0.2)[0].decision
+            better += found.gain > 0
+    assert better > 0
+
+
 def test_few_known_cases_move_no_cut():
     rng = np.random.default_rng(2)
     scores = rng.normal(size=1_000)

@@ -68,6 +68,8 @@ def test_rows_in_a_cluster_that_stands_for_another_disagree():
     challenger = np.array([2, 2, 1, 1, 1, 1.0])
     # 2 stands for 1, 1 stands for 2; the third row and the last are elsewhere.
     assert TASK.agreement(champion, challenger).tolist() == [0, 0, -1, 0, 0, -1]
+    # A cluster that is cut in two is stood for by its larger part alone.
+    assert TASK.agreement(np.ones(5), np.array([1.0, 1, 1, 2, 2])).tolist() == [0, 0, 0, -1, -1]
 
 
 def test_what_is_known_or_no_distance_is_refused():

@@ -108,7 +108,7 @@ class Anomaly:
             return plain
         # Below the allowed cut all rows are decided alike: there is nothing to choose.
         cut, _ = best_cut(np.maximum(judged, np.nextafter(allowed, -np.inf)), happened, self.metric, near=allowed)
-        cut = min(max(cut, allowed), NEVER)
+        cut = min(cut, NEVER)
         gains = self.metric.values(happened, judged >= cut) - self.metric.values(happened, judged >= allowed)
         gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
         best = cut if gain > error else allowed
