@@ -1,4 +1,4 @@
-"""A temperature goes into the model: what is evaluated, packaged and served is the same."""
+"""A temperature or offsets go into the model: what is evaluated, packaged and served is the same."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import pytest
 
 from kreis.models.temperature import at_temperature
 from kreis.tasks.multiclass.cost_matrix import CostMatrix
+from kreis.tasks.regression.error_cost import ErrorCost
+from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.data import TrainingData
 from kreis.training.splits.in_time import TimeSplit
@@ -46,3 +48,21 @@ def test_a_model_that_is_not_sure_enough_is_made_surer_in_its_graph(data: Traini
     again = train(Logistic(c=1e-3), data, name="logistic", split=split, task=TASK)
     assert again.training["decision"]["temperature"] == temperature
     assert TASK.validated(again.scorer().score(test.matrix), test.outcomes, TASK.plain)["log_loss"] < losses[1] - 0.1
+
+
+def test_quantiles_that_are_too_narrow_are_moved_apart_in_the_graph():
+    rng = np.random.default_rng(7)
+    matrix = rng.normal(size=(2_000, 8)).astype(np.float32)
+    outcomes = matrix[:, 0] + rng.normal(size=2_000)
+    time = np.int64(1_356_998_400_000_000) + np.arange(2_000, dtype=np.int64) * 3_600_000_000
+    data = TrainingData(features=FEATURES, matrix=matrix, outcomes=outcomes, time=time, known_at=time)
+    task = ErrorCost("EUR", over=1.0, under=1.0, quantiles=(0.1, 0.9)).task
+    split = TimeSplit(test="20d").split(data.time, data.known_at, data.outcomes, task=task)
+    found = train(GradientBoosting(rows_per_leaf=5), data, name="gbdt", split=split, task=task, refit=False)
+    low, _, high = found.training["decision"]["offsets"]
+    assert low < 0 < high
+    scores = found.scorer().score(data.matrix[split.test])
+    happened = data.outcomes[split.test]
+    covered = (scores[:, 0] <= happened) & (happened <= scores[:, 2])
+    assert covered.mean() == pytest.approx(0.8, abs=0.07)
+    assert (np.diff(scores, axis=1) >= 0).all()

@@ -211,18 +211,16 @@ class Cheapest(
 
 
 class Level(_Alone, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="rule", tag="level"):
-    """One of several quantiles, and something more, or less."""
+    """One of several quantiles."""
 
     levels: tuple[float, ...]
     """Of the raw outputs, ascending."""
     at: float
     """The one that is decided by."""
-    by: float = 0.0
 
     def __post_init__(self) -> None:
         if self.at not in self.levels:
             raise ProjectError(f"the quantile {self.at} is none of {self.levels}", where="decision")
-        _check_number("the shift", self.by)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -231,11 +229,11 @@ class Level(_Alone, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
 
     def one(self, score: list[float]) -> float:
         """The decision on one row."""
-        return score[self.levels.index(self.at)] + self.by
+        return score[self.levels.index(self.at)]
 
     def many(self, scores: Scores) -> Floats:
         """The decisions on rows, shape (n,)."""
-        shifted: Floats = self.kept(scores).astype(np.float64) + self.by
+        shifted: Floats = self.kept(scores).astype(np.float64)
         return shifted
 
     def kept(self, scores: Scores) -> Scores:
@@ -245,8 +243,7 @@ class Level(_Alone, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
-        shifted = f" {'-' if self.by < 0 else '+'} {abs(self.by):.4g}" if self.by else ""
-        return f"{f'{outcome}: ' if outcome else ''}what is enough in {self.at:.4g} of all cases{shifted}"
+        return f"{f'{outcome}: ' if outcome else ''}what is enough in {self.at:.4g} of all cases"
 
     def schema(self, outcome: str) -> dict[str, Any]:
         """Of a decision in an answer, as JSON Schema."""

@@ -56,6 +56,8 @@ class FittedDecision(msgspec.Struct, frozen=True, kw_only=True):
     """The standard error of that gain."""
     temperature: float | msgspec.UnsetType = msgspec.UNSET
     """Of the probabilities of classes, where another than 1 is shown to be truer: it goes into the model."""
+    offsets: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of several quantiles, what is added to each where that is shown to be truer: they go into the model."""
 
 
 class Sanity(msgspec.Struct, frozen=True, kw_only=True):

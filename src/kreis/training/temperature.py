@@ -1,60 +1,101 @@
-"""Probabilities of classes that are as sure as they may be: one temperature, inside the graph."""
+"""What the validation rows say of several numbers, put into the graph: a temperature of probabilities, or offsets of
+quantiles.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
 from kreis.models.form import Onnx
 from kreis.models.temperature import at_temperature
+from kreis.tasks.decisions import Scores
+from kreis.tasks.task import FittedDecision
 from kreis.training.candidate import Fitted
 from kreis.training.data import TrainingData
 from kreis.training.fidelity import prove_same
 
-__all__ = ["tempered"]
+__all__ = ["made_true"]
 
 
-def tempered(fitted: Fitted, temperature: float | None, rows: TrainingData) -> Fitted:
-    """A model whose probabilities are taken at another temperature, proved on rows; itself where there is none.
+def made_true(fitted: Fitted, found: FittedDecision, rows: TrainingData) -> Fitted:
+    """A model with what was found on the validation rows behind it, proved on rows; itself where nothing was.
 
     Args:
-        fitted: Gives the probability of each class.
-        temperature: Above 1 makes them less sure.
+        fitted: Gives several numbers for a row.
+        found: A temperature above 1 makes probabilities less sure; offsets are added to quantiles, in order again.
         rows: Some that the model takes.
     """
-    if temperature is None or fitted.form.content is None:
+    if fitted.form.content is None or (found.temperature is UNSET and found.offsets is UNSET):
         return fitted
-    content, learned = _at_temperature(fitted.form.content, temperature), fitted.scorer()
+    learned = fitted.scorer()
+    offsets = np.array(found.offsets or (), dtype=np.float32)
+    temperature = float(found.temperature or 1.0)
+    ending = _with_offsets(offsets) if len(offsets) else _at_temperature(temperature)
+    content = _behind(fitted.form.content, ending)
+
+    def expected(*given: Any) -> Any:
+        scores = learned.score(*given)
+        return np.sort(scores + offsets, axis=1) if len(offsets) else at_temperature(scores, temperature)
+
     prove_same(
         content,
-        lambda *given: at_temperature(learned.score(*given), temperature),
+        expected,
         rows.matrix,
-        where="the temperature of probabilities",
+        where="what the validation rows say",
         texts=rows.texts,
     )
     return dataclasses.replace(fitted, form=Onnx.of(content))
 
 
-def _at_temperature(content: bytes, temperature: float) -> bytes:
-    """softmax(log(p) / temperature), behind a finished model; a probability of 0 stays 0."""
-    import onnx
+Ending = tuple[list[Any], list[Any]]
+"""Nodes from "learned" to the score, and their constants."""
+
+
+def _at_temperature(temperature: float) -> Ending:
+    """softmax(log(p) / temperature); a probability of 0 stays 0."""
     from onnx import helper, numpy_helper
 
-    from kreis.training.graph import INPUT, OUTPUT, finish_graph, outputs_of, texts_of, versions_of
+    from kreis.training.graph import OUTPUT
 
-    model = onnx.load_from_string(content)
-    for node in model.graph.node:
-        node.output[:] = ["learned" if name == OUTPUT else name for name in node.output]
     nodes = [
         helper.make_node("Log", ["learned"], ["logits"]),
         helper.make_node("Mul", ["logits", "coolness"], ["cooled"]),
         helper.make_node("Softmax", ["cooled"], [OUTPUT], axis=1),
     ]
-    coolness = numpy_helper.from_array(np.array(1 / temperature, dtype=np.float32), "coolness")
+    return nodes, [numpy_helper.from_array(np.array(1 / temperature, dtype=np.float32), "coolness")]
+
+
+def _with_offsets(offsets: Scores) -> Ending:
+    """The sum, in ascending order."""
+    from onnx import helper, numpy_helper
+
+    from kreis.training.graph import OUTPUT
+
+    options: dict[str, Any] = {"axis": 1, "largest": 0, "sorted": 1}
+    nodes = [
+        helper.make_node("Add", ["learned", "offsets"], ["moved"]),
+        helper.make_node("TopK", ["moved", "how many"], [OUTPUT, "their places"], **options),
+    ]
+    count = numpy_helper.from_array(np.array([len(offsets)], dtype=np.int64), "how many")
+    return nodes, [numpy_helper.from_array(offsets[None, :].astype(np.float32), "offsets"), count]
+
+
+def _behind(content: bytes, ending: Ending) -> bytes:
+    """A finished model with something behind it."""
+    import onnx
+
+    from kreis.training.graph import INPUT, OUTPUT, finish_graph, outputs_of, texts_of, versions_of
+
+    model, (nodes, constants) = onnx.load_from_string(content), ending
+    for node in model.graph.node:
+        node.output[:] = ["learned" if name == OUTPUT else name for name in node.output]
     return finish_graph(
         [*model.graph.node, *nodes],
-        [*model.graph.initializer, coolness],
+        [*model.graph.initializer, *constants],
         INPUT,
         model.graph.input[0].type.tensor_type.shape.dim[1].dim_value,
         versions_of(model),

@@ -25,7 +25,7 @@ from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
 from kreis.training.searching import SearchPlace, run_search
 from kreis.training.splits.split import Split
-from kreis.training.temperature import tempered
+from kreis.training.temperature import made_true
 
 __all__ = ["FoldModel", "Progress", "TrainedCandidate", "train"]
 
@@ -253,15 +253,15 @@ class _Learner:
                 first = self._fit(candidate, fit)
         scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
         found = _decision(first, scores, validation, self.task)
-        temperature = found.temperature or None
-        if temperature is not None:
-            first = tempered(first, temperature, validation)
+        truer = made_true(first, found, validation)
+        if truer is not first:
+            first = truer
             scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
         fitted = first
         if self.refit and not first.written:
             self.tell("refit", 0, 1)
             with part("refit"):
-                fitted = tempered(self._fit(candidate, self.data.take(split.train)), temperature, validation)
+                fitted = made_true(self._fit(candidate, self.data.take(split.train)), found, validation)
         return _Learned(candidate=candidate, first=first, scores=scores, found=found, fitted=fitted, trials=trials)
 
     def folds(self, candidate: Candidate, split: Split) -> list[FoldModel]:

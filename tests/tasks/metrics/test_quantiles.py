@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 from sklearn.metrics import mean_pinball_loss
 
 from kreis.errors import ProjectError
@@ -39,3 +40,17 @@ def test_a_rules_one_number_stands_for_all_quantiles():
     rows = COST.task.rows(np.array([1.0, 2.0]), np.array([1.0, 1.0]), Identity(), where="here")
     assert metric_named("width", COST.task).value(rows) == 0
     assert metric_named("coverage", COST.task).value(rows) == 0.5
+
+
+def test_quantiles_that_are_too_narrow_are_moved_apart_and_true_ones_are_mostly_left():
+    rng = np.random.default_rng(3)
+    levels = np.array([-1.2816, 0.6745, 1.2816])
+    outcomes = rng.normal(size=1_000)
+    narrow = COST.task.fit_decision(np.tile(levels * 0.6, (1_000, 1)), outcomes)
+    assert narrow.decision == COST.task.plain
+    assert np.array(narrow.offsets) == pytest.approx(0.4 * levels, abs=0.15)
+    moved = [
+        COST.task.fit_decision(np.tile(levels, (500, 1)), rng.normal(size=500)).offsets is not UNSET for _ in range(40)
+    ]
+    assert np.mean(moved) < 0.6
+    assert COST.task.fit_decision(np.tile(levels * 0.6, (40, 1)), outcomes[:40]).offsets is UNSET

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
@@ -23,6 +24,7 @@ from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.quantiles import Coverage, PinballLoss, Width
 from kreis.tasks.metrics.reliability import bins_of, diagram
 from kreis.tasks.outcomes import Number, OutcomeForm
+from kreis.tasks.regression.offsets import choose_offsets
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 
 if TYPE_CHECKING:
@@ -83,12 +85,7 @@ class Regression:
     @property
     def plain(self) -> Decision:
         """The score, or the quantile that costs least."""
-        return self._decision(0.0)
-
-    def _decision(self, by: float) -> Decision:
-        if self.metric.levels:
-            return Level(self.metric.levels, self.metric.level or 0.5, by)
-        return Shift(by) if by else Identity()
+        return Level(self.metric.levels, self.metric.level or 0.5) if self.metric.levels else Identity()
 
     def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
         """As float64, null where not known.
@@ -141,9 +138,12 @@ class Regression:
 
         The best shift is the quantile of the residuals that the metric asks for; where it asks for none, the one of
         them that is worth most. It stands where its gain over the plain score, row by row, exceeds one standard error
-        (Breiman et al. 1984, section 3.4.3).
+        (Breiman et al. 1984, section 3.4.3). Of several quantiles each is moved in the model itself.
         """
-        given = self.plain.many(scores).astype(np.float64)
+        if scores.ndim == 2:
+            offsets = choose_offsets(scores, outcomes, self.metric.levels)
+            return FittedDecision(decision=self.plain, source="plain", offsets=UNSET if offsets is None else offsets)
+        given = scores.astype(np.float64)
         if len(given) < FEW:
             return FittedDecision(decision=self.plain, source="plain")
         by = self._shift(given, outcomes)
@@ -151,7 +151,7 @@ class Regression:
         gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
         if gain <= error:
             return FittedDecision(decision=self.plain, source="plain", gain=gain, error=error)
-        return FittedDecision(decision=self._decision(by), source="validation", gain=gain, error=error)
+        return FittedDecision(decision=Shift(by), source="validation", gain=gain, error=error)
 
     def _shift(self, scores: Floats, outcomes: Floats) -> float:
         levels = _LEVELS if self.metric.level is None else self.metric.level
