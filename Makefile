@@ -9,11 +9,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.demo  ## A year of flights in a few minutes
 	$(BIN)/kreis demo flights
 
-test: $(VENV)/.dev  ## The default tests
-	$(BIN)/pytest
+PARALLEL := -n auto --dist loadfile
+
+test: $(VENV)/.dev  ## The default tests, on all cores
+	$(BIN)/pytest $(PARALLEL)
 
 test-all: $(VENV)/.dev  ## Also the long ones
-	$(BIN)/pytest -m "slow or faults or simulation"
+	$(BIN)/pytest $(PARALLEL) -m "slow or faults or simulation"
 
 simulate: $(VENV)/.dev  ## Every simulation with its full number of runs; prints measured beside stated rates
 	KREIS_SIMULATIONS=2000 $(BIN)/pytest -m simulation -s
