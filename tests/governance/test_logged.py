@@ -77,10 +77,10 @@ def test_the_curves_of_a_searchs_trials_stay_apart(shop: Shop) -> None:
     shop.run("run", "--until", "training")
     view = run_view(Workspace(shop.folder), "")
     parts = {each.part: each.count for each in view.logged.series}
-    assert parts.pop("refit") == 21
+    assert parts.pop("refit") == 13
     assert "trial: as declared" in parts
     assert len(parts) >= 2
-    assert set(parts.values()) == {21}
+    assert set(parts.values()) == {13}
     assert all(each.startswith("trial: ") for each in parts)
 
 
