@@ -9,7 +9,8 @@ from pathlib import Path
 __all__ = ["DATA", "TABLES", "RealTable"]
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("KREIS_TEST_DATA", ROOT.parent / "shared" / "data"))
+# Links resolved, as `kreis init` writes a path down.
+DATA = Path(os.environ.get("KREIS_TEST_DATA", ROOT.parent / "shared" / "data")).resolve()
 
 
 @dataclass(frozen=True)
