@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,14 @@ from kreis.start.contract import contract_text
 from kreis.start.profile import Profile, profile_of
 from kreis.start.project_file import Asked, project_text
 from kreis.start.readme import readme_text
+from kreis.start.series.found import Found
+from kreis.start.series.look import series_of
+from kreis.start.series.question import TASK
+from kreis.start.series.texts import series_texts
 
 __all__ = ["Begun", "begin"]
 
+_DEFAULTS = "# Settings of the project: docs/reference/settings.md. All have defaults.\n"
 _SHOWN = 5
 _RECENT = timedelta(days=7)
 _OUTCOME = timedelta(days=2)
@@ -35,6 +41,8 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     """What was done to the file when it was read."""
     profile: Profile
+    series: Found | None = None
+    """The series that are to be forecast; None: something else is asked."""
 
 
 def begin(
@@ -70,6 +78,23 @@ def begin(
     name = _name_of(folder)
     with notes() as noted:
         frame = _read(file, separator, header)
+    asked = Asked(
+        name=name,
+        file=_seen_from(folder, file),
+        separator=separator or "",
+        header=header is not False and not _headless(noted),
+        outcome=predict,
+        contract=f"contracts/{name}.yaml",
+    )
+    if task == TASK:
+        if test is not None:
+            hint = "leave --test out: the last fifth of the periods judges"
+            raise ProjectError("series are judged by what came later", where="kreis init, --test", hint=hint)
+        profile, series = series_of(frame, predict, key=id, time=time, where=str(file))
+        texts = series_texts(asked, file.name, profile, series)
+        texts["kreis.toml"] = _stopped(series.found.last, series.found.ends, now)
+        written = _write(folder, texts)
+        return Begun(folder=str(folder), written=written, notes=list(noted), profile=profile, series=series.found)
     profile, question = profile_of(frame, predict, id=id, time=time, task=task, where=str(file))
     told, both = list(noted), frame
     if test is not None:
@@ -78,19 +103,10 @@ def begin(
         both = _together(frame, judging, test)
         told += [f"{test.name}: {each}" for each in noted_then if each not in noted]
         told += _other_outcomes(frame[predict], judging[predict], test)
-    contract = f"contracts/{name}.yaml"
-    asked = Asked(
-        name=name,
-        file=_seen_from(folder, file),
-        test="" if test is None else _seen_from(folder, test),
-        separator=separator or "",
-        header=header is not False and not _headless(noted),
-        outcome=predict,
-        contract=contract,
-    )
+    asked = msgspec.structs.replace(asked, test="" if test is None else _seen_from(folder, test))
     texts = {
         "project.py": project_text(asked, profile, question),
-        contract: contract_text(name, file.name, profile, both),
+        asked.contract: contract_text(name, file.name, profile, both),
         "kreis.toml": _settings(profile, now),
         "README.md": readme_text(asked, profile, question, frame),
     }
@@ -157,12 +173,19 @@ def _seen_from(folder: Path, file: Path) -> str:
 
 def _settings(profile: Profile, now: datetime) -> str:
     if profile.last is None:
-        return "# Settings of the project: docs/reference/settings.md. All have defaults.\n"
+        return _DEFAULTS
     end = profile.last.replace(tzinfo=UTC) if profile.last.tzinfo is None else profile.last.astimezone(UTC)
+    day = datetime.combine((end + _OUTCOME + timedelta(days=1)).date(), time_of_day.min, UTC)
+    return _stopped(end, day, now)
+
+
+def _stopped(end: datetime, as_of: datetime, now: datetime) -> str:
+    """The clock stands behind the end of the rows, where they are not of these days."""
     if end > now - _RECENT:
-        return "# Settings of the project: docs/reference/settings.md. All have defaults.\n"
-    day = (end + _OUTCOME + timedelta(days=1)).date()
-    return f'[clock]\nas_of = "{day}"  # the rows end on {end.date()}; remove this line once the file brings new rows\n'
+        return _DEFAULTS
+    moment = f"{as_of:%Y-%m-%d}" if as_of.time() == time_of_day.min else f"{as_of:%Y-%m-%dT%H:%M}Z"
+    ends = f"the rows end on {end.date()}; remove this line once the file brings new rows"
+    return f'[clock]\nas_of = "{moment}"  # {ends}\n'
 
 
 def _write(folder: Path, texts: dict[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ from kreis.start.columns import Column
 from kreis.start.profile import Profile
 from kreis.texts import plain
 
-__all__ = ["contract_text"]
+__all__ = ["contract_text", "quoted"]
 
 _TYPES: Final = {
     "integer": "integer",
@@ -52,7 +52,7 @@ def contract_text(name: str, title: str, profile: Profile, frame: pl.DataFrame) 
         "version: 1.0.0",
         "status: draft  # active, once you have read it",
         "description:",
-        f"  purpose: {_quoted(f'Each row is one case; {profile.outcome} is what is to be predicted.')}",
+        f"  purpose: {quoted(f'Each row is one case; {profile.outcome} is what is to be predicted.')}",
         "schema:",
         "  - name: rows",
         "    physicalType: file",
@@ -109,10 +109,10 @@ def _flow(value: object) -> str:
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _quoted(str(value))
+    return quoted(str(value))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text that YAML reads as that text: words bare, all else as a JSON string, which YAML reads too."""
     words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
     bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text) and text.lower() not in words

@@ -12,7 +12,7 @@ from kreis.start.questions.question import Question
 from kreis.start.written import as_python, in_quotes
 from kreis.texts import plain
 
-__all__ = ["Asked", "project_text"]
+__all__ = ["Asked", "head_of", "project_of", "project_text"]
 
 _ALWAYS = ("BusinessMetric", "Canary", "Drift", "Goal", "Project", "Risk")
 _WIDTH = 116
@@ -40,10 +40,10 @@ def project_text(asked: Asked, profile: Profile, question: Question) -> str:
         profile: What was found in the table.
         question: What is to be predicted.
     """
-    imports = sorted({*_ALWAYS, *question.imports(of_words=profile.of_words), *(["TimeSplit"] if profile.time else [])})
+    needed = [*question.imports(of_words=profile.of_words), *(["TimeSplit"] if profile.time else [])]
     parts = [
-        [f'"""{in_quotes(question.asks)}"""', "", "from kreis import (", *[f"    {each}," for each in imports], ")"],
-        _project(asked, question),
+        head_of(question.asks, needed),
+        project_of(asked, question.asks, question.metric),
         _rows(asked, profile, question),
         _split(profile),
         list(question.candidates(of_words=profile.of_words)),
@@ -56,13 +56,32 @@ def project_text(asked: Asked, profile: Profile, question: Question) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _project(asked: Asked, question: Question) -> list[str]:
-    metric = [f"        {line}" for line in question.metric]
+def head_of(asks: str, needed: Sequence[str], also: Sequence[str] = ()) -> list[str]:
+    """The first lines: what is asked, and imports.
+
+    Args:
+        asks: The question.
+        needed: Names of `kreis` beside those that every project needs.
+        also: Lines with other imports.
+    """
+    imports = sorted({*_ALWAYS, *needed})
+    return [f'"""{in_quotes(asks)}"""', "", *also, "from kreis import (", *[f"    {each}," for each in imports], ")"]
+
+
+def project_of(asked: Asked, asks: str, metric: Sequence[str]) -> list[str]:
+    """The lines of the project and its goal.
+
+    Args:
+        asked: What the person said.
+        asks: The question.
+        metric: Lines of the goal's metric.
+    """
+    metric = [f"        {line}" for line in metric]
     return [
         "project = Project(",
         f"    {as_python(asked.name)},",
         "    goal=Goal(",
-        f"        question={as_python(question.asks)},",
+        f"        question={as_python(asks)},",
         '        decision="TO BE EDITED: what somebody does differently because of the answer.",',
         *metric,
         "        # By how much, in that unit, a model must beat the best baseline before it may answer.",

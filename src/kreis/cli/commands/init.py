@@ -30,12 +30,14 @@ def init(
     ] = None,
     predict: Annotated[str, typer.Option(help="With --file: the column to be predicted.", metavar="COLUMN")] = "",
     test: Annotated[Path | None, typer.Option(help="A second file, with the rows to judge by.", metavar="FILE")] = None,
-    id_: Annotated[str, typer.Option("--id", help="The column that names a row.", metavar="COLUMN")] = "",
+    id_: Annotated[
+        str, typer.Option("--id", help="The column that names a row; of forecasts, a series.", metavar="COLUMN")
+    ] = "",
     time: Annotated[
         str, typer.Option(help='The column with the moment of a row; "none": no column.', metavar="COLUMN")
     ] = "",
     task: Annotated[
-        str, typer.Option(help='What is asked: "binary classification", "regression" …', metavar="TASK")
+        str, typer.Option(help='What is asked: "binary classification", "forecasting" …', metavar="TASK")
     ] = "",
     separator: Annotated[str | None, typer.Option(help="Between the fields of a CSV file.", metavar="TEXT")] = None,
     no_header: Annotated[bool, typer.Option("--no-header", help="The first line of a CSV file is a row.")] = False,
@@ -51,6 +53,8 @@ def init(
         kreis init churn
 
         kreis init income --file adult.csv.gz --predict income
+
+        kreis init air --file air.csv.gz --predict pm2.5 --task forecasting
     """
     if file is not None or predict:
         begun = _begin(file, folder, predict, test, id_, time, task, separator, no_header, quiet=json)

@@ -9,6 +9,7 @@ from kreis.start.questions.binary import BinaryKind
 from kreis.start.questions.classes import ClassesKind
 from kreis.start.questions.question import Question, QuestionKind
 from kreis.start.questions.regression import RegressionKind
+from kreis.start.series.question import TASK
 
 __all__ = ["KINDS", "question_of"]
 
@@ -33,7 +34,7 @@ def question_of(column: pl.Series, task: str = "") -> Question:
         for kind in KINDS:
             if kind.task == task:
                 return kind.of(column)
-        raise ProjectError.unknown_name("task", task, [each.task for each in KINDS], where="--task")
+        raise ProjectError.unknown_name("task", task, [*(each.task for each in KINDS), TASK], where="--task")
     if given.n_unique() == 1:
         said = f"it is {given.first()!r} in all rows that have a value"
         raise ProjectError(said, where=column.name, hint="to learn from it, it must come out in different ways")
