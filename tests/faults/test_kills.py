@@ -163,11 +163,14 @@ def state_of(folder: Path) -> dict[str, Any]:
 
 def files_in(folder: Path) -> list[str]:
     """The files, without what is random in their names. What was cut off in the making of a key, of a ledger or of
-    the online store's marker may lie beside: the next writer of each clears it away, if there ever is one.
+    the online store's marker may lie beside: the next writer of each clears it away, if there ever is one. What runs
+    log lies beside the record (decision 42): how many files of it there are depends on how long they took.
     """
     names = [re.sub(r"[0-9a-f]{12,}", "#", str(path.relative_to(folder))) for path in folder.rglob("*")]
     return sorted(
-        name for name in names if not name.startswith(("keys/", ".ledger.db.", "ledger.db-", "online/.open."))
+        name
+        for name in names
+        if not name.startswith(("keys/", "tracking", ".ledger.db.", "ledger.db-", "online/.open."))
     )
 
 
