@@ -111,7 +111,7 @@ class Clustering:
         """Where rows are few, a cluster is empty, or clusters are not stable."""
         doubts = []
         if (rows := int(found["rows"])) < FEW:
-            doubts.append(f"the validation tail has only {rows:,} rows: collect more, or let validation be larger")
+            doubts.append(f"the validation part has only {rows:,} rows: collect more, or let validation be larger")
         if found["smallest_cluster"] == 0:
             doubts.append("a cluster holds none of the validation rows: take fewer clusters")
         if found.get("stability", 1.0) < STABLE:

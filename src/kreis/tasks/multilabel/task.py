@@ -162,7 +162,7 @@ class Multilabel:
         if rare >= FEW:
             return []
         return [
-            f"only {rare:,} of the {rows:,} rows of the validation tail are {LabelRows.evidence_is}: which candidate is"
+            f"only {rare:,} of the {rows:,} rows of the validation part are {LabelRows.evidence_is}: which candidate is"
             f" best is decided by chance below about {FEW}; collect more rows, or let validation be a larger share"
         ]
 
