@@ -142,6 +142,7 @@ def _ask_each_day(asked: Asked, walk: Walk, served: Serving) -> None:
             second = run_circle(project, workspace, as_of=now)
             assert second.status == "advanced", second.last
             assert walk.release.kind == "canary", walk.release
+        served.follow(workspace, project.name)
     wrong = {"outcomes": [{"reference": "r00001", "outcome": asked.wrong}]}
     walk.refused = served.refusal("/v1/outcomes", wrong)
 

@@ -99,6 +99,7 @@ def watched(bikes: Any) -> Iterator[tuple[Any, Workspace, Hours, list[Look]]]:
             looks.append(watcher.look(now))
             if number == 1:
                 assert run_circle(project, workspace, as_of=now).status == "advanced"
+            service.follow(workspace, project.name)
         asked = {"outcomes": [{"reference": "x", "outcome": float("1e999")}]}
         with pytest.raises(urllib.error.HTTPError, match=r"400|422"):
             service.post("/v1/outcomes", asked, at=now)

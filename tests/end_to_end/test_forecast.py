@@ -166,6 +166,7 @@ def watched(shops: Any) -> Iterator[tuple[Any, Workspace, Days, list[Look]]]:
             if number == 4:
                 found = run_circle(project, workspace, as_of=later)
                 assert found.status == "advanced", found.last
+            service.follow(workspace, project.name)
     yield shops, workspace, days, looks
     workspace.ledger.close()
 

@@ -16,6 +16,7 @@ import pytest
 
 from kreis.actions.serve import free_port
 from kreis.clock import microseconds
+from kreis.ledger import releases
 
 NOON = datetime(2025, 8, 15, 12, tzinfo=UTC)
 
@@ -47,6 +48,15 @@ class Serving:
             return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).status == 200
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
+
+    def follow(self, workspace, project):
+        """Wait until it answers with the release that is the current one on record."""
+        with workspace.ledger.read() as connection:
+            number = releases.current_release(connection, project).number
+        deadline = time.monotonic() + 30
+        while json.loads(self.get("/readyz"))["release"] != number:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 @contextmanager

@@ -171,6 +171,7 @@ def walked(folder: Path, new_shop: Any, walk: Walk) -> Iterator[Walked]:
             found.looks.append(watcher.look(day + DAY))
             if number == 0:
                 _run(workspace, day + DAY)
+            service.follow(workspace, project.name)
         found.schemas = json.loads(service.get("/openapi.json"))["components"]["schemas"]
         yield found
     workspace.ledger.close()
