@@ -12,6 +12,7 @@ import pytest
 
 import kreis
 from kreis.arrays import Floats
+from kreis.evaluation.intervals import Estimate
 from kreis.tasks.anomaly.alarm_value import AlarmValue
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.clustering.cluster_separation import ClusterSeparation
@@ -222,3 +223,25 @@ def test_nothing_outside_a_tasks_folder_asks_which_task_it_is():
 )
 def test_a_module_that_asks_is_found(code: str):
     assert branches(ast.parse(code))
+
+
+@pytest.mark.parametrize(
+    ("metric", "name", "bound"),
+    [
+        (DecisionValue("EUR", true_positive=2.0, false_positive=-1.0), "auc", 0.5),
+        (AlarmValue("EUR", true_positive=100, false_positive=-5, alarms=0.05), "precision", 0.25),
+        (CostMatrix("EUR", ["a", "b", "c", "d"], wrong=2.0), "macro_recall", 0.25),
+        (LabelValue("EUR", ["a", "b"], right=2.0, missed=-1.0, false_alarm=-1.0), "auc", 0.5),
+        (ErrorCost("EUR", over=1.0, under=3.0), "correlation", 0.0),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, GoalMetric) else None,
+)
+@pytest.mark.parametrize(("low", "doubted"), [(-0.01, True), (0.01, False)])
+def test_a_model_is_doubted_until_its_interval_lies_above_what_lots_would_do(
+    metric: GoalMetric, name: str, bound: float, low: float, doubted: bool
+) -> None:
+    """The estimate lies above in both cases: it is the interval's end that counts."""
+    found = Estimate(value=bound + 0.1, low=bound + low, high=bound + 0.2, n=100, blocks=100)
+    others = Estimate(value=0.25, low=0.2, high=0.3, n=100, blocks=100)
+    measured = {"positive_rate": others, "base_rate": others, name: found}
+    assert bool(metric.task.doubts(measured, "gbdt")) is doubted
