@@ -1,0 +1,1 @@
+"""The semantic cache: an answer given again where its question is shown to be the same."""

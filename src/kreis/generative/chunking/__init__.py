@@ -1,0 +1,1 @@
+"""Chunking: documents in parts that are found and cited."""

@@ -1,0 +1,1 @@
+"""Documents: what they are, and how files become some."""

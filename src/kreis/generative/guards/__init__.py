@@ -1,0 +1,1 @@
+"""Guards: what is looked for in questions and answers, in the order in which they act."""

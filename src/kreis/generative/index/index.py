@@ -1,0 +1,94 @@
+"""What an index is: the chunks of a knowledge base at a version, searched by words and by vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from kreis.generative.embeddings.embedding import Vectors
+
+__all__ = ["Access", "Hit", "Index", "Query"]
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks. What they may not read is no candidate: it is filtered before anything is ranked."""
+
+    tenant: str = ""
+    groups: frozenset[str] = frozenset()
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for."""
+
+    text: str
+    access: Access
+    top: int = 10
+    """How many hits at most."""
+    filters: Mapping[str, str] = {}
+    """By a document's field ("language", "owner", "source"): what it must be."""
+    at: int = 0
+    """The moment, microseconds since 1970 UTC: documents that have expired by then are not found; 0: all are."""
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk that was found."""
+
+    chunk: int
+    """Its number in this version of the index."""
+    document: str
+    version: str
+    """The document's."""
+    start: int
+    end: int
+    """In the document's text."""
+    text: str
+    """The chunk."""
+    shown: str
+    """What a model is given: the chunk, or its parent."""
+    shown_start: int
+    """Where `shown` begins in the document's text."""
+    heading: str = ""
+    title: str = ""
+    source: str = ""
+    language: str = ""
+    page: int | None = None
+    score: float = 0.0
+    """Higher is better; comparable within one search only."""
+    lexical: float = 0.0
+    """BM25 (Robertson and Zaragoza 2009); 0 where no word matched."""
+    dense: float = 0.0
+    """Cosine of the vectors; 0 where none was asked."""
+
+
+class Index(Protocol):
+    """A published version, read-only. Safe to share between threads. The behaviour suite is
+    `tests/generative/index/behaviour/`.
+    """
+
+    @property
+    def version(self) -> str:
+        """Digest of all that it was made of: documents, chunker, embedding model. Made again, it is the same."""
+        ...
+
+    @property
+    def embedding(self) -> str:
+        """Digest of the model that its vectors come from; empty where it has none."""
+        ...
+
+    def __len__(self) -> int:
+        """Chunks."""
+        ...
+
+    def lexical(self, query: Query) -> list[Hit]:
+        """By words, best first."""
+        ...
+
+    def dense(self, query: Query, vector: Vectors) -> list[Hit]:
+        """By a vector of shape (1, d), best first."""
+        ...
+
+    def hits(self, chunks: Sequence[int]) -> list[Hit]:
+        """Chunks by number, in that order."""
+        ...

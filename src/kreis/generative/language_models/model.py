@@ -1,0 +1,114 @@
+"""What a language model is: a name in a package, and, opened, what completes a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+__all__ = ["Completion", "LanguageModel", "Message", "ModelError", "OpenModel", "Wish"]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a model."""
+
+    messages: Sequence[Message]
+    schema: dict[str, Any] | None = None
+    """JSON Schema of the answer, where a model can be held to one; else it is only checked."""
+    most_tokens: int = 512
+    temperature: float = 0.0
+    seed: int = 0
+    deadline_s: float = 30.0
+    """From now on; retries and fallbacks share it."""
+    kind: str = ""
+    """Kind of question, where models are routed by it."""
+    tenant: str = ""
+    """Whose budget pays."""
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model said, and what it cost. Each paid attempt is in it once, the failed ones too."""
+
+    text: str
+    model: str
+    """The one that answered: "smollm2-135m"."""
+    tokens_in: int
+    tokens_out: int
+    money: float = 0.0
+    """By the price list; in its currency."""
+    finish: Literal["stop", "length"] = "stop"
+    attempts: int = 1
+    fell_back: str = ""
+    """Why an earlier model of a chain did not answer; empty where the first did."""
+    logprob: float | None = None
+    """Mean log-probability of its tokens, where a model tells."""
+
+
+class ModelError(Exception):
+    """A model did not answer. `tokens` and `money` were spent all the same."""
+
+    def __init__(self, said: str, *, tokens: int = 0, money: float = 0.0) -> None:
+        super().__init__(said)
+        self.tokens = tokens
+        self.money = money
+
+
+class OpenModel(Protocol):
+    """A model, ready to answer. For one event loop."""
+
+    @property
+    def window(self) -> int:
+        """Tokens that prompt and answer may have together."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Tokens of a text; an upper estimate where only the endpoint knows."""
+        ...
+
+    async def complete(self, wish: Wish) -> Completion:
+        """An answer as a whole.
+
+        Raises:
+            ModelError: none came in time, or the budget is used up.
+        """
+        ...
+
+    def stream(self, wish: Wish) -> AsyncIterator[str | Completion]:
+        """Pieces of an answer as they come; the last item is the `Completion`, with all of the text.
+
+        Raises:
+            ModelError: it broke off.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End processes and connections."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """Names a model, as data in a package: a frozen struct with a tag, one of `ModelKind`. Keys and addresses come from
+    the environment of the process that answers, never from the package. `kreis.generative.language_models.testing` has
+    its tests.
+    """
+
+    def open(self) -> OpenModel:
+        """Make it ready.
+
+        Raises:
+            MissingLibraryError: its package is not installed.
+            ProjectError: a variable of the environment is missing, or there is no such model.
+        """
+        ...
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        ...

@@ -1,0 +1,65 @@
+"""A generative model as data: what a package holds in place of ONNX bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import msgspec
+
+from kreis.errors import ProjectError
+from kreis.generative.embeddings.kinds import EmbeddingKind
+from kreis.generative.guards.policy import GuardPolicy
+from kreis.generative.language_models.kinds import ModelKind
+from kreis.generative.prompts.prompt import Prompt
+from kreis.generative.retrieval.kinds import SearchKind
+from kreis.generative.stored import StoredFile
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="form", tag="answering"
+):
+    """Retrieval × prompt × language model. A field may be added with a default (docs/decisions/0010-formats.md)."""
+
+    knowledge_base: str
+    index: StoredFile
+    """The published index."""
+    index_version: str
+    """What it was made of (`Index.version`)."""
+    search: SearchKind
+    embedding: EmbeddingKind | None = None
+    passages: int = 5
+    """How many are shown to the model, at most."""
+    reranker: StoredFile | None = None
+    """ONNX: features of a hit to a score (`kreis.generative.retrieval.reranking`)."""
+    prompt: Prompt | None = None
+    model: ModelKind | None = None
+    """None: no language model; the best passage is the answer."""
+    guards: GuardPolicy = GuardPolicy()
+    passes_on: str = "I can't answer this from the documents; a person will."
+    """What is said where the question is passed on."""
+
+    @property
+    def content(self) -> None:
+        """It has no bytes beside its document: its files are named in it."""
+
+    @property
+    def stored(self) -> Pipeline:
+        """As a document has it."""
+        return self
+
+    def opened(self, get: Callable[[str], bytes]) -> Pipeline:
+        """As it is: its files are opened by what answers."""
+        return self
+
+    def scorer(self, features: Sequence[str], *, threads: int = 1) -> NoReturn:
+        """Nothing: it answers questions, and scores no rows.
+
+        Raises:
+            ProjectError: always.
+        """
+        raise ProjectError(
+            "it answers questions and scores no rows", where="generative package", hint="POST /v1/answer"
+        )

@@ -1,0 +1,1 @@
+"""Prompts: files at a version, rendered to messages."""
