@@ -12,6 +12,10 @@ from kreis.deployment.signing import FileKeys, sign
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
 from kreis.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.generative.pipeline import Pipeline
+from kreis.generative.questions import SIGNALS
+from kreis.generative.retrieval.kinds import Hybrid
+from kreis.generative.stored import StoredFile
 from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.tasks.decisions import Cut, Identity, Shift
@@ -231,3 +235,39 @@ def test_a_rule_needs_no_file_but_known_features(artifacts, keys):
     unknown = Formula(expression=Column("request__hours"))
     with pytest.raises(ProjectError, match="did you mean"):
         build_package(manifest(model=unknown), unknown, artifacts)
+
+
+PIPELINE = Pipeline(
+    knowledge_base="handbook", index=StoredFile("a" * 64, 10), index_version="b" * 64, search=Hybrid(lexical=0.4)
+)
+
+
+def answering(**changes):
+    given = {"model": PIPELINE, "features": list(SIGNALS), "views": [], "request_views": [], "reference": {}}
+    return manifest(**given | changes)
+
+
+def test_what_answers_questions_is_packaged_as_data(artifacts, keys):
+    made = build_package(answering(), PIPELINE, artifacts)
+    package = open_package(made.digest, sign(made.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
+    assert package.form == package.manifest.model == PIPELINE
+    with pytest.raises(ProjectError, match="scores no rows"):
+        package.scorer()
+
+
+def test_a_cut_does_not_make_a_pipeline_a_package_of_the_first_format():
+    made = answering(decision=Cut(0.5))
+    assert decode_manifest(made.canonical(), where="here") == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"features": ["confidence", "token"]}, "'tokens'"),
+        ({"features": ["tokens", "tokens"]}, "twice"),
+        ({"request_views": manifest().request_views}, "feature views"),
+    ],
+)
+def test_a_pipeline_names_signals_alone(artifacts, changes, said):
+    with pytest.raises(ProjectError, match=said):
+        build_package(answering(**changes), PIPELINE, artifacts)

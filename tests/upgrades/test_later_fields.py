@@ -34,6 +34,13 @@ from kreis.deployment.predictions.records import (
     WithdrawnRecord,
 )
 from kreis.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.generative.embeddings.kinds import EndpointEmbedding, LocalEmbedding
+from kreis.generative.guards.policy import GuardPolicy
+from kreis.generative.language_models.kinds import LlamaCpp, OpenAICompatible
+from kreis.generative.pipeline import Pipeline
+from kreis.generative.prompts.prompt import Prompt
+from kreis.generative.retrieval.kinds import Dense, Hybrid, Lexical
+from kreis.generative.stored import StoredFile
 from kreis.lake.mark import LakeMark
 from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
@@ -56,6 +63,13 @@ GROWING = {
         WithdrawnRecord,
         ClosingRecord,
     ],
+    "generative/embeddings/kinds.py": [EndpointEmbedding, LocalEmbedding],
+    "generative/guards/policy.py": [GuardPolicy],
+    "generative/language_models/kinds.py": [LlamaCpp, OpenAICompatible],
+    "generative/pipeline.py": [Pipeline],
+    "generative/prompts/prompt.py": [Prompt],
+    "generative/retrieval/kinds.py": [Dense, Hybrid, Lexical],
+    "generative/stored.py": [StoredFile],
     "lake/mark.py": [LakeMark],
     "expressions/tree.py": [Column, Literal, Call, Aggregate],
     "preparation/views.py": [FeatureView, RequestView],

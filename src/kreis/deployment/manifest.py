@@ -14,6 +14,7 @@ from kreis.collection.contracts.inputs import InputRule
 from kreis.digests import canonical_json, digest_of
 from kreis.errors import ProjectError
 from kreis.formats import always, check_format, document_of
+from kreis.generative.pipeline import Pipeline
 from kreis.models.form import Form
 from kreis.preparation.views import FeatureView, FieldType, RequestView, text_fields
 from kreis.tasks.decisions import Decision
@@ -40,10 +41,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format: Literal["kreis.package/2"] = always("kreis.package/2")
     project: str
     candidate: str
-    model: Form
-    """What turns features into scores, `stored`."""
+    model: Form | Pipeline
+    """What turns features into scores, or what answers questions; `stored`."""
     features: list[str]
-    """The model's input, in order."""
+    """The model's input, in order; of what answers questions, what is logged of each answer."""
     views: list[FeatureView]
     request_views: list[RequestView]
     decision: Decision
@@ -135,7 +136,7 @@ def _in_format_1(document: dict[str, Any]) -> dict[str, Any] | None:
     rule = model.pop("expression", None)
     if set(decision) != {"rule", "at"} or decision["rule"] != "cut" or "outcomes" in document:
         return None
-    if rule is not None and model != _FORMULA:
+    if (rule is not None and model != _FORMULA) or model["form"] not in ("formula", "onnx"):
         return None
     kept = {name: each for name, each in document.items() if name not in ("model", "decision")}
     kind: dict[str, Any] = {"kind": "rule", "files": {}}

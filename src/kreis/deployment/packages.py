@@ -15,6 +15,8 @@ from kreis.digests import digest_of
 from kreis.errors import CorruptionError, ProjectError, SignatureError
 from kreis.expressions.checking import validate
 from kreis.expressions.tree import Expression, aggregates, columns
+from kreis.generative.pipeline import Pipeline
+from kreis.generative.questions import SIGNALS
 from kreis.models.form import Form, Formula, Onnx
 from kreis.models.scoring import Scorer
 
@@ -38,19 +40,20 @@ class Package(msgspec.Struct, frozen=True):
 
     digest: str
     manifest: Manifest
-    form: Form
-    """What turns features into scores, verified."""
+    form: Form | Pipeline
+    """What turns features into scores, or answers questions, verified; a pipeline's files are named in it by digest."""
 
     def scorer(self, *, threads: int = 2) -> Scorer:
         """What turns features into scores, the same everywhere.
 
         Raises:
             RefusalError: ONNX Runtime refuses it, or it does not take the features that the manifest names.
+            ProjectError: it answers questions.
         """
         return self.form.scorer(self.manifest.features, threads=threads)
 
 
-def build_package(manifest: Manifest, form: Form, artifacts: ArtifactStore) -> Manifest:
+def build_package(manifest: Manifest, form: Form | Pipeline, artifacts: ArtifactStore) -> Manifest:
     """Store a model and its manifest by content.
 
     Args:
@@ -123,6 +126,9 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
         raise ProjectError("it holds the model's bytes itself", where=where)
     if isinstance(model, Onnx) and not 0 < model.size <= size_limit:
         raise ProjectError(f"the model has {model.size} bytes; from 1 to {size_limit} are taken", where=where)
+    if isinstance(model, Pipeline):
+        _check_pipeline(manifest, where)
+        return
     _check_features(manifest, where)
     if isinstance(model, Formula):
         _check_row(model.expression, set(manifest.features), f"{where}, formula")
@@ -132,6 +138,17 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     for view in manifest.views:
         for name, expression in view.features.items():
             validate(expression, where=f"{where}, {view.name}__{name}")
+
+
+def _check_pipeline(manifest: Manifest, where: str) -> None:
+    """What answers questions takes no features: those that it names are what is logged of each answer."""
+    if manifest.views or manifest.request_views:
+        raise ProjectError("it answers questions, and has feature views", where=where)
+    for feature in manifest.features:
+        if feature not in SIGNALS:
+            raise ProjectError.unknown_name("signal", feature, SIGNALS, where=where)
+    if len(set(manifest.features)) != len(manifest.features):
+        raise ProjectError("a signal is named twice", where=where)
 
 
 def _check_features(manifest: Manifest, where: str) -> None:
