@@ -15,7 +15,13 @@ from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.retrieval.kinds import SearchKind
 from kreis.generative.stored import StoredFile
 
-__all__ = ["Pipeline"]
+__all__ = ["PASSES_ON", "Pipeline"]
+
+PASSES_ON = {
+    "en": "I can't answer this from the documents; a person will.",
+    "de": "Das kann ich aus den Dokumenten nicht beantworten; ein Mensch übernimmt.",
+}
+"""What is said where a question is passed on and the project has no sentence of its own, by the question's language."""
 
 
 class Pipeline(
@@ -38,8 +44,8 @@ class Pipeline(
     model: ModelKind | None = None
     """None: no language model; the best passage is the answer."""
     guards: GuardPolicy = GuardPolicy()
-    passes_on: str = "I can't answer this from the documents; a person will."
-    """What is said where the question is passed on."""
+    passes_on: str = PASSES_ON["en"]
+    """What is said where the question is passed on; the English default is said in German to a German question."""
 
     @property
     def content(self) -> None:
