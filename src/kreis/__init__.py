@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kreis.project import Project
     from kreis.requirements.goal import Goal, Guardrail, Risk, ServiceLevels
     from kreis.tasks.anomaly.alarm_value import AlarmValue
+    from kreis.tasks.answering.answer_value import AnswerValue
     from kreis.tasks.binary.decision_value import DecisionValue
     from kreis.tasks.clustering.cluster_separation import ClusterSeparation
     from kreis.tasks.function_value import FunctionValue
@@ -60,6 +61,7 @@ _PLACES = {
     "RankingValue": "kreis.tasks.ranking.ranking_value",
     "RobustZScore": "kreis.training.candidates.robust_z_score",
     "IsolationForest": "kreis.training.candidates.isolation_forest",
+    "AnswerValue": "kreis.tasks.answering.answer_value",
     "AlarmValue": "kreis.tasks.anomaly.alarm_value",
     "Availability": "kreis.monitoring.monitors.availability",
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
@@ -112,6 +114,7 @@ _PLACES = {
 __all__ = [
     "Age",
     "AlarmValue",
+    "AnswerValue",
     "Availability",
     "BusinessMetric",
     "Canary",

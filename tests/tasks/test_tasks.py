@@ -14,6 +14,8 @@ import kreis
 from kreis.arrays import Floats
 from kreis.evaluation.intervals import Estimate
 from kreis.tasks.anomaly.alarm_value import AlarmValue
+from kreis.tasks.answering.answer_value import AnswerValue
+from kreis.tasks.answering.measures import MEASURES, with_measures
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.clustering.cluster_separation import ClusterSeparation
 from kreis.tasks.function_value import FunctionValue
@@ -114,7 +116,30 @@ def some_labels() -> Example:
     return Example(task=metric.task, column=column, wrong=pl.Series("labels", [["billing"], ["bill"]]), scores=scores)
 
 
+def answers(tokens: float = -0.002) -> Example:
+    """Answers that are as often right as they are sure; of one in ten a person had to help all the same."""
+    rng = np.random.default_rng(10)
+    scores = np.column_stack([rng.beta(3, 1, 400), rng.integers(0, 900, 400).astype(float)])
+    came = ["solved" if each else "wrong" for each in rng.random(400) < scores[:, 0]]
+    came[::10] = ["passed_on"] * 40
+    column = pl.Series("feedback", [None if place % 40 == 0 else each for place, each in enumerate(came)])
+    metric = AnswerValue("EUR per 1,000", right=4.0, wrong=-12.0, passed_on=-1.5, per_1000_tokens=tokens)
+    shares = {name: rng.random(400) for name in MEASURES}
+    attacks = np.full(400, np.nan)
+    attacks[3::7] = 0.0
+    attacks[3] = 1.0
+    return Example(
+        task=metric.task,
+        column=column,
+        wrong=pl.Series("feedback", ["solved", "good"]),
+        scores=scores,
+        measured=with_measures(scores, shares | {"injection_success": attacks}),
+    )
+
+
 EXAMPLES = {
+    "answering": answers,
+    "answering, tokens for nothing": lambda: answers(0.0),
     "multi-label": some_labels,
     "quantiles": lambda: quantiles(0.5),
     "quantiles, one of them decides": lambda: quantiles(0.9),
@@ -141,7 +166,9 @@ def test_task_behaves(make, check):
 
 
 TASKS = {"Binary", "Multiclass", "Multilabel", "Regression", "Anomaly", "Forecasting", "Ranking", "Clustering"}
+TASKS |= {"Answering"}
 METRICS = {
+    "AnswerValue",
     "DecisionValue",
     "CostMatrix",
     "LabelValue",
@@ -160,10 +187,22 @@ NAMES = {
         "anomaly detection",
         "forecasting",
         "ranking",
+        "answering",
     ),
+    "answer_value",
     *("decision_value", "cost_matrix", "label_value", "error_cost", "function_value", "alarm_value", "ranking_value"),
 }
-FOLDERS = ("binary", "multiclass", "multilabel", "regression", "anomaly", "forecasting", "ranking", "clustering")
+FOLDERS = (
+    "binary",
+    "multiclass",
+    "multilabel",
+    "regression",
+    "anomaly",
+    "forecasting",
+    "ranking",
+    "clustering",
+    "answering",
+)
 
 
 def branches(tree: ast.Module) -> list[str]:

@@ -44,8 +44,8 @@ from kreis.generative.stored import StoredFile
 from kreis.lake.mark import LakeMark
 from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
-from kreis.tasks.decisions import Above, Cheapest, Cut, Identity, Level, Nearest, Placed, Rank, Shift
-from kreis.tasks.outcomes import NoOutcome, Number, OneOf, SomeOf, YesNo
+from kreis.tasks.decisions import Above, AnswerFrom, Cheapest, Cut, Identity, Level, Nearest, Placed, Rank, Shift
+from kreis.tasks.outcomes import Feedback, NoOutcome, Number, OneOf, SomeOf, YesNo
 from kreis.training.reference import Histogram
 
 READER = Path(__file__).with_name("read_everything.py")
@@ -74,8 +74,8 @@ GROWING = {
     "expressions/tree.py": [Column, Literal, Call, Aggregate],
     "preparation/views.py": [FeatureView, RequestView],
     "models/form.py": [Formula, Onnx],
-    "tasks/decisions.py": [Cut, Identity, Shift, Cheapest, Placed, Level, Above, Nearest, Rank],
-    "tasks/outcomes.py": [NoOutcome, YesNo, Number, OneOf, SomeOf],
+    "tasks/decisions.py": [Cut, Identity, Shift, Cheapest, Placed, Level, Above, Nearest, Rank, AnswerFrom],
+    "tasks/outcomes.py": [Feedback, NoOutcome, YesNo, Number, OneOf, SomeOf],
     "training/reference.py": [Histogram],
 }
 """Every struct that is written into bytes that stay, by file. The ledger's records are taken all."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kreis.arrays import Codes
+from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.metrics.metric import Rows
@@ -31,18 +31,20 @@ class Scored:
     """Of a cross-validation: for how many of the rows, one after another, which fold's decision holds."""
     groups: Codes | None = None
     """Which rows are decided among each other, shape (n,), where the decision asks for that."""
+    outcomes: Floats | None = None
+    """What came of its own decisions, shape (n,), where that depends on the model; None: what comes of all."""
 
     def rows(self, outcomes: npt.ArrayLike, task: Task) -> Rows:
         """With what happened.
 
         Args:
-            outcomes: Known ones, shape (n,).
+            outcomes: Known ones, shape (n,), of all models that have none of their own.
             task: Says what scores and outcomes may be.
 
         Raises:
             ProjectError: there are more or fewer outcomes than scores, or one of either is none.
         """
-        known = np.asarray(outcomes, dtype=np.float64)
+        known = np.asarray(outcomes if self.outcomes is None else self.outcomes, dtype=np.float64)
         if len(known) != len(self.scores):
             raise ProjectError(f"{len(self.scores)} scores but {len(known)} outcomes", where=self.name)
         if not self.folds:

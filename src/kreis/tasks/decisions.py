@@ -16,6 +16,7 @@ from kreis.tasks.outcomes import class_number
 
 __all__ = [
     "Above",
+    "AnswerFrom",
     "Cheapest",
     "Cut",
     "Decision",
@@ -431,7 +432,47 @@ def places_within(scores: Floats, groups: Codes) -> Floats:
     return places
 
 
-Decision: TypeAlias = Cut | Identity | Shift | Cheapest | Placed | Level | Above | Nearest | Rank
+class AnswerFrom(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="answer_from"):
+    """An answer is given from a confidence on; else the question is passed on to a person.
+
+    The decision is a number: 1 and the tokens that were used, below 0 where the question is passed on. A confidence of
+    0 says that there is no answer: it is never given.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ("confidence", "tokens")
+    at: float
+    """Given where confidence >= at."""
+
+    def __post_init__(self) -> None:
+        _check_number("the confidence", self.at)
+
+    def one(self, score: Raw) -> float:
+        """The decision on one answer."""
+        sure, tokens = (score[0], score[1]) if isinstance(score, list) else (score, 0.0)
+        return 1 + tokens if sure >= self.at and sure > 0 else -(1 + tokens)
+
+    def many(self, scores: Scores) -> Floats:
+        """The decisions on answers, shape (n,)."""
+        sure = self.kept(scores).astype(np.float64)
+        tokens = scores[:, 1].astype(np.float64) if scores.ndim == 2 else np.zeros(len(scores))
+        return np.where((sure >= self.at) & (sure > 0), 1 + tokens, -(1 + tokens))
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,): the confidence."""
+        kept: Scores = scores if scores.ndim == 1 else scores[:, 0]
+        return kept
+
+    def said(self, outcome: str = "") -> str:
+        """In words, after "decides"; `outcome` names what is predicted."""
+        return f"to answer{f' ({outcome})' if outcome else ''} from a confidence of {self.at:.4g}"
+
+    def schema(self, outcome: str) -> dict[str, Any]:
+        """Of a decision in an answer, as JSON Schema."""
+        said = "1 and the tokens that were used; below 0 where the question is passed on to a person"
+        return {"type": "number", "description": f"{outcome}: {said}"}
+
+
+Decision: TypeAlias = AnswerFrom | Cut | Identity | Shift | Cheapest | Placed | Level | Above | Nearest | Rank
 
 
 def decision_of(document: Any) -> Decision:

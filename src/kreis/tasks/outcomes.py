@@ -10,7 +10,18 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
-__all__ = ["NoOutcome", "Number", "OneOf", "OutcomeForm", "Sent", "SomeOf", "YesNo", "class_number", "class_text"]
+__all__ = [
+    "Feedback",
+    "NoOutcome",
+    "Number",
+    "OneOf",
+    "OutcomeForm",
+    "Sent",
+    "SomeOf",
+    "YesNo",
+    "class_number",
+    "class_text",
+]
 
 Sent: TypeAlias = float | bool | str | list[str]
 """An outcome as a client sends it."""
@@ -231,7 +242,50 @@ class NoOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
         return f"number {value:,.6g}"
 
 
-OutcomeForm: TypeAlias = YesNo | Number | OneOf | SomeOf | NoOutcome
+class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="feedback"):
+    """What came of an answer, sent by its name."""
+
+    SOLVED: ClassVar[float] = 1.0
+    WRONG: ClassVar[float] = 0.0
+    PASSED_ON: ClassVar[float] = 2.0
+    """An answer was given, and a person had to help all the same."""
+    TEXTS: ClassVar[dict[str, float]] = {"solved": 1.0, "wrong": 0.0, "passed_on": 2.0}
+    NUMBERS: ClassVar[tuple[float, ...]] = (1.0, 0.0, 2.0)
+    as_it_is: ClassVar[bool] = False
+    parted: ClassVar[bool] = False
+
+    @property
+    def decision_type(self) -> str:
+        """The logical type of a decision, as contracts have it."""
+        return "number"
+
+    def refusal(self, value: Sent) -> str | None:
+        """Why a value is no outcome; None where it is one."""
+        numbers = not isinstance(value, bool | str | list) and value in self.NUMBERS
+        if numbers or (isinstance(value, str) and value in self.TEXTS):
+            return None
+        return f"the outcome is {_shown(value)}; it must be one of {listed(list(self.TEXTS))}"
+
+    def number(self, value: Sent) -> float:
+        """The number that stands for a value which is not refused."""
+        return self.TEXTS[value] if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+
+    def shown(self, value: float) -> Sent:
+        """The inverse of `number`, for JSON; of a number that names none, itself."""
+        return next((text for text, number in self.TEXTS.items() if number == value), value)
+
+    def schema(self) -> dict[str, Any]:
+        """As JSON Schema."""
+        return {"enum": list(self.TEXTS)}
+
+    def said(self, value: float) -> str:
+        """An outcome in words."""
+        return next(
+            (text.replace("_", " ") for text, number in self.TEXTS.items() if number == value), "something else"
+        )
+
+
+OutcomeForm: TypeAlias = YesNo | Number | OneOf | SomeOf | NoOutcome | Feedback
 
 
 _LISTED = 12

@@ -41,6 +41,8 @@ class Example:
     """Raw outputs for the rows of `column`, shape (n,) or (n, k)."""
     groups: Codes | None = None
     """Which rows are decided among each other, shape (n,), where the task decides so."""
+    measured: Floats | None = None
+    """Scores with what else is measured of each row beside them, shape (n, k), where the task judges by that too."""
 
     @property
     def outcomes(self) -> Floats:
@@ -77,7 +79,8 @@ class Example:
     def rows(self) -> Rows:
         """Known ones, judged by the fitted decision, beside a model that decides on each row as on another."""
         outcomes, scores = self.known
-        rows = self.task.rows(outcomes, self.task.answers(scores), self.decided, where="example")
+        judged = scores if self.measured is None else self.measured[self._chosen]
+        rows = self.task.rows(outcomes, self.task.answers(judged), self.decided, where="example")
         return replace(rows, reference=rows.decisions[::-1].astype(np.float64))
 
 
@@ -279,7 +282,10 @@ def the_metric_of_the_goal_behaves(example: Example) -> None:
     rule = example.decided.among(example.groups)
     decided = rule.many(example.task.answers(example.scores))
     values = metric.values(outcomes, decided)
-    _demand(bool((np.isnan(values) == np.isnan(outcomes)).all()), "values are known where outcomes are not, or not")
+    possible = [metric.values(np.full(len(outcomes), each), decided) for each in np.unique(example.known[0])]
+    certain = np.isnan(outcomes) & (np.ptp(possible, axis=0) == 0)  # worth the same, whatever happens
+    right = (np.isnan(values) == np.isnan(outcomes)) | certain
+    _demand(bool(right.all()), "values are known where outcomes are not, or not")
     known = values[~np.isnan(values)]
     low, high = metric.bounds
     _demand(bool(((known >= low) & (known <= high)).all()), "a value is out of bounds")
@@ -332,7 +338,8 @@ def what_models_are_judged_by_can_be_shown(example: Example) -> None:
     """A reliability diagram whose rows are all there, and doubts in sentences."""
     bins = example.task.reliability(example.rows)
     canonical_json(bins)
-    _demand(sum(each["rows"] for each in bins) == (len(example.rows) if bins else 0), "rows are lost in the diagram")
+    asked = len(example.rows) if example.measured is None else int(example.rows.evidence.sum())
+    _demand(sum(each["rows"] for each in bins) == (asked if bins else 0), "rows are lost in the diagram")
     _demand(all(math.isfinite(each[name]) for each in bins for name in ("score", "frequency")), "a bin is not a number")
 
 

@@ -36,6 +36,8 @@ class Rows:
     """What is independent of each other: "days", which come in an order, "groups" or "rows"."""
     repeats: int = 1
     """How often each row comes, the repeats of all one after another: in a repeated cross-validation."""
+    own_outcomes: bool = False
+    """Whether what happens depends on the model: then another model's rows have others."""
 
     evidence_is: ClassVar[str] = ""
     """What the rows of `evidence` are, in words: "with the rarer outcome"; empty where they are all rows."""

@@ -1,0 +1,1 @@
+"""Answering: the task, its metric, and what is measured of answers."""

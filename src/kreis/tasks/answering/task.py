@@ -1,0 +1,211 @@
+"""Answering: is the answer right, and is it sure enough to be given?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.arrays import Booleans, Floats
+from kreis.errors import ProjectError
+from kreis.tasks.answering.answer_value import AnswerValue
+from kreis.tasks.answering.measures import Abstention, AnswerRows, AnswersValue, Correctness, measured
+from kreis.tasks.binary.decision_value import DecisionValue
+from kreis.tasks.binary.thresholds import choose_threshold
+from kreis.tasks.challengers import near_alike
+from kreis.tasks.decisions import AnswerFrom, Decision, Scores
+from kreis.tasks.metrics.across import AcrossGroups
+from kreis.tasks.metrics.calibration_error import reliability
+from kreis.tasks.metrics.correlation import rank_agreement
+from kreis.tasks.metrics.counts import FEW
+from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.yes_no import YesNoRows
+from kreis.tasks.outcomes import Feedback
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Answering"]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A raw output is how sure an answer is, and the tokens that it took; a decision says whether it is given. Outcomes
+    belong to answers: two models that answer the same question have each their own.
+    """
+
+    metric: AnswerValue
+    name = "answering"
+    needs_outcomes = True
+    outcome = Feedback()
+    loss = Loss("log", outputs=2)
+    losses = ("correctness",)
+    baselines = ('project.candidate("passage", BestPassage(kb), baseline=True)',)
+    rule_decision = AnswerFrom(0.5)
+    sliced = ("value", "correctness", "abstention", "recall")
+    across: ClassVar[Sequence[AcrossGroups]] = ()
+    sanity: ClassVar[Sequence[Sanity]] = ()
+    headlines: ClassVar[Mapping[str, str]] = {"correctness": "{:.0%} right", "abstention": "{:.0%} passed on"}
+    strength_is = "rank agreement"
+    usual_difference = 0.3
+    card_task = "question-answering"
+    planned_from = ("value",)
+
+    def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
+        """1.0 for solved, 0.0 for wrong, 2.0 for passed on; null where not known.
+
+        Raises:
+            ProjectError: it holds anything else.
+        """
+        import polars as pl
+
+        if positive is not None:
+            message = f"positive={positive!r} names a value that means yes, and the goal asks for answers"
+            raise ProjectError(message, where=where, hint="leave positive out")
+        wrong = next((each for each in column.drop_nulls() if self.outcome.refusal(each) is not None), None)
+        if wrong is not None:
+            raise ProjectError(
+                f"the outcome {column.name!r} holds {wrong!r:.80}",
+                where=where,
+                hint=f"what comes of an answer is one of {', '.join(Feedback.TEXTS)}",
+            )
+        return pl.Series(
+            column.name, [None if each is None else self.outcome.number(each) for each in column], pl.Float64
+        )
+
+    def describe(self, outcomes: Floats, means: str = "") -> str:
+        """How many are solved."""
+        return f"{int((outcomes == Feedback.SOLVED).sum()):,} {means or 'solved'}"
+
+    def halves(self, outcomes: Floats) -> tuple[tuple[str, Booleans], tuple[str, Booleans]]:
+        """Solved, and not."""
+        solved: Booleans = outcomes == Feedback.SOLVED
+        return ("that are solved", solved), ("that are not", ~solved)
+
+    def lacking(self, outcomes: Floats) -> str:
+        """Where there is none, or all are alike."""
+        if len(outcomes) and np.ptp(outcomes) > 0:
+            return ""
+        return (
+            f"{len(outcomes):,} answers, all {self.outcome.said(float(outcomes[0]))}" if len(outcomes) else "no answers"
+        )
+
+    def strength(self, values: Floats, outcomes: Floats) -> float:
+        """The rank correlation, brought from [0, 1] to [0.5, 1]."""
+        return rank_agreement(values, outcomes)
+
+    def labels(self, outcomes: Floats) -> Floats:
+        """As numbers."""
+        return outcomes
+
+    @property
+    def plain(self) -> Decision:
+        """From the metric's break-even on: where confidence is how often answers are right, nothing is worth more."""
+        return AnswerFrom(self.metric.break_even)
+
+    def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
+        """The break-even, unless another confidence is shown to be better, as thresholds of a yes/no question are."""
+        metric = self.metric
+        judged = outcomes != Feedback.PASSED_ON  # worth the same, given or not
+        as_yes_no = DecisionValue(
+            metric.unit,
+            true_positive=metric.right,
+            false_positive=metric.wrong,
+            true_negative=metric.passed_on,
+            false_negative=metric.passed_on,
+        )
+        confidence = scores[judged, 0] if scores.ndim == 2 else scores[judged]
+        # An answer without any confidence is never given: below every cut, it is passed on by each rule alike.
+        lowest = np.nextafter(0.0, 1.0)
+        if not 0 < metric.break_even < 1 or not len(confidence):
+            return FittedDecision(decision=self.plain, source="plain")
+        sure = confidence > 0
+        found = choose_threshold(confidence[sure], outcomes[judged][sure] == Feedback.SOLVED, as_yes_no)
+        at = float(getattr(found.decision, "at", metric.break_even))
+        return msgspec.structs.replace(found, decision=AnswerFrom(min(max(at, lowest), _NEVER)))
+
+    def answers(self, scores: Scores) -> Floats:
+        """Confidence within [0, 1], and what stands beside it as it is."""
+        given = np.array(scores, dtype=np.float64)
+        given[:, 0] = given[:, 0].clip(0.0, 1.0)
+        return given
+
+    def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
+        """Questions, how many are answered and how many of those are right, and the value."""
+        rows = self.rows(outcomes, self.answers(scores), decision, where="validation")
+        right, given = (float(each.sum()) for each in Correctness().terms(rows))
+        value = AnswersValue(self.metric).value(rows)
+        return {"rows": float(len(rows)), "answered": given, "right": right, "value": value}
+
+    def validation_said(self, found: Mapping[str, float]) -> str:
+        """Questions, answers, right ones."""
+        return (
+            f"{int(found['rows']):,} questions, {int(found['answered']):,} answered, {int(found['right']):,} of those"
+            " right"
+        )
+
+    def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
+        """Where there are few questions."""
+        rows = int(found["rows"])
+        if rows >= FEW:
+            return []
+        return [
+            f"there are only {rows:,} validation questions: which candidate is best, and from which confidence on it"
+            f" answers, is decided by chance below about {FEW}; write more questions"
+        ]
+
+    def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> AnswerRows:
+        """Questions with what came of their answers, and attacks, of which nothing is known.
+
+        Raises:
+            ProjectError: confidence or tokens are no numbers, or an outcome is none.
+        """
+        known, given = np.asarray(outcomes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+        rows = AnswerRows(known, given, np.asarray(decision.many(given)), own_outcomes=True)
+        for what, values, bad in (
+            ("scores are not numbers", given, ~np.isfinite(given[:, :2]).all(axis=1)),
+            ("outcomes are none of an answer", known, ~np.isin(known, Feedback.NUMBERS) & rows.evidence),
+        ):
+            if bad.any():
+                row = int(np.flatnonzero(bad)[0])
+                said = f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}"
+                raise ProjectError(said, where=where, hint=f"outcomes: {', '.join(Feedback.TEXTS)}")
+        return rows
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """Value, then of the answers, then what is measured of each."""
+        return [AnswersValue(self.metric), Correctness(), Abstention(), *measured()]
+
+    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
+        """As they are."""
+        return rows
+
+    def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
+        """Where it answers next to nothing: its value is then that of a person who answers all."""
+        passed_on = metrics["abstention"]
+        if passed_on.value < 1:
+            return []
+        return [f"{name} passes every question on to a person: its value is that of having no answerer at all"]
+
+    def reliability(self, rows: Rows) -> list[dict[str, float]]:
+        """How often answers are right, by confidence."""
+        asked = rows.where(rows.evidence)
+        solved = asked.outcomes == Feedback.SOLVED
+        return reliability(YesNoRows(solved, asked.scores[:, 0], solved)) if len(asked) else []
+
+    def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
+        """Models of which some answers are better and some are worse, by half of what is at stake."""
+        cases = self.metric.right, self.metric.wrong, self.metric.passed_on
+        most = max(cases) - min(cases)
+        worth = abs(rates["value"]) / self.metric.per or most
+        return near_alike(worth, differing, most)
+
+
+_NEVER = 2.0
+"""More than any confidence."""
