@@ -14,6 +14,7 @@ from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.retrieval.kinds import SearchKind
 from kreis.generative.stored import StoredFile
+from kreis.generative.tools.spec import ToolSpec
 
 __all__ = ["PASSES_ON", "Pipeline"]
 
@@ -44,6 +45,8 @@ class Pipeline(
     model: ModelKind | None = None
     """None: no language model; the best passage is the answer."""
     guards: GuardPolicy = GuardPolicy()
+    tools: tuple[ToolSpec, ...] = ()
+    """What the model may ask for: the allow list."""
     passes_on: str = PASSES_ON["en"]
     """What is said where the question is passed on; the English default is said in German to a German question."""
 

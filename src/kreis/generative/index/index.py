@@ -53,6 +53,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     source: str = ""
     language: str = ""
+    licence: str = ""
+    """The document's: guards look at it."""
     page: int | None = None
     score: float = 0.0
     """Higher is better; comparable within one search only."""

@@ -1,0 +1,68 @@
+"""Verbatim copying: long runs of words from documents whose licence does not allow it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kreis.generative.guards.guard import Where
+from kreis.generative.index.index import Hit
+from kreis.generative.questions import Verdict
+
+__all__ = ["Copying"]
+
+_WORD = re.compile(r"\w+")
+_CUT = " […] "
+
+
+class Copying:
+    """Cuts a run of copied words at the longest that is allowed. A run is exact but for case and signs."""
+
+    name = "copying"
+    places: frozenset[Where] = frozenset({"answer"})
+
+    def __init__(self, licences: Sequence[str], most: int) -> None:
+        self._licences = frozenset(licences)
+        self._most = most
+
+    def act(self, text: str, where: Where, passages: Sequence[Hit] = ()) -> tuple[str, list[Verdict]]:
+        """Cut them."""
+        protected = [each for each in passages if each.licence in self._licences]
+        if not protected:
+            return text, []
+        words = list(_WORD.finditer(text))
+        length = self._most + 1
+        if len(words) < length:
+            return text, []
+        said = [match[0].casefold() for match in words]
+        shingles = {run for each in protected for run in _runs(each.shown or each.text, length)}
+        copied = [False] * len(words)
+        for at in range(len(words) - length + 1):
+            if tuple(said[at : at + length]) in shingles:
+                copied[at : at + length] = [True] * length
+        return self._cut(text, words, copied, where)
+
+    def _cut(
+        self, text: str, words: list[re.Match[str]], copied: list[bool], where: Where
+    ) -> tuple[str, list[Verdict]]:
+        """Leave out all words of a copied run after the longest that is allowed."""
+        parts, kept_to, run, cuts = [], 0, 0, 0
+        for at, (word, is_copied) in enumerate(zip(words, copied, strict=True)):
+            run = run + 1 if is_copied else 0
+            if run != self._most + 1:
+                continue
+            last = at
+            while last + 1 < len(words) and copied[last + 1]:
+                last += 1
+            parts.append(text[kept_to : word.start()].rstrip() + _CUT)
+            kept_to, cuts = words[last].end(), cuts + 1
+        if not cuts:
+            return text, []
+        said = f"more than {self._most} words of a protected document"
+        text = "".join(parts) + text[kept_to:].lstrip()
+        return text.strip(), [Verdict(guard=self.name, where=where, did="removed", count=cuts, said=said)]
+
+
+def _runs(text: str, length: int) -> list[tuple[str, ...]]:
+    words = [match[0].casefold() for match in _WORD.finditer(text)]
+    return [tuple(words[i : i + length]) for i in range(len(words) - length + 1)]

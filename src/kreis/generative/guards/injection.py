@@ -1,0 +1,86 @@
+"""Words by which a text gives orders to the system. They are marked and counted, and never decide anything: what an
+injected text can reach is limited by design (docs/generative/guards.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kreis.generative.guards.guard import Where
+from kreis.generative.index.index import Hit
+from kreis.generative.questions import Verdict
+
+__all__ = ["Injection", "as_data"]
+
+_MARKS = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
+    r"|</?(?:passage|document|tool_result|question|system|user|assistant)\b[^<>\n]{0,80}>",
+    re.IGNORECASE,
+)
+"""Signs by which models tell turns apart, and those with which kreis frames data."""
+
+_FORGET = r"(?:ignor\w*|disregard|forget|overrid\w+|bypass|vergiss|vergessen\w*|missachte\w*|übergeh\w*|überspring\w*)"
+_EARLIER = (
+    r"(?:previous|prior|above|preceding|earlier|foregoing|all|any|your|the|my|alle\w*|vorherig\w*|obig\w*|bisherig\w*|"
+    r"deine\w*|dass|was)"
+)
+_ORDERS = (
+    r"(?:instruct\w*|directi\w*|prompt\w*|rule\w*|command\w*|order\w*|guideline\w*|text|messages?|restrictions?|context|"
+    r"anweisung\w*|anleitung\w*|befehl\w*|regel\w*|aufgabe\w*|aufträge|auftrag|vorgaben?|gesagt\w*|said|told|before)"
+)
+_PATTERNS = {
+    "forget": rf"\b{_FORGET}\b[^.!?\n]{{0,30}}?\b{_EARLIER}\b[^.!?\n]{{0,40}}?\b{_ORDERS}\b",
+    "prompt": r"\b(?:system[ -]?prompt|initial (?:prompt|instructions?)|your (?:instructions?|prompt|rules|guidelines)|"
+    r"(?:prompt|instructions?|text|words) (?:above|before)|(?:above|previous|prior) (?:prompt|instructions?|"
+    r"text|words)|"
+    r"deine\w* (?:anweisung\w*|prompts?|regeln)|ursprüngliche\w* (?:anweisung\w*|prompts?))\b",
+    "role": r"\b(?:you are now|act as|pretend (?:to be|you|that)|from now on|role-?play|in the role of|"
+    r"developer mode|jailbreak|"
+    r"DAN|du bist (?:jetzt|nun)|tu so|ab (?:jetzt|sofort)|stell dir vor,? du)\b",
+    "secret": r"\b(?:the|your|secret|magic|a|das|dein) (?:secret )?(?:password|passphrase|secret|passwort|key ?word)\b",
+    "urgent": r"(?:^|\n)\s*(?:system|admin|developer|assistant)\s*:|\bnew (?:task|instruction|order)s?\b|"
+    r"\bneue\w* (?:aufgabe|anweisung)\w*\b",
+}
+_ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items()), re.IGNORECASE)
+_SAID = {
+    "forget": "asks to forget instructions",
+    "prompt": "asks for the prompt",
+    "role": "gives a role",
+    "secret": "asks for a secret",
+    "urgent": "speaks as the system",
+}
+
+
+class Injection:
+    """Marks what gives orders, and takes the signs of chats out of documents and tool results."""
+
+    name = "injection"
+    places: frozenset[Where] = frozenset({"question", "history", "passage", "tool result"})
+
+    def act(self, text: str, where: Where, passages: Sequence[Hit] = ()) -> tuple[str, list[Verdict]]:
+        """Mark it."""
+        verdicts = []
+        if where in ("passage", "tool result"):
+            text, count = _MARKS.subn(" ", text)
+            if count:
+                verdicts.append(
+                    Verdict(guard=self.name, where=where, did="removed", count=count, said="signs of a chat")
+                )
+        found = [str(match.lastgroup) for match in _ANY.finditer(text)]
+        if found:
+            said = ", ".join(_SAID[kind] for kind in dict.fromkeys(found))
+            verdicts.append(Verdict(guard=self.name, where=where, did="saw", count=len(found), said=said))
+        return text, verdicts
+
+
+def as_data(text: str, kind: str, **about: str) -> str:
+    """Frame a text that was not written by the system, so that a model can tell where it begins and ends.
+
+    Args:
+        text: As `Guards.passage` or `Guards.tool_result` gave it: without frames of its own.
+        kind: "passage", "document", "tool_result", "question".
+        about: What stands in the frame: `number="1"`.
+    """
+    said = "".join(f' {name}="{re.sub(r"[^A-Za-z0-9 ._-]", "", value)}"' for name, value in about.items())
+    return f"<{kind}{said}>\n{_MARKS.sub(' ', text)}\n</{kind}>"

@@ -1,0 +1,13 @@
+"""Addresses with a name and a password in them."""
+
+from __future__ import annotations
+
+import re
+
+from kreis.generative.guards.personal_data.recogniser import CHECKED, Pattern
+
+__all__ = ["RECOGNISERS"]
+
+_LOGIN = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,100}:[^\s/@]{1,100}@[^\s/?#]+[^\s]*", re.IGNORECASE)
+
+RECOGNISERS = (Pattern("LOGIN", _LOGIN, sure=CHECKED, needs="://"),)
