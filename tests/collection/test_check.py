@@ -57,6 +57,38 @@ def test_check_reads_what_loses_nothing(kind: str, came: Any, expected: list[Any
     assert result.good.schema == contract.schema
 
 
+LISTS = [
+    ("string", [["a", "b"], [], None], [["a", "b"], [], None]),
+    ("string", [[], []], [[], []]),
+    ("integer", pl.Series([[1], [2, 3]], dtype=pl.List(pl.UInt8)), [[1], [2, 3]]),
+]
+
+
+@pytest.mark.parametrize(("items", "came", "expected"), LISTS)
+def test_check_reads_lists(items: str, came: Any, expected: list[Any], write_contract: Write) -> None:
+    result = checked(one_column(write_contract, f"logicalType: array, items: {{logicalType: {items}}}"), came)
+    assert result.good["x"].to_list() == expected
+    assert result.good.schema["x"] == pl.List({"string": pl.String(), "integer": pl.Int64()}[items])
+
+
+BAD_LISTS = [
+    ("string", "", [["a"], ["a", None]], "an item of the list is missing"),
+    ("string", "", [[1], [2]], "not a list of that type"),
+    ("string", "", ["a", "b"], "not a list of that type"),
+    ("string", "minItems: 1", [["a"], []], "fewer than 1 items"),
+    ("string", "maxItems: 1", [["a"], ["a", "b"]], "more than 1 items"),
+    ("string", "uniqueItems: true", [["a", "b"], ["a", "a"]], "an item comes twice"),
+]
+
+
+@pytest.mark.parametrize(("items", "option", "came", "reason"), BAD_LISTS)
+def test_check_sets_lists_aside(items: str, option: str, came: list[Any], reason: str, write_contract: Write) -> None:
+    declared = f"logicalType: array, items: {{logicalType: {items}}}, logicalTypeOptions: {{{option}}}"
+    result = checked(one_column(write_contract, declared), came)
+    assert result.quarantined["reasons"].to_list()[-1] == [f"x: {reason}"]
+    assert result.good["x"].to_list() == ([] if "type" in reason else came[:1])
+
+
 MOMENTS = [
     (None, "2013-07-01T12:00:00Z"),
     (None, "2013-07-01T13:00:00+01"),

@@ -88,6 +88,8 @@ description: {purpose: test}
     Contract.load(write_contract(TABLE + people))
 
 
+LISTED = TABLE.replace("integer", "array") + "        items: {logicalType: string}\n"
+
 REFUSED = {
     "an unknown key": (TABLE + "        requird: true\n", 10, "'required'"),
     "an unknown key at the top": (TABLE + "scema: []\n", 10, "'schema'"),
@@ -96,6 +98,20 @@ REFUSED = {
     "an unknown type": (TABLE.replace("integer", "integr"), 9, "'integer'"),
     "a number for a text": (TABLE.replace("1.0.0", "1.0"), 4, "quotes"),
     "a nested type": (TABLE.replace("integer", "object"), 9, "flat columns"),
+    "a list of what": (TABLE.replace("integer", "array"), 9, "items: {logicalType: string}"),
+    "a list of numbers": (LISTED.replace("string", "number"), 9, "known: string, integer"),
+    "a list of a size that is none": (LISTED + "        logicalTypeOptions: {minItems: few}\n", 11, "whole number"),
+    "items that are unique perhaps": (LISTED + "        logicalTypeOptions: {uniqueItems: 1}\n", 11, "true or false"),
+    "more items at least than at most": (
+        LISTED + "        logicalTypeOptions: {minItems: 2, maxItems: 1}\n",
+        11,
+        "exchange",
+    ),
+    "a pattern of a list": (
+        LISTED + "        quality: [{metric: invalidValues, mustBe: 0, arguments: {pattern: a}}]\n",
+        11,
+        "uniqueItems",
+    ),
     "no type": (TABLE.replace("        logicalType: integer\n", ""), 8, "string"),
     "no kind": (TABLE.replace("kind: DataContract\n", ""), 1, "needs this key"),
     "an old standard": (TABLE.replace("v3.2.0", "v2.2.2"), 1, "version 3"),

@@ -47,7 +47,10 @@ _PHRASES = {
     "date": "not a date",
     "time": "not a time of day",
     "timestamp": "not a moment in time",
+    "array": "not a list of that type",
 }
+_ITEMS = ("string", "integer")
+"""What the items of a list may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,7 @@ def compile_column(declared: SchemaProperty, path: PathInFile, places: Places) -
     if kind is None:
         hint = "one of " + ", ".join(_TYPES)
         raise ProjectError(f"property {declared.name!r} has no logicalType", where=where, hint=hint)
-    if kind not in _TYPES:
+    if kind not in _TYPES and kind != "array":
         hint = "have the source spread it over flat columns"
         raise ProjectError(f"{declared.name!r}: kreis does not check values of type {kind!r}", where=where, hint=hint)
     if declared.semantic_type == "measure":
@@ -103,13 +106,23 @@ def compile_column(declared: SchemaProperty, path: PathInFile, places: Places) -
         name=declared.name,
         source_name=declared.physical_name or declared.name,
         logical_type=kind,
-        dtype=_width(kind, options.get("format"), places.at(*at, "format")),
+        dtype=_list(declared, where)
+        if kind == "array"
+        else _width(kind, options.get("format"), places.at(*at, "format")),
         required=declared.required or declared.primary_key,
         nan_means_null=bool(custom_value(declared.custom_properties, "kreis.nan.means_null", False)),
         time_format=_time_format(kind, options.get("format"), places.at(*at, "format")),
         zone=_zone(options, places.at(*at, "defaultTimezone")),
         ahead=_ahead(declared, places.at(*path, "customProperties")) if kind == "timestamp" else None,
     )
+
+
+def _list(declared: SchemaProperty, where: str) -> pl.DataType:
+    items = declared.items.get("logicalType") if isinstance(declared.items, dict) else None
+    if items not in _ITEMS:
+        hint = f"items: {{logicalType: {_ITEMS[0]}}}; known: {', '.join(_ITEMS)}"
+        raise ProjectError(f"{declared.name!r} is a list of {items or 'nothing known'}", where=where, hint=hint)
+    return pl.List(_TYPES[items])
 
 
 def _ahead(declared: SchemaProperty, where: str) -> timedelta | None:
@@ -222,6 +235,13 @@ def _boolean(source: pl.Expr, dtype: pl.DataType, column: Column) -> pl.Expr | N
     )
 
 
+def _array(source: pl.Expr, dtype: pl.DataType, column: Column) -> pl.Expr | None:
+    inner = dtype.inner if isinstance(dtype, pl.List) else None
+    narrower = inner in (pl.Int8(), pl.Int16(), pl.Int32(), pl.UInt8(), pl.UInt16(), pl.UInt32())
+    whole = column.dtype == pl.List(pl.Int64()) and narrower
+    return source.cast(column.dtype) if inner == pl.Null() or whole else None
+
+
 def _date(source: pl.Expr, dtype: pl.DataType, column: Column) -> pl.Expr | None:
     if dtype == pl.String():
         return source.str.to_date(column.time_format or "%Y-%m-%d", strict=False, exact=True)
@@ -273,6 +293,7 @@ _READERS = {
     "date": _date,
     "time": _time,
     "timestamp": _timestamp,
+    "array": _array,
 }
 
 

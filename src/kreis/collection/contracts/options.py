@@ -29,6 +29,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "time": (*_BOUNDS, "format"),
     "timestamp": (*_BOUNDS, "format", "timezone", "defaultTimezone"),
     "boolean": (),
+    "array": ("minItems", "maxItems", "uniqueItems"),
 }
 
 
@@ -47,6 +48,8 @@ def option_rules(declared: SchemaProperty, column: Column, path: PathInFile, pla
     value = pl.col(column.name)
     if kind == "number":
         yield RowRule(column.name, "not finite (NaN or infinite)", ~value.is_finite())
+    if kind == "array":
+        yield RowRule(column.name, "an item of the list is missing", value.list.eval(pl.element().is_null()).list.any())
     for name, given in declared.logical_type_options.items():
         rule = _option(column, name, given, places.at(*at, name))
         if rule is not None:
@@ -56,7 +59,7 @@ def option_rules(declared: SchemaProperty, column: Column, path: PathInFile, pla
 
 
 def _refuse_empty_range(options: Mapping[str, Any], column: Column, where: str) -> None:
-    for least, most in (("minimum", "maximum"), ("minLength", "maxLength")):
+    for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
         if least in options and most in options:
             limit = _limit if least == "minimum" else _number
             if limit(column, options[least], where) > limit(column, options[most], where):
@@ -72,6 +75,8 @@ def _option(column: Column, name: str, given: Any, where: str) -> RowRule | None
         return _multiple(column, given, where)
     if name in ("minLength", "maxLength"):
         return _length(column, name, given, where)
+    if column.logical_type == "array":
+        return _items(column, name, given, where)
     if name == "pattern":
         return RowRule(column.name, f"does not match {given}", ~matching(value, given, where))
     if name == "format" and column.logical_type == "string":
@@ -146,6 +151,19 @@ def _length(column: Column, name: str, given: Any, where: str) -> RowRule:
     if name == "minLength":
         return RowRule(column.name, f"shorter than {given} characters", length < given)
     return RowRule(column.name, f"longer than {given} characters", length > given)
+
+
+def _items(column: Column, name: str, given: Any, where: str) -> RowRule | None:
+    items = pl.col(column.name).list
+    if name == "uniqueItems":
+        if not isinstance(given, bool):
+            raise ProjectError(f"uniqueItems is true or false, not {given!r}", where=where)
+        return RowRule(column.name, "an item comes twice", items.n_unique() < items.len()) if given else None
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise ProjectError(f"{name} must be a whole number, not {given!r}", where=where)
+    if name == "minItems":
+        return RowRule(column.name, f"fewer than {given} items", items.len() < given)
+    return RowRule(column.name, f"more than {given} items", items.len() > given)
 
 
 def _enum(column: Column, values: list[EnumValue], where: str) -> RowRule:

@@ -160,6 +160,9 @@ def _broken(metric: str, rule: QualityRule, column: Column, path: PathInFile, pl
             raise ProjectError("validValues is a list", where=where, hint="validValues: [a, b]")
         invalid = ~among(column, [each for each in allowed if each is not None], where)
     if "pattern" in rule.arguments:
+        if column.logical_type == "array":
+            hint = "say of its items what they are: items, minItems, maxItems, uniqueItems"
+            raise ProjectError(f"{column.name!r} is a list, which no pattern describes", where=where, hint=hint)
         invalid |= ~matching(value.cast(pl.String), rule.arguments["pattern"], where)
     return invalid, "not among the valid values"
 

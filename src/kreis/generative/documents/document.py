@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import datetime
 
 import msgspec
@@ -46,3 +47,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def version(self) -> str:
         """Digest of the text."""
         return digest_of(self.text.encode())
+
+    def page_of(self, place: int) -> int | None:
+        """The page that a character is on, counted from 1; None where the document has no pages."""
+        return max(bisect_right(self.pages, place), 1) if self.pages else None

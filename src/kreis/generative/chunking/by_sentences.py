@@ -1,0 +1,60 @@
+"""Chunks of whole sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from kreis.generative.chunking.chunker import Chunk
+from kreis.generative.chunking.spans import Span, check_sizes, joined, sentences, size, tokens
+from kreis.generative.documents.document import Document
+
+__all__ = ["BySentences", "sentences_within"]
+
+
+class BySentences(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker", tag="sentences"
+):
+    """Sentences together, as many as have no more than `words`. A longer one is cut between its words.
+
+    Example:
+
+    >>> from datetime import UTC, datetime
+    >>> document = Document(id="a", text="Ask first. Then go. And write.", known_at=datetime(2026, 1, 1, tzinfo=UTC))
+    >>> [document.text[each.start : each.end] for each in BySentences(words=4, overlap=2).chunks(document)]
+    ['Ask first. Then go.', 'Then go. And write.']
+    """
+
+    words: int = 180
+    """In a chunk, at most."""
+    overlap: int = 30
+    """At the beginning of a chunk the last sentences of the one before come again, with at most so many words."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ProjectError: no words, or an overlap that is not smaller.
+        """
+        check_sizes(self.words, self.overlap, "BySentences")
+
+    def chunks(self, document: Document) -> Iterator[Chunk]:
+        """See `Chunker.chunks`."""
+        text = document.text
+        parts = sentences_within(text, 0, len(text), self.words)
+        for start, end in joined(text, parts, words=self.words, overlap=self.overlap):
+            yield Chunk(start=start, end=end, page=document.page_of(start))
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        return dict(msgspec.to_builtins(self))
+
+
+def sentences_within(text: str, start: int, end: int, words: int) -> list[Span]:
+    """The sentences of a part of a text; in place of one with more words than that, its words."""
+    found: list[Span] = []
+    for first, last in sentences(text, start, end):
+        found += [(first, last)] if size(text[first:last]) <= words else tokens(text, first, last)
+    return found

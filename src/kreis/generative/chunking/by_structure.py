@@ -1,0 +1,74 @@
+"""Chunks along a document's own structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from kreis.generative.chunking.chunker import Chunk
+from kreis.generative.chunking.sections import blocks_within, sections
+from kreis.generative.chunking.spans import Span, check_sizes, joined, stripped
+from kreis.generative.documents.document import Document
+
+__all__ = ["ByStructure"]
+
+
+class ByStructure(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker", tag="structure"
+):
+    """The largest sections that fit: a section with all below it where it has no more than `words`, else its own
+    blocks together (paragraphs, items of lists, tables, code: each whole where it fits), then the sections below it.
+    Each chunk knows the headings above it.
+
+    Example:
+
+    >>> from datetime import UTC, datetime
+    >>> text = "# Leave\\n\\n30 days a year.\\n\\n## Parents\\n\\nAsk before the birth."
+    >>> document = Document(id="leave.md", text=text, known_at=datetime(2026, 1, 1, tzinfo=UTC))
+    >>> [(each.heading, text[each.start : each.end]) for each in ByStructure(words=6, overlap=0).chunks(document)]
+    [('Leave', '# Leave\\n\\n30 days a year.'), ('Leave > Parents', '## Parents\\n\\nAsk before the birth.')]
+    """
+
+    words: int = 180
+    """In a chunk, at most, its headings aside."""
+    overlap: int = 30
+    """Where a section is cut, the last blocks of a chunk come again in the next one, with at most so many words."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ProjectError: no words, or an overlap that is not smaller.
+        """
+        check_sizes(self.words, self.overlap, "ByStructure")
+
+    def chunks(self, document: Document) -> Iterator[Chunk]:
+        """See `Chunker.chunks`."""
+        text = document.text
+        for heading, parts in self._pieces(text):
+            for first, last in joined(text, parts, words=self.words, overlap=self.overlap):
+                yield Chunk(start=first, end=last, heading=heading, page=document.page_of(first))
+
+    def _pieces(self, text: str) -> Iterator[tuple[str, list[Span]]]:
+        """Headings, and what stands below them in parts that fit."""
+        found = sections(text)
+        position, begin = 0, 0
+        while position < len(found):
+            section = found[position]
+            fits = section.level > 0 and section.words <= self.words
+            end = found[section.last].end if fits else section.end
+            position = section.last + 1 if fits else position + 1
+            body = [] if fits else blocks_within(text, section.body, end, self.words)
+            if body:
+                yield section.heading, [*stripped(text, [(begin, body[0][1])]), *body[1:]]
+            elif fits or position == len(found):
+                yield section.heading, stripped(text, [(begin, end)])
+            else:
+                continue  # a heading without a text goes to what follows
+            begin = end
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        return dict(msgspec.to_builtins(self))
