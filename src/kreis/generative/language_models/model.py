@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-__all__ = ["Completion", "LanguageModel", "Message", "ModelError", "OpenModel", "Wish"]
+__all__ = ["Completion", "LanguageModel", "Message", "ModelError", "OpenModel", "Spent", "Wish"]
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -34,6 +34,28 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """Whose budget pays."""
 
 
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What was paid for, answered or not."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    money: float = 0.0
+    """By the price list; in its currency."""
+    attempts: int = 0
+    """Requests, the refused ones too."""
+    estimated: bool = False
+    """A request was not answered with its usage: what it may have cost at most is counted."""
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            money=self.money + other.money,
+            attempts=self.attempts + other.attempts,
+            estimated=self.estimated or other.estimated,
+        )
+
+
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """What a model said, and what it cost. Each paid attempt is in it once, the failed ones too."""
 
@@ -50,15 +72,39 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """Why an earlier model of a chain did not answer; empty where the first did."""
     logprob: float | None = None
     """Mean log-probability of its tokens, where a model tells."""
+    estimated: bool = False
+    """Tokens and money are an upper estimate, because an attempt came without its usage."""
+    alert: str = ""
+    """What a person should know, though it answered: that a budget is nearly used up."""
+
+    @property
+    def spent(self) -> Spent:
+        """What it cost, by itself."""
+        return Spent(
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            money=self.money,
+            attempts=self.attempts,
+            estimated=self.estimated,
+        )
 
 
 class ModelError(Exception):
-    """A model did not answer. `tokens` and `money` were spent all the same."""
+    """A model did not answer. What it `spent` is to be paid all the same."""
 
-    def __init__(self, said: str, *, tokens: int = 0, money: float = 0.0) -> None:
+    def __init__(self, said: str, *, spent: Spent = Spent()) -> None:
         super().__init__(said)
-        self.tokens = tokens
-        self.money = money
+        self.spent = spent
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the prompt and of what came of an answer."""
+        return self.spent.tokens_in + self.spent.tokens_out
+
+    @property
+    def money(self) -> float:
+        """By the price list; in its currency."""
+        return self.spent.money
 
 
 class OpenModel(Protocol):
