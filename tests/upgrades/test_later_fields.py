@@ -41,6 +41,7 @@ from kreis.generative.pipeline import Pipeline
 from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.retrieval.kinds import Dense, Hybrid, Lexical
 from kreis.generative.stored import StoredFile
+from kreis.generative.tools.spec import ToolSpec
 from kreis.lake.mark import LakeMark
 from kreis.models.form import Formula, Onnx
 from kreis.preparation.views import FeatureView, RequestView
@@ -67,6 +68,7 @@ GROWING = {
     "generative/guards/policy.py": [GuardPolicy],
     "generative/language_models/kinds.py": [LlamaCpp, OpenAICompatible],
     "generative/pipeline.py": [Pipeline],
+    "generative/tools/spec.py": [ToolSpec],
     "generative/prompts/prompt.py": [Prompt],
     "generative/retrieval/kinds.py": [Dense, Hybrid, Lexical],
     "generative/stored.py": [StoredFile],
