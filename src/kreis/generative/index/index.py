@@ -94,3 +94,7 @@ class Index(Protocol):
     def hits(self, chunks: Sequence[int]) -> list[Hit]:
         """Chunks by number, in that order."""
         ...
+
+    def vectors(self, chunks: Sequence[int]) -> Vectors:
+        """The vectors of chunks, shape (n, d), as exact as the index keeps them."""
+        ...

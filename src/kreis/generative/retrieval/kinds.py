@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import msgspec
+from kreis.generative.retrieval.dense import Dense
+from kreis.generative.retrieval.hybrid import Hybrid
+from kreis.generative.retrieval.lexical import Lexical
 
 __all__ = ["Dense", "Hybrid", "Lexical", "SearchKind"]
-
-
-class Lexical(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="lexical"):
-    """By words (BM25)."""
-
-
-class Dense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="dense"):
-    """By vectors."""
-
-
-class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="hybrid"):
-    """By both, joined by weighted reciprocal rank (Cormack et al. 2009)."""
-
-    lexical: float = 0.5
-    """Weight of the words; the vectors have the rest."""
-
 
 SearchKind: TypeAlias = Lexical | Dense | Hybrid

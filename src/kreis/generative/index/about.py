@@ -1,0 +1,52 @@
+"""What an index file says of itself, and its tables."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from kreis.generative.chunking.chunker import Chunk
+from kreis.generative.documents.document import Document
+
+__all__ = ["FORMAT", "TABLES", "About", "searched_text"]
+
+FORMAT: Final = "kreis.index/1"
+TABLES: Final = """
+CREATE TABLE about (document TEXT NOT NULL);
+CREATE TABLE readers (number INTEGER PRIMARY KEY, tenant TEXT NOT NULL, groups TEXT NOT NULL);
+CREATE TABLE documents (number INTEGER PRIMARY KEY, id TEXT NOT NULL, version TEXT NOT NULL, title TEXT NOT NULL,
+    source TEXT NOT NULL, language TEXT NOT NULL, owner TEXT NOT NULL, licence TEXT NOT NULL,
+    readers INTEGER NOT NULL, known_at INTEGER NOT NULL, expires INTEGER);
+CREATE TABLE parents (number INTEGER PRIMARY KEY, start INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE chunks (number INTEGER PRIMARY KEY, document INTEGER NOT NULL, start INTEGER NOT NULL,
+    stop INTEGER NOT NULL, heading TEXT NOT NULL, page INTEGER, parent INTEGER, words INTEGER NOT NULL,
+    text TEXT NOT NULL);
+CREATE TABLE terms (term TEXT NOT NULL, postings BLOB NOT NULL);
+CREATE TABLE vectors (piece INTEGER PRIMARY KEY, data BLOB NOT NULL);
+"""
+"""Numbers count from 0. Moments are microseconds since 1970 UTC. Vectors are float16, little-endian, row by row."""
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one row of `about`. A field may be added with a default (docs/decisions/0010-formats.md)."""
+
+    format: str
+    version: str
+    """Digest of documents, chunker and embedding model."""
+    analysis: str
+    """The rules that made terms of words."""
+    chunker: dict[str, Any]
+    embedding: str
+    """Digest of the model; empty: no vectors."""
+    dimension: int
+    documents: int
+    chunks: int
+    words: int
+    """In all chunks."""
+
+
+def searched_text(document: Document, chunk: Chunk) -> str:
+    """What is searched by words and embedded: the chunk below its document's title and the headings above it."""
+    titles = [chunk.heading] if chunk.heading.startswith(document.title) else [document.title, chunk.heading]
+    return "\n".join([*filter(None, titles), document.text[chunk.start : chunk.end]])

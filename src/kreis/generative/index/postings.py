@@ -1,0 +1,119 @@
+"""Which chunks hold a term, and how often: collected in pieces, so that memory does not grow with the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.generative.index.words import term_of, words_of
+
+__all__ = ["Postings", "postings_of"]
+
+_PIECE: Final = 2_000_000
+"""Words that are kept in memory before they are sorted and put aside."""
+_MERGED: Final = 4_000_000
+"""Postings that are merged at once."""
+
+
+class _Numbers(dict[str, int]):
+    """The number of a word's term, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.terms: dict[str, int] = {}
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = self.terms.setdefault(term_of(word), len(self.terms))
+        return number
+
+
+class Postings:
+    """Collects the terms of chunks, in the order of their numbers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._numbers = _Numbers()
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
+        self._pieces: list[int] = []
+        self._terms: list[npt.NDArray[np.int64]] = []
+        self._words = 0
+        self.lengths: list[int] = []
+        """Words of each chunk."""
+
+    def add(self, text: str) -> None:
+        """The next chunk."""
+        words = words_of(text)
+        terms = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.int64, count=len(words))
+        self._terms.append((terms << 32) | len(self.lengths))
+        self.lengths.append(len(words))
+        self._words += len(words)
+        if self._words >= _PIECE:
+            self._put_aside()
+
+    def rows(self) -> Iterator[tuple[str, bytes]]:
+        """Each term with its postings (as `postings_of` reads them), in the order in which terms first came."""
+        self._put_aside()
+        pieces = self._read()
+        names = list(self._numbers.terms)
+        counts = np.zeros(len(names) + 1, dtype=np.int64)
+        for keys, _ in pieces:
+            counts[:-1] += np.bincount(keys >> 32, minlength=len(names))
+        past = np.cumsum(counts)
+        first = 0
+        while first < len(names):
+            done = past[first - 1] if first else 0
+            last = max(int(np.searchsorted(past, done + _MERGED)), first + 1)
+            last = min(last, len(names))
+            yield from self._merged(pieces, names, first, last)
+            first = last
+
+    def close(self) -> None:
+        """Delete what was put aside."""
+        self._file.close()
+
+    def _put_aside(self) -> None:
+        if not self._words:
+            return
+        keys, counts = np.unique(np.concatenate(self._terms), return_counts=True)
+        self._file.write(keys.tobytes())
+        self._file.write(np.minimum(counts, 255).astype(np.uint8).tobytes())
+        self._pieces.append(len(keys))
+        self._terms, self._words = [], 0
+
+    def _read(self) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
+        self._file.flush()
+        found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]] = []
+        place = 0
+        for size in self._pieces:
+            keys = np.memmap(self._file, dtype=np.int64, mode="r", offset=place, shape=(size,))
+            place += 8 * size
+            counts = np.memmap(self._file, dtype=np.uint8, mode="r", offset=place, shape=(size,))
+            place += size
+            found.append((keys, counts))
+        return found
+
+    @staticmethod
+    def _merged(
+        pieces: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]], names: list[str], first: int, last: int
+    ) -> Iterator[tuple[str, bytes]]:
+        all_keys, all_counts = [], []
+        for keys, counts in pieces:
+            start, stop = np.searchsorted(keys, [first << 32, last << 32])
+            all_keys.append(keys[start:stop])
+            all_counts.append(counts[start:stop])
+        keys = np.concatenate(all_keys)
+        order = np.argsort(keys, kind="stable")
+        keys, counts = keys[order], np.concatenate(all_counts)[order]
+        chunks = (keys & 0xFFFFFFFF).astype("<u4")
+        bounds = np.searchsorted(keys, np.arange(first, last + 1) << 32).tolist()
+        for number, start, stop in zip(range(first, last), bounds, bounds[1:], strict=False):
+            yield names[number], chunks[start:stop].tobytes() + counts[start:stop].tobytes()
+
+
+def postings_of(data: bytes) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    """A row's chunks, ascending, and how often the term stands in each (255: or more)."""
+    count = len(data) // 5
+    return np.frombuffer(data, dtype="<u4", count=count), np.frombuffer(data, dtype=np.uint8, offset=4 * count)

@@ -1,0 +1,279 @@
+"""An index in one SQLite file, read-only."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kreis.errors import CorruptionError, ProjectError, StoreError
+from kreis.formats import check_format
+from kreis.generative.embeddings.embedding import Vectors
+from kreis.generative.index.about import FORMAT, About
+from kreis.generative.index.index import Access, Hit, Query
+from kreis.generative.index.postings import postings_of
+from kreis.generative.index.words import ANALYSIS, term_of, words_of
+
+__all__ = ["FILTERS", "SqliteIndex", "open_index"]
+
+FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
+"""Fields of a document that a query may filter by."""
+_K1: Final = 1.2
+_B: Final = 0.75
+_FEW: Final = 0.3
+"""Share of chunks up to which only theirs are compared, in place of all."""
+_MASKS: Final = 64
+"""Who may read what, of so many askers, is kept."""
+
+_HITS: Final = """
+SELECT chunks.number, documents.id, documents.version, chunks.start, chunks.stop, chunks.text, parents.text,
+       parents.start, chunks.heading, documents.title, documents.source, documents.language, documents.licence,
+       chunks.page
+FROM chunks JOIN documents ON documents.number = chunks.document LEFT JOIN parents ON parents.number = chunks.parent
+WHERE chunks.number IN ({})
+"""
+
+Numbers = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+def open_index(path: Path) -> SqliteIndex:
+    """Open an index file. Whoever calls has checked its digest.
+
+    Raises:
+        ProjectError: another version of kreis wrote it.
+        CorruptionError: it is not an index, or a part of it is missing.
+        StoreError: it can't be read.
+    """
+    try:
+        return SqliteIndex(path)
+    except (sqlite3.Error, msgspec.DecodeError, ValueError, TypeError) as error:
+        raise CorruptionError(
+            f"it is no whole index: {error}", where=str(path), hint="fetch or build it anew"
+        ) from error
+
+
+class SqliteIndex:
+    """Postings are read as they are asked for; vectors and who may read what stand in memory."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise StoreError("there is no such file", where=str(path), hint="build the index first")
+        self._path = path
+        self._file = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+        )
+        self._lock = Lock()  # one connection for all threads; what it reads for a query takes well under a millisecond
+        self._about = self._read_about()
+        documents = self._columns("SELECT readers, ifnull(expires, 0) FROM documents ORDER BY number", 2)
+        chunks = self._columns("SELECT document, words FROM chunks ORDER BY number", 2)
+        if (len(documents[0]), len(chunks[0])) != (self._about.documents, self._about.chunks):
+            raise ValueError("it holds fewer documents or chunks than it says")
+        self._document_of, words = chunks
+        self._reader_of, expires = documents
+        self._expires: Numbers | None = expires[self._document_of] if expires.any() else None
+        mean = max(self._about.words / max(self._about.chunks, 1), 1e-9)
+        self._norm = (_K1 * (1 - _B + _B * words / mean)).astype(np.float32)
+        self._readers = self._read_readers()
+        self._vectors = self._read_vectors()
+        self._mask = lru_cache(maxsize=_MASKS)(self._mask_of)
+
+    @property
+    def version(self) -> str:
+        """Digest of all that it was made of."""
+        return self._about.version
+
+    @property
+    def embedding(self) -> str:
+        """Digest of the model that its vectors come from; empty where it has none."""
+        return self._about.embedding
+
+    def __len__(self) -> int:
+        """Chunks."""
+        return self._about.chunks
+
+    def lexical(self, query: Query) -> list[Hit]:
+        """By words (BM25), best first.
+
+        Raises:
+            ProjectError: there is no such field to filter by.
+        """
+        allowed = self._allowed(query)
+        scores = np.zeros(len(self), dtype=np.float32)
+        for term, times in sorted(Counter(map(term_of, words_of(query.text))).items()):
+            postings = self._postings(term)
+            if postings is None:
+                continue
+            chunks, counts = postings
+            idf = np.log1p((len(self) - len(chunks) + 0.5) / (len(chunks) + 0.5))
+            scores[chunks] += times * idf * counts * (_K1 + 1) / (counts + self._norm[chunks])
+        if allowed is not None:
+            scores *= allowed
+        best = _best(scores, min(query.top, int(np.count_nonzero(scores))))
+        return self._hits(best, {"score": scores[best], "lexical": scores[best]})
+
+    def dense(self, query: Query, vector: Vectors) -> list[Hit]:
+        """By a vector of shape (1, d), best first.
+
+        Raises:
+            ProjectError: the index has no vectors, or those of another model, or no such field to filter by.
+        """
+        if vector.shape != (1, self._about.dimension):
+            raise ProjectError(
+                f"a vector of shape {vector.shape} was given; its own have {self._about.dimension} numbers",
+                where=f"index {self.version[:12]}",
+                hint="ask with the embedding model that the index was built with",
+            )
+        allowed = self._allowed(query)
+        numbers = None if allowed is None else np.flatnonzero(allowed)
+        if numbers is not None and len(numbers) <= _FEW * len(self):
+            scores = self._vectors[numbers] @ vector[0]
+            best = _best(scores, query.top)
+            return self._hits(numbers[best], {"score": scores[best], "dense": scores[best]})
+        scores = self._vectors @ vector[0]
+        if allowed is not None:
+            scores[~allowed] = -np.inf
+        best = _best(scores, min(query.top, len(self) if numbers is None else len(numbers)))
+        return self._hits(best, {"score": scores[best], "dense": scores[best]})
+
+    def hits(self, chunks: Sequence[int]) -> list[Hit]:
+        """Chunks by number, in that order.
+
+        Raises:
+            ProjectError: there is no such chunk.
+        """
+        return self._hits(np.asarray(chunks, dtype=np.int64), {})
+
+    def vectors(self, chunks: Sequence[int]) -> Vectors:
+        """The vectors of chunks, shape (n, d)."""
+        return self._vectors[np.asarray(chunks, dtype=np.int64)]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
+    def _rows(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with self._lock:
+                return self._file.execute(statement, list(values)).fetchall()
+        except sqlite3.Error as error:
+            raise CorruptionError(f"it can't be read: {error}", where=str(self._path), hint="fetch it anew") from error
+
+    def _columns(self, statement: str, count: int) -> list[Numbers]:
+        rows = self._file.execute(statement).fetchall()
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), count)
+        return [np.ascontiguousarray(table[:, column]) for column in range(count)]
+
+    def _read_about(self) -> About:
+        document = self._file.execute("SELECT document FROM about").fetchone()[0].encode()
+        check_format(document, FORMAT, where=str(self._path))
+        about = msgspec.json.decode(document, type=About)
+        if about.analysis != ANALYSIS:
+            raise ProjectError(
+                f"its terms were made by {about.analysis}; this version searches {ANALYSIS}",
+                where=str(self._path),
+                hint="build it anew, or open it with the kreis that built it",
+            )
+        return about
+
+    def _read_readers(self) -> list[tuple[str, frozenset[str]]]:
+        rows = self._file.execute("SELECT tenant, groups FROM readers ORDER BY number").fetchall()
+        return [(tenant, frozenset(msgspec.json.decode(groups, type=list[str]))) for tenant, groups in rows]
+
+    def _read_vectors(self) -> Vectors:
+        about = self._about
+        vectors = np.empty((about.chunks if about.dimension else 0, about.dimension), dtype=np.float32)
+        row = 0
+        for (data,) in self._file.execute("SELECT data FROM vectors ORDER BY piece"):
+            piece = np.frombuffer(data, dtype="<f2").reshape(-1, about.dimension)
+            vectors[row : row + len(piece)] = piece
+            row += len(piece)
+        if row != len(vectors):
+            raise ValueError(f"it holds {row} vectors of {len(vectors)}")
+        return vectors
+
+    def _postings(self, term: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]] | None:
+        rows = self._rows("SELECT postings FROM terms WHERE term = ?", [term])
+        return postings_of(rows[0][0]) if rows else None
+
+    def _allowed(self, query: Query) -> Mask | None:
+        """Which chunks are candidates at all; None: each is."""
+        allowed = self._mask(query.access, tuple(sorted(query.filters.items())))
+        if self._expires is None or not query.at:
+            return allowed
+        fresh: Mask = (self._expires == 0) | (self._expires > query.at)
+        return fresh if allowed is None else fresh & allowed
+
+    def _mask_of(self, access: Access, filters: tuple[tuple[str, str], ...]) -> Mask | None:
+        readers = np.array([_may_read(access, *each) for each in self._readers], dtype=bool)
+        documents: Mask = readers[self._reader_of]
+        for field, value in filters:
+            if field not in FILTERS:
+                raise ProjectError.unknown_name("field", field, FILTERS, where="filter of a query")
+            found = self._rows(f"SELECT number FROM documents WHERE {field} = ?", [value])
+            those = np.zeros(len(documents), dtype=bool)
+            those[[number for (number,) in found]] = True
+            documents &= those
+        return None if documents.all() else documents[self._document_of]
+
+    def _hits(self, numbers: Numbers, scores: dict[str, Scores]) -> list[Hit]:
+        wanted = numbers.tolist()
+        rows = {row[0]: row for row in self._rows(_HITS.format(",".join("?" * len(wanted))), wanted)}
+        if missing := [number for number in wanted if number not in rows]:
+            raise ProjectError(f"there is no chunk {missing[0]}", where=f"index {self.version[:12]}")
+        columns = {name: values.tolist() for name, values in scores.items()}
+        return [
+            _hit(rows[number], {name: values[place] for name, values in columns.items()})
+            for place, number in enumerate(wanted)
+        ]
+
+
+def _hit(row: tuple[Any, ...], scores: dict[str, float]) -> Hit:
+    number, document, version, start, stop, text, parent, parent_start, *said, page = row
+    heading, title, source, language, licence = said
+    return Hit(
+        chunk=number,
+        document=document,
+        version=version,
+        start=start,
+        end=stop,
+        text=text,
+        shown=text if parent is None else parent,
+        shown_start=start if parent is None else parent_start,
+        heading=heading,
+        title=title,
+        source=source,
+        language=language,
+        licence=licence,
+        page=page,
+        score=scores.get("score", 0.0),
+        lexical=scores.get("lexical", 0.0),
+        dense=scores.get("dense", 0.0),
+    )
+
+
+def _may_read(access: Access, tenant: str, groups: frozenset[str]) -> bool:
+    """Shared or of the asker's tenant, and for all of it or a group of the asker's."""
+    return tenant in ("", access.tenant) and (not groups or not groups.isdisjoint(access.groups))
+
+
+def _best(scores: Scores, count: int) -> Numbers:
+    """The places of the highest scores, highest first; of equal ones the first."""
+    if count <= 0:
+        return np.empty(0, dtype=np.int64)
+    if count < len(scores):
+        least = np.partition(scores, len(scores) - count)[len(scores) - count]
+        places = np.flatnonzero(scores >= least)
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")][:count]

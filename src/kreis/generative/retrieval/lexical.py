@@ -1,0 +1,29 @@
+"""Search by words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kreis.generative.embeddings.embedding import Embedder
+from kreis.generative.index.index import Hit, Index, Query
+
+__all__ = ["Lexical"]
+
+
+class Lexical(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="lexical"):
+    """By words (BM25)."""
+
+    @property
+    def needs_vectors(self) -> bool:
+        """No."""
+        return False
+
+    def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
+        """The best chunks; `score` is BM25."""
+        return index.lexical(query)
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"kind": "lexical"}

@@ -1,0 +1,110 @@
+"""Find chunks by words, by vectors and by both."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.generative.handbook import E5, PAGES, Paragraphs
+
+from kreis.errors import ProjectError
+from kreis.generative.embeddings.kinds import LocalEmbedding
+from kreis.generative.index.build import build_index
+from kreis.generative.index.index import Access, Query
+from kreis.generative.index.sqlite import open_index
+from kreis.generative.retrieval.kinds import Dense, Hybrid, Lexical, SearchKind
+
+SEARCHES = {"lexical": Lexical(), "dense": Dense(), "hybrid": Hybrid(lexical=0.4)}
+
+
+def asked(text, top=5, **access):
+    return Query(text=text, access=Access(**access), top=top)
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory):
+    place = tmp_path_factory.mktemp("index") / "handbook"
+    build_index(PAGES, chunker=Paragraphs(), embedding=LocalEmbedding(E5), cache=None, place=place)
+    return open_index(place)
+
+
+@pytest.fixture(scope="module")
+def words_only(tmp_path_factory):
+    place = tmp_path_factory.mktemp("index") / "words"
+    build_index(PAGES, chunker=Paragraphs(), embedding=None, cache=None, place=place)
+    return open_index(place)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LocalEmbedding(E5).open()
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_it_is_data_in_a_package(name):
+    search = SEARCHES[name]
+    assert msgspec.json.decode(msgspec.json.encode(search), type=SearchKind) == search
+    assert search.parameters()["kind"] == name
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_best_are_found_best_first(name, handbook, model):
+    hits = SEARCHES[name].find(handbook, asked("parental leave"), model)
+    assert hits[0].text == "Parental leave lasts up to 36 months."
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert len({hit.chunk for hit in hits}) == len(hits) <= 5
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_what_may_not_be_read_is_not_found(name, handbook, model):
+    query = asked("Acme buys a hotel chain", top=50, tenant="globex", groups=frozenset({"board"}))
+    assert not {hit.document for hit in SEARCHES[name].find(handbook, query, model)} & {"merger.md", "salaries.md"}
+
+
+def test_both_ranks_count_by_their_weight(handbook, model):
+    query = asked("parental leave", top=50)
+    words, vectors = Lexical().find(handbook, query, model), Dense().find(handbook, query, model)
+    for weight in (0.0, 0.3, 1.0):
+        expected = {}
+        for share, ranked in ((weight, words), (1 - weight, vectors)):
+            for rank, hit in enumerate(ranked):
+                expected[hit.chunk] = expected.get(hit.chunk, 0) + share * 61 / (61 + rank)
+        found = Hybrid(lexical=weight).find(handbook, query, model)
+        assert {hit.chunk: hit.score for hit in found} == pytest.approx({k: v for k, v in expected.items() if v})
+    assert [hit.chunk for hit in Hybrid(lexical=1.0).find(handbook, query, model)] == [hit.chunk for hit in words]
+    assert [hit.chunk for hit in Hybrid(lexical=0.0).find(handbook, query, model)] == [hit.chunk for hit in vectors]
+
+
+def test_the_first_of_both_has_score_one(handbook, model):
+    [hit] = Hybrid().find(handbook, asked("parental leave lasts up to 36 months", top=1), model)
+    assert hit.score == 1
+    assert hit.lexical > 0
+    assert hit.dense > 0.8
+
+
+def test_each_hit_of_both_has_its_cosine_and_its_words(handbook, model):
+    query = asked("parental leave", top=50)
+    words = {hit.chunk: hit.lexical for hit in Lexical().find(handbook, query, model)}
+    cosines = {hit.chunk: hit.dense for hit in Dense().find(handbook, query, model)}
+    for hit in Hybrid(depth=1).find(handbook, query, model):
+        assert hit.lexical == words.get(hit.chunk, 0)
+        assert hit.dense == pytest.approx(cosines[hit.chunk], abs=1e-3)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1])
+def test_a_weight_outside_0_to_1_is_refused(weight):
+    with pytest.raises(ProjectError, match="lexical: 0 to 1"):
+        Hybrid(lexical=weight)
+
+
+@pytest.mark.parametrize("search", [Dense(), Hybrid()])
+def test_vectors_of_another_model_are_refused(search, handbook, words_only, model):
+    assert search.needs_vectors
+    with pytest.raises(ProjectError, match="it has no vectors"):
+        search.find(words_only, asked("leave"), model)
+    with pytest.raises(ProjectError, match="another embedding model"):
+        search.find(handbook, asked("leave"), None)
+
+
+def test_words_need_no_model(words_only):
+    assert not Lexical().needs_vectors
+    assert Lexical().find(words_only, asked("parental"), None)[0].document == "leave.md"
