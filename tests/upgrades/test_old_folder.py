@@ -26,7 +26,7 @@ from kreis.ledger.store import open_ledger
 from kreis.loop.steps import StepOutput
 from kreis.models.form import Formula, Onnx
 from kreis.watching.watcher import keep_watching
-from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Packaged, Trained
+from kreis.ways.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Packaged, Trained
 from kreis.workspace import Workspace
 
 AFTER = datetime(2025, 8, 16, 12, tzinfo=UTC)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kreis.deployment.canary_plan import CanaryPlan
 from kreis.ledger.records import Release
-from kreis.ways.tabular.planning import plan_now
+from kreis.ways.choice import comparing
+from kreis.ways.planning import plan_now
 from kreis.workspace import Workspace
 
 __all__ = ["plan_canary", "roll_back"]
@@ -21,7 +22,8 @@ def plan_canary(workspace: Workspace, *, per_day: float | None = None, differing
     Raises:
         ProjectError: nothing is in service, there is no traffic, or no canary is declared.
     """
-    return plan_now(workspace.load_project(), workspace, per_day=per_day, differing=differing)
+    project = workspace.load_project()
+    return plan_now(project, workspace, comparing(project), per_day=per_day, differing=differing)
 
 
 def roll_back(workspace: Workspace, *, reason: str, to: int | None = None) -> Release:

@@ -24,8 +24,8 @@ from kreis.errors import KreisError, ProjectError, ServiceError, StoreError
 from kreis.ledger import runs, steps
 from kreis.ledger.records import Run, Step
 from kreis.tracking.git import git_state, run_git
+from kreis.ways.results import Trained
 from kreis.ways.tabular.reproduction import Predicted, StepAgain, predicted_again, steps_again
-from kreis.ways.tabular.results import Trained
 from kreis.workspace import Workspace
 
 __all__ = ["Reproduction", "reproduce"]

@@ -23,7 +23,7 @@ from kreis.ledger.identity import identity_of
 from kreis.ledger.store import Ledger
 from kreis.models.form import Onnx
 from kreis.tracking.points import read_run
-from kreis.ways.tabular.results import Trained
+from kreis.ways.results import Trained
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:

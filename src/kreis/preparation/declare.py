@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from kreis.collection.declare import Sources
@@ -39,6 +40,11 @@ class Tables(Sources):
     def spine_declaration(self) -> Spine | None:
         """The rows to predict; None as long as they are not declared."""
         return None if self._spine is None else self._spine.value
+
+    @property
+    def horizon(self) -> timedelta:
+        """How long outcomes take."""
+        return timedelta() if self._spine is None else self._spine.value.horizon
 
     def table(self, *, layer: Literal["silver", "gold"], corrections: bool = False) -> Callable[[TableFunction], Table]:
         """Declare a derived table: a function whose parameters name the sources and tables that it reads.

@@ -91,6 +91,11 @@ class Candidates(Views):
         return self._candidates
 
     @property
+    def contenders(self) -> Mapping[str, tuple[int, bool]]:
+        """By name how simple each candidate is, and whether it is a baseline."""
+        return {name: (each.complexity, each.baseline) for name, each in self.candidates.items()}
+
+    @property
     def split_declaration(self) -> SplitRule:
         """Which rows train and which judge; if nothing is declared the last 30 days judge, or of rows without times a
         fifth, drawn by chance.

@@ -22,8 +22,8 @@ from kreis.monitoring.traffic import days_of_traffic, failures_by_day
 from kreis.project import Project
 from kreis.watching.alerting import WATCH
 from kreis.watching.memory import WatchedBy, WatchMemory
+from kreis.ways.results import Judged
 from kreis.ways.tabular.baselines import Baseline, baseline_of
-from kreis.ways.tabular.results import Judged
 from kreis.workspace import Workspace
 
 __all__ = ["Parts", "Shown", "Viewer"]
@@ -132,7 +132,7 @@ class Viewer:
         reigns = _Reigns(history, now)
         self._check_clock(memory, now, parts)
         self._layouts.refresh()
-        horizon = self._project.spine_declaration.horizon if self._project.spine_declaration else timedelta()
+        horizon = self._project.horizon
         for needs, last in ((False, now.date() - _DAY), (True, (now - horizon).date() - _DAY)):
             watching = [each for each in self._project.monitors if each.monitor.needs_outcomes is needs]
             showing = _Showing(memory, watching, parts, causes)

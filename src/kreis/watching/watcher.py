@@ -30,7 +30,8 @@ from kreis.watching.alerting import Alerting, open_causes
 from kreis.watching.children import CircleOutcome, collect_in_child, run_in_child
 from kreis.watching.looking import Parts, Shown, Viewer
 from kreis.watching.memory import WatchMemory, forget_file, load_memory, save_memory
-from kreis.ways.tabular.canary import CanaryMove, move_canary
+from kreis.ways.canary import CanaryMove, move_canary
+from kreis.ways.choice import comparing
 from kreis.ways.tabular.feeding import stale_features
 from kreis.workspace import Workspace
 
@@ -139,8 +140,7 @@ class Watcher:
                 parts.exit_code = parts.exit_code or CorruptionError.exit_code
         if look.outcomes:
             with parts.part("outcomes"):
-                spine = self._project.spine_declaration
-                horizon = timedelta() if spine is None else spine.horizon
+                horizon = self._project.horizon
                 parts.state(_STRAY, stray_outcomes(self._workspace.lake, now, horizon))
                 parts.state(_EARLY, early_outcomes(self._workspace.lake, now, horizon))
         if self._stale is not None:
@@ -211,7 +211,7 @@ class Watcher:
         release = self._current_release()
         if release is None:
             return None
-        return move_canary(self._project, self._workspace, release, now)
+        return move_canary(self._project, self._workspace, release, now, comparing(self._project))
 
     def _current_release(self) -> Release | None:
         with self._workspace.ledger.read() as connection:

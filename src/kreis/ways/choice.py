@@ -7,9 +7,11 @@ from typing import Any
 
 from kreis.loop.way import Way
 from kreis.project import Project
+from kreis.ways.paired_traffic import ReadPaired
+from kreis.ways.tabular.paired_traffic import read_paired
 from kreis.ways.tabular.way import Tabular
 
-__all__ = ["way_of"]
+__all__ = ["comparing", "way_of"]
 
 
 def way_of(project: Project, accept: Collection[str] = ()) -> Way[Any]:
@@ -20,3 +22,8 @@ def way_of(project: Project, accept: Collection[str] = ()) -> Way[Any]:
         accept: Names of what the actor accepts for this run, although it would wait for a person otherwise.
     """
     return Tabular(project, accept)
+
+
+def comparing(project: Project) -> ReadPaired:
+    """What reads the log to compare two models in service, on the way that a project goes."""
+    return read_paired

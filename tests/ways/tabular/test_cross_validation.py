@@ -51,7 +51,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def report_of(workspace: Workspace) -> Any:
     from kreis.ledger.steps import last_step
-    from kreis.ways.tabular.results import Judged
+    from kreis.ways.results import Judged
 
     with workspace.ledger.read() as connection:
         step = last_step(connection, "evaluation", "gbdt")
@@ -76,7 +76,7 @@ def test_each_row_counts_once_in_however_many_repeats(judged: Any) -> None:
 
 def test_the_released_model_has_learned_from_all_rows(judged: Any) -> None:
     from kreis.ledger.steps import last_step
-    from kreis.ways.tabular.results import Trained
+    from kreis.ways.results import Trained
 
     with judged[1].ledger.read() as connection:
         step = last_step(connection, "training", "gbdt")

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from kreis.evaluation.paired import FALSE_ROLLBACK, Paired
-from kreis.ways.tabular.paired_traffic import PairedTraffic, _by_group
+from kreis.ways.paired_traffic import PairedTraffic
+from kreis.ways.tabular.paired_traffic import _by_group
 
 
 def by_row(differences: np.ndarray, days: np.ndarray, most: float = 1.0) -> PairedTraffic:

@@ -34,7 +34,10 @@ def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float], apart: flo
         name: SimpleNamespace(name=name, baseline=name == "rule", complexity=COMPLEXITY[name]) for name in worth
     }
     metric = DecisionValue("EUR per 1,000 orders", true_positive=1.0, false_positive=-1.0)
-    project: Any = SimpleNamespace(candidates=candidates, goal=SimpleNamespace(metric=metric, task=metric.task))
+    contenders = {name: (COMPLEXITY[name], name == "rule") for name in worth}
+    project: Any = SimpleNamespace(
+        candidates=candidates, contenders=contenders, goal=SimpleNamespace(metric=metric, task=metric.task)
+    )
     context: Any = None
     concluded = training.perform(TabularState(project=project, context=context))
     assert isinstance(concluded, Advance)

@@ -13,7 +13,7 @@ from kreis.errors import ProjectError
 from kreis.ledger import models, runs, steps
 from kreis.ledger.records import Model, Run, Step
 from kreis.training.importance import Importance
-from kreis.ways.tabular.results import Judged, Trained
+from kreis.ways.results import Judged, Trained
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from kreis.governance.views.logged import LoggedSeries, logged_of
 from kreis.ledger import documents, runs, steps
 from kreis.ledger.records import Run, Step
 from kreis.tracking.git import run_git
-from kreis.ways.tabular.results import Trained
+from kreis.ways.results import Trained
 from kreis.ways.tabular.side_by_side import PairedSide, paired_metrics
 from kreis.workspace import Workspace
 

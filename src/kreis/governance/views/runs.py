@@ -16,7 +16,7 @@ from kreis.governance.views.as_they_stand import as_they_stand
 from kreis.governance.views.logged import logged_of
 from kreis.ledger import runs, steps
 from kreis.ledger.records import Run
-from kreis.ways.tabular.results import Judged, Trained
+from kreis.ways.results import Judged, Trained
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import msgspec
 
 from kreis.errors import ProjectError
 from kreis.ledger import steps
-from kreis.ways.tabular.results import CollectedSource
+from kreis.ways.results import CollectedSource
 from kreis.workspace import Workspace
 
 __all__ = ["CollectedView", "SourceView", "SourcesView", "source_view"]

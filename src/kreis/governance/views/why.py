@@ -25,7 +25,7 @@ from kreis.ledger.records import Model, Release, Step
 from kreis.monitoring.traffic import outcomes_known, with_outcomes
 from kreis.preparation.view_rules import lineage
 from kreis.preparation.views import FeatureView, RequestView, window_name
-from kreis.ways.tabular.results import CollectedSource, LakeTable
+from kreis.ways.results import CollectedSource, LakeTable
 from kreis.workspace import Workspace
 
 __all__ = ["UsedFeature", "WhyModel", "WhyPrediction", "WhyRun", "WhyView", "why_view"]

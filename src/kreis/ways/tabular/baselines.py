@@ -14,7 +14,7 @@ from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import asked_together, columns_of_groups, feature_matrix, logged_texts
 from kreis.tasks.decisions import Decision
-from kreis.ways.tabular.results import Trained
+from kreis.ways.results import Trained
 from kreis.workspace import Workspace
 
 __all__ = ["Baseline", "baseline_of"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,6 @@ from kreis.arrays import Booleans, Codes, Floats
 from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.overlap import overlap_of
-from kreis.evaluation.paired import DaySums, day_sums
 from kreis.models.scoring import Texts
 from kreis.monitoring.traffic import (
     asked_together,
@@ -22,44 +21,12 @@ from kreis.monitoring.traffic import (
     read_traffic,
 )
 from kreis.project import Project
+from kreis.ways.paired_traffic import PairedTraffic
 from kreis.workspace import Workspace
 
-__all__ = ["PairedTraffic", "days_before", "horizon_of", "read_paired"]
+__all__ = ["read_paired"]
 
 _NEEDED = ("model", "features", "extra", "latency_us")
-_HISTORY = timedelta(days=28)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedTraffic:
-    """Requests of a time range that one of two models answered."""
-
-    rows: pl.DataFrame
-    """All of them: `at`, `model`, `latency_us`."""
-    mature: int
-    """Of them old enough for their outcomes to be complete; only these are compared."""
-    whole: int
-    """Of the mature ones those whose log holds the features of both models; groups, where rows are decided so."""
-    differences: Floats
-    """Value of the challenger's decision less the champion's, where the outcome is known; of rows that are decided
-    among each other, the sum of each group in rows of a usual one: a group is one observation."""
-    most: float
-    """The most that the two can differ by in value on one of the whole requests, whatever its outcome."""
-    days: Codes
-    by_agreement: bool = False
-    """Whether nothing ever becomes known, so that only how often the two agree can be compared."""
-    overlap: float
-    """By how much the days hang together because they share what happens to their requests."""
-
-    @property
-    def known(self) -> int:
-        """Whole requests whose outcome is known."""
-        return len(self.differences)
-
-
-def horizon_of(project: Project) -> timedelta:
-    """How long outcomes take."""
-    return project.spine_declaration.horizon if project.spine_declaration else timedelta()
 
 
 def read_paired(
@@ -83,7 +50,7 @@ def read_paired(
     rows = read_traffic(workspace.lake, since, now, known_by=now, columns=needed)
     layouts = {each.digest: each.manifest.features for each in models}
     rows = rows.filter(pl.col("model").is_in(list(layouts)))
-    mature = rows.filter(pl.col("at") <= now - horizon_of(project))
+    mature = rows.filter(pl.col("at") <= now - project.horizon)
     matrices = [feature_matrix(mature, each.manifest.features, layouts) for each in models]
     whole: Booleans = matrices[0][1] & matrices[1][1]
     agreement = getattr(project.goal.task, "agreement", None)
@@ -135,12 +102,6 @@ def _by_group(found: PairedTraffic, groups: Codes, ripe: Booleans) -> PairedTraf
         most=found.most * float(sizes.max(initial=1)) / usual,
         days=found.days[first],
     )
-
-
-def days_before(project: Project, workspace: Workspace, models: tuple[Package, Package], now: datetime) -> DaySums:
-    """How much the two would have differed on each of the last four weeks of mature requests."""
-    before = read_paired(project, workspace, models, now - _HISTORY - horizon_of(project), now)
-    return day_sums(before.differences, before.days)
 
 
 def _decisions(model: Package, matrix: Floats, texts: Texts | None, groups: Codes | None) -> Floats:

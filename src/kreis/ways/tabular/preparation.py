@@ -22,8 +22,8 @@ from kreis.preparation.spine import past_rows
 from kreis.preparation.tables import Spine, Table, build
 from kreis.preparation.view_rules import check_view
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.ways.results import BuiltTable, JoinedFeatures
 from kreis.ways.tabular.feeding import feed_from_lake
-from kreis.ways.tabular.results import BuiltTable, JoinedFeatures
 from kreis.ways.tabular.rows import read_spine, scan, spine_of
 from kreis.ways.tabular.state import TabularState
 

@@ -17,7 +17,7 @@ from kreis.models.scoring import Scores
 from kreis.project import Project
 from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
-from kreis.ways.tabular.results import Judged, LakeTable, Trained
+from kreis.ways.results import Judged, LakeTable, Trained
 from kreis.ways.tabular.rows import read_features, rows_with, split_rows
 from kreis.ways.tabular.way import Tabular
 from kreis.workspace import Workspace

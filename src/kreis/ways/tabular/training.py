@@ -8,7 +8,7 @@ from kreis.texts import amount
 from kreis.training.declare import CandidateDeclaration
 from kreis.training.searching import SearchPlace
 from kreis.training.train import train
-from kreis.ways.tabular.results import Trained
+from kreis.ways.results import Trained
 from kreis.ways.tabular.rows import features_of, read_rows, spine_of, split_rows
 from kreis.ways.tabular.state import TabularState
 

@@ -12,9 +12,12 @@ from kreis.ledger.records import Document, Step
 from kreis.loop.verdicts import Verdict
 from kreis.loop.way import RunContext
 from kreis.project import Project
-from kreis.ways.tabular import collection, deployment, evaluation, preparation, requirements, training
-from kreis.ways.tabular.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Trained
-from kreis.ways.tabular.state import Made, TabularState
+from kreis.ways import collection
+from kreis.ways.deployment import announce
+from kreis.ways.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Trained
+from kreis.ways.state import Made
+from kreis.ways.tabular import deployment, evaluation, preparation, requirements, training
+from kreis.ways.tabular.state import TabularState
 
 __all__ = ["LIBRARIES", "Tabular"]
 
@@ -71,7 +74,7 @@ class Tabular:
     @property
     def announces(self) -> Mapping[Discipline, Callable[[TabularState], str]]:
         """What deployment would do."""
-        return {"deployment": deployment.announce}
+        return {"deployment": announce}
 
     @property
     def libraries(self) -> Mapping[Discipline, tuple[str, ...]]:

@@ -32,7 +32,8 @@ from kreis.requirements.goal import Goal, Risk, ServiceLevels
 from kreis.settings import Settings
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.decisions import Cut
-from kreis.ways.tabular.canary import CanaryMove, _first_step, move_canary
+from kreis.ways.canary import CanaryMove, _first_step, move_canary
+from kreis.ways.tabular.paired_traffic import read_paired
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class Place:
 
     def move(self, made: Release, *, after: timedelta) -> CanaryMove:
         self.clock.advance(START + after)
-        move = move_canary(self.project, self.workspace, made, START + after)
+        move = move_canary(self.project, self.workspace, made, START + after, read_paired)
         assert move is not None
         return move
 
@@ -503,4 +504,4 @@ def test_stays_when_answers_are_slow_for_a_moment(place: Place) -> None:
 
 def test_does_nothing_where_there_is_no_canary(place: Place) -> None:
     made = place.workspace.releases("canary").release(place.model("only", 0.5), actor="a", reason="first")
-    assert move_canary(place.project, place.workspace, made, START) is None
+    assert move_canary(place.project, place.workspace, made, START, read_paired) is None

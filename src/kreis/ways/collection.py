@@ -23,8 +23,8 @@ from kreis.ledger.records import Document
 from kreis.ledger.steps import last_step
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, SendBack, Verdict
-from kreis.ways.tabular.results import CollectedSource
-from kreis.ways.tabular.state import TabularState
+from kreis.ways.results import CollectedSource
+from kreis.ways.state import WayState
 
 __all__ = ["perform"]
 
@@ -51,7 +51,7 @@ class _Outside:
         return {"outside": self.probe, "read": {path: file.sha256 for path, file in self.files.items()}}
 
 
-def perform(state: TabularState) -> Verdict:
+def perform(state: WayState) -> Verdict:
     """Collect every source; a broken contract sends the work back to the owner of the source. Where many of the rows
     known before are gone or changed, the run waits for somebody who accepts that.
     """
@@ -64,11 +64,11 @@ def perform(state: TabularState) -> Verdict:
     return Advance(summary=_summary(state), detail={"sources": _details(state), "warnings": warnings})
 
 
-def _reports(state: TabularState) -> dict[str, ContractReport]:
+def _reports(state: WayState) -> dict[str, ContractReport]:
     return {name: step.output.report for name, step in state.sources.items()}
 
 
-def _broken(state: TabularState, source: Source, report: ContractReport) -> Verdict:
+def _broken(state: WayState, source: Source, report: ContractReport) -> Verdict:
     detail = {
         "source": source.name,
         "contract": report.contract,
@@ -86,7 +86,7 @@ def _broken(state: TabularState, source: Source, report: ContractReport) -> Verd
     )
 
 
-def _details(state: TabularState) -> dict[str, dict[str, Any]]:
+def _details(state: WayState) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "rows": step.output.rows,
@@ -98,7 +98,7 @@ def _details(state: TabularState) -> dict[str, dict[str, Any]]:
     }
 
 
-def _summary(state: TabularState) -> str:
+def _summary(state: WayState) -> str:
     found = [step.output for step in state.sources.values()]
     rows, bad = sum(each.rows for each in found), sum(each.quarantined for each in found)
     kinds = [
@@ -113,7 +113,7 @@ def _warnings(reports: Mapping[str, ContractReport]) -> list[str]:
     return [f"source {name!r}: {told}" for name, each in reports.items() for told in each.warnings]
 
 
-def _collect(state: TabularState, source: Source) -> StepResult[CollectedSource]:
+def _collect(state: WayState, source: Source) -> StepResult[CollectedSource]:
     workspace = state.workspace
     code = code_of(source.stored or source.read, state.project.folder)
     source = source.of(workspace.lake)
@@ -146,7 +146,7 @@ def _collect(state: TabularState, source: Source) -> StepResult[CollectedSource]
 
 
 def _collect_now(
-    state: TabularState,
+    state: WayState,
     source: Source,
     key: str,
     code: Code,
@@ -203,7 +203,7 @@ def _collect_now(
     )
 
 
-def _record_contract(state: TabularState, source: Source) -> None:
+def _record_contract(state: WayState, source: Source) -> None:
     workspace, contract = state.workspace, source.contract
     with workspace.ledger.record(
         event="contract.used", subject=contract.digest, actor=workspace.actor, reason=f"source {source.name}"
@@ -212,7 +212,7 @@ def _record_contract(state: TabularState, source: Source) -> None:
         documents.put_document(tx, document)
 
 
-def _outside(state: TabularState, source: Source, code: Code, before: CollectedSource | None) -> _Outside:
+def _outside(state: WayState, source: Source, code: Code, before: CollectedSource | None) -> _Outside:
     """Ask the source's probe; without one, look at the files that it reads, as far as that can be known."""
     if source.stored is not None:  # kreis writes it itself, and only ever adds to it
         return _Outside(probe="", files={}, warnings=[])

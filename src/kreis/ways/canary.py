@@ -22,7 +22,7 @@ from kreis.ledger.records import Release
 from kreis.ledger.releases import list_releases
 from kreis.project import Project
 from kreis.texts import number
-from kreis.ways.tabular.paired_traffic import PairedTraffic, horizon_of, read_paired
+from kreis.ways.paired_traffic import PairedTraffic, ReadPaired
 from kreis.workspace import Workspace
 
 __all__ = ["CanaryMove", "margin_of", "move_canary"]
@@ -47,7 +47,9 @@ class CanaryMove:
     """As plain data, in the goal's unit; the new release has it on record."""
 
 
-def move_canary(project: Project, workspace: Workspace, release: Release, now: datetime) -> CanaryMove | None:
+def move_canary(
+    project: Project, workspace: Workspace, release: Release, now: datetime, read: ReadPaired
+) -> CanaryMove | None:
     """Move a canary on, or back, or say what it waits for; None where there is none.
 
     Both models score every logged request since the canary's first step, whoever answered it, so the comparison is
@@ -62,6 +64,7 @@ def move_canary(project: Project, workspace: Workspace, release: Release, now: d
         workspace: Where.
         release: The current release.
         now: The present.
+        read: Reads the log, as the project's way compares models.
 
     Raises:
         ProjectError: the margin is a share of what no evaluation says.
@@ -71,7 +74,7 @@ def move_canary(project: Project, workspace: Workspace, release: Release, now: d
         return None
     models = workspace.open_model(champion_of(release)), workspace.open_model(digest)
     first = _first_step(workspace, release)
-    seen = read_paired(project, workspace, models, first.at, now)
+    seen = read(project, workspace, models, first.at, now)
     metric = project.goal.metric
     before = (first.detail or {}).get("days_before")
     paired = Paired.of(
@@ -176,7 +179,7 @@ class _Canary:
 
     @property
     def _ends(self) -> datetime:
-        return self.first.at + self.project.release_declaration.canary.longest + horizon_of(self.project)
+        return self.first.at + self.project.release_declaration.canary.longest + self.project.horizon
 
     def _slower(self) -> str | None:
         champion, challenger = (each.digest for each in self.models)
@@ -205,7 +208,7 @@ class _Canary:
         """What a canary that neither goes on nor back waits for."""
         seen = self.seen
         outcomes = f"{seen.known:,} {'requests' if seen.by_agreement else 'outcomes'}"
-        within = _days(horizon_of(self.project))
+        within = _days(self.project.horizon)
         if not len(seen.rows):
             return f"no request was answered since {self.first.at:%Y-%m-%d %H:%M}"
         if not seen.mature:
@@ -226,7 +229,7 @@ class _Canary:
         known, needed = self.seen.known, self.paired.needed
         if needed is None or needed <= known:
             return f"undecided after {known:,} outcomes: {self._said()}"
-        elapsed = self.now - horizon_of(self.project) - self.first.at
+        elapsed = self.now - self.project.horizon - self.first.at
         ready = self.now + elapsed * ((needed - known) / known)
         late = "" if ready <= self._ends else f", and it ends on {_date(self._ends)}: raise the margin, or its traffic"
         return f"{known:,} of about {needed:,} outcomes; at the present traffic until about {_date(ready)}{late}"

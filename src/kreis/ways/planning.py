@@ -14,8 +14,8 @@ from kreis.ledger.models import latest_evaluation
 from kreis.ledger.releases import current_release
 from kreis.monitoring.traffic import read_predictions
 from kreis.project import Project
-from kreis.ways.tabular.canary import margin_of
-from kreis.ways.tabular.paired_traffic import days_before, horizon_of
+from kreis.ways.canary import margin_of
+from kreis.ways.paired_traffic import ReadPaired, days_before
 from kreis.workspace import Workspace
 
 __all__ = ["plan_now", "plan_of"]
@@ -68,14 +68,19 @@ def plan_of(
         project.goal.task,
         rates,
         per_day=traffic,
-        outcomes_within=horizon_of(project),
+        outcomes_within=project.horizon,
         within_day=within_day(before) if before is not None and known else None,
         differing=differing,
     )
 
 
 def plan_now(
-    project: Project, workspace: Workspace, *, per_day: float | None = None, differing: float | None = None
+    project: Project,
+    workspace: Workspace,
+    read: ReadPaired,
+    *,
+    per_day: float | None = None,
+    differing: float | None = None,
 ) -> CanaryPlan:
     """Plan a canary against what is in service; one that is going on says how often the models differ.
 
@@ -96,7 +101,7 @@ def plan_now(
     before = None
     if challenger is not None:
         pair = workspace.open_model(champion), workspace.open_model(challenger)
-        before = days_before(project, workspace, pair, now)
+        before = days_before(project, workspace, pair, now, read)
     plan = plan_of(project, workspace, champion, now, before=before, per_day=per_day, differing=differing)
     if plan is None:
         raise ProjectError(

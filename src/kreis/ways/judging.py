@@ -1,0 +1,187 @@
+"""Judging: the chosen candidate against baselines and champion, at the level that the year's error rate leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kreis.deployment.packages import Package
+from kreis.deployment.releases import champion_of
+from kreis.digests import digest_of_document
+from kreis.disciplines import Discipline
+from kreis.evaluation.evaluate import EvaluationReport
+from kreis.evaluation.spending import Spending, spend
+from kreis.ledger import models, releases, runs, steps
+from kreis.ledger.records import Route
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.texts import amount
+from kreis.training.train import TrainedCandidate
+from kreis.ways.results import Judged, Spent
+from kreis.ways.state import WayState
+
+__all__ = ["Judging", "judge"]
+
+_SPENT = "error spent"
+_DAY = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """What a way knows of its judgement."""
+
+    parameters: dict[str, Any]
+    """All that it rests on beside candidates and rows."""
+    inputs: dict[str, Any]
+    """Versions of the rows that may be read."""
+    holds_out: bool
+    """Whether the rows that judge are none that a version in service has learned from."""
+    days_tested: float
+    """How many days of saved error rate it may spend at most."""
+    decides_alike: Callable[[Package, TrainedCandidate], bool]
+    """Whether a candidate decides as a package does."""
+    reports: Callable[[str, Package | None, Spending | None], dict[str, EvaluationReport]]
+    """What is to be said of each candidate; takes the chosen one, the champion, and the level of their comparison."""
+
+
+def judge(state: WayState, judging: Judging) -> Verdict:
+    """Judge the candidate that did best on the validation part. The test rows choose nothing."""
+    choice = state.choice
+    challenger = choice.candidate
+    step = _evaluate(state, judging, challenger)
+    state.evaluation = step
+    report = step.output.report
+    headlines = list(state.project.goal.task.headlines)
+    detail = {"candidate": challenger, "outcome": report.outcome, "headlines": headlines}
+    detail |= {"choice": choice.said} if choice.said else {}
+    if report.outcome != "pass":
+        to: Discipline = "training" if report.outcome == "fail" else "collection"
+        return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
+    value, task = report.value, state.project.goal.task
+    headline = ", ".join(each.format(report.challenger.metrics[name].value) for name, each in task.headlines.items())
+    counted = "" if report.rarer is None else f", {report.rarer:,} {report.rarer_are}"
+    return Advance(
+        summary=f"{challenger}: {amount(value.value)} {report.unit} ({amount(value.low)} to {amount(value.high)}),"
+        f" {headline}, {len(report.gates)} gates passed on"
+        f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
+        detail={
+            **detail,
+            "warnings": [*task.doubts(report.challenger.metrics, challenger), *_not_compared(state, judging)],
+        },
+    )
+
+
+def _not_compared(state: WayState, judging: Judging) -> list[str]:
+    if judging.holds_out or not _live(state):
+        return []
+    canary = len(state.project.release_declaration.canary.steps) > 1
+    how = "only its canary compares the two" if canary else "and no canary is declared: nothing compares the two"
+    return [f"the version in service has learned from the rows that judge here; {how}"]
+
+
+def _live(state: WayState) -> list[Route]:
+    with state.workspace.ledger.read() as connection:
+        current = releases.current_release(connection, state.project.name)
+    return [] if current is None else [route for route in current.routes if route.mode == "live"]
+
+
+def _same_model(state: WayState, judging: Judging, candidate: str) -> str | None:
+    """Digest of the live model that decides by the very same bytes as a candidate, if one does."""
+    trained = state.candidates[candidate].output.opened(state.workspace.artifacts)
+    live = (route.model for route in _live(state))
+    opened = state.workspace.open_model
+    return next((digest for digest in live if judging.decides_alike(opened(digest), trained)), None)
+
+
+def _judged_when_released(state: WayState, digest: str) -> tuple[str | None, Spending | None]:
+    """Which model a live one had to beat to get there, and at which level."""
+    with state.workspace.ledger.read() as connection:
+        last = models.latest_evaluation(connection, digest)
+        step = None if last is None else steps.find_step(connection, last.metrics.get("step", ""))
+    judged = None if step is None else Judged.from_document(step.outputs)
+    if judged is None or judged.champion is None:
+        return None, None
+    difference = judged.report.differences["champion"]
+    return judged.champion, Spending(days=0.0, level=difference.level, why="as when it was released")
+
+
+def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[Judged]:
+    """Judge it against the champion or, where it is live itself already, against the one that it had to beat to get
+    there, at the same level: a run that is repeated or resumed after its release concludes the same.
+    """
+    project = state.project
+    parameters = judging.parameters
+    inputs: dict[str, Any] = {
+        name: digest_of_document({key: value for key, value in step.document.items() if key != "training"})
+        for name, step in state.candidates.items()
+    } | judging.inputs
+    same = _same_model(state, judging, challenger)
+    if same is not None:
+        against, spending = _judged_when_released(state, same)
+        comparison = [challenger, against, parameters, inputs]
+        if against is not None and _is_spent(state, comparison):  # by the run that this one resumes
+            spending = _spend(state, judging, comparison)
+    else:
+        with state.workspace.ledger.read() as connection:
+            current = releases.current_release(connection, project.name)
+        against = None if current is None or not judging.holds_out else champion_of(current)
+        spending = None if against is None else _spend(state, judging, [challenger, against, parameters, inputs])
+    champion = None if against is None else state.workspace.open_model(against)
+
+    def compute(key: str) -> Judged:
+        reports = judging.reports(challenger, champion, spending)
+        report = msgspec.structs.replace(reports.pop(challenger), choice=state.choice.said)
+        return Judged(candidate=challenger, champion=against, report=report, others=reports)
+
+    return state.memory.step(
+        "evaluation",
+        challenger,
+        parameters={**parameters, "champion": against, "level": None if spending is None else spending.level},
+        inputs=inputs,
+        result=Judged,
+        compute=compute,
+    )
+
+
+def _spend(state: WayState, judging: Judging, comparison: list[Any]) -> Spending:
+    """The level of a comparison with the champion, from what passed and was spent on record; repeated, it is the same.
+
+    The time that counts is that of the runs: from the one whose model was released first to this one.
+    """
+    project, identity = state.project, digest_of_document(comparison)
+
+    def compute(key: str) -> Spent:
+        with state.workspace.ledger.read() as connection:
+            first = releases.list_releases(connection, project.name)[-1]
+            since = first.at if first.run is None else runs.get_run(connection, first.run).as_of
+            earlier = {each.comparison: each for each in _spent(connection, project.name)}
+        if identity in earlier:
+            return earlier[identity]
+        passed = (state.as_of - since).total_seconds() / _DAY
+        spending = spend(
+            passed - sum(each.days for each in earlier.values()),
+            yearly=project.goal.replaced_in_vain,
+            at_most=judging.days_tested,
+        )
+        if not spending.days and (fixed := state.workspace.settings.clock.as_of):
+            why = f"kreis.toml fixes as_of = {fixed!r}, so no new days pass and no later comparison can pass: remove it"
+            spending = spending._replace(why=f"{why}, or set a later day")
+        return Spent(project=project.name, comparison=identity, **spending._asdict())
+
+    inputs = {"comparison": identity}
+    step = state.memory.step("deployment", _SPENT, parameters={}, inputs=inputs, result=Spent, compute=compute)
+    return step.output.spending
+
+
+def _is_spent(state: WayState, comparison: list[Any]) -> bool:
+    identity = digest_of_document(comparison)
+    with state.workspace.ledger.read() as connection:
+        return any(each.comparison == identity for each in _spent(connection, state.project.name))
+
+
+def _spent(connection: Any, project: str) -> list[Spent]:
+    found = [Spent.from_document(each.outputs) for each in steps.steps_called(connection, "deployment", _SPENT)]
+    return [each for each in found if each.project == project]
