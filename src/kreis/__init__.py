@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kreis.collection.connectors.table import read_table
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.generative.tools.tool import Caller, changes_state
     from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
     from kreis.monitoring.monitors.business_metric import BusinessMetric
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "Caller": "kreis.generative.tools.tool",
+    "changes_state": "kreis.generative.tools.tool",
     "KMeans": "kreis.training.candidates.kmeans",
     "ClusterSeparation": "kreis.tasks.clustering.cluster_separation",
     "RankingValue": "kreis.tasks.ranking.ranking_value",
@@ -117,6 +120,7 @@ __all__ = [
     "AnswerValue",
     "Availability",
     "BusinessMetric",
+    "Caller",
     "Canary",
     "Choice",
     "ClusterSeparation",
@@ -156,6 +160,7 @@ __all__ = [
     "Torch",
     "Window",
     "XGBoost",
+    "changes_state",
     "date_parts",
     "list_parts",
     "log",

@@ -14,6 +14,7 @@ from kreis.errors import CorruptionError, StoreError
 
 __all__ = [
     "clear_leftovers",
+    "create_privately",
     "disk_of",
     "fsync_directory",
     "fsync_file",
@@ -95,6 +96,23 @@ def write_durably(path: Path, data: bytes) -> None:
     os.close(handle)
     temporary.rename(path)
     fsync_directory(path.parent)
+
+
+def create_privately(path: Path, data: bytes) -> bool:
+    """Create a file of mode 0600 whole or not at all; false where another process was first."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, data)
+        os.close(handle)
+        fsync_file(temporary)
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_directory(path.parent)
+    return True
 
 
 def clear_leftovers(path: Path) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "ProjectSettings",
     "ServiceSettings",
     "Settings",
+    "ToolsSettings",
     "TrackingSettings",
     "TrainingSettings",
     "find_folder",
@@ -170,6 +171,19 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Threads of a trainer. Part of the step key: some trainers' results depend on it."""
 
 
+class ToolsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tools]`"""
+
+    url: str = "unix:.kreis/tools.sock"
+    """Where `kreis tools` listens: `unix:` and a path, or `tcp://127.0.0.1:PORT`."""
+    key: str = ".kreis/tools.key"
+    """File of the key that the service and the tools share; made by whichever needs it first."""
+    workers: int = 2
+    """Processes that run calls: so many at once."""
+    limit_s: float = 10.0
+    """How many seconds a call may take before its process is ended."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, by section."""
 
@@ -186,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     compute: ComputeSettings = ComputeSettings()
     training: TrainingSettings = TrainingSettings()
     loop: LoopSettings = LoopSettings()
+    tools: ToolsSettings = ToolsSettings()
 
 
 def find_folder(start: Path) -> Path:

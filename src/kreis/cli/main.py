@@ -32,6 +32,7 @@ from kreis.cli.commands import (
     serve,
     show,
     status,
+    tools,
     watch,
     why,
 )
@@ -65,6 +66,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("why")(why.why)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
+app.command("tools")(tools.tools)
 app.command("watch")(watch.watch)
 app.command("approve")(approve.approve)
 app.command("rollback")(rollback.rollback)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -22,7 +20,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kreis.digests import digest_of
-from kreis.durable import fsync_directory, fsync_file, make_directory, read_regular, storing, write_durably
+from kreis.durable import (
+    create_privately,
+    make_directory,
+    read_regular,
+    storing,
+    write_durably,
+)
 from kreis.errors import SignatureError, StoreError
 
 __all__ = [
@@ -113,7 +117,7 @@ class FileKeys:
         public_pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         trusted = self.folder / "trusted" / f"{key_id(public)[:16]}.pub"
         write_durably(trusted, public_pem)
-        if not _create_privately(self._path, _pem(private)):
+        if not create_privately(self._path, _pem(private)):
             trusted.unlink()
             return load_private(self._path)
         return private
@@ -128,30 +132,13 @@ def create_private(path: Path) -> Ed25519PrivateKey:
     with storing(f"key {path}"):
         make_directory(path.parent)
         private = Ed25519PrivateKey.generate()
-        return private if _create_privately(path, _pem(private)) else load_private(path)
+        return private if create_privately(path, _pem(private)) else load_private(path)
 
 
 def _pem(private: Ed25519PrivateKey) -> bytes:
     return private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _create_privately(path: Path, data: bytes) -> bool:
-    """Create a file of mode 0600 whole or not at all; false where another process was first."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(handle, data)
-        os.close(handle)
-        fsync_file(temporary)
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_directory(path.parent)
-    return True
 
 
 def load_trusted(folder: Path) -> TrustedKeys:
