@@ -36,7 +36,10 @@ from kreis.deployment.predictions.records import (
 from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.generative.embeddings.kinds import EndpointEmbedding, LocalEmbedding
 from kreis.generative.guards.policy import GuardPolicy
-from kreis.generative.language_models.kinds import LlamaCpp, OpenAICompatible
+from kreis.generative.language_models.budgets import Budget
+from kreis.generative.language_models.kinds import Budgeted, Fallback, LlamaCpp, OpenAICompatible, Routed
+from kreis.generative.language_models.prices import Price
+from kreis.generative.language_models.routed import Route
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.retrieval.kinds import Dense, Hybrid, Lexical
@@ -66,7 +69,13 @@ GROWING = {
     ],
     "generative/embeddings/kinds.py": [EndpointEmbedding, LocalEmbedding],
     "generative/guards/policy.py": [GuardPolicy],
-    "generative/language_models/kinds.py": [LlamaCpp, OpenAICompatible],
+    "generative/language_models/budgeted.py": [Budgeted],
+    "generative/language_models/budgets.py": [Budget],
+    "generative/language_models/fallback.py": [Fallback],
+    "generative/language_models/llama_cpp.py": [LlamaCpp],
+    "generative/language_models/openai_compatible.py": [OpenAICompatible],
+    "generative/language_models/prices.py": [Price],
+    "generative/language_models/routed.py": [Route, Routed],
     "generative/pipeline.py": [Pipeline],
     "generative/tools/spec.py": [ToolSpec],
     "generative/prompts/prompt.py": [Prompt],

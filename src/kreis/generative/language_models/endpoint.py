@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -97,7 +97,7 @@ class Endpoint:
             call.take(choice)
             return call.completion()
 
-    async def stream(self, wish: Wish) -> AsyncIterator[str | Completion]:
+    async def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
         """Pieces of an answer; see `OpenModel.stream`."""
         deadline = Deadline(wish.deadline_s, self._pace.now)
         async with self._answering(wish, deadline, stream=True) as (call, response):
@@ -195,7 +195,7 @@ class Endpoint:
             call.asked = False
             return _Refused("it cannot be reached")
         except (httpx.TimeoutException, TimeoutError):
-            raise _LostError(f"it did not answer within {patience:.3g} s") from None
+            raise _LostError(f"it did not answer within {patience:.2g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL):
             raise _LostError("it dropped the connection") from None
         status = response.status_code

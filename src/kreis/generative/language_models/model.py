@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -32,6 +32,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """Kind of question, where models are routed by it."""
     tenant: str = ""
     """Whose budget pays."""
+    without: tuple[str, ...] = ()
+    """Models (`Completion.model`) whose answers were of no use: a chain goes on to the next. Others do not heed it."""
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,8 +129,9 @@ class OpenModel(Protocol):
         """
         ...
 
-    def stream(self, wish: Wish) -> AsyncIterator[str | Completion]:
-        """Pieces of an answer as they come; the last item is the `Completion`, with all of the text.
+    def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
+        """Pieces of an answer as they come; the last item is the `Completion`, with all of the text. Who stops before
+        closes it (`contextlib.aclosing`), which stops the model.
 
         Raises:
             ModelError: it broke off.

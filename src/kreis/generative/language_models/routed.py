@@ -1,0 +1,90 @@
+"""A model for each kind of question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import msgspec
+
+from kreis.generative.language_models.model import Completion, OpenModel, Wish
+from kreis.generative.language_models.single import Single
+
+__all__ = ["OpenRouted", "Route", "Routed"]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which model answers a kind of question, and what was measured (`kreis.evaluation.model_routes`)."""
+
+    kind: str
+    model: str
+    """By its name in `Routed.models`."""
+    questions: int = 0
+    """How many it was measured on."""
+    quality: float = 0.0
+    """Mean of its questions, 0 to 1."""
+    money: float = 0.0
+    """A question."""
+    worse_by: float = 0.0
+    """It is shown not to be worse than any other model by more than this; 0 where it is simply the best."""
+
+
+class Routed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="model", tag="routed"):
+    """Sends each question to the model that was measured to be right for its kind (`Wish.kind`)."""
+
+    models: dict[str, Single]
+    routes: tuple[Route, ...]
+    otherwise: str
+    """The model of a kind that has no route."""
+
+    def __post_init__(self) -> None:
+        for name in (self.otherwise, *(route.model for route in self.routes)):
+            if name not in self.models:
+                raise ValueError(f"a route leads to {name!r}, which is none of the models {sorted(self.models)}")
+
+    def open(self) -> OpenModel:
+        """Make all of its models ready.
+
+        Raises:
+            MissingLibraryError: as its models.
+            ProjectError: as its models.
+        """
+        models = {name: model.open() for name, model in self.models.items()}
+        return OpenRouted({route.kind: models[route.model] for route in self.routes}, models, models[self.otherwise])
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        return found
+
+
+class OpenRouted:
+    """See `OpenModel`."""
+
+    def __init__(self, routes: Mapping[str, OpenModel], models: Mapping[str, OpenModel], otherwise: OpenModel) -> None:
+        self._routes, self._models, self._otherwise = routes, models, otherwise
+
+    @property
+    def window(self) -> int:
+        """Of the model with the smallest: any may be asked."""
+        return min(model.window for model in self._models.values())
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, at most."""
+        return max(model.count(text) for model in self._models.values())
+
+    async def complete(self, wish: Wish) -> Completion:
+        """An answer as a whole; see `OpenModel.complete`."""
+        return await self._of(wish).complete(wish)
+
+    def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
+        """Pieces of an answer; see `OpenModel.stream`."""
+        return self._of(wish).stream(wish)
+
+    async def close(self) -> None:
+        """End processes and connections."""
+        for model in self._models.values():
+            await model.close()
+
+    def _of(self, wish: Wish) -> OpenModel:
+        return self._routes.get(wish.kind, self._otherwise)
