@@ -11,7 +11,7 @@ from kreis.errors import ProjectError
 from kreis.generative.embeddings.kinds import EmbeddingKind, LocalEmbedding
 from kreis.generative.embeddings.testing import CHECKS
 
-KINDS = {"e5": LocalEmbedding(E5)}
+KINDS = {"e5": LocalEmbedding(E5), "minilm": LocalEmbedding("minilm-l6-int8")}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
