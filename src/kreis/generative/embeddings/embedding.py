@@ -19,7 +19,7 @@ class Embedder(Protocol):
 
     @property
     def digest(self) -> str:
-        """What determines its vectors: of the weights, or of name and address where they are elsewhere."""
+        """What determines its vectors: of the weights, or of name and revision where they are elsewhere."""
         ...
 
     @property

@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
-from kreis.errors import ProjectError
+from kreis.generative.addresses import checked_address, checked_key
 from kreis.generative.language_models.breaker import Breaker
 from kreis.generative.language_models.model import Completion, ModelError, Spent, Wish
 from kreis.generative.language_models.openai_wire import Choice, UnreadableError, Usage, events, read_reply, request_of
@@ -56,11 +55,12 @@ class Endpoint:
 
         self._kind, self._pace, self._largest = kind, pace, largest
         self._breaker = breaker or Breaker(now=pace.now)
-        self._url, self._host, loopback = _checked(address, kind.env)
+        base, self._host, loopback = checked_address(address, kind.env, "a language model")
+        self._url = f"{base}/chat/completions"
         self._closed = False
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if key:
-            headers["authorization"] = f"Bearer {_checked_key(key, kind.env)}"
+            headers["authorization"] = f"Bearer {checked_key(key, kind.env)}"
         self._client = httpx.AsyncClient(follow_redirects=False, trust_env=not loopback, headers=headers)
 
     @property
@@ -307,36 +307,3 @@ class _Call:
 
 def _nothing() -> None:
     """The breaker is told later."""
-
-
-def _checked(address: str, env: str) -> tuple[str, str, bool]:
-    """The URL of chat completions, the host as it may be named, and whether it is on this machine."""
-
-    def no(why: str) -> ProjectError:
-        return ProjectError(
-            f"the address of a language model {why}",
-            where=f"environment variable {env}",
-            hint=f"https://HOST/v1; the key belongs into {env}_KEY",
-        )
-
-    if not address.isascii() or not address.isprintable() or " " in address:
-        raise no("holds blanks, or letters that no address has")
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        raise no("cannot be read") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise no("is neither http:// nor https://")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise no("holds more than scheme, host, port and path")
-    host = f"{parts.hostname}:{port}" if port else parts.hostname
-    return address.rstrip("/") + "/chat/completions", host, parts.hostname in ("localhost", "127.0.0.1", "::1")
-
-
-def _checked_key(key: str, env: str) -> str:
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ProjectError(
-            "a key holds only printable ASCII letters, and no blank", where=f"environment variable {env}_KEY"
-        )
-    return key

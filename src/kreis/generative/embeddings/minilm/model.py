@@ -75,7 +75,7 @@ class MiniLM:
         if len(texts) < 2:
             vectors = list(map(self._vector, texts))
         else:
-            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            with ThreadPoolExecutor(_cores()) as pool:
                 vectors = list(pool.map(self._vector, texts))
         return np.array(vectors, dtype=np.float32).reshape(len(texts), _WIDTH)
 
@@ -120,3 +120,7 @@ def _made(weights: Path) -> bytes:
         return quantized_graph(read_safetensors(weights))
     except ModuleNotFoundError as error:
         raise MissingLibraryError.of(error) or error from error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
