@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from kreis.generative.chunking.chunker import Chunk
-from kreis.generative.chunking.spans import Span, check_sizes, joined, sentences, size, tokens
+from kreis.generative.chunking.spans import Span, check_sizes, fits, joined, sentences, tokens
 from kreis.generative.documents.document import Document
 
 __all__ = ["BySentences", "sentences_within"]
@@ -56,5 +56,5 @@ def sentences_within(text: str, start: int, end: int, words: int) -> list[Span]:
     """The sentences of a part of a text; in place of one with more words than that, its words."""
     found: list[Span] = []
     for first, last in sentences(text, start, end):
-        found += [(first, last)] if size(text[first:last]) <= words else tokens(text, first, last)
+        found += [(first, last)] if fits(text, first, last, words) else tokens(text, first, last)
     return found

@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.generative.chunking.chunker import Chunk
 from kreis.generative.chunking.sections import blocks_within, sections
-from kreis.generative.chunking.spans import Span, check_sizes, joined, stripped
+from kreis.generative.chunking.spans import Span, check_sizes, fits, joined, stripped
 from kreis.generative.documents.document import Document
 
 __all__ = ["ByStructure"]
@@ -57,13 +57,14 @@ class ByStructure(
         position, begin = 0, 0
         while position < len(found):
             section = found[position]
-            fits = section.level > 0 and section.words <= self.words
-            end = found[section.last].end if fits else section.end
-            position = section.last + 1 if fits else position + 1
-            body = [] if fits else blocks_within(text, section.body, end, self.words)
+            end = found[section.last].end
+            whole = section.level > 0 and fits(text, section.start, end, self.words)
+            end = end if whole else section.end
+            position = section.last + 1 if whole else position + 1
+            body = [] if whole else blocks_within(text, section.body, end, self.words)
             if body:
                 yield section.heading, [*stripped(text, [(begin, body[0][1])]), *body[1:]]
-            elif fits or position == len(found):
+            elif whole or position == len(found):
                 yield section.heading, stripped(text, [(begin, end)])
             else:
                 continue  # a heading without a text goes to what follows

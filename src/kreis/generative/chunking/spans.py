@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from kreis.errors import ProjectError
 
-__all__ = ["Span", "check_sizes", "joined", "sentences", "size", "stripped", "tokens"]
+__all__ = ["Span", "check_sizes", "fits", "joined", "sentences", "size", "stripped", "tokens"]
 
 Span: TypeAlias = tuple[int, int]
 """The first character, and the one after the last."""
@@ -27,6 +27,8 @@ _END = re.compile(
     r"|(?<=[。！？])[」』）]*\s*)"
 )
 """Where a sentence may end: the last of its marks, or a line after which a heading, an item or a row begins."""
+_SHORT_AT_MOST = 10
+"""A longer word is not among them, whatever stands before it."""
 _SHORT = re.compile(
     r"approx|art|bz(?:gl|w)|ca|cf|dr|e\.g|eg|etc|evtl|fig|ggf|i\.e|inkl|jr|max|min|mrs?|ms|n[ro]|prof|resp|s\.o|sog|"
     r"[js]r|str?|tel|u\.a|usw|vgl|vs|z\.?b|zzgl",
@@ -51,6 +53,16 @@ def check_sizes(words: int, overlap: int, where: str) -> None:
 def size(text: str) -> int:
     """How many words a text counts for."""
     return max(len(text.split()), len(text) // _LETTERS)
+
+
+def fits(text: str, start: int, end: int, words: int) -> bool:
+    """Whether a part of a text counts for no more than so many words; its words are counted only where that is near."""
+    if end - start < 2 * words:  # as if each had one letter
+        return True
+    if end - start >= _LETTERS * (words + 1):
+        return False
+    blanks = text.count(" ", start, end) + text.count("\n", start, end) + text.count("\t", start, end)
+    return blanks < words or size(text[start:end]) <= words
 
 
 def tokens(text: str, start: int, end: int) -> list[Span]:
@@ -89,7 +101,10 @@ def _ends(text: str, begin: int, stop: int, following: int, end: int) -> bool:
     """Whether the full stop at `stop` ends the sentence from `begin`."""
     if following < end and text[following].islower():
         return False
-    word = text[max(begin, text.rfind(" ", begin, stop) + 1) : stop].lstrip("(\n\t\"'„»*_")
+    first = max(begin, text.rfind(" ", begin, stop) + 1)
+    if stop - first > _SHORT_AT_MOST:
+        return True
+    word = text[first:stop].lstrip("(\n\t\"'„»*_")
     if word.isdigit():
         return len(word) > 2
     return not (len(word) == 1 and word.isalpha()) and not _SHORT.fullmatch(word)
@@ -101,7 +116,11 @@ def stripped(text: str, spans: Iterable[Span]) -> list[Span]:
     for start, end in spans:
         part = text[start:end]
         bare = part.strip()
-        if bare:
+        if not bare:
+            continue
+        if len(bare) == end - start:
+            found.append((start, end))
+        else:
             first = start + len(part) - len(part.lstrip())
             found.append((first, first + len(bare)))
     return found
@@ -116,6 +135,9 @@ def joined(text: str, parts: Sequence[Span], *, words: int, overlap: int) -> Ite
         words: How many a chunk has at most.
         overlap: At the beginning of each chunk the last parts of the one before come again, with at most so many words.
     """
+    if parts and fits(text, parts[0][0], parts[-1][1], words):
+        yield parts[0][0], parts[-1][1]
+        return
     sizes = [size(text[start:end]) for start, end in parts]
     first = total = 0
     for position, count in enumerate(sizes):
