@@ -1,0 +1,1 @@
+"""Loaders: what turns files of a kind into documents."""
