@@ -101,6 +101,17 @@ class OnlineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where the online feature store is kept: `lmdb:` and a folder."""
 
 
+class AskerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[service.askers.NAME]`: somebody who asks questions with a token of their own."""
+
+    sha256: str
+    """Of the token."""
+    tenant: str = ""
+    """Whose documents they may read, beside those that all tenants share."""
+    groups: list[str] = []
+    """Of the documents for some groups, which they may read."""
+
+
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[service]`"""
 
@@ -116,6 +127,13 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What an answered prediction survives: a crash of the process, or a power cut (group fsync)."""
     token: str = ""
     """Bearer token that clients must send. Better given as KREIS__SERVICE__TOKEN."""
+    answers: int = 32
+    """Answers to questions that a worker has under way at most; further questions are refused with 503."""
+    answer_ms: int = 30_000
+    """How long an answer to a question may take (ms); then the question is passed on."""
+    askers: dict[str, AskerSettings] = {}
+    """Name to who asks questions, by the SHA-256 of a token of their own: `askers.anna = {sha256 = "…", tenant = "a",
+    groups = ["hr"]}`. Without any, whoever may use the service asks as a person without groups, of no tenant."""
 
 
 class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

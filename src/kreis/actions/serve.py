@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from kreis.deployment.pointer import read_pointer
-from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.config import Limits, ServerConfig
+from kreis.deployment.server.questions.messages import Asker
 from kreis.deployment.signing import load_trusted
 from kreis.durable import make_directory, read_regular, storing, write_durably
 from kreis.errors import CorruptionError, ProjectError, ServiceError, StoreError
@@ -57,6 +58,8 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
         durability=settings.durability,
         simulated=simulated,
         token=settings.token or None,
+        askers=[Asker(**msgspec.structs.asdict(each)) for each in settings.askers.values()],
+        limits=Limits(answers=settings.answers, answer_ms=settings.answer_ms),
     )
     config.check()
     path = workspace.service_folder / "server.json"

@@ -7,10 +7,11 @@ import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from kreis.errors import ProjectError
+from kreis.errors import CorruptionError
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.extractive import Weights, extract, plain_sentence, retrieval_confidence
 from kreis.generative.index.index import Hit, Index, Query
+from kreis.generative.index.sqlite import open_index
 from kreis.generative.pipeline import PASSES_ON, Pipeline
 from kreis.generative.questions import Answered, Citation, Question
 from kreis.generative.stored import StoredFile
@@ -43,7 +44,14 @@ class Answerer:
     ) -> None:
         self.pipeline = pipeline
         if index is None:
-            raise ProjectError("no index is given", where=str(files(pipeline.index)), hint="pass index=")
+            index = open_index(files(pipeline.index))
+        if index.version != pipeline.index_version:
+            raise CorruptionError(
+                f"it is of version {index.version[:12]}, and the package names {pipeline.index_version[:12]}",
+                where=f"index {pipeline.index.sha256[:12]}",
+            )
+        if embedder is None and pipeline.search.needs_vectors and pipeline.embedding is not None:
+            embedder = pipeline.embedding.open()
         self._index = index
         self._embedder = embedder
 
@@ -84,7 +92,7 @@ class Answerer:
             filters=question.filters,
             at=question.at,
         )
-        return self._index.lexical(query)
+        return self.pipeline.search.find(self._index, query, self._embedder)
 
     def _extract(self, question: Question, hits: Sequence[Hit]) -> Answered:
         """The best passage's best sentences, with their place."""
@@ -117,7 +125,7 @@ class Answerer:
 
     def _abstains(self, question: Question, hits: Sequence[Hit], why: str) -> Answered:
         return Answered(
-            text=self._passes_on(question.text),
+            text=self.passes_on(question.text),
             outcome="abstained",
             question=question.text,
             passages=tuple(hits),
@@ -126,7 +134,8 @@ class Answerer:
             why=why,
         )
 
-    def _passes_on(self, text: str) -> str:
+    def passes_on(self, text: str) -> str:
+        """What is said where a question is passed on, in its language."""
         said = self.pipeline.passes_on
         return PASSES_ON.get(language_of(text), said) if said == PASSES_ON["en"] else said
 

@@ -107,7 +107,7 @@ def _features(rows: list[list[float | None]]) -> pl.Series:
 
 
 def outcomes_frame(records: Sequence[OutcomeRecord]) -> pl.DataFrame:
-    """The rows of `log/outcomes`."""
+    """The rows of `log/outcomes`; `comment` is null where there is none."""
     import polars as pl
 
     return pl.DataFrame(
@@ -116,6 +116,7 @@ def outcomes_frame(records: Sequence[OutcomeRecord]) -> pl.DataFrame:
             "reference": pl.Series("reference", [record.reference for record in records], dtype=pl.String),
             "outcome": pl.Series("outcome", [record.outcome for record in records], dtype=pl.Float64),
             "known_at": _moments("known_at", [record.known_at for record in records]),
+            "comment": pl.Series("comment", [record.comment or None for record in records], dtype=pl.String),
         }
     )
 

@@ -74,6 +74,8 @@ class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     received: int = 0
     """When it was sent, microseconds since 1970 UTC: of two outcomes known at one moment the one sent last counts, and
     several workers may have taken them."""
+    comment: str = ""
+    """What a person says of an answer, masked."""
 
     @property
     def is_early(self) -> bool:

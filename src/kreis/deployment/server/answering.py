@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from kreis.clock import microseconds
 from kreis.deployment.predictions.log import RecordWriter
+from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
 from kreis.deployment.predictions.sync import GroupSync
 from kreis.deployment.server.answers import answer_many, answer_one
 from kreis.deployment.server.failures import Failures
@@ -21,6 +22,7 @@ from kreis.deployment.server.messages import Ask, Asked, Outcomes, Refusal, Repl
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedRelease
 from kreis.deployment.server.outcomes import record_of
+from kreis.deployment.server.questions.models import QuestionRelease
 
 __all__ = ["LATEST_US", "Answering", "Serving"]
 
@@ -34,7 +36,7 @@ class Serving(Protocol):
     """Which release answers."""
 
     @property
-    def current(self) -> LoadedRelease | None:
+    def current(self) -> LoadedRelease | QuestionRelease | None:
         """It; None before the first."""
 
 
@@ -86,6 +88,8 @@ class Answering:
         release = self._serving.current
         if release is None:
             raise Unavailable("not_released", "no release is loaded; the service's log says why")
+        if not isinstance(release, LoadedRelease):
+            raise Refusal("asks_otherwise", "this release predicts nothing; it answers questions: POST /v1/answer")
         if asked.rows is not UNSET:
             return await self._predict_rows(asked, asked.rows, release, at, started)
         flags = release.door.check(asked)
@@ -135,12 +139,33 @@ class Answering:
         release = self._serving.current
         form = None if release is None else release.outcomes
         records = [record_of(place, each, form, now_us, latest_us) for place, each in enumerate(sent)]
+        await self.keep_outcomes(records)
+        return len(records)
+
+    async def keep(self, record: PredictionRecord) -> None:
+        """Write an answer down; when it returns, the answer may be given.
+
+        Raises:
+            StoreError: it could not be kept.
+        """
+        self.journal.append_one(record)
+        if self._sync is not None:
+            await self._sync.wait([record.id])
+        self.metrics.rows += 1
+        if record.flags:
+            self.metrics.flag(record.flags)
+
+    async def keep_outcomes(self, records: list[OutcomeRecord]) -> None:
+        """Write outcomes down.
+
+        Raises:
+            StoreError: they could not be kept.
+        """
         if records:
             self.journal.append(records)
             if self._sync is not None:
                 await self._sync.wait()
         self.metrics.outcomes += len(records)
-        return len(records)
 
     def flush(self) -> bool:
         """Close the log's segment in use, so that it can be shipped; whether there was anything in it.

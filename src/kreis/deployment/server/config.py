@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from kreis.deployment.server.questions.messages import Asker
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, PolicyError, ProjectError
 
@@ -16,6 +18,7 @@ __all__ = ["Limits", "ServerConfig", "is_loopback", "read_config"]
 
 
 MOST_WORKERS = 128
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +35,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Bodies that one client may send slowly at once; beyond, its oldest ones are refused."""
     waiting: int = 128
     """Requests that wait for an answer at once; further ones are refused with 503."""
+    answers: int = 32
+    """Answers to questions under way at once; further ones are refused with 503."""
+    answer_ms: int = 30_000
+    """How long one may take, the fallback's part of it included; then the question is passed on."""
     connections: int = 2_048
     """Connections at once; further ones wait to be accepted."""
 
@@ -56,6 +63,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Processes that share the port, the log and the release pointer; each has its own `limits`."""
     token: str | None = msgspec.field(default=None)
     """Bearer token that clients send. Needed wherever others than this machine can reach the service."""
+    askers: list[Asker] = []
+    """Who may ask questions, by the digest of a token of their own. Without any, whoever may use the service asks as a
+    person without groups of the tenant that all share."""
     simulated: bool = False
     """Whether the header `x-kreis-time` says what time it is: for demo and drills, never for production."""
     durability: Literal["process", "disk"] = "process"
@@ -89,12 +99,23 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             )
         if not 0 < self.port < 65_536:
             raise ProjectError(f"there is no port {self.port}", where="service", hint="choose one from 1 to 65535")
+        self._check_askers()
         if not is_loopback(self.host) and len(self.token or "") < 16:
             raise PolicyError(
                 "the service would be open to others without a token of at least 16 characters",
                 where=f"host {self.host!r}",
                 hint="set KREIS__SERVICE__TOKEN, or listen on 127.0.0.1",
             )
+
+    def _check_askers(self) -> None:
+        digests = [each.sha256 for each in self.askers]
+        for digest in digests:
+            if not _DIGEST.fullmatch(digest) or digests.count(digest) > 1:
+                raise ProjectError(
+                    f"{digest[:80]!r} is no SHA-256 of a token, or is there twice",
+                    where="service.askers",
+                    hint="64 hexadecimal digits: printf %s TOKEN | sha256sum",
+                )
 
 
 def read_config(document: bytes, *, token: str | None = None) -> ServerConfig:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,17 @@ from kreis.deployment.pointer import (
 from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
+from kreis.deployment.server.questions.files import FileCache, files_beside
+from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRelease
 from kreis.deployment.signing import TrustedKeys
-from kreis.errors import CorruptionError, KreisError, SignatureError
+from kreis.errors import CorruptionError, KreisError, RefusalError, SignatureError
+from kreis.generative.pipeline import Pipeline
 from kreis.ledger.records import Release
 
 __all__ = ["Follower"]
 
 _LOG = logging.getLogger("kreis.service")
+_CLOSING_S = 2.0
 _RETRY_S = 5.0
 """How long after a refusal to look at the same pointer again (an artifact may arrive late)."""
 
@@ -54,9 +59,13 @@ class Follower:
         self._executor = executor
         self._pointer = open_pointer(config.service, Path())
         self._seen: Hashable = None
-        self._warm: dict[str, LoadedModel] = {}
+        self._files = FileCache(files_beside(config.log), artifacts)
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._opened: list[LoadedAnswerer] = []
+        """By the look that is under way."""
+        self._warm: dict[str, LoadedModel | LoadedAnswerer] = {}
         """Models of the present release and of the one before."""
-        self.current: LoadedRelease | None = None
+        self.current: LoadedRelease | QuestionRelease | None = None
         self.refused: str | None = None
         """Why the newest pointer is not what answers; None where it is."""
 
@@ -67,17 +76,20 @@ class Follower:
             return False
         self._seen = seen
         try:
+            self._opened = []
             loaded = await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
         except Exception as error:  # whatever is wrong with a new release, the old one goes on answering
             self._metrics.refused_releases += 1
             self.refused = str(error)
             _LOG.error("release refused: %s", error, exc_info=not isinstance(error, KreisError))
+            self._retire(self._opened)
             return False
         self.refused = None
         if loaded is None:
             return False
         before, self.current = self.current, loaded
-        self._warm = {**(before.models if before else {}), **loaded.models}
+        cold, self._warm = self._warm, {**(before.models if before else {}), **loaded.models}
+        self._retire([each for digest, each in cold.items() if digest not in self._warm])
         self._metrics.swaps += 1
         _LOG.info("release %d answers (%s)", loaded.number, loaded.id)
         return True
@@ -93,7 +105,7 @@ class Follower:
                 retry = loop.time() + _RETRY_S
             await self.look()
 
-    def _load(self) -> LoadedRelease | None:
+    def _load(self) -> LoadedRelease | QuestionRelease | None:
         """Runs beside the event loop; None where there is nothing new."""
         pointer = read_pointer(self._pointer, self._trusted)
         if pointer is None:
@@ -109,8 +121,7 @@ class Follower:
         again = highest is not None and (release.number, release.id) == (highest.number, highest.release)
         if highest is not None and not again and release.number <= highest.number:
             raise _not_newer(release, highest.number, "which answered here before")
-        models = {digest: self._model(digest, pointer) for digest in _named(pointer)}
-        loaded = LoadedRelease(release, models, [pointer.accepts])
+        loaded = _release(pointer, {digest: self._model(digest, pointer) for digest in _named(pointer)})
         try:
             remember_highest(self._config.log, release)
         except OSError as error:  # it answers all the same: a full disk must not keep a release back
@@ -125,7 +136,7 @@ class Follower:
             return None
         return highest if highest is not None and highest.project == self._config.project else None
 
-    def _model(self, digest: str, pointer: Pointer) -> LoadedModel:
+    def _model(self, digest: str, pointer: Pointer) -> LoadedModel | LoadedAnswerer:
         warm = self._warm.get(digest)
         if warm is not None:
             return warm
@@ -135,7 +146,53 @@ class Follower:
         package = open_package(digest, pointed.envelope, self._artifacts, self._trusted)
         if package.manifest.project != self._config.project:
             raise SignatureError(f"a model of project {package.manifest.project!r}", where=f"package {digest[:12]}")
+        if isinstance(package.form, Pipeline):
+            answerer = LoadedAnswerer(package, pointed.version, self._files)
+            self._opened.append(answerer)
+            return answerer
         return LoadedModel(package, pointed.version, self._stored)
+
+    def _retire(self, cold: Sequence[LoadedModel | LoadedAnswerer]) -> None:
+        """Close what is not warm any more, when nobody uses it; then remove the files that nothing warm names."""
+        answerers = [each for each in cold if isinstance(each, LoadedAnswerer)]
+        if answerers or isinstance(self.current, QuestionRelease):
+            task = asyncio.get_running_loop().create_task(self._close(answerers))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _close(self, answerers: list[LoadedAnswerer]) -> None:
+        try:
+            await asyncio.gather(*(each.close() for each in answerers))
+            named = {file for each in self._warm.values() if isinstance(each, LoadedAnswerer) for file in each.files}
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._files.keep_only, named)
+        except Exception as error:
+            _LOG.error("what is not used any more stays: %s", error)
+
+    async def close(self) -> None:
+        """End what the models hold open: processes, connections."""
+        answerers = [each for each in self._warm.values() if isinstance(each, LoadedAnswerer)]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_S):
+                await asyncio.gather(*(each.answerer.close() for each in answerers), return_exceptions=True)
+
+
+def _release(pointer: Pointer, models: Mapping[str, LoadedModel | LoadedAnswerer]) -> LoadedRelease | QuestionRelease:
+    """What the models are decides what the release does.
+
+    Raises:
+        RefusalError: some score rows and some answer questions, or there is a shadow that answers questions.
+    """
+    scoring = {digest: each for digest, each in models.items() if isinstance(each, LoadedModel)}
+    answering = {digest: each for digest, each in models.items() if isinstance(each, LoadedAnswerer)}
+    if scoring and answering:
+        raise RefusalError(
+            "some of its models answer questions and some score rows",
+            where=f"release {pointer.release.number}",
+            hint="release models of one kind",
+        )
+    if answering:
+        return QuestionRelease(pointer.release, answering)
+    return LoadedRelease(pointer.release, scoring, [pointer.accepts])
 
 
 def _not_newer(release: Release, number: int, which: str) -> SignatureError:

@@ -9,10 +9,12 @@ from typing import TypeAlias
 
 import msgspec
 
-__all__ = ["BUCKETS", "Gauge", "Metrics", "render"]
+__all__ = ["BUCKETS", "WAITS", "Gauge", "Metrics", "render"]
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Upper bounds of the latency histogram, seconds."""
+WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Of answers to questions."""
 
 
 _Labels: TypeAlias = Mapping[str, str | int]
@@ -50,6 +52,12 @@ class Metrics(msgspec.Struct, kw_only=True):
     swaps: int = 0
     flags: dict[str, int] = {}
     """By field and problem."""
+    answers: dict[str, int] = {}
+    """Answers to questions, by what became of them."""
+    waits: list[int] = msgspec.field(default_factory=lambda: [0] * (len(WAITS) + 1))
+    waits_sum: float = 0.0
+    tokens: float = 0.0
+    money: float = 0.0
     gauges: list[Gauge] = []
     """As they were when the worker was asked."""
 
@@ -62,6 +70,14 @@ class Metrics(msgspec.Struct, kw_only=True):
         """Count the time of one answer to `/v1/predict`."""
         self.latency[bisect_left(BUCKETS, seconds)] += 1
         self.latency_sum += seconds
+
+    def answered(self, what: str, seconds: float, tokens: float, money: float) -> None:
+        """Count an answer to a question: what became of it, how long it took, what it cost."""
+        self.answers[what] = self.answers.get(what, 0) + 1
+        self.waits[bisect_left(WAITS, seconds)] += 1
+        self.waits_sum += seconds
+        self.tokens += tokens
+        self.money += money
 
 
 _COUNTERS = (
@@ -108,18 +124,43 @@ def _requests(own: list[_Own]) -> Iterator[_Family]:
         for (route, status, model, version), count in sorted(each.requests.items())
     ]
     yield name, "counter", "Requests, by route, status and the model that answered.", samples
-    name = "kreis_predict_seconds"
-    samples = []
-    for worker, each in own:
-        total = 0
-        for bound, count in zip((*map(str, BUCKETS), "+Inf"), each.latency, strict=True):
-            total += count
-            samples.append((f"{name}_bucket", {**worker, "le": bound}, total))
-        samples += [(f"{name}_sum", worker, f"{each.latency_sum:.9f}"), (f"{name}_count", worker, total)]
-    yield name, "histogram", "Time from the request's arrival to its answer.", samples
+    times = [(worker, each.latency, each.latency_sum) for worker, each in own]
+    yield _histogram("kreis_predict_seconds", "Time from the request's arrival to its answer.", BUCKETS, times)
+    if any(each.answers for _, each in own):
+        yield from _answers(own)
     name = "kreis_flags_total"
     samples = [(name, {"flag": flag, **worker}, n) for worker, each in own for flag, n in sorted(each.flags.items())]
     yield name, "counter", "What was unusual about answered requests, by field and problem.", samples
+
+
+def _answers(own: list[_Own]) -> Iterator[_Family]:
+    name = "kreis_answers_total"
+    samples: list[_Sample] = [
+        (name, {"outcome": what, **worker}, count)
+        for worker, each in own
+        for what, count in sorted(each.answers.items())
+    ]
+    yield name, "counter", "Answers to questions, by what became of them.", samples
+    times = [(worker, each.waits, each.waits_sum) for worker, each in own]
+    yield _histogram("kreis_answer_seconds", "Time from a question's arrival to its answer.", WAITS, times)
+    name = "kreis_tokens_total"
+    yield name, "counter", "Tokens that answers used.", [(name, worker, f"{each.tokens:g}") for worker, each in own]
+    name = "kreis_money_total"
+    spent: list[_Sample] = [(name, worker, f"{each.money:.9g}") for worker, each in own]
+    yield name, "counter", "What answers cost, in the price list's currency.", spent
+
+
+def _histogram(
+    name: str, about: str, buckets: Sequence[float], times: Sequence[tuple[_Labels, Sequence[int], float]]
+) -> _Family:
+    samples: list[_Sample] = []
+    for worker, counts, seconds in times:
+        total = 0
+        for bound, count in zip((*map(str, buckets), "+Inf"), counts, strict=True):
+            total += count
+            samples.append((f"{name}_bucket", {**worker, "le": bound}, total))
+        samples += [(f"{name}_sum", worker, f"{seconds:.9f}"), (f"{name}_count", worker, total)]
+    return name, "histogram", about, samples
 
 
 def _family(family: _Family) -> str:

@@ -25,6 +25,7 @@ from kreis.deployment.server.http.app import App, tick_periodically
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import open_store
 from kreis.deployment.server.ports import check_port, numeric_address
+from kreis.deployment.server.questions.answering import Questions
 from kreis.deployment.server.supervisor import start_logging
 from kreis.deployment.signing import load_trusted
 from kreis.errors import StoreError
@@ -115,7 +116,7 @@ async def _serve(config: ServerConfig, colleagues: Colleagues | None) -> NoRetur
             durable=config.durability == "disk",
             simulated=config.simulated,
         )
-        app = App(config, clock, follower, answering, colleagues)
+        app = App(config, clock, follower, answering, Questions(follower, answering, config.limits), colleagues)
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # a request leaves no cycles behind; look for them seldom
@@ -132,6 +133,7 @@ async def _serve(config: ServerConfig, colleagues: Colleagues | None) -> NoRetur
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(StoreError):
                 answering.failures.write()
+            await follower.close()
             journal.close()
     _end()
 

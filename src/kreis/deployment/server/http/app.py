@@ -22,23 +22,25 @@ from kreis.deployment.server.config import ServerConfig
 from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.http.guard import Guard
 from kreis.deployment.server.http.openapi import describe
+from kreis.deployment.server.http.questions import QuestionRoutes
 from kreis.deployment.server.http.refusals import HttpRefusal, status_of
+from kreis.deployment.server.http.replies import JSON, UNREADABLE, Answer, malformed
 from kreis.deployment.server.http.waiting import RETRY_AFTER_S, Waiting
 from kreis.deployment.server.messages import Asked, Outcomes, Refusal, Replies
 from kreis.deployment.server.metrics import Gauge, Metrics, render
+from kreis.deployment.server.questions.answering import Questions
 from kreis.errors import StoreError
 from kreis.identifiers import new_id
 
 __all__ = ["App"]
 
 _LOG = logging.getLogger("kreis.service")
-_JSON = [("content-type", "application/json")]
 _TEXT = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
-_BUSY = [*_JSON, ("retry-after", str(RETRY_AFTER_S))]
+_BUSY = [*JSON, ("retry-after", str(RETRY_AFTER_S))]
 _AT_ONCE = frozenset(("too_slow", "overloaded"))
 """Codes of refusals that do not wait for the rest of the body."""
-Answer = tuple[int, list[tuple[str, str]], bytes]
-Handler = Callable[[Any, Any, Any], Awaitable[Answer]]
+Handler = Callable[[Any, Any, Any], Awaitable[Answer | None]]
+"""What gives None has answered by itself."""
 
 
 class App:
@@ -50,17 +52,18 @@ class App:
         clock: Clock,
         follower: Follower,
         answering: Answering,
+        questions: Questions,
         colleagues: Colleagues | None = None,
     ) -> None:
-        self._config = config
+        self.config = config
         self._clock = clock
-        self._follower = follower
-        self._metrics = answering.metrics
+        self.follower = follower
+        self.metrics = answering.metrics
         self._answering = answering
         self._colleagues = colleagues
         self.waiting = Waiting(config.limits)
-        self._guard = Guard(config, self.waiting)
-        self._encode = msgspec.json.Encoder().encode
+        self.guard = Guard(config, self.waiting)
+        self.encode = msgspec.json.Encoder().encode
         self._decode_ask = msgspec.json.Decoder(Asked).decode
         self._decode_outcomes = msgspec.json.Decoder(Outcomes).decode
         self._simulated: datetime | None = None
@@ -78,6 +81,7 @@ class App:
             "/v1/predict": {"POST": self._predict},
             "/v1/outcomes": {"POST": self._outcomes},
             "/v1/flush": {"POST": self._flush},
+            **{path: {method: handler} for path, method, handler in QuestionRoutes(self, questions).routes},
         }
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -91,22 +95,25 @@ class App:
             return
         headers = scope.headers
         try:
-            self._guard.admit(path, scope.authority, headers)
+            self.guard.admit(path, scope.authority, headers)
             handlers = self._routes.get(path)
             if handlers is None:
                 raise HttpRefusal(404, "not_found", "there is no such route; see /openapi.json")
             handler = handlers.get(scope.method)
             if handler is None:
                 raise HttpRefusal(405, "method_not_allowed", f"use {' or '.join(handlers)}")
-            status, kind, body = await handler(scope, headers, protocol)
+            answer = await handler(scope, headers, protocol)
+            if answer is None:
+                return
+            status, kind, body = answer
         except Refusal as refusal:
             if refusal.code not in _AT_ONCE:
-                await self._guard.discard(headers, protocol)
-            status, kind, body = self._refused(path, refusal)
+                await self.guard.discard(headers, protocol)
+            status, kind, body = self.refuse(path, refusal)
         except ProtocolClosed:
             return  # the client has gone, in the middle of its request
         except Exception as error:
-            status, kind, body = self._failed(path, error)
+            status, kind, body = self.fail(path, error)
         finally:
             waiting.leave()
         protocol.response_bytes(status, kind, body)
@@ -114,7 +121,7 @@ class App:
     def count_refused(self) -> None:
         """Take what was refused in the last second into the metrics and the log; its id is new each time."""
         for path, count in self.refused.items():
-            self._metrics.requests[path if path in self._routes else "", 503, "", 0] += count
+            self.metrics.requests[path if path in self._routes else "", 503, "", 0] += count
             self._count_failure(path, 503, "overloaded", count)
         if self.refused:
             _LOG.error("%s: %d requests were too much", self._busy_id, sum(self.refused.values()))
@@ -124,69 +131,69 @@ class App:
 
     async def _predict(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         started = perf_counter_ns()
-        body = await self._guard.body(scope, headers, protocol)
-        at = self._now(headers)
+        body = await self.guard.body(scope, headers, protocol)
+        at = self.now(headers)
         try:
             asked = self._decode_ask(body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise _malformed(error) from error
+        except UNREADABLE as error:
+            raise malformed(error) from error
         reply = await self._answering.predict(asked, at, started)
-        requests = self._metrics.requests
+        requests = self.metrics.requests
         for each in reply.predictions if isinstance(reply, Replies) else (reply,):
             requests["/v1/predict", 200, each.model, each.version] += 1
-        encoded = self._encode(reply)
-        self._metrics.observe((perf_counter_ns() - started) * 1e-9)
-        return 200, _JSON, encoded
+        encoded = self.encode(reply)
+        self.metrics.observe((perf_counter_ns() - started) * 1e-9)
+        return 200, JSON, encoded
 
     async def _outcomes(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        body = await self._guard.body(scope, headers, protocol)
-        at = self._now(headers)
+        body = await self.guard.body(scope, headers, protocol)
+        at = self.now(headers)
         try:
             outcomes = self._decode_outcomes(body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise _malformed(error) from error
-        return self._done("/v1/outcomes", {"accepted": await self._answering.take(outcomes, at)})
+        except UNREADABLE as error:
+            raise malformed(error) from error
+        return self.done("/v1/outcomes", {"accepted": await self._answering.take(outcomes, at)})
 
     async def _flush(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        await self._guard.body(scope, headers, protocol)
+        await self.guard.body(scope, headers, protocol)
         closed = [self.flush_own()]
         if self._colleagues is not None:
             for number, said in (await self._colleagues.ask("flush")).answers.items():
                 if said is None:
                     raise HttpRefusal(503, "unavailable", f"worker {number} did not close its segment; try again")
                 closed.append(said)
-        return self._done("/v1/flush", {"closed": any(closed)})
+        return self.done("/v1/flush", {"closed": any(closed)})
 
     def flush_own(self) -> bytes:
         """Close this worker's segment; not empty where there was anything in it."""
         return b"closed" if self._answering.flush() else b""
 
     async def _healthz(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        return self._done("/healthz", {"alive": True})
+        return self.done("/healthz", {"alive": True})
 
     async def _readyz(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        release = self._follower.current
+        release = self.follower.current
         if release is None or self.draining:
             raise HttpRefusal(503, "not_ready", "stopping" if self.draining else "no release is loaded")
-        return self._done("/readyz", {"ready": True, "release": release.number})
+        return self.done("/readyz", {"ready": True, "release": release.number})
 
     async def _index(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        release = self._follower.current
-        index: dict[str, Any] = {"service": "kreis", "project": self._config.project, "routes": list(self._routes)}
+        release = self.follower.current
+        index: dict[str, Any] = {"service": "kreis", "project": self.config.project, "routes": list(self._routes)}
         if release is not None:
             index["release"] = {"id": release.id, "number": release.number}
             index["models"] = {digest: model.version for digest, model in release.models.items()}
         if self._colleagues is not None:
-            index["worker"], index["workers"] = self._colleagues.number, self._config.workers
-        return self._done("/", index)
+            index["worker"], index["workers"] = self._colleagues.number, self.config.workers
+        return self.done("/", index)
 
     async def _openapi(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        self._metrics.requests["/openapi.json", 200, "", 0] += 1
-        return 200, _JSON, describe(self._follower.current, self._config.project, self._config.limits)
+        self.metrics.requests["/openapi.json", 200, "", 0] += 1
+        return 200, JSON, describe(self.follower.current, self.config.project, self.config.limits)
 
     async def _get_metrics(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        self._metrics.requests["/metrics", 200, "", 0] += 1
-        waiting = [path.stat().st_size for path in self._config.log.glob(f"[0-9a-f]*{SUFFIX}")]
+        self.metrics.requests["/metrics", 200, "", 0] += 1
+        waiting = [path.stat().st_size for path in self.config.log.glob(f"[0-9a-f]*{SUFFIX}")]
         log = (
             Gauge("kreis_log_waiting_bytes", "Bytes of the prediction log not yet in the lake.", sum(waiting)),
             Gauge("kreis_log_waiting_segments", "Segments of the prediction log not yet in the lake.", len(waiting)),
@@ -207,20 +214,21 @@ class App:
         return msgspec.msgpack.encode(self._sampled())
 
     def _sampled(self) -> Metrics:
-        release = self._follower.current
-        refused, written = self._follower.refused is not None, self._answering.journal.written
-        self._metrics.gauges = [
+        release = self.follower.current
+        refused, written = self.follower.refused is not None, self._answering.journal.written
+        self.metrics.gauges = [
             Gauge("kreis_release_number", "The release that answers.", 0 if release is None else release.number),
             Gauge("kreis_release_refused", "1 while the newest release is refused.", float(refused)),
             Gauge("kreis_log_written_bytes", "Bytes written to the prediction log since the start.", written),
         ]
-        return self._metrics
+        return self.metrics
 
-    def _done(self, route: str, document: Any) -> Answer:
-        self._metrics.requests[route, 200, "", 0] += 1
-        return 200, _JSON, self._encode(document)
+    def done(self, route: str, document: Any) -> Answer:
+        """The answer to a request that was done; counted."""
+        self.metrics.requests[route, 200, "", 0] += 1
+        return 200, JSON, self.encode(document)
 
-    def _now(self, headers: Any) -> datetime:
+    def now(self, headers: Any) -> datetime:
         """The moment by the clock, or by the header where time is simulated.
 
         Raises:
@@ -229,37 +237,39 @@ class App:
         said = headers.get("x-kreis-time")
         if said is None:
             return self._simulated or self._clock.now()
-        if not self._config.simulated:
+        if not self.config.simulated:
             raise HttpRefusal(400, "not_simulated", "this service runs in real time; leave the header x-kreis-time out")
         if not (said.isdecimal() and len(said) < 19 and int(said) < LATEST_US):
             raise HttpRefusal(400, "bad_time", "x-kreis-time takes microseconds since 1970 UTC")
         self._simulated = moment(int(said))
         return self._simulated
 
-    def _refused(self, path: str, refusal: Refusal) -> Answer:
+    def refuse(self, path: str, refusal: Refusal) -> Answer:
+        """The answer to a request that is refused; counted."""
         status = status_of(refusal)
-        self._metrics.requests[path if path in self._routes else "", status, "", 0] += 1
-        headers = _JSON
+        self.metrics.requests[path if path in self._routes else "", status, "", 0] += 1
+        headers = JSON
         if status >= 500:
             self._count_failure(path, status, refusal.code)
         if status == 503:
             headers = _BUSY
         elif status == 405:
-            headers = [*_JSON, ("allow", ", ".join(self._routes[path]))]
+            headers = [*JSON, ("allow", ", ".join(self._routes[path]))]
         elif status == 401:
-            headers = [*_JSON, ("www-authenticate", "Bearer")]
+            headers = [*JSON, ("www-authenticate", "Bearer")]
         return status, headers, self._error(refusal.code, refusal.message, self._new_id())
 
-    def _failed(self, path: str, error: Exception) -> Answer:
+    def fail(self, path: str, error: Exception) -> Answer:
+        """The answer to a request that went wrong; counted and logged."""
         identifier = self._new_id()
         if isinstance(error, StoreError):
             status, code, message = 503, "unavailable", "the prediction could not be kept, so it was not given"
         else:
             status, code, message = 500, "internal", "this is our fault; the id finds it in the service's log"
         _LOG.error("%s failed: %s", identifier, error, exc_info=error)
-        self._metrics.requests[path if path in self._routes else "", status, "", 0] += 1
+        self.metrics.requests[path if path in self._routes else "", status, "", 0] += 1
         self._count_failure(path, status, code)
-        return status, _BUSY if status == 503 else _JSON, self._error(code, message, identifier)
+        return status, _BUSY if status == 503 else JSON, self._error(code, message, identifier)
 
     def _count_failure(self, path: str, status: int, code: str, count: int = 1) -> None:
         if path.startswith("/v1/") and path in self._routes:
@@ -271,14 +281,7 @@ class App:
         return new_id(self._clock.now())
 
     def _error(self, code: str, message: str, identifier: str) -> bytes:
-        return self._encode({"error": {"code": code, "message": message, "id": identifier}})
-
-
-def _malformed(error: Exception) -> Refusal:
-    """422 where it is JSON of another shape, 400 where it is no JSON."""
-    if isinstance(error, msgspec.ValidationError):
-        return Refusal("wrong_shape", str(error)[:300])
-    return HttpRefusal(400, "no_json", "the body is not JSON")
+        return self.encode({"error": {"code": code, "message": message, "id": identifier}})
 
 
 async def tick_periodically(app: App, answering: Answering, every_s: float = 1.0) -> None:

@@ -13,11 +13,16 @@ from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defi
 from kreis.deployment.server.config import ServerConfig, is_loopback
 from kreis.deployment.server.http.refusals import HttpRefusal
 from kreis.deployment.server.http.waiting import Waiting
+from kreis.deployment.server.questions.messages import Asker
+from kreis.digests import digest_of
 
-__all__ = ["Guard"]
+__all__ = ["ASKING", "Guard"]
 
 _OPEN = frozenset(("/healthz", "/readyz"))
 """Answered without a token: they say only whether the process lives and is ready."""
+ASKING = frozenset(("/v1/answer", "/v1/chat/completions", "/v1/feedback", "/v1/models"))
+"""Answered to askers, by a token of their own; where there are none, to whoever may use the service."""
+_NOBODY = Asker()
 _OWN_SITE = (None, "same-origin", "none")
 """Of the header `Sec-Fetch-Site`: no browser, a page of this service, or an address typed in."""
 _DISCARDED_BYTES = 16 * 1024 * 1024
@@ -31,6 +36,7 @@ class Guard:
         self._waiting = waiting
         self._loopback = is_loopback(config.host)
         self._token = f"Bearer {config.token}".encode() if config.token else None
+        self._askers = [(each.sha256.encode(), each) for each in config.askers]
         self._limit = config.limits.body_bytes
         self._hosts: set[str] = set()
         """Values of `Host` found good."""
@@ -54,10 +60,31 @@ class Guard:
             origin, site = headers.get("origin"), headers.get("sec-fetch-site")
             if (origin is not None and origin.partition("://")[2] != host) or site not in _OWN_SITE:
                 raise HttpRefusal(403, "forbidden_origin", "requests from other pages are refused")
-        if self._token is not None and path not in _OPEN:
+        if self._askers and path in ASKING:
+            self.asker(headers)
+        elif self._token is not None and path not in _OPEN:
             given = headers.get("authorization")
             if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), self._token):
                 raise HttpRefusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN'")
+
+    def asker(self, headers: Any) -> Asker:
+        """Who asks, by the token of their own. Nobody in particular with the service's own, or without askers.
+
+        Raises:
+            HttpRefusal: 401, nobody has this token.
+        """
+        if not self._askers:
+            return _NOBODY
+        given = (headers.get("authorization") or "").encode("utf-8", "replace")
+        scheme, _, token = given.partition(b" ")
+        digest = digest_of(token if scheme == b"Bearer" else b"").encode()
+        found = _NOBODY if self._token is not None and hmac.compare_digest(given, self._token) else None
+        for known, asker in self._askers:  # all of them: how long it takes says nothing
+            if hmac.compare_digest(digest, known):
+                found = asker
+        if found is None:
+            raise HttpRefusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN' with your own token")
+        return found
 
     def _check_host(self, host: str | None) -> None:
         if host is None or not _names_loopback(host):

@@ -8,8 +8,10 @@ import msgspec
 
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.door import Door
+from kreis.deployment.server.http.openapi_questions import question_paths, question_schemas
 from kreis.deployment.server.messages import Asked, Outcomes, Replies, Reply
 from kreis.deployment.server.models import LoadedRelease
+from kreis.deployment.server.questions.models import QuestionRelease
 
 __all__ = ["describe"]
 
@@ -26,20 +28,22 @@ _ID = {"type": "string", "format": "uuid"}
 _NAME = {"type": ["string", "null"], "maxLength": 1000}
 
 
-def describe(release: LoadedRelease | None, project: str, limits: Limits) -> bytes:
+def describe(release: LoadedRelease | QuestionRelease | None, project: str, limits: Limits) -> bytes:
     """The document as JSON."""
     number = 0 if release is None else release.number
     document = {
         "openapi": "3.1.0",
         "info": {"title": f"kreis: {project}", "version": f"release-{number}"},
-        "paths": _paths(),
+        "paths": _paths(release),
         "components": {"schemas": _schemas(release, limits)},
     }
     return msgspec.json.encode(document)
 
 
-def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
+def _schemas(release: LoadedRelease | QuestionRelease | None, limits: Limits) -> dict[str, Any]:
     """The schemas of the messages, from the structs that are decoded and encoded, narrowed to this release."""
+    if isinstance(release, QuestionRelease):
+        return {**question_schemas(release), "Error": _errors()}
     _, schemas = msgspec.json.schema_components([Asked, Reply, Replies, Outcomes], ref_template=_REFERENCE)
     for name, narrowed in _narrowed(release, limits).items():
         properties = schemas[name]["properties"]
@@ -48,9 +52,12 @@ def _schemas(release: LoadedRelease | None, limits: Limits) -> dict[str, Any]:
     if not _names(release):
         del schemas["Reply"]["properties"]["scores"]
     rows = schemas.pop("Asked")["properties"]["rows"]
+    return {**schemas, "Batch": _object({"rows": rows}, ["rows"]), "Error": _errors()}
+
+
+def _errors() -> dict[str, Any]:
     texts = {"code": {"type": "string"}, "message": {"type": "string"}, "id": {"type": "string"}}
-    batch = _object({"rows": rows}, ["rows"])
-    return {**schemas, "Batch": batch, "Error": _object({"error": _object(texts, list(texts))}, ["error"])}
+    return _object({"error": _object(texts, list(texts))}, ["error"])
 
 
 def _narrowed(release: LoadedRelease | None, limits: Limits) -> dict[str, dict[str, dict[str, Any]]]:
@@ -148,12 +155,17 @@ def _object(properties: dict[str, Any], required: list[str] | None = None) -> di
     return {**schema, "required": required} if required else schema
 
 
-def _paths() -> dict[str, Any]:
-    predict = _post("Answer one thing, or a batch.", ["Ask", "Batch"], ["Reply", "Replies"], ["422"])
+def _paths(release: LoadedRelease | QuestionRelease | None) -> dict[str, Any]:
+    if isinstance(release, QuestionRelease):
+        answers = question_paths(_post, _ok)
+    else:
+        answers = {
+            "/v1/predict": _post("Answer one thing, or a batch.", ["Ask", "Batch"], ["Reply", "Replies"], ["422"])
+        }
     outcomes = _post("Say what really happened.", ["Outcomes"], [], ["422"])
     flush = {"post": {"summary": "Close the prediction log's segment, so that it can be shipped.", "responses": _ok()}}
     return {
-        "/v1/predict": predict,
+        **answers,
         "/v1/outcomes": outcomes,
         "/v1/flush": flush,
         "/healthz": {"get": {"summary": "Whether the process lives.", "responses": _ok()}},

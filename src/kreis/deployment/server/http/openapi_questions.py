@@ -1,0 +1,57 @@
+"""The service's description where the release answers questions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kreis.deployment.server.http.chat import ChatAsked
+from kreis.deployment.server.messages import Outcomes
+from kreis.deployment.server.questions.answering import FILTERS, MOST
+from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Feedback
+from kreis.deployment.server.questions.models import QuestionRelease
+
+__all__ = ["question_paths", "question_schemas"]
+
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def question_schemas(release: QuestionRelease) -> dict[str, Any]:
+    """The schemas of the messages, from the structs that are decoded and encoded."""
+    structs = [AskQuestion, AnswerReply, Feedback, ChatAsked, Outcomes]
+    _, schemas = msgspec.json.schema_components(structs, ref_template=_REFERENCE)
+    name = {"type": ["string", "null"], "maxLength": MOST.text}
+    filters = {
+        "type": "object",
+        "properties": {each: {"type": "string", "maxLength": MOST.text} for each in FILTERS},
+        "additionalProperties": False,
+    }
+    _narrow(schemas, "AskQuestion", question={"minLength": 1, "maxLength": MOST.question})
+    _narrow(schemas, "AskQuestion", reference=name, filters=filters, history={"maxItems": MOST.turns})
+    _narrow(schemas, "ChatAsked", reference=name, filters=filters, messages={"minItems": 1})
+    _narrow(schemas, "Feedback", comment={"maxLength": MOST.comment}, prediction={"maxLength": MOST.text})
+    _narrow(schemas, "Outcome", outcome=release.outcomes.schema(), reference=name)
+    _narrow(schemas, "Outcome", known_at={"type": ["string", "null"], "format": "date-time"})
+    return {str(each): schema for each, schema in schemas.items()}
+
+
+def _narrow(schemas: dict[str, Any], name: str, **fields: dict[str, Any]) -> None:
+    """Add what is known of fields beyond the struct; a type or values replace what it says."""
+    properties = schemas[name]["properties"]
+    for field, said in fields.items():
+        properties[field] = {**({} if said.keys() & {"type", "enum"} else properties[field]), **said}
+
+
+def question_paths(post: Any, ok: Any) -> dict[str, Any]:
+    """The routes; `post` and `ok` describe one as the document does elsewhere."""
+    answer = post("Answer a question, with its sources.", ["AskQuestion"], ["AnswerReply"], ["422"])
+    answer["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    chat = post("The same in the shape of OpenAI's chat completions.", ["ChatAsked"], [], ["422"])
+    feedback = post("Say what came of an answer.", ["Feedback"], [], ["422"])
+    return {
+        "/v1/answer": answer,
+        "/v1/chat/completions": chat,
+        "/v1/feedback": feedback,
+        "/v1/models": {"get": {"summary": "The project, as a model's name.", "responses": ok()}},
+    }

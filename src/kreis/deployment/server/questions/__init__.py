@@ -1,0 +1,1 @@
+"""Questions: the service core for releases that answer them, and what it loads for that."""

@@ -1,0 +1,142 @@
+"""An answer as the client gets it and as the log has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from time import perf_counter_ns
+
+import msgspec
+
+from kreis.clock import microseconds
+from kreis.deployment.predictions.records import PredictionRecord, Several
+from kreis.deployment.server.questions.messages import AnswerReply, Asker, AskQuestion, Passage
+from kreis.deployment.server.questions.models import LoadedAnswerer
+from kreis.generative.index.index import Hit
+from kreis.generative.questions import Answered, Citation
+
+__all__ = ["answered_by"]
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """A passage in the log: where it is, not what it says."""
+
+    document: str
+    version: str
+    start: int
+    end: int
+    score: float
+
+
+def answered_by(
+    model: LoadedAnswerer,
+    answered: Answered,
+    asked: AskQuestion,
+    asker: Asker,
+    *,
+    prediction: str,
+    release: str,
+    at: datetime,
+    started: int,
+    flags: Sequence[str] = (),
+    fallback: bool = False,
+) -> tuple[AnswerReply, PredictionRecord]:
+    """Decide whether an answer is given, and put down what it rested on.
+
+    Args:
+        model: Answered it.
+        answered: Its answer.
+        asked: The question.
+        asker: Who asked.
+        prediction: Its id.
+        release: Id of the release.
+        at: The moment.
+        started: The request's arrival by `perf_counter_ns`.
+        flags: What was unusual beside what guards found.
+        fallback: Whether the model is the release's fallback.
+    """
+    at_us = microseconds(at)
+    signals = list(answered.signals)
+    if answered.outcome != "answered":
+        signals[0] = 0.0
+    confidence, tokens = signals[0], 0.0 if signals[1] != signals[1] else signals[1]
+    decision = model.decide([confidence, tokens])
+    given = answered.outcome == "answered" and decision > 0
+    said = [*dict.fromkeys(f"{each.guard}: {each.did} in the {each.where}" for each in answered.verdicts), *flags]
+    reply = AnswerReply(
+        prediction=prediction,
+        answered=given,
+        answer=answered.text if given or answered.outcome != "answered" else model.answerer.passes_on(asked.question),
+        outcome=answered.outcome,
+        confidence=confidence,
+        citations=answered.citations if given else (),
+        passages=() if answered.outcome == "refused" else tuple(map(_passage, answered.passages)),
+        model=model.digest,
+        version=model.version,
+        release=release,
+        at=at,
+        fallback=fallback,
+        flags=said,
+        tokens=int(tokens),
+    )
+    record = PredictionRecord(
+        id=prediction,
+        at=at_us,
+        release=release,
+        model=model.digest,
+        keys={"tenant": asker.tenant} if asker.tenant else {},
+        fields=_fields(model, answered),
+        features=[None if signals[place] != signals[place] else signals[place] for place in model.places],
+        score=Several(confidence, [confidence, tokens]),
+        decision=decision,
+        latency_us=(perf_counter_ns() - started) // 1000,
+        reference=asked.reference,
+        flags=said,
+    )
+    return reply, record
+
+
+def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | float | bool | None]:
+    """What the log holds beside numbers; texts masked once more, whatever the answerer did."""
+    stored = model.guards.stored
+    places = [_Place(each.document, each.version, each.start, each.end, each.score) for each in answered.passages]
+    fields: dict[str, str | int | float | bool | None] = {
+        "question": stored(answered.question),
+        "answer": stored(answered.text),
+        "outcome": answered.outcome,
+        "why": stored(answered.why),
+        "citations": _ENCODE([_stored(model, each) for each in answered.citations]).decode(),
+        "passages": _ENCODE(places).decode(),
+        "verdicts": _ENCODE(answered.verdicts).decode(),
+        "prompt": answered.prompt,
+        "index": answered.index,
+        "language_model": answered.model,
+        "tools": ", ".join(answered.tools),
+    }
+    if answered.cached:
+        fields["cached"] = True
+    if answered.dropped:
+        fields["dropped"] = answered.dropped
+    return fields
+
+
+def _stored(model: LoadedAnswerer, citation: Citation) -> Citation:
+    stored = model.guards.stored
+    return msgspec.structs.replace(citation, quote=stored(citation.quote), claim=stored(citation.claim))
+
+
+def _passage(hit: Hit) -> Passage:
+    return Passage(
+        document=hit.document,
+        version=hit.version,
+        start=hit.start,
+        end=hit.end,
+        text=hit.text,
+        score=hit.score,
+        heading=hit.heading,
+        title=hit.title,
+        source=hit.source,
+        page=hit.page,
+    )
