@@ -47,7 +47,7 @@ class Guards:
         return self._at(text, "history")
 
     def passage(self, text: str) -> tuple[str, list[Verdict]]:
-        """A document's text before a model reads it: hidden characters and the marks of chats are taken out."""
+        """A document's text before a model reads it: hidden characters are taken out, orders are marked."""
         return self._at(text, "passage")
 
     def tool_result(self, text: str) -> tuple[str, list[Verdict]]:

@@ -11,14 +11,7 @@ from kreis.generative.guards.guard import Where
 from kreis.generative.index.index import Hit
 from kreis.generative.questions import Verdict
 
-__all__ = ["Injection", "as_data"]
-
-_MARKS = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
-    r"|</?(?:passage|document|tool_result|question|system|user|assistant)\b[^<>\n]{0,80}>",
-    re.IGNORECASE,
-)
-"""Signs by which models tell turns apart, and those with which kreis frames data."""
+__all__ = ["Injection"]
 
 _FORGET = r"(?:ignor\w*|disregard|forget|overrid\w+|bypass|vergiss|vergessen\w*|missachte\w*|übergeh\w*|überspring\w*)"
 _EARLIER = (
@@ -39,6 +32,7 @@ _PATTERNS = {
     r"developer mode|jailbreak|"
     r"DAN|du bist (?:jetzt|nun)|tu so|ab (?:jetzt|sofort)|stell dir vor,? du)\b",
     "secret": r"\b(?:the|your|secret|magic|a|das|dein) (?:secret )?(?:password|passphrase|secret|passwort|key ?word)\b",
+    "mark": r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?(?:passage|tool_result|system|user|assistant)\b[^<>\n]*>",
     "urgent": r"(?:^|\n)\s*(?:system|admin|developer|assistant)\s*:|\bnew (?:task|instruction|order)s?\b|"
     r"\bneue\w* (?:aufgabe|anweisung)\w*\b",
 }
@@ -48,12 +42,13 @@ _SAID = {
     "prompt": "asks for the prompt",
     "role": "gives a role",
     "secret": "asks for a secret",
+    "mark": "holds signs of a chat",
     "urgent": "speaks as the system",
 }
 
 
 class Injection:
-    """Marks what gives orders, and takes the signs of chats out of documents and tool results."""
+    """Marks what gives orders. That data cannot pass for anything else in a prompt is the prompt's matter."""
 
     name = "injection"
     places: frozenset[Where] = frozenset({"question", "history", "passage", "tool result"})
@@ -61,26 +56,8 @@ class Injection:
     def act(self, text: str, where: Where, passages: Sequence[Hit] = ()) -> tuple[str, list[Verdict]]:
         """Mark it."""
         verdicts = []
-        if where in ("passage", "tool result"):
-            text, count = _MARKS.subn(" ", text)
-            if count:
-                verdicts.append(
-                    Verdict(guard=self.name, where=where, did="removed", count=count, said="signs of a chat")
-                )
         found = [str(match.lastgroup) for match in _ANY.finditer(text)]
         if found:
             said = ", ".join(_SAID[kind] for kind in dict.fromkeys(found))
             verdicts.append(Verdict(guard=self.name, where=where, did="saw", count=len(found), said=said))
         return text, verdicts
-
-
-def as_data(text: str, kind: str, **about: str) -> str:
-    """Frame a text that was not written by the system, so that a model can tell where it begins and ends.
-
-    Args:
-        text: As `Guards.passage` or `Guards.tool_result` gave it: without frames of its own.
-        kind: "passage", "document", "tool_result", "question".
-        about: What stands in the frame: `number="1"`.
-    """
-    said = "".join(f' {name}="{re.sub(r"[^A-Za-z0-9 ._-]", "", value)}"' for name, value in about.items())
-    return f"<{kind}{said}>\n{_MARKS.sub(' ', text)}\n</{kind}>"
