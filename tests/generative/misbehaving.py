@@ -74,6 +74,11 @@ class Request:
         self.tokens_in = estimate_prompt([Message(each["role"], each["content"]) for each in self.body["messages"]])
         self.tokens_out = 0 if self.streams else self.most_tokens
 
+    def said(self, text: str) -> None:
+        """What a stream said before it broke off is to be paid."""
+        if self.streams:
+            self.tokens_out = estimate_tokens(text)
+
 
 Behaviour = Callable[["_Handler", Request], None]
 
@@ -254,7 +259,7 @@ def silent(text: str = "It is") -> Behaviour:
 
     def behave(handler: _Handler, request: Request) -> None:
         request.work()
-        request.tokens_out = estimate_tokens(text) if request.streams else request.most_tokens
+        request.said(text)
         handler.stream()
         handler.piece(text)
         handler.until_they_leave()
@@ -267,8 +272,8 @@ def truncated(text: str = "It is") -> Behaviour:
 
     def behave(handler: _Handler, request: Request) -> None:
         request.work()
+        request.said(text)
         if request.streams:
-            request.tokens_out = estimate_tokens(text)
             handler.stream()
             for piece in _pieces(text):
                 handler.piece(piece)
@@ -315,7 +320,7 @@ def error_in_stream(text: str = "It is") -> Behaviour:
 
     def behave(handler: _Handler, request: Request) -> None:
         request.work()
-        request.tokens_out = estimate_tokens(text)
+        request.said(text)
         handler.stream()
         handler.piece(text)
         handler.event({"error": {"message": "overloaded"}})
