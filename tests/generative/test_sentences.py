@@ -17,7 +17,7 @@ from kreis.generative.sentences import sentences, whole_sentences
     [
         ("One day. Two days!", ["One day.", "Two days!"]),
         ("Ask Dr. Meyer, e.g. by mail. Then wait.", ["Ask Dr. Meyer, e.g. by mail.", "Then wait."]),
-        ("Am 3. Oktober ist z. B. frei, vgl. Abs. 2. Sonst nicht.", ["Am 3. Oktober ist z. B. frei, vgl. Abs. 2.", "Sonst nicht."]),
+        ("Am 3. Oktober ist z. B. frei (Abs. 2 oben). Sonst nicht.", ["Am 3. Oktober ist z. B. frei (Abs. 2 oben).", "Sonst nicht."]),
         ("It is 3.5 km. [1] [2] Far?", ["It is 3.5 km. [1] [2]", "Far?"]),
         ("It is far [1, 3]. So what", ["It is far [1, 3].", "So what"]),
         ("# Leave\n\n30 days.\n- one\n- two\n1. First.\n2. Second.", ["# Leave", "30 days.", "- one", "- two", "1. First.", "2. Second."]),

@@ -40,8 +40,9 @@ from kreis.generative.language_models.budgets import Budget
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.routed import Route
+from kreis.generative.output.kinds import ValidatorKind
 from kreis.generative.pipeline import Pipeline
-from kreis.generative.prompts.prompt import Prompt
+from kreis.generative.prompts.prompt import Example, Prompt
 from kreis.generative.retrieval.kinds import SearchKind
 from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
@@ -59,8 +60,8 @@ GROWING: list[type[msgspec.Struct]] = [
     *(PredictionRecord, OutcomeRecord, Several, ShadowScore, FailureRecord, WithdrawnRecord, ClosingRecord),
     *(Column, Literal, Call, Aggregate, FeatureView, RequestView),
     *(*get_args(Form), *get_args(Decision), *get_args(OutcomeForm)),
-    *(Pipeline, StoredFile, Prompt, GuardPolicy, ToolSpec, Budget, Price, Route),
-    *(*get_args(EmbeddingKind), *get_args(ModelKind), *get_args(SearchKind)),
+    *(Pipeline, StoredFile, Prompt, Example, GuardPolicy, ToolSpec, Budget, Price, Route),
+    *(*get_args(EmbeddingKind), *get_args(ModelKind), *get_args(SearchKind), *get_args(ValidatorKind)),
 ]
 """Every struct that is written into bytes that stay. The ledger's records are taken all."""
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from kreis.errors import CorruptionError
+import msgspec
+
+from kreis.errors import CorruptionError, KreisError
+from kreis.generative.asking import Asked, Asking
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.extractive import Weights, extract, plain_sentence, retrieval_confidence
+from kreis.generative.guards.guards import Guards, guards_of
 from kreis.generative.index.index import Hit, Index, Query
 from kreis.generative.index.sqlite import open_index
+from kreis.generative.language_models.model import Message, OpenModel, Spent
+from kreis.generative.output.claims import citation_of
+from kreis.generative.output.schema import OpenSchema
 from kreis.generative.pipeline import PASSES_ON, Pipeline
-from kreis.generative.questions import Answered, Citation, Question
+from kreis.generative.prompts.examples import NearestExamples
+from kreis.generative.prompts.prompt import Prompt
+from kreis.generative.prompts.rendering import OpenPrompt
+from kreis.generative.prompts.sections import INSTRUCTIONS
+from kreis.generative.questions import Answered, Citation, Outcome, Question
 from kreis.generative.stored import StoredFile
 from kreis.generative.words import language_of, words
 
@@ -32,6 +43,13 @@ class Answerer:
         files: Where a file that the pipeline names lies.
         index: The index, opened already; None: it is opened from the pipeline's file.
         embedder: The embedding model, loaded already; None: it is loaded where the search needs vectors.
+        model: The language model, opened already; None: it is opened where the pipeline names one.
+
+    Raises:
+        ProjectError: the prompt, a schema or the policy of the guards is wrong, or a variable of the environment is
+            missing.
+        MissingLibraryError: a library that the pipeline needs is not installed.
+        CorruptionError: the index is not the one that the pipeline names.
     """
 
     def __init__(
@@ -41,107 +59,237 @@ class Answerer:
         *,
         index: Index | None = None,
         embedder: Embedder | None = None,
+        model: OpenModel | None = None,
     ) -> None:
         self.pipeline = pipeline
+        said = pipeline.prompt or Prompt(name="answer", text=INSTRUCTIONS)
+        self.guards: Guards = guards_of(pipeline.guards, system=OpenPrompt(said).system().text)
+        """Of the pipeline's policy: whoever stores what was asked or answered masks it with `stored`."""
+        self.prompt = OpenPrompt(said, planted=self.guards.planted)
+        self.schema = OpenSchema(said.schema, where=f"prompt {said.name!r}") if said.schema is not None else None
+        self.examples = NearestExamples(said.examples)
+        self._opened_index = None
         if index is None:
-            index = open_index(files(pipeline.index))
-        if index.version != pipeline.index_version:
+            index = self._opened_index = open_index(files(pipeline.index))
+        self.index = index
+        if self.index.version != pipeline.index_version:
             raise CorruptionError(
-                f"it is of version {index.version[:12]}, and the package names {pipeline.index_version[:12]}",
+                f"it is of version {self.index.version[:12]}, and the package names {pipeline.index_version[:12]}",
                 where=f"index {pipeline.index.sha256[:12]}",
             )
         if embedder is None and pipeline.search.needs_vectors and pipeline.embedding is not None:
             embedder = pipeline.embedding.open()
-        self._index = index
         self._embedder = embedder
+        self._opened_model = pipeline.model.open() if pipeline.model is not None and model is None else None
+        self.model = model or self._opened_model
 
     async def answer(self, question: Question) -> Answered:
-        """The answer as a whole. It is never an exception: what goes wrong is its outcome.
+        """The answer as a whole. What goes wrong is its outcome, with the reason in `why`.
 
         Args:
             question: What is asked, and who asks.
         """
-        answered: Answered | None = None
-        async for item in self.stream(question):
+        async for item in self._answering(question, stream=False):
             if isinstance(item, Answered):
-                answered = item
-        assert answered is not None
-        return answered
+                return item
+        raise AssertionError
 
     async def stream(self, question: Question) -> AsyncIterator[str | Answered]:
         """The answer sentence by sentence, each checked before it leaves; the last item is the whole.
 
-        The pieces together are the `text` of the last item.
+        The pieces together are the `text` of the last item: nothing that was given is taken back. Where the model
+        breaks off, the answer ends after the sentences that were given; where none was, the fallback answers.
 
         Args:
             question: What is asked, and who asks.
         """
-        hits = await asyncio.to_thread(self._find, question)
-        answered = await asyncio.to_thread(self._extract, question, hits)
-        yield answered.text
-        yield answered
-
-    async def close(self) -> None:
-        """End processes and connections."""
-
-    def _find(self, question: Question) -> list[Hit]:
-        query = Query(
-            text=question.text,
-            access=question.access,
-            top=self.pipeline.passages,
-            filters=question.filters,
-            at=question.at,
-        )
-        return self.pipeline.search.find(self._index, query, self._embedder)
-
-    def _extract(self, question: Question, hits: Sequence[Hit]) -> Answered:
-        """The best passage's best sentences, with their place."""
-        weights = Weights(question.text, hits)
-        confidence = retrieval_confidence(hits, weights)
-        found = extract(question.text, hits, weights) if confidence > 0 else None
-        if found is None:
-            return self._abstains(question, hits, _NO_PASSAGE if not hits else _NO_WORD)
-        claim, hit = plain_sentence(found.quote), hits[found.passage]
-        citation = Citation(
-            document=hit.document,
-            version=hit.version,
-            start=found.start,
-            end=found.end,
-            quote=found.quote,
-            title=hit.title,
-            source=hit.source,
-            page=hit.page,
-            claim=claim,
-        )
-        return Answered(
-            text=f"{claim} [{found.passage + 1}]",
-            outcome="answered",
-            question=question.text,
-            citations=(citation,),
-            passages=tuple(hits),
-            signals=self._signals(question, hits, confidence=confidence, support=1.0),
-            index=self._index.version,
-        )
-
-    def _abstains(self, question: Question, hits: Sequence[Hit], why: str) -> Answered:
-        return Answered(
-            text=self.passes_on(question.text),
-            outcome="abstained",
-            question=question.text,
-            passages=tuple(hits),
-            signals=self._signals(question, hits, confidence=0.0, support=math.nan),
-            index=self._index.version,
-            why=why,
-        )
+        async for item in self._answering(question, stream=True):
+            yield item
 
     def passes_on(self, text: str) -> str:
         """What is said where a question is passed on, in its language."""
         said = self.pipeline.passes_on
         return PASSES_ON.get(language_of(text), said) if said == PASSES_ON["en"] else said
 
-    def _signals(
-        self, question: Question, hits: Sequence[Hit], *, confidence: float, support: float
-    ) -> tuple[float, ...]:
-        best = max((hit.dense or hit.score for hit in hits), default=math.nan)
-        asked = float(len(words(question.text)))
-        return (confidence, 0.0, best, support, asked, float(len(hits)), 0.0, 0.0)
+    async def close(self) -> None:
+        """End processes and connections."""
+        if self._opened_model is not None:
+            await self._opened_model.close()
+        if self._opened_index is not None:
+            self._opened_index.close()
+
+    def find(self, question: Question, text: str) -> list[Hit]:
+        """The passages that the person may read, best first.
+
+        Args:
+            question: Who asks.
+            text: What is looked for.
+
+        Raises:
+            ServiceError: an endpoint of embeddings does not answer.
+            StoreError: the index can't be read.
+        """
+        query = Query(
+            text=text,
+            access=question.access,
+            top=self.pipeline.passages,
+            filters=question.filters,
+            at=question.at,
+        )
+        return self.pipeline.search.find(self.index, query, self._embedder)
+
+    async def _answering(self, question: Question, *, stream: bool) -> AsyncIterator[str | Answered]:
+        turn = await asyncio.to_thread(_Turn, self, question)
+        if turn.model is None:
+            answered = await asyncio.to_thread(turn.without_model)
+            yield answered.text
+        else:
+            asking = Asking(turn.asked(), prompt=self.prompt, model=turn.model, guards=self.guards, schema=self.schema)
+            given = 0
+            async for piece in asking.pieces(stream=stream):
+                given += len(piece)
+                yield piece
+            answered = await asyncio.to_thread(turn.with_model, asking)
+            if given < len(answered.text):
+                yield answered.text[given:]
+        yield answered
+
+
+class _Turn:
+    """A question while it is answered."""
+
+    def __init__(self, answerer: Answerer, question: Question) -> None:
+        self._answerer, self._question = answerer, question
+        guards = answerer.guards
+        self._text, self._verdicts = guards.question(question.text)
+        self._stored = guards.stored(question.text)
+        self._history = self._guarded_history()
+        self._hits: list[Hit] = []
+        self._failed = ""
+        self._refused = next((f"{each.guard}: {each.said}" for each in self._verdicts if each.did == "refused"), "")
+        if not self._refused:
+            try:
+                self._hits = answerer.find(question, self._text)
+            except KreisError as error:
+                self._failed = f"the search failed: {error.message}"
+        self._weights = Weights(self._text, self._hits)
+        self._retrieval = retrieval_confidence(self._hits, self._weights)
+        self.model = answerer.model if self._retrieval > 0 else None
+        """Who is asked; None: nobody, since no passage fits."""
+
+    def asked(self) -> Asked:
+        """What the model is asked."""
+        guards, prompt, question = self._answerer.guards, self._answerer.prompt.prompt, self._question
+        shown = []
+        for hit in self._hits:
+            text, verdicts = guards.passage(hit.shown)
+            self._verdicts += verdicts
+            shown.append(msgspec.structs.replace(hit, shown=text))
+        return Asked(
+            question=self._text,
+            passages=self._hits,
+            shown=shown,
+            history=self._history,
+            examples=self._answerer.examples.near(self._text, prompt.shots, question.access),
+            tenant=question.access.tenant,
+            at=question.at,
+            deadline_s=self._answerer.pipeline.deadline_s,
+        )
+
+    def without_model(self, why: str = "", asking: Asking | None = None) -> Answered:
+        """The best passage's best sentences, with their place; or why there is no answer.
+
+        Args:
+            why: Why no model answers, where one should.
+            asking: What was asked of one.
+        """
+        if self._refused or self._failed:
+            return self._answered("refused" if self._refused else "failed", why=self._refused or self._failed)
+        found = extract(self._text, self._hits, self._weights) if self._retrieval > 0 else None
+        if found is None:
+            missing = _NO_WORD if self._hits else _NO_PASSAGE
+            return self._answered("failed" if why else "abstained", why=why or missing, asking=asking)
+        hit = self._hits[found.passage]
+        said, verdicts = self._answerer.guards.answer(plain_sentence(found.quote), self._hits)
+        self._verdicts += verdicts
+        refused = next((f"{each.guard}: {each.said}" for each in verdicts if each.did == "refused"), "")
+        if refused:
+            return self._answered("refused", why=refused, asking=asking)
+        start = found.start - hit.shown_start
+        number = found.passage + 1
+        citation = citation_of(number, hit, start, start + len(found.quote), said)
+        return self._answered(
+            "answered",
+            text=f"{said} [{number}]",
+            citations=(citation,),
+            confidence=self._retrieval,
+            support=1.0,
+            why=f"by the fallback: {why}" if why else "",
+            asking=asking,
+        )
+
+    def with_model(self, asking: Asking) -> Answered:
+        """What came of asking a model."""
+        self._verdicts += asking.reading.verdicts
+        if asking.came == "failed":
+            return self.without_model(asking.why, asking)
+        if asking.came != "answered":
+            return self._answered(asking.came, said=asking.reading.text, why=asking.why, asking=asking)
+        return self._answered(
+            "answered",
+            text=asking.reading.text,
+            citations=asking.reading.citations,
+            confidence=asking.confidence(self._retrieval),
+            support=asking.reading.support,
+            why=asking.why,
+            asking=asking,
+        )
+
+    def _guarded_history(self) -> list[Message]:
+        turns = []
+        for turn in self._question.history:
+            text, verdicts = self._answerer.guards.history(turn.text)
+            self._verdicts += verdicts
+            turns.append(Message(turn.role, text))
+        return turns
+
+    def _answered(
+        self,
+        outcome: Outcome,
+        *,
+        text: str = "",
+        said: str = "",
+        citations: tuple[Citation, ...] = (),
+        confidence: float = 0.0,
+        support: float = math.nan,
+        why: str = "",
+        asking: Asking | None = None,
+    ) -> Answered:
+        """All that is known; `said` was given before it came to nothing."""
+        spent = asking.spent if asking is not None else Spent()
+        passages = self._hits[: len(self._hits) - asking.dropped] if asking is not None else self._hits
+        signals = (
+            confidence,
+            float(spent.tokens_in + spent.tokens_out),
+            max((hit.dense or hit.score for hit in self._hits), default=math.nan),
+            support,
+            float(len(words(self._text))),
+            float(len(passages)),
+            spent.money,
+            1000 * asking.seconds if asking is not None else 0.0,
+        )
+        return Answered(
+            text=text or " ".join(each for each in (said, self._answerer.passes_on(self._text)) if each),
+            outcome=outcome,
+            question=self._stored,
+            citations=citations,
+            passages=tuple(passages),
+            verdicts=tuple(self._verdicts),
+            signals=signals,
+            model=asking.model if asking is not None else "",
+            prompt=self._answerer.prompt.prompt.digest if asking is not None else "",
+            index=self._answerer.index.version,
+            dropped=asking.dropped if asking is not None else 0,
+            value=asking.value if asking is not None else None,
+            why=why,
+        )

@@ -47,6 +47,8 @@ class Pipeline(
     guards: GuardPolicy = GuardPolicy()
     tools: tuple[ToolSpec, ...] = ()
     """What the model may ask for: the allow list."""
+    deadline_s: float = 30.0
+    """How long a question may take the language model, all attempts together, before the fallback answers."""
     passes_on: str = PASSES_ON["en"]
     """What is said where the question is passed on; the English default is said in German to a German question."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -53,6 +53,8 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     """The sentence of the answer that it supports."""
     supported: bool = True
     """Whether the passage was found to support it."""
+    number: int = 0
+    """The mark in the answer: [1] is the first of the passages."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,5 +97,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool = False
     tools: tuple[str, ...] = ()
     """Names of the tools that were run."""
+    value: Any = None
+    """The object, where the prompt asks for one by a schema."""
     why: str = ""
     """Why it was not answered, or by a fallback."""

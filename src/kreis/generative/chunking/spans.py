@@ -30,7 +30,7 @@ _END = re.compile(
 _SHORT_AT_MOST = 10
 """A longer word is not among them, whatever stands before it."""
 _SHORT = re.compile(
-    r"approx|art|bz(?:gl|w)|ca|cf|dr|e\.g|eg|etc|evtl|fig|ggf|i\.e|inkl|jr|max|min|mrs?|ms|n[ro]|prof|resp|s\.o|sog|"
+    r"abs|approx|art|bz(?:gl|w)|ca|cf|dr|e\.g|eg|etc|evtl|fig|ggf|i\.e|inkl|jr|max|min|mrs?|ms|n[ro]|prof|resp|s\.o|sog|"
     r"[js]r|str?|tel|u\.a|usw|vgl|vs|z\.?b|zzgl",
     re.IGNORECASE,
 )

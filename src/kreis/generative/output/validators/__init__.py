@@ -1,0 +1,1 @@
+"""Validators: what an answer must satisfy beyond its schema, as data."""

@@ -1,0 +1,30 @@
+"""Which language an answer is in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from kreis.generative.output.validator import Said, leaves
+from kreis.generative.words import language_of
+
+__all__ = ["InLanguage"]
+
+_NAMES = {"de": "German", "en": "English"}
+
+
+class InLanguage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is", tag="language"):
+    """In the language of the question, or in a stated one. A text too short to tell is let through."""
+
+    language: Literal["", "de", "en"] = ""
+    """Empty: the question's."""
+    field: str = ""
+
+    def problem(self, said: Said) -> str | None:
+        """It is in another language."""
+        wanted = self.language or language_of(said.question)
+        found = language_of(" ".join(leaves(said.value, self.field)))
+        if not wanted or not found or wanted == found:
+            return None
+        return f"{self.field or 'the answer'} must be in {_NAMES[wanted]}"
