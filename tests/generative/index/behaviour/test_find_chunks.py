@@ -180,3 +180,35 @@ def test_threads_share_it(handbook: Index, embedder: Embedder) -> None:
     alone = [both(handbook, embedder, query) for query in queries]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda query: both(handbook, embedder, query), queries * 20)) == alone * 20
+
+
+@pytest.mark.parametrize("asked_for", ["Elternzeitantrag", "Zusatzurlaub", "Elternz", "URLAUBE"])
+def test_compounds_are_found_by_their_parts_and_parts_by_compounds(handbook: Index, asked_for: str) -> None:
+    assert {hit.document for hit in handbook.lexical(asked(asked_for))} == {"urlaub.md"}
+
+
+def test_a_word_itself_counts_more_than_one_that_is_like_it(publish) -> None:
+    index = publish([page("like.md", "Parentalleaves here"), page("same.md", "Parental here")], embedding=None)
+    hits = index.lexical(asked("parental"))
+    assert [hit.document for hit in hits] == ["same.md", "like.md"]
+
+
+def test_bm25_is_that_of_its_paper(publish) -> None:
+    """k1 = 1.2, b = 0.75; a rare word counts more, a second occurrence less than the first, a long chunk less."""
+    texts = ["cat dog", "cat cat cow", "cow fox fox fox elk", "owl"]
+    index = publish([page(f"{n}", text) for n, text in enumerate(texts)], embedding=None)
+    mean = sum(len(text.split()) for text in texts) / 4
+
+    def expected(text: str, *terms: str) -> float:
+        words = text.split()
+        return sum(
+            np.log(1 + (4 - holding + 0.5) / (holding + 0.5))
+            * (words.count(term) * 2.2 / (words.count(term) + 1.2 * (0.25 + 0.75 * len(words) / mean)))
+            for term in terms
+            for holding in [sum(term in each.split() for each in texts)]
+        )
+
+    found = {hit.text: hit.score for hit in index.lexical(asked("cat fox"))}
+    assert found == pytest.approx({text: expected(text, "cat", "fox") for text in texts[:3]}, rel=1e-5)
+    twice = {hit.text: hit.score for hit in index.lexical(asked("cat cat"))}
+    assert twice == pytest.approx({text: 2 * expected(text, "cat") for text in texts[:2]}, rel=1e-5)

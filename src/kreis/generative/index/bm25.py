@@ -1,0 +1,72 @@
+"""BM25 (Robertson and Zaragoza 2009), over postings that are read term by term."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kreis.generative.index.words import LIKE, is_long, parts_of, term_of, words_of
+
+__all__ = ["MOST_LIKE", "Bm25", "Postings", "Terms"]
+
+_K1: Final = 1.2
+_B: Final = 0.75
+MOST_LIKE: Final = 20
+"""Terms that begin with another one, the shortest first, that are counted for it."""
+
+Postings = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
+"""Chunks, ascending, and how often the term stands in each."""
+Scores = npt.NDArray[np.float32]
+
+
+class Terms(Protocol):
+    """The terms of an index."""
+
+    def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
+        """Of the terms that there are."""
+        ...
+
+    def longer(self, term: str) -> list[str]:
+        """Terms that begin with it, without itself: by length, then by alphabet, at most `MOST_LIKE`."""
+        ...
+
+
+class Bm25:
+    """Scores of chunks. Terms that are like one of the question count as that one, with less weight."""
+
+    def __init__(self, terms: Terms, words: npt.NDArray[np.int64]) -> None:
+        """`words`: of each chunk."""
+        self._terms = terms
+        mean = max(float(words.mean()), 1.0) if len(words) else 1.0
+        self._norm: Scores = (_K1 * (1 - _B + _B * words / mean)).astype(np.float32)
+
+    def scores(self, text: str) -> Scores:
+        """Of each chunk, 0 where it holds no word of the text."""
+        scores = np.zeros(len(self._norm), dtype=np.float32)
+        for term, times in sorted(Counter(map(term_of, words_of(text))).items()):
+            if found := self._related(term):
+                self._add(scores, times, found)
+        return scores
+
+    def _related(self, term: str) -> list[tuple[float, Postings]]:
+        longer = self._terms.longer(term) if is_long(term) else []
+        heads, tails = parts_of(term)
+        known = self._terms.postings([term, *longer, *heads, *tails])
+        like = [*longer, *[each for each in heads if each in known][:1], *[each for each in tails if each in known][:1]]
+        found = [(LIKE, known[each]) for each in dict.fromkeys(like) if each in known]
+        return [(1.0, known[term]), *found] if term in known else found
+
+    def _add(self, scores: Scores, times: int, found: list[tuple[float, Postings]]) -> None:
+        chunks, counts = found[0][1][0], found[0][0] * found[0][1][1].astype(np.float32)
+        if len(found) > 1:
+            together = np.zeros(len(scores), dtype=np.float32)
+            for weight, (places, often) in found:
+                together[places] += weight * often
+            chunks = np.flatnonzero(together).astype(np.uint32)
+            counts = together[chunks]
+        rarity = np.log1p((len(scores) - len(chunks) + 0.5) / (len(chunks) + 0.5))
+        scores[chunks] += np.float32(times * rarity * (_K1 + 1)) * counts / (counts + self._norm[chunks])
