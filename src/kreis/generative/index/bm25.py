@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -15,6 +16,10 @@ __all__ = ["MOST_LIKE", "Bm25", "Postings", "Terms"]
 
 _K1: Final = 1.2
 _B: Final = 0.75
+_KEPT: Final = 64
+"""Terms whose sums are kept: the frequent ones cost most, and come in most questions."""
+_SPARSE: Final = 0.125
+"""Share of chunks from which on a sum over all of them is faster than by places."""
 MOST_LIKE: Final = 20
 """Terms that begin with another one, the shortest first, that are counted for it."""
 
@@ -43,14 +48,33 @@ class Bm25:
         self._terms = terms
         mean = max(float(words.mean()), 1.0) if len(words) else 1.0
         self._norm: Scores = (_K1 * (1 - _B + _B * words / mean)).astype(np.float32)
+        self._of_term = lru_cache(maxsize=_KEPT)(self._of)
 
     def scores(self, text: str) -> Scores:
         """Of each chunk, 0 where it holds no word of the text."""
         scores = np.zeros(len(self._norm), dtype=np.float32)
         for term, times in sorted(Counter(map(term_of, words_of(text))).items()):
-            if found := self._related(term):
-                self._add(scores, times, found)
+            chunks, values = self._of_term(term)
+            if chunks is None:
+                scores += times * values
+            else:
+                scores[chunks] += times * values
         return scores
+
+    def _of(self, term: str) -> tuple[npt.NDArray[np.int64] | None, Scores]:
+        """What a term adds to chunks; None for them: to each, in their order."""
+        found = self._related(term)
+        together = np.zeros(len(self._norm), dtype=np.float32)
+        for weight, (places, often) in found:
+            together[places] += weight * often
+        chunks = np.flatnonzero(together) if len(found) != 1 else found[0][1][0].astype(np.int64)
+        counts = together[chunks]
+        rarity = np.log1p((len(together) - len(chunks) + 0.5) / (len(chunks) + 0.5))
+        values = (rarity * (_K1 + 1) * counts / (counts + self._norm[chunks])).astype(np.float32)
+        if len(chunks) < _SPARSE * len(together):
+            return chunks, values
+        together[chunks] = values
+        return None, together
 
     def _related(self, term: str) -> list[tuple[float, Postings]]:
         longer = self._terms.longer(term) if is_long(term) else []
@@ -59,14 +83,3 @@ class Bm25:
         like = [*longer, *[each for each in heads if each in known][:1], *[each for each in tails if each in known][:1]]
         found = [(LIKE, known[each]) for each in dict.fromkeys(like) if each in known]
         return [(1.0, known[term]), *found] if term in known else found
-
-    def _add(self, scores: Scores, times: int, found: list[tuple[float, Postings]]) -> None:
-        chunks, counts = found[0][1][0], found[0][0] * found[0][1][1].astype(np.float32)
-        if len(found) > 1:
-            together = np.zeros(len(scores), dtype=np.float32)
-            for weight, (places, often) in found:
-                together[places] += weight * often
-            chunks = np.flatnonzero(together).astype(np.uint32)
-            counts = together[chunks]
-        rarity = np.log1p((len(scores) - len(chunks) + 0.5) / (len(chunks) + 0.5))
-        scores[chunks] += np.float32(times * rarity * (_K1 + 1)) * counts / (counts + self._norm[chunks])

@@ -1,4 +1,4 @@
-"""Texts as terms: what is the same word to a search. German and English have the same rules, as questions say neither."""
+"""Texts as terms: what is the same word to a search. The rules serve German and English: a question says neither."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def words_of(text: str) -> list[str]:
 def term_of(word: str) -> str:
     """The term that a word is searched by: without accents, and without up to two endings.
 
-    A light stemmer (after Savoy 2006, Light stemming approaches). Chosen on training queries of SciFact, on XQuAD and on
+    A light stemmer (after Savoy 2006, Light stemming approaches). Chosen on training queries of SciFact, on XQuAD and
     pairs of questions: nDCG@10 is 0.005 (XQuAD, English) to 0.057 (pairs, English) above no stemming. Porter's gains
     0.009 more on SciFact, and loses 0.014 on German pairs.
 
