@@ -45,9 +45,11 @@ class Till:
     """A source outside; its rows can be changed between collections."""
 
     rows: list[Row] = field(default_factory=list)
+    sold: int = 0
 
     def sell(self, day: float, amount: float = 1.0, **more: object) -> None:
-        self.rows.append({"id": f"s{len(self.rows)}", "amount": amount, "at": T0 + day * DAY, **more})
+        self.rows.append({"id": f"s{self.sold}", "amount": amount, "at": T0 + day * DAY, **more})
+        self.sold += 1
 
     def read(self, window: Window) -> pl.LazyFrame:
         schema = {"id": pl.String, "amount": pl.Float64, "at": pl.Datetime("us", "UTC")}
