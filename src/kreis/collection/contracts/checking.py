@@ -6,7 +6,7 @@ Nearly all rows are good, so the pass computes one Boolean per row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ import polars as pl
 from kreis.collection.contracts.columns import Column, as_text, read
 from kreis.collection.contracts.keys import Held, compare
 from kreis.collection.contracts.report import CheckResult, ContractReport
-from kreis.collection.contracts.rules import Plan, RowRule
+from kreis.collection.contracts.rules import MOMENT, Plan, RowRule
 
 __all__ = ["check"]
 
@@ -59,6 +59,9 @@ def check(
     good = table.select(names) if sound.all() else table.select(names).filter(sound)
     quarantined, by_rule = _explain(plan, digest, prepared, table, left & bad, repeats.broken)
     failures, warnings = _judge_table(plan, prepared, table if left.all() else table.filter(left), at, held)
+    for rule in plan.batch_rules:  # among all that came: one that is held may be like one that is new
+        found = rule.found(*(table.get_column(name).to_list() for name in rule.columns))
+        (warnings if rule.warns_only else failures).extend(found)
     fresh = left if held is None else left & _is_fresh(table, held, at)
     late = sound.clear() if held is None else (table.get_column(held.known_at) <= held.until).fill_null(False)
     report = ContractReport(
@@ -120,11 +123,12 @@ def _prepare(plan: Plan, schema: pl.Schema, at: datetime | None) -> _Prepared:
             unreadable[column.name] = broken
     for rule in plan.row_rules:
         reasons = {each.reason for each in prepared.rules}
-        if rule.column in prepared.lacking or rule.reason in reasons:
+        if rule.column in prepared.lacking or rule.reason in reasons or (rule.timed and at is None):
             continue
         other = unreadable.get(rule.column)
-        broken = rule.broken if other is None else rule.broken & ~other
-        prepared.rules.append(RowRule(rule.column, rule.phrase, broken))
+        prepared.rules.append(rule if other is None else replace(rule, broken=rule.broken & ~other))
+    if any(rule.timed for rule in prepared.rules):
+        prepared.values.append(pl.lit(at, dtype=pl.Datetime("us", "UTC")).alias(MOMENT))
     if plan.keep_extra:
         prepared.values.extend(pl.col(name) for name in extra)
     return prepared
@@ -165,8 +169,13 @@ def _explain(
     conditions = {rule.reason: rule.broken for rule in prepared.rules}
     conditions |= {reason: pl.col(mark) for reason, mark in zip(keyed, marks, strict=True)}
     counts = _counts(rows, conditions)
+    details = {rule.reason: rule.detail for rule in prepared.rules if rule.detail is not None}
+    told = {
+        reason: pl.format("{}: {}", pl.lit(reason), details[reason]) if reason in details else pl.lit(reason)
+        for reason in counts
+    }
     reasons = pl.concat_list(
-        [pl.when(conditions[reason]).then(pl.lit(reason)) for reason in counts] or [pl.lit(None, dtype=pl.String)]
+        [pl.when(conditions[reason]).then(told[reason]) for reason in counts] or [pl.lit(None, dtype=pl.String)]
     ).list.drop_nulls()
     texts = _texts(plan_names(plan), prepared, table.schema)
     selection = [*texts, reasons.alias("reasons"), pl.lit(digest).alias("contract")]

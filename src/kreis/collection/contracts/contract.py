@@ -25,7 +25,7 @@ from kreis.collection.contracts.options import option_rules
 from kreis.collection.contracts.quality import compile_property_rule, compile_table_rule
 from kreis.collection.contracts.reading import PathInFile, Places, decode, read_yaml
 from kreis.collection.contracts.report import CheckResult, ContractBrokenError
-from kreis.collection.contracts.rules import KeyRule, LatencyRule, Plan, RowRule, TableRule
+from kreis.collection.contracts.rules import BatchRule, KeyRule, LatencyRule, Plan, RowRule, TableRule
 from kreis.digests import canonical_json, digest_of
 from kreis.errors import ProjectError
 
@@ -153,7 +153,7 @@ def _compile(document: DataContract, position: int, places: Places) -> Plan:
     columns = {
         each.name: compile_column(each, (*path, "properties", i), places) for i, each in enumerate(table.properties)
     }
-    rules: list[RowRule | KeyRule | TableRule | None] = []
+    rules: list[RowRule | KeyRule | TableRule | BatchRule | None] = []
     for i, each in enumerate(table.properties):
         at = (*path, "properties", i)
         _check_settings(each.custom_properties, (NAN, AHEAD), (*at, "customProperties"), places)
@@ -173,6 +173,7 @@ def _compile(document: DataContract, position: int, places: Places) -> Plan:
         row_rules=_once(rule for rule in rules if isinstance(rule, RowRule)),
         key_rules=(*first, *_distinct(keys, primary)),
         table_rules=tuple(rule for rule in rules if isinstance(rule, TableRule)),
+        batch_rules=tuple(rule for rule in rules if isinstance(rule, BatchRule)),
         latency=tuple(_latency(document, table, set(columns), places)),
         at_most=_share(document, table, AT_MOST, 0.05, places.at(*path, "customProperties")),
         changes_at_most=_share(document, table, CHANGES, 0.1, places.at(*path, "customProperties")),

@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from kreis.collection.contracts.columns import Column
+from kreis.collection.contracts.custom import compile_custom
 from kreis.collection.contracts.document import OPERATORS, QualityRule
 from kreis.collection.contracts.options import among, matching
 from kreis.collection.contracts.reading import PathInFile, Places
-from kreis.collection.contracts.rules import Comparison, KeyRule, RowRule, TableRule
+from kreis.collection.contracts.rules import BatchRule, Comparison, KeyRule, RowRule, TableRule
 from kreis.errors import ProjectError
 
 __all__ = ["compile_property_rule", "compile_table_rule"]
@@ -53,12 +54,14 @@ def compile_property_rule(
 
 def compile_table_rule(
     rule: QualityRule, columns: dict[str, Column], path: PathInFile, places: Places
-) -> KeyRule | TableRule | None:
+) -> RowRule | KeyRule | TableRule | BatchRule | None:
     """Translate a quality rule of a table; None for a rule in words.
 
     Raises:
         ProjectError: a rule that kreis does not run, or cannot make sense of.
     """
+    if rule.type == "custom" and rule.engine == "kreis":
+        return compile_custom(rule, columns, path, places)
     if _is_text(rule, path, places):
         return None
     metric = _metric(rule, _OF_TABLES, path, places)
@@ -85,6 +88,9 @@ def compile_table_rule(
 
 
 def _is_text(rule: QualityRule, path: PathInFile, places: Places) -> bool:
+    if rule.type == "custom" and rule.engine == "kreis":
+        hint = "write it below the table's quality"
+        raise ProjectError("a check of kreis is about a table, not a property", where=places.at(*path), hint=hint)
     if rule.type in ("sql", "custom"):
         what = f"engine {rule.engine!r}" if rule.type == "custom" else "SQL"
         raise ProjectError(

@@ -15,7 +15,10 @@ import polars as pl
 
 from kreis.collection.contracts.columns import Column
 
-__all__ = ["Comparison", "KeyRule", "LatencyRule", "Plan", "RowRule", "TableRule"]
+__all__ = ["MOMENT", "BatchRule", "Comparison", "KeyRule", "LatencyRule", "Plan", "RowRule", "TableRule"]
+
+MOMENT = "__at"
+"""The column that a timed rule compares with: the moment that a batch is judged at."""
 
 Bound = float | tuple[float, float]
 
@@ -28,6 +31,10 @@ class RowRule:
     phrase: str
     broken: pl.Expr
     """True where the row breaks it; null counts as kept."""
+    detail: pl.Expr | None = None
+    """What is told beside the reason, of a row that breaks it."""
+    timed: bool = False
+    """Whether it reads `MOMENT`; without a moment it is not judged."""
 
     @property
     def reason(self) -> str:
@@ -98,6 +105,16 @@ class TableRule:
 
 
 @dataclass(frozen=True)
+class BatchRule:
+    """What is found among the rows of a batch, told in sentences."""
+
+    columns: tuple[str, ...]
+    found: Callable[..., list[str]]
+    """Takes the values of each column, as lists."""
+    warns_only: bool
+
+
+@dataclass(frozen=True)
 class LatencyRule:
     """The newest value of a column must not be older than this at the end of the window."""
 
@@ -114,6 +131,7 @@ class Plan:
     row_rules: tuple[RowRule, ...]
     key_rules: tuple[KeyRule, ...]
     table_rules: tuple[TableRule, ...] = ()
+    batch_rules: tuple[BatchRule, ...] = ()
     latency: tuple[LatencyRule, ...] = ()
     at_most: float = 0.05
     changes_at_most: float = 0.1

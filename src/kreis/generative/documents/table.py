@@ -86,7 +86,8 @@ def documents_of(frame: pl.LazyFrame | pl.DataFrame) -> Iterator[Document]:
 
 
 def contract_of_documents(name: str) -> dict[str, Any]:
-    """The contract of a documents source for which the user writes none, as plain data.
+    """The contract of a documents source for which the user writes none, as plain data: no document is empty, the same
+    as another, or expired; which are nearly the same is told.
 
     Args:
         name: The source's.
@@ -105,12 +106,18 @@ def contract_of_documents(name: str) -> dict[str, Any]:
         },
         {"name": "pages", "logicalType": "array", "items": {"logicalType": "integer"}},
     ]
+    quality = [
+        {"type": "custom", "engine": "kreis", "implementation": {"check": each}}
+        for each in ("empty", "duplicated", "expired")
+    ]
+    near = {"type": "custom", "engine": "kreis", "implementation": {"check": "near_duplicated"}}
+    quality.append({**near, "severity": "warning"})
     return {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
         "id": name,
         "version": "1.0.0",
-        "schema": [{"name": name, "properties": properties}],
+        "schema": [{"name": name, "properties": properties, "quality": quality}],
     }
 
 
