@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from kreis.collection.connectors.table import read_table
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.generative.chunking.by_sentences import BySentences
+    from kreis.generative.chunking.by_structure import ByStructure
+    from kreis.generative.chunking.by_words import ByWords
+    from kreis.generative.chunking.parent_child import ParentChild
+    from kreis.generative.documents.document import Document
+    from kreis.generative.documents.loaders.load import load_document, load_documents, load_folder
     from kreis.generative.tools.tool import Caller, changes_state
     from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
@@ -57,6 +63,14 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "BySentences": "kreis.generative.chunking.by_sentences",
+    "ByStructure": "kreis.generative.chunking.by_structure",
+    "ByWords": "kreis.generative.chunking.by_words",
+    "ParentChild": "kreis.generative.chunking.parent_child",
+    "Document": "kreis.generative.documents.document",
+    "load_document": "kreis.generative.documents.loaders.load",
+    "load_documents": "kreis.generative.documents.loaders.load",
+    "load_folder": "kreis.generative.documents.loaders.load",
     "Caller": "kreis.generative.tools.tool",
     "changes_state": "kreis.generative.tools.tool",
     "KMeans": "kreis.training.candidates.kmeans",
@@ -120,6 +134,9 @@ __all__ = [
     "AnswerValue",
     "Availability",
     "BusinessMetric",
+    "BySentences",
+    "ByStructure",
+    "ByWords",
     "Caller",
     "Canary",
     "Choice",
@@ -128,6 +145,7 @@ __all__ = [
     "CrossValidation",
     "DecisionValue",
     "Differenced",
+    "Document",
     "Drift",
     "ErrorCost",
     "Estimator",
@@ -146,6 +164,7 @@ __all__ = [
     "Logistic",
     "Mean",
     "Money",
+    "ParentChild",
     "Project",
     "RandomSplit",
     "RankingValue",
@@ -163,6 +182,9 @@ __all__ = [
     "changes_state",
     "date_parts",
     "list_parts",
+    "load_document",
+    "load_documents",
+    "load_folder",
     "log",
     "log_artifact",
     "log_params",

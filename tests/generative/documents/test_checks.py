@@ -1,6 +1,7 @@
 """Checks of documents in a contract: what each finds, and how a contract that asks wrongly is refused."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from kreis.collection.contracts.contract import Contract
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document
-from kreis.generative.documents.table import contract_of_documents, documents_frame
+from kreis.generative.documents.table import COLUMNS, contract_of_documents, documents_frame
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
 
@@ -151,6 +152,14 @@ def test_the_line_of_a_wrong_check_is_told(tmp_path):
             Contract.load(file)
         assert refused.value.where == f"{file}:{line}"
         assert hint in str(refused.value)
+
+
+def test_the_contract_of_the_documentation_is_one_that_loads(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "generative" / "documents.md").read_text()
+    (tmp_path / "handbook.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    promised = Contract.load(tmp_path / "handbook.yaml")
+    assert list(promised.schema) == list(COLUMNS)
+    assert len(promised.plan.row_rules) >= 6
 
 
 def test_a_bad_document_goes_to_quarantine_like_every_bad_row(tmp_path):

@@ -115,6 +115,13 @@ def load_documents(
 
     Raises:
         ProjectError: nothing of it can be read.
+
+    Example:
+
+    >>> from datetime import UTC, datetime
+    >>> rows = b"question,answer\\nHow many days?,30 a year.\\nWho says so?,\\n"
+    >>> [each.id for each in load_documents(rows, "faq.csv", known_at=datetime(2026, 1, 1, tzinfo=UTC))]
+    ['faq.csv#d4ddf8e545ea', 'faq.csv#line 3']
     """
     changed = None
     if isinstance(source, bytes):
@@ -162,6 +169,15 @@ def load_folder(
     Raises:
         ProjectError: there is no such folder, or nothing in it fits the pattern.
         MissingLibraryError: the extra `kreis[generate]` is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "leave.md").write_text("# Leave")
+    >>> _ = (folder / "scan.pdf").write_text("")
+    >>> [(each.id, type(each).__name__) for each in load_folder(folder)]
+    [('leave.md', 'Document'), ('scan.pdf', 'Unreadable')]
     """
     root = Path(folder)
     paths = sorted(path for path in root.glob(pattern) if not path.is_dir() and _shown(path.relative_to(root)))
