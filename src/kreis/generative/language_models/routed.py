@@ -26,7 +26,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     money: float = 0.0
     """A question."""
     worse_by: float = 0.0
-    """It is shown not to be worse than any other model by more than this; 0 where it is simply the best."""
+    """It is shown not to be worse than any other model by more than this."""
 
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="model", tag="routed"):
