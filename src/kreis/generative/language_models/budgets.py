@@ -76,7 +76,6 @@ class Budgets:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # what was set aside is not forgotten by a power cut
             self._db.executescript(_SCHEMA)
 
     def set_aside(self, budget: Budget, tenant: str, day: str, money: float) -> Receipt:
@@ -96,7 +95,7 @@ class Budgets:
             StoreError: the file cannot be read or written.
         """
         nano = _nano(money)
-        with self._writing() as db:
+        with self._writing(durably=True) as db:
             for what, limit, key in _limits(budget, tenant, day):
                 if _spent(db, budget.name, *key) + nano > _nano(limit):
                     raise UsedUpError(f"the budget {budget.name!r} is used up: {limit:g} {what}")
@@ -120,7 +119,7 @@ class Budgets:
         Raises:
             StoreError: the file cannot be read or written.
         """
-        with self._writing() as db:
+        with self._writing(durably=False) as db:  # undone by a power cut, more stays spent
             if db.execute("DELETE FROM set_aside WHERE id = ?", (receipt.number,)).rowcount:
                 _add(db, budget.name, receipt.day, receipt.tenant, _nano(money) - receipt.nano)
             alerts = []
@@ -165,8 +164,10 @@ class Budgets:
             self._db.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self, *, durably: bool) -> Iterator[sqlite3.Connection]:
+        """A transaction; `durably`: a power cut does not undo it."""
         with self._lock, self._storing():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
