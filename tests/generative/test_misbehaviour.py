@@ -1,0 +1,104 @@
+"""From question to answer over real endpoints that misbehave: the right fallback each time, and no double charge."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.generative.answers import ask, streamed
+from tests.generative.misbehaving import (
+    Behaviour,
+    Misbehaving,
+    drops,
+    error_in_stream,
+    huge,
+    invalid_json,
+    long_line,
+    refuses,
+    slow,
+    truncated,
+    well,
+    wrong_shape,
+)
+from tests.generative.test_asking import ASKED, GOOD, PAGES, prompt
+
+from kreis.generative.answering import Answerer
+from kreis.generative.chunking.by_structure import ByStructure
+from kreis.generative.index.build import build_index
+from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgets import Budget, Budgets
+from kreis.generative.language_models.fallback import Fallback
+from kreis.generative.language_models.openai_compatible import OpenAICompatible
+from kreis.generative.language_models.prices import Price
+from kreis.generative.pipeline import Pipeline
+from kreis.generative.questions import SIGNALS
+from kreis.generative.retrieval.kinds import Lexical
+
+PRICE = Price(tokens_in=100.0, tokens_out=400.0, currency="EUR", version="1", digest="0" * 64)
+FIRST = OpenAICompatible(env="FIRST_URL", name="first", price=PRICE, attempts=1, first_token_s=0.3)
+SECOND = OpenAICompatible(env="SECOND_URL", name="second", price=PRICE, attempts=1)
+MISBEHAVIOURS: dict[str, Behaviour] = {
+    "slow": slow(),
+    "429 with Retry-After": refuses(429, retry_after="3600"),
+    "429 without Retry-After": refuses(429),
+    "500": refuses(500),
+    "drops the connection": drops(),
+    "truncated": truncated("Employees have"),
+    "an error within a stream": error_in_stream("Employees have"),
+    "invalid JSON": invalid_json(),
+    "wrong schema": wrong_shape(),
+    "endless line": long_line(),
+    "huge body": huge(),
+}
+BREAKS_OFF = ("truncated", "an error within a stream")
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Misbehaving, Misbehaving]]:
+    with Misbehaving() as first, Misbehaving(well(GOOD)) as second:
+        yield first, second
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("name", MISBEHAVIOURS)
+def test_a_question_is_answered_all_the_same(
+    servers: tuple[Misbehaving, Misbehaving], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, stream: bool
+) -> None:
+    first, second = servers
+    first.will(MISBEHAVIOURS[name])
+    for server in servers:
+        server.requests.clear()
+    monkeypatch.setenv("FIRST_URL", first.url)
+    monkeypatch.setenv("SECOND_URL", second.url)
+    monkeypatch.setenv("KREIS_BUDGETS", str(tmp_path / "budgets.sqlite"))
+    budget = Budget(name="handbook", a_day=100.0)
+    chain = Fallback((Budgeted(FIRST, budget), Budgeted(SECOND, budget)), share=0.05 if name == "slow" else 0.6)
+    built = build_index(PAGES, chunker=ByStructure(), embedding=None, cache=None, place=tmp_path / "index")
+    pipeline = Pipeline(
+        knowledge_base="handbook",
+        index=built.file,
+        index_version=built.version,
+        search=Lexical(),
+        prompt=prompt(),
+        model=chain,
+    )
+    answerer = Answerer(pipeline, lambda file: tmp_path / "index")
+
+    answered = streamed(answerer, ASKED)[1] if stream else ask(answerer, ASKED)
+
+    assert answered.outcome == "answered"
+    signals = dict(zip(SIGNALS, answered.signals, strict=True))
+    assert signals["tokens"] == first.charged + second.charged, "each attempt is counted once"
+    asked = [*first.requests, *second.requests]
+    money = sum(PRICE.of(each.tokens_in, each.tokens_out) for each in asked)
+    assert signals["money"] == pytest.approx(money)
+    budgets = Budgets(tmp_path / "budgets.sqlite")
+    assert (budgets.spent("handbook"), budgets.set_aside_still("handbook")) == (pytest.approx(money), 0.0)
+    budgets.close()
+    assert len(first.requests) == 1
+    if stream and name in BREAKS_OFF:  # a piece came before: the best passage answers
+        assert answered.why.startswith("by the fallback: first at 127.0.0.1:")
+        assert not second.requests
+    else:
+        assert answered.text == GOOD
+        assert answered.model == "second"
+        assert "first at 127.0.0.1:" in answered.why
