@@ -26,6 +26,7 @@ from kreis.generative.prompts.rendering import OpenPrompt
 from kreis.generative.prompts.sections import INSTRUCTIONS
 from kreis.generative.questions import Answered, Citation, Outcome, Question
 from kreis.generative.stored import StoredFile
+from kreis.generative.tools.spec import ToolCaller
 from kreis.generative.words import language_of, words
 
 __all__ = ["Answerer"]
@@ -44,6 +45,7 @@ class Answerer:
         index: The index, opened already; None: it is opened from the pipeline's file.
         embedder: The embedding model, loaded already; None: it is loaded where the search needs vectors.
         model: The language model, opened already; None: it is opened where the pipeline names one.
+        tools: Runs the pipeline's tools; None: the model is offered none.
 
     Raises:
         ProjectError: the prompt, a schema or the policy of the guards is wrong, or a variable of the environment is
@@ -60,10 +62,11 @@ class Answerer:
         index: Index | None = None,
         embedder: Embedder | None = None,
         model: OpenModel | None = None,
+        tools: ToolCaller | None = None,
     ) -> None:
         self.pipeline = pipeline
         said = pipeline.prompt or Prompt(name="answer", text=INSTRUCTIONS)
-        self.guards: Guards = guards_of(pipeline.guards, system=OpenPrompt(said).system().text)
+        self.guards: Guards = guards_of(pipeline.guards, system=OpenPrompt(said).system(tools=pipeline.tools).text)
         """Of the pipeline's policy: whoever stores what was asked or answered masks it with `stored`."""
         self.prompt = OpenPrompt(said, planted=self.guards.planted)
         self.schema = OpenSchema(said.schema, where=f"prompt {said.name!r}") if said.schema is not None else None
@@ -82,6 +85,7 @@ class Answerer:
         self._embedder = embedder
         self._opened_model = pipeline.model.open() if pipeline.model is not None and model is None else None
         self.model = model or self._opened_model
+        self.tools = tools
 
     async def answer(self, question: Question) -> Answered:
         """The answer as a whole. What goes wrong is its outcome, with the reason in `why`.
@@ -97,8 +101,9 @@ class Answerer:
     async def stream(self, question: Question) -> AsyncIterator[str | Answered]:
         """The answer sentence by sentence, each checked before it leaves; the last item is the whole.
 
-        The pieces together are the `text` of the last item: nothing that was given is taken back. Where the model
-        breaks off, the answer ends after the sentences that were given; where none was, the fallback answers.
+        The pieces together are the `text` of the last item, or, where it comes to no answer, its beginning: nothing
+        that was given is taken back. Where the model breaks off, the answer ends after the sentences that were given;
+        where none was, the fallback answers.
 
         Args:
             question: What is asked, and who asks.
@@ -141,17 +146,23 @@ class Answerer:
     async def _answering(self, question: Question, *, stream: bool) -> AsyncIterator[str | Answered]:
         turn = await asyncio.to_thread(_Turn, self, question)
         if turn.model is None:
-            answered = await asyncio.to_thread(turn.without_model)
-            yield answered.text
+            answered, given = await asyncio.to_thread(turn.without_model), 0
         else:
-            asking = Asking(turn.asked(), prompt=self.prompt, model=turn.model, guards=self.guards, schema=self.schema)
+            asking = Asking(
+                turn.asked(),
+                prompt=self.prompt,
+                model=turn.model,
+                guards=self.guards,
+                schema=self.schema,
+                tools=self.tools,
+            )
             given = 0
             async for piece in asking.pieces(stream=stream):
                 given += len(piece)
                 yield piece
             answered = await asyncio.to_thread(turn.with_model, asking)
-            if given < len(answered.text):
-                yield answered.text[given:]
+        if answered.outcome == "answered" and given < len(answered.text):
+            yield answered.text[given:]
         yield answered
 
 
@@ -174,7 +185,8 @@ class _Turn:
                 self._failed = f"the search failed: {error.message}"
         self._weights = Weights(self._text, self._hits)
         self._retrieval = retrieval_confidence(self._hits, self._weights)
-        self.model = answerer.model if self._retrieval > 0 else None
+        worth_it = not (self._refused or self._failed) and (self._retrieval > 0 or answerer.tools is not None)
+        self.model = answerer.model if worth_it else None
         """Who is asked; None: nobody, since no passage fits."""
 
     def asked(self) -> Asked:
@@ -186,14 +198,14 @@ class _Turn:
             self._verdicts += verdicts
             shown.append(msgspec.structs.replace(hit, shown=text))
         return Asked(
-            question=self._text,
+            text=self._text,
+            question=question,
             passages=self._hits,
             shown=shown,
             history=self._history,
             examples=self._answerer.examples.near(self._text, prompt.shots, question.access),
-            tenant=question.access.tenant,
-            at=question.at,
-            deadline_s=self._answerer.pipeline.deadline_s,
+            tools=self._answerer.pipeline.tools,
+            deadline_s=question.within_s or self._answerer.pipeline.deadline_s,
         )
 
     def without_model(self, why: str = "", asking: Asking | None = None) -> Answered:
@@ -230,7 +242,7 @@ class _Turn:
 
     def with_model(self, asking: Asking) -> Answered:
         """What came of asking a model."""
-        self._verdicts += asking.reading.verdicts
+        self._verdicts += asking.verdicts + asking.reading.verdicts
         if asking.came == "failed":
             return self.without_model(asking.why, asking)
         if asking.came != "answered":
@@ -267,7 +279,8 @@ class _Turn:
     ) -> Answered:
         """All that is known; `said` was given before it came to nothing."""
         spent = asking.spent if asking is not None else Spent()
-        passages = self._hits[: len(self._hits) - asking.dropped] if asking is not None else self._hits
+        passages = self._hits if asking is None or asking.came == "failed" else asking.passages
+        results = asking.tool_results if asking is not None else []
         signals = (
             confidence,
             float(spent.tokens_in + spent.tokens_out),
@@ -291,5 +304,7 @@ class _Turn:
             index=self._answerer.index.version,
             dropped=asking.dropped if asking is not None else 0,
             value=asking.value if asking is not None else None,
+            tools=tuple(each.tool for each in results if each.status == "done"),
+            waiting=tuple(each.request for each in results if each.status == "pending"),
             why=why,
         )

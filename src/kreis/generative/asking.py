@@ -9,19 +9,26 @@ from typing import Any
 
 import msgspec
 
+from kreis.digests import digest_of
 from kreis.generative.guards.guards import Guards
 from kreis.generative.index.index import Hit
 from kreis.generative.language_models.model import Completion, Message, ModelError, OpenModel, Spent, Wish
 from kreis.generative.output.reading import Reading
-from kreis.generative.output.schema import OpenSchema
+from kreis.generative.output.schema import OpenSchema, without_fence
 from kreis.generative.output.validator import Said, Validator
 from kreis.generative.prompts.prompt import Example
 from kreis.generative.prompts.rendering import OpenPrompt
 from kreis.generative.prompts.sections import NO_ANSWER
 from kreis.generative.prompts.window import Fitted, fit
-from kreis.generative.questions import Outcome
+from kreis.generative.questions import Outcome, Question, Verdict
+from kreis.generative.tools.spec import ToolCaller, ToolResult, ToolSpec
 
 __all__ = ["Asked", "Asking"]
+
+_MOST_CALLS = 3
+"""Of tools, for one question."""
+_MAY_CALL = ("{", "`", "[", "")
+"""How what may become a call of a tool begins."""
 
 _UNSUPPORTED = f"the passages don't support what it says. Say only what they say, or write only: {NO_ANSWER}"
 
@@ -29,18 +36,27 @@ _UNSUPPORTED = f"the passages don't support what it says. Say only what they say
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a model."""
 
-    question: str
+    text: str
+    """The question as a model may read it."""
     passages: Sequence[Hit]
     """Best first, as they are cited."""
     shown: Sequence[Hit]
     """The same, as a model may read them."""
+    question: Question
+    """Who asks."""
     history: Sequence[Message] = ()
     examples: Sequence[Example] = ()
-    tool_results: Sequence[tuple[str, str]] = ()
-    tenant: str = ""
-    at: int = 0
+    tools: Sequence[ToolSpec] = ()
+    """What the model may ask for."""
     deadline_s: float = 30.0
     """For all attempts together."""
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True):
+    """What a model writes to use a tool."""
+
+    tool: str
+    arguments: dict[str, Any] = {}
 
 
 class Asking:
@@ -52,12 +68,21 @@ class Asking:
         model: The model.
         guards: Read each sentence before it leaves.
         schema: What the answer must be; None: free text.
+        tools: Runs what the model asks for.
     """
 
     def __init__(
-        self, asked: Asked, *, prompt: OpenPrompt, model: OpenModel, guards: Guards, schema: OpenSchema | None
+        self,
+        asked: Asked,
+        *,
+        prompt: OpenPrompt,
+        model: OpenModel,
+        guards: Guards,
+        schema: OpenSchema | None,
+        tools: ToolCaller | None,
     ) -> None:
         self._asked, self._prompt, self._model, self._guards, self._schema = asked, prompt, model, guards, schema
+        self._tools = tools if asked.tools else None
         self._until = time.monotonic() + asked.deadline_s
         self._logprob: float | None = None
         self.reading = Reading((), guards)
@@ -71,16 +96,23 @@ class Asking:
         self.seconds = 0.0
         self.model = ""
         self.dropped = 0
+        self.passages: Sequence[Hit] = ()
+        """What the model was shown, in the order of their numbers; results of tools last."""
+        self.tool_results: list[ToolResult] = []
+        self.verdicts: list[Verdict] = []
 
     def confidence(self, retrieval: float) -> float:
         """How sure the answer is, 0 to 1: the geometric mean of how well the passages fit the question, of the measure
         of support of what was said (`Reading.measure`), and, where the model tells it, of the mean probability of its
-        tokens (the exponential of the mean log-probability).
+        tokens (the exponential of the mean log-probability). Where it rests on what a tool said, how well the passages
+        fit is left out.
 
         Args:
             retrieval: How well the passages fit, 0 to 1.
         """
-        parts = [retrieval, self.reading.measure]
+        found = len(self.passages) - len(self.tool_results)
+        by_tool = any(citation.number > found for citation in self.reading.citations)
+        parts = [self.reading.measure] if by_tool else [retrieval, self.reading.measure]
         if self._logprob is not None:
             parts.append(min(1.0, math.exp(self._logprob)))
         return math.prod(parts) ** (1 / len(parts))
@@ -97,19 +129,19 @@ class Asking:
         """
         stream = stream and self._schema is None and not self._prompt.prompt.validators
         further: list[Message] = []
-        for _ in range(self._prompt.prompt.retries + 1):
+        tries, calls = self._prompt.prompt.retries + 1, _MOST_CALLS if self._tools is not None else 0
+        while tries:
             fitted = self._fitted(further)
             if fitted is None:
                 self.came, self.why = "failed", "instructions and question don't fit into the model's window"
                 return
-            self.reading = Reading(self._asked.passages[: len(fitted.passages)], self._guards)
+            self.reading = Reading(self.passages, self._guards)
             started, completion = time.perf_counter(), None
             try:
-                async for told in self._told(fitted, stream=stream):
-                    if isinstance(told, Completion):
-                        completion = told
-                        continue
-                    for piece in self.reading.more(told, whole=False):
+                async for piece in self._attempt(fitted, stream=stream, may_call=calls > 0):
+                    if isinstance(piece, Completion):
+                        completion = piece
+                    else:
                         yield piece
             except ModelError as error:
                 self._broke_off(error)
@@ -118,50 +150,67 @@ class Asking:
                 self.seconds += time.perf_counter() - started
             assert completion is not None
             self._count(completion)
-            already = len(self.reading.given)
+            if calls and (call := _call_of(completion.text)) is not None:
+                calls -= 1
+                await self._run(call)
+                continue
             pieces, problem = self._read(completion)
-            if problem is None or already:
-                for piece in pieces:
-                    yield piece
+            for piece in pieces:
+                yield piece
+            if problem is None:
                 return
+            tries -= 1
             further = self._prompt.again(completion.text, problem)
+
+    async def _run(self, call: _Call) -> None:
+        """Run a tool; what it says is data, and may be cited."""
+        assert self._tools is not None
+        result = await self._tools.call(call.tool, call.arguments, self._asked.question)
+        text, verdicts = self._guards.tool_result(result.text)
+        self.verdicts += verdicts
+        self.tool_results.append(msgspec.structs.replace(result, text=text))
 
     def _fitted(self, further: Sequence[Message]) -> Fitted | None:
         asked = self._asked
         fitted = fit(
             self._prompt,
-            asked.question,
+            asked.text,
             window=self._model.window,
             count=self._model.count,
             passages=asked.shown,
             history=asked.history,
             examples=asked.examples,
-            tool_results=asked.tool_results,
+            tool_results=self.tool_results,
+            tools=asked.tools if self._tools is not None else (),
             further=further,
-            at=asked.at,
+            at=asked.question.at,
         )
         self.dropped = fitted.dropped if fitted is not None else len(asked.shown)
+        kept = asked.passages[: len(asked.passages) - self.dropped]
+        self.passages = (*kept, *(_hit_of(number, result) for number, result in enumerate(self.tool_results)))
         return fitted
 
-    async def _told(self, fitted: Fitted, *, stream: bool) -> AsyncIterator[str | Completion]:
-        """All that the model has said so far, each time that it grows; at the end the completion."""
+    async def _attempt(self, fitted: Fitted, *, stream: bool, may_call: bool) -> AsyncIterator[str | Completion]:
+        """One request: what may be given while it is answered, and the completion last."""
         wish = Wish(
             messages=fitted.messages,
-            schema=self._prompt.prompt.schema,
+            schema=self._prompt.prompt.schema if self._tools is None else None,
             most_tokens=self._prompt.prompt.most_tokens,
             deadline_s=max(0.001, self._until - time.monotonic()),
-            tenant=self._asked.tenant,
+            tenant=self._asked.question.access.tenant,
         )
         if not stream:
             yield await self._model.complete(wish)
             return
         text = ""
-        async for piece in self._model.stream(wish):
-            if isinstance(piece, Completion):
-                yield piece
-            else:
-                text += piece
-                yield text
+        async for told in self._model.stream(wish):
+            if isinstance(told, Completion):
+                yield told
+                continue
+            text += told
+            if not (may_call and text.lstrip()[:1] in _MAY_CALL):
+                for piece in self.reading.more(text, whole=False):
+                    yield piece
 
     def _count(self, completion: Completion) -> None:
         self.spent += completion.spent
@@ -202,9 +251,8 @@ class Asking:
 
     def _unsatisfied(self) -> str | None:
         """What the first validator finds that finds something."""
-        passages = self._asked.passages
         value = self.reading.text if self._schema is None else self.value
-        said = Said(value=value, question=self._asked.question, passages=passages)
+        said = Said(value=value, question=self._asked.text, passages=self.passages)
         validators: Sequence[Validator] = self._prompt.prompt.validators
         found = (validator.problem(said) for validator in validators)
         return next((problem for problem in found if problem is not None), None)
@@ -218,3 +266,28 @@ class Asking:
             all_of_it = self.reading.left_out + len(self.reading.given)
             remarks.append(f"left out {self.reading.left_out} of {all_of_it} sentences: no passage supports them")
         return "; ".join(remark for remark in remarks if remark)
+
+
+def _call_of(text: str) -> _Call | None:
+    """The tool that an answer asks for; None where it is an answer."""
+    try:
+        return msgspec.json.decode(without_fence(text), type=_Call)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+
+
+def _hit_of(number: int, result: ToolResult) -> Hit:
+    """What a tool said, as a passage that can be cited."""
+    text = result.text
+    return Hit(
+        chunk=-1 - number,
+        document=f"tool {result.tool}",
+        version=digest_of(text.encode()),
+        start=0,
+        end=len(text),
+        text=text,
+        shown=text,
+        shown_start=0,
+        title=result.tool,
+        source="tool",
+    )

@@ -35,6 +35,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """The client's own name for it."""
     at: int = 0
     """The moment, microseconds since 1970 UTC."""
+    within_s: float = 0.0
+    """How long a model may take for it; 0: as long as the pipeline says."""
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +99,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool = False
     tools: tuple[str, ...] = ()
     """Names of the tools that were run."""
+    waiting: tuple[str, ...] = ()
+    """Names of calls that wait until the person confirms them."""
     value: Any = None
     """The object, where the prompt asks for one by a schema."""
     why: str = ""

@@ -11,7 +11,7 @@ import msgspec
 from kreis.errors import ProjectError
 from kreis.generative.output.patterns import check_pattern
 
-__all__ = ["OpenSchema", "schema_of"]
+__all__ = ["OpenSchema", "schema_of", "without_fence"]
 
 _FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 _TEXTS = ("answer", "text")
@@ -78,11 +78,10 @@ class OpenSchema:
         Returns:
             The object, and None; or None, and the problem with its place: "$.days: 'x' is not of type 'integer'".
         """
-        fenced = _FENCE.match(text)
         if len(text) > _LONGEST:
             return None, f"it has more than {_LONGEST} characters"
         try:
-            value = msgspec.json.decode(fenced[1] if fenced else text)
+            value = msgspec.json.decode(without_fence(text))
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             return None, f"it is no JSON: {error}"
         wrong = self._best(self._validator.iter_errors(value))
@@ -94,6 +93,12 @@ class OpenSchema:
     def shown(self, value: Any) -> str:
         """What a person reads of an answer: its text, or all of it as JSON."""
         return str(value[self.text_field]) if self.text_field else msgspec.json.encode(value).decode()
+
+
+def without_fence(text: str) -> str:
+    """A text without the fence of a block of code around it."""
+    fenced = _FENCE.match(text)
+    return fenced[1] if fenced else text
 
 
 def _keywords(schema: Any) -> Iterator[tuple[str, Any]]:

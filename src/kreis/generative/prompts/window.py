@@ -10,6 +10,7 @@ from kreis.generative.index.index import Hit
 from kreis.generative.language_models.model import Message
 from kreis.generative.prompts.prompt import Example
 from kreis.generative.prompts.rendering import OpenPrompt
+from kreis.generative.tools.spec import ToolResult, ToolSpec
 
 __all__ = ["Fitted", "fit"]
 
@@ -37,7 +38,8 @@ def fit(
     passages: Sequence[Hit],
     history: Sequence[Message] = (),
     examples: Sequence[Example] = (),
-    tool_results: Sequence[tuple[str, str]] = (),
+    tool_results: Sequence[ToolResult] = (),
+    tools: Sequence[ToolSpec] = (),
     further: Sequence[Message] = (),
     at: int = 0,
 ) -> Fitted | None:
@@ -54,14 +56,15 @@ def fit(
         passages: Best first.
         history: Earlier turns, oldest first.
         examples: Nearest first.
-        tool_results: Names of tools that ran, and what they gave.
+        tool_results: What tools said.
+        tools: What the model may ask for.
         further: Turns after the question: an answer that was wrong, and why.
         at: The moment, microseconds since 1970 UTC.
 
     Returns:
         The messages; None where not even the question fits.
     """
-    system = prompt.system(at)
+    system = prompt.system(at, tools)
     kept, turns, shots = list(passages), list(history), list(examples)
     fixed = count(system.text) + sum(count(each.text) for each in further) + prompt.prompt.most_tokens
     room = window - fixed - _PER_MESSAGE * (2 + len(further))
