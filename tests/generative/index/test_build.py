@@ -40,6 +40,19 @@ def test_the_same_input_gives_the_same_bytes_in_any_order_and_with_any_cache(tmp
     assert (first.documents, first.chunks) == (8, 11)
 
 
+def test_a_graph_is_made_above_its_bound_the_same_each_time_and_says_its_recall(tmp_path):
+    whole, compared = tmp_path / "graph", tmp_path / "compared"
+    first = built(whole, PAGES, embedding=LocalEmbedding(E5), exact_up_to=10)
+    before = whole.read_bytes()
+    assert built(whole, PAGES, embedding=LocalEmbedding(E5), exact_up_to=10) == first
+    assert whole.read_bytes() == before
+    assert first.recall == open_index(whole).recall == 1.0
+    same = built(compared, PAGES, embedding=LocalEmbedding(E5), exact_up_to=11)
+    assert same.recall is open_index(compared).recall is None
+    assert same.version == first.version
+    assert built(compared, PAGES, exact_up_to=0).recall is None
+
+
 def test_pieces_of_any_size_give_the_same_answers(tmp_path, monkeypatch):
     """What is put aside to keep memory flat is merged whole."""
     pages = [page(f"{n:03}", f"leave {n} of {n % 7}\nhotel {n % 5} hotel") for n in range(100)]

@@ -24,7 +24,8 @@ from kreis.generative.documents.document import Document
 from kreis.generative.embeddings.cache import EmbeddingCache
 from kreis.generative.embeddings.embedding import Embedder, Vectors
 from kreis.generative.embeddings.kinds import EmbeddingKind
-from kreis.generative.index.about import FORMAT, TABLES, About, searched_text
+from kreis.generative.index.about import FORMAT, TABLES, About, pieces_of, searched_text
+from kreis.generative.index.graph import graph_of
 from kreis.generative.index.postings import Postings
 from kreis.generative.index.words import ANALYSIS
 from kreis.generative.stored import StoredFile
@@ -37,6 +38,7 @@ Progress = Callable[[str, int, int], None]
 _EMBEDDED_AT_ONCE: Final = 64
 _PIECE: Final = 8192
 """Vectors in a row of the file."""
+_GRAPH_PIECE: Final = 1 << 24
 _WRITTEN_AT_ONCE: Final = 1000
 
 
@@ -51,6 +53,8 @@ class BuiltIndex(msgspec.Struct, frozen=True, kw_only=True):
     chunks: int
     words: int
     """In all chunks."""
+    recall: float | None = None
+    """Share of the ten nearest chunks that its graph finds; None: it compares all."""
 
 
 def build_index(
@@ -61,6 +65,7 @@ def build_index(
     cache: EmbeddingCache | None,
     place: Path,
     progress: Progress = lambda said, done, total: None,
+    exact_up_to: int = 100_000,
 ) -> BuiltIndex:
     """Write the index of documents into one SQLite file, whole or not at all.
 
@@ -74,6 +79,8 @@ def build_index(
         cache: Vectors that were computed before; None: each is computed.
         place: The file; what stands there is replaced.
         progress: Is told "documents", how many are indexed, and of how many.
+        exact_up_to: Chunks up to which a search compares all vectors; above, a graph of neighbours is made, whose
+            recall is measured.
 
     Raises:
         ProjectError: two documents are the same one, or a chunk lies outside its document.
@@ -89,7 +96,7 @@ def build_index(
                 ordered = _Sorted(waiting, documents)
                 writing = _Writing(file, unfinished.parent, chunker, embedder, cache)
                 with closing(writing.postings):
-                    about = writing.write(ordered, progress)
+                    about = writing.write(ordered, progress, exact_up_to)
                 file.commit()
             _forget_who_wrote(unfinished)
             fsync_file(unfinished)
@@ -99,6 +106,7 @@ def build_index(
                 documents=about.documents,
                 chunks=about.chunks,
                 words=about.words,
+                recall=about.recall,
             )
             unfinished.rename(place)
             fsync_directory(place.parent)
@@ -163,7 +171,7 @@ class _Writing:
         self._vectors: list[Vectors] = []
         self._pieces = 0
 
-    def write(self, documents: _Sorted, progress: Progress) -> About:
+    def write(self, documents: _Sorted, progress: Progress, exact_up_to: int) -> About:
         """All of it."""
         self._include([FORMAT, ANALYSIS, self._chunker.parameters(), self._embedder and self._embedder.digest])
         for number, document in enumerate(documents):
@@ -189,6 +197,7 @@ class _Writing:
             documents=len(documents),
             chunks=self._count,
             words=sum(self.postings.lengths),
+            recall=self._write_graph() if self._embedder and self._count > exact_up_to else None,
         )
         self._file.execute("INSERT INTO about VALUES (?)", [canonical_json(about).decode()])
         progress("documents", len(documents), len(documents))
@@ -260,6 +269,13 @@ class _Writing:
             data = np.concatenate(self._vectors).astype("<f2").tobytes()
             self._file.execute("INSERT INTO vectors VALUES (?, ?)", (self._pieces, data))
             self._vectors, self._pieces = [], self._pieces + 1
+
+    def _write_graph(self) -> float:
+        dimension = self._embedder.dimension if self._embedder else 0
+        data, recall = graph_of(lambda: pieces_of(self._file, dimension), dimension)
+        pieces = [data[start : start + _GRAPH_PIECE] for start in range(0, len(data), _GRAPH_PIECE)]
+        self._file.executemany("INSERT INTO graph VALUES (?, ?)", enumerate(pieces))
+        return recall
 
     def _include(self, said: Sequence[Any]) -> None:
         self._digest.update(canonical_json(said))

@@ -16,8 +16,10 @@ import numpy.typing as npt
 from kreis.errors import CorruptionError, ProjectError, StoreError
 from kreis.formats import check_format
 from kreis.generative.embeddings.embedding import Vectors
-from kreis.generative.index.about import FORMAT, About
+from kreis.generative.index.about import FORMAT, About, pieces_of
 from kreis.generative.index.bm25 import MOST_LIKE, Bm25, Postings
+from kreis.generative.index.exact import Exact, Mask, Nearest, Numbers, best
+from kreis.generative.index.graph import Graph
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.index.postings import postings_of
 from kreis.generative.index.words import ANALYSIS
@@ -26,8 +28,6 @@ __all__ = ["FILTERS", "SqliteIndex", "open_index"]
 
 FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
 """Fields of a document that a query may filter by."""
-_FEW: Final = 0.3
-"""Share of chunks up to which only theirs are compared, in place of all."""
 _MASKS: Final = 64
 """Who may read what, of so many askers, is kept."""
 
@@ -41,9 +41,7 @@ WHERE chunks.number IN ({})
 
 _LONGER: Final = "SELECT term FROM terms WHERE term > ? AND term < ? ORDER BY length(term), term LIMIT ?"
 
-Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 def open_index(path: Path) -> SqliteIndex:
@@ -83,13 +81,18 @@ class SqliteIndex:
         self._expires: Numbers | None = expires[self._document_of] if expires.any() else None
         self._bm25 = Bm25(self, words)
         self._readers = self._read_readers()
-        self._vectors = self._read_vectors()
+        self._nearest = self._read_vectors()
         self._mask = lru_cache(maxsize=_MASKS)(self._mask_of)
 
     @property
     def version(self) -> str:
         """Digest of all that it was made of."""
         return self._about.version
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the ten nearest chunks that its graph finds; None: it compares all."""
+        return self._about.recall
 
     @property
     def embedding(self) -> str:
@@ -110,8 +113,8 @@ class SqliteIndex:
         scores = self._bm25.scores(query.text)
         if allowed is not None:
             scores *= allowed
-        best = _best(scores, min(query.top, int(np.count_nonzero(scores))))
-        return self._hits(best, {"score": scores[best], "lexical": scores[best]})
+        numbers = best(scores, min(query.top, int(np.count_nonzero(scores))))
+        return self._hits(numbers, {"score": scores[numbers], "lexical": scores[numbers]})
 
     def dense(self, query: Query, vector: Vectors) -> list[Hit]:
         """By a vector of shape (1, d), best first.
@@ -125,17 +128,8 @@ class SqliteIndex:
                 where=f"index {self.version[:12]}",
                 hint="ask with the embedding model that the index was built with",
             )
-        allowed = self._allowed(query)
-        numbers = None if allowed is None else np.flatnonzero(allowed)
-        if numbers is not None and len(numbers) <= _FEW * len(self):
-            scores = self._vectors[numbers] @ vector[0]
-            best = _best(scores, query.top)
-            return self._hits(numbers[best], {"score": scores[best], "dense": scores[best]})
-        scores = self._vectors @ vector[0]
-        if allowed is not None:
-            scores[~allowed] = -np.inf
-        best = _best(scores, min(query.top, len(self) if numbers is None else len(numbers)))
-        return self._hits(best, {"score": scores[best], "dense": scores[best]})
+        numbers, cosines = self._nearest.nearest(vector[0], query.top, self._allowed(query))
+        return self._hits(numbers, {"score": cosines, "dense": cosines})
 
     def hits(self, chunks: Sequence[int]) -> list[Hit]:
         """Chunks by number, in that order.
@@ -147,7 +141,7 @@ class SqliteIndex:
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """The vectors of chunks, shape (n, d)."""
-        return self._vectors[np.asarray(chunks, dtype=np.int64)]
+        return self._nearest.of(chunks)
 
     def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
         """See `Terms`."""
@@ -193,17 +187,19 @@ class SqliteIndex:
         rows = self._file.execute("SELECT tenant, groups FROM readers ORDER BY number").fetchall()
         return [(tenant, frozenset(msgspec.json.decode(groups, type=list[str]))) for tenant, groups in rows]
 
-    def _read_vectors(self) -> Vectors:
-        about = self._about
-        vectors = np.empty((about.chunks if about.dimension else 0, about.dimension), dtype=np.float32)
+    def _read_vectors(self) -> Nearest:
+        count, dimension = self._about.chunks, self._about.dimension
+        if self._about.recall is not None:
+            graph = b"".join(data for (data,) in self._file.execute("SELECT data FROM graph ORDER BY piece"))
+            return Graph(graph, pieces_of(self._file, dimension), count, dimension)
+        vectors = np.empty((count if dimension else 0, dimension), dtype=np.float32)
         row = 0
-        for (data,) in self._file.execute("SELECT data FROM vectors ORDER BY piece"):
-            piece = np.frombuffer(data, dtype="<f2").reshape(-1, about.dimension)
+        for piece in pieces_of(self._file, dimension):
             vectors[row : row + len(piece)] = piece
             row += len(piece)
         if row != len(vectors):
             raise ValueError(f"it holds {row} vectors of {len(vectors)}")
-        return vectors
+        return Exact(vectors)
 
     def _allowed(self, query: Query) -> Mask | None:
         """Which chunks are candidates at all; None: each is."""
@@ -264,15 +260,3 @@ def _hit(row: tuple[Any, ...], scores: dict[str, float]) -> Hit:
 def _may_read(access: Access, tenant: str, groups: frozenset[str]) -> bool:
     """Shared or of the asker's tenant, and for all of it or a group of the asker's."""
     return tenant in ("", access.tenant) and (not groups or not groups.isdisjoint(access.groups))
-
-
-def _best(scores: Scores, count: int) -> Numbers:
-    """The places of the highest scores, highest first; of equal ones the first."""
-    if count <= 0:
-        return np.empty(0, dtype=np.int64)
-    if count < len(scores):
-        least = np.partition(scores, len(scores) - count)[len(scores) - count]
-        places = np.flatnonzero(scores >= least)
-    else:
-        places = np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")][:count]
