@@ -11,6 +11,7 @@ import kreis
 SOURCE = Path(kreis.__file__).parent
 CALLED_FROM_OUTSIDE = {
     "MonitorBehaviour": "the suite that the author of a monitor runs",
+    "a_day_of_answers": "the days that the author of a monitor of answers shows it",
     "OpenProject.training_frame": "called in a notebook",
     "Views.allow_perfect_feature": "called in a project's file",
     "Series.drift_line": "used in a project's file",

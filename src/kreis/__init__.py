@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from kreis.generative.tools.tool import Caller, changes_state
     from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
+    from kreis.monitoring.monitors.bad_feedback import BadFeedback
     from kreis.monitoring.monitors.business_metric import BusinessMetric
     from kreis.monitoring.monitors.drift import Drift
+    from kreis.monitoring.monitors.guard_hits import GuardHits
     from kreis.monitoring.monitors.latency import Latency
+    from kreis.monitoring.monitors.new_topics import NewTopics
+    from kreis.monitoring.monitors.spending import Spending
+    from kreis.monitoring.monitors.unanswered import Unanswered
     from kreis.notebook import open_project
     from kreis.preparation.date_parts import date_parts
     from kreis.preparation.list_parts import list_parts
@@ -100,6 +105,11 @@ _PLACES = {
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
     "Latency": "kreis.monitoring.monitors.latency",
+    "NewTopics": "kreis.monitoring.monitors.new_topics",
+    "Spending": "kreis.monitoring.monitors.spending",
+    "GuardHits": "kreis.monitoring.monitors.guard_hits",
+    "BadFeedback": "kreis.monitoring.monitors.bad_feedback",
+    "Unanswered": "kreis.monitoring.monitors.unanswered",
     "Age": "kreis.monitoring.monitors.age",
     "Linear": "kreis.training.candidates.linear",
     "Logistic": "kreis.training.candidates.logistic",
@@ -133,6 +143,7 @@ __all__ = [
     "AlarmValue",
     "AnswerValue",
     "Availability",
+    "BadFeedback",
     "BusinessMetric",
     "BySentences",
     "ByStructure",
@@ -154,6 +165,7 @@ __all__ = [
     "Goal",
     "GradientBoosting",
     "GroupSplit",
+    "GuardHits",
     "Guardrail",
     "Integer",
     "IsolationForest",
@@ -164,6 +176,7 @@ __all__ = [
     "Logistic",
     "Mean",
     "Money",
+    "NewTopics",
     "ParentChild",
     "Project",
     "RandomSplit",
@@ -174,9 +187,11 @@ __all__ = [
     "Rule",
     "Search",
     "ServiceLevels",
+    "Spending",
     "TfIdf",
     "TimeSplit",
     "Torch",
+    "Unanswered",
     "Window",
     "XGBoost",
     "changes_state",

@@ -206,3 +206,53 @@ def test_rows_of_one_moment_that_name_the_same_group_were_asked_together() -> No
     assert alike[0, 1]
     assert asked_together(frame, None) is None
     assert columns_of_groups(None) == ()
+
+
+def answered(name: str, hours: float, *, given: bool, outcome: str, verdicts: str = "[]") -> PredictionRecord:
+    fields = {"question": f"question {name}", "outcome": outcome, "verdicts": verdicts, "answer": "not looked at"}
+    made = predicted(name, hours, features=(0.5, 12.0))
+    return msgspec.structs.replace(made, fields=fields, decision=13.0 if given else -13.0)
+
+
+def test_a_days_questions_are_read_when_a_monitor_asks_for_them() -> None:
+    found = '[{"guard":"injection","where":"question","did":"saw","said":"","count":1}]'
+    rows = [
+        answered("q", 2, given=False, outcome="abstained"),
+        answered("p", 1, given=True, outcome="answered", verdicts=found),
+        answered("r", 25, given=True, outcome="answered"),
+    ]
+    tables = lake(rows, [])
+    scans: list[str] = []
+    scan = tables.scan
+    tables.scan = lambda table, **more: (scans.append(table), scan(table, **more))[1]  # type: ignore[method-assign]
+    day, _ = days_of_traffic(
+        tables,
+        date(2024, 3, 1),
+        date(2024, 3, 2),
+        now=START + timedelta(days=3),
+        features=("confidence", "tokens"),
+        layouts={A: ("confidence", "tokens")},
+        horizon=timedelta(0),
+    )
+    assert scans.count("log/predictions") == 1
+    assert [(each.text, each.given, each.outcome) for each in day.questions] == [
+        ("question p", True, "answered"),
+        ("question q", False, "abstained"),
+    ]
+    assert day.questions[0].guards == (("injection", "saw"),)
+    assert day.feature("tokens") is not None
+    assert day.feature("money") is None
+    assert scans.count("log/predictions") == 2
+
+
+def test_a_day_of_rows_has_no_questions() -> None:
+    (day,) = days_of_traffic(
+        lake([predicted("p", 1)], []),
+        date(2024, 3, 1),
+        date(2024, 3, 1),
+        now=START + timedelta(days=3),
+        features=("x", "y"),
+        layouts={A: ("x", "y")},
+        horizon=timedelta(0),
+    )
+    assert day.questions == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["chance_of_at_least", "student_t_quantile"]
+__all__ = ["chance_of_at_least", "share_interval", "student_t_quantile"]
 
 
 def student_t_quantile(probability: float, freedom: float) -> float:
@@ -32,3 +32,12 @@ def chance_of_at_least(count: int, n: int, share: float) -> float:
     from scipy.special import bdtrc
 
     return float(bdtrc(count - 1, n, share))
+
+
+def share_interval(count: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
+    """Where a share lies of which `count` of `n` were seen (Clopper and Pearson 1934): at least 1 - alpha."""
+    from scipy.special import betaincinv
+
+    low = 0.0 if count == 0 else float(betaincinv(count, n - count + 1, alpha / 2))
+    high = 1.0 if count == n else float(betaincinv(count + 1, n - count, 1 - alpha / 2))
+    return low, high

@@ -14,7 +14,17 @@ from kreis.evaluation.intervals import Estimate
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.requirements.goal import Goal
 
-__all__ = ["Finding", "Monitor", "State", "Watched", "already_seen", "full_name", "require_positive", "with_day"]
+__all__ = [
+    "Finding",
+    "Monitor",
+    "State",
+    "Watched",
+    "already_seen",
+    "full_name",
+    "require_positive",
+    "require_share",
+    "with_day",
+]
 
 State: TypeAlias = dict[str, Any]
 """What a monitor remembers between days: a plain JSON document. `None` before the first day."""
@@ -121,3 +131,13 @@ def require_positive(where: str, **numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0:
             raise ProjectError(f"{name} is {number}", where=where, hint="it must be more than 0")
+
+
+def require_share(where: str, share: float) -> None:
+    """Check a share when a monitor is declared.
+
+    Raises:
+        ProjectError: it is not above 0 and below 1.
+    """
+    if not 0 < share < 1:
+        raise ProjectError(f"it is {share}", where=where, hint="a share: above 0 and below 1")

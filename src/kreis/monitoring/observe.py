@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,21 @@ import numpy.typing as npt
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 
-__all__ = ["DayOfTraffic", "day_of_traffic"]
+__all__ = ["AnsweredQuestion", "DayOfTraffic", "day_of_traffic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnsweredQuestion:
+    """A question of a day, masked as the log has it."""
+
+    prediction: str
+    text: str
+    given: bool
+    """Whether it was answered, and not passed on."""
+    outcome: str
+    """What came of it: "answered" (with too little confidence, where it was not given), "abstained", "refused" …"""
+    guards: tuple[tuple[str, str], ...] = ()
+    """What guards did, each a guard and what it did: ("injection", "saw")."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +55,23 @@ class DayOfTraffic:
     """Rows whose model takes all the features, shape (n,); all rows if not given. Only these tell of drift."""
     baseline: Floats | None = None
     """What the baseline would have decided, shape (n,): as numbers, NaN where its features were not logged."""
+    read_questions: Callable[[], Sequence[AnsweredQuestion]] | None = None
+    """Reads the day's questions; only monitors of answers ask for them."""
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @cached_property
+    def questions(self) -> Sequence[AnsweredQuestion]:
+        """The day's questions in the order in which they were asked; none where nothing was answered in words."""
+        return () if self.read_questions is None or "confidence" not in self.feature_names else self.read_questions()
+
+    def feature(self, name: str) -> Floats | None:
+        """A feature of all rows, shape (n,); None where there is none of this name."""
+        if name not in self.feature_names:
+            return None
+        column: Floats = self.features[:, self.feature_names.index(name)]
+        return column
 
     @property
     def known(self) -> Booleans:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -22,7 +23,7 @@ from kreis.clock import microseconds
 from kreis.deployment.predictions.shipping import FAILURES, OUTCOMES, PREDICTIONS
 from kreis.errors import ProjectError
 from kreis.models.scoring import Texts
-from kreis.monitoring.observe import DayOfTraffic, day_of_traffic
+from kreis.monitoring.observe import AnsweredQuestion, DayOfTraffic, day_of_traffic
 from kreis.training.data import text_matrix
 
 __all__ = [
@@ -225,7 +226,42 @@ def days_of_traffic(
                 whole=whole,
                 horizon=horizon,
             )
+            found = replace(found, read_questions=partial(_questions, lake, day))
             yield found if baseline is None else replace(found, baseline=baseline.decisions(frame, layouts))
+
+
+class _Found(msgspec.Struct):
+    """What guards found, as the log has it."""
+
+    guard: str
+    did: str
+
+
+class _Fields(msgspec.Struct):
+    """What is logged of an answer, as far as monitors look."""
+
+    question: str = ""
+    outcome: str = ""
+    verdicts: str = "[]"
+
+
+def _questions(lake: PredictionSource, day: date) -> list[AnsweredQuestion]:
+    """The questions of a day (UTC), in the order in which they were asked."""
+    rows = read_predictions(lake, _midnight(day), _midnight(day) + _DAY).select("at", "id", "decision", "fields")
+    found = []
+    for _, prediction, decision, text in rows.sort("at", "id").collect().iter_rows():
+        fields = msgspec.json.decode(text, type=_Fields)
+        guards = msgspec.json.decode(fields.verdicts, type=list[_Found])
+        found.append(
+            AnsweredQuestion(
+                prediction=prediction,
+                text=fields.question,
+                given=decision > 0,
+                outcome=fields.outcome,
+                guards=tuple((each.guard, each.did) for each in guards),
+            )
+        )
+    return found
 
 
 def failures_by_day(lake: PredictionSource, first: date, last: date) -> dict[date, int]:

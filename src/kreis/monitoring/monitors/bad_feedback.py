@@ -1,0 +1,87 @@
+"""Whether people say that answers are wrong, or of no help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kreis.errors import ProjectError
+from kreis.evaluation.distributions import chance_of_at_least, share_interval
+from kreis.monitoring.monitor import (
+    Finding,
+    State,
+    Watched,
+    already_seen,
+    full_name,
+    require_positive,
+    require_share,
+    with_day,
+)
+from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.service_level import told_once
+from kreis.tasks.outcomes import Feedback
+
+__all__ = ["BadFeedback"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadFeedback:
+    """Reports, and sends the work back, when a larger share of judged answers is shown to be wrong or of no help.
+
+    Looked at are the answers of the last days that somebody judged (`POST /v1/feedback`); who judges, chooses to, so
+    the share is theirs. It is reported once, until three days in a row have kept the level.
+
+    Example:
+
+    >>> BadFeedback(at_most=0.1).name
+    'bad_feedback'
+    """
+
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
+    at_most: float = 0.2
+    """The share of judged answers that may be wrong, or after which a person had to help all the same."""
+    days: int = 7
+    """Days whose feedback is counted together."""
+    false_alarm_every_days: float = 365.0
+    """With exactly that share, and feedback that comes independently."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("bad_feedback", self.name))
+        require_share("BadFeedback.at_most", self.at_most)
+        require_positive("BadFeedback", days=self.days, false_alarm_every_days=self.false_alarm_every_days)
+        if self.days != int(self.days):
+            raise ProjectError(f"days is {self.days}", where="BadFeedback", hint="a whole number")
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Days are counted once their outcomes have matured."""
+        return True
+
+    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
+        """Count a matured day's feedback; any other day changes nothing and is to be shown again."""
+        if state is None or state["release"] != watched.release:
+            state = {"release": watched.release, "days": [], "recent": []}
+        answers = "confidence" in day.feature_names
+        if already_seen(state, day.day) or not day.matured or not len(day) or not answers:
+            return state, []
+        said = day.outcomes[day.known & (day.decisions > 0)]
+        wrong = int(np.count_nonzero(said == Feedback.WRONG))
+        no_help = int(np.count_nonzero(said == Feedback.PASSED_ON))
+        recent = [*state["recent"], [day.day.isoformat(), wrong, no_help, len(said)]][-int(self.days) :]
+        after: State = {"release": watched.release, "days": with_day(state, day.day), "recent": recent}
+        after["kept"] = state.get("kept")
+        wrong, no_help, judged = (sum(each[place] for each in recent) for place in (1, 2, 3))
+        bad = wrong + no_help
+        if not judged or chance_of_at_least(bad, judged, self.at_most) > 1 / self.false_alarm_every_days:
+            return told_once(after, None, self.name)
+        low, high = share_interval(bad, judged)
+        summary = (
+            f"over {len(recent)} days until {day.day} {bad:,} of {judged:,} judged answers were wrong ({wrong:,}) or of"
+            f" no help ({no_help:,}): {bad / judged:.0%} ({low:.0%} to {high:.0%}), {self.at_most:.0%} may be"
+        )
+        detail = {"day": day.day.isoformat(), "wrong": wrong, "no_help": no_help, "judged": judged}
+        detail |= {"low": low, "high": high}
+        finding = Finding(level="critical", monitor=self.name, summary=summary, detail=detail, sends_back=True)
+        return told_once(after, finding, self.name)

@@ -1,0 +1,80 @@
+"""Whether a guard finds more than it should."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from kreis.evaluation.distributions import chance_of_at_least
+from kreis.monitoring.monitor import (
+    Finding,
+    State,
+    Watched,
+    already_seen,
+    full_name,
+    require_positive,
+    require_share,
+    with_day,
+)
+from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.service_level import told_once
+
+__all__ = ["GuardHits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardHits:
+    """Reports a day on which a guard is shown to have found something in a larger share of questions than it may.
+
+    It is reported once, until three days in a row have kept the level.
+
+    Example:
+
+    >>> GuardHits(guard="personal data", at_most=0.2).name
+    'guard_hits personal data'
+    """
+
+    guard: str = "injection"
+    """As verdicts call it; its hits in question, history, passages and answer are counted alike."""
+    name: str = ""
+    """What you call it, where there are several; the guard, if not given."""
+    at_most: float = 0.01
+    """The share of questions in which it may find something."""
+    false_alarm_every_days: float = 365.0
+    """With exactly that share, and questions that come independently."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("guard_hits", self.name or self.guard))
+        require_share("GuardHits.at_most", self.at_most)
+        require_positive("GuardHits", false_alarm_every_days=self.false_alarm_every_days)
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Days are looked at on the morning after."""
+        return False
+
+    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
+        """Count the day's hits."""
+        if state is None or state["release"] != watched.release:
+            state = {"release": watched.release, "days": [], "share": None}
+        if already_seen(state, day.day) or not len(day):
+            return state, []
+        hit = [each for each in day.questions if any(guard == self.guard for guard, _ in each.guards)]
+        asked = len(day.questions)
+        share = len(hit) / asked if asked else 0.0
+        after: State = {"release": watched.release, "days": with_day(state, day.day), "share": share}
+        after["kept"] = state.get("kept")
+        if chance_of_at_least(len(hit), asked, self.at_most) > 1 / self.false_alarm_every_days:
+            return told_once(after, None, self.name)
+        did = Counter(did for each in hit for guard, did in set(each.guards) if guard == self.guard)
+        said = ", ".join(f"{what} {count:,}" for what, count in did.most_common())
+        summary = (
+            f"on {day.day} the guard {self.guard!r} found something in {len(hit):,} of {asked:,} questions ({said}):"
+            f" {share:.1%}, {self.at_most:.1%} may be"
+        )
+        detail = {"day": day.day.isoformat(), "hits": len(hit), "questions": asked, "did": dict(did)}
+        detail["predictions"] = [each.prediction for each in hit[:_EXAMPLES]]
+        return told_once(after, Finding(level="warning", monitor=self.name, summary=summary, detail=detail), self.name)
+
+
+_EXAMPLES = 5

@@ -1,0 +1,59 @@
+"""Whether answers cost more than they may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
+from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.service_level import told_once
+
+__all__ = ["Spending"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spending:
+    """Reports a day on which answers cost more than they may; it stops nothing (a model's `Budget` does).
+
+    It is reported once, until three days in a row have kept the level.
+
+    Example:
+
+    >>> Spending(per_day=20.0).name
+    'spending'
+    """
+
+    per_day: float
+    """In the currency of the price list."""
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("spending", self.name))
+        require_positive("Spending", per_day=self.per_day)
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Days are looked at on the morning after."""
+        return False
+
+    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
+        """Add up what the day's answers cost."""
+        if state is None or state["release"] != watched.release:
+            state = {"release": watched.release, "days": [], "money": None}
+        money = day.feature("money")
+        if already_seen(state, day.day) or not len(day) or money is None:
+            return state, []
+        spent = float(np.nansum(money))
+        after: State = {"release": watched.release, "days": with_day(state, day.day), "money": spent}
+        after["kept"] = state.get("kept")
+        if spent <= self.per_day:
+            return told_once(after, None, self.name)
+        summary = (
+            f"on {day.day} {len(day):,} answers cost {spent:,.2f}, {self.per_day:,.2f} a day are allowed"
+            f" ({1000 * spent / len(day):,.2f} per 1,000 questions)"
+        )
+        detail = {"day": day.day.isoformat(), "money": spent, "questions": len(day)}
+        return told_once(after, Finding(level="critical", monitor=self.name, summary=summary, detail=detail), self.name)

@@ -1,0 +1,80 @@
+"""Whether too many questions are passed on to people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from kreis.evaluation.distributions import chance_of_at_least
+from kreis.monitoring.monitor import (
+    Finding,
+    State,
+    Watched,
+    already_seen,
+    full_name,
+    require_positive,
+    require_share,
+    with_day,
+)
+from kreis.monitoring.observe import DayOfTraffic
+from kreis.monitoring.service_level import told_once
+
+__all__ = ["Unanswered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unanswered:
+    """Reports, and sends the work back, on a day on which a larger share of questions is shown to be passed on.
+
+    It is reported once, until three days in a row have kept the level.
+
+    Example:
+
+    >>> Unanswered(at_most=0.3).name
+    'unanswered'
+    """
+
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
+    at_most: float = 0.4
+    """The share of questions that may be passed on: no passage was found, a guard refused, no model answered, or the
+    answer was not sure enough."""
+    false_alarm_every_days: float = 365.0
+    """With exactly that share, and questions that come independently."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name("unanswered", self.name))
+        require_share("Unanswered.at_most", self.at_most)
+        require_positive("Unanswered", false_alarm_every_days=self.false_alarm_every_days)
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Days are looked at on the morning after."""
+        return False
+
+    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
+        """Count the day's questions that were passed on."""
+        if state is None or state["release"] != watched.release:
+            state = {"release": watched.release, "days": [], "share": None}
+        if already_seen(state, day.day) or not len(day):
+            return state, []
+        passed_on = int(np.count_nonzero(day.decisions < 0))
+        after: State = {"release": watched.release, "days": with_day(state, day.day), "share": passed_on / len(day)}
+        after["kept"] = state.get("kept")
+        if chance_of_at_least(passed_on, len(day), self.at_most) > 1 / self.false_alarm_every_days:
+            return told_once(after, None, self.name)
+        why = Counter(_why(each.outcome) for each in day.questions if not each.given)
+        said = "; ".join(f"{count:,} {what}" for what, count in why.most_common())
+        summary = (
+            f"on {day.day} {passed_on:,} of {len(day):,} questions were passed on: {passed_on / len(day):.0%},"
+            f" {self.at_most:.0%} may be{f' ({said})' if said else ''}"
+        )
+        detail = {"day": day.day.isoformat(), "passed_on": passed_on, "questions": len(day), "why": dict(why)}
+        finding = Finding(level="warning", monitor=self.name, summary=summary, detail=detail, sends_back=True)
+        return told_once(after, finding, self.name)
+
+
+def _why(outcome: str) -> str:
+    return "not sure enough" if outcome == "answered" else outcome
