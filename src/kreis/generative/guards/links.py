@@ -45,11 +45,12 @@ _COMMON = (
 """Ends of names that programs turn into links without a scheme; `.md` and `.py` are ends of files."""
 _BARE = re.compile(
     rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:|(?<![:\w/.]))(?:[/\\]){{2}}{_END}+"
-    rf"|\b(?:javascript|vbscript|data|blob|file|mailto|tel|sms|intent|view-source|ftp|ws|wss)\s{{0,2}}:(?!\s){_END}+"
+    rf"|\b(?:javascript|vbscript|data|blob|file|mailto|tel|sms|intent|view-source|ftp|ws|wss):{_END}+"
     rf"|\bwww\d?\.{_END}+"
     rf"|(?<![\w@/.-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.){{1,6}}(?:{_COMMON}|xn--[a-z0-9-]+)(?::\d+)?(?:[/?#\\]{_END}*)",
     re.IGNORECASE,
 )
+_BLANKS = re.compile(r"(\s+)")
 _TRAILING = ".,;:!?)]}*_~"
 _GONE = "[link removed]"
 _STOPS = str.maketrans(
@@ -102,38 +103,38 @@ class Links:
         return text, [Verdict(guard=self.name, where=where, did="removed", count=count, said="links, images or markup")]
 
     def _unlinked(self, text: str) -> tuple[str, int]:
-        count = 0
+        gone = 0
 
         def link(match: re.Match[str]) -> str:
-            nonlocal count
-            target = html.unescape(match[3])
-            if self.allows(target):
+            nonlocal gone
+            if self.allows(html.unescape(match[3])):
                 return match[0]
-            count += 1
-            return match[2] if not match[1] else (match[2] or "[image removed]")
+            gone += 1
+            return match[2] or ("[image removed]" if match[1] else "")
 
         def bare(match: re.Match[str]) -> str:
-            nonlocal count
-            address = match[0]
-            kept = address.rstrip(_TRAILING)
+            nonlocal gone
+            kept = match[0].rstrip(_TRAILING)
             if self.allows(kept):
-                return address
-            count += 1
-            return _GONE + address[len(kept) :]
+                return match[0]
+            gone += 1
+            return _GONE + match[0][len(kept) :]
 
-        for _ in range(3):  # a mark within a mark comes to light once the outer one is gone
+        before = ""
+        while text != before:  # a mark within a mark comes to light once the outer one is gone
             before = text
-            if "](" in text or "] (" in text:
-                text = _MARKDOWN.sub(link, text)
-            if "]:" in text:
-                text, gone = _REFERENCE.subn("", text)
-                count += gone
-            if "<" in text:
-                text, gone = _TAG.subn("", text)
-                count += gone
-            if text == before:
-                break
-        return (_BARE.sub(bare, text) if _leads(text) else text), count
+            text, marks = _unmarked(_MARKDOWN.sub(link, text) if "](" in text else text)
+            gone += marks
+        if _leads(text):
+            text = "".join(_BARE.sub(bare, part) if _leads(part) else part for part in _BLANKS.split(text))
+        return text, gone
+
+
+def _unmarked(text: str) -> tuple[str, int]:
+    """Without the addresses of references and without tags."""
+    text, references = _REFERENCE.subn("", text) if "]:" in text else (text, 0)
+    text, tags = _TAG.subn("", text) if "<" in text else (text, 0)
+    return text, references + tags
 
 
 def _plain(text: str) -> str:
