@@ -52,6 +52,10 @@ _BARE = re.compile(
 )
 _BLANKS = re.compile(r"(\s+)")
 _TRAILING = ".,;:!?)]}*_~"
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|colon|sol|bsol|period|commat|Tab|NewLine|quest|num|lpar|rpar);"
+)
+"""HTML's names of the signs that addresses are made of."""
 _GONE = "[link removed]"
 _STOPS = str.maketrans(
     {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
@@ -141,9 +145,12 @@ def _plain(text: str) -> str:
     """With signs of other widths and HTML's names of signs written out, where they hide an address or a tag."""
     if not text.isascii() and (plain := text.translate(_STOPS)) != text and _leads(plain):
         text = plain
-    if "&" in text and (plain := html.unescape(text)) != text and (_leads(plain) > _leads(text) or _TAG.search(plain)):
-        text = plain
-    return text
+    return _ENTITY.sub(_written_out, text) if "&" in text else text
+
+
+def _written_out(match: re.Match[str]) -> str:
+    plain = html.unescape(match[0])
+    return match[0] if plain in "<>&" else plain
 
 
 def _leads(text: str) -> bool:
