@@ -333,8 +333,8 @@ def _stored(result: CheckResult, before: pl.Schema | None) -> pl.DataFrame:
     good = result.good
     if result.versions.any() or (before is not None and _VERSIONS in before):
         good = good.with_columns(result.versions.alias(_VERSIONS))
-    gone = [] if before is None else [name for name in before if name not in good.columns]
-    return good.with_columns(pl.lit(None, dtype=before[name]).alias(name) for name in gone) if before and gone else good
+    gone = {name: kind for name, kind in (before or {}).items() if name not in good.columns}
+    return good.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in gone.items())
 
 
 def _without(held: Held, keys: Sequence[str], result: CheckResult) -> pl.DataFrame:
