@@ -34,6 +34,7 @@ from kreis.deployment.predictions.records import (
     WithdrawnRecord,
 )
 from kreis.expressions.tree import Aggregate, Call, Column, Literal
+from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.language_models.budgets import Budget
@@ -61,6 +62,7 @@ GROWING: list[type[msgspec.Struct]] = [
     *(Column, Literal, Call, Aggregate, FeatureView, RequestView),
     *(*get_args(Form), *get_args(Decision), *get_args(OutcomeForm)),
     *(Pipeline, StoredFile, Prompt, Example, GuardPolicy, ToolSpec, Budget, Price, Route),
+    CachePolicy,
     *(*get_args(EmbeddingKind), *get_args(ModelKind), *get_args(SearchKind), *get_args(ValidatorKind)),
 ]
 """Every struct that is written into bytes that stay. The ledger's records are taken all."""

@@ -8,6 +8,7 @@ from typing import NoReturn
 import msgspec
 
 from kreis.errors import ProjectError
+from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.language_models.kinds import ModelKind
@@ -49,6 +50,8 @@ class Pipeline(
     """What the model may ask for: the allow list."""
     deadline_s: float = 30.0
     """How long a question may take the language model, all attempts together, before the fallback answers."""
+    cache: CachePolicy | None = None
+    """When an answer is given again; None: never."""
     passes_on: str = PASSES_ON["en"]
     """What is said where the question is passed on; the English default is said in German to a German question."""
 

@@ -42,7 +42,6 @@ _BEGINS = (
     "SG.",
     "AGE-",
 )
-_NAMES = ("pass", "kennwort", "secret", "key", "token", "bearer")
 _NAMED = re.compile(
     r"(?i:\b(?:pass(?:word|wort|phrase|wd)|kennwort|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?token|token|"
     r"bearer)\b)"
@@ -77,9 +76,7 @@ class Secrets:
 
         if any(begin in text for begin in _BEGINS):
             text = _FORMS.sub(masked, text)
-        small = text.lower()
-        if any(name in small for name in _NAMES):
-            text = _NAMED.sub(masked_value, text)
+        text = _NAMED.sub(masked_value, text)
         text = _LONG.sub(masked_if_random, text)
         if not count:
             return text, []

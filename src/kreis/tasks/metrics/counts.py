@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-__all__ = ["FEW", "area_interval", "ratio_interval", "share_interval"]
+__all__ = ["FEW", "area_interval", "ratio_interval", "share_interval", "share_limit", "share_needs"]
 
 FEW = 50
 """With fewer rows of the rarer kind, counts bound an interval too, and what is fitted to the rows is noise."""
@@ -18,6 +18,25 @@ def share_interval(hits: float, n: float, *, level: float = 0.95) -> tuple[float
     share = hits / n
     centre, half = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return max((centre - half) / (1 + z**2 / n), 0.0), min((centre + half) / (1 + z**2 / n), 1.0)
+
+
+def share_limit(hits: int, n: int, *, level: float = 0.95) -> float:
+    """What a share, `hits` of `n`, is at most (Clopper and Pearson 1934, one-sided): never too low, however few."""
+    if hits >= n:
+        return 1.0
+
+    def beyond(share: float) -> bool:
+        """Whether so few would come with a chance below 1 - level."""
+        terms = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(hits + 1))
+        logs = [term + k * math.log(share) + (n - k) * math.log1p(-share) for k, term in enumerate(terms)]
+        return math.fsum(math.exp(each) for each in logs) < 1 - level
+
+    return _bound(hits / n, 1.0, beyond)
+
+
+def share_needs(limit: float, *, level: float = 0.95) -> int:
+    """Of how many at least none must be a hit to show that the share is at most `limit`."""
+    return math.ceil(math.log(1 - level) / math.log1p(-limit))
 
 
 def area_interval(area: float, positives: int, negatives: int, *, level: float = 0.95) -> tuple[float, float]:

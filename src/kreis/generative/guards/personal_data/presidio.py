@@ -26,8 +26,7 @@ class Presidio:
     """Asks Presidio's analyzer. Who wants names brings a spaCy model; a blank one has patterns alone."""
 
     kind = "PRESIDIO"
-    digits = 0
-    cues = ()
+    needs = ""
 
     def __init__(self, analyzer: Any, language: str) -> None:
         self._analyzer = analyzer

@@ -31,15 +31,8 @@ class Recogniser(Protocol):
         ...
 
     @property
-    def digits(self) -> int:
-        """How many digits a text must hold together (blanks, points, hyphens and slashes between them do not count) for
-        it to be asked, and only around these; 0: it is asked about the whole text.
-        """
-        ...
-
-    @property
-    def cues(self) -> tuple[str, ...]:
-        """One of these must stand in the text, in small letters, for it to be asked; empty: none."""
+    def needs(self) -> str:
+        """What a text must hold for it to be asked: "digits" (five near each other), a sign ("@"), or "" (nothing)."""
         ...
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
@@ -59,8 +52,7 @@ class Pattern:
     context: re.Pattern[str] | None = None
     """Must be found in the 60 characters before: where its digits alone prove too little."""
     sure: int = CHECKED
-    digits: int = 9
-    cues: tuple[str, ...] = ()
+    needs: str = "digits"
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
         """Each place where form, validity and context agree."""
