@@ -13,6 +13,8 @@ CALLED_FROM_OUTSIDE = {
     "MonitorBehaviour": "the suite that the author of a monitor runs",
     "a_day_of_answers": "the days that the author of a monitor of answers shows it",
     "OpenProject.training_frame": "called in a notebook",
+    "Budgets.set_aside_still": "called in a notebook",
+    "route_table": "called in a notebook",
     "Views.allow_perfect_feature": "called in a project's file",
     "Series.drift_line": "used in a project's file",
     "Series.seasonal_naive": "used in a project's file",

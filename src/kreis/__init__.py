@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from kreis.generative.chunking.parent_child import ParentChild
     from kreis.generative.documents.document import Document
     from kreis.generative.documents.loaders.load import load_document, load_documents, load_folder
+    from kreis.generative.language_models.budgeted import Budgeted
+    from kreis.generative.language_models.budgets import Budget
+    from kreis.generative.language_models.fallback import Fallback
+    from kreis.generative.language_models.llama_cpp import LlamaCpp
+    from kreis.generative.language_models.openai_compatible import OpenAICompatible
+    from kreis.generative.language_models.prices import PriceList
+    from kreis.generative.language_models.routed import Route, Routed
     from kreis.generative.tools.tool import Caller, changes_state
     from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
@@ -68,6 +75,14 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "Budget": "kreis.generative.language_models.budgets",
+    "Budgeted": "kreis.generative.language_models.budgeted",
+    "Fallback": "kreis.generative.language_models.fallback",
+    "LlamaCpp": "kreis.generative.language_models.llama_cpp",
+    "OpenAICompatible": "kreis.generative.language_models.openai_compatible",
+    "PriceList": "kreis.generative.language_models.prices",
+    "Route": "kreis.generative.language_models.routed",
+    "Routed": "kreis.generative.language_models.routed",
     "BySentences": "kreis.generative.chunking.by_sentences",
     "ByStructure": "kreis.generative.chunking.by_structure",
     "ByWords": "kreis.generative.chunking.by_words",
@@ -144,6 +159,8 @@ __all__ = [
     "AnswerValue",
     "Availability",
     "BadFeedback",
+    "Budget",
+    "Budgeted",
     "BusinessMetric",
     "BySentences",
     "ByStructure",
@@ -160,6 +177,7 @@ __all__ = [
     "Drift",
     "ErrorCost",
     "Estimator",
+    "Fallback",
     "FunctionValue",
     "GivenTest",
     "Goal",
@@ -173,17 +191,22 @@ __all__ = [
     "LabelValue",
     "Latency",
     "Linear",
+    "LlamaCpp",
     "Logistic",
     "Mean",
     "Money",
     "NewTopics",
+    "OpenAICompatible",
     "ParentChild",
+    "PriceList",
     "Project",
     "RandomSplit",
     "RankingValue",
     "Real",
     "Risk",
     "RobustZScore",
+    "Route",
+    "Routed",
     "Rule",
     "Search",
     "ServiceLevels",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -18,10 +19,12 @@ from urllib.request import urlopen
 
 import pytest
 import typer.main
+from tests.deployment.questions.conftest import answering_service
 
 from kreis.actions.serve import free_port
 from kreis.cli.main import app
 from kreis.collection.contracts.contract import Contract
+from kreis.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -118,17 +121,34 @@ def address(released: Any) -> Iterator[str]:
 
 
 def test_requests_get_the_answers_that_stand_below_them(address: str) -> None:
-    found = blocks(ROOT / "docs" / "reference" / "http.md")
+    assert ask_as_shown(ROOT / "docs" / "reference" / "http.md", address) >= 5
+
+
+def test_questions_get_the_answers_that_stand_below_them(tmp_path: Path) -> None:
+    with answering_service(tmp_path) as (address, token):
+        assert ask_as_shown(ROOT / "docs" / "generative" / "service.md", address, TOKEN=token) == 3
+    (settings,) = blocks(ROOT / "docs" / "generative" / "service.md", "toml")
+    (tmp_path / "kreis.toml").write_text(settings.text)
+    assert load_settings(tmp_path, {}).service.askers["anna"].groups == ["board", "hr"]
+
+
+def ask_as_shown(page: Path, address: str, **environment: str) -> int:
+    """Ask what stands in a page, and hold the answers against those below; how many there are."""
     asked = 0
-    for request, answer in pairwise(found):
+    for request, answer in pairwise(blocks(page)):
         if request.language == "bash" and answer.language == "json":
             command = request.text.replace("localhost:8080", address)
-            said = json.loads(subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout)
+            done = subprocess.run(
+                ["bash", "-c", command], capture_output=True, check=True, env={**os.environ, **environment}
+            )
+            said = json.loads(done.stdout)
             shown = json.loads(answer.text)
             assert shape(said) == shape(shown), f"line {request.line}: {said}"
+            for name in ("answer", "outcome", "answered"):
+                assert said.get(name) == shown.get(name)
             assert said.get("error", {}).get("message") == shown.get("error", {}).get("message")
             asked += 1
-    assert asked >= 5
+    return asked
 
 
 def shape(value: Any) -> Any:

@@ -58,7 +58,9 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
         durability=settings.durability,
         simulated=simulated,
         token=settings.token or None,
-        askers=[Asker(**msgspec.structs.asdict(each)) for each in settings.askers.values()],
+        askers=[Asker(name=name, **msgspec.structs.asdict(each)) for name, each in settings.askers.items()],
+        tools=_tools_url(workspace),
+        tools_key=workspace.folder / workspace.settings.tools.key,
         limits=Limits(answers=settings.answers, answer_ms=settings.answer_ms),
     )
     config.check()
@@ -70,6 +72,11 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
         if not (path.is_file() and path.read_bytes() == document):  # a full disk need not keep it from starting
             write_durably(path, document)
     return path
+
+
+def _tools_url(workspace: Workspace) -> str:
+    scheme, _, rest = workspace.settings.tools.url.partition(":")
+    return f"unix:{workspace.folder / rest}" if scheme == "unix" else workspace.settings.tools.url
 
 
 def exec_server(workspace: Workspace, *, host: str, port: int, workers: int, simulated: bool) -> None:

@@ -98,7 +98,7 @@ class Answerer:
                 return item
         raise AssertionError
 
-    async def stream(self, question: Question) -> AsyncIterator[str | Answered]:
+    async def stream(self, question: Question, *, at_least: float = 0.0) -> AsyncIterator[str | Answered]:
         """The answer sentence by sentence, each checked before it leaves; the last item is the whole.
 
         The pieces together are the `text` of the last item, or, where it comes to no answer, its beginning: nothing
@@ -107,8 +107,10 @@ class Answerer:
 
         Args:
             question: What is asked, and who asks.
+            at_least: Pieces are held back while the confidence so far is less: whoever gives answers from a confidence
+                on gives nothing of one that is not sure enough, unless its end makes it so.
         """
-        async for item in self._answering(question, stream=True):
+        async for item in self._answering(question, stream=True, at_least=at_least):
             yield item
 
     def passes_on(self, text: str) -> str:
@@ -143,7 +145,9 @@ class Answerer:
         )
         return self.pipeline.search.find(self.index, query, self._embedder)
 
-    async def _answering(self, question: Question, *, stream: bool) -> AsyncIterator[str | Answered]:
+    async def _answering(
+        self, question: Question, *, stream: bool, at_least: float = 0.0
+    ) -> AsyncIterator[str | Answered]:
         turn = await asyncio.to_thread(_Turn, self, question)
         if turn.model is None:
             answered, given = await asyncio.to_thread(turn.without_model), 0
@@ -156,12 +160,15 @@ class Answerer:
                 schema=self.schema,
                 tools=self.tools,
             )
-            given = 0
+            given, held = 0, ""
             async for piece in asking.pieces(stream=stream):
-                given += len(piece)
-                yield piece
+                held += piece
+                if asking.confidence(turn.retrieval) >= at_least:
+                    given += len(held)
+                    yield held
+                    held = ""
             answered = await asyncio.to_thread(turn.with_model, asking)
-        if answered.outcome == "answered" and given < len(answered.text):
+        if answered.outcome == "answered" and given < len(answered.text) and answered.signals[0] >= at_least:
             yield answered.text[given:]
         yield answered
 
@@ -184,8 +191,8 @@ class _Turn:
             except KreisError as error:
                 self._failed = f"the search failed: {error.message}"
         self._weights = Weights(self._text, self._hits)
-        self._retrieval = retrieval_confidence(self._hits, self._weights)
-        worth_it = not (self._refused or self._failed) and (self._retrieval > 0 or answerer.tools is not None)
+        self.retrieval = retrieval_confidence(self._hits, self._weights)
+        worth_it = not (self._refused or self._failed) and (self.retrieval > 0 or answerer.tools is not None)
         self.model = answerer.model if worth_it else None
         """Who is asked; None: nobody, since no passage fits."""
 
@@ -217,7 +224,7 @@ class _Turn:
         """
         if self._refused or self._failed:
             return self._answered("refused" if self._refused else "failed", why=self._refused or self._failed)
-        found = extract(self._text, self._hits, self._weights) if self._retrieval > 0 else None
+        found = extract(self._text, self._hits, self._weights) if self.retrieval > 0 else None
         if found is None:
             missing = _NO_WORD if self._hits else _NO_PASSAGE
             return self._answered("failed" if why else "abstained", why=why or missing, asking=asking)
@@ -234,7 +241,7 @@ class _Turn:
             "answered",
             text=f"{said} [{number}]",
             citations=(citation,),
-            confidence=self._retrieval,
+            confidence=self.retrieval,
             support=1.0,
             why=f"by the fallback: {why}" if why else "",
             asking=asking,
@@ -251,7 +258,7 @@ class _Turn:
             "answered",
             text=asking.reading.text,
             citations=asking.reading.citations,
-            confidence=asking.confidence(self._retrieval),
+            confidence=asking.confidence(self.retrieval),
             support=asking.reading.support,
             why=asking.why,
             asking=asking,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import PAYLOAD_TYPE, build_package
 from kreis.deployment.predictions.reader import parse_segment
 from kreis.deployment.predictions.records import OutcomeRecord, PredictionRecord
+from kreis.deployment.server.questions.messages import Asker
 from kreis.deployment.signing import sign
 from kreis.digests import digest_of
 from kreis.generative.chunking.kinds import ByStructure
@@ -85,12 +87,10 @@ def bearer(name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKENS[name]}"}
 
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """One running service that answers from the handbook, with two askers, shared by a module's tests."""
-    from kreis.deployment.server.questions.messages import Asker
-
-    made = Service(tmp_path_factory.mktemp("service"), askers=[Asker(**each) for each in ASKERS])
+@contextmanager
+def running(root: Path) -> Iterator[Service]:
+    """A running service that answers from the handbook, with two askers."""
+    made = Service(root, askers=[Asker(**each) for each in ASKERS])
     made.release(answering_package(made))
     try:
         made.start()
@@ -98,3 +98,17 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield made
     finally:
         made.stop()
+
+
+@contextmanager
+def answering_service(root: Path) -> Iterator[tuple[str, str]]:
+    """The same: its address, and a token."""
+    with running(root) as made:
+        yield f"localhost:{made.port}", TOKENS["bert"]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One running service, shared by a module's tests."""
+    with running(tmp_path_factory.mktemp("service")) as made:
+        yield made

@@ -66,6 +66,10 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     askers: list[Asker] = []
     """Who may ask questions, by the digest of a token of their own. Without any, whoever may use the service asks as a
     person without groups of the tenant that all share."""
+    tools: str = ""
+    """URL of the project's tools (`kreis tools`), where releases may call some."""
+    tools_key: Path | None = None
+    """File of the key that it shares with them."""
     simulated: bool = False
     """Whether the header `x-kreis-time` says what time it is: for demo and drills, never for production."""
     durability: Literal["process", "disk"] = "process"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kreis.artifacts.store import ArtifactStore
+from kreis.clock import SystemClock
 from kreis.deployment.packages import open_package
 from kreis.deployment.pointer import (
     HIGHEST,
@@ -29,6 +30,7 @@ from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRel
 from kreis.deployment.signing import TrustedKeys
 from kreis.errors import CorruptionError, KreisError, RefusalError, SignatureError
 from kreis.generative.pipeline import Pipeline
+from kreis.generative.tools.spec import ToolCaller, ToolSpec
 from kreis.ledger.records import Release
 
 __all__ = ["Follower"]
@@ -147,10 +149,19 @@ class Follower:
         if package.manifest.project != self._config.project:
             raise SignatureError(f"a model of project {package.manifest.project!r}", where=f"package {digest[:12]}")
         if isinstance(package.form, Pipeline):
-            answerer = LoadedAnswerer(package, pointed.version, self._files)
+            tools = self._tools if self._config.tools else None
+            answerer = LoadedAnswerer(package, pointed.version, self._files, tools)
             self._opened.append(answerer)
             return answerer
         return LoadedModel(package, pointed.version, self._stored)
+
+    def _tools(self, specs: Sequence[ToolSpec]) -> ToolCaller:
+        from kreis.generative.tools.client import SocketToolCaller
+        from kreis.generative.tools.tokens import key_in
+        from kreis.generative.tools.wire import address_of
+
+        key = key_in(self._config.tools_key or self._config.log.parent / "tools.key")
+        return SocketToolCaller(address_of(self._config.tools, Path()), key, specs, SystemClock())
 
     def _retire(self, cold: Sequence[LoadedModel | LoadedAnswerer]) -> None:
         """Close what is not warm any more, when nobody uses it; then remove the files that nothing warm names."""

@@ -21,10 +21,15 @@ _RUN = 12
 """Words in a row that repeat the system prompt: fewer are ordinary English."""
 _WORDS = re.compile(r"\w+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}(?:\s{1,4}[A-Za-z0-9+/_-]{4,})*={0,2}")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}[\s:,]{0,2}){8,}")
-_CODES = re.compile(r"(?:\b\d{2,3}\b[\s,;]{1,3}){8,}\d{2,3}")
-_BINARY = re.compile(r"(?:[01]{8}\s{0,2}){8,}")
+_MIXED = re.compile(r"[a-z0-9+/][A-Z]|[0-9][a-z]")
+"""What words of prose do not have, and base64 of any text does."""
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,;]{0,2}){8,}")
+_NO_HEX = re.compile(r"0x|[^0-9a-fA-F]")
+_CODES = re.compile(r"(?<!\d)(?:\d{2,3}[\s,;]{1,3}){8,}\d{2,3}")
+_BINARY = re.compile(r"(?<!\d)(?:[01]{8}\s{0,2}){8,}")
 _DEEPEST = 3
+_LEAST_DIGITS = 16
+"""A canary in hexadecimal or codes has more: each of its letters takes one at least."""
 
 
 class Canary:
@@ -39,8 +44,8 @@ class Canary:
     def __init__(self, system: str) -> None:
         self._word = "kc" + digest_of(f"canary of {system}".encode())[:14]
         self._needles = (self._word, self._word[::-1], codecs.encode(self._word, "rot13"))
-        words = _words(system)
-        self._runs = frozenset(tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1))
+        words = _WORDS.findall(system.casefold())
+        self._system = f" {' '.join(words)} " if len(words) >= _RUN else ""
 
     def planted(self, system: str) -> str:
         """The prompt with the canary."""
@@ -59,29 +64,38 @@ class Canary:
         """Refuse what gives it away."""
         if self.found(text):
             return "", [Verdict(guard=self.name, where=where, did="refused", said="the canary of the system prompt")]
-        if self._runs:
-            words = _words(text)
-            if any(tuple(words[i : i + _RUN]) in self._runs for i in range(len(words) - _RUN + 1)):
-                return "", [Verdict(guard=self.name, where=where, did="refused", said="words of the system prompt")]
+        if self._system and self._repeated(_WORDS.findall(text.casefold())):
+            return "", [Verdict(guard=self.name, where=where, did="refused", said="words of the system prompt")]
         return text, []
+
+    def _repeated(self, words: list[str]) -> bool:
+        """Whether twelve words in a row are the prompt's: among them are six that begin at a multiple of six."""
+        half = _RUN // 2
+        for at in range(0, len(words) - half + 1, half):
+            if self._holds(words[at : at + half]):
+                starts = range(max(0, at - half), min(at, len(words) - _RUN) + 1)
+                if any(self._holds(words[start : start + _RUN]) for start in starts):
+                    return True
+        return False
+
+    def _holds(self, words: list[str]) -> bool:
+        return f" {' '.join(words)} " in self._system
 
     def _in(self, text: str) -> bool:
         squeezed = _squeezed(text)
         return any(needle in squeezed for needle in self._needles)
 
 
-def _words(text: str) -> list[str]:
-    return _WORDS.findall(text.casefold())
-
-
-_NOT_ASCII = str.maketrans("", "", "".join(chr(i) for i in range(128) if not chr(i).isalnum()))
+_FAR = re.compile(r"[^\x00-\u024f]")
+"""Beyond Latin letters there are others that look like them."""
+_SIGNS = re.compile(r"[\W_]+")
 
 
 def _squeezed(text: str) -> str:
     """Letters and digits alone, so that blanks, hyphens and line ends between them do not hide a word."""
-    if not text.isascii():
-        text = "".join(each for each in unicodedata.normalize("NFKC", text) if each.isalnum())
-    return text.translate(_NOT_ASCII).lower()
+    if _FAR.search(text):
+        text = unicodedata.normalize("NFKC", text)
+    return _SIGNS.sub("", text).lower()
 
 
 def _views(text: str, deepest: int) -> Iterator[str]:
@@ -96,9 +110,13 @@ def _decoded(text: str) -> Iterator[str]:
     if "%" in text and (plain := unquote(text)) != text:
         yield plain
     for match in _BASE64.finditer(text):
+        if not _MIXED.search(match[0]):
+            continue
         yield from _from_base64(re.sub(r"\s", "", match[0]))
+    if sum(map(text.count, "0123456789")) < _LEAST_DIGITS:
+        return
     for match in _HEX.finditer(text):
-        yield bytes.fromhex(re.sub(r"[\s:,]", "", match[0])).decode("latin-1")
+        yield bytes.fromhex(_NO_HEX.sub("", match[0])).decode("latin-1")
     for match in _CODES.finditer(text):
         yield "".join(chr(int(code)) for code in re.findall(r"\d+", match[0]))
     for match in _BINARY.finditer(text):

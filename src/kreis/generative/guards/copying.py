@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from kreis.generative.guards.guard import Where
 from kreis.generative.index.index import Hit
@@ -31,16 +32,22 @@ class Copying:
         if not protected:
             return text, []
         words = list(_WORD.finditer(text))
-        length = self._most + 1
-        if len(words) < length:
-            return text, []
         said = [match[0].casefold() for match in words]
-        shingles = {run for each in protected for run in _runs(each.shown or each.text, length)}
         copied = [False] * len(words)
-        for at in range(len(words) - length + 1):
-            if tuple(said[at : at + length]) in shingles:
-                copied[at : at + length] = [True] * length
+        for each in protected:
+            self._mark(said, _flat(each.shown or each.text), copied)
         return self._cut(text, words, copied, where)
+
+    def _mark(self, said: list[str], source: str, copied: list[bool]) -> None:
+        """Mark the words of each run that is too long: among them are half as many that begin at a multiple of that."""
+        length = self._most + 1
+        half = max(1, length // 2)
+        for at in range(0, len(said) - half + 1, half):
+            if all(copied[at : at + half]) or f" {' '.join(said[at : at + half])} " not in source:
+                continue
+            for start in range(max(0, at - length + half), min(at, len(said) - length) + 1):
+                if f" {' '.join(said[start : start + length])} " in source:
+                    copied[start : start + length] = [True] * length
 
     def _cut(
         self, text: str, words: list[re.Match[str]], copied: list[bool], where: Where
@@ -63,6 +70,7 @@ class Copying:
         return text.strip(), [Verdict(guard=self.name, where=where, did="removed", count=cuts, said=said)]
 
 
-def _runs(text: str, length: int) -> list[tuple[str, ...]]:
-    words = [match[0].casefold() for match in _WORD.finditer(text)]
-    return [tuple(words[i : i + length]) for i in range(len(words) - length + 1)]
+@lru_cache(maxsize=4096)
+def _flat(text: str) -> str:
+    """Its words, small, with a blank around each."""
+    return f" {' '.join(match[0].casefold() for match in _WORD.finditer(text))} "

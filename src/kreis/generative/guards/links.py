@@ -45,12 +45,17 @@ _COMMON = (
 """Ends of names that programs turn into links without a scheme; `.md` and `.py` are ends of files."""
 _BARE = re.compile(
     rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:|(?<![:\w/.]))(?:[/\\]){{2}}{_END}+"
-    rf"|\b(?:javascript|vbscript|data|blob|file|mailto|tel|sms|intent|view-source|ftp|ws|wss)\s{{0,2}}:(?!\s){_END}+"
+    rf"|\b(?:javascript|vbscript|data|blob|file|mailto|tel|sms|intent|view-source|ftp|ws|wss):{_END}+"
     rf"|\bwww\d?\.{_END}+"
     rf"|(?<![\w@/.-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.){{1,6}}(?:{_COMMON}|xn--[a-z0-9-]+)(?::\d+)?(?:[/?#\\]{_END}*)",
     re.IGNORECASE,
 )
+_BLANKS = re.compile(r"(\s+)")
 _TRAILING = ".,;:!?)]}*_~"
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|colon|sol|bsol|period|commat|Tab|NewLine|quest|num|lpar|rpar);"
+)
+"""HTML's names of the signs that addresses are made of."""
 _GONE = "[link removed]"
 _STOPS = str.maketrans(
     {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
@@ -102,47 +107,50 @@ class Links:
         return text, [Verdict(guard=self.name, where=where, did="removed", count=count, said="links, images or markup")]
 
     def _unlinked(self, text: str) -> tuple[str, int]:
-        count = 0
+        gone = 0
 
         def link(match: re.Match[str]) -> str:
-            nonlocal count
-            target = html.unescape(match[3])
-            if self.allows(target):
+            nonlocal gone
+            if self.allows(html.unescape(match[3])):
                 return match[0]
-            count += 1
-            return match[2] if not match[1] else (match[2] or "[image removed]")
+            gone += 1
+            return match[2] or ("[image removed]" if match[1] else "")
 
         def bare(match: re.Match[str]) -> str:
-            nonlocal count
-            address = match[0]
-            kept = address.rstrip(_TRAILING)
+            nonlocal gone
+            kept = match[0].rstrip(_TRAILING)
             if self.allows(kept):
-                return address
-            count += 1
-            return _GONE + address[len(kept) :]
+                return match[0]
+            gone += 1
+            return _GONE + match[0][len(kept) :]
 
-        for _ in range(3):  # a mark within a mark comes to light once the outer one is gone
+        before = ""
+        while text != before:  # a mark within a mark comes to light once the outer one is gone
             before = text
-            if "](" in text or "] (" in text:
-                text = _MARKDOWN.sub(link, text)
-            if "]:" in text:
-                text, gone = _REFERENCE.subn("", text)
-                count += gone
-            if "<" in text:
-                text, gone = _TAG.subn("", text)
-                count += gone
-            if text == before:
-                break
-        return (_BARE.sub(bare, text) if _leads(text) else text), count
+            text, marks = _unmarked(_MARKDOWN.sub(link, text) if "](" in text else text)
+            gone += marks
+        if _leads(text):
+            text = "".join(_BARE.sub(bare, part) if _leads(part) else part for part in _BLANKS.split(text))
+        return text, gone
+
+
+def _unmarked(text: str) -> tuple[str, int]:
+    """Without the addresses of references and without tags."""
+    text, references = _REFERENCE.subn("", text) if "]:" in text else (text, 0)
+    text, tags = _TAG.subn("", text) if "<" in text else (text, 0)
+    return text, references + tags
 
 
 def _plain(text: str) -> str:
     """With signs of other widths and HTML's names of signs written out, where they hide an address or a tag."""
     if not text.isascii() and (plain := text.translate(_STOPS)) != text and _leads(plain):
         text = plain
-    if "&" in text and (plain := html.unescape(text)) != text and (_leads(plain) > _leads(text) or _TAG.search(plain)):
-        text = plain
-    return text
+    return _ENTITY.sub(_written_out, text) if "&" in text else text
+
+
+def _written_out(match: re.Match[str]) -> str:
+    plain = html.unescape(match[0])
+    return match[0] if plain in "<>&" else plain
 
 
 def _leads(text: str) -> bool:

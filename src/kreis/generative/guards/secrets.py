@@ -42,6 +42,7 @@ _BEGINS = (
     "SG.",
     "AGE-",
 )
+_NAMES = ("pass", "kennwort", "secret", "key", "token", "bearer")
 _NAMED = re.compile(
     r"(?i:\b(?:pass(?:word|wort|phrase|wd)|kennwort|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?token|token|"
     r"bearer)\b)"
@@ -76,7 +77,9 @@ class Secrets:
 
         if any(begin in text for begin in _BEGINS):
             text = _FORMS.sub(masked, text)
-        text = _NAMED.sub(masked_value, text)
+        small = text.lower()
+        if any(name in small for name in _NAMES):
+            text = _NAMED.sub(masked_value, text)
         text = _LONG.sub(masked_if_random, text)
         if not count:
             return text, []

@@ -26,7 +26,15 @@ T = TypeVar("T")
 
 
 class Budgeted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="model", tag="budgeted"):
-    """A model that costs money, within limits for a day, a tenant and all time. Models may share a budget."""
+    """A model that costs money, within limits for a day, a tenant and all time. Models may share a budget.
+
+    Example:
+
+    >>> price = Price(tokens_in=0.1, tokens_out=0.4, currency="EUR", version="2026-11", digest="0" * 64)
+    >>> large = OpenAICompatible(env="LLM_URL", name="large", price=price)
+    >>> Budgeted(large, Budget(name="handbook", a_day=5.0)).budget.a_day
+    5.0
+    """
 
     of: OpenAICompatible
     """It has a price."""

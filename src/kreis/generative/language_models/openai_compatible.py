@@ -17,7 +17,13 @@ __all__ = ["OpenAICompatible"]
 class OpenAICompatible(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="model", tag="openai"
 ):
-    """A model behind an OpenAI-compatible address, which the environment names."""
+    """A model behind an OpenAI-compatible address, which the environment names.
+
+    Example:
+
+    >>> OpenAICompatible(env="LLM_URL", name="gpt-4.1-mini", window=128_000).attempts
+    3
+    """
 
     env: str
     """The variable that holds the address, as far as `/v1`; `{env}_KEY` holds the key, if one is needed."""

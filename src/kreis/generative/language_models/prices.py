@@ -47,7 +47,19 @@ class _List(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class PriceList:
-    """A price list: a TOML or JSON file, which names its version and its currency."""
+    """A price list: a TOML or JSON file, which names its version and its currency.
+
+    Example:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "prices.toml"
+    ...     lines = ['version = "2026-11"', 'currency = "EUR"', '[models."large"]', "tokens_in = 2", "tokens_out = 8"]
+    ...     _ = path.write_text("\\n".join(lines))
+    ...     price = PriceList.load(path).of("large")
+    >>> price.of(1_000, 500)
+    0.006
+    """
 
     def __init__(self, found: _List, digest: str, where: str) -> None:
         self._found, self._digest, self._where = found, digest, where

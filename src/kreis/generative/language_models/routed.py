@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
+from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.llama_cpp import LlamaCpp
 from kreis.generative.language_models.model import Completion, OpenModel, Wish
-from kreis.generative.language_models.single import Single
+from kreis.generative.language_models.openai_compatible import OpenAICompatible
 
-__all__ = ["OpenRouted", "Route", "Routed"]
+__all__ = ["OpenRouted", "Route", "Routed", "Single"]
+
+Single: TypeAlias = LlamaCpp | OpenAICompatible | Budgeted
+"""One model, which may have a budget."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which model answers a kind of question, and what was measured (`kreis.evaluation.model_routes`)."""
+    """Which model answers a kind of question, and what was measured (`kreis.evaluation.model_routes`).
+
+    Example:
+
+    >>> Route(kind="where", model="small").model
+    'small'
+    """
 
     kind: str
     model: str
@@ -30,7 +41,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="model", tag="routed"):
-    """Sends each question to the model that was measured to be right for its kind (`Wish.kind`)."""
+    """Sends each question to the model that was measured to be right for its kind (`Wish.kind`).
+
+    Example:
+
+    >>> models = {"small": LlamaCpp("smollm2-135m"), "large": OpenAICompatible(env="LLM_URL", name="large")}
+    >>> routed = Routed(models=models, routes=(Route(kind="where", model="small"),), otherwise="large")
+    >>> routed.routes[0].model
+    'small'
+    """
 
     models: dict[str, Single]
     routes: tuple[Route, ...]

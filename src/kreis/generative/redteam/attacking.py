@@ -115,7 +115,7 @@ def _judged(
         outcome=answered.outcome,
         attack=guards.stored(each.text),
         answer=guards.stored(text),
-        asked_model=bool(answered.model),
+        asked_model=bool(answered.prompt),
         tools=tuple(f"{result.tool}: {result.status}" for result in tools.results),
         tokens=0.0 if math.isnan(tokens) else tokens,
         marked=any(verdict.guard == "injection" for verdict in answered.verdicts),

@@ -105,6 +105,10 @@ class WatchedTools:
         self.results.append(result)
         return msgspec.structs.replace(result, text=self._says) if self._says and result.status == "done" else result
 
+    async def confirm(self, request: str, question: Question) -> ToolResult:
+        """Nobody confirms anything in a drill."""
+        return ToolResult(tool="", status="refused", text="nobody confirms anything in a drill")
+
     async def close(self) -> None:
         """Nothing of its own is open."""
 

@@ -42,6 +42,10 @@ class ToolCaller(Protocol):
         """One call. Never raises: what goes wrong is a result."""
         ...
 
+    async def confirm(self, request: str, question: Question) -> ToolResult:
+        """Have a call made that waits. When whoever asked said so, never by what a model says; never raises."""
+        ...
+
     async def close(self) -> None:
         """End the connection."""
         ...

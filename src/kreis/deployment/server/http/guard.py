@@ -20,7 +20,7 @@ __all__ = ["ASKING", "Guard"]
 
 _OPEN = frozenset(("/healthz", "/readyz"))
 """Answered without a token: they say only whether the process lives and is ready."""
-ASKING = frozenset(("/v1/answer", "/v1/chat/completions", "/v1/feedback", "/v1/models"))
+ASKING = frozenset(("/v1/answer", "/v1/chat/completions", "/v1/confirm", "/v1/feedback", "/v1/models"))
 """Answered to askers, by a token of their own; where there are none, to whoever may use the service."""
 _NOBODY = Asker()
 _OWN_SITE = (None, "same-origin", "none")

@@ -9,7 +9,7 @@ import msgspec
 from kreis.deployment.server.http.chat import ChatAsked
 from kreis.deployment.server.messages import Outcomes
 from kreis.deployment.server.questions.answering import FILTERS, MOST
-from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Feedback
+from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Confirmation, Confirmed, Feedback
 from kreis.deployment.server.questions.models import QuestionRelease
 
 __all__ = ["question_paths", "question_schemas"]
@@ -19,7 +19,7 @@ _REFERENCE = "#/components/schemas/{name}"
 
 def question_schemas(release: QuestionRelease) -> dict[str, Any]:
     """The schemas of the messages, from the structs that are decoded and encoded."""
-    structs = [AskQuestion, AnswerReply, Feedback, ChatAsked, Outcomes]
+    structs = [AskQuestion, AnswerReply, Confirmation, Confirmed, Feedback, ChatAsked, Outcomes]
     _, schemas = msgspec.json.schema_components(structs, ref_template=_REFERENCE)
     name = {"type": ["string", "null"], "maxLength": MOST.text}
     filters = {
@@ -52,6 +52,7 @@ def question_paths(post: Any, ok: Any) -> dict[str, Any]:
     return {
         "/v1/answer": answer,
         "/v1/chat/completions": chat,
+        "/v1/confirm": post("Have a call of a tool made that waits.", ["Confirmation"], ["Confirmed"], ["422"]),
         "/v1/feedback": feedback,
         "/v1/models": {"get": {"summary": "The project, as a model's name.", "responses": ok()}},
     }

@@ -17,7 +17,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 from kreis.deployment.server.http.chat import ChatAsked, Completions, models_of
 from kreis.deployment.server.http.replies import JSON, UNREADABLE, Answer, malformed
 from kreis.deployment.server.questions.answering import Items, Questions
-from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Feedback
+from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Confirmation, Feedback
 
 if TYPE_CHECKING:
     from kreis.deployment.server.http.app import App
@@ -38,10 +38,12 @@ class QuestionRoutes:
         self._questions = questions
         self._decode = msgspec.json.Decoder(AskQuestion).decode
         self._decode_chat = msgspec.json.Decoder(ChatAsked).decode
+        self._decode_confirmation = msgspec.json.Decoder(Confirmation).decode
         self._decode_feedback = msgspec.json.Decoder(Feedback).decode
         self.routes: list[_Route] = [
             ("/v1/answer", "POST", self._answer),
             ("/v1/chat/completions", "POST", self._chat),
+            ("/v1/confirm", "POST", self._confirm),
             ("/v1/feedback", "POST", self._feedback),
             ("/v1/models", "GET", self._models),
         ]
@@ -113,6 +115,11 @@ class QuestionRoutes:
     async def _feedback(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         feedback = await self._body(self._decode_feedback, scope, headers, protocol)
         return self._app.done(scope.path, {"accepted": await self._questions.take(feedback, self._app.now(headers))})
+
+    async def _confirm(self, scope: Any, headers: Any, protocol: Any) -> Answer:
+        sent = await self._body(self._decode_confirmation, scope, headers, protocol)
+        asker, at = self._app.guard.asker(headers), self._app.now(headers)
+        return self._app.done(scope.path, await self._questions.confirm(sent, asker, at))
 
     async def _models(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         return self._app.done(scope.path, models_of(self._app.config.project, self._app.follower.current))

@@ -21,7 +21,14 @@ from kreis.deployment.server.answering import Answering, Serving
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.messages import Outcome, Refusal, Unavailable
 from kreis.deployment.server.outcomes import record_of
-from kreis.deployment.server.questions.messages import AnswerReply, Asker, AskQuestion, Feedback
+from kreis.deployment.server.questions.messages import (
+    AnswerReply,
+    Asker,
+    AskQuestion,
+    Confirmation,
+    Confirmed,
+    Feedback,
+)
 from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRelease
 from kreis.deployment.server.questions.records import answered_by
 from kreis.errors import KreisError, nearest
@@ -36,6 +43,8 @@ FILTERS = ("language", "licence", "owner", "source")
 """Fields of a document by which a question may be narrowed."""
 _FOR_FALLBACK = 0.25
 """The part of the time that is kept for the fallback, where there is one."""
+_FOR_MODEL = 0.9
+"""The part that the language model has: so what it was paid is known where it gives up, and there is time to say so."""
 _MONEY = SIGNALS.index("money")
 _Give: TypeAlias = Callable[[str], None]
 
@@ -152,9 +161,26 @@ class Questions:
         outcome = Outcome(outcome=feedback.verdict, prediction=feedback.prediction)
         record = record_of(0, outcome, release.outcomes, now, now)
         if feedback.comment:
-            record = replace(record, comment=release.live[0].guards.stored(feedback.comment))
+            record = replace(record, comment=release.live[0].answerer.guards.stored(feedback.comment))
         await self._answering.keep_outcomes([record])
         return 1
+
+    async def confirm(self, sent: Confirmation, asker: Asker, at: datetime) -> Confirmed:
+        """Have a call made that waits for whoever asked.
+
+        Raises:
+            Refusal: there are no tools.
+            Unavailable: nothing is released yet.
+        """
+        release = self._release("POST /v1/predict")
+        tools = next((each.tools for each in release.models.values() if each.tools is not None), None)
+        if tools is None:
+            raise Refusal("not_allowed", "this release has no tools, so nothing waits")
+        _check_length("request", sent.request, MOST.text)
+        question = Question(text="", access=asker.access, person=asker.name, at=microseconds(at))
+        result = await tools.confirm(sent.request, question)
+        text, _ = release.live[0].answerer.guards.answer(result.text)
+        return Confirmed(result.tool, result.status, text)
 
     def _release(self, instead: str) -> QuestionRelease:
         release = self._serving.current
@@ -175,7 +201,7 @@ class Questions:
             access=asker.access,
             history=[Message(turn.role, turn.text) for turn in asked.history],
             filters=asked.filters,
-            person=asker.sha256,
+            person=asker.name,
             reference=asked.reference,
             at=microseconds(at),
         )
@@ -232,11 +258,13 @@ class Questions:
 
     async def _ask_one(self, model: LoadedAnswerer, question: Question, until: float, give: _Give | None) -> Answered:
         try:
+            within = until - asyncio.get_running_loop().time()
+            question = replace(question, within_s=min(_FOR_MODEL * within, model.pipeline.deadline_s))
             with model.used() as answerer:
                 async with asyncio.timeout_at(until):
                     if give is None:
                         return await answerer.answer(question)
-                    async for item in answerer.stream(question):
+                    async for item in answerer.stream(question, at_least=model.answers_from):
                         if isinstance(item, Answered):
                             return item
                         give(item)

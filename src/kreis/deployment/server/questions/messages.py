@@ -10,7 +10,7 @@ import msgspec
 from kreis.generative.index.index import Access
 from kreis.generative.questions import Citation, Outcome
 
-__all__ = ["AnswerReply", "AskQuestion", "Asker", "Feedback", "Passage", "Taken", "Turn", "Verdict"]
+__all__ = ["AnswerReply", "AskQuestion", "Asker", "Confirmation", "Confirmed", "Feedback", "Passage", "Turn", "Verdict"]
 
 Verdict: TypeAlias = Literal["solved", "passed_on", "wrong"]
 
@@ -18,6 +18,8 @@ Verdict: TypeAlias = Literal["solved", "passed_on", "wrong"]
 class Asker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who asks, as the token says. Nobody in particular, of no tenant, where none is configured."""
 
+    name: str = ""
+    """For tools that act for them."""
     sha256: str = ""
     """Of the bearer token: the token itself is nowhere."""
     tenant: str = ""
@@ -96,6 +98,10 @@ class AnswerReply(msgspec.Struct, frozen=True, kw_only=True):
     """What guards did, and what else was unusual: "GUARD: what it did"."""
     tokens: int = 0
     """Of all attempts."""
+    tools: tuple[str, ...] = ()
+    """Those that were run."""
+    waiting: tuple[str, ...] = ()
+    """Calls of tools that wait until whoever asked confirms them."""
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,7 +113,16 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     comment: str = ""
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """Feedback that is written down."""
+class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the person says who asked: a call that waits may be made."""
 
-    accepted: int
+    request: str
+    """One of `AnswerReply.waiting`."""
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """What came of the call."""
+
+    tool: str
+    status: str
+    text: str

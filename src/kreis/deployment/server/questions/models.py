@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from kreis.digests import digest_of
 from kreis.errors import ProjectError, RefusalError
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS, Answered, Question
+from kreis.generative.tools.spec import ToolCaller, ToolSpec
 from kreis.ledger.records import Release
+from kreis.tasks.decisions import AnswerFrom
 
 if TYPE_CHECKING:
     from kreis.generative.answering import Answerer
@@ -27,25 +29,31 @@ __all__ = ["LoadedAnswerer", "QuestionRelease"]
 class LoadedAnswerer:
     """A package that answers questions, ready. Made in a thread; used in one event loop."""
 
-    def __init__(self, package: Package, version: int, files: FileCache) -> None:
+    def __init__(
+        self,
+        package: Package,
+        version: int,
+        files: FileCache,
+        tools: Callable[[Sequence[ToolSpec]], ToolCaller] | None = None,
+    ) -> None:
         """Fetch its files and open it.
 
         Args:
             package: opened, so verified.
             version: the model's number in the project.
             files: where the files are that it names.
+            tools: gives what calls the tools that it names; None where there are none.
 
         Raises:
             KreisError: a file or a library is missing, or an index is not the one that the package names.
             RefusalError: its decision rule is not about answers.
         """
         from kreis.generative.answering import Answerer
-        from kreis.generative.guards.guards import guards_of
 
         manifest, pipeline = package.manifest, package.form
         if not isinstance(pipeline, Pipeline):
             raise ProjectError("it answers no questions", where=f"model {package.digest[:12]}")
-        if manifest.decision.names != ("confidence", "tokens"):
+        if not isinstance(manifest.decision, AnswerFrom):
             raise RefusalError("its decision is not about answers", where=f"model {package.digest[:12]}")
         self.digest = package.digest
         self.version = version
@@ -54,8 +62,9 @@ class LoadedAnswerer:
         self.decide: Callable[[Any], bool | float] = manifest.decision.one
         self.places = [SIGNALS.index(name) for name in manifest.features]
         """Of the signals that are logged, in the manifest's order."""
-        self.guards = guards_of(pipeline.guards)
-        self.answerer = Answerer(pipeline, files.path)
+        self.answers_from = manifest.decision.at
+        self.tools = tools(pipeline.tools) if tools is not None and pipeline.tools else None
+        self.answerer = Answerer(pipeline, files.path, tools=self.tools)
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -81,13 +90,15 @@ class LoadedAnswerer:
         """End it once nobody uses it."""
         await self._idle.wait()
         await self.answerer.close()
+        if self.tools is not None:
+            await self.tools.close()
 
     def failed(self, question: Question, why: str) -> Answered:
         """What stands for an answer where there is none."""
         return Answered(
             text=self.answerer.passes_on(question.text),
             outcome="failed",
-            question=self.guards.stored(question.text),
+            question=self.answerer.guards.stored(question.text),
             signals=(0.0, 0.0, *[math.nan] * (len(SIGNALS) - 2)),
             why=why,
         )

@@ -80,6 +80,8 @@ def answered_by(
         fallback=fallback,
         flags=said,
         tokens=int(tokens),
+        tools=answered.tools,
+        waiting=answered.waiting if given else (),
     )
     record = PredictionRecord(
         id=prediction,
@@ -100,7 +102,7 @@ def answered_by(
 
 def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | float | bool | None]:
     """What the log holds beside numbers; texts masked once more, whatever the answerer did."""
-    stored = model.guards.stored
+    stored = model.answerer.guards.stored
     places = [_Place(each.document, each.version, each.start, each.end, each.score) for each in answered.passages]
     fields: dict[str, str | int | float | bool | None] = {
         "question": stored(answered.question),
@@ -123,7 +125,7 @@ def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | 
 
 
 def _stored(model: LoadedAnswerer, citation: Citation) -> Citation:
-    stored = model.guards.stored
+    stored = model.answerer.guards.stored
     return msgspec.structs.replace(citation, quote=stored(citation.quote), claim=stored(citation.claim))
 
 

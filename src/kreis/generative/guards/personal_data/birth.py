@@ -8,15 +8,20 @@ from kreis.generative.guards.personal_data.recogniser import SHAPED, Pattern
 
 __all__ = ["RECOGNISERS"]
 
-_MONTHS = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez"
+_MONTHS = "[Jj]an|[Ff]eb|[Mm][aä][ryi]|[Aa]pr|[Jj]u[nl]|[Aa]ug|[Ss]ep|[Oo][ck]t|[Nn]ov|[Dd]e[cz]"
 _DATE = (
     rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}(?:st|nd|rd|th)?\.?\s?(?:of\s)?(?:{_MONTHS})[a-zä]*\.?,?\s\d{{4}}"
     rf"|(?:{_MONTHS})[a-zä]*\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}})"
 )
 _BORN = re.compile(
-    rf"(?:\b(?:born|date of birth|birth ?date|birthday|d\.?o\.?b\.?|geboren\w*|geb\.|geburtsdatum|geburtstag)|\*)"
-    rf"[^\d\n]{{0,30}}?(?P<value>{_DATE})(?!\d)",
+    r"(?:\b(?:born|date of birth|birth ?date|birthday|d\.?o\.?b\.?|geboren\w*|geb\.|geburtsdatum|geburtstag)|\*)"
+    r"(?:[\s:,-]|\b(?:on|the|is|was|am|den|dem|ist|war|in \w+)\b){0,6}"
+    rf"(?P<value>{_DATE})(?!\d)",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(rf"(?<!\d)(?P<value>{_DATE})\s(?:geboren|born)")
 
-RECOGNISERS = (Pattern("BIRTH", _BORN, sure=SHAPED),)
+RECOGNISERS = (
+    Pattern("BIRTH", _BORN, sure=SHAPED, digits=1, cues=("born", "birth", "geb", "dob", "d.o.b", "*")),
+    Pattern("BIRTH", _BEFORE, sure=SHAPED, digits=1, cues=("born", "geboren")),
+)

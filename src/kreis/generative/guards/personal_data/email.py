@@ -9,7 +9,7 @@ from kreis.generative.guards.personal_data.recogniser import CHECKED, Pattern
 __all__ = ["RECOGNISERS"]
 
 _ADDRESS = re.compile(
-    r"(?<![\w.+-])[\w.!#$&'*+/=?^`{|}~-]{0,63}\w\s?(?:@|\(at\)|\[at\])\s?(?:[^\W_](?:[\w-]{0,62})\.)+[^\W\d_]{2,24}\b"
+    r"(?<![\w.+-])[\w.!#$&'*+/=?^`{|}~-]{0,63}\w(?:@|\s?(?:\(at\)|\[at\])\s?)(?:[^\W_](?:[\w-]{0,62})\.)+[^\W\d_]{2,24}\b"
 )
 
-RECOGNISERS = (Pattern("EMAIL", _ADDRESS, sure=CHECKED, needs="at"),)
+RECOGNISERS = (Pattern("EMAIL", _ADDRESS, sure=CHECKED, digits=0, cues=("@", "at)", "at]")),)

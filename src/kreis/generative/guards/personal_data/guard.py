@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from kreis.errors import ProjectError, nearest
 from kreis.generative.guards.guard import Where
-from kreis.generative.guards.personal_data.kinds import LEAVABLE, RECOGNISERS
+from kreis.generative.guards.personal_data.kinds import FIRST, LEAVABLE, RECOGNISERS
 from kreis.generative.guards.personal_data.names import listed
-from kreis.generative.guards.personal_data.recogniser import Found
+from kreis.generative.guards.personal_data.recogniser import Found, Recogniser
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.index.index import Hit
 from kreis.generative.questions import Verdict
 
 __all__ = ["PersonalData"]
 
-_DIGITS = re.compile(r"\d+")
-_NEAR = 12
-"""Characters between groups of digits that may belong together."""
+_TOGETHER = re.compile(r"\d+(?:[\s.()/-]{1,3}\d+)*")
 _BEFORE, _AFTER = 70, 80
-"""What is read around digits: words before them that say what they are, a place after a street."""
-_LEAST = 5
+"""What is read around a few digits: words before them that say what they are, a place after a street."""
+_TIGHT, _FEW = 24, 4
+"""What is read around more: letters of the number itself."""
 _PLAIN = str.maketrans(
     {
         ord(each): " "
@@ -64,25 +64,21 @@ class PersonalData:
             from kreis.generative.guards.personal_data.presidio import Presidio
 
             kept.append(Presidio.of(policy.presidio))
-        self._by_digits = tuple(each for each in kept if each.needs == "digits")
-        self._by_sign = tuple(each for each in kept if each.needs != "digits")
+        self._recognisers = tuple(kept)
 
     def find(self, text: str) -> list[Found]:
         """Each place, in order; where two overlap, the surer one, then the longer one."""
         if not text.isascii():
             text = text.translate(_PLAIN)
-        found: list[Found] = []
-        for recogniser in self._by_sign:
-            if recogniser.needs == "at":
-                asked = "@" in text or "at)" in text or "at]" in text
-            else:
-                asked = recogniser.needs in text
-            if asked:
-                found += recogniser.find(text, 0, len(text))
-        for start, end in _zones(text):
-            for recogniser in self._by_digits:
-                found += recogniser.find(text, start, end)
-        return _apart(each for each in found if not self._is_public(text[each.start : each.end]))
+        whole = text
+        small, zones = text.lower(), _Zones.of(text)
+        found = list(_found(FIRST, text, small, zones))
+        if found:  # what stands in them is nothing else
+            for each in found:
+                text = text[: each.start] + "\0" * (each.end - each.start) + text[each.end :]
+            zones = _Zones.of(text)
+        found += _found(self._recognisers, text, small, zones)
+        return _apart(each for each in found if not self._is_public(whole[each.start : each.end]))
 
     def act(self, text: str, where: Where, passages: Sequence[Hit] = ()) -> tuple[str, list[Verdict]]:
         """Mask it."""
@@ -115,30 +111,47 @@ def _flat(value: str) -> str:
     return _BLANK.sub("", value).casefold()
 
 
-def _zones(text: str) -> list[tuple[int, int]]:
-    """Where there are enough digits near each other to be worth a look."""
-    zones: list[tuple[int, int]] = []
-    first = last = count = 0
-    for match in _DIGITS.finditer(text):
-        if count and match.start() - last > _NEAR:
-            _add(zones, first, last, count, len(text))
-            count = 0
-        if not count:
-            first = match.start()
-        count += match.end() - match.start()
-        last = match.end()
-    _add(zones, first, last, count, len(text))
-    return zones
+def _found(recognisers: Sequence[Recogniser], text: str, small: str, zones: _Zones) -> Iterator[Found]:
+    for recogniser in recognisers:
+        if recogniser.digits > zones.most or (recogniser.cues and not any(cue in small for cue in recogniser.cues)):
+            continue
+        for start, end in zones.around(recogniser.digits):
+            yield from recogniser.find(text, start, end)
 
 
-def _add(zones: list[tuple[int, int]], first: int, last: int, count: int, length: int) -> None:
-    if count < _LEAST:
-        return
-    start, end = max(0, first - _BEFORE), min(length, last + _AFTER)
-    if zones and start <= zones[-1][1]:
-        zones[-1] = (zones[-1][0], end)
-    else:
-        zones.append((start, end))
+class _Zones(NamedTuple):
+    """The parts of a text that have digits in them, each with the most that stand together in it."""
+
+    length: int
+    wide: list[tuple[int, int, int]]
+    tight: list[tuple[int, int, int]]
+    most: int
+
+    @classmethod
+    def of(cls, text: str) -> _Zones:
+        """Find them."""
+        runs = [(*match.span(), sum(map(str.isdigit, match[0]))) for match in _TOGETHER.finditer(text)]
+        most = max((count for _, _, count in runs), default=0)
+        few = [run for run in runs if run[2] >= _FEW]
+        return cls(len(text), _parts(runs, _BEFORE, _AFTER), _parts(few, _TIGHT, _TIGHT), most)
+
+    def around(self, digits: int) -> list[tuple[int, int]]:
+        """Where a number of so many digits may stand."""
+        if not digits:
+            return [(0, self.length)]
+        parts = self.wide if digits < _FEW else self.tight
+        return [(start, min(end, self.length)) for start, end, count in parts if count >= digits]
+
+
+def _parts(runs: list[tuple[int, int, int]], before: int, after: int) -> list[tuple[int, int, int]]:
+    parts: list[tuple[int, int, int]] = []
+    for first, last, count in runs:
+        start, end = max(0, first - before), last + after
+        if parts and start <= parts[-1][1]:
+            parts[-1] = (parts[-1][0], end, max(count, parts[-1][2]))
+        else:
+            parts.append((start, end, count))
+    return parts
 
 
 def _apart(found: Iterable[Found]) -> list[Found]:

@@ -19,8 +19,9 @@ class Address:
 
     kind = "IP"
 
-    def __init__(self, form: re.Pattern[str], needs: str) -> None:
-        self.needs = needs
+    def __init__(self, form: re.Pattern[str], digits: int, cues: tuple[str, ...] = ()) -> None:
+        self.digits = digits
+        self.cues = cues
         self._form = form
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
@@ -34,4 +35,4 @@ class Address:
                 yield Found(*match.span(), self.kind, SHAPED)
 
 
-RECOGNISERS = (Address(_FOUR, "digits"), Address(_SIX, ":"))
+RECOGNISERS = (Address(_FOUR, 4), Address(_SIX, 0, ("::", ":0", ":1", ":2", ":a", ":d", ":f")))

@@ -22,7 +22,8 @@ class MachineReadableZone:
     """Finds them: the lines of two (44 or 36 characters) or three (30) with their check digits."""
 
     kind = "PASSPORT"
-    needs = "<"
+    digits = 0
+    cues = ("<",)
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
         """Each of which number and both dates check."""

@@ -26,7 +26,8 @@ class Presidio:
     """Asks Presidio's analyzer. Who wants names brings a spaCy model; a blank one has patterns alone."""
 
     kind = "PRESIDIO"
-    needs = ""
+    digits = 0
+    cues = ()
 
     def __init__(self, analyzer: Any, language: str) -> None:
         self._analyzer = analyzer

@@ -31,8 +31,15 @@ class Recogniser(Protocol):
         ...
 
     @property
-    def needs(self) -> str:
-        """What a text must hold for it to be asked: "digits" (five near each other), a sign ("@"), or "" (nothing)."""
+    def digits(self) -> int:
+        """How many digits a text must hold together (blanks, points, hyphens and slashes between them do not count) for
+        it to be asked, and only around these; 0: it is asked about the whole text.
+        """
+        ...
+
+    @property
+    def cues(self) -> tuple[str, ...]:
+        """One of these must stand in the text, in small letters, for it to be asked; empty: none."""
         ...
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
@@ -52,7 +59,8 @@ class Pattern:
     context: re.Pattern[str] | None = None
     """Must be found in the 60 characters before: where its digits alone prove too little."""
     sure: int = CHECKED
-    needs: str = "digits"
+    digits: int = 9
+    cues: tuple[str, ...] = ()
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
         """Each place where form, validity and context agree."""

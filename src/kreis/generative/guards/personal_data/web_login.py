@@ -10,4 +10,4 @@ __all__ = ["RECOGNISERS"]
 
 _LOGIN = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,100}:[^\s/@]{1,100}@[^\s/?#]+[^\s]*", re.IGNORECASE)
 
-RECOGNISERS = (Pattern("LOGIN", _LOGIN, sure=CHECKED, needs="://"),)
+RECOGNISERS = (Pattern("LOGIN", _LOGIN, sure=CHECKED, digits=0, cues=("://",)),)

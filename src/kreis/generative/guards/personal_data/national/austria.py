@@ -19,4 +19,4 @@ def _is_number(digits: str) -> bool:
     return date_in(digits[4:6], f"{month - 12 if 13 <= month <= 15 else month}") and check == int(digits[3])
 
 
-RECOGNISERS = (Pattern("SOCIAL SECURITY", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("SOCIAL SECURITY", _NUMBER, _is_number, digits=10),)

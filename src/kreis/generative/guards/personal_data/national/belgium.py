@@ -17,4 +17,4 @@ def _is_number(digits: str) -> bool:
     return any(97 - int(century + digits[:9]) % 97 == check for century in ("", "2"))
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=11),)

@@ -19,4 +19,4 @@ def _is_number(digits: str) -> bool:
     return all(check * 10 % 11 % 10 == int(digit) for check, digit in zip(checks, digits[9:], strict=True))
 
 
-RECOGNISERS = (Pattern("TAX ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("TAX ID", _NUMBER, _is_number, digits=11),)

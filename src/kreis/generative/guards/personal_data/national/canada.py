@@ -15,5 +15,5 @@ _SAID = re.compile(r"\b(?:sin|social insurance|nas|assurance sociale)\b", re.IGN
 
 RECOGNISERS = (
     Pattern("SOCIAL SECURITY", _GROUPS, luhn),
-    Pattern("SOCIAL SECURITY", _PLAIN, luhn, context=_SAID),
+    Pattern("SOCIAL SECURITY", _PLAIN, luhn, context=_SAID, cues=("sin", "social insurance", "nas")),
 )

@@ -16,4 +16,4 @@ def _is_number(digits: str) -> bool:
     return date_in(digits[:2], digits[2:4])
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, sure=SHAPED),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, sure=SHAPED, digits=10),)

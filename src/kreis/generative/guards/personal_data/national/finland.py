@@ -17,4 +17,4 @@ def _is_number(text: str) -> bool:
     return date_in(text[:2], text[2:4]) and "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(digits) % 31] == text[-1]
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=6),)

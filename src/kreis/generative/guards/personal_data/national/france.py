@@ -19,4 +19,4 @@ def _is_number(text: str) -> bool:
     return body.isdigit() and 97 - int(body) % 97 == check
 
 
-RECOGNISERS = (Pattern("SOCIAL SECURITY", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("SOCIAL SECURITY", _NUMBER, _is_number, digits=8),)

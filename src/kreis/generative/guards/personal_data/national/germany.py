@@ -18,6 +18,9 @@ _CARD_SAID = re.compile(
 )
 
 
+_CARD_CUES = ("ausweis", "pass", "perso", "id card", "id-card", "identity card")
+
+
 def _is_tax(digits: str) -> bool:
     """§ 139b AO: of the first ten digits one stands two or three times, the others once; ISO 7064 MOD 11,10."""
     counts = sorted(Counter(digits[:10]).values())
@@ -42,7 +45,7 @@ def _is_card(text: str) -> bool:
 
 
 RECOGNISERS = (
-    Pattern("TAX ID", _TAX, _is_tax),
-    Pattern("PENSION ID", _PENSION, _is_pension),
-    Pattern("ID CARD", _CARD, _is_card, context=_CARD_SAID),
+    Pattern("TAX ID", _TAX, _is_tax, digits=11),
+    Pattern("PENSION ID", _PENSION, _is_pension, digits=8),
+    Pattern("ID CARD", _CARD, _is_card, context=_CARD_SAID, digits=1, cues=_CARD_CUES),
 )

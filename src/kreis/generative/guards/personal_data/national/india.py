@@ -13,4 +13,7 @@ _GROUPS = re.compile(r"(?<!\d)(?<!\d[ -])[2-9]\d{3}([ -])\d{4}\1\d{4}(?![ -]?\d)
 _PLAIN = re.compile(r"(?<!\d)[2-9]\d{11}(?!\d)")
 _SAID = re.compile(r"\b(?:aadhaa?r|uid(?:ai)?)\b", re.IGNORECASE)
 
-RECOGNISERS = (Pattern("NATIONAL ID", _GROUPS, verhoeff), Pattern("NATIONAL ID", _PLAIN, verhoeff, context=_SAID))
+RECOGNISERS = (
+    Pattern("NATIONAL ID", _GROUPS, verhoeff, digits=12),
+    Pattern("NATIONAL ID", _PLAIN, verhoeff, context=_SAID, digits=12, cues=("aadha", "uid")),
+)

@@ -26,4 +26,4 @@ def _is_code(text: str) -> bool:
     return chr(65 + total % 26) == text[15]
 
 
-RECOGNISERS = (Pattern("TAX ID", _CODE, _is_code),)
+RECOGNISERS = (Pattern("TAX ID", _CODE, _is_code, digits=1),)

@@ -18,4 +18,13 @@ def _is_number(digits: str) -> bool:
     return len(digits) == 9 and weighted(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, context=_SAID),)
+RECOGNISERS = (
+    Pattern(
+        "NATIONAL ID",
+        _NUMBER,
+        _is_number,
+        context=_SAID,
+        digits=8,
+        cues=("bsn", "burgerservice", "sofi", "citizen service"),
+    ),
+)

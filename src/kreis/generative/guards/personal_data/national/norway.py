@@ -19,4 +19,4 @@ def _is_number(digits: str) -> bool:
     return first == second == 0 and date_in(f"{int(digits[:2]) % 40}", f"{int(digits[2:4]) % 40}")
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=11),)

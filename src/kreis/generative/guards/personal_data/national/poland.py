@@ -18,4 +18,4 @@ def _is_number(digits: str) -> bool:
     return check % 10 == 0 and date_in(digits[4:6], f"{int(digits[2:4]) % 20}")
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=11),)

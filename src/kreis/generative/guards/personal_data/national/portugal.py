@@ -18,4 +18,4 @@ def _is_number(digits: str) -> bool:
     return (0 if check >= 10 else check) == int(digits[8])
 
 
-RECOGNISERS = (Pattern("TAX ID", _NUMBER, _is_number, context=_SAID),)
+RECOGNISERS = (Pattern("TAX ID", _NUMBER, _is_number, context=_SAID, cues=("nif", "contribuinte", "fiscal", "tax")),)

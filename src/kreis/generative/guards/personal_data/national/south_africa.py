@@ -16,4 +16,4 @@ def _is_number(digits: str) -> bool:
     return date_in(digits[4:6], digits[2:4]) and luhn(digits)
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=13),)

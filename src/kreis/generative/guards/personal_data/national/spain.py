@@ -16,4 +16,4 @@ def _is_number(text: str) -> bool:
     return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == text[-1]
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=7),)

@@ -19,4 +19,4 @@ def _is_number(digits: str) -> bool:
     return date_in(f"{day - 60 if day > 60 else day}", digits[2:4]) and luhn(digits)
 
 
-RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("NATIONAL ID", _NUMBER, _is_number, digits=6),)

@@ -16,4 +16,4 @@ def _is_number(digits: str) -> bool:
     return weighted(digits, (1, 3) * 6 + (1,)) % 10 == 0
 
 
-RECOGNISERS = (Pattern("SOCIAL SECURITY", _NUMBER, _is_number),)
+RECOGNISERS = (Pattern("SOCIAL SECURITY", _NUMBER, _is_number, digits=13, cues=("756",)),)

@@ -22,6 +22,6 @@ def _is_health(digits: str) -> bool:
 
 
 RECOGNISERS = (
-    Pattern("SOCIAL SECURITY", _INSURANCE, sure=SHAPED),
-    Pattern("HEALTH ID", _HEALTH, _is_health, context=_HEALTH_SAID),
+    Pattern("SOCIAL SECURITY", _INSURANCE, sure=SHAPED, digits=6),
+    Pattern("HEALTH ID", _HEALTH, _is_health, context=_HEALTH_SAID, digits=10, cues=("nhs", "health service")),
 )

@@ -14,5 +14,5 @@ _SAID = re.compile(r"\b(?:ssn|social security|itin|taxpayer)", re.IGNORECASE)
 
 RECOGNISERS = (
     Pattern("SOCIAL SECURITY", _WRITTEN, sure=SHAPED),
-    Pattern("SOCIAL SECURITY", _PLAIN, context=_SAID, sure=SHAPED),
+    Pattern("SOCIAL SECURITY", _PLAIN, context=_SAID, sure=SHAPED, cues=("ssn", "social sec", "itin", "taxpayer")),
 )
