@@ -13,14 +13,12 @@ import msgspec
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from kreis.actions.model_names import model_named
+from kreis.actions.model_names import model_in_service
 from kreis.collection.connectors.table import read_table
 from kreis.deployment.batch import Batch
-from kreis.deployment.releases import champion_of
 from kreis.deployment.server.messages import Ask, Refusal, Reply
 from kreis.deployment.server.models import LoadedModel, open_store
 from kreis.errors import ProjectError
-from kreis.ledger import releases
 from kreis.preparation.views import FieldType
 from kreis.rows.columns import as_identifiers
 
@@ -118,13 +116,7 @@ def predict_file(
 
 
 def _model(workspace: Workspace, project: str, name: str) -> LoadedModel:
-    with workspace.ledger.read() as connection:
-        current = releases.current_release(connection, project)
-        if not name and current is None:
-            hint = "kreis run; or name a model: --model 1"
-            raise ProjectError("nothing is in service yet", where=str(workspace.folder), hint=hint)
-        chosen = name or ("" if current is None else champion_of(current))
-        found = model_named(connection, chosen, project)
+    found = model_in_service(workspace, project, name)
     package = workspace.open_model(found.digest)
     stored = open_store(workspace.online) if package.manifest.views else None
     return LoadedModel(package, found.version, stored)

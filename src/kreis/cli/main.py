@@ -24,6 +24,7 @@ from kreis.cli.commands import (
     migrate,
     parity,
     predict,
+    redteam,
     release,
     reproduce,
     rollback,
@@ -67,6 +68,7 @@ app.command("why")(why.why)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("tools")(tools.tools)
+app.command("redteam")(redteam.redteam)
 app.command("watch")(watch.watch)
 app.command("approve")(approve.approve)
 app.command("rollback")(rollback.rollback)

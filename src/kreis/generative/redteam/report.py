@@ -68,6 +68,11 @@ class RedTeamReport(msgspec.Struct, frozen=True, kw_only=True):
         """Whether each did: the rows of `injection_success`."""
         return [each.succeeded for each in self.results]
 
+    @property
+    def harmful(self) -> list[AttackResult]:
+        """Those by which something got out or was done; to obey in words alone ("says") is not among them."""
+        return [each for each in self.results if each.succeeded and each.how != "says"]
+
     def rates(self) -> list[Rate]:
         """By suite and way, and of all."""
         groups: dict[str, list[AttackResult]] = {}
