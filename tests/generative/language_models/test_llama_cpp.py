@@ -72,6 +72,7 @@ def test_nothing_listens(running: Running) -> None:
     pid = running.model.pid
     assert pid is not None
     assert Path(f"/proc/{pid}/fd").exists()
+    assert 100e6 < (running.model.memory or 0) < 400e6
     assert listening(pid) == []
 
 
@@ -115,8 +116,8 @@ def test_a_process_that_does_not_stop_is_killed_and_started_again(running: Runni
         running.complete("Hello", deadline_s=0.1)
     assert caught.value.spent.estimated
     assert caught.value.tokens > 0
-    with pytest.raises(ModelError, match="killed, because it did not stop"):
-        running.complete("Hello")  # waited behind it
+    with pytest.raises(ModelError, match="not loaded within 0.5 s"):
+        running.complete("Hello", deadline_s=0.5)  # it waits for the end of the other
     assert running.complete("Hello").text
     assert running.model.pid != first
     assert not Path(f"/proc/{first}").exists()
@@ -150,6 +151,27 @@ def test_who_stops_listening_stops_the_answer(running: Running) -> None:
     running.run(one_piece())
     assert running.complete("Hello", deadline_s=5).text
     assert running.model.pid == first
+
+
+def test_questions_wait_for_their_turn(running: Running) -> None:
+    """Who waits too long gives up, and disturbs nobody."""
+
+    async def asked() -> list[Completion | BaseException]:
+        def wish(text: str, seconds: float) -> Wish:
+            return Wish(messages=[Message("user", text)], most_tokens=120, deadline_s=seconds)
+
+        asked = (wish("Tell me a story.", 30), wish("Hello", 0.05), wish("Hello", 30))
+        return await asyncio.gather(*(running.model.complete(each) for each in asked), return_exceptions=True)
+
+    running.complete("Hello")
+    pid = running.model.pid
+    first, second, third = running.run(asked())
+    assert isinstance(first, Completion)
+    assert isinstance(third, Completion)
+    assert isinstance(second, ModelError)
+    assert "busy with other questions" in str(second)
+    assert second.spent.attempts == 0
+    assert running.model.pid == pid
 
 
 PARENT = """

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
-from itertools import count
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from kreis.generative.language_models.llama_child import EndedError, LlamaChild
 from kreis.generative.language_models.model import Completion, ModelError, Spent, Wish
 from kreis.generative.language_models.tokens import estimate_prompt, estimate_tokens
 from kreis.generative.language_models.waiting import Deadline, Pace
 
 __all__ = ["Llama"]
 
-_LINE = 1024**2
-_TO_STOP_S = 2.0
-"""How long a process may go on after it was told to stop, before it is killed."""
-_ENVIRONMENT = (
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "PATH",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-)
-"""All that it sees of the environment: keys of others are none of its business."""
-
-
-class _EndedError(Exception):
-    """The process is no more."""
-
 
 class Llama:
-    """See `OpenModel`. Answers one question after the other; those that wait share its process."""
+    """See `OpenModel`. Answers one question after the other, in the order in which they come."""
 
     def __init__(self, name: str, weights: Path, window: int, *, pace: Pace = Pace()) -> None:
         self._name, self._weights, self.window, self._pace = name, weights, window, pace
-        self._process: _Process | None = None
+        self._child: LlamaChild | None = None
         self._closed = False
-        self._starting = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     def count(self, text: str) -> int:
         """Tokens of a text, at most."""
@@ -56,20 +32,19 @@ class Llama:
     @property
     def pid(self) -> int | None:
         """Of its process; None while there is none."""
-        return self._process.pid if self._process and self._process.runs else None
+        return self._child.pid if self._child and self._child.runs else None
 
     @property
     def memory(self) -> int | None:
         """Bytes that its process held at most while it loaded the model; None before it did."""
-        return self._process.memory if self._process else None
+        return self._child.memory if self._child else None
 
     async def close(self) -> None:
         """End the process."""
         self._closed = True
-        async with self._starting:
-            process, self._process = self._process, None
-        if process is not None:
-            await process.end()
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end()
 
     async def complete(self, wish: Wish) -> Completion:
         """An answer as a whole; see `OpenModel.complete`."""
@@ -77,55 +52,67 @@ class Llama:
             async for piece in pieces:
                 if isinstance(piece, Completion):
                     return piece
-        raise self._error("it ended without an answer", Spent(attempts=1))
+        raise self._error("it ended without an answer")
 
     async def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
         """Pieces of an answer; see `OpenModel.stream`."""
         deadline = Deadline(wish.deadline_s, self._pace.now)
-        said: list[str] = []
         try:
-            async with asyncio.timeout(deadline.left):
-                process = await self._ready()
+            async with asyncio.timeout(max(deadline.left, 0.0)):
+                await self._turn.acquire()
         except TimeoutError:
-            raise self._error(f"it was not loaded within {wish.deadline_s:g} s", Spent(attempts=1)) from None
-        except _EndedError as error:
-            raise self._error(str(error), Spent(attempts=1)) from None
-        async with aclosing(process.ask(_body(wish))) as events:
+            raise self._error(f"it was busy with other questions for {wish.deadline_s:g} s") from None
+        try:
+            child = await self._ready(wish, deadline)
+            async with aclosing(self._answered(child, wish, deadline)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._turn.release()
+
+    async def _answered(
+        self, child: LlamaChild, wish: Wish, deadline: Deadline
+    ) -> AsyncGenerator[str | Completion, None]:
+        said: list[str] = []
+        async with aclosing(child.ask(_body(wish))) as events:
             while True:
                 try:
                     async with asyncio.timeout(max(deadline.left, 0.0)):
                         event = await anext(events)
-                except (TimeoutError, _EndedError) as error:
-                    why = (
-                        f"it did not answer within {wish.deadline_s:g} s" if isinstance(error, TimeoutError) else error
-                    )
-                    spent = Spent(
-                        tokens_in=estimate_prompt(wish.messages), tokens_out=len(said), attempts=1, estimated=True
-                    )
-                    raise self._error(str(why), spent) from None
+                except TimeoutError:
+                    raise self._broken(f"it did not answer within {wish.deadline_s:g} s", wish, said) from None
+                except EndedError as error:
+                    raise self._broken(str(error), wish, said) from None
                 if "piece" in event:
                     said.append(event["piece"])
                     yield event["piece"]
                 elif "error" in event:
-                    raise self._error(event["error"], Spent(attempts=1, tokens_out=len(said), estimated=bool(said)))
+                    raise self._broken(event["error"], wish, said) if said else self._error(event["error"], attempts=1)
                 else:
                     yield self._completion("".join(said), event["done"])
                     return
 
-    async def _ready(self) -> _Process:
+    async def _ready(self, wish: Wish, deadline: Deadline) -> LlamaChild:
         """Its process, started where there is none.
 
         Raises:
-            _EndedError: it cannot be loaded.
+            ModelError: it cannot be loaded, or not in time.
         """
-        async with self._starting:
-            if self._closed:
-                raise _EndedError("it is closed")
-            if self._process is None or not self._process.runs:
-                self._process = await _Process.start(self._weights, self.window)
-            process = self._process
-        await asyncio.shield(process.ready)
-        return process
+        try:
+            async with asyncio.timeout(max(deadline.left, 0.0)):
+                if self._child is not None:
+                    await self._child.settled()
+                if not self._closed and (self._child is None or not self._child.runs):
+                    self._child = await LlamaChild.start(self._weights, self.window)
+                if self._closed or self._child is None:
+                    await self.close()
+                    raise EndedError("it is closed")
+                await asyncio.shield(self._child.ready)
+                return self._child
+        except TimeoutError:
+            raise self._error(f"it was not loaded within {wish.deadline_s:g} s") from None
+        except EndedError as error:
+            raise self._error(str(error)) from None
 
     def _completion(self, text: str, done: dict[str, Any]) -> Completion:
         return Completion(
@@ -137,140 +124,13 @@ class Llama:
             logprob=done.get("logprob"),
         )
 
-    def _error(self, why: str, spent: Spent) -> ModelError:
+    def _error(self, why: str, *, attempts: int = 0) -> ModelError:
+        return ModelError(f"{self._name}: {why}", spent=Spent(attempts=attempts))
+
+    def _broken(self, why: str, wish: Wish, said: list[str]) -> ModelError:
+        tokens = estimate_prompt(wish.messages)
+        spent = Spent(tokens_in=tokens, tokens_out=len(said), attempts=1, estimated=True)
         return ModelError(f"{self._name}: {why}", spent=spent)
-
-
-class _Process:
-    """The child, and who waits for what it says."""
-
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
-        self._child, self._numbers = child, count(1)
-        self._waiting: dict[int, asyncio.Queue[dict[str, Any] | None]] = {}
-        self._told = "its process ended"
-        self.memory: int | None = None
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ready.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it
-        self._listening = asyncio.create_task(self._listen())
-        self._stopping: set[asyncio.Task[None]] = set()
-
-    @classmethod
-    async def start(cls, weights: Path, window: int) -> _Process:
-        """A process that loads a model."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = min(8, max(1, cores - 1))  # its threads wait by spinning: one core stays free
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # what lies in the folder that the service stands in is not imported
-            "-m",
-            "kreis.generative.language_models.llama_process",
-            str(weights),
-            str(window),
-            str(threads),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            start_new_session=True,
-            limit=_LINE,
-        )
-        return cls(child)
-
-    @property
-    def pid(self) -> int:
-        """Of the child."""
-        return self._child.pid
-
-    @property
-    def runs(self) -> bool:
-        """Whether it can be asked."""
-        return not self._listening.done()
-
-    async def ask(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Events of an answer, the last of which is "done" or "error". Who stops listening stops the answer.
-
-        Raises:
-            _EndedError: the process ended.
-        """
-        number, queue = next(self._numbers), asyncio.Queue[dict[str, Any] | None]()
-        self._waiting[number] = queue
-        finished = False
-        try:
-            await self._write({"id": number, "ask": body})
-            while not finished:
-                event = await queue.get()
-                if event is None:
-                    raise _EndedError(self._told)
-                finished = "piece" not in event
-                yield event
-        finally:
-            if finished or not self.runs:
-                self._waiting.pop(number, None)
-            else:
-                task = asyncio.create_task(self._stop(number, queue))
-                self._stopping.add(task)
-                task.add_done_callback(self._stopping.discard)
-
-    async def end(self) -> None:
-        """Let it end, or kill it."""
-        with suppress(OSError):
-            self._child.stdin.close()  # type: ignore[union-attr]
-        try:
-            async with asyncio.timeout(_TO_STOP_S):
-                await self._child.wait()
-        except TimeoutError:
-            self._kill()
-            await self._child.wait()
-        await asyncio.gather(self._listening, *self._stopping, return_exceptions=True)
-
-    async def _write(self, document: dict[str, Any]) -> None:
-        try:
-            assert self._child.stdin is not None
-            self._child.stdin.write(msgspec.json.encode(document) + b"\n")
-            await self._child.stdin.drain()
-        except OSError:
-            raise _EndedError(self._told) from None
-
-    async def _stop(self, number: int, queue: asyncio.Queue[dict[str, Any] | None]) -> None:
-        """Stop an answer that nobody waits for any more; a process that does not is killed."""
-        try:
-            async with asyncio.timeout(_TO_STOP_S):
-                await self._write({"id": number, "stop": True})
-                while (event := await queue.get()) is not None and "piece" in event:
-                    pass
-        except TimeoutError:
-            self._told = "its process was killed, because it did not stop"
-            self._kill()
-        except _EndedError:
-            pass
-        finally:
-            self._waiting.pop(number, None)
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._child.kill()
-
-    async def _listen(self) -> None:
-        """Hand what it says to those who wait."""
-        assert self._child.stdout is not None
-        try:
-            async for line in self._child.stdout:
-                event = msgspec.json.decode(line)
-                if "ready" in event:
-                    self.memory = event["ready"]
-                    self.ready.set_result(None)
-                elif "failed" in event:
-                    self._told = f"it cannot be loaded ({event['failed']})"
-                elif (queue := self._waiting.get(event["id"])) is not None:
-                    queue.put_nowait(event)
-        except ValueError:  # a line that is too long, or no JSON
-            self._told = "its process said what cannot be read"
-            self._kill()
-        finally:
-            if not self.ready.done():
-                self.ready.set_exception(_EndedError(self._told))
-            for queue in self._waiting.values():
-                queue.put_nowait(None)
 
 
 def _body(wish: Wish) -> dict[str, Any]:

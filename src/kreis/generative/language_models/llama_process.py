@@ -1,10 +1,9 @@
 """The process that holds a model of llama.cpp: reads requests from its standard input, writes pieces to its output.
 
-`python -m kreis.generative.language_models.llama_process WEIGHTS WINDOW THREADS`. A line in: `{"id": 1, "ask": {…}}`
-(the body of a chat completion) or `{"id": 1, "stop": true}`. A line out: `{"ready": bytes of memory}` or
-`{"failed": "why"}`, then for each request `{"id": 1, "piece": "…"}` …, and at last `{"id": 1, "done": {…}}` or
-`{"id": 1, "error": "why"}`.
-It ends when its input ends, so it never outlives who started it.
+`python -m kreis.generative.language_models.llama_process WEIGHTS WINDOW THREADS`. A line in: `{"ask": {…}}` (the body of
+a chat completion; the next one comes when this one is answered) or `{"stop": true}`. A line out: `{"ready": bytes of
+memory}` or `{"failed": "why"}`, then for each request `{"piece": "…"}` …, and at last `{"done": {…}}` or `{"error":
+"why"}`. It ends when its input ends, so it never outlives who started it.
 
 xllamacpp starts an HTTP server with each model, which asks for no key and allows every origin. Here it is given a
 socket of the file system in a folder that only this user can enter, with a key that nobody knows, and that socket is
@@ -49,20 +48,17 @@ def main(weights: Path, window: int, threads: int) -> None:
         write({"failed": f"{type(error).__name__}: {error}"[:500]})
         os._exit(1)
     write({"ready": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)})
-    stopped: dict[int, threading.Event] = {}
+    stopped = threading.Event()
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        number = request["id"]
         if "stop" in request:
-            if number in stopped:
-                stopped[number].set()
+            stopped.set()
             continue
-        stopped[number] = threading.Event()
+        stopped.clear()
         body = request["ask"]
         for message in body["messages"]:
             message["content"] = disarmed(message["content"], control)
-        work = (server, number, body, stopped, write)
-        threading.Thread(target=_answer, args=work, daemon=True).start()
+        threading.Thread(target=_answer, args=(server, body, stopped, write), daemon=True).start()
     os._exit(0)  # whatever the library is at
 
 
@@ -123,7 +119,7 @@ def _is_door(handle: int) -> bool:
         return False
 
 
-def _answer(server: Any, number: int, body: dict[str, Any], stopped: dict[int, threading.Event], write: Write) -> None:
+def _answer(server: Any, body: dict[str, Any], stopped: threading.Event, write: Write) -> None:
     """Answer one request, piece by piece."""
     done: dict[str, Any] = {"finish": "stop"}
     failed: list[str] = []
@@ -140,8 +136,8 @@ def _answer(server: Any, number: int, body: dict[str, Any], stopped: dict[int, t
             if choice["finish_reason"]:
                 done["finish"] = choice["finish_reason"]
             if piece := choice["delta"].get("content"):
-                write({"id": number, "piece": piece})
-        return stopped[number].is_set()
+                write({"piece": piece})
+        return stopped.is_set()
 
     try:
         server.handle_chat_completions(body, take)
@@ -149,11 +145,9 @@ def _answer(server: Any, number: int, body: dict[str, Any], stopped: dict[int, t
             done["logprob"] = sum(logprobs) / len(logprobs)
         if "tokens_in" not in done and not failed:
             failed.append("it was stopped")
-        write({"id": number, "error": failed[0]} if failed else {"id": number, "done": done})
+        write({"error": failed[0]} if failed else {"done": done})
     except Exception as error:
-        write({"id": number, "error": f"{type(error).__name__}: {error}"[:500]})
-    finally:
-        del stopped[number]
+        write({"error": f"{type(error).__name__}: {error}"[:500]})
 
 
 if __name__ == "__main__":
