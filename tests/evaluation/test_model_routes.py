@@ -106,3 +106,13 @@ def test_an_equal_model_is_mostly_taken(simulations) -> None:  # type: ignore[no
         small = np.where(noise, (hard[1] < 0.8).astype(float), large)
         taken += chosen(measured("w", "small", small, 0.0), measured("w", "large", large, 0.01)) == {"w": "small"}
     simulations.at_least("an equal, cheaper model is taken", taken, runs, 0.6)
+
+
+def test_more_comparisons_widen_each_bound() -> None:
+    """All bounds of a table hold together."""
+    one = [measured("a", "small", 0.9, 0.0), measured("a", "large", 0.9, 0.01)]
+    more = [
+        each for kind in "bcdefgh" for each in (measured(kind, "small", 0.9, 0.0), measured(kind, "large", 0.9, 0.01))
+    ]
+    alone, among = (route_table(given, margin=0.05).routes[0].worse_by for given in (one, one + more))
+    assert among > 1.3 * alone

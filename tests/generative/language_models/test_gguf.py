@@ -77,6 +77,11 @@ def test_no_control_token_is_left(said: str) -> None:
     assert left.replace(" ", "") == said, "only blanks are added"
 
 
+def test_tokens_that_share_letters_are_each_disarmed() -> None:
+    control = re.compile(re.escape("<|end|>") + "|" + re.escape(">>"))
+    assert disarmed("<|end|>>", control) == "< |end|> >"
+
+
 def test_other_texts_stay_as_they_are() -> None:
     said = "if a < b | c > d: <b>bold</b> <|begin|>"
     assert disarmed(said, re.compile(re.escape("<|end|>"))) == said

@@ -116,7 +116,7 @@ def test_a_process_that_does_not_stop_is_killed_and_started_again(running: Runni
         running.complete("Hello", deadline_s=0.1)
     assert caught.value.spent.estimated
     assert caught.value.tokens > 0
-    with pytest.raises(ModelError, match="not loaded within 0.5 s"):
+    with pytest.raises(ModelError, match=r"not loaded within 0\.5 s"):
         running.complete("Hello", deadline_s=0.5)  # it waits for the end of the other
     assert running.complete("Hello").text
     assert running.model.pid != first

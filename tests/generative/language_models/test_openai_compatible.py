@@ -347,7 +347,7 @@ def test_it_stops_when_nobody_listens(server: Misbehaving, waits: Waits) -> None
     server.will(silent("A week"), well())
 
     async def left() -> str:
-        breaker = Breaker()
+        breaker = Breaker(failures=1)
         model = Endpoint(KIND, server.url, "", pace=waits.pace(), breaker=breaker)
         async with aclosing(model.stream(WISH)) as pieces:
             assert await anext(pieces) == "A week"

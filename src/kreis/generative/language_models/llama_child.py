@@ -18,17 +18,7 @@ _LINE = 1024**2
 _TO_STOP_S = 2.0
 """How long a process may go on after it was told to stop, before it is killed."""
 _TO_LOAD_S = 300.0
-_ENVIRONMENT = (
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "PATH",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-)
+_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR")
 """All that it sees of the environment: keys of others are none of its business."""
 
 

@@ -1,9 +1,9 @@
 """The process that holds a model of llama.cpp: reads requests from its standard input, writes pieces to its output.
 
-`python -m kreis.generative.language_models.llama_process WEIGHTS WINDOW THREADS`. A line in: `{"ask": {…}}` (the body of
-a chat completion; the next one comes when this one is answered) or `{"stop": true}`. A line out: `{"ready": bytes of
-memory}` or `{"failed": "why"}`, then for each request `{"piece": "…"}` …, and at last `{"done": {…}}` or `{"error":
-"why"}`. It ends when its input ends, so it never outlives who started it.
+`python -m kreis.generative.language_models.llama_process WEIGHTS WINDOW THREADS`. A line in: `{"ask": {…}}` (the body
+of a chat completion; the next one comes when this one is answered) or `{"stop": true}`. A line out: `{"ready": bytes of
+memory}` or `{"failed": "why"}`, then for each request `{"piece": "…"}` …, and at last `{"done": {…}}` or
+`{"error": "why"}`. It ends when its input ends, so it never outlives who started it.
 
 xllamacpp starts an HTTP server with each model, which asks for no key and allows every origin. Here it is given a
 socket of the file system in a folder that only this user can enter, with a key that nobody knows, and that socket is
