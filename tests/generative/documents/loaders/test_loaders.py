@@ -77,6 +77,30 @@ def test_a_page_keeps_headings_lists_and_tables_and_loses_the_rest():
         loaded("a.html", b"<html><body><img src='x.png'></body></html>")
 
 
+SHORT_PAGES = {
+    "in its main part": (
+        "<main><h1>Kopf</h1><p>Absatz.</p><h3>Mehr</h3><p>Zwei.</p></main>",
+        "# Kopf\n\nAbsatz.\n\n### Mehr\n\nZwei.",
+    ),
+    "in its body": ("<h1>Kopf</h1><p>Absatz.</p><ul><li>Zwei</li></ul>", "# Kopf\n\nAbsatz.\n\n- Zwei"),
+    "in a table alone": ("<table><tr><td>Tage</td><td>30</td></tr></table>", "| Tage | 30 |"),
+    "in nothing": ("<div>Nur ein Text.</div>", "Nur ein Text."),
+}
+
+
+@pytest.mark.parametrize("where", SHORT_PAGES)
+def test_a_short_page_keeps_its_headings_and_loses_its_frame(where):
+    body, text = SHORT_PAGES[where]
+    frame = '<nav><ul><li><a href="/">Start</a></li></ul></nav>%s<footer>Impressum</footer>'
+    assert loaded("a.html", f"<html><body>{frame % body}</body></html>".encode())[0].text == text
+
+
+def test_a_part_of_a_page_is_read_like_a_page():
+    assert loaded("a.html", b"<h1>Kopf</h1><p>Absatz.</p>")[0].text == "# Kopf\n\nAbsatz."
+    with pytest.raises(ProjectError, match="no HTML"):
+        loaded("a.html", b"just text")
+
+
 def test_a_pdf_keeps_pages_tables_and_words_that_a_line_parts():
     (document,) = loaded("leave.pdf")
     assert document.text == (
@@ -158,10 +182,7 @@ def test_a_mail_is_its_text_below_its_subject_and_what_is_attached():
 
 
 def test_a_mail_without_a_plain_part_is_read_from_its_html_part():
-    raw = (
-        b"Subject: Leave\r\nFrom: hr@example.org\r\nContent-Type: text/html\r\n\r\n"
-        b"<html><body><p>Everybody has 30 days.</p></body></html>"
-    )
+    raw = b"Subject: Leave\r\nFrom: hr@example.org\r\nContent-Type: text/html\r\n\r\n<p>Everybody has 30 days.</p>"
     assert loaded("a.eml", raw)[0].text == "# Leave\n\nEverybody has 30 days."
     with pytest.raises(ProjectError, match="no e-mail"):
         loaded("a.eml", b"just a text")
