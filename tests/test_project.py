@@ -400,47 +400,47 @@ def test_a_guardrail_names_a_metric_before_anything_is_trained(project):
     assert "recall" in caught.value.hint
 
 
-class Prompts(Sources):
+class Slogans(Sources):
     """What another discipline lets a user declare: written here, nothing in kreis knows of it."""
 
     def __init__(self, name, *, goal):
         super().__init__(name, goal=goal)
-        self.prompts = Named("prompts")
+        self.slogans = Named("slogans")
 
-    def prompt(self, name, text, *, about):
-        """Declare a prompt about a source."""
-        self.prompts.add(name, (text, about), users_line())
+    def slogan(self, name, text, *, about):
+        """Declare a slogan about a source."""
+        self.slogans.add(name, (text, about), users_line())
 
     def check(self):
         super().check()
-        for name, (_, about) in self.prompts.items():
-            with at(self.prompts.place(name)):
+        for name, (_, about) in self.slogans.items():
+            with at(self.slogans.place(name)):
                 if about not in self.sources:
-                    raise ProjectError.unknown_name("source", about, self.sources, where=f"prompt {name!r}")
+                    raise ProjectError.unknown_name("source", about, self.sources, where=f"slogan {name!r}")
 
 
-class WithPrompts(Prompts, Project):
+class WithSlogans(Slogans, Project):
     """A project that has them too."""
 
 
 def test_a_part_of_another_discipline_is_declared_placed_and_checked_like_the_others(project, tmp_path):
-    made = WithPrompts("returns", goal=project.goal)
+    made = WithSlogans("returns", goal=project.goal)
     made._folder = tmp_path
-    complete(made).prompt("polite", "Be polite.", about="orders")
+    complete(made).slogan("polite", "Be polite.", about="orders")
     made.check()
-    with pytest.raises(ProjectError, match="two prompts called 'polite'") as caught:
-        made.prompt("polite", "Be rude.", about="orders")
+    with pytest.raises(ProjectError, match="two slogans called 'polite'") as caught:
+        made.slogan("polite", "Be rude.", about="orders")
     assert caught.value.where.startswith(f"{__file__}:")
-    made.prompt("rude", "Be rude.", about="odrers")
+    made.slogan("rude", "Be rude.", about="odrers")
     with pytest.raises(ProjectError, match="unknown source 'odrers'") as caught:
         made.check()
     assert caught.value.where.startswith(f"{__file__}:")
-    assert caught.value.where.endswith("prompt 'rude'")
+    assert caught.value.where.endswith("slogan 'rude'")
     assert "orders" in caught.value.hint
 
 
 def test_parts_are_checked_after_those_that_they_rest_on(project):
-    made = WithPrompts("returns", goal=project.goal)
-    made.prompt("polite", "Be polite.", about="nothing")
+    made = WithSlogans("returns", goal=project.goal)
+    made.slogan("polite", "Be polite.", about="nothing")
     with pytest.raises(ProjectError, match="no source is declared"):
         made.check()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kreis.generative.chunking.parent_child import ParentChild
     from kreis.generative.documents.document import Document
     from kreis.generative.documents.loaders.load import load_document, load_documents, load_folder
+    from kreis.generative.embeddings.endpoint import EndpointEmbedding
+    from kreis.generative.embeddings.local import LocalEmbedding
+    from kreis.generative.guards.policy import GuardPolicy
     from kreis.generative.language_models.budgeted import Budgeted
     from kreis.generative.language_models.budgets import Budget
     from kreis.generative.language_models.fallback import Fallback
@@ -28,7 +31,11 @@ if TYPE_CHECKING:
     from kreis.generative.language_models.openai_compatible import OpenAICompatible
     from kreis.generative.language_models.prices import PriceList
     from kreis.generative.language_models.routed import Route, Routed
+    from kreis.generative.retrieval.dense import Dense
+    from kreis.generative.retrieval.hybrid import Hybrid
+    from kreis.generative.retrieval.lexical import Lexical
     from kreis.generative.tools.tool import Caller, changes_state
+    from kreis.knowledge.candidates import BestPassage, Rag
     from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
     from kreis.monitoring.monitors.bad_feedback import BadFeedback
@@ -75,6 +82,14 @@ if TYPE_CHECKING:
     from kreis.training.splits.in_time import TimeSplit
 
 _PLACES = {
+    "GuardPolicy": "kreis.generative.guards.policy",
+    "Hybrid": "kreis.generative.retrieval.hybrid",
+    "Dense": "kreis.generative.retrieval.dense",
+    "Lexical": "kreis.generative.retrieval.lexical",
+    "EndpointEmbedding": "kreis.generative.embeddings.endpoint",
+    "LocalEmbedding": "kreis.generative.embeddings.local",
+    "Rag": "kreis.knowledge.candidates",
+    "BestPassage": "kreis.knowledge.candidates",
     "Budget": "kreis.generative.language_models.budgets",
     "Budgeted": "kreis.generative.language_models.budgeted",
     "Fallback": "kreis.generative.language_models.fallback",
@@ -159,6 +174,7 @@ __all__ = [
     "AnswerValue",
     "Availability",
     "BadFeedback",
+    "BestPassage",
     "Budget",
     "Budgeted",
     "BusinessMetric",
@@ -172,9 +188,11 @@ __all__ = [
     "CostMatrix",
     "CrossValidation",
     "DecisionValue",
+    "Dense",
     "Differenced",
     "Document",
     "Drift",
+    "EndpointEmbedding",
     "ErrorCost",
     "Estimator",
     "Fallback",
@@ -184,14 +202,18 @@ __all__ = [
     "GradientBoosting",
     "GroupSplit",
     "GuardHits",
+    "GuardPolicy",
     "Guardrail",
+    "Hybrid",
     "Integer",
     "IsolationForest",
     "KMeans",
     "LabelValue",
     "Latency",
+    "Lexical",
     "Linear",
     "LlamaCpp",
+    "LocalEmbedding",
     "Logistic",
     "Mean",
     "Money",
@@ -200,6 +222,7 @@ __all__ = [
     "ParentChild",
     "PriceList",
     "Project",
+    "Rag",
     "RandomSplit",
     "RankingValue",
     "Real",

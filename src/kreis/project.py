@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kreis.deployment.declare import Releasing
 from kreis.generative.tools.declare import Tools
+from kreis.knowledge.declare import Knowledge
 from kreis.monitoring.declare import Monitoring
 from kreis.preparation.series_declare import Forecasts
 from kreis.rows.declare import RowsDeclared
@@ -11,7 +12,7 @@ from kreis.rows.declare import RowsDeclared
 __all__ = ["Project"]
 
 
-class Project(Monitoring, Releasing, Forecasts, RowsDeclared, Tools):
+class Project(Monitoring, Releasing, Forecasts, RowsDeclared, Knowledge, Tools):
     """One project: a goal, and what each discipline needs to reach it.
 
     Each part stands in its discipline's `declare.py` and inherits from the parts that it rests on (see

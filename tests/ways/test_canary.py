@@ -381,7 +381,7 @@ def test_requests_that_lack_a_models_features_are_counted_and_not_compared(place
     place.log(made)
     move = place.move(made, after=timedelta(days=4))
     assert (move.evidence["mature"], move.evidence["whole"], move.evidence["outcomes"]) == (226, 0, 0)
-    assert "none of 226 requests was logged with the features of both models" in move.reason
+    assert "none of 226 requests can be compared: they lack a model's features" in move.reason
 
 
 def test_requests_that_hold_the_features_of_both_models_are_compared(place: Place) -> None:

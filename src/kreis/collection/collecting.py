@@ -180,6 +180,7 @@ def _collect_more(place: _Place, until: datetime, start: TableVersion, reached: 
         known_at=source.known_at,
         quarantine=_accepted(place),
         replace=source.changed == "replace",
+        standing=source.whole,
     )
     result = contract.check(batch.rows.lazy(), at=until, known_at=source.known_at, held=held)
     report = _complete(place, result, batch, window, held)

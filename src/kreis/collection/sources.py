@@ -78,7 +78,9 @@ class Source:
     """What becomes of a row that the source now gives otherwise, without a later known-at: the new one takes its place,
     or what was collected stays and the new one is set aside."""
     whole: bool = False
-    """Whether its rows have no times of their own: it is read as a whole, and none of them is late."""
+    """Whether it is read as a whole, and gives of each key only what stands: none of its rows is late, and an older
+    version that it gives no more is not gone.
+    """
     stored: Callable[[Any, Window], pl.LazyFrame] | None = None
     """Gives the rows of a window where they lie in the lake itself, which it takes first. `read` is bound to it."""
 

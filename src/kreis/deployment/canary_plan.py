@@ -10,7 +10,7 @@ import msgspec
 from kreis.deployment.canary import Canary
 from kreis.evaluation.paired import needed, presumed_dependence, seen_after
 from kreis.tasks.goal_metric import GoalMetric
-from kreis.tasks.task import Challenger, Task
+from kreis.tasks.task import Challenger, Task, answers_questions
 
 __all__ = ["CanaryPlan", "Expected", "plan_canary"]
 
@@ -74,12 +74,14 @@ def plan_canary(
     margin, wait = canary.margin_of(rates["value"]), outcomes_within / _DAY
 
     def factor(differ: float) -> float:
+        if answers_questions(task):  # drawn to the arms by chance, whatever day it is
+            return 1.0
         return presumed_dependence(differ * per_day, *([] if within_day is None else [within_day]))
 
-    metric = task.metric
+    metric, between_arms = task.metric, getattr(task, "between_arms", None)
+    kinds = task.challengers(rates, share) if between_arms is None else between_arms(rates, canary.steps[0])
     expected = [
-        _expected(each, metric, margin, per_day, wait, factor, equal=not place)
-        for place, each in enumerate(task.challengers(rates, share))
+        _expected(each, metric, margin, per_day, wait, factor, equal=not place) for place, each in enumerate(kinds)
     ]
     proof = expected[0].days
     held = canary.held / _DAY

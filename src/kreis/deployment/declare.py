@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kreis.collection.sources import Source
-from kreis.declarations import Declared, at, once, users_line
+from kreis.declarations import Declared, once, users_line
 from kreis.deployment.canary import Canary, ReleaseDeclaration
 from kreis.deployment.predictions.answers import COLUMNS, Answers
 from kreis.durations import duration
@@ -86,9 +86,4 @@ class Releasing(Candidates):
         super().check()
         if self._release is None or (fallback := self._release.value.fallback) is None:
             return
-        if fallback not in self.candidates:
-            place = f"{self._release.place}, release"
-            raise ProjectError.unknown_name("candidate", fallback, self.candidates, where=place)
-        if not self.candidates[fallback].uses(self.feature_names):
-            with at(self._candidates.place(fallback)):
-                self._refuse_without_features(fallback, "is to answer when the model cannot")
+        self._check_stands_in(fallback, f"{self._release.place}, release")

@@ -86,13 +86,14 @@ def within_day(sums: DaySums) -> float:
     return (dependence(sums) - 1) / (a_day - 1) if a_day >= 2 else _WITHIN_DAY
 
 
-def dependence(sums: DaySums, overlap: float = 1.0) -> float:
+def dependence(sums: DaySums, overlap: float = 1.0, within_day: float | None = None) -> float:
     """How many times the variance of a sum over days is that of a sum of independent decisions; at least 1.
 
     The design effect of days as clusters (Kish 1965, "Survey Sampling", section 5.4), with neighbouring days taken
     to hang together where they do (Newey and West 1987, one lag). Few days say little about it: what is presumed
     weighs as much as seven of them. Days that share what happens to their decisions (forecasts over several days) hang
-    together by `overlap` at least (`kreis.evaluation.overlap`).
+    together by `overlap` at least (`kreis.evaluation.overlap`). `within_day` is presumed in place of the usual
+    correlation.
     """
     n, totals = np.array(sums.decisions, dtype=np.float64), np.array(sums.totals)
     days = len(n)
@@ -100,7 +101,7 @@ def dependence(sums: DaySums, overlap: float = 1.0) -> float:
         return 1.0
     mean = totals.sum() / n.sum()
     alone = float(np.sum(sums.squares) - n.sum() * mean**2)
-    presumed = presumed_dependence(float(np.mean(sums.differing)))
+    presumed = presumed_dependence(float(np.mean(sums.differing)), _WITHIN_DAY if within_day is None else within_day)
     if days < 2 or alone <= 0:
         return presumed * overlap
     off = totals - mean * n
@@ -134,6 +135,7 @@ class Paired:
         margin: float,
         before: DaySums | None = None,
         overlap: float = 1.0,
+        within_day: float | None = None,
     ) -> Paired:
         """The differences seen so far.
 
@@ -145,6 +147,7 @@ class Paired:
             before: Days before the canary. They say how days vary, and nothing about which model is better: the
                 challenger has learned from them.
             overlap: As for `dependence`.
+            within_day: Likewise.
         """
         sums = day_sums(differences, days)
         values, counts = np.unique(differences, return_counts=True)
@@ -154,7 +157,7 @@ class Paired:
             days=len(sums.decisions),
             most=most,
             margin=margin,
-            dependence=dependence(sums if before is None else before + sums, overlap),
+            dependence=dependence(sums if before is None else before + sums, overlap, within_day),
         )
 
     @property

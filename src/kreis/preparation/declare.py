@@ -14,6 +14,7 @@ from kreis.preparation import view_rules
 from kreis.preparation.tables import AT_ONCE, NO_OUTCOME, Spine, Table, inputs_of, order
 from kreis.preparation.views import FeatureView, FieldType, Policy, RequestView
 from kreis.requirements.goal import Goal
+from kreis.tasks.task import answers_questions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -122,6 +123,9 @@ class Tables(Sources):
     def check(self) -> None:
         """Check that there is a spine, and that each table reads what there is."""
         super().check()
+        if answers_questions(self.goal.task):
+            self._refuse_rows()
+            return
         if self._spine is None:
             raise ProjectError(
                 "no spine is declared: kreis does not know which rows to predict",
@@ -132,6 +136,13 @@ class Tables(Sources):
             said = f"the spine names no outcome, and {self.goal.task.name} learns from outcomes"
             raise ProjectError(said, where=self._spine.place, hint="outcome=…, outcome_known_at=…")
         self.ordered_tables()
+
+    def _refuse_rows(self) -> None:
+        """A goal that asks for answers has no rows to predict."""
+        declared = [*(self._tables.place(name) for name in self._tables)]
+        if declared:
+            hint = "documents are declared by @project.documents; a goal about rows has another metric"
+            raise ProjectError("the goal asks for answers, and a table is declared", where=declared[0], hint=hint)
 
     def _add_table(
         self, function: TableFunction, layer: Literal["silver", "gold"], *, corrections: bool = False

@@ -24,7 +24,17 @@ from kreis.tasks.outcomes import OutcomeForm
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Challenger", "FittedDecision", "Labels", "Loss", "Positive", "Sanity", "Task", "metric_named"]
+__all__ = [
+    "Challenger",
+    "FittedDecision",
+    "Labels",
+    "Loss",
+    "Positive",
+    "Sanity",
+    "Task",
+    "answers_questions",
+    "metric_named",
+]
 
 Positive: TypeAlias = str | float | bool | None
 """The outcome's value that means yes, where a spine declares one."""
@@ -86,6 +96,11 @@ class Task(Protocol):
     Where nothing will ever be known of a row, a task may also have `agreement(champion, challenger)`: how far apart the
     decisions of two models are on each row, shape (n,), 0 where they agree and below 0 elsewhere. A canary is then
     judged by that in place of value.
+
+    Where what is asked are questions in words, answered from documents, a task has `answers_questions`, and it is true:
+    such a project has no rows to predict, and its outcomes belong to the answers that were given. Two models are then
+    compared between the requests that each got, and a canary is planned by `between_arms(rates, share)`: as
+    `challengers`, with the challenger's share of traffic, and differences as such a comparison weighs them.
     """
 
     @property
@@ -262,6 +277,11 @@ class Task(Protocol):
             differing: Share of decisions in which two models differ.
         """
         ...
+
+
+def answers_questions(task: Task) -> bool:
+    """Whether what is asked are questions in words, answered from documents; else rows are asked about."""
+    return bool(getattr(task, "answers_questions", False))
 
 
 def metric_named(name: str, task: Task, *, where: str | None = None) -> Metric:

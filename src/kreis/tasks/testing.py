@@ -312,12 +312,14 @@ def a_canary_can_be_planned(example: Example) -> None:
     """Each kind of challenger is a distribution of differences; the first is of equal value."""
     rows = example.rows
     found = {each.name: each.value(rows) for each in example.task.metrics}
-    kinds = example.task.challengers({name: found[name] for name in example.task.planned_from}, 0.1)
-    for kind in kinds:
-        _demand(abs(sum(kind.differences.values()) - 1) < 1e-9, f"chances of {kind.name} do not sum to 1")
-        _demand(max(map(abs, kind.differences)) <= kind.most, f"{kind.name} differs by more than the most")
-    mean = sum(value * chance for value, chance in kinds[0].differences.items())
-    _demand(abs(mean) < 1e-9, f"the first challenger is worth {mean} more")
+    rates = {name: found[name] for name in example.task.planned_from}
+    for planned in (example.task.challengers, getattr(example.task, "between_arms", example.task.challengers)):
+        kinds = planned(rates, 0.1)
+        for kind in kinds:
+            _demand(abs(sum(kind.differences.values()) - 1) < 1e-9, f"chances of {kind.name} do not sum to 1")
+            _demand(max(map(abs, kind.differences)) <= kind.most, f"{kind.name} differs by more than the most")
+        mean = sum(value * chance for value, chance in kinds[0].differences.items())
+        _demand(abs(mean) < 1e-9, f"the first challenger is worth {mean} more")
 
 
 def two_models_agree_as_far_as_they_decide_alike(example: Example) -> None:

@@ -11,6 +11,7 @@ from kreis.errors import ProjectError
 from kreis.expressions.tree import columns
 from kreis.preparation.declare import Views
 from kreis.requirements.goal import Goal
+from kreis.tasks.task import answers_questions
 from kreis.training.candidate import Candidate, complexity_of
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
@@ -161,6 +162,8 @@ class Candidates(Views):
         """
         super().check()
         self._check_split()
+        if answers_questions(self.goal.task):
+            return
         if not any(declared.baseline for declared in self.candidates.values()):
             raise ProjectError(
                 "no candidate is a baseline: there is nothing to be better than",
@@ -184,6 +187,18 @@ class Candidates(Views):
                 where=self._file if self._split is None else self._split.place,
                 hint="RandomSplit(), or GroupSplit(by=…); or name their time: project.rows(…, time=…)",
             )
+
+    def _check_stands_in(self, name: str, where: str) -> None:
+        """Check that a candidate can answer where the model cannot.
+
+        Raises:
+            ProjectError: there is none of this name, or a package cannot hold it.
+        """
+        if name not in self.candidates:
+            raise ProjectError.unknown_name("candidate", name, self.candidates, where=where)
+        if not self.candidates[name].uses(self.feature_names):
+            with at(self._candidates.place(name)):
+                self._refuse_without_features(name, "is to answer when the model cannot")
 
     def _refuse_without_features(self, candidate: str, role: str) -> None:
         known = self.feature_names[0] if self.feature_names else "order__amount"

@@ -12,6 +12,7 @@ import numpy as np
 from kreis.arrays import Booleans, Floats
 from kreis.clock import moment
 from kreis.compute.threads import Threads
+from kreis.generative.pipeline import Pipeline
 from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision, Scores
@@ -52,7 +53,7 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A candidate as data, with all that evaluation and a package need to know of how it came about."""
 
     name: str
-    form: Form
+    form: Form | Pipeline
     features: tuple[str, ...]
     decision: Decision
     """How a score becomes a decision."""

@@ -84,6 +84,7 @@ def move_canary(
         margin=margin_of(project, workspace, models[0].digest) / metric.per,
         before=None if before is None else msgspec.convert(before, DaySums),
         overlap=seen.overlap,
+        within_day=seen.within_day,
     )
     return _Canary(project, release, first, now, models, seen, paired).move(workspace)
 
@@ -175,7 +176,7 @@ class _Canary:
     @property
     def _enough(self) -> bool:
         """Whether enough of the mature outcomes are known for the known ones to speak for all."""
-        return self.seen.known > 0 and self.seen.known >= _KNOWN * self.seen.whole
+        return self.seen.known > 0 and self.seen.known >= _KNOWN * self.seen.whole and not self.seen.unlike
 
     @property
     def _ends(self) -> datetime:
@@ -213,13 +214,13 @@ class _Canary:
             return f"no request was answered since {self.first.at:%Y-%m-%d %H:%M}"
         if not seen.mature:
             return f"{len(seen.rows):,} requests, none older than {within}, when outcomes are complete"
+        if seen.unlike:
+            return seen.unlike
         if not seen.whole:
-            return f"none of {seen.mature:,} requests was logged with the features of both models"
+            return f"none of {seen.mature:,} requests can be compared: they {seen.lacking}"
         if not self._enough:
             return f"of {seen.whole:,} requests older than {within} only {outcomes} have come in"
-        partly = (
-            "" if seen.whole == seen.mature else f" ({seen.mature - seen.whole:,} requests lack a model's features)"
-        )
+        partly = "" if seen.whole == seen.mature else f" ({seen.mature - seen.whole:,} requests {seen.lacking})"
         if self.paired.no_worse:
             until = self.release.at + self.project.release_declaration.canary.held
             return f"shown to be no worse by {outcomes}{partly}; held until {until:%Y-%m-%d %H:%M}"

@@ -32,13 +32,20 @@ Pack: TypeAlias = Callable[[State, str], StepResult[Packaged]]
 """Packages a candidate by its name, as the project's way does."""
 
 
-def perform(state: State, pack: Pack[State], read: ReadPaired) -> Verdict:
+def perform(
+    state: State,
+    pack: Pack[State],
+    read: ReadPaired,
+    *,
+    refreshes: Callable[[Manifest, Manifest], bool] = lambda one, other: False,
+) -> Verdict:
     """Make the evaluated candidate a release, or hold until the right person has said yes.
 
     Args:
         state: Of the run.
         pack: Makes the package of a candidate.
         read: Reads the log, to compare models.
+        refreshes: Whether two packages are the same model with older and newer data: what is newer goes live at once.
     """
     declared = state.project.release_declaration
     chosen = state.judged.candidate
@@ -54,7 +61,7 @@ def perform(state: State, pack: Pack[State], read: ReadPaired) -> Verdict:
             detail={"model": model.digest},
         )
     try:
-        released = _release(state, model, None if fallback is None else fallback.digest, read)
+        released = _release(state, model, None if fallback is None else fallback.digest, read, refreshes)
     except PolicyError as error:
         if declared.approval is None:
             raise
@@ -197,7 +204,13 @@ def _compared(state: WayState, model: Model, current: Release) -> str:
     return f"version {model.version} less version {other}: {difference} {report.unit}, {on}"
 
 
-def _release(state: WayState, model: Model, fallback: str | None, read: ReadPaired) -> Release:
+def _release(
+    state: WayState,
+    model: Model,
+    fallback: str | None,
+    read: ReadPaired,
+    refreshes: Callable[[Manifest, Manifest], bool],
+) -> Release:
     workspace, project = state.workspace, state.project
     declared = project.release_declaration
     ledger, actor, record = workspace.ledger, workspace.releaser(declared.approval), workspace.releases(project.name)
@@ -219,6 +232,11 @@ def _release(state: WayState, model: Model, fallback: str | None, read: ReadPair
         with ledger.read() as connection:
             version = models.get_model(connection, digest).version
         return whole(f"same model as version {version}, changed {' and '.join(changed)}")
+    champion = champion_of(current)
+    if challenger is None and refreshes(_manifest(state, champion), _manifest(state, model.digest)):
+        with ledger.read() as connection:
+            version = models.get_model(connection, champion).version
+        return whole(f"the same as version {version}, with the data as of {state.as_of:%Y-%m-%d %H:%M}")
     with ledger.read() as connection:  # before the canary that is going on makes room
         check_approval(connection, model.digest, declared.approval, actor)
     if challenger is not None:
@@ -234,7 +252,7 @@ def _release(state: WayState, model: Model, fallback: str | None, read: ReadPair
         reason=reason,
         approval=declared.approval,
         run=state.run,
-        detail=_planned(state, champion_of(current), model.digest, read),
+        detail=_planned(state, champion, model.digest, read),
     )
 
 

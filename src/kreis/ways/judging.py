@@ -43,6 +43,8 @@ class Judging:
     """How many days of saved error rate it may spend at most."""
     decides_alike: Callable[[Package, TrainedCandidate], bool]
     """Whether a candidate decides as a package does."""
+    refreshes: Callable[[Package, TrainedCandidate], bool]
+    """Whether a candidate is what a package is, with newer data: then there is nothing to be better at."""
     reports: Callable[[str, Package | None, Spending | None], dict[str, EvaluationReport]]
     """What is to be said of each candidate; takes the chosen one, the champion, and the level of their comparison."""
 
@@ -96,6 +98,11 @@ def _same_model(state: WayState, judging: Judging, candidate: str) -> str | None
     return next((digest for digest in live if judging.decides_alike(opened(digest), trained)), None)
 
 
+def _refreshes(state: WayState, judging: Judging, candidate: str, champion: str) -> bool:
+    trained = state.candidates[candidate].output.opened(state.workspace.artifacts)
+    return judging.refreshes(state.workspace.open_model(champion), trained)
+
+
 def _judged_when_released(state: WayState, digest: str) -> tuple[str | None, Spending | None]:
     """Which model a live one had to beat to get there, and at which level."""
     with state.workspace.ledger.read() as connection:
@@ -128,6 +135,7 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
         with state.workspace.ledger.read() as connection:
             current = releases.current_release(connection, project.name)
         against = None if current is None or not judging.holds_out else champion_of(current)
+        against = None if against is None or _refreshes(state, judging, challenger, against) else against
         spending = None if against is None else _spend(state, judging, [challenger, against, parameters, inputs])
     champion = None if against is None else state.workspace.open_model(against)
 

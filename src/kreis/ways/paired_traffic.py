@@ -41,6 +41,14 @@ class PairedTraffic:
     overlap: float
     """By how much the days hang together because they share what happens to their requests."""
 
+    within_day: float | None = None
+    """How much two differences of one day hang together, presumably; None: as those of two models on one request."""
+    unlike: str = ""
+    """Why the requests whose outcome is known do not speak for all, where that is seen."""
+
+    lacking: str = "lack a model's features"
+    """What is the matter with mature requests that are not whole."""
+
     @property
     def known(self) -> int:
         """Whole requests whose outcome is known."""

@@ -13,11 +13,13 @@ from kreis.collection.contracts.report import ContractReport
 from kreis.collection.outside import FileRead
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.evaluation.spending import Spending
+from kreis.generative.stored import StoredFile
 from kreis.loop.steps import StepOutput
 from kreis.preparation.spine import SpineRows
 from kreis.training.train import TrainedCandidate
 
 __all__ = [
+    "BuiltKnowledge",
     "BuiltTable",
     "CollectedSource",
     "JoinedFeatures",
@@ -93,6 +95,19 @@ class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
     """Features without a value in any row."""
     categories: dict[str, list[str]] = msgspec.field(default_factory=dict)
     """Texts of the features that are categories."""
+
+
+class BuiltKnowledge(StepOutput, frozen=True, kw_only=True):
+    """Preparation: the index of a knowledge base; its file lies in the artifacts."""
+
+    knowledge_base: str
+    file: StoredFile
+    index: str
+    """Its version: a digest of all that it was made of."""
+    documents: int
+    chunks: int
+    words: int
+    """In all chunks."""
 
 
 class Trained(StepOutput, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class Held:
     """Bad rows that a passed collection has set aside: they are not judged again."""
     replace: bool = False
     """Whether another value for a key and known-at that is held replaces it; else it is a bad row."""
+    standing: bool = False
+    """Whether the batch holds of each key only the version that stands: an older one that does not come is not gone."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def _vanished(plan: Plan, table: pl.DataFrame, again: pl.Series, held: Held) -> 
     place = list(dict.fromkeys([*plan.primary_key, held.known_at]))
     types = {column.name: column.dtype for column in plan.columns}
     typed = earlier.select(pl.col(name).cast(types[name]) for name in place)
+    place = list(plan.primary_key) if held.standing else place
     return int(typed.join(table.lazy().select(place), on=place, how="anti").select(pl.len()).collect().item())
 
 

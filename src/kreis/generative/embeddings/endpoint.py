@@ -20,6 +20,11 @@ class EndpointEmbedding(
 
     Vectors are taken for those of the model that is named here, wherever it stands: give `revision` another value when
     the endpoint changes its model under the same name.
+
+    Example:
+
+    >>> EndpointEmbedding(env="EMBED_URL", model="bge-m3", dimension=1024).at_once
+    64
     """
 
     env: str

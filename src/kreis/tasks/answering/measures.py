@@ -69,7 +69,10 @@ class AnswerRows(Rows):
     the measures; decisions are 1 and the tokens, below 0 where the question is passed on.
     """
 
-    evidence_is = "that are questions"
+    @property
+    def evidence_is(self) -> str:  # type: ignore[override]
+        """What the rows are that count, where some are attacks."""
+        return "that are questions" if self.attacked.any() else ""
 
     @property
     def attacked(self) -> Booleans:

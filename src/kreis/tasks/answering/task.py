@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +14,7 @@ from kreis.errors import ProjectError
 from kreis.tasks.answering.answer_value import AnswerValue
 from kreis.tasks.answering.measures import Abstention, AnswerRows, AnswersValue, Correctness, measured
 from kreis.tasks.binary.decision_value import DecisionValue
-from kreis.tasks.binary.thresholds import choose_threshold
+from kreis.tasks.binary.thresholds import best_cut
 from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import AnswerFrom, Decision, Scores
 from kreis.tasks.metrics.across import AcrossGroups
@@ -42,6 +41,7 @@ class Answering:
     metric: AnswerValue
     name = "answering"
     needs_outcomes = True
+    answers_questions = True
     outcome = Feedback()
     loss = Loss("log", outputs=2)
     losses = ("correctness",)
@@ -54,7 +54,7 @@ class Answering:
     strength_is = "rank agreement"
     usual_difference = 0.3
     card_task = "question-answering"
-    planned_from = ("value",)
+    planned_from = ("value", "abstention")
 
     def read_outcomes(self, column: pl.Series, positive: Positive, *, where: str) -> pl.Series:
         """1.0 for solved, 0.0 for wrong, 2.0 for passed on; null where not known.
@@ -109,25 +109,32 @@ class Answering:
         return AnswerFrom(self.metric.break_even)
 
     def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
-        """The break-even, unless another confidence is shown to be better, as thresholds of a yes/no question are."""
+        """The confidence of greatest value, where its gain over the break-even, question by question, exceeds one
+        standard error (Breiman et al. 1984, section 3.4.3) and there are 10 right and 10 wrong answers; else the
+        break-even. Confidence is no probability as a rule, so fewer cases than elsewhere may move it.
+        """
+        even = self.metric.break_even
+        plain = FittedDecision(decision=self.plain, source="plain")
+        given, sure = AnswerFrom(even).kept(scores).astype(np.float64), AnswerFrom(0.0).many(scores) > 0
+        judged = sure & (outcomes != Feedback.PASSED_ON)  # of the others each rule makes the same
+        right, confidence = outcomes[judged] == Feedback.SOLVED, given[judged]
+        if not 0 < even < 1 or min(int(right.sum()), int((~right).sum())) < _LEAST:
+            return plain
         metric = self.metric
-        judged = outcomes != Feedback.PASSED_ON  # worth the same, given or not
-        as_yes_no = DecisionValue(
+        yes_no = DecisionValue(
             metric.unit,
             true_positive=metric.right,
             false_positive=metric.wrong,
             true_negative=metric.passed_on,
             false_negative=metric.passed_on,
         )
-        confidence = scores[judged, 0] if scores.ndim == 2 else scores[judged]
-        # An answer without any confidence is never given: below every cut, it is passed on by each rule alike.
-        lowest = np.nextafter(0.0, 1.0)
-        if not 0 < metric.break_even < 1 or not len(confidence):
-            return FittedDecision(decision=self.plain, source="plain")
-        sure = confidence > 0
-        found = choose_threshold(confidence[sure], outcomes[judged][sure] == Feedback.SOLVED, as_yes_no)
-        at = float(getattr(found.decision, "at", metric.break_even))
-        return msgspec.structs.replace(found, decision=AnswerFrom(min(max(at, lowest), _NEVER)))
+        cut, _ = best_cut(confidence, right, yes_no, near=even)
+        gains = yes_no.values(right, confidence >= cut) - yes_no.values(right, confidence >= even)
+        gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
+        if gain <= error:
+            return FittedDecision(decision=self.plain, source="plain", gain=gain, error=error)
+        best = AnswerFrom(min(max(cut, 0.0), _NEVER))
+        return FittedDecision(decision=best, source="validation", gain=gain, error=error)
 
     def answers(self, scores: Scores) -> Floats:
         """Confidence within [0, 1], and what stands beside it as it is."""
@@ -199,6 +206,28 @@ class Answering:
         solved = asked.outcomes == Feedback.SOLVED
         return reliability(YesNoRows(solved, asked.scores[:, 0], solved)) if len(asked) else []
 
+    def between_arms(self, rates: Mapping[str, float], share: float) -> list[Challenger]:
+        """Models of which as many questions are passed on and fewer answers are right, as a comparison between arms
+        weighs what comes of them: a request's value, less what is usual, over the share of its arm.
+        """
+        metric, usual, passed = self.metric, rates["value"] / self.metric.per, rates["abstention"]
+        stake = metric.right - metric.wrong
+        of_answers = (usual - passed * metric.passed_on) / (1 - passed) if passed < 1 else metric.wrong
+        right = min(max((of_answers - metric.wrong) / stake, 0.0), 1.0)
+        cases = metric.right, metric.wrong, metric.passed_on
+        centre = sum(value * chance for value, chance in zip(cases, _chances(right, passed), strict=True))
+        most = max(abs(value - centre) for value in cases) * max(1 / share, 1 / (1 - share))
+        found = []
+        for name, loss in {"equal": 0.0, "6% worse": 0.06 * abs(usual), "21% worse": 0.21 * abs(usual)}.items():
+            fewer = max(right - (loss / stake / (1 - passed) if passed < 1 else 0.0), 0.0)
+            differences: dict[float, float] = {}
+            for weight, part, rightly in ((1 / share, share, fewer), (-1 / (1 - share), 1 - share, right)):
+                for value, chance in zip(cases, _chances(rightly, passed), strict=True):
+                    weighed = (value - centre) * weight
+                    differences[weighed] = differences.get(weighed, 0.0) + part * chance
+            found.append(Challenger(name=name, differences=differences, most=most))
+        return found
+
     def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
         """Models of which some answers are better and some are worse, by half of what is at stake."""
         cases = self.metric.right, self.metric.wrong, self.metric.passed_on
@@ -207,5 +236,11 @@ class Answering:
         return near_alike(worth, differing, most)
 
 
+def _chances(right: float, passed: float) -> tuple[float, float, float]:
+    """How often an answer is right, is wrong, and is passed on."""
+    return (1 - passed) * right, (1 - passed) * (1 - right), passed
+
+
+_LEAST = 10
 _NEVER = 2.0
 """More than any confidence."""

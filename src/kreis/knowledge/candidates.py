@@ -1,0 +1,201 @@
+"""Ways to answer questions from a knowledge base, as a user declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from kreis.errors import ProjectError
+from kreis.generative.chunking.chunker import Chunker
+from kreis.generative.embeddings.kinds import EmbeddingKind
+from kreis.generative.guards.policy import GuardPolicy
+from kreis.generative.language_models.kinds import ModelKind
+from kreis.generative.pipeline import PASSES_ON
+from kreis.generative.prompts.prompt import Prompt
+from kreis.generative.retrieval.kinds import SearchKind
+
+__all__ = ["AnswererDeclaration", "Answers", "BestPassage", "KnowledgeBase", "Rag"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnowledgeBase:
+    """Documents that are cut, embedded and searched in one way."""
+
+    name: str
+    documents: str
+    """Name of the source."""
+    chunks: Chunker
+    embedding: EmbeddingKind | None
+    search: SearchKind
+
+    def parameters(self) -> dict[str, Any]:
+        """All that determines its index beside the documents, as plain data."""
+        embedding = None if self.embedding is None else self.embedding.parameters()
+        return {"chunks": self.chunks.parameters(), "embedding": embedding}
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A way to answer questions. Frozen."""
+
+    @property
+    def knowledge_base(self) -> KnowledgeBase:
+        """What it answers from."""
+        ...
+
+    @property
+    def complexity(self) -> int:
+        """How simple it is, beside others: the simpler one goes on where two are alike."""
+        ...
+
+    @property
+    def judged_on(self) -> int | None:
+        """How many of the questions it answers when it is fitted and judged; None: all."""
+        ...
+
+    def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
+        """Its fields of a `Pipeline`, beside the index.
+
+        Raises:
+            ProjectError: it names a prompt that is not declared.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class BestPassage:
+    """The sentences of the best passage, word for word: no language model, no invention.
+
+    Example:
+
+    >>> from kreis import ByStructure, Lexical
+    >>> from kreis.knowledge.candidates import KnowledgeBase
+    >>> kb = KnowledgeBase(name="handbook", documents="pages", chunks=ByStructure(), embedding=None, search=Lexical())
+    >>> BestPassage(kb).complexity
+    0
+    """
+
+    knowledge_base: KnowledgeBase
+    search: SearchKind | None = field(default=None, kw_only=True)
+    """That of the knowledge base if not given."""
+    passages: int = field(default=5, kw_only=True)
+    """How many are looked at."""
+    guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
+    passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
+    """What is said where the question is passed on."""
+
+    def __post_init__(self) -> None:
+        _check(self.knowledge_base, self.search, self.passages, "BestPassage")
+
+    @property
+    def complexity(self) -> int:
+        """The simplest."""
+        return 0
+
+    @property
+    def judged_on(self) -> int | None:
+        """All questions."""
+        return None
+
+    def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
+        """No prompt, no model."""
+        return _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
+
+
+@dataclass(frozen=True)
+class Rag:
+    """A language model that answers from the passages that were found, and cites them.
+
+    Retrieval-augmented generation (Lewis et al. 2020).
+
+    Example:
+
+    >>> from kreis import ByStructure, Lexical, LlamaCpp
+    >>> from kreis.knowledge.candidates import KnowledgeBase
+    >>> kb = KnowledgeBase(name="handbook", documents="pages", chunks=ByStructure(), embedding=None, search=Lexical())
+    >>> Rag(kb, prompt="answer", model=LlamaCpp("smollm2-135m"), judged_on=10).judged_on
+    10
+    """
+
+    knowledge_base: KnowledgeBase
+    prompt: str | None = field(default=None, kw_only=True)
+    """Its name; without one the model is told to answer briefly, from the passages."""
+    model: ModelKind = field(kw_only=True)
+    search: SearchKind | None = field(default=None, kw_only=True)
+    """That of the knowledge base if not given."""
+    passages: int = field(default=5, kw_only=True)
+    """How many are shown to the model, at most."""
+    guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
+    passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
+    """What is said where the question is passed on."""
+    judged_on: int | None = field(default=None, kw_only=True)
+    """So many questions of each part are answered when it is fitted and judged, for a slow model; None: all."""
+
+    def __post_init__(self) -> None:
+        _check(self.knowledge_base, self.search, self.passages, "Rag")
+        if self.judged_on is not None and self.judged_on < 1:
+            raise ProjectError(f"judged_on is {self.judged_on}", where="Rag", hint="1 question or more; None for all")
+
+    @property
+    def complexity(self) -> int:
+        """As of networks."""
+        return 3
+
+    def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
+        """With prompt and model.
+
+        Raises:
+            ProjectError: there is no such prompt.
+        """
+        if self.prompt is not None and self.prompt not in prompts:
+            raise ProjectError.unknown_name("prompt", self.prompt, prompts, where="Rag")
+        parts = _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
+        return {**parts, "prompt": None if self.prompt is None else prompts[self.prompt], "model": self.model}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswererDeclaration:
+    """A way to answer, competing with the others."""
+
+    name: str
+    candidate: Answers
+    baseline: bool
+
+    def parameters(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
+        """All that determines it beside its documents, as plain data."""
+        parts = self.candidate.parts(prompts)
+        said = {name: value for name, value in parts.items() if value is not None and value != _DEFAULTS.get(name)}
+        said |= {} if self.candidate.judged_on is None else {"judged_on": self.candidate.judged_on}
+        index = self.candidate.knowledge_base.parameters()
+        document: dict[str, Any] = msgspec.to_builtins({"kind": type(self.candidate).__name__, "index": index, **said})
+        return document
+
+
+_DEFAULTS = {"guards": GuardPolicy(), "passes_on": PASSES_ON["en"]}
+
+
+def _parts(
+    base: KnowledgeBase, search: SearchKind | None, passages: int, guards: GuardPolicy, passes_on: str
+) -> dict[str, Any]:
+    return {
+        "knowledge_base": base.name,
+        "search": search or base.search,
+        "embedding": base.embedding,
+        "passages": passages,
+        "guards": guards,
+        "passes_on": passes_on,
+    }
+
+
+def _check(base: Any, search: SearchKind | None, passages: int, where: str) -> None:
+    if not isinstance(base, KnowledgeBase):
+        hint = f"{where}(kb), where kb = project.knowledge_base(…)"
+        raise ProjectError(f"a {type(base).__name__} is no knowledge base", where=where, hint=hint)
+    if passages < 1:
+        raise ProjectError(f"passages is {passages}", where=where, hint="1 or more")
+    if (search or base.search).needs_vectors and base.embedding is None:
+        hint = 'project.knowledge_base(…, embedding=LocalEmbedding("…")), or search=Lexical()'
+        raise ProjectError(f"it searches by vectors, and knowledge base {base.name!r} has none", where=where, hint=hint)

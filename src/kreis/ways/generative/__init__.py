@@ -1,0 +1,1 @@
+"""The generative way: questions are answered from documents."""

@@ -1,0 +1,92 @@
+"""Preparation: each knowledge base becomes an index at a version, a file among the artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from kreis.digests import digest_of, digest_of_document
+from kreis.durable import make_directory
+from kreis.generative.documents.document import Document
+from kreis.generative.embeddings.cache import EmbeddingCache
+from kreis.generative.index.build import build_index
+from kreis.knowledge.candidates import KnowledgeBase
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.ways.generative.state import GenerativeState
+from kreis.ways.results import BuiltKnowledge
+
+__all__ = ["embedding_cache", "perform", "step_of"]
+
+
+def perform(state: GenerativeState) -> Verdict:
+    """Build the index of each knowledge base of which something has changed, and nothing else."""
+    for base in state.project.knowledge_bases.values():
+        state.indexes[base.name] = _build(state, base)
+    found = {name: step.output for name, step in state.indexes.items()}
+    if empty := [name for name, each in found.items() if not each.chunks]:
+        return SendBack(to="collection", reason=f"knowledge base {empty[0]!r} holds no document with a word in it")
+    said = [f"{name} {each.index[:12]} of {each.documents:,} documents" for name, each in found.items()]
+    chunks = sum(each.chunks for each in found.values())
+    return Advance(
+        summary=f"{', '.join(said)}; {chunks:,} chunks",
+        detail={"indexes": {name: each.index for name, each in found.items()}, "warnings": []},
+    )
+
+
+def step_of(base: str) -> str:
+    """The name of the step that builds a knowledge base's index."""
+    return f"index {base}"
+
+
+def embedding_cache(state: Path) -> EmbeddingCache:
+    """The vectors that were computed before, in a project's folder of state."""
+    return EmbeddingCache(state / "embeddings.db")
+
+
+def _build(state: GenerativeState, base: KnowledgeBase) -> StepResult[BuiltKnowledge]:
+    workspace, name = state.workspace, step_of(base.name)
+
+    def compute(key: str) -> BuiltKnowledge:
+        make_directory(workspace.state)
+        cache = None if base.embedding is None else embedding_cache(workspace.state)
+        with TemporaryDirectory(dir=workspace.state, prefix=".index-") as folder:
+            place = Path(folder) / "index.db"
+            built = build_index(
+                state.documents(base),
+                chunker=base.chunks,
+                embedding=base.embedding,
+                cache=cache,
+                place=place,
+                progress=state.memory.progress(name),
+            )
+            workspace.artifacts.put(place.read_bytes())
+        return BuiltKnowledge(
+            knowledge_base=base.name,
+            file=built.file,
+            index=built.version,
+            documents=built.documents,
+            chunks=built.chunks,
+            words=built.words,
+        )
+
+    return state.memory.step(
+        "preparation",
+        name,
+        parameters=base.parameters(),
+        inputs={
+            base.documents: state.sources[base.documents].output.pin,
+            "documents": _digest(state.documents(base)),
+        },
+        result=BuiltKnowledge,
+        compute=compute,
+    )
+
+
+def _digest(documents: Iterable[Document]) -> str:
+    """Of all that an index is made of, in whichever order they come."""
+    known = (msgspec.structs.replace(each, text=each.version) for each in documents)
+    return digest_of_document(sorted(digest_of(msgspec.msgpack.encode(each)) for each in known))

@@ -1,0 +1,135 @@
+"""Training: each candidate becomes a pipeline, and a rule from which confidence on it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from kreis.clock import microseconds
+from kreis.generative.pipeline import Pipeline
+from kreis.generative.questions import SIGNALS
+from kreis.generative.retrieval.measures import Judged
+from kreis.generative.tools.spec import ToolSpec
+from kreis.knowledge.candidates import AnswererDeclaration
+from kreis.knowledge.questions import AskedQuestion, Part
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Advance, Verdict
+from kreis.tasks.metrics.business_value import BusinessValue
+from kreis.texts import amount
+from kreis.training.reference import histogram, reference_histograms
+from kreis.training.train import TrainedCandidate
+from kreis.ways.generative.asking import Asked, Files, ask
+from kreis.ways.generative.state import GenerativeState
+from kreis.ways.results import Trained
+
+__all__ = ["files_of", "is_refresh", "perform", "questions_of"]
+
+_TIMED = "model_ms"
+"""A signal that is another one each time: it is in no package, so that the same inputs give the same one."""
+
+
+def perform(state: GenerativeState) -> Verdict:
+    """Fit what has changed. Questions are asked only if something has."""
+    for declared in state.project.answerers.values():
+        state.candidates[declared.name] = _train(state, declared)
+    validation = {name: step.output.candidate.validation for name, step in state.candidates.items()}
+    values = {name: each["value"] for name, each in validation.items()}
+    task, unit, choice = state.project.goal.task, state.project.goal.metric.unit, state.choice
+    chosen = choice.candidate
+    rows = task.validation_said(validation[chosen])
+    said = f"{chosen} goes on: {amount(values[chosen])} {unit} on the validation part ({rows})"
+    return Advance(
+        summary=f"{len(values)} candidates; {said}{'; ' + choice.said if choice.said else ''}",
+        detail={"validation": values, **validation[chosen], "warnings": []},
+    )
+
+
+def is_refresh(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two models are the same answerer on other documents, by what their packages say of their training."""
+    return bool(one.get("parameters")) and one["parameters"] == other.get("parameters")
+
+
+def questions_of(
+    state: GenerativeState, base: str, part: Part, most: int | None = None
+) -> list[tuple[AskedQuestion, Judged]]:
+    """The questions of a part, with the places of what is right in a knowledge base's documents."""
+    asked = state.project.asked_questions.of(part, most)
+    cited = {passage.document for each in asked for passage in each.passages}
+    found = state.documents(state.project.knowledge_bases[base]) if cited else ()
+    texts = {each.id: each.text for each in found if each.id in cited}
+    return [(each, each.judged(texts)) for each in asked]
+
+
+def files_of(state: GenerativeState) -> Files:
+    """Where the files lie that pipelines name."""
+    return Files(state.workspace.state / "files", state.workspace.artifacts)
+
+
+def _train(state: GenerativeState, declared: AnswererDeclaration) -> StepResult[Trained]:
+    project, candidate = state.project, declared.candidate
+    base, tools = candidate.knowledge_base, _tools(state, declared)
+    parameters = declared.parameters(project.prompts) | ({"tools": msgspec.to_builtins(tools)} if tools else {})
+    index = state.indexes[base.name].output
+
+    def compute(key: str) -> Trained:
+        parts = candidate.parts(project.prompts)
+        pipeline = Pipeline(index=index.file, index_version=index.index, tools=tools, **parts)
+        asked = ask(
+            pipeline,
+            files_of(state),
+            questions_of(state, base.name, "validation", candidate.judged_on),
+            at=microseconds(state.as_of),
+            progress=state.memory.progress(declared.name),
+        )
+        return Trained(candidate=_fitted(state, declared.name, pipeline, asked, parameters))
+
+    return state.memory.step(
+        "training",
+        declared.name,
+        parameters={
+            "candidate": parameters,
+            "metric": project.goal.metric.to_document(),
+            "questions": project.asked_questions.digest("validation"),
+        },
+        inputs={"index": index.index, "file": index.file.sha256},
+        result=Trained,
+        compute=compute,
+    )
+
+
+def _tools(state: GenerativeState, declared: AnswererDeclaration) -> tuple[ToolSpec, ...]:
+    """What the model of a candidate may ask for: all that the project declares; nothing where there is no model."""
+    if "model" not in declared.candidate.parts(state.project.prompts):
+        return ()
+    return tuple(each.spec for each in state.project.declared_tools.values())
+
+
+def _fitted(
+    state: GenerativeState, name: str, pipeline: Pipeline, asked: Asked, parameters: dict[str, Any]
+) -> TrainedCandidate:
+    """With the decision rule that is best on the validation questions."""
+    task, questions = state.project.goal.task, state.project.asked_questions
+    raw = task.answers(asked.scores[:, :2])
+    fitted = task.fit_decision(raw, asked.outcomes)
+    rows = task.rows(asked.outcomes, task.answers(asked.scores), fitted.decision, where=name)
+    values, _ = BusinessValue(state.project.goal.metric).terms(rows)
+    told = [place for place, signal in enumerate(SIGNALS) if signal != _TIMED]
+    return TrainedCandidate(
+        name=name,
+        form=pipeline,
+        features=SIGNALS,
+        decision=fitted.decision,
+        training={
+            "questions": len(asked.outcomes),
+            "of": questions.digest("validation"),
+            "parameters": parameters,
+            "decision": {"source": fitted.source, "gain": fitted.gain, "error": fitted.error},
+        },
+        reference=reference_histograms(asked.signals[:, told], [SIGNALS[place] for place in told]),
+        score_reference=histogram(np.ascontiguousarray(raw[:, 0])),
+        validation=task.validated(asked.scores, asked.outcomes, fitted.decision),
+        validation_blocks=[(float(value), 1) for value in values],
+    )

@@ -1,0 +1,132 @@
+"""A project that answers questions walks the circle: released, changed, put beside its champion, rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.end_to_end.handbook import write_handbook
+
+from kreis.actions.release import roll_back
+from kreis.actions.run import run_circle
+from kreis.clock import SimulatedClock
+from kreis.ledger import models, releases
+from kreis.ledger.records import Release
+from kreis.loop.machine import RunResult
+from kreis.workspace import Workspace
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class Handbook:
+    """The project's folder at work."""
+
+    def __init__(self, folder: Path) -> None:
+        write_handbook(folder)
+        self.folder = folder
+        self.clock = SimulatedClock(START)
+        self.workspace = Workspace(folder, clock=self.clock)
+
+    def run(self, day: int = 0, **more: Any) -> RunResult:
+        self.clock.advance(START + day * DAY)
+        return run_circle(self.workspace.load_project(), self.workspace, as_of=START + day * DAY, **more)
+
+    def edit(self, old: str, new: str, file: str = "project.py") -> None:
+        text = (self.folder / file).read_text()
+        assert old in text
+        (self.folder / file).write_text(text.replace(old, new))
+
+    @property
+    def release(self) -> Release:
+        with self.workspace.ledger.read() as connection:
+            found = releases.current_release(connection, "handbook")
+        assert found is not None
+        return found
+
+    @property
+    def models(self) -> list[str]:
+        with self.workspace.ledger.read() as connection:
+            return [each.digest for each in reversed(models.list_models(connection, "handbook"))]
+
+    def pipeline(self, digest: str) -> Any:
+        return self.workspace.open_model(digest).form
+
+
+@pytest.fixture
+def handbook(tmp_path: Path) -> Iterator[Handbook]:
+    made = Handbook(tmp_path / "handbook")
+    yield made
+    made.workspace.ledger.close()
+
+
+def test_runs_release_an_answerer_and_repeated_compute_nothing(handbook: Handbook) -> None:
+    done = handbook.run()
+    assert done.status == "advanced", done
+    (model,) = handbook.models
+    manifest = handbook.workspace.open_model(model).manifest
+    assert (manifest.candidate, manifest.outcome) == ("passage", "solved")
+    assert [(each.model, each.share) for each in handbook.release.routes] == [(model, 1.0)]
+    again = handbook.run()
+    assert again.status == "advanced"
+    assert handbook.models == [model]
+    assert handbook.release.number == 1
+
+
+def test_the_same_inputs_make_the_same_index_and_the_same_package(handbook: Handbook, tmp_path: Path) -> None:
+    handbook.run()
+    other = Handbook(tmp_path / "other")
+    other.run()
+    assert other.models == handbook.models
+    one, two = handbook.pipeline(handbook.models[0]), other.pipeline(other.models[0])
+    assert one == two
+    assert handbook.workspace.artifacts.get(one.index.sha256) == other.workspace.artifacts.get(two.index.sha256)
+    other.workspace.ledger.close()
+
+
+def test_a_changed_page_makes_another_index_and_package_which_rolls_back(handbook: Handbook) -> None:
+    handbook.run()
+    (first,) = handbook.models
+    handbook.edit("120 euros", "140 euros", "pages/travel.md")
+    handbook.edit("2026-01-01", "2026-03-02", "pages/known_at")
+    handbook.edit('"120 euros"', '"140 euros"', "questions.jsonl")
+    handbook.edit("up to 120 euros", "up to 140 euros", "questions.jsonl")
+    done = handbook.run(2)
+    assert done.status == "advanced", done
+    first, second = handbook.models
+    assert handbook.pipeline(first).index_version != handbook.pipeline(second).index_version
+    assert [each.model for each in handbook.release.routes] == [second], "the same answerer, at once"
+    assert "the same as version 1, with the data as of 2026-03-03" in handbook.release.reason
+    roll_back(handbook.workspace, reason="a test")
+    assert [each.model for each in handbook.release.routes] == [first]
+
+
+def test_a_page_that_is_taken_away_waits_for_a_person(handbook: Handbook) -> None:
+    handbook.run()
+    (handbook.folder / "pages" / "security.md").unlink()
+    held = handbook.run(1)
+    assert held.status == "held"
+    assert "kreis.changes.at_most" in held.reason
+    accepted = handbook.run(1, accept=["handbook"], until="preparation")
+    assert accepted.status == "advanced"
+    assert "of 4 documents" in accepted.verdicts["preparation"].summary
+
+
+def test_another_chunker_builds_its_index_beside_the_serving_one_and_has_to_beat_it(handbook: Handbook) -> None:
+    whole, poor = "documents=handbook, chunks=ByStructure(words=40", "documents=faq, chunks=ByWords(words=180"
+    handbook.edit(whole, poor)
+    assert handbook.run().status == "advanced"
+    handbook.edit(poor, whole)
+    done = handbook.run(90)
+    assert done.status == "advanced", done.reason
+    first, second = handbook.models
+    one, two = handbook.pipeline(first), handbook.pipeline(second)
+    assert one.index != two.index
+    assert all(handbook.workspace.artifacts.has(each.index.sha256) for each in (one, two))
+    assert {each.model: each.share for each in handbook.release.routes} == {first: 0.5, second: 0.5}
+    assert "version 2 less version 1" in handbook.release.reason
+    roll_back(handbook.workspace, reason="a test")
+    assert [each.model for each in handbook.release.routes] == [first]
