@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx
 
+from kreis.generative.language_models.budget import Budget
 from kreis.generative.language_models.budgeted import Budgeted
-from kreis.generative.language_models.budgets import Budget
 from kreis.generative.language_models.model import Message, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price

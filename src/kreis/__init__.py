@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from kreis.generative.embeddings.endpoint import EndpointEmbedding
     from kreis.generative.embeddings.local import LocalEmbedding
     from kreis.generative.guards.policy import GuardPolicy
+    from kreis.generative.language_models.budget import Budget
     from kreis.generative.language_models.budgeted import Budgeted
-    from kreis.generative.language_models.budgets import Budget
     from kreis.generative.language_models.fallback import Fallback
     from kreis.generative.language_models.llama_cpp import LlamaCpp
     from kreis.generative.language_models.openai_compatible import OpenAICompatible
@@ -90,7 +90,7 @@ _PLACES = {
     "LocalEmbedding": "kreis.generative.embeddings.local",
     "Rag": "kreis.knowledge.candidates",
     "BestPassage": "kreis.knowledge.candidates",
-    "Budget": "kreis.generative.language_models.budgets",
+    "Budget": "kreis.generative.language_models.budget",
     "Budgeted": "kreis.generative.language_models.budgeted",
     "Fallback": "kreis.generative.language_models.fallback",
     "LlamaCpp": "kreis.generative.language_models.llama_cpp",

@@ -37,7 +37,7 @@ from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
-from kreis.generative.language_models.budgets import Budget
+from kreis.generative.language_models.budget import Budget
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.routed import Route

@@ -14,12 +14,14 @@ from tests.generative.misbehaving import Misbehaving, refuses, silent, truncated
 
 from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError, StoreError
-from kreis.generative.language_models.budgeted import Budgeted, OpenBudgeted
-from kreis.generative.language_models.budgets import Budget, Budgets, UsedUpError
+from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgets import Budgets, UsedUpError
 from kreis.generative.language_models.endpoint import Endpoint
 from kreis.generative.language_models.model import Completion, Message, ModelError, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
+from kreis.generative.language_models.spending import OpenBudgeted
 
 DAY = "2026-11-26"
 SHOP = Budget(name="shop", a_day=10.0, a_tenant_a_day=4.0, in_all=15.0)
@@ -94,7 +96,8 @@ def test_sums_are_exact(budgets: Budgets) -> None:
 WORKER = """
 import sys
 from pathlib import Path
-from kreis.generative.language_models.budgets import Budget, Budgets, UsedUpError
+from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgets import Budgets, UsedUpError
 
 budgets, budget, had = Budgets(Path(sys.argv[1])), Budget(name="shop", a_day=60.0), 0
 for number in range(40):
@@ -123,7 +126,8 @@ def test_workers_share_a_budget(place: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from kreis.generative.language_models.budgets import Budget, Budgets
+from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgets import Budgets
 
 Budgets(Path(sys.argv[1])).set_aside(Budget(name="shop", a_day=10.0), "ann", "2026-11-26", 6.0)
 os.kill(os.getpid(), 9)

@@ -24,8 +24,9 @@ from tests.generative.misbehaving import (
 )
 
 from kreis.clock import SystemClock
-from kreis.generative.language_models.budgeted import Budgeted, OpenBudgeted
-from kreis.generative.language_models.budgets import Budget, Budgets
+from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.endpoint import Endpoint
 from kreis.generative.language_models.fallback import Fallback, OpenFallback
 from kreis.generative.language_models.llama_cpp import LlamaCpp
@@ -33,6 +34,7 @@ from kreis.generative.language_models.model import Completion, Message, ModelErr
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.routed import OpenRouted, Route, Routed
+from kreis.generative.language_models.spending import OpenBudgeted
 from kreis.generative.language_models.waiting import Pace
 
 PRICE = Price(tokens_in=100.0, tokens_out=400.0, currency="EUR", version="1", digest="0" * 64)

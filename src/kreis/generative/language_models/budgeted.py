@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from kreis.clock import Clock, SystemClock
-from kreis.errors import ProjectError, StoreError
-from kreis.generative.language_models.budgets import Budget, Budgets, Receipt, UsedUpError
-from kreis.generative.language_models.model import Completion, ModelError, OpenModel, Wish
+from kreis.errors import ProjectError
+from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.model import OpenModel
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
-from kreis.generative.language_models.prices import Price
-from kreis.generative.language_models.tokens import estimate_prompt
 
-__all__ = ["Budgeted", "OpenBudgeted"]
-
-
-T = TypeVar("T")
+__all__ = ["Budgeted"]
 
 
 class Budgeted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="model", tag="budgeted"):
@@ -30,6 +21,7 @@ class Budgeted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
     Example:
 
+    >>> from kreis.generative.language_models.prices import Price
     >>> price = Price(tokens_in=0.1, tokens_out=0.4, currency="EUR", version="2026-11", digest="0" * 64)
     >>> large = OpenAICompatible(env="LLM_URL", name="large", price=price)
     >>> Budgeted(large, Budget(name="handbook", a_day=5.0)).budget.a_day
@@ -54,6 +46,9 @@ class Budgeted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
             ProjectError: as its model, or nothing says where the budgets are.
             StoreError: the file cannot be opened.
         """
+        from kreis.generative.language_models.budgets import Budgets
+        from kreis.generative.language_models.spending import OpenBudgeted
+
         place = os.environ.get(self.env)
         if not place:
             raise ProjectError(
@@ -67,74 +62,3 @@ class Budgeted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
         """As plain data."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         return found
-
-
-class OpenBudgeted:
-    """See `OpenModel`. Before an answer the most that it may cost is set aside; afterwards its real cost is booked.
-
-    Where nobody can say afterwards (the process was killed, the caller went away), what was set aside stays booked.
-    """
-
-    def __init__(self, kind: Budgeted, model: OpenModel, budgets: Budgets, *, clock: Clock = SystemClock()) -> None:
-        assert kind.of.price is not None
-        self._budget, self._price, self._name = kind.budget, kind.of.price, kind.of.name
-        self._model, self._budgets, self._clock = model, budgets, clock
-
-    @property
-    def window(self) -> int:
-        """Tokens that prompt and answer may have together."""
-        return self._model.window
-
-    def count(self, text: str) -> int:
-        """Tokens of a text, at most."""
-        return self._model.count(text)
-
-    async def close(self) -> None:
-        """End connections."""
-        await self._model.close()
-        self._budgets.close()
-
-    async def complete(self, wish: Wish) -> Completion:
-        """An answer as a whole; see `OpenModel.complete`."""
-        receipt = await self._set_aside(wish)
-        try:
-            done = await self._model.complete(wish)
-        except ModelError as error:
-            await self._book(receipt, error.money)
-            raise
-        return msgspec.structs.replace(done, alert=await self._book(receipt, done.money))
-
-    async def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
-        """Pieces of an answer; see `OpenModel.stream`."""
-        receipt = await self._set_aside(wish)
-        try:
-            async with aclosing(self._model.stream(wish)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Completion):
-                        yield msgspec.structs.replace(piece, alert=await self._book(receipt, piece.money))
-                    else:
-                        yield piece
-        except ModelError as error:
-            await self._book(receipt, error.money)
-            raise
-
-    async def _set_aside(self, wish: Wish) -> Receipt:
-        most = most_money(self._price, wish)
-        day = self._clock.now().date().isoformat()
-        return await self._kept(lambda: self._budgets.set_aside(self._budget, wish.tenant, day, most))
-
-    async def _book(self, receipt: Receipt, money: float) -> str:
-        return await self._kept(lambda: self._budgets.book(self._budget, receipt, money))
-
-    async def _kept(self, work: Callable[[], T]) -> T:
-        try:
-            return await asyncio.to_thread(work)
-        except UsedUpError as error:
-            raise ModelError(f"{self._name}: {error}") from None
-        except StoreError as error:
-            raise ModelError(f"{self._name}: its budget cannot be asked ({error.message})") from error
-
-
-def most_money(price: Price, wish: Wish) -> float:
-    """The most that an answer may cost."""
-    return price.of(estimate_prompt(wish.messages), wish.most_tokens)

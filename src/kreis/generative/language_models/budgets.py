@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 
 from kreis.errors import StoreError
+from kreis.generative.language_models.budget import Budget
 
-__all__ = ["Budget", "Budgets", "Receipt", "UsedUpError"]
+__all__ = ["Budgets", "Receipt", "UsedUpError"]
 
 _NANO = 1_000_000_000
 """Money is kept in whole billionths of the currency: sums are exact."""
@@ -33,26 +34,6 @@ CREATE TABLE IF NOT EXISTS set_aside (
 """
 _ALL = "*"
 """In place of a day: all days. In place of a tenant: all tenants."""
-
-
-class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much may be spent, in the currency of the price list. Days are those of UTC.
-
-    Example:
-
-    >>> Budget(name="handbook", a_day=5.0, a_tenant_a_day=0.5).alert_at
-    0.8
-    """
-
-    name: str
-    """The project's, mostly: all models that name it share it."""
-    a_day: float | None = None
-    """For all tenants together."""
-    a_tenant_a_day: float | None = None
-    in_all: float | None = None
-    """Until somebody raises it."""
-    alert_at: float = 0.8
-    """From which share of a limit on people are alerted (`Completion.alert`)."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

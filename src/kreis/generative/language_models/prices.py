@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -78,6 +77,8 @@ class PriceList:
         Raises:
             ProjectError: there is no such file, or it is no price list.
         """
+        import tomllib
+
         path = Path(path)
         try:
             data = path.read_bytes()

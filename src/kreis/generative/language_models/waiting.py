@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 __all__ = ["Deadline", "Pace", "retry_after"]
 
@@ -48,6 +47,8 @@ def retry_after(headers: dict[str, str]) -> float | None:
     Args:
         headers: By name in small letters. A moment is held against the reply's own `date`, so clocks need not agree.
     """
+    from email.utils import parsedate_to_datetime
+
     asked = headers.get("retry-after", "").strip()
     if asked.isascii() and asked.isdigit() and len(asked) < 8:
         return float(asked)
