@@ -1,16 +1,19 @@
 """What was spent of a budget is never forgotten and never spent twice, whoever asks and whoever is killed."""
 
 import asyncio
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.generative.misbehaving import Misbehaving, refuses, silent, truncated, well
+from tests.generative.misbehaving import Misbehaving, refuses, silent, slow, truncated, well
 
 from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError, StoreError
@@ -221,6 +224,40 @@ def test_a_caller_that_goes_away_leaves_what_was_set_aside_spent(budgets: Budget
     again = Budgets(budgets._path)
     assert again.spent("shop", DAY) == again.set_aside_still("shop") > 0.4
     again.close()
+
+
+ASKING = """
+import asyncio
+from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.model import Message, Wish
+from kreis.generative.language_models.openai_compatible import OpenAICompatible
+from kreis.generative.language_models.prices import Price
+
+price = Price(tokens_in=1_000.0, tokens_out=10_000.0, currency="EUR", version="1", digest="0" * 64)
+api = OpenAICompatible(env="LLM_URL", name="api", price=price)
+wish = Wish(messages=[Message("user", "How long is a week?")], most_tokens=40)
+asyncio.run(Budgeted(api, Budget(name="shop", a_day=1.0)).open().complete(wish))
+"""
+
+
+def test_a_process_that_is_killed_while_it_pays_loses_nothing(place: Path) -> None:
+    begun = threading.Event()
+
+    def worked_on(handler: Any, request: Any) -> None:
+        begun.set()
+        slow()(handler, request)
+
+    with Misbehaving(worked_on) as server:
+        environment = {**os.environ, "LLM_URL": server.url, "KREIS_BUDGETS": str(place)}
+        asking = subprocess.Popen([sys.executable, "-c", ASKING], env=environment)
+        assert begun.wait(30)
+        asking.kill()
+        asking.wait()
+    (request,) = server.requests
+    budgets = Budgets(place)
+    assert budgets.spent("shop") == pytest.approx(PRICE.of(request.tokens_in, request.tokens_out))
+    budgets.close()
 
 
 def test_it_stops_before_it_asks_and_goes_on_the_next_day(budgets: Budgets, clock: SimulatedClock) -> None:

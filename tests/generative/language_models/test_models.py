@@ -48,7 +48,7 @@ def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_behaves(kind: str, check: Check) -> None:
-    asyncio.run(check(KINDS[kind].open))
+    asyncio.run(check(KINDS[kind]))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,8 +1,8 @@
-"""What every language model must do, once it is open. A new kind is done when each of these passes:
+"""What every language model must do. A new kind is done when each of these passes:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_a_model_behaves(check):
-    asyncio.run(check(lambda: MyModel(…).open()))
+    asyncio.run(check(MyModel(…)))
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
 
-from kreis.generative.language_models.model import Completion, Message, ModelError, OpenModel, Wish
+from kreis.generative.language_models.model import Completion, LanguageModel, Message, ModelError, OpenModel, Wish
 from kreis.generative.language_models.tokens import estimate_prompt
 
 __all__ = ["CHECKS", "Check"]
 
-Make = Callable[[], OpenModel]
-Check = Callable[[Make], Coroutine[Any, Any, None]]
+Check = Callable[[LanguageModel], Coroutine[Any, Any, None]]
 
 _WISH = Wish(messages=[Message("user", "How many days has a week?")], most_tokens=12, seed=3)
 
 
-async def answers_are_whole_and_counted(make: Make) -> None:
+async def answers_are_whole_and_counted(kind: LanguageModel) -> None:
     """An answer says who gave it, and what it cost in tokens and requests."""
-    model = make()
+    model = kind.open()
     try:
         done = await model.complete(_WISH)
         assert done.text
@@ -40,9 +39,9 @@ async def answers_are_whole_and_counted(make: Make) -> None:
         await model.close()
 
 
-async def a_stream_ends_with_its_completion(make: Make) -> None:
+async def a_stream_ends_with_its_completion(kind: LanguageModel) -> None:
     """The pieces are the text, and the last item is what `complete` gives for the same question and seed."""
-    model = make()
+    model = kind.open()
     try:
         items = [item async for item in model.stream(_WISH)]
         *pieces, last = items
@@ -56,9 +55,9 @@ async def a_stream_ends_with_its_completion(make: Make) -> None:
         await model.close()
 
 
-async def a_deadline_holds(make: Make) -> None:
+async def a_deadline_holds(kind: LanguageModel) -> None:
     """Without time there is no answer, but an error that says what was spent; then it answers again."""
-    model = make()
+    model = kind.open()
     try:
         loop = asyncio.get_running_loop()
         for ask in (_completed, _streamed):
@@ -73,9 +72,9 @@ async def a_deadline_holds(make: Make) -> None:
         await model.close()
 
 
-async def who_stops_listening_leaves_it_well(make: Make) -> None:
+async def who_stops_listening_leaves_it_well(kind: LanguageModel) -> None:
     """After a stream that was left, and a question that was given up, it answers."""
-    model = make()
+    model = kind.open()
     try:
         async with aclosing(model.stream(_WISH)) as pieces:
             await anext(pieces)
@@ -88,9 +87,9 @@ async def who_stops_listening_leaves_it_well(make: Make) -> None:
         await model.close()
 
 
-async def several_are_answered_at_once(make: Make) -> None:
+async def several_are_answered_at_once(kind: LanguageModel) -> None:
     """Each question has its own answer."""
-    model = make()
+    model = kind.open()
     try:
         done = await asyncio.gather(*(model.complete(_WISH) for _ in range(3)))
         assert len({each.text for each in done}) == 1
@@ -98,10 +97,10 @@ async def several_are_answered_at_once(make: Make) -> None:
         await model.close()
 
 
-async def it_is_closed_once_and_for_all(make: Make) -> None:
+async def it_is_closed_once_and_for_all(kind: LanguageModel) -> None:
     """Closing again does nothing; what is closed, used or not, answers with an error."""
     for used in (False, True):
-        model = make()
+        model = kind.open()
         if used:
             await model.complete(_WISH)
         await model.close()
@@ -109,9 +108,9 @@ async def it_is_closed_once_and_for_all(make: Make) -> None:
         assert (await _error(_completed(model, 5.0))).tokens == 0
 
 
-async def it_counts_before_it_asks(make: Make) -> None:
+async def it_counts_before_it_asks(kind: LanguageModel) -> None:
     """Its window and its counts are known without a question; longer texts have more tokens."""
-    model = make()
+    model = kind.open()
     try:
         assert model.window > 0
         assert model.count("") == 0
@@ -150,4 +149,4 @@ CHECKS: tuple[Check, ...] = (
     it_is_closed_once_and_for_all,
     it_counts_before_it_asks,
 )
-"""Each takes what opens a new model; its address and weights are there, and it answers."""
+"""Each takes a model whose address and weights are there, and which answers."""
