@@ -21,6 +21,7 @@ CALLED_FROM_OUTSIDE = {
     "Answering.forward": "called by PyTorch",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
+    "ChunkerKind": "reads a chunker back from the parameters that an index or a record holds",
     "CHECKS": "the suites that the authors of a candidate and of a task run",
     "CLASSES": "the suite that the author of a candidate for classes runs",
     "NUMBERS": "the suite that the author of a candidate for numbers runs",
