@@ -69,6 +69,7 @@ class Answerer:
         self.guards: Guards = guards_of(pipeline.guards, system=OpenPrompt(said).system(tools=pipeline.tools).text)
         """Of the pipeline's policy: whoever stores what was asked or answered masks it with `stored`."""
         self.prompt = OpenPrompt(said, planted=self.guards.planted)
+        self.prompt_digest = said.digest
         self.schema = OpenSchema(said.schema, where=f"prompt {said.name!r}") if said.schema is not None else None
         self.examples = NearestExamples(said.examples)
         self._opened_index = None
@@ -167,7 +168,7 @@ class Answerer:
                     given += len(held)
                     yield held
                     held = ""
-            answered = await asyncio.to_thread(turn.with_model, asking)
+            answered = turn.with_model(asking)  # well under a millisecond: a thread costs as much
         if answered.outcome == "answered" and given < len(answered.text) and answered.signals[0] >= at_least:
             yield answered.text[given:]
         yield answered
@@ -307,7 +308,7 @@ class _Turn:
             verdicts=tuple(self._verdicts),
             signals=signals,
             model=asking.model if asking is not None else "",
-            prompt=self._answerer.prompt.prompt.digest if asking is not None else "",
+            prompt=self._answerer.prompt_digest if asking is not None else "",
             index=self._answerer.index.version,
             dropped=asking.dropped if asking is not None else 0,
             value=asking.value if asking is not None else None,

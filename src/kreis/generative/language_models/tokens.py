@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from kreis.generative.language_models.model import Message
 
 __all__ = ["estimate_prompt", "estimate_tokens"]
 
-_PIECES = re.compile(r"([A-Za-z]+)|(\s+)|([^\sA-Za-z]+)")
+_PIECES = re.compile(r"[A-Za-z]+|\s+|[^\sA-Za-z]+")
 _ENGLISH = frozenset(
     "a and are as at be by for from has have in is it not of on or that the this to was which with".split()  # noqa: SIM905
 )
@@ -33,20 +35,27 @@ def estimate_tokens(text: str) -> int:
     Returns:
         An upper estimate.
     """
-    pieces = _PIECES.findall(text)
-    words = [word for word, _, _ in pieces if word.islower()]
-    english = sum(word in _ENGLISH for word in words) >= 0.12 * len(words)
+    pieces = Counter(_PIECES.findall(text))  # a prompt repeats its words: each is looked at once
+    words = {piece: count for piece, count in pieces.items() if piece.isascii() and piece.isalpha() and piece.islower()}
+    english = sum(words[word] for word in _ENGLISH & words.keys()) >= 0.12 * sum(words.values())
     total = 0.0
-    for word, blank, other in pieces:
-        if blank:
-            total += 0 if blank == " " else min(len(blank), 2)
-        elif other:
-            total += len(other) if other.isascii() else sum(min(3, len(letter.encode()) - 1) or 1 for letter in other)
-        elif not (word.islower() or word.istitle()):
-            total += 1 + 0.55 * (len(word) - 1)
-        else:
-            total += 1 + (0.2 * max(0, len(word) - 3) if english else 0.4 * max(0, len(word) - 2))
+    for piece, count in pieces.items():
+        total += count * (_of_word(piece, english) if piece.isascii() and piece.isalpha() else _of_signs(piece))
     return math.ceil(1.07 * total)
+
+
+@lru_cache(maxsize=16_384)
+def _of_word(word: str, english: bool) -> float:
+    if not (word.islower() or word.istitle()):
+        return 1 + 0.55 * (len(word) - 1)
+    return 1 + (0.2 * max(0, len(word) - 3) if english else 0.4 * max(0, len(word) - 2))
+
+
+@lru_cache(maxsize=4_096)
+def _of_signs(signs: str) -> float:
+    if signs.isspace():
+        return 0 if signs == " " else min(len(signs), 2)
+    return len(signs) if signs.isascii() else sum(min(3, len(letter.encode()) - 1) or 1 for letter in signs)
 
 
 def estimate_prompt(messages: Sequence[Message]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 
@@ -35,7 +36,8 @@ class ClaimCheck:
     """
 
     def __init__(self, hits: Sequence[Hit]) -> None:
-        self._passages = [Read.of(hit) for hit in hits]
+        self._hits = hits
+        self._read = cache(lambda number: Read.of(hits[number - 1]))  # most answers need only what they cite
 
     def sentence(self, text: str) -> CheckedSentence:
         """A sentence as it may be given.
@@ -51,11 +53,11 @@ class ClaimCheck:
         claim = read_claim(plain_sentence(bare))
         if claim is None:
             return CheckedSentence("", claims=False)
-        named = [number for number in cited(text) if 1 <= number <= len(self._passages)]
-        others = [number for number in range(1, len(self._passages) + 1) if number not in named]
+        named = [number for number in cited(text) if 1 <= number <= len(self._hits)]
+        others = [number for number in range(1, len(self._hits) + 1) if number not in named]
         best = 0.0
         for numbers in (named, others):
-            found = {number: support(claim, self._passages[number - 1]) for number in numbers}
+            found = {number: support(claim, self._read(number)) for number in numbers}
             kept = {number: each for number, each in found.items() if each.measure >= SUPPORTED}
             best = max([best, *(each.measure for each in found.values())])
             if kept and numbers is others:
@@ -68,7 +70,7 @@ class ClaimCheck:
         return CheckedSentence("", measure=best)
 
     def _citation(self, number: int, start: int, end: int, claim: str) -> Citation:
-        return citation_of(number, self._passages[number - 1].hit, start, end, claim)
+        return citation_of(number, self._hits[number - 1], start, end, claim)
 
 
 def citation_of(number: int, hit: Hit, start: int, end: int, claim: str) -> Citation:

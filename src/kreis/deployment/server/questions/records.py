@@ -101,14 +101,15 @@ def answered_by(
 
 
 def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | float | bool | None]:
-    """What the log holds beside numbers; texts masked once more, whatever the answerer did."""
-    stored = model.answerer.guards.stored
+    """What the log holds beside numbers. Question and answer are masked already (`Answered`); a quote is a document's
+    text, which may hold what the log may not.
+    """
     places = [_Place(each.document, each.version, each.start, each.end, each.score) for each in answered.passages]
     fields: dict[str, str | int | float | bool | None] = {
-        "question": stored(answered.question),
-        "answer": stored(answered.text),
+        "question": answered.question,
+        "answer": answered.text,
         "outcome": answered.outcome,
-        "why": stored(answered.why),
+        "why": model.answerer.guards.stored(answered.why) if answered.why else "",
         "citations": _ENCODE([_stored(model, each) for each in answered.citations]).decode(),
         "passages": _ENCODE(places).decode(),
         "verdicts": _ENCODE(answered.verdicts).decode(),
@@ -125,8 +126,7 @@ def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | 
 
 
 def _stored(model: LoadedAnswerer, citation: Citation) -> Citation:
-    stored = model.answerer.guards.stored
-    return msgspec.structs.replace(citation, quote=stored(citation.quote), claim=stored(citation.claim))
+    return msgspec.structs.replace(citation, quote=model.answerer.guards.stored(citation.quote))
 
 
 def _passage(hit: Hit) -> Passage:
