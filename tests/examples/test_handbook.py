@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -11,12 +12,16 @@ from typing import Any
 import pytest
 
 from kreis import load_folder
+from kreis.clock import SimulatedClock
+from kreis.collection.collecting import collect, read_bronze
 from kreis.collection.contracts.contract import Contract
 from kreis.digests import digest_of
 from kreis.generative.documents.document import Document
-from kreis.generative.documents.table import documents_frame
+from kreis.generative.documents.table import documents_frame, documents_of
 from kreis.generative.prompts.prompt import prompt_of
 from kreis.generative.words import words
+from kreis.lake.store import Lake
+from kreis.ledger.store import open_ledger
 
 ROOT = Path(__file__).parents[2]
 HANDBOOK = ROOT / "examples" / "handbook"
@@ -86,6 +91,34 @@ def test_the_contract_holds_for_all_pages(pages: dict[str, Document]) -> None:
                     licence="Apache-2.0", language="en", source="a.md")  # fmt: skip
     (reasons,) = promised.check(documents_frame([card]), at=AT, known_at="known_at").quarantined["reasons"].to_list()
     assert reasons == ["text: holds personal data: IBAN"]
+
+
+@pytest.fixture(scope="module")
+def project() -> Any:
+    spec = importlib.util.spec_from_file_location("handbook_project", HANDBOOK / "project.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.project
+
+
+def test_the_project_is_whole(project: Any) -> None:
+    project.check()
+    assert [name for name, each in project.answerers.items() if each.baseline] == ["passage"]
+    assert len(project.asked_questions.all) == len(QUESTIONS)
+    assert not project.notes
+
+
+def test_the_pages_are_collected_and_none_is_set_aside(project: Any, tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.db", clock=SimulatedClock(AT)) as ledger:
+        lake = Lake(tmp_path / "lake", ledger)
+        source = project.sources["handbook"]
+        collected = collect(source, until=AT, lake=lake, actor="ada", step="1")
+        assert collected.report.quarantined == 0
+        assert {each.id for each in documents_of(read_bronze(lake, source, AT))} == {
+            str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")
+        }
 
 
 def test_the_prompt_is_one_that_reads() -> None:
