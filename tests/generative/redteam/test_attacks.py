@@ -14,6 +14,7 @@ import pytest
 from tests.generative.answers import Scripted, answerer_of, streamed
 from tests.generative.handbook import page
 from tests.generative.misbehaving import Misbehaving, well
+from tests.generative.redteam.weak import DISGUISES, HOST, hijacked, obedient
 
 from kreis.clock import SystemClock
 from kreis.generative.answering import Answerer
@@ -28,8 +29,6 @@ from kreis.generative.redteam.report import RedTeamReport
 from kreis.generative.retrieval.kinds import Lexical
 from kreis.generative.tools.client import SocketToolCaller
 from kreis.generative.tools.server import ToolServer
-
-from .weak import DISGUISES, HOST, hijacked, obedient
 
 SHOP = Path(__file__).parents[1] / "tools" / "shop_tools.py"
 DATA = Path(os.environ.get("KREIS_SHARED_DATA", "/work/shared/data")) / "prompt_injection"

@@ -35,7 +35,7 @@ _TAG = re.compile(
     r"marquee|math|menu|menuitem|meta|meter|nav|nobr|noembed|noframes|noscript|object|ol|optgroup|option|output|p|"
     r"param|picture|plaintext|portal|pre|progress|q|rb|rp|rt|rtc|ruby|s|samp|script|search|section|select|slot|small|"
     r"source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|"
-    r"tr|track|tt|u|ul|var|video|wbr|xmp)(?![A-Za-z0-9-])[^<>]*(?:>|\Z)|<[A-Za-z/?!][^<>]*\bon\w+\s*=[^<>]*(?:>|\Z)",
+    r"tr|track|tt|u|ul|var|video|wbr|xmp)(?![A-Za-z0-9-])[^<>]*(?:>|(?=<)|\Z)|<[A-Za-z/?!][^<>]*\bon\w+\s*=[^<>]*(?:>|(?=<)|\Z)",
     re.IGNORECASE,
 )
 _COMMON = (
@@ -50,6 +50,7 @@ _BARE = re.compile(
     rf"|(?<![\w@/.-])(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.){{1,6}}(?:{_COMMON}|xn--[a-z0-9-]+)(?::\d+)?(?:[/?#\\]{_END}*)",
     re.IGNORECASE,
 )
+_PASSES = 5
 _BLANKS = re.compile(r"(\s+)")
 _TRAILING = ".,;:!?)]}*_~"
 _ENTITY = re.compile(
@@ -124,11 +125,14 @@ class Links:
             gone += 1
             return _GONE + match[0][len(kept) :]
 
-        before = ""
-        while text != before:  # a mark within a mark comes to light once the outer one is gone
+        for _ in range(_PASSES):  # a mark within a mark comes to light once the outer one is gone
             before = text
             text, marks = _unmarked(_MARKDOWN.sub(link, text) if "](" in text else text)
             gone += marks
+            if text == before:
+                break
+        else:
+            text = text.replace("<", "‹").replace("](", "] (")
         if _leads(text):
             text = "".join(_BARE.sub(bare, part) if _leads(part) else part for part in _BLANKS.split(text))
         return text, gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.generative.guards.personal_data.made import CHECKSUMMED, written
 
 from kreis.generative.guards.guards import guards_of
 from kreis.generative.guards.personal_data.guard import PersonalData
@@ -12,8 +13,6 @@ from kreis.generative.guards.personal_data.kinds import FIRST, RECOGNISERS
 from kreis.generative.guards.personal_data.names import listed
 from kreis.generative.guards.personal_data.testing import CHECKS
 from kreis.generative.guards.policy import GuardPolicy
-
-from .made import CHECKSUMMED, written
 
 EXAMPLES = {
     "IBAN": ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432"],

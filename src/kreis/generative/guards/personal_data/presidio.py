@@ -44,19 +44,10 @@ class Presidio:
             ModuleNotFoundError: Presidio is not installed (reported as `MissingLibraryError`).
             ProjectError: there is no such pipeline.
         """
-        import spacy
         from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
         from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
-        blank, _, language = pipeline.partition(":") if pipeline.startswith("blank:") else ("", "", pipeline[:2])
-        try:
-            loaded = spacy.blank(language) if blank else spacy.load(pipeline)
-        except (OSError, ImportError) as error:
-            raise ProjectError(
-                f"there is no spaCy pipeline {pipeline!r}",
-                where="presidio of GuardPolicy",
-                hint='install it, or write "blank:en"',
-            ) from error
+        loaded, language = _loaded(pipeline)
         engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": pipeline}])
         engine.nlp = {language: loaded}
         registry = RecognizerRegistry(supported_languages=[language])
@@ -69,3 +60,18 @@ class Presidio:
             if each.entity_type not in _LEFT:
                 kind = _KINDS.get(each.entity_type, each.entity_type.replace("_", " "))
                 yield Found(start + each.start, start + each.end, kind, NAMED)
+
+
+def _loaded(pipeline: str) -> tuple[Any, str]:
+    """A spaCy pipeline and its language."""
+    import spacy
+
+    blank, _, language = pipeline.partition(":") if pipeline.startswith("blank:") else ("", "", pipeline[:2])
+    try:
+        return (spacy.blank(language) if blank else spacy.load(pipeline)), language
+    except (OSError, ImportError) as error:
+        raise ProjectError(
+            f"there is no spaCy pipeline {pipeline!r}",
+            where="presidio of GuardPolicy",
+            hint='install it, or write "blank:en"',
+        ) from error
