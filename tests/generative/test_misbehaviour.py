@@ -28,6 +28,7 @@ from kreis.generative.language_models.budget import Budget
 from kreis.generative.language_models.budgeted import Budgeted
 from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.fallback import Fallback
+from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
 from kreis.generative.pipeline import Pipeline
@@ -50,13 +51,25 @@ MISBEHAVIOURS: dict[str, Behaviour] = {
     "endless line": long_line(),
     "huge body": huge(),
 }
-BREAKS_OFF = ("truncated", "an error within a stream")
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[Misbehaving, Misbehaving]]:
     with Misbehaving() as first, Misbehaving(well(GOOD)) as second:
         yield first, second
+
+
+def answerer(model: ModelKind, folder: Path) -> Answerer:
+    built = build_index(PAGES, chunker=ByStructure(), embedding=None, cache=None, place=folder / "index")
+    pipeline = Pipeline(
+        knowledge_base="handbook",
+        index=built.file,
+        index_version=built.version,
+        search=Lexical(),
+        prompt=prompt(),
+        model=model,
+    )
+    return Answerer(pipeline, lambda file: folder / "index")
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -73,18 +86,9 @@ def test_a_question_is_answered_all_the_same(
     monkeypatch.setenv("KREIS_BUDGETS", str(tmp_path / "budgets.sqlite"))
     budget = Budget(name="handbook", a_day=100.0)
     chain = Fallback((Budgeted(FIRST, budget), Budgeted(SECOND, budget)), share=0.05 if name == "slow" else 0.6)
-    built = build_index(PAGES, chunker=ByStructure(), embedding=None, cache=None, place=tmp_path / "index")
-    pipeline = Pipeline(
-        knowledge_base="handbook",
-        index=built.file,
-        index_version=built.version,
-        search=Lexical(),
-        prompt=prompt(),
-        model=chain,
-    )
-    answerer = Answerer(pipeline, lambda file: tmp_path / "index")
 
-    answered = streamed(answerer, ASKED)[1] if stream else ask(answerer, ASKED)
+    opened = answerer(chain, tmp_path)
+    answered = streamed(opened, ASKED)[1] if stream else ask(opened, ASKED)
 
     assert answered.outcome == "answered"
     signals = dict(zip(SIGNALS, answered.signals, strict=True))
@@ -96,10 +100,23 @@ def test_a_question_is_answered_all_the_same(
     assert (budgets.spent("handbook"), budgets.set_aside_still("handbook")) == (pytest.approx(money), 0.0)
     budgets.close()
     assert len(first.requests) == 1
-    if stream and name in BREAKS_OFF:  # a piece came before: the best passage answers
-        assert answered.why.startswith("by the fallback: first at 127.0.0.1:")
-        assert not second.requests
-    else:
-        assert answered.text == GOOD
-        assert answered.model == "second"
-        assert "first at 127.0.0.1:" in answered.why
+    assert answered.text == GOOD
+    assert answered.model == "second"
+    assert "first at 127.0.0.1:" in answered.why
+
+
+def test_what_was_given_is_not_taken_back(
+    servers: tuple[Misbehaving, Misbehaving], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence was given before it broke off: the answer ends there, and the next model is not asked."""
+    first, second = servers
+    first.will(truncated(f"{GOOD} Leave can be"))
+    second.requests.clear()
+    first.requests.clear()
+    monkeypatch.setenv("FIRST_URL", first.url)
+    monkeypatch.setenv("SECOND_URL", second.url)
+    pieces, answered = streamed(answerer(Fallback((FIRST, SECOND)), tmp_path), ASKED)
+    assert pieces == [GOOD]
+    assert answered.why.startswith("it ends early: first at")
+    assert not second.requests
+    assert dict(zip(SIGNALS, answered.signals, strict=True))["tokens"] == first.charged

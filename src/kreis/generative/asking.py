@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from kreis.digests import digest_of
 from kreis.generative.guards.guards import Guards
 from kreis.generative.index.index import Hit
-from kreis.generative.language_models.model import Completion, Message, ModelError, OpenModel, Spent, Wish
+from kreis.generative.language_models.model import Anew, Completion, Message, ModelError, OpenModel, Spent, Wish
 from kreis.generative.output.reading import Reading
 from kreis.generative.output.schema import OpenSchema, without_fence
 from kreis.generative.output.validator import Said, Validator
@@ -198,19 +199,26 @@ class Asking:
             most_tokens=self._prompt.prompt.most_tokens,
             deadline_s=max(0.001, self._until - time.monotonic()),
             tenant=self._asked.question.access.tenant,
+            anew=True,
         )
         if not stream:
             yield await self._model.complete(wish)
             return
         text = ""
-        async for told in self._model.stream(wish):
-            if isinstance(told, Completion):
-                yield told
-                continue
-            text += told
-            if not (may_call and text.lstrip()[:1] in _MAY_CALL):
-                for piece in self.reading.more(text, whole=False):
-                    yield piece
+        async with aclosing(self._model.stream(wish)) as items:
+            async for told in items:
+                if isinstance(told, Completion):
+                    yield told
+                    continue
+                if isinstance(told, Anew):
+                    if self.reading.given or self.reading.refused:  # another model would say something else
+                        raise ModelError(told.why, spent=told.spent)
+                    text, self.reading = "", Reading(self.passages, self._guards)
+                    continue
+                text += told
+                if not (may_call and text.lstrip()[:1] in _MAY_CALL):
+                    for piece in self.reading.more(text, whole=False):
+                        yield piece
 
     def _count(self, completion: Completion) -> None:
         self.spent += completion.spent

@@ -30,7 +30,7 @@ from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.endpoint import Endpoint
 from kreis.generative.language_models.fallback import Fallback, OpenFallback
 from kreis.generative.language_models.llama_cpp import LlamaCpp
-from kreis.generative.language_models.model import Completion, Message, ModelError, OpenModel, Wish
+from kreis.generative.language_models.model import Anew, Completion, Message, ModelError, OpenModel, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.routed import OpenRouted, Route, Routed
@@ -101,6 +101,7 @@ async def outcome(model: OpenModel, wish: Wish, *, stream: bool) -> tuple[str, C
         async for item in model.stream(wish):
             if isinstance(item, Completion):
                 return pieces, item
+            assert isinstance(item, str)
             pieces += item
         raise AssertionError("the stream ended without its completion")
     except ModelError as error:
@@ -165,6 +166,47 @@ def test_the_small_model_answers_where_the_large_one_does_not(bad: Misbehaving, 
     assert done.model == "smollm2-135m"
     assert MISBEHAVIOURS[name][1] in done.fell_back
     assert done.money == pytest.approx(sum(PRICE.of(each.tokens_in, each.tokens_out) for each in bad.requests))
+
+
+@pytest.mark.parametrize("name", ["truncated", "silent after a piece", "an error within a stream"])
+def test_a_stream_begins_anew_for_who_forgets_what_came_before(bad: Misbehaving, good: Misbehaving, name: str) -> None:
+    bad.will(MISBEHAVIOURS[name][0])
+    wish = Wish(messages=WISH.messages, most_tokens=20, deadline_s=4.0, anew=True)
+
+    async def asked() -> list[str | Anew | Completion]:
+        chain = OpenFallback([endpoint(FIRST, bad), endpoint(SECOND, good)], share=0.05)
+        items = [item async for item in chain.stream(wish)]
+        await chain.close()
+        return items
+
+    items = asyncio.run(asked())
+    (begins,) = [number for number, item in enumerate(items) if isinstance(item, Anew)]
+    anew, done = items[begins], items[-1]
+    assert isinstance(anew, Anew)
+    assert isinstance(done, Completion)
+    assert "".join(map(str, items[:begins])).startswith("A week")
+    assert "".join(map(str, items[begins + 1 : -1])) == done.text == "A week has seven days."
+    assert anew.spent.tokens_in + anew.spent.tokens_out == bad.charged
+    assert done.tokens_in + done.tokens_out == bad.charged + good.charged
+    assert done.fell_back == anew.why
+
+
+def test_the_last_model_of_a_chain_ends_a_stream(bad: Misbehaving) -> None:
+    bad.will(truncated("A week"))
+    begun: list[Anew] = []
+
+    async def asked() -> None:
+        chain = OpenFallback([endpoint(FIRST, bad), endpoint(SECOND, bad)], share=0.5)
+        try:
+            async for item in chain.stream(Wish(messages=WISH.messages, most_tokens=20, anew=True)):
+                begun.extend([item] if isinstance(item, Anew) else [])
+        finally:
+            await chain.close()
+
+    with pytest.raises(ModelError, match=r"first at .* second at") as caught:
+        asyncio.run(asked())
+    assert caught.value.tokens == bad.charged
+    assert len(begun) == 1
 
 
 def test_a_chain_of_which_none_answers_says_why(bad: Misbehaving, good: Misbehaving) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from kreis.generative.language_models.model import Completion, ModelError, OpenModel, Spent, Wish
+from kreis.generative.language_models.model import Anew, Completion, ModelError, OpenModel, Spent, Wish
 from kreis.generative.language_models.routed import Routed, Single
 from kreis.generative.language_models.waiting import Deadline, Pace
 
@@ -52,8 +52,8 @@ class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
 
 class OpenFallback:
-    """See `OpenModel`. A stream falls back only as long as no piece of it was given out: a later model would say
-    something else. Then it raises, and whoever asked may ask for the whole answer (`complete`).
+    """See `OpenModel`. A stream that broke off after a piece goes on with another model only for who asks for it
+    (`Wish.anew`) and forgets what came before: that one says something else. For others it ends with an error.
     """
 
     def __init__(self, models: Sequence[OpenModel], share: float, *, pace: Pace = Pace()) -> None:
@@ -88,7 +88,7 @@ class OpenFallback:
             return chain.joined(done)
         raise chain.error()
 
-    async def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
+    async def stream(self, wish: Wish) -> AsyncGenerator[str | Anew | Completion, None]:
         """Pieces of an answer; see `OpenModel.stream`."""
         chain = _Chain(wish, self._pace)
         for number, model, mine in self._links(chain):
@@ -104,8 +104,10 @@ class OpenFallback:
                         yield piece
             except ModelError as error:
                 chain.failed(error)
-                if begun:
+                if begun and not wish.anew:
                     break
+                if begun and not chain.last:
+                    yield Anew(why=str(error), spent=chain.spent)
         raise chain.error()
 
     def _links(self, chain: _Chain) -> Iterator[tuple[int, OpenModel, Wish]]:
@@ -114,6 +116,7 @@ class OpenFallback:
         left = [number for number in range(len(self._models)) if number not in without]
         for number in left:
             time = chain.deadline.left * (1.0 if number == left[-1] else self._share)
+            chain.last = number == left[-1]
             if time > 0:
                 yield number, self._models[number], msgspec.structs.replace(chain.wish, deadline_s=time)
 
@@ -123,17 +126,19 @@ class _Chain:
 
     def __init__(self, wish: Wish, pace: Pace) -> None:
         self.wish, self.deadline = wish, Deadline(wish.deadline_s, pace.now)
+        self.spent = Spent()
+        self.last = False
+        """Whether the model that is asked is the last one."""
         self._why: list[str] = []
-        self._spent = Spent()
 
     def failed(self, error: ModelError) -> None:
         """A model did not answer."""
         self._why.append(str(error))
-        self._spent += error.spent
+        self.spent += error.spent
 
     def joined(self, done: Completion) -> Completion:
         """An answer, with what the models before it cost."""
-        spent = self._spent + done.spent
+        spent = self.spent + done.spent
         return msgspec.structs.replace(
             done,
             tokens_in=spent.tokens_in,
@@ -146,4 +151,4 @@ class _Chain:
 
     def error(self) -> ModelError:
         """None answered."""
-        return ModelError("; ".join(self._why) or "no further model is in the chain", spent=self._spent)
+        return ModelError("; ".join(self._why) or "no further model is in the chain", spent=self.spent)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-__all__ = ["Completion", "LanguageModel", "Message", "ModelError", "OpenModel", "Spent", "Wish"]
+__all__ = ["Anew", "Completion", "LanguageModel", "Message", "ModelError", "OpenModel", "Spent", "Wish"]
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -34,6 +34,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """Whose budget pays."""
     without: tuple[str, ...] = ()
     """Models (`Completion.model`) whose answers were of no use: a chain goes on to the next. Others do not heed it."""
+    anew: bool = False
+    """Whether a stream that broke off may begin anew with the next model of a chain (`Anew`)."""
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,14 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Anew(msgspec.Struct, frozen=True, kw_only=True):
+    """In a stream: forget all pieces so far, the next model of a chain begins. Who gave out some stops here."""
+
+    why: str
+    spent: Spent
+    """So far; the `Completion` has it too."""
+
+
 class ModelError(Exception):
     """A model did not answer. What it `spent` is to be paid all the same."""
 
@@ -129,7 +139,7 @@ class OpenModel(Protocol):
         """
         ...
 
-    def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
+    def stream(self, wish: Wish) -> AsyncGenerator[str | Anew | Completion, None]:
         """Pieces of an answer as they come; the last item is the `Completion`, with all of the text. Who stops before
         closes it (`contextlib.aclosing`), which stops the model.
 

@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.generative.language_models.budgeted import Budgeted
 from kreis.generative.language_models.llama_cpp import LlamaCpp
-from kreis.generative.language_models.model import Completion, OpenModel, Wish
+from kreis.generative.language_models.model import Anew, Completion, OpenModel, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 
 __all__ = ["OpenRouted", "Route", "Routed", "Single"]
@@ -96,7 +96,7 @@ class OpenRouted:
         """An answer as a whole; see `OpenModel.complete`."""
         return await self._of(wish).complete(wish)
 
-    def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
+    def stream(self, wish: Wish) -> AsyncGenerator[str | Anew | Completion, None]:
         """Pieces of an answer; see `OpenModel.stream`."""
         return self._of(wish).stream(wish)
 

@@ -12,7 +12,7 @@ import msgspec
 from kreis.clock import Clock, SystemClock
 from kreis.errors import StoreError
 from kreis.generative.language_models.budgets import Budgets, Receipt, UsedUpError
-from kreis.generative.language_models.model import Completion, ModelError, OpenModel, Wish
+from kreis.generative.language_models.model import Anew, Completion, ModelError, OpenModel, Wish
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.tokens import estimate_prompt
 
@@ -59,7 +59,7 @@ class OpenBudgeted:
             raise
         return msgspec.structs.replace(done, alert=await self._book(receipt, done.money))
 
-    async def stream(self, wish: Wish) -> AsyncGenerator[str | Completion, None]:
+    async def stream(self, wish: Wish) -> AsyncGenerator[str | Anew | Completion, None]:
         """Pieces of an answer; see `OpenModel.stream`."""
         receipt = await self._set_aside(wish)
         try:
