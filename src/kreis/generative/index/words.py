@@ -14,10 +14,13 @@ LIKE: Final = 0.5
 """What a term counts for another one that begins with it, or that it is a part of; for itself it counts 1."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
+_ASCII: Final = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 _COMBINING: Final = re.compile("[\u0300-\u036f]")
 _UMLAUT: Final = re.compile(r"ae|oe|(?<![aeiouyq])ue")
-_ENDINGS: Final = ("ations", "ation", "ungen", "ingly", "ing", "ung", "ern", "est", "ies", "ed", "em", "en", "er", "es",
-                   "ly", "st", "e", "n", "s", "y")  # fmt: skip
+_ENDINGS: Final = frozenset(
+    "ations ation ungen ingly ing ung ern est ies ed em en er es ly st e n s y".split()  # noqa: SIM905 - a line, not six
+)
+_SIZES: Final = sorted({len(ending) for ending in _ENDINGS}, reverse=True)
 _STEM: Final = 3
 """Letters that stay, at least."""
 _PART: Final = 5
@@ -26,9 +29,9 @@ _PART: Final = 5
 
 def words_of(text: str) -> list[str]:
     """The words of a text as they stand in it, in lower case. Hyphens and underscores part them."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return _WORD.findall(text.casefold())
+    if text.isascii():
+        return text.translate(_ASCII).split()  # the same, twice as fast
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def term_of(word: str) -> str:
@@ -43,12 +46,15 @@ def term_of(word: str) -> str:
     """
     if not word.isascii():
         word = _COMBINING.sub("", unicodedata.normalize("NFKD", word))
-    word = _UMLAUT.sub(lambda found: found[0][0], word)
-    for _ in range(2):
-        for ending in _ENDINGS:
-            if word.endswith(ending) and len(word) - len(ending) >= _STEM:
-                word = word[: -len(ending)]
-                break
+    if "e" in word:
+        word = _UMLAUT.sub(lambda found: found[0][0], word)
+    return _stem(_stem(word))
+
+
+def _stem(word: str) -> str:
+    for size in _SIZES:
+        if word[-size:] in _ENDINGS and len(word) - size >= _STEM:
+            return word[:-size]
     return word
 
 
