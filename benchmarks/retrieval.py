@@ -199,7 +199,7 @@ if __name__ == "__main__":
             print(json.dumps(indexed(documents, Path(folder))))
         case ["--memory", count]:
             with tempfile.TemporaryDirectory() as name:
-                indexed(Zipf().documents(int(count)), Path(name))
+                indexed(Zipf().documents(int(count)), Path(name), exact_up_to=10**9)
             print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
         case arguments:
             main(*map(int, arguments))

@@ -46,4 +46,5 @@ def test_short_and_odd_words_keep_their_stem(word):
 
 def test_numbers_and_short_terms_have_no_parts():
     assert parts_of("2026a") == parts_of("zeit") == ([], [])
+    assert parts_of("a" * 41) == ([], [])
     assert parts_of("zeiten") == (["zeite"], ["eiten"])

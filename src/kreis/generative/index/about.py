@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from kreis.generative.chunking.chunker import Chunk
 from kreis.generative.documents.document import Document
 
-__all__ = ["FORMAT", "TABLES", "About", "pieces_of", "searched_text"]
+__all__ = ["FORMAT", "TABLES", "About", "searched_text"]
 
 FORMAT: Final = "kreis.index/1"
 TABLES: Final = """
@@ -51,12 +47,6 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """In all chunks."""
     recall: float | None = None
     """Share of the ten nearest chunks that the graph finds; None: there is none, all are compared."""
-
-
-def pieces_of(file: sqlite3.Connection, dimension: int) -> Iterator[npt.NDArray[np.float16]]:
-    """The vectors, piece by piece, shape (n, d)."""
-    for (data,) in file.execute("SELECT data FROM vectors ORDER BY piece"):
-        yield np.frombuffer(data, dtype="<f2").reshape(-1, dimension)
 
 
 def searched_text(document: Document, chunk: Chunk) -> str:

@@ -24,9 +24,10 @@ from kreis.generative.documents.document import Document
 from kreis.generative.embeddings.cache import EmbeddingCache
 from kreis.generative.embeddings.embedding import Embedder, Vectors
 from kreis.generative.embeddings.kinds import EmbeddingKind
-from kreis.generative.index.about import FORMAT, TABLES, About, pieces_of, searched_text
+from kreis.generative.index.about import FORMAT, TABLES, About, searched_text
 from kreis.generative.index.graph import graph_of
 from kreis.generative.index.postings import Postings
+from kreis.generative.index.reading import pieces_of
 from kreis.generative.index.words import ANALYSIS
 from kreis.generative.stored import StoredFile
 

@@ -70,9 +70,10 @@ class Graph:
         options = {"efSearch": min(wide, _MOST)}
         if allowed is not None:
             options["sel"] = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-        found = self._graph.search(
-            np.ascontiguousarray(vector[None]), min(top, count), params=faiss.SearchParametersHNSW(**options)
-        )
+        with _one_thread(faiss):  # one question has no work for more, and would wait for them
+            found = self._graph.search(
+                np.ascontiguousarray(vector[None]), min(top, count), params=faiss.SearchParametersHNSW(**options)
+            )
         cosines, numbers = (each[0] for each in found)
         return numbers[numbers >= 0], cosines[numbers >= 0]
 

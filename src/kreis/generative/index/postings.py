@@ -37,7 +37,10 @@ class Postings:
     def __init__(self, folder: Path) -> None:
         self._numbers = _Numbers()
         self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-        self._pieces: list[int] = []
+        self._pieces: list[tuple[int, int]] = []
+        """Where each begins in the file, and its postings."""
+        self._holding = np.zeros(0, dtype=np.int64)
+        """Chunks that hold each term, of those that were put aside."""
         self._terms: list[npt.NDArray[np.int64]] = []
         self._words = 0
         self.lengths: list[int] = []
@@ -56,18 +59,13 @@ class Postings:
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """Each term with its postings (as `postings_of` reads them), in the order in which terms first came."""
         self._put_aside()
-        pieces = self._read()
         names = list(self._numbers.terms)
-        counts = np.zeros(len(names) + 1, dtype=np.int64)
-        for keys, _ in pieces:
-            counts[:-1] += np.bincount(keys >> 32, minlength=len(names))
-        past = np.cumsum(counts)
+        past = np.cumsum(self._holding)
         first = 0
         while first < len(names):
             done = past[first - 1] if first else 0
-            last = max(int(np.searchsorted(past, done + _MERGED)), first + 1)
-            last = min(last, len(names))
-            yield from self._merged(pieces, names, first, last)
+            last = min(max(int(np.searchsorted(past, done + _MERGED)), first + 1), len(names))
+            yield from self._merged(names, first, last)
             first = last
 
     def close(self) -> None:
@@ -78,39 +76,36 @@ class Postings:
         if not self._words:
             return
         keys, counts = np.unique(np.concatenate(self._terms), return_counts=True)
+        holding = np.bincount(keys >> 32, minlength=len(self._numbers.terms))
+        holding[: len(self._holding)] += self._holding
+        self._holding = holding
+        place = self._file.tell()
         self._file.write(keys.tobytes())
         self._file.write(np.minimum(counts, 255).astype(np.uint8).tobytes())
-        self._pieces.append(len(keys))
+        self._pieces.append((place, len(keys)))
         self._terms, self._words = [], 0
 
-    def _read(self) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
-        self._file.flush()
-        found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]] = []
-        place = 0
-        for size in self._pieces:
-            keys = np.memmap(self._file, dtype=np.int64, mode="r", offset=place, shape=(size,))
-            place += 8 * size
-            counts = np.memmap(self._file, dtype=np.uint8, mode="r", offset=place, shape=(size,))
-            place += size
-            found.append((keys, counts))
-        return found
-
-    @staticmethod
-    def _merged(
-        pieces: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]], names: list[str], first: int, last: int
-    ) -> Iterator[tuple[str, bytes]]:
-        all_keys, all_counts = [], []
-        for keys, counts in pieces:
-            start, stop = np.searchsorted(keys, [first << 32, last << 32])
-            all_keys.append(keys[start:stop])
-            all_counts.append(counts[start:stop])
-        keys = np.concatenate(all_keys)
+    def _merged(self, names: list[str], first: int, last: int) -> Iterator[tuple[str, bytes]]:
+        parts = [self._part(place, size, first, last) for place, size in self._pieces]
+        keys = np.concatenate([part[0] for part in parts])
         order = np.argsort(keys, kind="stable")
-        keys, counts = keys[order], np.concatenate(all_counts)[order]
+        keys, counts = keys[order], np.concatenate([part[1] for part in parts])[order]
         chunks = (keys & 0xFFFFFFFF).astype("<u4")
         bounds = np.searchsorted(keys, np.arange(first, last + 1) << 32).tolist()
         for number, start, stop in zip(range(first, last), bounds, bounds[1:], strict=False):
             yield names[number], chunks[start:stop].tobytes() + counts[start:stop].tobytes()
+
+    def _part(
+        self, place: int, size: int, first: int, last: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        """What one piece holds of some terms: read, not mapped, so that what was read makes room again."""
+        self._file.flush()
+        piece = np.memmap(self._file, dtype=np.int64, mode="r", offset=place, shape=(size,))
+        start, stop = np.searchsorted(piece, [first << 32, last << 32]).tolist()
+        self._file.seek(place + 8 * start)
+        keys = np.frombuffer(self._file.read(8 * (stop - start)), dtype=np.int64)
+        self._file.seek(place + 8 * size + start)
+        return keys, np.frombuffer(self._file.read(stop - start), dtype=np.uint8)
 
 
 def postings_of(data: bytes) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:

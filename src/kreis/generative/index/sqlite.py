@@ -14,20 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.errors import CorruptionError, ProjectError, StoreError
-from kreis.formats import check_format
 from kreis.generative.embeddings.embedding import Vectors
-from kreis.generative.index.about import FORMAT, About, pieces_of
 from kreis.generative.index.bm25 import MOST_LIKE, Bm25, Postings
 from kreis.generative.index.exact import Exact, Mask, Nearest, Numbers, best
 from kreis.generative.index.graph import Graph
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.words import ANALYSIS
+from kreis.generative.index.reading import check_filter, check_vector, hit_of, pieces_of, read_about
 
-__all__ = ["FILTERS", "SqliteIndex", "open_index"]
+__all__ = ["SqliteIndex", "open_index"]
 
-FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
-"""Fields of a document that a query may filter by."""
 _MASKS: Final = 64
 """Who may read what, of so many askers, is kept."""
 
@@ -71,7 +67,7 @@ class SqliteIndex:
             f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self._lock = Lock()  # one connection for all threads; what it reads for a query takes well under a millisecond
-        self._about = self._read_about()
+        self._about = read_about(self._file, where=str(path))
         documents = self._columns("SELECT readers, ifnull(expires, 0) FROM documents ORDER BY number", 2)
         chunks = self._columns("SELECT document, words FROM chunks ORDER BY number", 2)
         if (len(documents[0]), len(chunks[0])) != (self._about.documents, self._about.chunks):
@@ -122,12 +118,7 @@ class SqliteIndex:
         Raises:
             ProjectError: the index has no vectors, or those of another model, or no such field to filter by.
         """
-        if vector.shape != (1, self._about.dimension):
-            raise ProjectError(
-                f"a vector of shape {vector.shape} was given; its own have {self._about.dimension} numbers",
-                where=f"index {self.version[:12]}",
-                hint="ask with the embedding model that the index was built with",
-            )
+        check_vector(vector, self._about)
         numbers, cosines = self._nearest.nearest(vector[0], query.top, self._allowed(query))
         return self._hits(numbers, {"score": cosines, "dense": cosines})
 
@@ -171,18 +162,6 @@ class SqliteIndex:
         table = np.array(rows, dtype=np.int64).reshape(len(rows), count)
         return [np.ascontiguousarray(table[:, column]) for column in range(count)]
 
-    def _read_about(self) -> About:
-        document = self._file.execute("SELECT document FROM about").fetchone()[0].encode()
-        check_format(document, FORMAT, where=str(self._path))
-        about = msgspec.json.decode(document, type=About)
-        if about.analysis != ANALYSIS:
-            raise ProjectError(
-                f"its terms were made by {about.analysis}; this version searches {ANALYSIS}",
-                where=str(self._path),
-                hint="build it anew, or open it with the kreis that built it",
-            )
-        return about
-
     def _read_readers(self) -> list[tuple[str, frozenset[str]]]:
         rows = self._file.execute("SELECT tenant, groups FROM readers ORDER BY number").fetchall()
         return [(tenant, frozenset(msgspec.json.decode(groups, type=list[str]))) for tenant, groups in rows]
@@ -213,8 +192,7 @@ class SqliteIndex:
         readers = np.array([_may_read(access, *each) for each in self._readers], dtype=bool)
         documents: Mask = readers[self._reader_of]
         for field, value in filters:
-            if field not in FILTERS:
-                raise ProjectError.unknown_name("field", field, FILTERS, where="filter of a query")
+            check_filter(field)
             found = self._rows(f"SELECT number FROM documents WHERE {field} = ?", [value])
             those = np.zeros(len(documents), dtype=bool)
             those[[number for (number,) in found]] = True
@@ -228,33 +206,9 @@ class SqliteIndex:
             raise ProjectError(f"there is no chunk {missing[0]}", where=f"index {self.version[:12]}")
         columns = {name: values.tolist() for name, values in scores.items()}
         return [
-            _hit(rows[number], {name: values[place] for name, values in columns.items()})
+            hit_of(rows[number], {name: values[place] for name, values in columns.items()})
             for place, number in enumerate(wanted)
         ]
-
-
-def _hit(row: tuple[Any, ...], scores: dict[str, float]) -> Hit:
-    number, document, version, start, stop, text, parent, parent_start, *said, page = row
-    heading, title, source, language, licence = said
-    return Hit(
-        chunk=number,
-        document=document,
-        version=version,
-        start=start,
-        end=stop,
-        text=text,
-        shown=text if parent is None else parent,
-        shown_start=start if parent is None else parent_start,
-        heading=heading,
-        title=title,
-        source=source,
-        language=language,
-        licence=licence,
-        page=page,
-        score=scores.get("score", 0.0),
-        lexical=scores.get("lexical", 0.0),
-        dense=scores.get("dense", 0.0),
-    )
 
 
 def _may_read(access: Access, tenant: str, groups: frozenset[str]) -> bool:

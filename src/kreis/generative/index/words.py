@@ -25,6 +25,8 @@ _STEM: Final = 3
 """Letters that stay, at least."""
 _PART: Final = 5
 """Letters of a part, at least."""
+_LONGEST: Final = 40
+"""Letters of a compound, at most: of a longer one the parts would be very many."""
 
 
 def words_of(text: str) -> list[str]:
@@ -75,4 +77,4 @@ def parts_of(term: str) -> tuple[list[str], list[str]]:
 
 def is_long(term: str) -> bool:
     """Whether it has parts, and may be a part."""
-    return len(term) >= _PART and term.isalpha()
+    return _PART <= len(term) <= _LONGEST and term.isalpha()

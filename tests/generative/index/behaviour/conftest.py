@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.generative.handbook import E5, PAGES, Paragraphs
+from tests.generative.index.conftest import POSTGRES
 
 from kreis.generative.documents.document import Document
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.embeddings.kinds import LocalEmbedding
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Index
+from kreis.generative.index.postgres import PostgresIndexes
 from kreis.generative.index.sqlite import open_index
 
 Publish = Callable[..., Index]
@@ -35,18 +37,50 @@ def sqlite_with_graph(folder: Path) -> Publish:
     return sqlite(folder, exact_up_to=0)
 
 
-@pytest.fixture(scope="module", params=[sqlite, sqlite_with_graph], ids=lambda make: make.__name__)
-def publish(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Publish:
+def postgres(folder: Path, **options: Any) -> Publish:
+    """A real server, with pgvector."""
+    indexes = PostgresIndexes(env=POSTGRES)
+    opened: dict[str, Index] = {}
+
+    def publish(pages: Sequence[Document], **said: Any) -> Index:
+        made = sqlite(folder, **options)(pages, **said)
+        indexes.publish(folder / "handbook.index")
+        if made.version not in opened:
+            opened[made.version] = indexes.open(made.version)
+        return opened[made.version]
+
+    publish.opened = opened
+    return publish
+
+
+def postgres_with_graph(folder: Path) -> Publish:
+    return postgres(folder, exact_up_to=0)
+
+
+STORES = [
+    sqlite,
+    sqlite_with_graph,
+    pytest.param(postgres, marks=pytest.mark.slow),
+    pytest.param(postgres_with_graph, marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="package", params=STORES, ids=lambda make: make.__name__)
+def publish(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publish]:
     """Publishes pages as a version, and opens it."""
+    if "postgres" in request.param.__name__:
+        request.getfixturevalue("postgres_server")
     made: Publish = request.param(tmp_path_factory.mktemp("index"))
-    return made
+    yield made
+    for index in getattr(made, "opened", {}).values():
+        index.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def handbook(publish: Publish) -> Index:
     return publish(PAGES)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def embedder() -> Embedder:
     return LocalEmbedding(E5).open()
