@@ -25,6 +25,7 @@ from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.prompts.rendering import OpenPrompt
 from kreis.generative.prompts.sections import INSTRUCTIONS
 from kreis.generative.questions import Answered, Citation, Outcome, Question
+from kreis.generative.retrieval.reranking import DEPTH, Reranker
 from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolCaller
 from kreis.generative.words import language_of, words
@@ -52,6 +53,7 @@ class Answerer:
             missing.
         MissingLibraryError: a library that the pipeline needs is not installed.
         CorruptionError: the index is not the one that the pipeline names.
+        RefusalError: the re-ranker is no model of a hit's features.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Answerer:
         if embedder is None and pipeline.search.needs_vectors and pipeline.embedding is not None:
             embedder = pipeline.embedding.open()
         self._embedder = embedder
+        self._reranker = None if pipeline.reranker is None else Reranker.open(files(pipeline.reranker))
         self._opened_model = pipeline.model.open() if pipeline.model is not None and model is None else None
         self.model = model or self._opened_model
         self.tools = tools
@@ -144,7 +147,11 @@ class Answerer:
             filters=question.filters,
             at=question.at,
         )
-        return self.pipeline.search.find(self.index, query, self._embedder)
+        if self._reranker is None:
+            return self.pipeline.search.find(self.index, query, self._embedder)
+        deep = msgspec.structs.replace(query, top=max(DEPTH, query.top))
+        found = self.pipeline.search.find(self.index, deep, self._embedder)
+        return self._reranker.order(text, found, top=query.top)
 
     async def _answering(
         self, question: Question, *, stream: bool, at_least: float = 0.0
