@@ -31,6 +31,7 @@ from kreis.generative.language_models.fallback import Fallback
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
+from kreis.generative.language_models.routed import Route, Routed
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS
 from kreis.generative.retrieval.kinds import Lexical
@@ -103,6 +104,22 @@ def test_a_question_is_answered_all_the_same(
     assert answered.text == GOOD
     assert answered.model == "second"
     assert "first at 127.0.0.1:" in answered.why
+
+
+def test_a_question_of_a_kind_goes_to_its_model(
+    servers: tuple[Misbehaving, Misbehaving], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = servers
+    first.will(well(GOOD))
+    monkeypatch.setenv("FIRST_URL", first.url)
+    monkeypatch.setenv("SECOND_URL", second.url)
+    routes = (Route(kind="number", model="small"),)
+    routed = Routed(models={"small": FIRST, "large": SECOND}, routes=routes, otherwise="large")
+    assert [ask(answerer(routed, tmp_path), ASKED, kind=kind).model for kind in ("number", "", "why")] == [
+        "first",
+        "second",
+        "second",
+    ]
 
 
 def test_what_was_given_is_not_taken_back(

@@ -198,6 +198,7 @@ class Asking:
             schema=self._prompt.prompt.schema if self._tools is None else None,
             most_tokens=self._prompt.prompt.most_tokens,
             deadline_s=max(0.001, self._until - time.monotonic()),
+            kind=self._asked.question.kind,
             tenant=self._asked.question.access.tenant,
             anew=True,
         )

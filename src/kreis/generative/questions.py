@@ -31,6 +31,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     filters: dict[str, str] = {}
     person: str = ""
     """Who asks, for tools that act for them; never logged in the clear."""
+    kind: str = ""
+    """By which models are routed; the client, or the file of questions, says it."""
     reference: str | None = None
     """The client's own name for it."""
     at: int = 0

@@ -44,7 +44,7 @@ class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Texts of which a right answer holds one. Without any, an answer is right that cites one of the passages."""
     passages: tuple[Passage, ...] = ()
     kind: str = ""
-    """By which results are shown: "number", "procedure" …"""
+    """By which results are shown, and models routed: "number", "procedure" …"""
     language: str = ""
     part: Part | None = None
     """Whether candidates are fitted by it or judged; drawn by its id where it is not said."""
@@ -65,7 +65,7 @@ class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def asked(self, at: int) -> Question:
         """It, as it is asked at a moment (microseconds since 1970 UTC)."""
-        return Question(text=self.question, access=self.access, reference=self.id, at=at)
+        return Question(text=self.question, access=self.access, kind=self.kind, reference=self.id, at=at)
 
     def judged(self, texts: Mapping[str, str]) -> Judged:
         """It, with the places of its passages.

@@ -29,6 +29,7 @@ def question_schemas(release: QuestionRelease) -> dict[str, Any]:
     }
     _narrow(schemas, "AskQuestion", question={"minLength": 1, "maxLength": MOST.question})
     _narrow(schemas, "AskQuestion", reference=name, filters=filters, history={"maxItems": MOST.turns})
+    _narrow(schemas, "AskQuestion", kind={"maxLength": MOST.text})
     _narrow(schemas, "ChatAsked", reference=name, filters=filters, messages={"minItems": 1})
     _narrow(schemas, "Feedback", comment={"maxLength": MOST.comment}, prediction={"maxLength": MOST.text})
     _narrow(schemas, "Outcome", outcome=release.outcomes.schema(), reference=name)

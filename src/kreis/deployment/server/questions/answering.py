@@ -201,6 +201,7 @@ class Questions:
             access=asker.access,
             history=[Message(turn.role, turn.text) for turn in asked.history],
             filters=asked.filters,
+            kind=asked.kind,
             person=asker.name,
             reference=asked.reference,
             at=microseconds(at),
@@ -286,6 +287,7 @@ def _check(asked: AskQuestion) -> None:
     if not asked.question.strip():
         raise Refusal("missing", "the question is empty")
     _check_length("question", asked.question, MOST.question)
+    _check_length("kind", asked.kind, MOST.text)
     if asked.reference is not None:
         _check_length("reference", asked.reference, MOST.text)
     if len(asked.history) > MOST.turns or sum(len(turn.text) for turn in asked.history) > MOST.history:

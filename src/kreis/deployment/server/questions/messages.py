@@ -48,6 +48,8 @@ class AskQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Earlier turns, oldest first."""
     filters: dict[str, str] = {}
     """By a document's field ("language", "owner", "source"): what it must be."""
+    kind: str = ""
+    """By which models are routed, where a package routes."""
     reference: str | None = None
     """The client's own name for it; a canary gives the same name the same model."""
     stream: bool = False
