@@ -50,7 +50,8 @@ HANDBOOK = [
 def answering_package(service: Service, documents: Sequence[Document] = HANDBOOK, at: float = 0.05, **more: Any) -> str:
     """Index documents, and build and sign a package that answers from them; its digest."""
     place = service.root / "an.index"
-    built = build_index(documents, chunker=ByStructure(), embedding=None, cache=None, place=place)
+    embedding = more.get("embedding")
+    built = build_index(documents, chunker=ByStructure(), embedding=embedding, cache=None, place=place)
     service.artifacts.put(place.read_bytes())
     given = {"search": Lexical(), **more}
     form = Pipeline(knowledge_base="handbook", index=built.file, index_version=built.version, **given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -138,3 +139,60 @@ def test_metrics_count_what_became_of_questions(asked: Any) -> None:
     text = asked.get("/metrics", raw=True)[1]
     for name in ('kreis_answers_total{outcome="answered"}', 'outcome="abstained"', "kreis_answer_seconds_count"):
         assert name in text
+
+
+def hostile(rng: random.Random, depth: int = 0) -> Any:
+    """Any JSON, with what breaks programs more often than chance would have it."""
+    texts = [
+        "",
+        "\x00",
+        "\u202e",
+        "\ud83d\ude00" * 3,
+        "a" * 3_000,
+        "../../etc/passwd",
+        "[1]",
+        "{{7*7}}",
+        "<script>",
+        "NaN",
+    ]
+    numbers = [0, -1, 2**63, 2**64, 10**400, 1e308, -0.0, 0.1]
+    kinds = [lambda: rng.choice(texts), lambda: rng.choice(numbers), lambda: rng.choice([None, True, False])]
+    if depth < 3:
+        names = [
+            "question",
+            "history",
+            "filters",
+            "role",
+            "text",
+            "content",
+            "messages",
+            "verdict",
+            "prediction",
+            "type",
+        ]
+        kinds.append(lambda: [hostile(rng, depth + 1) for _ in range(rng.randrange(4))])
+        kinds.append(lambda: {rng.choice(names): hostile(rng, depth + 1) for _ in range(rng.randrange(4))})
+    return rng.choice(kinds)()
+
+
+def test_400_hostile_messages_end_in_no_server_error(asked: Any) -> None:
+    rng = random.Random(7)
+    whole = {
+        "/v1/answer": {"question": "leave", "history": [{"role": "user", "text": "a"}], "filters": {}, "stream": False},
+        "/v1/chat/completions": {"messages": [{"role": "user", "content": "leave"}], "n": 1, "stream": False},
+        "/v1/feedback": {"prediction": "p", "verdict": "solved", "comment": "c"},
+        "/v1/confirm": {"request": "r"},
+    }
+    seen = set()
+    for _ in range(400):
+        path = rng.choice(sorted(whole))
+        body = {**whole[path]}
+        for name in rng.sample(sorted(body), rng.randrange(1, len(body) + 1)):
+            body[name] = hostile(rng)
+        if rng.random() < 0.2:
+            body[str(hostile(rng, 3))] = hostile(rng)
+        status, reply = asked.call("POST", path, body, bearer("bert"), raw=True)
+        seen.add(status)
+        assert status in (200, 400, 422), (path, body, reply)
+        assert status == 200 or json.loads(reply)["error"]["message"]
+    assert {200, 422} <= seen

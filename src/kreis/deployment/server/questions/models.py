@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from kreis.deployment.routing import Router
 from kreis.deployment.server.questions.files import FileCache
 from kreis.deployment.server.questions.messages import Asker
 from kreis.digests import digest_of
-from kreis.errors import ProjectError, RefusalError
+from kreis.errors import ProjectError, RefusalError, ServiceError
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS, Answered, Question
 from kreis.generative.tools.spec import ToolCaller, ToolSpec
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from kreis.generative.answering import Answerer
 
 __all__ = ["LoadedAnswerer", "QuestionRelease"]
+
+_LOG = logging.getLogger("kreis.service")
+_WARM_UP = "How is this done?"
 
 
 class LoadedAnswerer:
@@ -68,6 +72,14 @@ class LoadedAnswerer:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Search once; no language model is asked, which may have to be paid."""
+        try:
+            self.answerer.find(Question(text=_WARM_UP), _WARM_UP)
+        except ServiceError as error:  # it may answer by the time that somebody asks
+            _LOG.warning("model %s: %s", self.digest[:12], error)
 
     @property
     def files(self) -> set[str]:
