@@ -55,7 +55,7 @@ EXTRAS: Final = {
     "xllamacpp": ("a language model on this machine", "llama"),
     "faiss": ("searching very many chunks", "faiss"),
     "qdrant_client": ("an index in Qdrant", "qdrant"),
-    "presidio_analyzer": ("finding personal data with Presidio", "presidio"),
+    **dict.fromkeys(("presidio_analyzer", "spacy"), ("finding personal data with Presidio", "presidio")),
 }
 """Libraries that the bare package does not bring: what needs each, and the extra that brings it."""
 

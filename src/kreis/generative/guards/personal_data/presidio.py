@@ -19,6 +19,8 @@ _KINDS = {
     "IP_ADDRESS": "IP",
 }
 _LEFT = frozenset({"DATE_TIME", "NRP", "URL", "LOCATION", "ORGANIZATION"})
+_NETWORK = ("EmailRecognizer", "UrlRecognizer")
+"""They fetch a list of domains; kreis finds addresses itself."""
 _LEAST = 0.5
 
 
@@ -52,6 +54,8 @@ class Presidio:
         engine.nlp = {language: loaded}
         registry = RecognizerRegistry(supported_languages=[language])
         registry.load_predefined_recognizers(languages=[language], nlp_engine=engine)
+        for name in _NETWORK:
+            registry.remove_recognizer(name)
         return cls(AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[language]), language)
 
     def find(self, text: str, start: int, end: int) -> Iterator[Found]:
