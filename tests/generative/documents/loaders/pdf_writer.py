@@ -7,8 +7,8 @@ Text = tuple[float, float, str]
 PICTURE = b"q 200 0 0 200 50 500 cm /I Do Q"
 
 
-def pdf(*pages: list[Text] | bytes) -> bytes:
-    """A page for each list of texts; bytes are its content as it is."""
+def pdf(*pages: list[Text] | bytes, outline: list[tuple[int, str]] | None = None) -> bytes:
+    """A page for each list of texts; bytes are its content as it is. The outline names a page, from 0, and a title."""
     font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
     image = (
         b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 "
@@ -26,6 +26,15 @@ def pdf(*pages: list[Text] | bytes) -> bytes:
         kids.append(b"%d 0 R" % len(objects))
     objects[0] = b"<< /Type /Catalog /Pages 2 0 R >>"
     objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(kids), len(kids))
+    if outline:
+        objects[0] = b"<< /Type /Catalog /Pages 2 0 R /Outlines %d 0 R >>" % (len(objects) + 1)
+        first = len(objects) + 2
+        last = len(objects) + 1 + len(outline)
+        objects.append(b"<< /Type /Outlines /First %d 0 R /Last %d 0 R /Count %d >>" % (first, last, len(outline)))
+        for number, (page, title) in enumerate(outline):
+            after = b"/Next %d 0 R " % (first + number + 1) if number + 1 < len(outline) else b""
+            place = b"/Dest [%s /Fit]" % kids[page]
+            objects.append(b"<< /Title (%s) /Parent %d 0 R %s%s >>" % (title.encode(), first - 1, after, place))
     return _file(objects)
 
 

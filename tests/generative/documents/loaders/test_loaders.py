@@ -112,6 +112,16 @@ def test_a_pdf_keeps_pages_tables_and_words_that_a_line_parts():
     assert document.page_of(document.text.index("write")) == 2
 
 
+def test_the_outline_of_a_pdf_says_which_lines_are_headings():
+    pages = [
+        [(50, 780, "1 Leave"), (50, 760, "30 days, see 2 Parents.")],
+        [(50, 780, "2  Parents"), (50, 766, "Leave")],
+    ]
+    (document,) = loaded("a.pdf", pdf(*pages, outline=[(0, "1 Leave"), (1, "Parents")]))
+    assert document.text == "# 1 Leave\n\n30 days, see 2 Parents.\n\n# 2 Parents\n\nLeave"
+    assert [document.text[place:][:3] for place in document.pages] == ["# 1", "# 2"]
+
+
 def test_pages_that_are_pictures_are_told_of():
     with pytest.raises(
         ProjectError, match=r"page images without a text: it is unreadable as it is\nHint: run text rec"

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from kreis.errors import ProjectError
 from kreis.generative.documents.loaders.loader import Found, Gap, tidy
-from kreis.generative.documents.loaders.pdf_layout import Segment, markdown_of_page
+from kreis.generative.documents.loaders.pdf_layout import Segment, compared, markdown_of_page, with_headings
 
 __all__ = ["PdfFile"]
 
 _MOST_PAGES = 10_000
 _MOST_SEGMENTS = 20_000
 """Of a page; what has more is a drawing, and its text is taken as it comes."""
+_MOST_HEADINGS = 10_000
 _PICTURE = 3  # FPDF_PAGEOBJ_IMAGE
 _SCAN = "run text recognition (OCR) over it first, then load the result"
 
 
 class PdfFile(msgspec.Struct, frozen=True):
-    """The text of each page by pypdfium2, in the order of the file. Tables are found by the places of their cells."""
+    """The text of each page by pypdfium2, in the order of the file. Tables are found by the places of their cells,
+    headings by the outline of the file, where it has one.
+    """
 
     kind: str = "a PDF"
     endings: tuple[str, ...] = (".pdf",)
@@ -47,10 +51,11 @@ class PdfFile(msgspec.Struct, frozen=True):
 def _document(document: Any, name: str) -> Iterator[Found | Gap]:
     if len(document) > _MOST_PAGES:
         raise ProjectError(f"it has {len(document):,} pages", where=name, hint=f"part it: at most {_MOST_PAGES:,}")
+    headings = _headings(document)
     text, pages, pictures = "", [], []
     for number in range(len(document)):
         page = document[number]
-        shown = tidy(_page(page))
+        shown = tidy(with_headings(_page(page), headings.get(number, {})))
         if not shown and any(each.type == _PICTURE for each in page.get_objects(filter=[_PICTURE], max_depth=3)):
             pictures.append(number + 1)
         page.close()
@@ -65,6 +70,21 @@ def _document(document: Any, name: str) -> Iterator[Found | Gap]:
         yield Gap(part=f"#page {told}", reason=f"pictures without a text; {_SCAN}")
     said = document.get_metadata_dict()
     yield Found(text=text, title=said.get("Title", ""), owner=said.get("Author", ""), pages=tuple(pages))
+
+
+def _headings(document: Any) -> dict[int, dict[str, int]]:
+    """The titles of its outline, as they are compared, and their levels from 1; by page. Empty where there is none."""
+    import pypdfium2
+
+    found: dict[int, dict[str, int]] = {}
+    try:
+        for item in islice(document.get_toc(max_depth=6), _MOST_HEADINGS):
+            place = item.get_dest()
+            if place is not None and (title := compared(item.get_title())):
+                found.setdefault(place.get_index(), {})[title] = item.level + 1
+    except (pypdfium2.PdfiumError, RecursionError):  # a damaged outline costs the headings, not the document
+        return {}
+    return found
 
 
 def _page(page: Any) -> str:

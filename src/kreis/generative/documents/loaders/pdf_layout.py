@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kreis.generative.documents.loaders.loader import table_of
 
-__all__ = ["Segment", "markdown_of_page"]
+__all__ = ["Segment", "compared", "markdown_of_page", "with_headings"]
 
 _CELL = 1.2
 """A gap of so many heights of a line parts cells: blanks between words are narrower, also in justified lines."""
@@ -20,6 +20,7 @@ _PARAGRAPH = 0.9
 """Lines that are so many heights apart belong to two paragraphs."""
 _BULLET = re.compile(r"[•◦▪●■‣–*·-]|\d{1,3}[.)]")
 _BULLETED = re.compile(r"^[•◦▪●■‣·] *(?=\S)")
+_NUMBER = re.compile(r"^\s*(?:[A-Z]\.)?\d*(?:\.\d+)*\.?\s+")
 _HYPHENS = ("\x02", "\ufffe")
 """What pdfium gives for a hyphen at the end of a line that parts a word."""
 
@@ -74,6 +75,27 @@ def markdown_of_page(segments: list[Segment]) -> str:
             text += ("\n\n" if apart else "\n") + row.text
         place += 1
     return text.rstrip("".join(_HYPHENS))
+
+
+def compared(title: str) -> str:
+    """A title as it is compared with lines: without its number."""
+    return " ".join(_NUMBER.sub("", title).split()).casefold()
+
+
+def with_headings(text: str, levels: dict[str, int]) -> str:
+    """A page's text with its headings marked.
+
+    Args:
+        text: The page.
+        levels: From 1, by title as it is compared.
+    """
+    if not levels:
+        return text
+    lines = []
+    for line in text.split("\n"):
+        level = levels.get(compared(line))
+        lines += [line] if level is None else ["", f"{'#' * min(level, 6)} {line.strip()}", ""]
+    return "\n".join(lines)
 
 
 def _lines(segments: list[Segment]) -> list[list[Segment]]:
