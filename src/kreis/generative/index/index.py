@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from kreis.generative.embeddings.embedding import Vectors
 
-__all__ = ["Access", "Hit", "Index", "Query"]
+__all__ = ["FILTERS", "Access", "Hit", "Index", "Query"]
+
+
+FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
+"""Fields of a document by which a query may be narrowed."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,13 +14,10 @@ from kreis.errors import ProjectError
 from kreis.formats import check_format
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.about import FORMAT, About
-from kreis.generative.index.index import Hit
+from kreis.generative.index.index import FILTERS, Hit
 from kreis.generative.index.words import ANALYSIS
 
-__all__ = ["FILTERS", "about_of", "check_filter", "check_vector", "hit_of", "pieces_of", "read_about"]
-
-FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
-"""Fields of a document that a query may filter by."""
+__all__ = ["about_of", "check_filter", "check_vector", "hit_of", "pieces_of", "read_about"]
 
 
 def read_about(file: sqlite3.Connection, *, where: str) -> About:

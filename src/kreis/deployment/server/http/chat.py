@@ -80,6 +80,8 @@ class ChatAsked(msgspec.Struct, frozen=True, kw_only=True):
     """As for `/v1/answer`."""
     reference: str | None = None
     """As for `/v1/answer`."""
+    kind: str = ""
+    """As for `/v1/answer`."""
 
     def question(self) -> tuple[AskQuestion, list[str]]:
         """What it asks, and what of it is left out.
@@ -112,6 +114,7 @@ class ChatAsked(msgspec.Struct, frozen=True, kw_only=True):
             history=history,
             filters=self.filters,
             reference=self.reference,
+            kind=self.kind,
             stream=bool(self.stream),
         )
         return asked, flags

@@ -8,9 +8,10 @@ import msgspec
 
 from kreis.deployment.server.http.chat import ChatAsked
 from kreis.deployment.server.messages import Outcomes
-from kreis.deployment.server.questions.answering import FILTERS, MOST
+from kreis.deployment.server.questions.answering import MOST
 from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Confirmation, Confirmed, Feedback
 from kreis.deployment.server.questions.models import QuestionRelease
+from kreis.generative.index.index import FILTERS
 
 __all__ = ["question_paths", "question_schemas"]
 

@@ -32,15 +32,14 @@ from kreis.deployment.server.questions.messages import (
 from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRelease
 from kreis.deployment.server.questions.records import answered_by
 from kreis.errors import KreisError, nearest
+from kreis.generative.index.index import FILTERS
 from kreis.generative.language_models.model import Message
 from kreis.generative.questions import SIGNALS, Answered, Question
 from kreis.identifiers import new_id
 
-__all__ = ["FILTERS", "MOST", "Items", "Questions"]
+__all__ = ["MOST", "Items", "Questions"]
 
 _LOG = logging.getLogger("kreis.service")
-FILTERS = ("language", "licence", "owner", "source")
-"""Fields of a document by which a question may be narrowed."""
 _FOR_FALLBACK = 0.25
 """The part of the time that is kept for the fallback, where there is one."""
 _FOR_MODEL = 0.9
