@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kreis.errors import ProjectError
+from kreis.tasks.task import answers_questions
 from kreis.ways.tabular.parity_run import Parity, replay_parity
 from kreis.workspace import Workspace
 
@@ -16,6 +18,13 @@ def prove_parity(workspace: Workspace, *, rows: int) -> Parity:
         rows: How many predictions, drawn at random over the whole log.
 
     Raises:
-        ProjectError: nothing has been served yet, or a table that a model reads is gone.
+        ProjectError: nothing has been served yet, a table that a model reads is gone, or what is served are answers.
     """
-    return replay_parity(workspace.load_project(), workspace, rows=rows)
+    project = workspace.load_project()
+    if answers_questions(project.goal.task):
+        raise ProjectError(
+            "there are no features to compare: it answers questions from an index that its package names by digest",
+            where="kreis parity",
+            hint="kreis why PREDICTION shows what an answer rested on",
+        )
+    return replay_parity(project, workspace, rows=rows)

@@ -19,6 +19,7 @@ from kreis.preparation.spine import SpineRows
 from kreis.training.train import TrainedCandidate
 
 __all__ = [
+    "INDEX",
     "BuiltKnowledge",
     "BuiltTable",
     "CollectedSource",
@@ -95,6 +96,10 @@ class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
     """Features without a value in any row."""
     categories: dict[str, list[str]] = msgspec.field(default_factory=dict)
     """Texts of the features that are categories."""
+
+
+INDEX = "index "
+"""What the name of a step begins with that builds the index of a knowledge base."""
 
 
 class BuiltKnowledge(StepOutput, frozen=True, kw_only=True):

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from kreis.governance.pages.page import Cell, Grid, Page
 from kreis.texts import date, number, short, trigger
 
 if TYPE_CHECKING:
     from kreis.governance.views.why import UsedFeature, WhyView
+    from kreis.governance.views.why_answer import WhyAnswer
 
 __all__ = ["why_page"]
 
 _SHOWN = 5
+_TEXT = 60
+"""Characters of a passage that are shown."""
 
 
 def why_page(walk: WhyView) -> Page:
     """The page of a walk."""
     prediction, model, run, goal = walk.prediction, walk.model, walk.run, walk.goal
     release, contracts = walk.release, _contracts(walk.features)
+    answer = None if isinstance(walk.answer, msgspec.UnsetType) else walk.answer
     return Page(
         title=f"{goal['question']} {prediction.decided}.",
         facts=(
+            *(() if answer is None else _answered(answer)),
             ("score", number(prediction.score)),
             ("scores", _scores(prediction.scores or {})),
             ("decides", model.decides),
@@ -37,8 +44,9 @@ def why_page(walk: WhyView) -> Page:
             ("goal", f"{short(goal['digest'])}: {goal['decision']}"),
         ),
         grids=(
+            *(() if answer is None else _rested_on(answer)),
             Grid(
-                "What it rested on",
+                "What it rested on" if answer is None else "What was measured",
                 ("feature", "value", "rows", "table@version", "columns"),
                 [_feature(each) for each in walk.features],
             ),
@@ -46,6 +54,49 @@ def why_page(walk: WhyView) -> Page:
         ),
         end=f"Walked back in {walk.seconds:.2f} s.",
     )
+
+
+def _answered(answer: WhyAnswer) -> Iterator[tuple[str, str]]:
+    """Question and answer, and by what it was answered."""
+    yield "question", answer.question
+    yield "answer" if answer.given else "not given", answer.answer
+    if answer.why:
+        yield "because", answer.why
+    documents = "" if answer.documents is None else f" of {answer.documents:,} documents"
+    yield "index", f"{answer.knowledge_base} {short(answer.index)}{documents} (file {short(answer.index_file)})"
+    yield "search", ", ".join(f"{name} {value}" for name, value in answer.search.items())
+    yield (
+        "prompt",
+        f"{answer.prompt_name} {short(answer.prompt)}".strip() if answer.prompt else "none: no model was asked",
+    )
+    yield "language model", answer.language_model or "none: sentences of a passage, word for word"
+    if answer.tools:
+        yield "tools", answer.tools
+
+
+def _rested_on(answer: WhyAnswer) -> Iterator[Grid]:
+    """Passages and their documents; what guards found."""
+    rows = [
+        (
+            f"[{each.number}]" if each.cited else "",
+            each.document,
+            short(each.version),
+            f"{each.start:,} to {each.end:,}",
+            each.score,
+            f"{each.table}, known at {date(each.known_at)}" if each.known_at is not None else "gone",
+            "" if each.text is None else _first_words(each.text),
+        )
+        for each in answer.passages
+    ]
+    yield Grid("Passages", ("cited", "document", "version", "characters", "score", "row of", "text"), rows)
+    if answer.verdicts:
+        found = [(each["guard"], each["where"], each["did"], each.get("said", "")) for each in answer.verdicts]
+        yield Grid("Guards", ("guard", "in", "did", "what"), found)
+
+
+def _first_words(text: str) -> str:
+    joined = " ".join(text.split())
+    return joined if len(joined) <= _TEXT else joined[: _TEXT - 1] + "…"
 
 
 def _scores(scores: dict[str, float]) -> str:

@@ -18,7 +18,9 @@ from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.expressions.scalars import category
 from kreis.expressions.tree import Expression
+from kreis.generative.pipeline import Pipeline
 from kreis.governance.views.as_they_stand import as_they_stand
+from kreis.governance.views.why_answer import WhyAnswer, answer_of
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Release, Step
@@ -32,6 +34,7 @@ __all__ = ["UsedFeature", "WhyModel", "WhyPrediction", "WhyRun", "WhyView", "why
 
 _TABLES = ("collection", "preparation")
 """The disciplines whose steps leave tables."""
+_GIVEN = {True: "answered", False: "passed on to a person"}
 _AROUND = timedelta(seconds=2)
 """An identifier tells its moment to the millisecond; the log is searched this far around it."""
 
@@ -117,6 +120,8 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True):
     goal: dict[str, Any]
     seconds: float
     """That it took."""
+    answer: WhyAnswer | msgspec.UnsetType = msgspec.UNSET
+    """Of what answers questions."""
 
 
 def why_view(workspace: Workspace, prediction: str) -> WhyView:
@@ -138,7 +143,8 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
     manifest = workspace.open_model(model.digest).manifest
     form = manifest.outcomes
     happened = "not known yet" if record["outcome"] is None else form.said(record["outcome"])
-    decided = form.said(record["decision"])
+    answered = manifest.model if isinstance(manifest.model, Pipeline) else None
+    decided = form.said(record["decision"]) if answered is None else _GIVEN[record["decision"] > 0]
     words = {"decided": decided[:1].upper() + decided[1:], "happened": happened}
     several = dict(zip(manifest.decision.names, record.get("scores") or (), strict=True)) or None
     return WhyView(
@@ -146,8 +152,9 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
         release=release,
         model=_describe_model(model, manifest),
         run=WhyRun(id=run.id, as_of=run.as_of, trigger=run.trigger, status=run.status, pins=run.pins),
-        features=list(_features(workspace, record, manifest, made)),
+        features=list(_features(workspace, record, manifest, made) if answered is None else _signals(record, manifest)),
         goal={**goal, "digest": run.goal},
+        answer=msgspec.UNSET if answered is None else answer_of(workspace, record, answered, used),
         seconds=time.perf_counter() - started,
     )
 
@@ -248,6 +255,12 @@ def _features(
                     table="the request",
                     contracts=dict(held.keys()),
                 )
+
+
+def _signals(record: dict[str, Any], manifest: Manifest) -> Iterator[UsedFeature]:
+    """What was measured of an answer."""
+    for name, value in zip(manifest.features, record["features"], strict=True):
+        yield UsedFeature(name=name, value=value, source_rows=None, columns=[], table="the answer", contracts={})
 
 
 def _columns_by_contract(

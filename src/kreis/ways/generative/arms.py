@@ -15,6 +15,7 @@ the latter is known: else who passes on more would be judged by that alone.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -32,7 +33,7 @@ from kreis.tasks.outcomes import Feedback
 from kreis.ways.paired_traffic import PairedTraffic
 from kreis.workspace import Workspace
 
-__all__ = ["read_arms"]
+__all__ = ["Arms", "compare_arms", "read_arms"]
 
 _NEEDED = ("model", "release", "decision", "latency_us", "fields", "keys")
 _SALT = b"known feedback"
@@ -62,27 +63,76 @@ def read_arms(
     mature = both.with_columns(pl.col("fields").str.json_path_match("$.question").alias("question")).unique(
         ["question", "keys"], keep="first", maintain_order=True
     )
-    decisions = mature["decision"].cast(pl.Float64).to_numpy()
-    outcomes = mature["outcome"].cast(pl.Float64).to_numpy()
-    own: Booleans = (mature["model"] == challenger).to_numpy()
     share = np.array([shares[each] for each in mature["release"]], dtype=np.float64)
-    weights = np.where(own, 1 / share, -1 / (1 - share)) if len(mature) else np.zeros(0)
-    metric, worth = project.goal.metric, _worth(workspace, champion, project.goal.metric)
-    values = metric.values(outcomes, decisions) - worth
-    given, known = decisions > 0, ~np.isnan(values)
-    told = float(known[given].mean()) if given.any() else 1.0
-    taken = known & (given | (_drawn(mature["id"]) < told))
+    arms = compare_arms(
+        project.goal.metric,
+        own=(mature["model"] == challenger).to_numpy(),
+        share=share,
+        decisions=mature["decision"].cast(pl.Float64).to_numpy(),
+        outcomes=mature["outcome"].cast(pl.Float64).to_numpy(),
+        drawn=_drawn(mature["id"]),
+        worth=_worth(workspace, champion, project.goal.metric),
+    )
     return PairedTraffic(
         rows=rows.select("at", "model", "latency_us"),
         mature=len(mature),
-        whole=int(taken.sum()),
-        differences=(values * weights)[taken],
-        most=_most(metric, decisions, worth, weights),
-        days=mature["at"].dt.epoch("d").to_numpy()[taken].astype(np.int64),
+        whole=int(arms.taken.sum()),
+        differences=arms.differences,
+        most=arms.most,
+        days=mature["at"].dt.epoch("d").to_numpy()[arms.taken].astype(np.int64),
         overlap=1.0,
         within_day=0.0,
-        unlike=_unlike(known[given & own], known[given & ~own]),
+        unlike=arms.unlike,
         lacking="have no feedback, or were passed on as others were whose feedback is not known",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Arms:
+    """What n requests say of two answerers."""
+
+    differences: Floats
+    """For and against the challenger, of the requests that are taken; their mean is the difference in value."""
+    taken: Booleans
+    """Which these are, shape (n,)."""
+    most: float
+    """The most that one of the n can count for, whatever comes of it."""
+    unlike: str
+    """Why those taken do not speak for all, where that is seen."""
+
+
+def compare_arms(
+    metric: GoalMetric,
+    *,
+    own: Booleans,
+    share: Floats,
+    decisions: Floats,
+    outcomes: Floats,
+    drawn: Floats,
+    worth: float,
+) -> Arms:
+    """Weigh what requests were worth, for and against the challenger.
+
+    Args:
+        metric: The goal's.
+        own: Which requests the challenger answered, shape (n,).
+        share: The challenger's share of the traffic at the time of each.
+        decisions: What was decided, above 0 where the answer was given.
+        outcomes: What came of it, NaN where nobody said.
+        drawn: A number of chance for each, in [0, 1), that stays the same however often one looks.
+        worth: What a decision of the champion was worth before.
+    """
+    weights = np.where(own, 1 / share, -1 / (1 - share))
+    values = metric.values(outcomes, decisions) - worth
+    given: Booleans = decisions > 0
+    known = ~np.isnan(values)
+    told = float(known[given].mean()) if given.any() else 1.0
+    taken: Booleans = known & (given | (drawn < told))
+    return Arms(
+        differences=(values * weights)[taken],
+        taken=taken,
+        most=_most(metric, decisions, worth, weights),
+        unlike=_unlike(known[given & own], known[given & ~own]),
     )
 
 

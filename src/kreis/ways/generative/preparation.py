@@ -17,7 +17,7 @@ from kreis.knowledge.candidates import KnowledgeBase
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.ways.generative.state import GenerativeState
-from kreis.ways.results import BuiltKnowledge
+from kreis.ways.results import INDEX, BuiltKnowledge
 
 __all__ = ["embedding_cache", "perform", "step_of"]
 
@@ -39,7 +39,7 @@ def perform(state: GenerativeState) -> Verdict:
 
 def step_of(base: str) -> str:
     """The name of the step that builds a knowledge base's index."""
-    return f"index {base}"
+    return f"{INDEX}{base}"
 
 
 def embedding_cache(state: Path) -> EmbeddingCache:

@@ -10,6 +10,7 @@ import polars as pl
 
 from kreis.arrays import Floats
 from kreis.evaluation.evaluate import EvaluationReport
+from kreis.generative.pipeline import Pipeline
 from kreis.ledger.records import Step
 from kreis.models.scoring import Scorer
 from kreis.monitoring.traffic import asked_together, columns_of_groups, feature_matrix, logged_texts
@@ -63,6 +64,8 @@ def baseline_of(workspace: Workspace, report: EvaluationReport, steps: Sequence[
         return None
     name = max(trained, key=lambda each: compared[each].metrics["value"].value)
     found = Trained.from_document(trained[name].outputs).opened(workspace.artifacts)
+    if isinstance(found.form, Pipeline):  # what it would have answered, nobody knows
+        return None
     return Baseline(
         name=name, features=found.features, decision=found.decision, scorer=found.scorer(), texts=found.texts
     )

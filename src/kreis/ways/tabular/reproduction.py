@@ -17,7 +17,7 @@ from kreis.models.scoring import Scores
 from kreis.project import Project
 from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
-from kreis.ways.results import Judged, LakeTable, Trained
+from kreis.ways.results import INDEX, BuiltKnowledge, Judged, LakeTable, Trained
 from kreis.ways.tabular.rows import read_features, rows_with, split_rows
 from kreis.ways.tabular.way import Tabular
 from kreis.workspace import Workspace
@@ -25,6 +25,8 @@ from kreis.workspace import Workspace
 __all__ = ["Predicted", "StepAgain", "predicted_again", "steps_again"]
 
 _TABLES = ("collection", "preparation")
+_TIMED = {"latency"}
+"""Metrics that are others each time."""
 
 
 class StepAgain(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ def steps_again(first: _Ran, again: _Ran) -> list[StepAgain]:
             continue
         if step.discipline == "evaluation":
             differs = list(_judged(step, now))
+        elif step.name.startswith(INDEX) and step.discipline == "preparation":
+            differs = list(_index(step, now))
         elif step.discipline in _TABLES:
             differs = list(_tables(workspace, step, scratch, now))
         else:
@@ -135,6 +139,15 @@ def _last(steps: Sequence[Step]) -> list[Step]:
     return list(last.values())
 
 
+def _index(then: Step, now: Step) -> Iterator[str]:
+    first, second = (BuiltKnowledge.from_document(step.outputs) for step in (then, now))
+    for name in ("documents", "chunks"):
+        if getattr(first, name) != getattr(second, name):
+            yield f"{getattr(first, name):,} {name}, now {getattr(second, name):,}"
+    if first.file != second.file:
+        yield "the index's bytes"
+
+
 def _tables(workspace: Workspace, then: Step, scratch: Workspace, now: Step) -> Iterator[str]:
     left = [LakeTable.from_document(_of_table(step)) for step in (then, now)]
     if left[0].fingerprint == left[1].fingerprint:
@@ -187,7 +200,7 @@ def _judged(then: Step, now: Step) -> Iterator[str]:
         yield f"{first.candidate} was chosen, now {second.candidate}"
         return
     before, after = first.report.challenger.metrics, second.report.challenger.metrics
-    for name in before.keys() & after.keys():
+    for name in (before.keys() & after.keys()) - _TIMED:
         values = before[name].to_document()["value"], after[name].to_document()["value"]
         if values[0] != values[1]:
             yield f"{name.replace('_', ' ')} {values[0]:.6g}, now {values[1]:.6g}" if None not in values else name

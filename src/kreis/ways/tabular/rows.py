@@ -48,7 +48,8 @@ def spine_of(state: TabularState) -> Spine:
     """The project's spine."""
     spine = state.project.spine_declaration
     if spine is None:
-        raise ProjectError("no spine is declared", where=str(state.project.folder))
+        hint = "a project that answers questions has documents, and no rows to predict"
+        raise ProjectError("no spine is declared", where=str(state.project.folder), hint=hint)
     return spine
 
 
