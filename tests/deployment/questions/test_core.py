@@ -226,7 +226,9 @@ def test_an_answer_that_cannot_be_kept_is_not_given(make: Make, model: Misbehavi
     assert core.logged == []  # withdrawn
 
 
-def test_a_person_meets_the_same_model_of_a_canary(make: Make, model: Misbehaving) -> None:
+def test_a_conversation_meets_the_same_model_of_a_canary_and_questions_are_drawn(
+    make: Make, model: Misbehaving
+) -> None:
     core = make()
     assert core.current is not None
     first, other = core.current.models.values()
@@ -234,9 +236,9 @@ def test_a_person_meets_the_same_model_of_a_canary(make: Make, model: Misbehavin
     release = core.current.release
     split = QuestionRelease(type(release)(**{**_fields(release), "routes": routes}), core.current.models)
     anna, bert = Asker(sha256="a" * 64), Asker(sha256="c" * 64)
-    for asker in (anna, bert):
-        assert len({split.choose(None, asker, f"question {each}").digest for each in range(50)}) == 1
-    assert len({split.choose(None, NOBODY, f"question {each}").digest for each in range(50)}) == 2
+    for asker in (anna, bert, NOBODY):
+        assert len({split.choose(None, asker, f"question {each}").digest for each in range(50)}) == 2
+        assert len({split.choose(None, asker, "question 1").digest for each in range(5)}) == 1
     assert len({split.choose("order-7", each, "q").digest for each in (anna, bert, NOBODY)}) == 1
 
 

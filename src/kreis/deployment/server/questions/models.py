@@ -142,11 +142,10 @@ class QuestionRelease:
         """What an outcome may be."""
 
     def choose(self, reference: str | None, asker: Asker, question: str) -> LoadedAnswerer:
-        """The model that answers: one for a reference, else for a person, else for a question."""
-        if reference is not None:
-            unit = "r" + reference
-        elif asker.sha256:
-            unit = "p" + asker.sha256
-        else:
-            unit = "q" + digest_of(question.encode("utf-8", "surrogatepass"))
-        return self.models[self.router.choose(unit)]
+        """The model that answers: one for a reference (a conversation), else for a person's question.
+
+        Not one for a person: an application may ask for all of its people with one token, and a canary that compares
+        what came of the answers needs many that are drawn by chance.
+        """
+        told = asker.sha256 + digest_of(question.encode("utf-8", "surrogatepass"))
+        return self.models[self.router.choose("q" + told if reference is None else "r" + reference)]
