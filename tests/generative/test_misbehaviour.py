@@ -29,6 +29,7 @@ from kreis.generative.language_models.budgeted import Budgeted
 from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.fallback import Fallback
 from kreis.generative.language_models.kinds import ModelKind
+from kreis.generative.language_models.llama_cpp import LlamaCpp
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.routed import Route, Routed
@@ -104,6 +105,22 @@ def test_a_question_is_answered_all_the_same(
     assert answered.text == GOOD
     assert answered.model == "second"
     assert "first at 127.0.0.1:" in answered.why
+
+
+@pytest.mark.slow
+def test_the_small_model_answers_at_the_end_of_a_chain(
+    servers: tuple[Misbehaving, Misbehaving], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It seldom says what a passage supports: then it abstains, and what it cost is counted all the same."""
+    first, _ = servers
+    first.will(refuses(500))
+    monkeypatch.setenv("FIRST_URL", first.url)
+    answered = ask(answerer(Fallback((FIRST, LlamaCpp("smollm2-135m", 2048))), tmp_path), ASKED)
+    assert answered.model == "smollm2-135m"
+    assert answered.outcome in ("answered", "abstained")
+    signals = dict(zip(SIGNALS, answered.signals, strict=True))
+    assert signals["tokens"] > 100
+    assert signals["money"] == 0.0
 
 
 def test_a_question_of_a_kind_goes_to_its_model(
