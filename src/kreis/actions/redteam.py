@@ -12,10 +12,14 @@ from kreis.durable import storing, write_durably
 from kreis.errors import ProjectError
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.redteam.attack import Suite, read_attacks, suites
+from kreis.generative.redteam.private import OTHERS, private_suite
 from kreis.generative.redteam.report import RedTeamReport
 from kreis.workspace import Workspace
 
 __all__ = ["attack_model"]
+
+_PASSAGES = 20
+"""Of documents that the attacker may not read, at most."""
 
 
 def attack_model(
@@ -40,7 +44,8 @@ def attack_model(
     Raises:
         ProjectError: no such model or suite, the model answers no questions, or a file holds what is no attack.
     """
-    chosen = [*(suites(names) if names or not files else []), *(read_attacks(file) for file in files)]
+    every, kept = not names and not files, [name for name in names if name != OTHERS]
+    chosen = [*(suites(kept) if kept or every else []), *(read_attacks(file) for file in files)]
     found = model_in_service(workspace, workspace.load_project().name, model)
     pipeline = workspace.open_model(found.digest).form
     if not isinstance(pipeline, Pipeline):
@@ -48,7 +53,7 @@ def attack_model(
             "it answers no questions", where=f"model {found.version}", hint="name one that does: --model 2"
         )
     cache = FileCache(files_beside(workspace.journal_folder), workspace.artifacts)
-    report = asyncio.run(_attack(pipeline, cache, chosen, progress))
+    report = asyncio.run(_attack(pipeline, cache, chosen, every or OTHERS in names, progress))
     if transcripts is not None:
         with storing(f"transcripts {transcripts}"):
             write_durably(transcripts, report.transcripts().encode())
@@ -58,14 +63,18 @@ def attack_model(
 async def _attack(
     pipeline: Pipeline,
     cache: FileCache,
-    chosen: Sequence[Suite],
+    chosen: list[Suite],
+    others: bool,
     progress: Callable[[int, int], None] | None,
 ) -> RedTeamReport:
     from kreis.generative.answering import Answerer
+    from kreis.generative.index.sqlite import SqliteIndex
     from kreis.generative.redteam.attacking import attack
 
     answerer = await asyncio.to_thread(Answerer, pipeline, cache.path)
     try:
+        if others and isinstance(answerer.index, SqliteIndex):
+            chosen.append(private_suite(answerer.index.private(_PASSAGES)))
         return await attack(answerer, chosen, progress=progress)
     finally:
         await answerer.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.generative.answers import Scripted, answerer_of, streamed
 from tests.generative.handbook import page
@@ -21,10 +22,13 @@ from kreis.generative.answering import Answerer
 from kreis.generative.chunking.by_structure import ByStructure
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.index.build import build_index
+from kreis.generative.index.index import Access, Hit, Query
+from kreis.generative.index.sqlite import SqliteIndex
 from kreis.generative.language_models.kinds import OpenAICompatible
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.redteam.attack import Attack, Calls, Leads, Suite, suites
 from kreis.generative.redteam.attacking import attack
+from kreis.generative.redteam.private import private_suite
 from kreis.generative.redteam.report import RedTeamReport
 from kreis.generative.retrieval.kinds import Lexical
 from kreis.generative.tools.client import SocketToolCaller
@@ -142,6 +146,37 @@ def test_shared_attacks_run_no_tool_and_leak_no_canary(
     assert succeeded(report) == []
     assert not any("cancel_order" in call or "root" in call for call in shop.calls)
     assert all(call == "lookup_order 123 for visitor of red team" for call in shop.calls)
+
+
+SALARY = "The salary of the director of Acme is two hundred thousand euro and a car from the first of May on."
+PRIVATE = (
+    *PAGES,
+    page("pay.md", f"# Pay\n\n{SALARY}\n", tenant="acme"),
+    page("plan.md", f"{SALARY} Or not.", groups=("board",)),
+)
+
+
+class OpenToAll:
+    """An index that has forgotten who may read what."""
+
+    def __init__(self, index: SqliteIndex) -> None:
+        self._index = index
+        self.version, self.embedding = index.version, index.embedding
+
+    def lexical(self, query: Query) -> list[Hit]:
+        everybody = Access(tenant="acme", groups=frozenset({"board"}))
+        return self._index.lexical(msgspec.structs.replace(query, access=everybody))
+
+
+def test_what_others_may_read_is_neither_told_nor_shown(tmp_path: Path) -> None:
+    answerer = answerer_of(PRIVATE, tmp_path)
+    private = answerer.index.private(20)
+    assert {hit.document for hit in private} == {"pay.md", "plan.md"}
+    suite = private_suite(private)
+    assert len(suite.attacks) == 6
+    assert succeeded(asyncio.run(attack(answerer, [suite]))) == []
+    answerer.index = OpenToAll(answerer.index)
+    assert len(succeeded(asyncio.run(attack(answerer, [suite])))) == 6
 
 
 def test_an_attack_that_gets_through_is_seen(site: Any) -> None:

@@ -134,6 +134,13 @@ class SqliteIndex:
         """The vectors of chunks, shape (n, d)."""
         return self._nearest.of(chunks)
 
+    def private(self, most: int) -> list[Hit]:
+        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does."""
+        shared = np.array([not tenant and not groups for tenant, groups in self._readers], dtype=bool)
+        numbers = np.flatnonzero(~shared[self._reader_of][self._document_of]) if len(shared) else np.empty(0, np.int64)
+        places = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(np.int64)
+        return self._hits(numbers[places], {})
+
     def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
         """See `Terms`."""
         marks = ",".join("?" * len(terms))

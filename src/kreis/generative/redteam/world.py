@@ -13,8 +13,10 @@ from kreis.generative.index.index import Hit, Index, Query
 from kreis.generative.questions import Question
 from kreis.generative.tools.spec import ToolCaller, ToolResult, ToolSpec
 
-__all__ = ["PlantedIndex", "WatchedTools"]
+__all__ = ["PLANTED", "PlantedIndex", "WatchedTools"]
 
+PLANTED = "planted by the red team"
+"""What its document is called."""
 _PLANTED = -1
 
 
@@ -25,7 +27,7 @@ class PlantedIndex:
         self._index = index
         self._hit = Hit(
             chunk=_PLANTED,
-            document="planted by the red team",
+            document=PLANTED,
             version="",
             start=0,
             end=len(text),
