@@ -31,10 +31,10 @@ class NewTopics:
     """Reports, and sends the work back, when many questions about one thing were passed on within some days.
 
     Questions are grouped in the order in which they came (leader clustering): each joins the group whose middle it is
-    most like, by the cosine of the stems of its words, weighted by their rarity, or begins one. Words that one or two
-    questions have count for nothing. It goes by words: the same thing in other words is another topic. A topic is
-    reported once, with its words and with examples in which words that few of its questions have are left out; the
-    prediction ids lead to the whole questions (`kreis why`).
+    most like, by the cosine of the stems of its words, or begins one. Stop words, and words that one or two questions
+    have, count for nothing. It goes by words: the same thing in other words is another topic. A topic is reported once,
+    with its words and with examples in which words that few of its questions have are left out; the prediction ids
+    lead to the whole questions (`kreis why`).
 
     Example:
 
@@ -48,7 +48,7 @@ class NewTopics:
     """Questions that make a topic."""
     days: int = 14
     """How long questions count."""
-    alike: float = 0.35
+    alike: float = 0.5
     """The cosine from which on a question belongs to a group."""
 
     def __post_init__(self) -> None:
@@ -91,20 +91,19 @@ class NewTopics:
     def _groups(self, asked: Sequence[Sequence[Any]]) -> list[_Group]:
         """Leader clustering of remembered questions, the largest group first."""
         having = Counter(mark for each in asked for mark in each[2])
-        rarity = {mark: math.log1p(len(asked) / count) for mark, count in having.items() if count >= _FEW}
         groups: list[_Group] = []
-        by_mark: dict[int, set[int]] = {mark: set() for mark in rarity}
+        by_mark: dict[int, set[int]] = {mark: set() for mark, count in having.items() if count >= _FEW}
         for each in asked:
-            marks = [mark for mark in each[2] if mark in rarity]
+            marks = [mark for mark in each[2] if mark in by_mark]
             if not marks:
                 continue
             near = set().union(*(by_mark[mark] for mark in marks))
-            likeness = [(groups[place].likeness(marks, rarity), -place) for place in near]
+            likeness = [(groups[place].likeness(marks), -place) for place in near]
             best, place = max(likeness, default=(0.0, 0))
             if best < self.alike:
                 place = -len(groups)
                 groups.append(_Group())
-            groups[-place].add(each, marks, rarity)
+            groups[-place].add(each, marks)
             for mark in marks:
                 by_mark[mark].add(-place)
         return sorted(groups, key=lambda group: len(group.members), reverse=True)
@@ -140,21 +139,20 @@ class _Group:
     def __init__(self) -> None:
         self.members: list[Sequence[Any]] = []
         self._counts: Counter[int] = Counter()
-        self._square = 0.0
+        self._square = 0
         """Of the length of the sum of its questions."""
 
-    def add(self, question: Sequence[Any], marks: Sequence[int], rarity: dict[int, float]) -> None:
+    def add(self, question: Sequence[Any], marks: Sequence[int]) -> None:
         """Take a question in, by the marks that count."""
         self.members.append(question)
         for mark in marks:
-            self._square += (2 * self._counts[mark] + 1) * rarity[mark] ** 2
+            self._square += 2 * self._counts[mark] + 1
             self._counts[mark] += 1
 
-    def likeness(self, marks: Sequence[int], rarity: dict[int, float]) -> float:
+    def likeness(self, marks: Sequence[int]) -> float:
         """The cosine between a question and the sum of those that are in."""
-        dot = sum(self._counts[mark] * rarity[mark] ** 2 for mark in marks)
-        own = sum(rarity[mark] ** 2 for mark in marks)
-        return dot / math.sqrt(own * self._square) if dot else 0.0
+        dot = sum(self._counts[mark] for mark in marks)
+        return dot / math.sqrt(len(marks) * self._square) if dot else 0.0
 
     @property
     def topic(self) -> list[int]:
