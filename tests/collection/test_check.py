@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from kreis.collection.contracts.contract import Contract
 from kreis.collection.contracts.keys import Held
 from kreis.collection.contracts.report import CheckResult, ContractBrokenError, ContractReport
+from kreis.collection.contracts.rules import UNREADABLE as WHY
 
 Write = Callable[[str], Path]
 NOON = datetime(2013, 7, 1, 12, tzinfo=UTC)
@@ -450,3 +451,23 @@ def test_a_report_survives_json(orders: Contract, make_orders: Callable[..., pl.
 
     report = orders.check(make_orders().lazy()).report
     assert msgspec.json.decode(msgspec.json.encode(report), type=ContractReport) == report
+
+
+def test_a_row_that_its_source_could_not_read_is_bad_for_that_reason_alone(write_contract: Write) -> None:
+    contract = one_column(write_contract, "logicalType: string, required: true, enum: [{value: a}]")
+    frame = pl.LazyFrame({"x": ["a", None, "b", None], WHY: [None, "a scan", None, None]})
+    result = contract.check(frame)
+    assert result.good["x"].to_list() == ["a"]
+    assert result.good.columns == ["x"]
+    assert result.quarantined["reasons"].to_list() == [
+        ["file: could not be read: a scan"],
+        ["x: not among the allowed values"],
+        ["x: missing"],
+    ]
+    assert not result.report.warnings
+    without = contract.check(pl.LazyFrame({WHY: [None, "a scan"]}))
+    assert without.quarantined["reasons"].to_list() == [
+        ["x: the column is missing"],
+        ["file: could not be read: a scan"],
+    ]
+    assert without.report.by_rule == {"file: could not be read": 1, "x: the column is missing": 1}

@@ -280,7 +280,7 @@ def _read(source: Source, window: Window) -> _Batch:
         raise
     except Exception as error:
         raise source.unreadable(error) from error
-    came = {name: str(kind) for name, kind in rows.schema.items()}
+    came = {name: str(kind) for name, kind in rows.schema.items() if not name.startswith("__")}
     column = next(each for each in source.contract.plan.columns if each.name == source.known_at)
     if column.source_name not in rows.columns:
         return _Batch(rows, 0, came)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kreis.clock import SimulatedClock
 from kreis.collection.collecting import collect, read_bronze
 from kreis.collection.contracts.contract import Contract
+from kreis.collection.contracts.rules import UNREADABLE
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document
@@ -67,7 +68,7 @@ def test_only_the_columns_and_rows_that_are_asked_for_are_given():
     frame = documents_frame([FULL, PLAIN])
     assert frame.filter(pl.col("language") == "en").select("id").collect().rows() == [("hr/leave.md",)]
     assert frame.head(1).collect().height == 1
-    assert frame.collect_schema().names() == list(COLUMNS)
+    assert frame.collect_schema().names() == [*COLUMNS, UNREADABLE]
 
 
 def test_an_empty_text_of_a_field_is_null_so_that_a_contract_can_require_it():
@@ -105,8 +106,10 @@ def test_an_unreadable_file_is_set_aside_and_told_of():
     result = CONTRACT.check(documents_frame([scan, PLAIN], told=told.append), at=DAY, known_at="known_at")
     assert result.good["id"].to_list() == ["plain.md"]
     assert result.quarantined.select("id", "source", "reasons").rows() == [
-        ("scan.pdf", "/x/scan.pdf", ["text: missing"])
+        ("scan.pdf", "/x/scan.pdf", ["file: could not be read: page images without text"])
     ]
+    assert result.report.by_rule == {"file: could not be read": 1}
+    assert not result.report.warnings
     assert told == ["scan.pdf could not be read and was set aside: page images without text"]
 
 

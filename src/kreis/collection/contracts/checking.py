@@ -15,7 +15,7 @@ import polars as pl
 from kreis.collection.contracts.columns import Column, as_text, read
 from kreis.collection.contracts.keys import Held, compare
 from kreis.collection.contracts.report import CheckResult, ContractReport
-from kreis.collection.contracts.rules import MOMENT, Plan, RowRule
+from kreis.collection.contracts.rules import MOMENT, UNREADABLE, Plan, RowRule
 
 __all__ = ["check"]
 
@@ -127,6 +127,12 @@ def _prepare(plan: Plan, schema: pl.Schema, at: datetime | None) -> _Prepared:
             continue
         other = unreadable.get(rule.column)
         prepared.rules.append(rule if other is None else replace(rule, broken=rule.broken & ~other))
+    if UNREADABLE in schema:
+        unread = pl.col(UNREADABLE).is_not_null()
+        others = [replace(rule, broken=rule.broken & ~unread) for rule in prepared.rules]
+        told = RowRule("file", "could not be read", unread, detail=pl.col(UNREADABLE))
+        prepared.rules[:] = [told, *others]
+        prepared.values.append(pl.col(UNREADABLE))
     if any(rule.timed for rule in prepared.rules):
         prepared.values.append(pl.lit(at, dtype=pl.Datetime("us", "UTC")).alias(MOMENT))
     if plan.keep_extra:

@@ -15,12 +15,16 @@ import polars as pl
 
 from kreis.collection.contracts.columns import Column
 
-__all__ = ["MOMENT", "BatchRule", "Comparison", "KeyRule", "LatencyRule", "Plan", "RowRule", "TableRule"]
+__all__ = ["MOMENT", "UNREADABLE", "BatchRule", "Comparison", "KeyRule", "LatencyRule", "Plan", "RowRule", "TableRule"]
 
 MOMENT = "__at"
 """The column that a timed rule compares with: the moment that a batch is judged at."""
 
 Bound = float | tuple[float, float]
+
+
+UNREADABLE = "__unreadable"
+"""A column that a source may give: why there is nothing in a row, or null. Such a row is bad for this reason alone."""
 
 
 @dataclass(frozen=True)

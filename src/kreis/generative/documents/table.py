@@ -22,6 +22,8 @@ COLUMNS = (
 """The columns of a table of documents, in this order."""
 _BATCH = 256
 """So many documents are turned into rows at once."""
+_UNREADABLE = "__unreadable"
+"""Why there is no text, where contracts look for it (`contracts.rules.UNREADABLE`)."""
 _TEXTS = ("title", "owner", "licence", "language", "tenant", "source")
 """Fields whose empty text is null in the table, so that a contract can require them."""
 
@@ -34,7 +36,7 @@ def documents_frame(
     Args:
         documents: What is read when the frame is collected. An iterator can be read once.
         told: Takes a sentence for each document that could not be read. It comes as a row without a text, which
-            the contract sets aside.
+            the contract sets aside with the reason.
 
     Raises:
         ProjectError: as it is collected: something among them is no document, or an iterator is read again.
@@ -126,7 +128,7 @@ def _schema() -> pl.Schema:
 
     moment = pl.Datetime("us", "UTC")
     kinds = {"known_at": moment, "expires": moment, "groups": pl.List(pl.String()), "pages": pl.List(pl.Int64())}
-    return pl.Schema({name: kinds.get(name, pl.String()) for name in COLUMNS})
+    return pl.Schema({name: kinds.get(name, pl.String()) for name in (*COLUMNS, _UNREADABLE)})
 
 
 def _row(document: Any, told: Callable[[str], None] | None) -> tuple[Any, ...]:
@@ -134,7 +136,8 @@ def _row(document: Any, told: Callable[[str], None] | None) -> tuple[Any, ...]:
         if told is not None:
             told(f"{document.id} could not be read and was set aside: {document.reason}")
         given: dict[str, Any] = {"id": document.id, "known_at": document.known_at, "source": document.source}
-        return tuple(given.get(name, [] if name in ("groups", "pages") else None) for name in COLUMNS)
+        empty = (given.get(name, [] if name in ("groups", "pages") else None) for name in COLUMNS)
+        return (*empty, document.reason)
     if not isinstance(document, Document):
         hint = "yield kreis.Document(id=…, text=…, known_at=…), or what load_folder gives"
         raise ProjectError(f"a documents source gave a {type(document).__name__}, not a document", hint=hint)
@@ -142,7 +145,7 @@ def _row(document: Any, told: Callable[[str], None] | None) -> tuple[Any, ...]:
     values |= {name: values[name] or None for name in _TEXTS}
     values["known_at"], values["expires"] = _aware(document.known_at), _aware(document.expires)
     values["groups"], values["pages"] = list(document.groups), list(document.pages)
-    return tuple(values.values())
+    return (*values.values(), None)
 
 
 def _aware(moment: datetime | None) -> datetime | None:
