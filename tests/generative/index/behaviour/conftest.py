@@ -13,9 +13,11 @@ from tests.generative.index.conftest import POSTGRES
 from kreis.generative.documents.document import Document
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.embeddings.kinds import LocalEmbedding
+from kreis.generative.index import qdrant
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Index
 from kreis.generative.index.postgres import PostgresIndexes
+from kreis.generative.index.qdrant import QdrantIndex
 from kreis.generative.index.sqlite import open_index
 
 Publish = Callable[..., Index]
@@ -57,9 +59,24 @@ def postgres_with_graph(folder: Path) -> Publish:
     return postgres(folder, exact_up_to=0)
 
 
+def qdrant_local(folder: Path) -> Publish:
+    """The client's own store: the same calls as to a server."""
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(":memory:")
+
+    def publish(pages: Sequence[Document], **said: Any) -> Index:
+        made = sqlite(folder)(pages, **said)
+        qdrant.publish(client, folder / "handbook.index")
+        return QdrantIndex(client, made.version)
+
+    return publish
+
+
 STORES = [
     sqlite,
     sqlite_with_graph,
+    qdrant_local,
     pytest.param(postgres, marks=pytest.mark.slow),
     pytest.param(postgres_with_graph, marks=pytest.mark.slow),
 ]
