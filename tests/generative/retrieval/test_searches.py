@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.generative.handbook import E5, PAGES, Paragraphs
+from tests.generative.handbook import E5, PAGES, Paragraphs, page
 
 from kreis.errors import ProjectError
 from kreis.generative.embeddings.kinds import LocalEmbedding
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Access, Query
 from kreis.generative.index.sqlite import open_index
-from kreis.generative.retrieval.kinds import Dense, Hybrid, Lexical, SearchKind
+from kreis.generative.retrieval.kinds import Dense, Diverse, Hybrid, Lexical, SearchKind
 
-SEARCHES = {"lexical": Lexical(), "dense": Dense(), "hybrid": Hybrid(lexical=0.4)}
+SEARCHES = {
+    "lexical": Lexical(),
+    "dense": Dense(),
+    "hybrid": Hybrid(lexical=0.4),
+    "diverse": Diverse(Hybrid(), apart=0.0),
+}
 
 
 def asked(text, top=5, **access):
@@ -108,3 +113,40 @@ def test_vectors_of_another_model_are_refused(search, handbook, words_only, mode
 def test_words_need_no_model(words_only):
     assert not Lexical().needs_vectors
     assert Lexical().find(words_only, asked("parental"), None)[0].document == "leave.md"
+
+
+@pytest.fixture(scope="module")
+def repeating(tmp_path_factory):
+    """Two pages say the same of parental leave; one says something else of it."""
+    pages = [
+        page("a", "Parental leave lasts up to 36 months."),
+        page("b", "Parental leave lasts up to 36 months!"),
+        page("c", "Parental leave is announced seven weeks before to the head of the department."),
+        page("d", "The canteen serves goose."),
+    ]
+    place = tmp_path_factory.mktemp("index") / "repeating"
+    build_index(pages, chunker=Paragraphs(), embedding=LocalEmbedding(E5), cache=None, place=place)
+    return open_index(place)
+
+
+@pytest.mark.parametrize(("apart", "found"), [(0.0, ["a", "b"]), (0.7, ["a", "c"])])
+def test_what_says_the_same_is_left_out_for_what_says_something_else(repeating, model, apart, found):
+    query = asked("How long does parental leave last?", top=2)
+    assert [hit.document for hit in Diverse(Lexical(), apart=apart).find(repeating, query, model)] == found
+
+
+def test_as_many_are_chosen_as_there_are_and_none_twice(repeating, model):
+    hits = Diverse(Dense(), apart=0.5).find(repeating, asked("parental leave", top=10), model)
+    assert sorted(hit.document for hit in hits) == ["a", "b", "c", "d"]
+    assert Diverse(Lexical()).find(repeating, asked("xylophone"), model) == []
+
+
+def test_diversity_needs_vectors(words_only, model):
+    with pytest.raises(ProjectError, match="no vectors to tell"):
+        Diverse(Lexical()).find(words_only, asked("leave"), model)
+
+
+@pytest.mark.parametrize("wrong", [{"apart": 1.0}, {"apart": -0.1}, {"among": 0}])
+def test_a_number_of_diversity_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ProjectError, match="Diverse"):
+        Diverse(Lexical(), **wrong)

@@ -11,7 +11,7 @@ __all__ = ["Search"]
 
 
 class Search(Protocol):
-    """Finds chunks: a frozen struct with a tag, one of `SearchKind`. Its tests: `…retrieval.testing`."""
+    """Finds chunks: a frozen struct with a tag, one of `SearchKind`. Its tests: `tests/generative/retrieval/`."""
 
     @property
     def needs_vectors(self) -> bool:
