@@ -20,9 +20,9 @@ from kreis.errors import KreisError, MissingLibraryError, ProjectError, StoreErr
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.about import About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
-from kreis.generative.index.index import Hit, Query
+from kreis.generative.index.index import FILTERS, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import FILTERS, about_of, check_filter, check_vector, hit_of, pieces_of, read_about
+from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about
 from kreis.generative.index.words import is_long, term_of, words_of
 
 __all__ = ["QdrantIndex", "QdrantIndexes", "publish", "withdraw"]
