@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +15,7 @@ from kreis.generative.words import content_stems, words
 __all__ = ["Extract", "Weights", "extract", "plain_sentence", "retrieval_confidence"]
 
 _WORTH_MORE = 25  # words: a sentence shorter than this is given with the next one
+_PART = 5  # letters from which on a word counts where it is part of a longer one: "Urlaub" in "Urlaubstage"
 _NUMBER_ASKED = re.compile(
     r"\b(how (?:many|much|long|old|often|far|high)|when|what (?:year|date|time|percentage)|wie ?viele?|wann|"
     r"wie (?:lange|oft|alt|hoch|weit|teuer)|in welchem jahr)\b",
@@ -44,15 +44,20 @@ class Weights:
     """
 
     def __init__(self, question: str, hits: Sequence[Hit]) -> None:
-        self.stems = frozenset(content_stems(question))
         self.of_hits = [frozenset(content_stems(f"{hit.title} {hit.heading} {hit.shown}")) for hit in hits]
-        found = Counter(stem for stems in self.of_hits for stem in stems & self.stems)
-        self._weight = {stem: math.log(1 + max(len(hits), 4) / (1 + found[stem])) for stem in self.stems}
-        self._whole = sum(self._weight.values())
+        every = frozenset[str]().union(*self.of_hits)
+        self._weights: list[tuple[frozenset[str], float]] = []
+        """Of each of the question's stems those of the passages that are it or a compound with it, and its weight."""
+        for stem in dict.fromkeys(content_stems(question)):
+            same = frozenset(each for each in every if each == stem or (len(stem) >= _PART and stem in each))
+            found = sum(not same.isdisjoint(stems) for stems in self.of_hits)
+            self._weights.append((same, math.log(1 + max(len(hits), 4) / (1 + found))))
+        self._whole = sum(weight for _, weight in self._weights)
 
     def coverage(self, stems: frozenset[str]) -> float:
         """The share of the question, by weight, that stands in a text: 0 to 1."""
-        return sum(self._weight[stem] for stem in sorted(stems & self.stems)) / self._whole if self._whole else 0.0
+        found = (weight for same, weight in self._weights if not same.isdisjoint(stems))
+        return sum(found) / self._whole if self._whole else 0.0
 
 
 def retrieval_confidence(hits: Sequence[Hit], weights: Weights) -> float:
