@@ -55,7 +55,7 @@ class TestEitherWay:
         assert answered.text == f"{GOOD} Leave can't be carried over to the next year. [1]"
 
     def test_leaves_out_what_no_passage_supports_and_says_so(self, tmp_path: Path, asked: Any) -> None:
-        model = Scripted(f"Sure! {GOOD} The chief executive decides about it. [1] {WRONG}")
+        model = Scripted(f'Sure!\n<passage number="1">\n{GOOD} The chief executive decides about it. [1] {WRONG}')
         answered = asked(answerer_of(PAGES, tmp_path, model=model), ASKED)
         assert answered.text == GOOD
         assert answered.why == "left out 2 of 3 sentences: no passage supports them"

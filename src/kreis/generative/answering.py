@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,8 @@ from kreis.generative.words import language_of, words
 
 __all__ = ["Answerer"]
 
+_PASSAGES = 4096
+"""Of which it is remembered how guards let them through: some 5 MB."""
 _NO_PASSAGE = "no passage was found that the person may read"
 _NO_WORD = "no passage holds a word of the question"
 
@@ -70,6 +73,8 @@ class Answerer:
         said = pipeline.prompt or Prompt(name="answer", text=INSTRUCTIONS)
         self.guards: Guards = guards_of(pipeline.guards, system=OpenPrompt(said).system(tools=pipeline.tools).text)
         """Of the pipeline's policy: whoever stores what was asked or answered masks it with `stored`."""
+        self.passage = lru_cache(maxsize=_PASSAGES)(self.guards.passage)
+        """A passage as a model may read it: the same passages are found again and again."""
         self.prompt = OpenPrompt(said, planted=self.guards.planted)
         self.prompt_digest = said.digest
         self.schema = OpenSchema(said.schema, where=f"prompt {said.name!r}") if said.schema is not None else None
@@ -206,10 +211,10 @@ class _Turn:
 
     def asked(self) -> Asked:
         """What the model is asked."""
-        guards, prompt, question = self._answerer.guards, self._answerer.prompt.prompt, self._question
+        prompt, question = self._answerer.prompt.prompt, self._question
         shown = []
         for hit in self._hits:
-            text, verdicts = guards.passage(hit.shown)
+            text, verdicts = self._answerer.passage(hit.shown)
             self._verdicts += verdicts
             shown.append(msgspec.structs.replace(hit, shown=text))
         return Asked(

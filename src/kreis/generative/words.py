@@ -66,12 +66,15 @@ def stem(word: str) -> str:
 
 def content_stems(text: str | Iterable[str]) -> list[str]:
     """The stems of what says something: neither stop words nor negations; numbers as `numbers` writes them."""
-    listed = words(text) if isinstance(text, str) else text
-    return [
-        _plain_number(word) if word[0].isdigit() else stem(word)
-        for word in listed
-        if word not in _STOPPED and word not in NEGATIONS
-    ]
+    return [found for found in map(_content, words(text) if isinstance(text, str) else text) if found]
+
+
+@lru_cache(maxsize=65536)
+def _content(word: str) -> str:
+    """The stem of a word; empty where it says nothing."""
+    if word in _STOPPED or word in NEGATIONS:
+        return ""
+    return _plain_number(word) if word[0].isdigit() else stem(word)
 
 
 def numbers(text: str) -> list[str]:

@@ -16,7 +16,7 @@ ausbezahlt. Die Urlaubstage verfallen am 31. März. Das Budget liegt bei 1.500 E
 
 def read(text: str, heading: str = "") -> Read:
     shown = " ".join(text.split())
-    return Read.of(
+    return Read(
         Hit(chunk=0, document="d", version="1", start=0, end=0, text=shown, shown=shown, shown_start=0, heading=heading)
     )
 
@@ -32,6 +32,7 @@ def measure(passage: Read, said: str) -> float:
     [
         (LEAVE, "Employees have 30 days of leave per year."),
         (LEAVE, "You get thirty days of leave."),
+        (LEAVE, "The answer is 30."),
         (LEAVE, "In the first year, employees have 20 days."),
         (LEAVE, "Leave cannot be carried over to the next year."),
         (LEAVE, "Requests are approved by Anna Meyer in five working days."),
@@ -51,6 +52,7 @@ def test_finds_what_is_said_in_other_words(passage: str, said: str) -> None:
     ("passage", "said"),
     [
         (LEAVE, "Employees have 25 days of leave a year."),
+        (LEAVE, "The answer is 31."),
         (LEAVE, "Leave can be carried over to the next year."),
         (LEAVE, "Employees don't have 30 days of leave a year."),
         (LEAVE, "Anna Schmidt approves requests within 5 working days."),
@@ -81,6 +83,8 @@ def test_counts_the_heading() -> None:
     assert measure(read("It is 30 days.", heading="Parental leave"), "Parental leave is 30 days.") >= SUPPORTED
 
 
-@pytest.mark.parametrize("text", ["Yes.", "Sure!", "Gern!", "Ja, das ist so.", "I don't know."])
+@pytest.mark.parametrize(
+    "text", ["Yes.", "Sure!", "Gern!", "Ja, das ist so.", "I don't know.", "The passage answers the question."]
+)
 def test_what_says_nothing_is_no_claim(text: str) -> None:
     assert read_claim(text) is None

@@ -37,7 +37,7 @@ class ClaimCheck:
 
     def __init__(self, hits: Sequence[Hit]) -> None:
         self._hits = hits
-        self._read = cache(lambda number: Read.of(hits[number - 1]))  # most answers need only what they cite
+        self._read = cache(lambda number: Read(hits[number - 1]))  # most answers need only what they cite
 
     def sentence(self, text: str) -> CheckedSentence:
         """A sentence as it may be given.

@@ -13,6 +13,7 @@ from kreis.generative.guards.guards import Guards
 from kreis.generative.index.index import Hit
 from kreis.generative.output.claims import CheckedSentence, ClaimCheck
 from kreis.generative.output.marks import without_marks
+from kreis.generative.prompts.marks import without_tags
 from kreis.generative.prompts.sections import NO_ANSWER
 from kreis.generative.questions import Citation, Verdict
 from kreis.generative.sentences import sentences, whole_sentences
@@ -35,6 +36,7 @@ class Reading:
         self._passages, self._guards = passages, guards
         self._check = ClaimCheck(passages)
         self._done = 0
+        self._clean = False  # whether guards let all of it through as it is
         self.text = ""
         """What is given."""
         self.given: list[CheckedSentence] = []
@@ -111,20 +113,22 @@ class Reading:
         return sum(each.measure for each in self.given) / (len(self.given) + self.left_out) if self.given else 0.0
 
     def _allowed(self, text: str) -> bool:
-        _, self.verdicts = self._guards.answer(text, self._passages)
+        said, self.verdicts = self._guards.answer(text, self._passages)
+        self._clean = said == text
         refused = next((each for each in self.verdicts if each.did == "refused"), None)
         if refused is not None:
             self.refused = f"{refused.guard}: {refused.said}"
         return refused is None
 
     def _piece(self, text: str, apart: str) -> list[str]:
+        text = without_tags(text)
         if _NONE.fullmatch(without_marks(text)):
             self.none = True
             return []
         checked = self._check.sentence(text)
         if not checked.claims:
             return []
-        said, _ = self._guards.answer(checked.text, self._passages) if checked.text else ("", ())
+        said = checked.text if self._clean else self._guards.answer(checked.text, self._passages)[0]
         if not said.strip():
             self.left_out += 1
             return []

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
 from kreis.generative.index.index import Hit
 from kreis.generative.sentences import sentences
-from kreis.generative.words import NEGATIONS, content_stems, numbers, words
+from kreis.generative.words import NEGATIONS, content_stems, words
 
 __all__ = ["SUPPORTED", "Read", "Support", "read_claim", "support"]
 
 SUPPORTED = 0.7
 """From this measure on a sentence is said to be supported."""
 
+_BETTER = 0.1  # so much more must stand in more sentences than in fewer, for them to be cited
 _TOGETHER = 3  # sentences of a passage that may support one sentence together
 _PART = 5  # letters from which on a word counts where it is part of a longer one: "Urlaub" in "Urlaubstage"
 _COUNTED = (
@@ -33,6 +35,13 @@ _MONTHS = (
 _IN_WORDS = {word: str(number) for listed in _COUNTED for number, word in enumerate(listed.split())}
 _IN_WORDS |= {word: f"{ten}0" for listed in _TENS for ten, word in enumerate(listed.split(), start=2)}
 _IN_WORDS |= {word: f"month {month}" for listed in _MONTHS for month, word in enumerate(listed.split(), start=1)}
+_ABOUT = frozenset(
+    content_stems(
+        "answer question passage text document section according state states stated mention mentions mentioned "
+        "antwort frage abschnitt text dokument textstelle laut gemäß lautet steht"
+    )
+)
+"""Words about the answer itself: "The answer is 30." claims only "30"."""
 _MAY = re.compile(r"(?<=[\w,.] )May\b")
 _CAPITAL = re.compile(r"(?<![.!?:]\s)(?<!^)(?<![\"„“»(*_#-])\b[A-ZÄÖÜ]\w*")
 
@@ -45,26 +54,34 @@ class _Sentence(msgspec.Struct, frozen=True):
     negated: bool
 
 
-class Read(msgspec.Struct, frozen=True):
-    """A passage, read once for all sentences that are checked against it."""
+class Read:
+    """A passage, read once for all sentences that are checked against it.
 
-    hit: Hit
-    sentences: tuple[_Sentence, ...]
-    above: frozenset[str]
-    """Stems of title and headings: they hold for all sentences."""
-    stems: frozenset[str]
-    """All stems."""
+    Args:
+        hit: As it was shown to the model.
+    """
 
-    @classmethod
-    def of(cls, hit: Hit) -> Read:
-        """Read a passage.
+    def __init__(self, hit: Hit) -> None:
+        self.hit = hit
+        self.sentences = [_sentence(hit.shown, start, end) for start, end in sentences(hit.shown)]
+        self.everywhere = (1 << len(self.sentences)) - 1
+        self.places: dict[str, int] = dict.fromkeys(content_stems(f"{hit.title} {hit.heading}"), self.everywhere)
+        """Of each stem the sentences that hold it, as bits; title and headings hold for all."""
+        for place, sentence in enumerate(self.sentences):
+            for stem in sentence.stems:
+                self.places[stem] = self.places.get(stem, 0) | 1 << place
+        self._longer: dict[str, list[str]] = {}
+        for stem in self.places:
+            if len(stem) >= _PART:
+                self._longer.setdefault(stem[:_PART], []).append(stem)
 
-        Args:
-            hit: As it was shown to the model.
-        """
-        parts = tuple(_sentence(hit.shown, start, end) for start, end in sentences(hit.shown))
-        above = frozenset(content_stems(f"{hit.title} {hit.heading}"))
-        return cls(hit, parts, above, above.union(*(each.stems for each in parts)))
+    def where(self, stem: str) -> int:
+        """The sentences that hold a word: itself, or as the beginning of a compound, or the other way round."""
+        found = self.places.get(stem, 0)
+        for each in self._longer.get(stem[:_PART], ()) if len(stem) >= _PART else ():
+            if stem.startswith(each) or each.startswith(stem):
+                found |= self.places[each]
+        return found
 
 
 class Support(msgspec.Struct, frozen=True):
@@ -93,11 +110,11 @@ def read_claim(text: str) -> Claim | None:
         text: A sentence without marks of citations.
     """
     read = _sentence(text, 0, len(text))
-    if not read.numbers and len(read.stems) < 2:
+    if not read.numbers and len(read.stems - _ABOUT) < 2:
         return None
     names = [name.lower() for name in _CAPITAL.findall(text)]
     named = frozenset(content_stems(name for name in names if name not in _IN_WORDS))
-    return Claim(read.stems - read.numbers, read.numbers, named, read.negated)
+    return Claim(read.stems - read.numbers - _ABOUT, read.numbers, named, read.negated)
 
 
 def support(claim: Claim, passage: Read) -> Support:
@@ -113,43 +130,54 @@ def support(claim: Claim, passage: Read) -> Support:
         claim: What is said.
         passage: What it rests on.
     """
-    best, length, counted = Support(0.0, 0, 0), 0, len(claim.stems) + len(claim.numbers)
-    named = all(_stands(name, passage.stems) for name in claim.names)
-    for window in _windows(passage.sentences):
-        stems = passage.above.union(*(each.stems for each in window))
-        if not claim.numbers <= stems:
-            continue
-        found = sum(_stands(stem, stems) for stem in claim.stems)
-        measure = (found + len(claim.numbers)) / counted
-        if measure * (1 if named else 0.5) <= best.measure + (0.1 if length else 0):
-            continue  # a longer window must be better by more than a little
-        nearest = max(window, key=lambda each: len(each.stems & (claim.stems | claim.numbers)))
-        if nearest.negated == claim.negated:
-            best = Support(measure * (1 if named else 0.5), window[0].start, window[-1].end)
-            length = len(window)
+    counted = len(claim.stems) + len(claim.numbers)
+    numbers_at = [passage.places.get(number, 0) for number in claim.numbers]
+    stems_at = [found for stem in claim.stems if (found := passage.where(stem))]
+    at_most = (len(stems_at) + len(numbers_at)) / counted
+    if not all(numbers_at) or at_most < SUPPORTED:
+        return Support(at_most if all(numbers_at) else 0.0, 0, 0)
+    share = 1.0 if all(map(passage.where, claim.names)) else 0.5
+    best, needed = Support(0.0, 0, 0), 0.0
+    for size in range(1, min(_TOGETHER, len(passage.sentences)) + 1):
+        for first in range(len(passage.sentences) - size + 1):
+            window = ((1 << size) - 1) << first
+            if not all(each & window for each in numbers_at):
+                continue
+            measure = share * (sum(each & window != 0 for each in stems_at) + len(numbers_at)) / counted
+            if measure > needed and _agrees(claim, passage.sentences[first : first + size]):
+                best = Support(measure, passage.sentences[first].start, passage.sentences[first + size - 1].end)
+                needed = measure if size == 1 else measure + _BETTER
+        needed = best.measure + _BETTER if best.measure else 0.0
+        if needed >= share * at_most:
+            break
     return best
 
 
-def _windows(parts: Sequence[_Sentence]) -> Iterator[Sequence[_Sentence]]:
-    for size in range(1, _TOGETHER + 1):
-        for first in range(len(parts) - size + 1):
-            yield parts[first : first + size]
-
-
-def _stands(stem: str, stems: frozenset[str]) -> bool:
-    """Whether a word stands there: itself, or as part of a compound."""
-    if stem in stems:
-        return True
-    if len(stem) < _PART:
-        return False
-    return any(len(each) >= _PART and (stem.startswith(each) or each.startswith(stem)) for each in stems)
+def _agrees(claim: Claim, window: Sequence[_Sentence]) -> bool:
+    """Whether the sentence that is nearest to a claim is negated where the claim is."""
+    said = claim.stems | claim.numbers
+    return max(window, key=lambda each: len(each.stems & said)).negated == claim.negated
 
 
 def _sentence(text: str, start: int, end: int) -> _Sentence:
     part = text[start:end]
     listed = words(part)
-    counted = frozenset(numbers(part)) | {_IN_WORDS[word] for word in listed if word in _IN_WORDS}
+    stems, counted = set(), set()
+    for word in listed:
+        stem, is_number = _word(word)
+        if stem:
+            stems.add(stem)
+            if is_number:
+                counted.add(stem)
     if _MAY.search(part):
-        counted |= {"month 5"}
-    stems = frozenset(content_stems(word for word in listed if word not in _IN_WORDS)) | counted
-    return _Sentence(start, end, stems, counted, any(word in NEGATIONS for word in listed))
+        stems.add("month 5")
+        counted.add("month 5")
+    return _Sentence(start, end, frozenset(stems), frozenset(counted), not NEGATIONS.isdisjoint(listed))
+
+
+@lru_cache(maxsize=65536)
+def _word(word: str) -> tuple[str, bool]:
+    """How a word is compared, and whether it is a number or a month."""
+    if word in _IN_WORDS:
+        return _IN_WORDS[word], True
+    return "".join(content_stems([word])), word[0].isdigit()

@@ -6,7 +6,7 @@ import re
 
 from kreis.generative.index.index import Hit
 
-__all__ = ["MARKS", "mark", "mark_passage", "neutral"]
+__all__ = ["MARKS", "mark", "mark_passage", "neutral", "without_tags"]
 
 MARKS = ("passage", "question", "history", "example", "tool_result", "answer", "problem")
 """What data may stand in: `<passage number="1">…</passage>`."""
@@ -17,6 +17,7 @@ _FORGED = re.compile(
     rf"{_OPENS}(?=[\s/]*(?:{_NAMES})\b|{_OPENS}|\|)|(?<=\|)[>＞﹥›〉⟩]|\[(?=\s*/?\s*INST\b)", re.IGNORECASE
 )
 """Brackets of our own marks, and of the turns in models' own templates: "<|im_end|>", "[/INST]", "<<SYS>>"."""
+_TAG = re.compile(rf"</?(?:{'|'.join(MARKS)})\b[^<>]{{0,200}}>")
 _HIDDEN = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\ufeff\\U000e0000-\\U000e007f]"
 )
@@ -30,6 +31,11 @@ def neutral(text: str) -> str:
     is left out first, so that it hides nothing.
     """
     return _FORGED.sub("(", _HIDDEN.sub("", text))
+
+
+def without_tags(text: str) -> str:
+    """An answer without marks of ours, which small models repeat."""
+    return _TAG.sub("", text)
 
 
 def mark(name: str, text: str, **attributes: str | int) -> str:
