@@ -131,8 +131,8 @@ def main() -> None:
             added = {each: spent[each] - spent["bare"] for each in ("whole", "stream")}
             results[name] = added | {each: spent[each] for each in ("bare", "checks")}
             print(
-                f"{name}: {added['whole']:.2f} ms of CPU added to an answer, {spent['checks']:.2f} ms of them to check and "
-                f"guard it; {added['stream']:.2f} ms in a stream; search and call alone {spent['bare']:.2f} ms"
+                f"{name}: {added['whole']:.2f} ms of CPU added to an answer, {spent['checks']:.2f} ms of them to check "
+                f"and guard it; {added['stream']:.2f} ms in a stream; search and call alone {spent['bare']:.2f} ms"
             )
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
