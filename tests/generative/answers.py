@@ -100,3 +100,22 @@ def streamed(answerer: Answerer, text: str, **fields: Any) -> tuple[Sequence[str
         "".join(texts) == answered.text if answered.outcome == "answered" else answered.text.startswith("".join(texts))
     )
     return texts, answered
+
+
+def asked_in_turn(answerer: Answerer, *questions: tuple[str, dict[str, Any]]) -> list[Answered]:
+    """Answers of one answerer, one after the other; `stream` says that one is wanted in pieces."""
+
+    async def one(text: str, fields: dict[str, Any]) -> Answered:
+        if not fields.pop("stream", False):
+            return await answerer.answer(Question(text=text, **fields))
+        *pieces, answered = [piece async for piece in answerer.stream(Question(text=text, **fields))]
+        assert isinstance(answered, Answered)
+        assert "".join(map(str, pieces)) == answered.text
+        return answered
+
+    async def all_of_them() -> list[Answered]:
+        found = [await one(text, fields) for text, fields in questions]
+        await answerer.close()
+        return found
+
+    return asyncio.run(all_of_them())

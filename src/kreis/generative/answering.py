@@ -12,6 +12,8 @@ import msgspec
 
 from kreis.errors import CorruptionError, KreisError
 from kreis.generative.asking import Asked, Asking
+from kreis.generative.cache.answer_cache import AnswerCache, Scope
+from kreis.generative.cache.memory import MemoryCache
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.extractive import Weights, extract, plain_sentence, retrieval_confidence
 from kreis.generative.guards.guards import Guards, guards_of
@@ -88,10 +90,16 @@ class Answerer:
                 f"it is of version {self.index.version[:12]}, and the package names {pipeline.index_version[:12]}",
                 where=f"index {pipeline.index.sha256[:12]}",
             )
-        if embedder is None and pipeline.search.needs_vectors and pipeline.embedding is not None:
+        needs_vectors = pipeline.search.needs_vectors or pipeline.cache is not None
+        if embedder is None and needs_vectors and pipeline.embedding is not None:
             embedder = pipeline.embedding.open()
         self._embedder = embedder
         self._reranker = None if pipeline.reranker is None else Reranker.open(files(pipeline.reranker))
+        self.cache: AnswerCache | None = None
+        """Answers that may be given again, in the memory of this process."""
+        if pipeline.cache is not None and embedder is not None:
+            self.cache = MemoryCache(pipeline.cache, embedder)
+        self.scope = Scope.of(pipeline)
         self._opened_model = pipeline.model.open() if pipeline.model is not None and model is None else None
         self.model = model or self._opened_model
         self.tools = tools
@@ -162,7 +170,9 @@ class Answerer:
         self, question: Question, *, stream: bool, at_least: float = 0.0
     ) -> AsyncIterator[str | Answered]:
         turn = await asyncio.to_thread(_Turn, self, question)
-        if turn.model is None:
+        if turn.cached is not None:
+            answered, given = turn.cached, 0
+        elif turn.model is None:
             answered, given = await asyncio.to_thread(turn.without_model), 0
         else:
             asking = Asking(
@@ -181,6 +191,8 @@ class Answerer:
                     yield held
                     held = ""
             answered = turn.with_model(asking)  # well under a millisecond: a thread costs as much
+        if self.cache is not None and not answered.cached and not answered.why:  # what is flawed is tried again
+            await asyncio.to_thread(self.cache.keep, question, answered, self.scope)
         if answered.outcome == "answered" and given < len(answered.text) and answered.signals[0] >= at_least:
             yield answered.text[given:]
         yield answered
@@ -198,7 +210,9 @@ class _Turn:
         self._hits: list[Hit] = []
         self._failed = ""
         self._refused = next((f"{each.guard}: {each.said}" for each in self._verdicts if each.did == "refused"), "")
-        if not self._refused:
+        self.cached = None if self._refused else self._given_before()
+        """The answer to the same question, as it was given before."""
+        if not self._refused and self.cached is None:
             try:
                 self._hits = answerer.find(question, self._text)
             except KreisError as error:
@@ -276,6 +290,14 @@ class _Turn:
             why=asking.why,
             asking=asking,
         )
+
+    def _given_before(self) -> Answered | None:
+        cache, question = self._answerer.cache, self._question
+        found = cache.find(question, self._stored, self._answerer.scope) if cache is not None else None
+        if found is None:
+            return None
+        others = (each for each in found.verdicts if each.where != "question")
+        return msgspec.structs.replace(found, verdicts=(*self._verdicts, *others))
 
     def _guarded_history(self) -> list[Message]:
         turns = []

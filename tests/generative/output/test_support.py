@@ -64,6 +64,10 @@ def test_finds_what_is_said_in_other_words(passage: str, said: str) -> None:
         (URLAUB, "Urlaub verfällt am 31. Mai."),
         (URLAUB, "Die Frist beträgt sechs Wochen zum Monatsende."),
         (URLAUB, "Das Budget liegt bei 15.000 Euro."),
+        ("The fee rises by 5 euro in May.", "The fee falls by 5 euro in May."),
+        ("The gate is open on Monday at noon.", "The gate is closed on Monday at noon."),
+        ("Die Gebühr steigt im Mai um 5 Euro.", "Die Gebühr sinkt im Mai um 5 Euro."),
+        ("Hunde sind im Büro am Montag erlaubt.", "Hunde sind im Büro am Montag verboten."),
     ],
 )
 def test_does_not_find_what_is_said_otherwise(passage: str, said: str) -> None:

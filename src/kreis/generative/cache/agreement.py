@@ -33,7 +33,7 @@ from kreis.generative.cache.words import (
     stem_of,
 )
 
-__all__ = ["differ", "nearest_that_agrees"]
+__all__ = ["differ", "nearest_that_agrees", "stem_of"]
 
 _TOKEN = re.compile(r"\w*\d\w*(?:[.,:/\-]\w*\d\w*)*|[^\W\d_]+(?:-[^\W\d_]+)*(?:-\d\w*)*|[^\w\s.,;:!?\"'()\[\]{}…–—/\-]")
 _SENTENCE_ENDS = re.compile(r"[.!?:]\s*[\"'»“(]*$|^[\"'«„“(\s]*$")

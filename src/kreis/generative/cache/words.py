@@ -124,7 +124,7 @@ aktivier aktiviert einschalt eingeschaltet anschalt einrichten | deaktivier deak
 start begin begins beginning | stop end ends ending finish
 beginn beginnt start starten anfang anfangen fängt | end endet ende beend beendet stopp aufhör hört
 increase increases increased raise rise grow up | decrease decreases decreased reduce reduces reduced lower fall down
-erhöht steigt steigern vergrößern zunehmen | senk sink verringer verringert reduzier reduziert abnehm
+erhöht steigt steigern vergrößern zunehmen | senk senkt sink sinkt verringer verringert reduzier reduziert abnehm
 buy bought purchase | sell sold sale
 kauf kaufen einkauf | verkauf verkaufen
 accept accepted approve approved agree confirm | reject rejected refuse refused decline deny denied disagree

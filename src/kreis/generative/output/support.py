@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import msgspec
 
+from kreis.generative.cache.agreement import stem_of
+from kreis.generative.cache.words import OPPOSITES
 from kreis.generative.index.index import Hit
 from kreis.generative.sentences import sentences
 from kreis.generative.words import NEGATIONS, content_stems, words
@@ -52,6 +54,8 @@ class _Sentence(msgspec.Struct, frozen=True):
     stems: frozenset[str]
     numbers: frozenset[str]
     negated: bool
+    sides: frozenset[tuple[int, bool]]
+    """Of pairs of opposites which side it names."""
 
 
 class Read:
@@ -101,6 +105,7 @@ class Claim(msgspec.Struct, frozen=True):
     numbers: frozenset[str]
     names: frozenset[str]
     negated: bool
+    sides: frozenset[tuple[int, bool]]
 
 
 def read_claim(text: str) -> Claim | None:
@@ -114,7 +119,7 @@ def read_claim(text: str) -> Claim | None:
         return None
     names = [name.lower() for name in _CAPITAL.findall(text)]
     named = frozenset(content_stems(name for name in names if name not in _IN_WORDS))
-    return Claim(read.stems - read.numbers - _ABOUT, read.numbers, named, read.negated)
+    return Claim(read.stems - read.numbers - _ABOUT, read.numbers, named, read.negated, read.sides)
 
 
 def support(claim: Claim, passage: Read) -> Support:
@@ -123,8 +128,9 @@ def support(claim: Claim, passage: Read) -> Support:
     The measure is the share of the claim's content words that stand in up to three neighbouring sentences of the
     passage or its headings (containment: Broder 1997; "attributable to identified sources": Rashkin et al. 2023, here
     without a model). It is 0 where a number or a month of the claim does not stand there, or where one of the two is
-    negated and the other not, and halved where a name (a word with a capital inside a sentence; in German also each
-    noun) is missing in the whole passage. It counts words: who did what to whom it does not see.
+    negated and the other not, or says the opposite ("open", "closed"), and halved where a name (a word with a capital
+    inside a sentence; in German also each noun) is missing in the whole passage. It counts words: who did what to whom
+    it does not see.
 
     Args:
         claim: What is said.
@@ -154,17 +160,25 @@ def support(claim: Claim, passage: Read) -> Support:
 
 
 def _agrees(claim: Claim, window: Sequence[_Sentence]) -> bool:
-    """Whether the sentence that is nearest to a claim is negated where the claim is."""
+    """Whether the sentence that is nearest to a claim is negated where the claim is, and names no opposite of it."""
     said = claim.stems | claim.numbers
-    return max(window, key=lambda each: len(each.stems & said)).negated == claim.negated
+    nearest = max(window, key=lambda each: len(each.stems & said))
+    against = (
+        (pair, not side) in nearest.sides and (pair, side) not in nearest.sides and (pair, not side) not in claim.sides
+        for pair, side in claim.sides
+    )
+    return nearest.negated == claim.negated and not any(against)
 
 
 def _sentence(text: str, start: int, end: int) -> _Sentence:
     part = text[start:end]
     listed = words(part)
-    stems, counted = set(), set()
+    stems: set[str] = set()
+    counted: set[str] = set()
+    sides: set[tuple[int, bool]] = set()
     for word in listed:
-        stem, is_number = _word(word)
+        stem, is_number, of_pairs = _word(word)
+        sides.update(of_pairs)
         if stem:
             stems.add(stem)
             if is_number:
@@ -172,12 +186,19 @@ def _sentence(text: str, start: int, end: int) -> _Sentence:
     if _MAY.search(part):
         stems.add("month 5")
         counted.add("month 5")
-    return _Sentence(start, end, frozenset(stems), frozenset(counted), not NEGATIONS.isdisjoint(listed))
+    negated = not NEGATIONS.isdisjoint(listed)
+    return _Sentence(start, end, frozenset(stems), frozenset(counted), negated, frozenset(sides))
 
 
 @lru_cache(maxsize=65536)
-def _word(word: str) -> tuple[str, bool]:
-    """How a word is compared, and whether it is a number or a month."""
+def _word(word: str) -> tuple[str, bool, tuple[tuple[int, bool], ...]]:
+    """How a word is compared, whether it is a number or a month, and which sides of opposites it is."""
+    sides = tuple(
+        (pair, word_side)
+        for pair, both in enumerate(OPPOSITES)
+        for word_side, words_ in zip((True, False), both, strict=True)
+        if stem_of(word) in words_
+    )
     if word in _IN_WORDS:
-        return _IN_WORDS[word], True
-    return "".join(content_stems([word])), word[0].isdigit()
+        return _IN_WORDS[word], True, sides
+    return "".join(content_stems([word])), word[0].isdigit(), sides

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from kreis.generative.cache.answer_cache import AnswerCache
 from kreis.generative.guards.guards import Guards
 from kreis.generative.index.index import Access, Index
 from kreis.generative.pipeline import Pipeline
@@ -25,12 +26,13 @@ _ASKS = f"What do the documents say about {_TOPIC}?"
 
 
 class Attacked(Protocol):
-    """What can be attacked: an `Answerer`. Index and tools are exchanged for the time of an attack."""
+    """An `Answerer`: for the time of an attack, its index and tools are exchanged and its cache is left out."""
 
     pipeline: Pipeline
     guards: Guards
     index: Index
     tools: ToolCaller | None
+    cache: AnswerCache | None
 
     async def answer(self, question: Question) -> Answered:
         """An answer."""
@@ -71,7 +73,8 @@ async def attack(
         tried = [each for each in tried if each[2] != "tool result"]
         left_out += [f"{count} attacks by tool result: the pipeline has no tools"] if count else []
     results = []
-    index, tools = answerer.index, answerer.tools
+    index, tools, cache = answerer.index, answerer.tools, answerer.cache
+    answerer.cache = None
     try:
         for done, (suite, each, channel) in enumerate(tried, start=1):
             says = each.text if channel == "tool result" else ""
@@ -83,7 +86,7 @@ async def attack(
             if progress is not None:
                 progress(done, len(tried))
     finally:
-        answerer.index, answerer.tools = index, tools
+        answerer.index, answerer.tools, answerer.cache = index, tools, cache
     return RedTeamReport(results=tuple(results), left_out=tuple(left_out))
 
 
