@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,12 @@ __all__ = ["Alike", "alike"]
 _WORD = re.compile(r"\w+")
 _RUN = 5
 """Words in a shingle."""
-_SKETCH = 16
-"""So many shingles of a text say which others may be like it: with 0.8 in common, two share one of them, surely."""
+_SKETCH = 128
+"""The smallest hashes of a text's shingles stand for it: what two have in common is known to 0.04 (Broder 1997)."""
+_UNSURE = 0.2
+"""Of pairs whose estimate lies so far below, the shingles are not compared."""
+_LOOKED_UP = 16
+"""So many of them say which others may be like it: with 0.8 in common, two share one of them, surely."""
 _COMPARED = 30
 """A text is compared with so many of those before it that share one shingle: boilerplate stands in all of them."""
 _FACTORS = np.array([3, 1_000_003, 2_147_483_647, 4_294_967_311, 8_589_934_609], dtype=np.uint64)
@@ -47,31 +51,42 @@ def alike(texts: Sequence[str], at_least: float) -> list[Alike]:
     """
     known: dict[str, int] = {}
     before: dict[int, list[int]] = {}
+    sketches: list[npt.NDArray[np.uint64]] = []
     found = []
     for place, text in enumerate(texts):
         shingles = _shingles(text, known)
-        sketch = np.sort(_mixed(shingles))[:_SKETCH].tolist()
-        others = {other for each in sketch for other in before.get(each, ())}
-        best = _best(shingles, [(other, _shingles(texts[other], known)) for other in sorted(others)])
-        if best is not None and best[1] >= at_least:
-            found.append(Alike(best[0], place, best[1]))
-        for each in sketch:
+        sketch = np.sort(_mixed(shingles))[:_SKETCH]
+        sketches.append(sketch)
+        looked_up = sketch[:_LOOKED_UP].tolist()
+        others = {other for each in looked_up for other in before.get(each, ())}
+        likely = [other for other in sorted(others) if _estimate(sketch, sketches[other]) >= at_least - _UNSURE]
+        shares = [(_share(shingles, _shingles(texts[other], known)), -other) for other in likely]
+        if shares and (best := max(shares))[0] >= at_least:
+            found.append(Alike(-best[1], place, best[0]))
+        for each in looked_up:
             group = before.setdefault(each, [])
             if len(group) < _COMPARED:
                 group.append(place)
     return found
 
 
-def _best(
-    shingles: npt.NDArray[np.uint64], others: Iterable[tuple[int, npt.NDArray[np.uint64]]]
-) -> tuple[int, float] | None:
-    best = None
-    for place, other in others:
-        common = len(np.intersect1d(shingles, other, assume_unique=True))
-        share = common / (len(shingles) + len(other) - common)
-        if best is None or share > best[1]:
-            best = (place, share)
-    return best
+def _share(one: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]) -> float:
+    """Of sorted shingles, the share that both have."""
+    common = _common(one, other)
+    return common / (len(one) + len(other) - common)
+
+
+def _common(one: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]) -> int:
+    places = np.searchsorted(other, one)
+    return int(np.count_nonzero(other[np.minimum(places, len(other) - 1)] == one))
+
+
+def _estimate(one: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64]) -> float:
+    """The share by sketches: of the smallest hashes of both together, those that are in both."""
+    both = np.unique(np.concatenate([one, other]))[:_SKETCH]
+    within = both[-1]
+    common = _common(one[one <= within], other[other <= within])
+    return common / len(both)
 
 
 def _shingles(text: str, known: dict[str, int]) -> npt.NDArray[np.uint64]:
