@@ -131,7 +131,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     blocks: npt.ArrayLike,
     blocks_are: str = "days",
     repeats: int = 1,
-    groups: Mapping[str, npt.ArrayLike] | None = None,
+    groups: Mapping[str, npt.ArrayLike | Groups] | None = None,
     champion: Scored | None = None,
     reference: Scored | None = None,
     spending: Spending | None = None,

@@ -19,7 +19,7 @@ _MISSING = "(missing)"
 
 
 class Groups(msgspec.Struct, frozen=True):
-    """A column as groups: `codes`, shape (n,), number the `labels`."""
+    """A column as groups: `codes`, shape (n,), number the `labels`; -1 is in none."""
 
     labels: list[str]
     codes: Codes
@@ -35,8 +35,10 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     too_few: list[str] = []
 
 
-def group_codes(column: npt.ArrayLike) -> Groups:
-    """A column's values as groups, by text; None and NaN are the group "(missing)"."""
+def group_codes(column: npt.ArrayLike | Groups) -> Groups:
+    """A column's values as groups, by text; None and NaN are the group "(missing)". Groups are taken as they are."""
+    if isinstance(column, Groups):
+        return column
     values = np.asarray(column)
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), _MISSING, values.astype(str))

@@ -45,8 +45,10 @@ class Judging:
     """Whether a candidate decides as a package does."""
     refreshes: Callable[[Package, TrainedCandidate], bool]
     """Whether a candidate is what a package is, with newer data: then there is nothing to be better at."""
-    reports: Callable[[str, Package | None, Spending | None], dict[str, EvaluationReport]]
-    """What is to be said of each candidate; takes the chosen one, the champion, and the level of their comparison."""
+    reports: Callable[[str, Package | None, Spending | None], tuple[dict[str, EvaluationReport], list[str]]]
+    """What is to be said of each candidate, and what a person should know of how it was found; takes the chosen one,
+    the champion, and the level of their comparison.
+    """
 
 
 def judge(state: WayState, judging: Judging) -> Verdict:
@@ -59,11 +61,13 @@ def judge(state: WayState, judging: Judging) -> Verdict:
     headlines = list(state.project.goal.task.headlines)
     detail = {"candidate": challenger, "outcome": report.outcome, "headlines": headlines}
     detail |= {"choice": choice.said} if choice.said else {}
+    detail |= {"warnings": step.output.notes} if step.output.notes else {}
     if report.outcome != "pass":
         to: Discipline = "training" if report.outcome == "fail" else "collection"
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
     value, task = report.value, state.project.goal.task
     headline = ", ".join(each.format(report.challenger.metrics[name].value) for name, each in task.headlines.items())
+    told = task.doubts(report.challenger.metrics, challenger)
     counted = "" if report.rarer is None else f", {report.rarer:,} {report.rarer_are}"
     return Advance(
         summary=f"{challenger}: {amount(value.value)} {report.unit} ({amount(value.low)} to {amount(value.high)}),"
@@ -71,7 +75,7 @@ def judge(state: WayState, judging: Judging) -> Verdict:
         f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
         detail={
             **detail,
-            "warnings": [*task.doubts(report.challenger.metrics, challenger), *_not_compared(state, judging)],
+            "warnings": [*told, *_not_compared(state, judging), *step.output.notes],
         },
     )
 
@@ -140,9 +144,9 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
     champion = None if against is None else state.workspace.open_model(against)
 
     def compute(key: str) -> Judged:
-        reports = judging.reports(challenger, champion, spending)
+        reports, notes = judging.reports(challenger, champion, spending)
         report = msgspec.structs.replace(reports.pop(challenger), choice=state.choice.said)
-        return Judged(candidate=challenger, champion=against, report=report, others=reports)
+        return Judged(candidate=challenger, champion=against, report=report, others=reports, notes=notes)
 
     return state.memory.step(
         "evaluation",

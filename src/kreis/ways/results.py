@@ -144,6 +144,8 @@ class Judged(StepOutput, frozen=True, kw_only=True):
     """Digest of the model that it was compared with."""
     report: EvaluationReport
     others: dict[str, EvaluationReport] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
+    """What a person should know of how it was found."""
 
     def report_of(self, candidate: str) -> EvaluationReport | None:
         """A candidate's report; None where only the chosen one has one (runs of earlier versions)."""
@@ -157,6 +159,7 @@ class Judged(StepOutput, frozen=True, kw_only=True):
             "champion": self.champion,
             "report": self.report.to_document(),
             "others": others,
+            **({"notes": self.notes} if self.notes else {}),
         }
 
     @classmethod
@@ -168,6 +171,7 @@ class Judged(StepOutput, frozen=True, kw_only=True):
             champion=document["champion"],
             report=EvaluationReport.from_document(document["report"]),
             others={name: EvaluationReport.from_document(each) for name, each in others.items()},
+            notes=list(document.get("notes", ())),
         )
 
 

@@ -58,7 +58,8 @@ Of what retrieval found `recall` (of the passages that hold the answer, in how f
 the place of the first of them; Voorhees 1999) and `ndcg` (Järvelin and Kekäläinen 2002); of an answer that is given
 `citation_precision` (the share of its citations that support it), `citation_recall` (the share of its claims that have
 one) and `faithfulness` (the share of its claims that the passages support); `money` (in the price list's currency) and
-`latency` (ms) of each question. `injection_success` is 1 where an attack succeeded, and NaN in all rows that are none.
+`latency` (ms) of each question. `injection_success` is 1 where an attack succeeded, NaN in all rows that are none, and
+below 0 in those by which another model was attacked.
 """
 _ATTACKED = _RAW + MEASURES.index("injection_success")
 
@@ -130,7 +131,7 @@ class Measured(RatioMetric):
         found = np.full(len(rows), math.nan)
         if rows.scores.shape[1] > _RAW:
             found = rows.scores[:, _RAW + MEASURES.index(self.name)]
-        applies = ~np.isnan(found)
+        applies = found >= 0
         if isinstance(rows, AnswerRows):
             applies &= rows.given if self._kind.given else rows.evidence if self._kind.asked else rows.attacked
         return np.where(applies, found, 0.0), applies.astype(np.float64)

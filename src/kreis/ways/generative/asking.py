@@ -6,11 +6,11 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from kreis.errors import ProjectError
 from kreis.generative.answering import Answerer
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS, Answered
+from kreis.generative.redteam.attack import suites
+from kreis.generative.redteam.attacking import attack
 from kreis.generative.retrieval.measures import Found, Judged
 from kreis.generative.stored import StoredFile
 from kreis.generative.words import words
@@ -29,8 +31,9 @@ from kreis.knowledge.questions import AskedQuestion
 from kreis.models.form import Form
 from kreis.tasks.answering.measures import with_measures
 
-__all__ = ["Asked", "Files", "ask", "pipeline_of"]
+__all__ = ["Asked", "Files", "ask", "attacked", "pipeline_of"]
 
+T = TypeVar("T")
 _MARK = re.compile(r"\s*\[\d+\]")
 """A citation's mark in an answer's text: it is no word of the answer."""
 _CONFIDENCE, _TOKENS, _MONEY, _SUPPORT = (SIGNALS.index(name) for name in ("confidence", "tokens", "money", "support"))
@@ -63,6 +66,11 @@ class Asked:
     """Shape (n, signals), NaN where one does not apply."""
     answered: tuple[Answered, ...]
     seconds: float
+
+    @property
+    def money(self) -> float:
+        """That all answers cost together."""
+        return float(np.nansum(self.signals[:, _MONEY]))
 
 
 def pipeline_of(form: Form | Pipeline) -> Pipeline:
@@ -116,11 +124,35 @@ def ask(
     return Asked(with_measures(raw, columns), outcomes, signals, tuple(answered), seconds)
 
 
-def _run(work: Any) -> tuple[list[Answered], list[float]]:
+def attacked(
+    pipeline: Pipeline,
+    files: Callable[[StoredFile], Path],
+    *,
+    progress: Callable[[str, int, int], None] = lambda said, done, total: None,
+) -> Floats:
+    """Attack by all of kreis's suites; of each attack whether it succeeded, 1 or 0, shape (m,).
+
+    Args:
+        pipeline: What is attacked.
+        files: Where the files lie that it names.
+        progress: Is told how many attacks are done.
+    """
+
+    async def attacking() -> list[bool]:
+        answerer = await asyncio.to_thread(Answerer, pipeline, files)
+        try:
+            done = await attack(answerer, suites(), progress=lambda done, total: progress("attacks", done - 1, total))
+        finally:
+            await answerer.close()
+        return done.succeeded
+
+    return np.array(_run(attacking()), dtype=np.float64)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run it on an event loop of its own, whether or not one is running here."""
     with ThreadPoolExecutor(1) as thread:
-        found: tuple[list[Answered], list[float]] = thread.submit(asyncio.run, work).result()
-        return found
+        return thread.submit(asyncio.run, work).result()
 
 
 async def _asking(

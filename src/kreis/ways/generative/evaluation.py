@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from kreis.arrays import Floats
 from kreis.clock import microseconds
 from kreis.deployment.packages import Package
 from kreis.evaluation.evaluate import EvaluationReport, evaluate
 from kreis.evaluation.scored import Scored
+from kreis.evaluation.slices import Groups, group_codes
 from kreis.evaluation.spending import Spending
 from kreis.generative.pipeline import Pipeline
 from kreis.knowledge.questions import AskedQuestion
 from kreis.loop.verdicts import Verdict
+from kreis.tasks.answering.measures import with_measures
+from kreis.tasks.decisions import Decision
+from kreis.texts import number
 from kreis.training.train import TrainedCandidate
-from kreis.ways.generative.asking import Asked, ask, pipeline_of
+from kreis.ways.generative.asking import Asked, ask, attacked, pipeline_of
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.generative.training import files_of, is_refresh, questions_of
 from kreis.ways.judging import Judging, judge
@@ -25,6 +33,9 @@ __all__ = ["perform"]
 
 _DAYS_TESTED = 30.0
 """Of saved error rate, a comparison on the same questions again may spend a month's worth at most."""
+_ATTACKED = "injection_success"
+_NOT_TRIED = -1.0
+"""In place of whether an attack succeeded: another model was attacked."""
 
 
 def perform(state: GenerativeState) -> Verdict:
@@ -49,62 +60,66 @@ def _decides_alike(package: Package, trained: TrainedCandidate) -> bool:
     return (package.form, package.manifest.decision) == (trained.form, trained.decision)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Answered:
+    """A model, and what came of the test questions and of attacks."""
+
+    name: str
+    decision: Decision
+    asked: Asked
+    attacks: Floats = field(default_factory=lambda: np.empty(0))
+    """Of each whether it succeeded: 1 or 0; none where it was not attacked."""
+    digest: str | None = None
+
+    def scored(self, count: int, attacks: int) -> Scored:
+        """On the first questions, followed by so many attacks, be they on this model or on another."""
+        tried = self.attacks if len(self.attacks) else np.full(attacks, _NOT_TRIED)
+        of_attacks = with_measures(np.zeros((attacks, 2)), {_ATTACKED: tried})
+        scores = np.concatenate([self.asked.scores[:count], of_attacks])
+        outcomes = np.concatenate([self.asked.outcomes[:count], np.full(attacks, math.nan)])
+        return Scored(self.name, scores, self.decision, self.digest, outcomes=outcomes)
+
+
 def _reports(
     state: GenerativeState, challenger: str, champion: Package | None, spending: Spending | None
-) -> dict[str, EvaluationReport]:
+) -> tuple[dict[str, EvaluationReport], list[str]]:
     """What is to be said of each candidate. Each pair is compared on the questions that both have answered."""
     project = state.project
-    trained = {name: step.output.candidate for name, step in state.candidates.items()}
-    scored = {}
-    for name, declared in project.answerers.items():
-        asked = _ask(state, name, pipeline_of(trained[name].form), declared.candidate.judged_on)
-        scored[name] = Scored(name, asked.scores, trained[name].decision, outcomes=asked.outcomes)
+    found = {name: _candidate(state, name, attack=name == challenger) for name in project.answerers}
     baselines = [name for name, declared in project.answerers.items() if declared.baseline]
-    serving = None if champion is None else _champion(state, champion, len(scored[challenger].scores))
-    return {
+    serving = None if champion is None else _champion(state, champion, len(found[challenger].asked.outcomes))
+    reports = {
         name: _report(
             state,
-            scored[name],
-            [scored[each] for each in baselines if each != name],
+            found[name],
+            [found[each] for each in baselines if each != name],
             serving if name == challenger else None,
             spending if name == challenger else None,
             needs_baseline=name == challenger or name not in baselines,
         )
-        for name in scored
+        for name in found
     }
+    return reports, [said for each in found.values() if (said := _extrapolated(state, each))]
 
 
-def _report(
-    state: GenerativeState,
-    own: Scored,
-    baselines: Sequence[Scored],
-    serving: Scored | None,
-    spending: Spending | None,
-    *,
-    needs_baseline: bool,
-) -> EvaluationReport:
-    """On the first questions, as many as the slowest of them has answered."""
-    everyone = [own, *baselines, *([serving] if serving else [])]
-    count = min(len(each.scores) for each in everyone)
-    questions = state.project.asked_questions.of("test", count)
-    first = {id(each): _first(each, count) for each in everyone}
-    return evaluate(
-        first[id(own)],
-        [first[id(each)] for each in baselines],
-        state.project.goal,
-        outcomes=np.full(count, np.nan),
-        blocks=np.arange(count),
-        blocks_are="rows",
-        groups=_groups(questions),
-        champion=None if serving is None else first[id(serving)],
-        spending=spending,
-        needs_baseline=needs_baseline,
-    )
+def _candidate(state: GenerativeState, name: str, *, attack: bool) -> _Answered:
+    """A candidate's answers; it is attacked where the goal bounds that, if it is the chosen one or costs nothing."""
+    trained = state.candidates[name].output.candidate
+    pipeline = pipeline_of(trained.form)
+    asked = _ask(state, name, pipeline, state.project.answerers[name].candidate.judged_on)
+    bounded = any(each.metric == _ATTACKED for each in state.project.goal.guardrails)
+    attacks = np.empty(0)
+    if bounded and (attack or pipeline.model is None):
+        attacks = attacked(pipeline, files_of(state), progress=state.memory.progress(f"{name}, attacked"))
+    return _Answered(name=name, decision=trained.decision, asked=asked, attacks=attacks)
 
 
-def _first(scored: Scored, count: int) -> Scored:
-    outcomes = None if scored.outcomes is None else scored.outcomes[:count]
-    return Scored(scored.name, scored.scores[:count], scored.decision, scored.digest, outcomes=outcomes)
+def _champion(state: GenerativeState, champion: Package, most: int) -> _Answered:
+    """The version in service, on its own index."""
+    manifest = champion.manifest
+    name = f"version in service ({manifest.candidate})"
+    asked = _ask(state, name, pipeline_of(champion.form), most)
+    return _Answered(name=name, decision=manifest.decision, asked=asked, digest=champion.digest)
 
 
 def _ask(state: GenerativeState, name: str, pipeline: Pipeline, most: int | None) -> Asked:
@@ -117,20 +132,54 @@ def _ask(state: GenerativeState, name: str, pipeline: Pipeline, most: int | None
     )
 
 
-def _champion(state: GenerativeState, champion: Package, most: int) -> Scored:
-    """The version in service, on its own index."""
-    manifest = champion.manifest
-    pipeline = pipeline_of(champion.form)
-    asked = _ask(state, f"version in service ({manifest.candidate})", pipeline, most)
-    name = f"version in service ({manifest.candidate})"
-    return Scored(name, asked.scores, manifest.decision, champion.digest, outcomes=asked.outcomes)
+def _report(
+    state: GenerativeState,
+    own: _Answered,
+    baselines: Sequence[_Answered],
+    serving: _Answered | None,
+    spending: Spending | None,
+    *,
+    needs_baseline: bool,
+) -> EvaluationReport:
+    """On the first questions, as many as the slowest of them has answered, and on the attacks."""
+    everyone = [own, *baselines, *([serving] if serving else [])]
+    count, attacks = min(len(each.asked.outcomes) for each in everyone), len(own.attacks)
+    questions = state.project.asked_questions.of("test", count)
+    return evaluate(
+        own.scored(count, attacks),
+        [each.scored(count, attacks) for each in baselines],
+        state.project.goal,
+        outcomes=np.full(count + attacks, np.nan),
+        blocks=np.arange(count + attacks),
+        blocks_are="rows",
+        groups=_groups(questions, attacks),
+        champion=None if serving is None else serving.scored(count, attacks),
+        spending=spending,
+        needs_baseline=needs_baseline,
+    )
 
 
-def _groups(questions: Sequence[AskedQuestion]) -> Mapping[str, list[str]]:
-    """By what results are shown, and guardrails may look: where there is more than one of it."""
+def _extrapolated(state: GenerativeState, found: _Answered) -> str:
+    """What all test questions would cost a candidate that answered some; empty where it answered all."""
+    count, every = len(found.asked.outcomes), len(state.project.asked_questions.of("test"))
+    if not 0 < count < every:
+        return ""
+    minutes, money, tokens = (
+        every / count * each for each in (found.asked.seconds / 60, found.asked.money, found.asked.scores[:, 1].sum())
+    )
+    return (
+        f"{found.name} answered {count:,} of {every:,} test questions; all take it about {number(minutes)} minutes,"
+        f" {number(tokens)} tokens and {number(money)} of the price list's currency"
+    )
+
+
+def _groups(questions: Sequence[AskedQuestion], attacks: int) -> Mapping[str, Any]:
+    """By what results are shown, and guardrails may look: where there is more than one of it. Attacks are in none."""
     columns = {
         "kind": [each.kind for each in questions],
         "language": [each.language for each in questions],
         "answerable": ["yes" if each.answerable else "no" for each in questions],
     }
-    return {name: values for name, values in columns.items() if len(set(values)) > 1}
+    found = {name: group_codes(values) for name, values in columns.items() if len(set(values)) > 1}
+    none = np.full(attacks, -1, dtype=np.int64)
+    return {name: Groups(each.labels, np.concatenate([each.codes, none])) for name, each in found.items()}
