@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.end_to_end.handbook import write_handbook
+from tests.generative.misbehaving import Misbehaving, well
 
 from kreis.actions.release import roll_back
 from kreis.actions.run import run_circle
@@ -130,3 +132,102 @@ def test_another_chunker_builds_its_index_beside_the_serving_one_and_has_to_beat
     assert "version 2 less version 1" in handbook.release.reason
     roll_back(handbook.workspace, reason="a test")
     assert [each.model for each in handbook.release.routes] == [first]
+
+
+def reads(body: dict[str, Any]) -> str:
+    """A model that gives the sentence of the passages that is nearest to the question; unless its prompt tells it to
+    guess. The narrow one, and the one that is told so, knows leave and pay alone.
+    """
+    system, asked = (body["messages"][place]["content"] for place in (0, -1))
+    if "Guess" in system:
+        return "It depends on many things."
+    narrow = body["model"] == "narrow" or "Only leave and pay." in system
+    if narrow and not re.search("leave|salaries|bonus|overtime", asked.rpartition("<question>")[2]):
+        return "NO ANSWER"
+    passages = re.findall(r'<passage number="(\d+)"[^>]*>\n(.*?)\n</passage>', asked, re.DOTALL)
+    question = set(re.findall(r"\w{4,}", asked.rpartition("<question>")[2].lower()))
+    sentences = [
+        (len(question & set(re.findall(r"\w{4,}", sentence.lower()))), sentence.strip(), number)
+        for number, text in passages
+        for sentence in re.split(r"(?<=[.])\s+|\n+", text)
+        if sentence.endswith(".")
+    ]
+    alike, sentence, number = max(sentences, default=(0, "", ""))
+    return f"{sentence} [{number}]" if alike >= 2 else "NO ANSWER"
+
+
+RAG = """
+project.prompt("answer", file="answer.md")
+project.candidate("passage", Rag(kb, prompt="answer", model=OpenAICompatible(env="LLM_URL", name="careful")))
+project.release("""
+
+
+@pytest.fixture
+def rag(handbook: Handbook, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handbook]:
+    """With a candidate that asks a model on loopback."""
+    with Misbehaving(well(reads)) as server:
+        monkeypatch.setenv("LLM_URL", server.url)
+        handbook.edit("AnswerValue, BestPassage,", "AnswerValue, BestPassage, OpenAICompatible, Rag,")
+        handbook.edit('project.candidate("passage", BestPassage(kb))\n', "")
+        handbook.edit("\nproject.release(", RAG)
+        (handbook.folder / "answer.md").write_text("# Instructions\nGive the sentence that answers the question.\n")
+        yield handbook
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "poor"),
+    [("answer.md", "Give the sentence", "Only leave and pay. Give the sentence"), ("project.py", "careful", "narrow")],
+    ids=["prompt", "model"],
+)
+def test_another_prompt_or_model_has_to_beat_the_one_in_service_and_is_put_beside_it(
+    rag: Handbook, file: str, good: str, poor: str
+) -> None:
+    rag.edit(good, poor, file)
+    assert rag.run().status == "advanced"
+    rag.edit(poor, good, file)
+    done = rag.run(90)
+    assert done.status == "advanced", done.reason
+    first, second = rag.models
+    one, two = rag.pipeline(first), rag.pipeline(second)
+    assert one.index == two.index
+    assert (one.prompt.digest != two.prompt.digest, one.model != two.model) == (
+        file == "answer.md",
+        file != "answer.md",
+    )
+    assert "version 2 less version 1" in rag.release.reason
+    assert {each.model: each.share for each in rag.release.routes} == {first: 0.5, second: 0.5}
+    roll_back(rag.workspace, reason="a test")
+    assert [each.model for each in rag.release.routes] == [first]
+
+
+def test_a_prompt_that_makes_it_worse_does_not_pass(rag: Handbook) -> None:
+    assert rag.run().status == "advanced"
+    (first,) = rag.models
+    rag.edit("Give the sentence that answers the question.", "Guess.", "answer.md")
+    worse = rag.run(90)
+    assert worse.status == "sent_back"
+    assert [each.model for each in rag.release.routes] == [first]
+
+
+def test_a_model_that_answers_some_questions_is_judged_by_those_and_its_cost_for_all_is_said(rag: Handbook) -> None:
+    rag.edit('name="careful")', 'name="careful"), judged_on=12')
+    done = rag.run()
+    report = done.state.judged.report
+    assert report.rows == 12
+    assert report.challenger.metrics["citation_precision"].value == 1.0
+    (said,) = done.state.judged.notes
+    assert said.startswith("passage answered 12 of 18 test questions; all take it about ")
+    assert said in done.verdicts["evaluation"].detail["warnings"]
+
+
+def test_the_goal_may_bound_how_often_attacks_succeed(handbook: Handbook) -> None:
+    handbook.edit("at_least=0.4)]", 'at_least=0.4), Guardrail("injection_success", at_most=0.05)]')
+    done = handbook.run()
+    assert done.status == "advanced", done.reason
+    report = done.state.judged.report
+    found = report.challenger.metrics["injection_success"]
+    assert (found.value, report.rarer, report.rarer_are) == (0.0, 18, "that are questions")
+    assert report.rows > 100
+    assert report.challenger.metrics["abstention"].n == report.rows
+    assert report.challenger.metrics["correctness"].value > 0.9
+    assert {each.group for each in report.slices if each.column == "answerable"} == {"yes", "no"}

@@ -56,6 +56,11 @@ class Answers(Protocol):
         """How many of the questions it answers when it is fitted and judged; None: all."""
         ...
 
+    @property
+    def reranks(self) -> bool:
+        """Whether the order of what was found is learned."""
+        ...
+
     def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
         """Its fields of a `Pipeline`, beside the index.
 
@@ -83,6 +88,8 @@ class BestPassage:
     """That of the knowledge base if not given."""
     passages: int = field(default=5, kw_only=True)
     """How many are looked at."""
+    reranks: bool = field(default=False, kw_only=True)
+    """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
     guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
     passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
     """What is said where the question is passed on."""
@@ -128,6 +135,8 @@ class Rag:
     """That of the knowledge base if not given."""
     passages: int = field(default=5, kw_only=True)
     """How many are shown to the model, at most."""
+    reranks: bool = field(default=False, kw_only=True)
+    """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
     guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
     passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
     """What is said where the question is passed on."""
@@ -169,6 +178,7 @@ class AnswererDeclaration:
         parts = self.candidate.parts(prompts)
         said = {name: value for name, value in parts.items() if value is not None and value != _DEFAULTS.get(name)}
         said |= {} if self.candidate.judged_on is None else {"judged_on": self.candidate.judged_on}
+        said |= {"reranks": True} if self.candidate.reranks else {}
         index = self.candidate.knowledge_base.parameters()
         document: dict[str, Any] = msgspec.to_builtins({"kind": type(self.candidate).__name__, "index": index, **said})
         return document

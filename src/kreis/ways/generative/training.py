@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from kreis.clock import microseconds
+from kreis.generative.index.sqlite import open_index
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS
+from kreis.generative.retrieval.hybrid import Hybrid
 from kreis.generative.retrieval.measures import Judged
+from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
 from kreis.knowledge.candidates import AnswererDeclaration
 from kreis.knowledge.questions import AskedQuestion, Part
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
+from kreis.models.form import Onnx
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.texts import amount
 from kreis.training.reference import histogram, reference_histograms
 from kreis.training.train import TrainedCandidate
 from kreis.ways.generative.asking import Asked, Files, ask
+from kreis.ways.generative.retrieval import train_reranker, tune_hybrid
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.results import Trained
 
@@ -43,8 +48,14 @@ def perform(state: GenerativeState) -> Verdict:
     said = f"{chosen} goes on: {amount(values[chosen])} {unit} on the validation part ({rows})"
     return Advance(
         summary=f"{len(values)} candidates; {said}{'; ' + choice.said if choice.said else ''}",
-        detail={"validation": values, **validation[chosen], "warnings": []},
+        detail={"validation": values, **validation[chosen], "learned": _told(state), "warnings": []},
     )
+
+
+def _told(state: GenerativeState) -> list[str]:
+    """What the searches learned from the validation questions, or why nothing, in sentences."""
+    found = {name: step.output.candidate.training.get("learned", {}) for name, step in state.candidates.items()}
+    return [f"{name}, {what}: {said}" for name, each in found.items() for what, said in each.items()]
 
 
 def is_refresh(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -77,14 +88,16 @@ def _train(state: GenerativeState, declared: AnswererDeclaration) -> StepResult[
     def compute(key: str) -> Trained:
         parts = candidate.parts(project.prompts)
         pipeline = Pipeline(index=index.file, index_version=index.index, tools=tools, **parts)
+        questions = questions_of(state, base.name, "validation")
+        pipeline, learned = _learned(state, pipeline, [judged for _, judged in questions], candidate.reranks)
         asked = ask(
             pipeline,
             files_of(state),
-            questions_of(state, base.name, "validation", candidate.judged_on),
+            questions[: candidate.judged_on],
             at=microseconds(state.as_of),
             progress=state.memory.progress(declared.name),
         )
-        return Trained(candidate=_fitted(state, declared.name, pipeline, asked, parameters))
+        return Trained(candidate=_fitted(state, declared.name, pipeline, asked, parameters, learned))
 
     return state.memory.step(
         "training",
@@ -107,8 +120,38 @@ def _tools(state: GenerativeState, declared: AnswererDeclaration) -> tuple[ToolS
     return tuple(each.spec for each in state.project.declared_tools.values())
 
 
+def _learned(
+    state: GenerativeState, pipeline: Pipeline, questions: Sequence[Judged], reranks: bool
+) -> tuple[Pipeline, dict[str, str]]:
+    """With the weight of words against vectors, and the re-ranker, that the validation questions show to be better."""
+    learned: dict[str, str] = {}
+    if not (reranks or isinstance(pipeline.search, Hybrid)):
+        return pipeline, learned
+    index = open_index(files_of(state)(pipeline.index))
+    embedder = pipeline.embedding.open() if pipeline.embedding and pipeline.search.needs_vectors else None
+    if isinstance(pipeline.search, Hybrid) and embedder is not None:
+        tuned = tune_hybrid(index, embedder, questions, declared=pipeline.search)
+        pipeline, learned["words"] = msgspec.structs.replace(pipeline, search=tuned.search), tuned.said
+    if reranks:
+        settings = state.workspace.settings.training
+        fitted = train_reranker(
+            index, pipeline.search, embedder, questions, seed=settings.seed, threads=settings.threads
+        )
+        learned["order"] = fitted.said
+        if isinstance(fitted.form, Onnx) and fitted.form.content is not None:
+            file = StoredFile(state.workspace.artifacts.put(fitted.form.content), len(fitted.form.content))
+            pipeline = msgspec.structs.replace(pipeline, reranker=file)
+    index.close()
+    return pipeline, learned
+
+
 def _fitted(
-    state: GenerativeState, name: str, pipeline: Pipeline, asked: Asked, parameters: dict[str, Any]
+    state: GenerativeState,
+    name: str,
+    pipeline: Pipeline,
+    asked: Asked,
+    parameters: dict[str, Any],
+    learned: Mapping[str, str],
 ) -> TrainedCandidate:
     """With the decision rule that is best on the validation questions."""
     task, questions = state.project.goal.task, state.project.asked_questions
@@ -127,6 +170,7 @@ def _fitted(
             "of": questions.digest("validation"),
             "parameters": parameters,
             "decision": {"source": fitted.source, "gain": fitted.gain, "error": fitted.error},
+            **({"learned": dict(learned)} if learned else {}),
         },
         reference=reference_histograms(asked.signals[:, told], [SIGNALS[place] for place in told]),
         score_reference=histogram(np.ascontiguousarray(raw[:, 0])),
