@@ -38,7 +38,7 @@ from kreis.generative.questions import SIGNALS
 from kreis.generative.retrieval.kinds import Lexical
 
 PRICE = Price(tokens_in=100.0, tokens_out=400.0, currency="EUR", version="1", digest="0" * 64)
-FIRST = OpenAICompatible(env="FIRST_URL", name="first", price=PRICE, attempts=1, first_token_s=0.3)
+FIRST = OpenAICompatible(env="FIRST_URL", name="first", price=PRICE, attempts=1, first_token_s=0.6)
 SECOND = OpenAICompatible(env="SECOND_URL", name="second", price=PRICE, attempts=1)
 MISBEHAVIOURS: dict[str, Behaviour] = {
     "slow": slow(),

@@ -116,11 +116,11 @@ def test_the_next_model_answers_and_nothing_is_paid_twice(
     behaviour, why, requests = MISBEHAVIOURS[name]
     bad.will(behaviour)
     waits = name in ("slow", "silent after a piece")
-    wish = Wish(messages=WISH.messages, most_tokens=20, deadline_s=4.0 if waits else 20.0)
+    wish = Wish(messages=WISH.messages, most_tokens=20, deadline_s=6.0 if waits else 20.0)
 
     async def asked() -> tuple[str, Completion | ModelError]:
         links = [budgeted(FIRST, bad, budgets), budgeted(SECOND, good, budgets)]
-        chain = OpenFallback(links, share=0.05 if waits else 0.6)
+        chain = OpenFallback(links, share=0.1 if waits else 0.6)
         pieces, done = await outcome(chain, wish, stream=stream)
         spent = budgets.spent("shop"), budgets.set_aside_still("shop")
         assert spent == (pytest.approx(done.money), 0), "each attempt is booked once"
@@ -171,10 +171,10 @@ def test_the_small_model_answers_where_the_large_one_does_not(bad: Misbehaving, 
 @pytest.mark.parametrize("name", ["truncated", "silent after a piece", "an error within a stream"])
 def test_a_stream_begins_anew_for_who_forgets_what_came_before(bad: Misbehaving, good: Misbehaving, name: str) -> None:
     bad.will(MISBEHAVIOURS[name][0])
-    wish = Wish(messages=WISH.messages, most_tokens=20, deadline_s=4.0, anew=True)
+    wish = Wish(messages=WISH.messages, most_tokens=20, deadline_s=6.0, anew=True)
 
     async def asked() -> list[str | Anew | Completion]:
-        chain = OpenFallback([endpoint(FIRST, bad), endpoint(SECOND, good)], share=0.05)
+        chain = OpenFallback([endpoint(FIRST, bad), endpoint(SECOND, good)], share=0.1)
         items = [item async for item in chain.stream(wish)]
         await chain.close()
         return items
