@@ -17,6 +17,7 @@ import msgspec
 
 from kreis.errors import StoreError
 from kreis.generative.language_models.budget import Budget
+from kreis.locks import FileLock, holding
 
 __all__ = ["Budgets", "Receipt", "UsedUpError"]
 
@@ -62,8 +63,9 @@ class Budgets:
         with self._storing():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+            with holding(FileLock(path.with_name(f".{path.name}.lock"))):  # SQLite changes its mode without waiting
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.executescript(_SCHEMA)
 
     def set_aside(self, budget: Budget, tenant: str, day: str, money: float) -> Receipt:
         """Take the most that an answer may cost out of the budget.
