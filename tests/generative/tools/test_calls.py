@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 
 from kreis.clock import SimulatedClock, microseconds
+from kreis.errors import ServiceError
 from kreis.generative.index.index import Access
 from kreis.generative.questions import Question
 from kreis.generative.tools.client import SocketToolCaller
@@ -238,6 +240,23 @@ def test_tools_that_are_started_anew_are_found_and_those_that_are_gone_are_a_res
         assert (gone.status, gone.text) == ("failed", "the tools do not answer")
         async with running(tmp_path):
             assert (await caller.call("lookup_order", {"number": "123"}, ANN)).status == "done"
+
+    asyncio.run(run())
+
+
+def test_tools_do_not_take_the_place_of_others_but_that_of_dead_ones(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with running(tmp_path) as first:
+            with pytest.raises(ServiceError, match="other tools listen there"):
+                async with running(tmp_path):
+                    pass
+            assert (await first.caller().call("lookup_order", {"number": "123"}, ANN)).status == "done"
+        (tmp_path / "tools.sock").unlink(missing_ok=True)
+        left = socket.socket(socket.AF_UNIX)
+        left.bind(str(tmp_path / "tools.sock"))
+        left.close()
+        async with running(tmp_path) as second:
+            assert (await second.caller().call("lookup_order", {"number": "123"}, ANN)).status == "done"
 
     asyncio.run(run())
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from kreis.cli.output import JsonOption, console, emit
+from kreis.cli.output import JsonOption, console, emit, working
 
 if TYPE_CHECKING:
     from kreis.generative.tools.wire import Description
@@ -25,7 +26,10 @@ def tools(json: JsonOption = False) -> None:
     from kreis.actions.tools import run_tools
     from kreis.workspace import Workspace
 
+    waiting = ExitStack()
+
     def ready(there: Description) -> None:
+        waiting.close()
         if json:
             emit(there)
             return
@@ -35,4 +39,6 @@ def tools(json: JsonOption = False) -> None:
             out.print(f"{spec.name}: {spec.description.splitlines()[0]}{waits}", soft_wrap=True, markup=False)
         out.print("Ready.")
 
-    run_tools(Workspace.find(), ready)
+    with waiting:
+        waiting.enter_context(working("loading the project", quiet=json))
+        run_tools(Workspace.find(), ready)

@@ -23,10 +23,10 @@ _WORDS = re.compile(r"\w+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}(?:\s{1,4}[A-Za-z0-9+/_-]{4,})*={0,2}")
 _MIXED = re.compile(r"[a-z0-9+/][A-Z]|[0-9][a-z]")
 """What words of prose do not have, and base64 of any text does."""
-_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,;]{0,2}){8,}")
+_HEX = re.compile(r"[0-9a-fA-F][0-9a-fA-F][\s:,;]{0,2}(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,;]{0,2}){7,}")
 _NO_HEX = re.compile(r"0x|[^0-9a-fA-F]")
-_CODES = re.compile(r"(?<!\d)(?:\d{2,3}[\s,;]{1,3}){8,}\d{2,3}")
-_BINARY = re.compile(r"(?<!\d)(?:[01]{8}\s{0,2}){8,}")
+_CODES = re.compile(r"\d\d\d?[\s,;]{1,3}(?:\d{2,3}[\s,;]{1,3}){7,}\d{2,3}")
+_BINARY = re.compile(r"[01][01]{7}\s{0,2}(?:[01]{8}\s{0,2}){7,}")
 _DEEPEST = 3
 _LEAST_DIGITS = 16
 """A canary in hexadecimal or codes has more: each of its letters takes one at least."""
@@ -113,13 +113,14 @@ def _decoded(text: str) -> Iterator[str]:
         if not _MIXED.search(match[0]):
             continue
         yield from _from_base64(re.sub(r"\s", "", match[0]))
-    if sum(map(text.count, "0123456789")) < _LEAST_DIGITS:
+    digits = sum(map(text.count, "0123456789"))
+    if digits < _LEAST_DIGITS:
         return
     for match in _HEX.finditer(text):
         yield bytes.fromhex(_NO_HEX.sub("", match[0])).decode("latin-1")
-    for match in _CODES.finditer(text):
+    for match in _CODES.finditer(text) if digits >= 2 * _LEAST_DIGITS else ():
         yield "".join(chr(int(code)) for code in re.findall(r"\d+", match[0]))
-    for match in _BINARY.finditer(text):
+    for match in _BINARY.finditer(text) if digits >= 8 * _LEAST_DIGITS else ():
         yield "".join(chr(int(code, 2)) for code in re.findall(r"[01]{8}", match[0]))
 
 

@@ -17,7 +17,7 @@ from kreis.digests import digest_of
 from kreis.errors import PolicyError, ProjectError, ServiceError
 from kreis.generative.tools.spec import ToolResult, ToolSpec
 from kreis.generative.tools.tokens import Grant, read_token
-from kreis.generative.tools.wire import LARGEST, Description, Request
+from kreis.generative.tools.wire import LARGEST, Description, Request, connect
 from kreis.generative.tools.worker import Ready, Work
 
 __all__ = ["ToolServer"]
@@ -28,6 +28,7 @@ _MOST_PENDING = 1000
 _MOST_WAITING = 64
 _HEADER_S = 5.0
 _START_S = 120.0
+_AGAIN_S = 1.0
 
 
 class _Worker:
@@ -78,6 +79,16 @@ class _Worker:
         return await self._process.stdout.readline()
 
 
+async def _answers(address: Path | tuple[str, int]) -> bool:
+    """Whether somebody listens: a socket file alone may be what is left of a process that was killed."""
+    try:
+        _, writer = await connect(address)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 class ToolServer:
     """Runs calls that carry a token of the key, once each."""
 
@@ -115,11 +126,22 @@ class ToolServer:
             ServiceError: the tools do not load, or somebody listens there.
             ProjectError: the project declares no tools.
         """
-        for _ in range(self._workers):
-            ready = await self._start_worker()
-        self._specs = {spec.name: spec for spec in ready.tools}
-        if not self._specs:
-            raise ProjectError("the project declares no tools", where="project.py", hint="project.tools(my_function)")
+        if await _answers(address):
+            raise ServiceError("other tools listen there", where=f"tools.url, {address}", hint="end them first")
+        try:
+            for _ in range(self._workers):
+                ready = await self._start_worker()
+            self._specs = {spec.name: spec for spec in ready.tools}
+            if not self._specs:
+                hint = "project.tools(my_function)"
+                raise ProjectError("the project declares no tools", where="project.py", hint=hint)
+            await self._listen(address)
+        except BaseException:
+            await self.close()
+            raise
+        return Description(instance=self._instance, tools=tuple(self._specs.values()))
+
+    async def _listen(self, address: Path | tuple[str, int]) -> None:
         try:
             if isinstance(address, Path):
                 address.unlink(missing_ok=True)
@@ -129,7 +151,6 @@ class ToolServer:
                 self._server = await asyncio.start_server(self._serve, *address, limit=LARGEST)
         except OSError as error:
             raise ServiceError(f"cannot listen: {error}", where=f"tools.url, {address}") from error
-        return Description(instance=self._instance, tools=tuple(self._specs.values()))
 
     async def close(self) -> None:
         """Stop listening, and end the workers."""
@@ -250,4 +271,9 @@ class ToolServer:
         )
 
     async def _replace(self) -> None:
-        await self._start_worker()
+        while True:
+            try:
+                await self._start_worker()
+                return
+            except ServiceError:  # why stands in its output; a project that is being edited may load again
+                await asyncio.sleep(_AGAIN_S)

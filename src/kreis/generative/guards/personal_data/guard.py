@@ -17,7 +17,7 @@ from kreis.generative.questions import Verdict
 
 __all__ = ["PersonalData"]
 
-_TOGETHER = re.compile(r"\d+(?:[\s.()/-]{1,3}\d+)*")
+_TOGETHER = re.compile(r"\d\d*(?:[\s.()/-]{1,3}\d+)*")
 _BEFORE, _AFTER = 70, 80
 """What is read around a few digits: words before them that say what they are, a place after a street."""
 _TIGHT, _FEW = 24, 4
@@ -35,6 +35,9 @@ _PLAIN = str.maketrans(
     | {0xFF20: "@", 0xFF0E: "."}
 )
 """One sign for one sign, so that places in the text stay what they are."""
+
+
+_OTHER = re.compile(r"[^\x00-\x9f\xa1-\u024f]")
 
 
 class PersonalData:
@@ -68,7 +71,7 @@ class PersonalData:
 
     def find(self, text: str) -> list[Found]:
         """Each place, in order; where two overlap, the surer one, then the longer one."""
-        if not text.isascii():
+        if _OTHER.search(text):
             text = text.translate(_PLAIN)
         whole = text
         small, zones = text.lower(), _Zones.of(text)

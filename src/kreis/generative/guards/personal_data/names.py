@@ -33,4 +33,7 @@ RECOGNISERS = (Pattern("NAME", _SAID, sure=NAMED, digits=0, cues=_CUES), Pattern
 def listed(names: Sequence[str]) -> Pattern:
     """Finds the names of a list, whatever their case, with any blanks between their words."""
     forms = sorted({r"\s+".join(map(re.escape, name.split())) for name in names if name.strip()}, key=len, reverse=True)
-    return Pattern("NAME", re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.IGNORECASE), sure=SHAPED, digits=0)
+    cues = tuple({name.split()[0].lower() for name in names if name.strip()})
+    return Pattern(
+        "NAME", re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.IGNORECASE), sure=SHAPED, digits=0, cues=cues
+    )

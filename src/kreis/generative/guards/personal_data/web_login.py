@@ -8,6 +8,6 @@ from kreis.generative.guards.personal_data.recogniser import CHECKED, Pattern
 
 __all__ = ["RECOGNISERS"]
 
-_LOGIN = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,100}:[^\s/@]{1,100}@[^\s/?#]+[^\s]*", re.IGNORECASE)
+_LOGIN = re.compile(r"://(?P<value>[^\s/@:]{1,100}:[^\s/@]{1,100}@[^\s/?#]+[^\s]*)")
 
 RECOGNISERS = (Pattern("LOGIN", _LOGIN, sure=CHECKED, digits=0, cues=("://",)),)
