@@ -133,12 +133,12 @@ def test_a_model_that_fails_is_answered_for_and_paid_once(make: Make, model: Mis
 
 
 def test_a_model_that_takes_too_long_gives_way_within_the_time(make: Make, model: Misbehaving) -> None:
-    core = make(limits=Limits(answer_ms=1_200))
+    core = make(limits=Limits(answer_ms=2_000))
     model.will(slow())
     reply = ask(core)
     assert reply.answered
     (record,) = core.logged
-    assert record.latency_us < 1_200_000
+    assert record.latency_us < 2_000_000
     assert record.score.all[1] == model.charged  # type: ignore[union-attr]
 
 

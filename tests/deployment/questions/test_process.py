@@ -193,3 +193,19 @@ def test_a_heavy_library_is_in_no_service_that_answers(make_service: Any) -> Non
     ask(service)
     service.stop()
     assert "heavy modules loaded: none" in service.log()
+
+
+def test_two_workers_answer_from_one_folder_of_files(make_service: Any) -> None:
+    service: Service = make_service(workers=2)
+    first, second = answering_package(service), answering_package(service, [*HANDBOOK, LATER])
+    service.release(first)
+    service.start()
+    service.wait_for(1)
+    for each in (second, first, second, second):
+        service.release(each)
+        for _ in range(8):  # some by either
+            assert ask(service)[0] in (200, 503)  # the other one may not have a release yet
+    service.until(lambda: ask(service, "Where do visitors park?")[1].get("answered") is True)
+    service.until(lambda: len(list((service.config.log.parent / "files").glob("[0-9a-f]*"))) == 1)
+    predictions, _ = logged(service.config.log)
+    assert {each.model for each in predictions} <= {first, second}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -100,6 +100,8 @@ class AnswerReply(msgspec.Struct, frozen=True, kw_only=True):
     """What guards did, and what else was unusual: "GUARD: what it did"."""
     tokens: int = 0
     """Of all attempts."""
+    value: Any = None
+    """The object, where the prompt asks for one by a schema."""
     tools: tuple[str, ...] = ()
     """Those that were run."""
     waiting: tuple[str, ...] = ()

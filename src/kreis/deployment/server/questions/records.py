@@ -80,6 +80,7 @@ def answered_by(
         fallback=fallback,
         flags=said,
         tokens=int(tokens),
+        value=answered.value if given else None,
         tools=answered.tools,
         waiting=answered.waiting if given else (),
     )
