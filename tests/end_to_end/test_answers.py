@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.end_to_end.handbook import write_handbook
+from tests.conftest import Shop
+from tests.end_to_end.handbook import QUESTIONS, UNANSWERABLE, write_handbook
+from tests.end_to_end.test_service import serving
 from tests.generative.misbehaving import Misbehaving, well
 
 from kreis.actions.release import roll_back
 from kreis.actions.run import run_circle
+from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock
 from kreis.ledger import models, releases
 from kreis.ledger.records import Release
 from kreis.loop.machine import RunResult
+from kreis.watching.children import CircleOutcome
+from kreis.watching.watcher import Watcher
 from kreis.workspace import Workspace
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -231,3 +236,65 @@ def test_the_goal_may_bound_how_often_attacks_succeed(handbook: Handbook) -> Non
     assert report.challenger.metrics["abstention"].n == report.rows
     assert report.challenger.metrics["correctness"].value > 0.9
     assert {each.group for each in report.slices if each.column == "answerable"} == {"yes", "no"}
+
+
+@pytest.mark.slow
+def test_answers_in_service_are_logged_watched_and_walked_back(tmp_path: Path) -> None:
+    """Served, asked, told what came of it: a look takes it in and moves the canary, `kreis why` shows all."""
+    handbook = Handbook(tmp_path / "handbook")
+    shop, workspace = Shop(handbook.folder), handbook.workspace
+    handbook.edit("project.release(", MONITORED)
+    whole, poor = "documents=handbook, chunks=ByStructure(words=40", "documents=faq, chunks=ByWords(words=180"
+    handbook.edit(whole, poor)
+    handbook.run()
+    handbook.edit(poor, whole)
+    handbook.run(90)
+    later = START + 90 * DAY + timedelta(hours=1)
+    answers = {question: answer for question, answer, *_ in QUESTIONS}
+    with serving(shop) as served:
+        said = []
+        for number, question in enumerate([*answers, *UNANSWERABLE] * 3):
+            at = later + timedelta(minutes=number)
+            said.append(served.post("/v1/answer", {"question": f"{question} ({number})", "reference": str(number)}, at))
+            if said[-1]["answered"]:
+                came = "solved" if answers.get(question, "nothing") in said[-1]["answer"] else "wrong"
+                document = {"prediction": said[-1]["prediction"], "verdict": came}
+                served.post("/v1/feedback", document, at + timedelta(minutes=1))
+    assert {each["version"] for each in said} == {1, 2}
+    assert all(each["citations"] for each in said if each["answered"])
+    handbook.clock.advance(START + 94 * DAY)
+    project = workspace.load_project()
+    watcher = Watcher(project, workspace, circle=not_asked, collect=None, close_log=lambda: close_segment(workspace))
+    look = watcher.look(START + 94 * DAY)
+    assert (look.predictions, look.errors) == (len(said), [])
+    assert look.canary is not None
+    assert look.canary.kind == "promoted", look.canary.reason
+    assert "shown to be no worse" in look.canary.reason
+    assert look.canary.evidence["mature"] == len(said)
+    assert look.days[-1].isoformat() == "2026-06-02"
+    shown = next(each for each in said if each["answered"])
+    why = shop.document("why", shown["prediction"])
+    answer = why["answer"]
+    assert answer["given"]
+    assert answer["answer"] == shown["answer"]
+    cited = [each for each in answer["passages"] if each["cited"]]
+    assert cited[0]["table"].startswith("bronze/")
+    assert cited[0]["document"] == shown["citations"][0]["document"]
+    assert shown["citations"][0]["quote"] in cited[0]["text"]
+    assert why["goal"]["question"] == "What does the handbook say about this?"
+    page = shop.kreis("why", shown["prediction"])
+    assert "language model  none: sentences of a passage, word for word" in page
+    assert "Passages" in page
+    assert shop.kreis("status")
+    assert "answers questions and scores no rows" in shop.kreis("predict", "questions.jsonl", code=2)
+    assert "there are no features to compare" in shop.kreis("parity", code=2)
+    workspace.ledger.close()
+
+
+def not_asked(*_: Any) -> CircleOutcome:
+    raise AssertionError
+
+
+MONITORED = """from kreis import BadFeedback, BusinessMetric, Drift, Latency, Unanswered
+project.monitor(Drift(), BusinessMetric(), Latency(), Unanswered(), BadFeedback(), sends_back_to="training")
+project.release("""
