@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kreis.generative.embeddings.endpoint import EndpointEmbedding
     from kreis.generative.embeddings.local import LocalEmbedding
     from kreis.generative.guards.policy import GuardPolicy
+    from kreis.generative.index.postgres import PostgresIndexes
+    from kreis.generative.index.qdrant import QdrantIndexes
     from kreis.generative.language_models.budget import Budget
     from kreis.generative.language_models.budgeted import Budgeted
     from kreis.generative.language_models.fallback import Fallback
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from kreis.generative.language_models.prices import PriceList
     from kreis.generative.language_models.routed import Route, Routed
     from kreis.generative.retrieval.dense import Dense
+    from kreis.generative.retrieval.diverse import Diverse
     from kreis.generative.retrieval.hybrid import Hybrid
     from kreis.generative.retrieval.lexical import Lexical
     from kreis.generative.tools.tool import Caller, changes_state
@@ -85,6 +88,9 @@ _PLACES = {
     "GuardPolicy": "kreis.generative.guards.policy",
     "Hybrid": "kreis.generative.retrieval.hybrid",
     "Dense": "kreis.generative.retrieval.dense",
+    "Diverse": "kreis.generative.retrieval.diverse",
+    "PostgresIndexes": "kreis.generative.index.postgres",
+    "QdrantIndexes": "kreis.generative.index.qdrant",
     "Lexical": "kreis.generative.retrieval.lexical",
     "EndpointEmbedding": "kreis.generative.embeddings.endpoint",
     "LocalEmbedding": "kreis.generative.embeddings.local",
@@ -190,6 +196,7 @@ __all__ = [
     "DecisionValue",
     "Dense",
     "Differenced",
+    "Diverse",
     "Document",
     "Drift",
     "EndpointEmbedding",
@@ -220,8 +227,10 @@ __all__ = [
     "NewTopics",
     "OpenAICompatible",
     "ParentChild",
+    "PostgresIndexes",
     "PriceList",
     "Project",
+    "QdrantIndexes",
     "Rag",
     "RandomSplit",
     "RankingValue",

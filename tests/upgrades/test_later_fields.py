@@ -37,6 +37,7 @@ from kreis.expressions.tree import Aggregate, Call, Column, Literal
 from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
+from kreis.generative.index.kinds import IndexStoreKind
 from kreis.generative.language_models.budget import Budget
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.language_models.prices import Price
@@ -63,7 +64,13 @@ GROWING: list[type[msgspec.Struct]] = [
     *(*get_args(Form), *get_args(Decision), *get_args(OutcomeForm)),
     *(Pipeline, StoredFile, Prompt, Example, GuardPolicy, ToolSpec, Budget, Price, Route),
     CachePolicy,
-    *(*get_args(EmbeddingKind), *get_args(ModelKind), *get_args(SearchKind), *get_args(ValidatorKind)),
+    *(
+        *get_args(EmbeddingKind),
+        *get_args(ModelKind),
+        *get_args(SearchKind),
+        *get_args(IndexStoreKind),
+        *get_args(ValidatorKind),
+    ),
 ]
 """Every struct that is written into bytes that stay. The ledger's records are taken all."""
 

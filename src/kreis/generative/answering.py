@@ -17,7 +17,7 @@ from kreis.generative.cache.memory import MemoryCache
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.extractive import Weights, extract, plain_sentence, retrieval_confidence
 from kreis.generative.guards.guards import Guards, guards_of
-from kreis.generative.index.index import Hit, Index, Query
+from kreis.generative.index.index import Hit, Index, OpenIndex, Query
 from kreis.generative.index.sqlite import open_index
 from kreis.generative.language_models.model import Message, OpenModel, Spent
 from kreis.generative.output.claims import citation_of
@@ -48,7 +48,7 @@ class Answerer:
     Args:
         pipeline: What a package holds.
         files: Where a file that the pipeline names lies.
-        index: The index, opened already; None: it is opened from the pipeline's file.
+        index: The index, opened already; None: it is opened from the pipeline's file or store.
         embedder: The embedding model, loaded already; None: it is loaded where the search needs vectors.
         model: The language model, opened already; None: it is opened where the pipeline names one.
         tools: Runs the pipeline's tools; None: the model is offered none.
@@ -81,9 +81,13 @@ class Answerer:
         self.prompt_digest = said.digest
         self.schema = OpenSchema(said.schema, where=f"prompt {said.name!r}") if said.schema is not None else None
         self.examples = NearestExamples(said.examples)
-        self._opened_index = None
+        self._opened_index: OpenIndex | None = None
         if index is None:
-            index = self._opened_index = open_index(files(pipeline.index))
+            store = pipeline.store
+            self._opened_index = (
+                open_index(files(pipeline.index)) if store is None else store.open(pipeline.index_version)
+            )
+            index = self._opened_index
         self.index = index
         if self.index.version != pipeline.index_version:
             raise CorruptionError(

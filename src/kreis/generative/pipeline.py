@@ -11,6 +11,7 @@ from kreis.errors import ProjectError
 from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
+from kreis.generative.index.kinds import IndexStoreKind
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.retrieval.kinds import SearchKind
@@ -52,6 +53,8 @@ class Pipeline(
     """How long a question may take the language model, all attempts together, before the fallback answers."""
     cache: CachePolicy | None = None
     """When an answer is given again; None: never."""
+    store: IndexStoreKind | None = None
+    """The database that the index is searched in, where it was published; None: its file."""
     passes_on: str = PASSES_ON["en"]
     """What is said where the question is passed on; the English default is said in German to a German question."""
 

@@ -12,6 +12,7 @@ from kreis.errors import ProjectError
 from kreis.generative.chunking.chunker import Chunker
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
+from kreis.generative.index.kinds import IndexStoreKind
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.pipeline import PASSES_ON
 from kreis.generative.prompts.prompt import Prompt
@@ -30,6 +31,8 @@ class KnowledgeBase:
     chunks: Chunker
     embedding: EmbeddingKind | None
     search: SearchKind
+    store: IndexStoreKind | None = None
+    """The database that its index is published to, and searched in; None: the file."""
 
     def parameters(self) -> dict[str, Any]:
         """All that determines its index beside the documents, as plain data."""
@@ -194,6 +197,7 @@ def _parts(
         "knowledge_base": base.name,
         "search": search or base.search,
         "embedding": base.embedding,
+        "store": base.store,
         "passages": passages,
         "guards": guards,
         "passes_on": passes_on,

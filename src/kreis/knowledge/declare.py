@@ -15,6 +15,7 @@ from kreis.generative.chunking.by_structure import ByStructure
 from kreis.generative.chunking.chunker import Chunker
 from kreis.generative.documents.table import COLUMNS, contract_of_documents
 from kreis.generative.embeddings.kinds import EmbeddingKind
+from kreis.generative.index.kinds import IndexStoreKind
 from kreis.generative.output.kinds import ValidatorKind
 from kreis.generative.prompts.prompt import Example, Prompt, prompt_of
 from kreis.generative.retrieval.kinds import Lexical, SearchKind
@@ -150,6 +151,7 @@ class Knowledge(Candidates):
         chunks: Chunker = ByStructure(),
         embedding: EmbeddingKind | None = None,
         search: SearchKind = Lexical(),
+        store: IndexStoreKind | None = None,
     ) -> KnowledgeBase:
         """Declare a knowledge base: documents that are cut, embedded and searched in one way. Its index is built in
         preparation, and only anew where something has changed.
@@ -160,6 +162,8 @@ class Knowledge(Candidates):
             chunks: How documents are cut: `ByStructure`, `BySentences`, `ByWords`, `ParentChild`.
             embedding: The model of its vectors: `LocalEmbedding`, `EndpointEmbedding`; None: it is searched by words.
             search: How it is searched, where a candidate says nothing else: `Lexical`, `Dense`, `Hybrid`.
+            store: The database that its index is published to and searched in, `PostgresIndexes` or `QdrantIndexes`;
+                None: the file, which each service has.
 
         Raises:
             ProjectError: the name is taken, there is no such source, or it is searched by vectors that it has not.
@@ -172,7 +176,9 @@ class Knowledge(Candidates):
         if search.needs_vectors and embedding is None:
             hint = 'embedding=LocalEmbedding("multilingual-e5-small-int4"), or search=Lexical()'
             raise ProjectError("it is searched by vectors, and no embedding is named", where=where, hint=hint)
-        base = KnowledgeBase(name=name, documents=source, chunks=chunks, embedding=embedding, search=search)
+        base = KnowledgeBase(
+            name=name, documents=source, chunks=chunks, embedding=embedding, search=search, store=store
+        )
         self._knowledge_bases.add(name, base, where)
         return base
 

@@ -9,7 +9,7 @@ from tests.generative.handbook import PAGES, Paragraphs
 from tests.generative.index.conftest import POSTGRES
 
 from kreis.errors import MissingLibraryError, ProjectError, StoreError
-from kreis.generative.index import postgres
+from kreis.generative.index import postgres_index
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Access, Query
 from kreis.generative.index.postgres import PostgresIndexes
@@ -56,7 +56,7 @@ def test_a_publication_that_breaks_off_leaves_nothing(postgres_server, file, mon
         yield ("leav", [0], [1])
         raise RuntimeError("it broke off")
 
-    monkeypatch.setattr(postgres, "_terms", breaking)
+    monkeypatch.setattr(postgres_index, "_terms", breaking)
     with pytest.raises(RuntimeError):
         INDEXES.publish(file[0])
     assert lasting(postgres_server) == before

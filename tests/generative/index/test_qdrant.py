@@ -9,10 +9,11 @@ from qdrant_client import QdrantClient
 from tests.generative.handbook import PAGES, Paragraphs
 
 from kreis.errors import MissingLibraryError, ProjectError, StoreError
-from kreis.generative.index import qdrant
+from kreis.generative.index import qdrant_index
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Access, Query
-from kreis.generative.index.qdrant import QdrantIndex, QdrantIndexes, publish, withdraw
+from kreis.generative.index.qdrant import QdrantIndexes
+from kreis.generative.index.qdrant_index import QdrantIndex, publish, withdraw
 
 INDEXES = QdrantIndexes(env="KREIS_TEST_QDRANT")
 
@@ -48,7 +49,7 @@ def test_a_publication_that_breaks_off_is_not_found_and_is_withdrawn_with_the_ne
         raise RuntimeError("it broke off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(qdrant, "_points", breaking)
+        patch.setattr(qdrant_index, "_points", breaking)
         with pytest.raises(RuntimeError):
             publish(client, file[0])
     with pytest.raises(StoreError, match="no index"):

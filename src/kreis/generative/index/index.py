@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.generative.embeddings.embedding import Vectors
 
-__all__ = ["FILTERS", "Access", "Hit", "Index", "Query"]
+__all__ = ["FILTERS", "Access", "Hit", "Index", "OpenIndex", "Query"]
 
 
 FILTERS: Final = ("language", "owner", "source", "licence", "title", "id")
@@ -101,4 +101,12 @@ class Index(Protocol):
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """The vectors of chunks, shape (n, d), as exact as the index keeps them."""
+        ...
+
+
+class OpenIndex(Index, Protocol):
+    """One that whoever opened it closes."""
+
+    def close(self) -> None:
+        """End files and connections."""
         ...

@@ -22,6 +22,11 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
     Maximal marginal relevance (Carbonell and Goldstein 1998). How alike two are is their cosine, on a scale from the
     least of all hits to 1: models differ in how near they put what has nothing in common.
+
+    Example:
+
+    >>> Diverse(Hybrid(), apart=0.5).parameters()["of"]
+    {'kind': 'hybrid', 'lexical': 0.5, 'depth': 100}
     """
 
     of: Lexical | Dense | Hybrid
@@ -44,6 +49,11 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """The chosen chunks, in the order in which they were chosen; `score` is the other search's, over its best.
+
+        Args:
+            index: Where chunks are found.
+            query: What is looked for, and who asks.
+            embedder: The index's embedding model.
 
         Raises:
             ProjectError: the index has no vectors, or those of another model.

@@ -16,6 +16,7 @@ from kreis.generative.index.build import build_index
 from kreis.knowledge.candidates import KnowledgeBase
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.ways.generative.asking import Files
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.results import INDEX, BuiltKnowledge
 
@@ -25,7 +26,9 @@ __all__ = ["embedding_cache", "perform", "step_of"]
 def perform(state: GenerativeState) -> Verdict:
     """Build the index of each knowledge base of which something has changed, and nothing else."""
     for base in state.project.knowledge_bases.values():
-        state.indexes[base.name] = _build(state, base)
+        built = state.indexes[base.name] = _build(state, base)
+        if base.store is not None:
+            base.store.publish(Files(state.workspace.state / "files", state.workspace.artifacts)(built.output.file))
     found = {name: step.output for name, step in state.indexes.items()}
     if empty := [name for name, each in found.items() if not each.chunks]:
         return SendBack(to="collection", reason=f"knowledge base {empty[0]!r} holds no document with a word in it")

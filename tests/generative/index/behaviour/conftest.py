@@ -13,11 +13,11 @@ from tests.generative.index.conftest import POSTGRES
 from kreis.generative.documents.document import Document
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.embeddings.kinds import LocalEmbedding
-from kreis.generative.index import qdrant
+from kreis.generative.index import qdrant_index
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Index
 from kreis.generative.index.postgres import PostgresIndexes
-from kreis.generative.index.qdrant import QdrantIndex
+from kreis.generative.index.qdrant_index import QdrantIndex
 from kreis.generative.index.sqlite import open_index
 
 Publish = Callable[..., Index]
@@ -67,7 +67,7 @@ def qdrant_local(folder: Path) -> Publish:
 
     def publish(pages: Sequence[Document], **said: Any) -> Index:
         made = sqlite(folder)(pages, **said)
-        qdrant.publish(client, folder / "handbook.index")
+        qdrant_index.publish(client, folder / "handbook.index")
         return QdrantIndex(client, made.version)
 
     return publish
