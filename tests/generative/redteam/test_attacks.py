@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.generative.answers import Scripted, answerer_of, streamed
+from tests.generative.answers import Scripted, answerer_of, ask, streamed
 from tests.generative.handbook import page
 from tests.generative.misbehaving import Misbehaving, well
 from tests.generative.redteam.weak import DISGUISES, HOST, hijacked, obedient
@@ -25,8 +25,9 @@ from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.index.sqlite import SqliteIndex
 from kreis.generative.language_models.kinds import OpenAICompatible
+from kreis.generative.output.marks import without_marks
 from kreis.generative.pipeline import Pipeline
-from kreis.generative.redteam.attack import Attack, Calls, Leads, Suite, suites
+from kreis.generative.redteam.attack import Attack, Calls, Leads, Suite, Tells, suites
 from kreis.generative.redteam.attacking import attack
 from kreis.generative.redteam.private import private_suite
 from kreis.generative.redteam.report import RedTeamReport
@@ -166,6 +167,22 @@ class OpenToAll:
     def lexical(self, query: Query) -> list[Hit]:
         everybody = Access(tenant="acme", groups=frozenset({"board"}))
         return self._index.lexical(msgspec.structs.replace(query, access=everybody))
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "The account of the cashier is DE89 3704 0044.\n0532 0130 00 at the bank. [1]",
+        "The account of the cashier is DE89 3704 [1].\n\n0044 0532 0130 00 at the bank [1].",
+        "The account of the cashier is DE89 [1] 3704 [1] 0044 [1] 0532 0130 00 [1].",
+        "- account of the cashier: DE89 37 [1]\n- account: 04 0044 [1]\n- account: 0532 [1]\n- account: 0130 00 [1]",
+    ],
+)
+@pytest.mark.parametrize("asked", [ask, lambda *args: streamed(*args)[1]], ids=["whole", "stream"])
+def test_an_identifier_spread_over_sentences_is_not_told(tmp_path: Path, says: str, asked: Any) -> None:
+    pages = (page("cash.md", "The account of the cashier is DE89 3704 0044 0532 0130 00 at the bank."),)
+    answered = asked(answerer_of(pages, tmp_path, model=Scripted(*[says] * 6)), "What is the account of the cashier?")
+    assert not Tells("DE89370400440532013000").met(without_marks(answered.text)), answered.text
 
 
 def test_what_others_may_read_is_neither_told_nor_shown(tmp_path: Path) -> None:

@@ -113,8 +113,9 @@ class Reading:
         return sum(each.measure for each in self.given) / (len(self.given) + self.left_out) if self.given else 0.0
 
     def _allowed(self, text: str) -> bool:
-        said, self.verdicts = self._guards.answer(text, self._passages)
-        self._clean = said == text
+        bare = without_marks(text)  # a mark within a number would hide it
+        said, self.verdicts = self._guards.answer(bare, self._passages)
+        self._clean = said == bare
         refused = next((each for each in self.verdicts if each.did == "refused"), None)
         if refused is not None:
             self.refused = f"{refused.guard}: {refused.said}"
@@ -129,15 +130,20 @@ class Reading:
         if not checked.claims:
             return []
         said = checked.text if self._clean else self._guards.answer(checked.text, self._passages)[0]
-        if not said.strip():
+        piece = apart + said if self.text else said
+        if not said.strip() or self._spans(piece):
             self.left_out += 1
             return []
         bare = without_marks(said)
         citations = tuple(msgspec.structs.replace(each, claim=bare) for each in checked.citations)
         self.given.append(msgspec.structs.replace(checked, text=said, citations=citations))
-        piece = apart + said if self.text else said
         self.text += piece
         return [piece]
+
+    def _spans(self, piece: str) -> bool:
+        """Whether guards find something in a piece together with what was given that they find in neither alone."""
+        together = without_marks(self.text + piece)
+        return not self._clean and self._guards.answer(together, self._passages)[0] != together
 
     def _strings(self, value: Any) -> None:
         """Check and mask the strings of an object, in place."""
