@@ -11,7 +11,7 @@ from kreis.generative.answering import Answerer
 from kreis.generative.chunking.by_structure import ByStructure
 from kreis.generative.documents.document import Document
 from kreis.generative.index.build import build_index
-from kreis.generative.language_models.model import Completion, ModelError, Spent, Wish
+from kreis.generative.language_models.model import Completion, ModelError, OpenModel, Spent, Wish
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import Answered, Question
 from kreis.generative.retrieval.kinds import Lexical
@@ -62,7 +62,7 @@ def answerer_of(
     pages: Iterable[Document],
     folder: Path,
     *,
-    model: Scripted | None = None,
+    model: OpenModel | None = None,
     tools: ToolCaller | None = None,
     **fields: Any,
 ) -> Answerer:
@@ -110,7 +110,7 @@ def asked_in_turn(answerer: Answerer, *questions: tuple[str, dict[str, Any]]) ->
             return await answerer.answer(Question(text=text, **fields))
         *pieces, answered = [piece async for piece in answerer.stream(Question(text=text, **fields))]
         assert isinstance(answered, Answered)
-        assert "".join(map(str, pieces)) == answered.text
+        assert answered.outcome != "answered" or "".join(map(str, pieces)) == answered.text
         return answered
 
     async def all_of_them() -> list[Answered]:

@@ -129,8 +129,9 @@ def support(claim: Claim, passage: Read) -> Support:
     passage or its headings (containment: Broder 1997; "attributable to identified sources": Rashkin et al. 2023, here
     without a model). It is 0 where a number or a month of the claim does not stand there, or where one of the two is
     negated and the other not, or says the opposite ("open", "closed"), and halved where a name (a word with a capital
-    inside a sentence; in German also each noun) is missing in the whole passage. It counts words: who did what to whom
-    it does not see.
+    inside a sentence; in German also each noun) is missing in the whole passage. One sentence must hold more than half
+    of the words: what is put together from several is not what they say. It counts words: who did what to whom it does
+    not see.
 
     Args:
         claim: What is said.
@@ -143,11 +144,12 @@ def support(claim: Claim, passage: Read) -> Support:
     if not all(numbers_at) or at_most < SUPPORTED:
         return Support(at_most if all(numbers_at) else 0.0, 0, 0)
     share = 1.0 if all(map(passage.where, claim.names)) else 0.5
+    held = [sum(each >> place & 1 for each in (*stems_at, *numbers_at)) for place in range(len(passage.sentences))]
     best, needed = Support(0.0, 0, 0), 0.0
     for size in range(1, min(_TOGETHER, len(passage.sentences)) + 1):
         for first in range(len(passage.sentences) - size + 1):
             window = ((1 << size) - 1) << first
-            if not all(each & window for each in numbers_at):
+            if not all(each & window for each in numbers_at) or 2 * max(held[first : first + size]) <= counted:
                 continue
             measure = share * (sum(each & window != 0 for each in stems_at) + len(numbers_at)) / counted
             if measure > needed and _agrees(claim, passage.sentences[first : first + size]):
