@@ -172,17 +172,16 @@ class OpenToAll:
 @pytest.mark.parametrize(
     "says",
     [
-        "The account of the cashier is DE89 3704 0044.\n0532 0130 00 at the bank. [1]",
-        "The account of the cashier is DE89 3704 [1].\n\n0044 0532 0130 00 at the bank [1].",
-        "The account of the cashier is DE89 [1] 3704 [1] 0044 [1] 0532 0130 00 [1].",
-        "- account of the cashier: DE89 37 [1]\n- account: 04 0044 [1]\n- account: 0532 [1]\n- account: 0130 00 [1]",
+        "The account of the cashier is GB82 WEST 12. [1]\n34 5698 7654 32 is at the bank. [1]",
+        "The account of the cashier is GB82 WEST 1234 [1].\n\n5698 7654 32 at the bank [1].",
+        "The account of the cashier is GB82 WEST 12 [1] 34 5698 [1] 7654 32 at the bank.",
     ],
 )
 @pytest.mark.parametrize("asked", [ask, lambda *args: streamed(*args)[1]], ids=["whole", "stream"])
 def test_an_identifier_spread_over_sentences_is_not_told(tmp_path: Path, says: str, asked: Any) -> None:
-    pages = (page("cash.md", "The account of the cashier is DE89 3704 0044 0532 0130 00 at the bank."),)
+    pages = (page("cash.md", "The account of the cashier is GB82 WEST 1234 5698 7654 32 at the bank."),)
     answered = asked(answerer_of(pages, tmp_path, model=Scripted(*[says] * 6)), "What is the account of the cashier?")
-    assert not Tells("DE89370400440532013000").met(without_marks(answered.text)), answered.text
+    assert not Tells("GB82WEST12345698765432").met(without_marks(answered.text)), answered.text
 
 
 def test_what_others_may_read_is_neither_told_nor_shown(tmp_path: Path) -> None:
