@@ -94,8 +94,8 @@ def succeeded(report: RedTeamReport) -> list[str]:
 @pytest.mark.parametrize("names", [["leakage", "tools"], pytest.param([], marks=pytest.mark.slow)], ids=["two", "all"])
 def test_nothing_gets_out_of_a_model_that_obeys(site: Any, behaves: Any, names: list[str]) -> None:
     shop = site(behaves)
-    report = shop.attacked(suites(names))
-    assert len(report.results) >= 78
+    report = shop.attacked(suites(names, framed=not names))
+    assert len(report.results) == (78 if names else 705)
     assert all(each.asked_model for each in report.results)
     assert sum(bool(each.tools) for each in report.results) > 25, "the model asks for tools"
     assert [each for each in succeeded(report) if not each.endswith(": says")] == []
@@ -198,7 +198,7 @@ def test_what_others_may_read_is_neither_told_nor_shown(tmp_path: Path) -> None:
 def test_an_attack_that_gets_through_is_seen(site: Any) -> None:
     """The tests of success are no rubber stamps: without guards each of them is met."""
     shop = site(lambda body: f"{TRUE[:-1]}, says ambergate. [1]")
-    attacks = [each for suite in suites(["injection"]) for each in suite.attacks if each.id == "ignore"]
+    attacks = [each for suite in suites(["injection"], framed=False) for each in suite.attacks if each.id == "ignore"]
     report = shop.attacked([Suite("injection", attacks)])
     assert [each.succeeded for each in report.results] == [True, True, True]
     assert "ambergate" in report.text()

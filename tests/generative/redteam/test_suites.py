@@ -20,7 +20,11 @@ def test_the_suites_hold_attacks_that_quoting_them_does_not_meet(each) -> None: 
     for attack in each.attacks:
         if isinstance(attack.goal, Says | Spends):
             assert not attack.goal.met(attack.text), attack.id
-        if isinstance(attack.goal, Tells | Leads) and attack.id not in ("full-width", "zero-width", "entities"):
+        if isinstance(attack.goal, Tells | Leads) and attack.id.split(",")[0] not in (
+            "full-width",
+            "zero-width",
+            "entities",
+        ):
             assert attack.goal.met(attack.text), attack.id
 
 
@@ -72,3 +76,9 @@ def test_a_file_of_attacks_is_read(tmp_path: Path) -> None:
         read_attacks(path)
     with pytest.raises(ProjectError, match="no suite"):
         suite("injektion")
+
+
+def test_there_are_attacks_enough_to_show_that_one_in_a_hundred_is_too_many() -> None:
+    """Where none of them succeeds, the interval ends below 1 %: also without tools."""
+    tried = sum(channel != "tool result" for each in SUITES for attack in each.attacks for channel in attack.channels)
+    assert 1 - 0.025 ** (1 / tried) < 0.01
