@@ -249,8 +249,13 @@ def answering(**changes):
 
 def test_what_answers_questions_is_packaged_as_data(artifacts, keys):
     made = build_package(answering(), PIPELINE, artifacts)
+    envelope = sign(made.canonical(), PAYLOAD_TYPE, keys)
+    with pytest.raises(CorruptionError, match="the file aaaaaaaaaaaa that it answers from is gone"):
+        open_package(made.digest, envelope, artifacts, keys.trusted())
+    pipeline = msgspec.structs.replace(PIPELINE, index=StoredFile(artifacts.put(b"index"), 5))
+    made = build_package(answering(model=pipeline), pipeline, artifacts)
     package = open_package(made.digest, sign(made.canonical(), PAYLOAD_TYPE, keys), artifacts, keys.trusted())
-    assert package.form == package.manifest.model == PIPELINE
+    assert package.form == package.manifest.model == pipeline
     with pytest.raises(ProjectError, match="scores no rows"):
         package.scorer()
 

@@ -6,6 +6,8 @@ imported, unpickled or executed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from kreis.artifacts.store import ArtifactStore
@@ -17,6 +19,7 @@ from kreis.expressions.checking import validate
 from kreis.expressions.tree import Expression, aggregates, columns
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS
+from kreis.generative.stored import StoredFile
 from kreis.models.form import Form, Formula, Onnx
 from kreis.models.scoring import Scorer
 
@@ -92,6 +95,13 @@ def open_package(digest: str, envelope: str | bytes, artifacts: ArtifactStore, t
     """
     manifest = read_manifest(digest, envelope, trusted)
     model, where = manifest.model, _where(digest)
+    for file in _files_of(model):
+        if not artifacts.has(file.sha256):
+            raise CorruptionError(
+                f"the file {file.sha256[:12]} that it answers from is gone",
+                where=where,
+                hint="restore the artifact from a backup; or kreis run makes another index and package",
+            )
     return Package(digest, manifest, _opened(model, artifacts, where) if isinstance(model, Onnx) else model)
 
 
@@ -138,6 +148,14 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     for view in manifest.views:
         for name, expression in view.features.items():
             validate(expression, where=f"{where}, {view.name}__{name}")
+
+
+def _files_of(model: Form | Pipeline) -> Iterator[StoredFile]:
+    """The files that a pipeline names. Whoever opens one compares its bytes with the name."""
+    if isinstance(model, Pipeline):
+        yield model.index
+        if model.reranker is not None:
+            yield model.reranker
 
 
 def _check_pipeline(manifest: Manifest, where: str) -> None:

@@ -171,7 +171,12 @@ class Place:
             runs.start_run(tx, run)
 
     def model(self, name: str, worth: float) -> str:
-        form = Pipeline(knowledge_base=name, index=StoredFile("0" * 64, 1), index_version="v", search=Lexical())
+        form = Pipeline(
+            knowledge_base=name,
+            index=StoredFile(self.workspace.artifacts.put(b"an index"), 8),
+            index_version="v",
+            search=Lexical(),
+        )
         manifest = Manifest(
             project="arms",
             candidate=name,

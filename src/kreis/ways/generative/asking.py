@@ -6,12 +6,13 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from kreis.arrays import Floats
@@ -31,7 +32,7 @@ from kreis.knowledge.questions import AskedQuestion
 from kreis.models.form import Form
 from kreis.tasks.answering.measures import with_measures
 
-__all__ = ["Asked", "Files", "ask", "attacked", "pipeline_of"]
+__all__ = ["Asked", "Files", "ask", "attacked", "pipeline_of", "transcript"]
 
 T = TypeVar("T")
 _MARK = re.compile(r"\s*\[\d+\]")
@@ -122,6 +123,21 @@ def ask(
         "latency": np.array(latencies),
     }
     return Asked(with_measures(raw, columns), outcomes, signals, tuple(answered), seconds)
+
+
+def transcript(asked: Asked) -> Iterator[dict[str, Any]]:
+    """Question by question what was answered, on what it rests, and whether that counts as right; masked."""
+    for each, right, sure in zip(asked.answered, asked.outcomes, asked.scores[:, 0], strict=True):
+        yield {
+            "question": each.question,
+            "answer": each.text,
+            "outcome": each.outcome,
+            "right": bool(right),
+            "confidence": float(sure),
+            "citations": [msgspec.to_builtins(cited) for cited in each.citations],
+            "passages": [{"document": hit.document, "start": hit.start, "end": hit.end} for hit in each.passages],
+            "why": each.why,
+        }
 
 
 def attacked(
