@@ -129,7 +129,9 @@ def test_a_model_that_fails_is_answered_for_and_paid_once(make: Make, model: Mis
     reply = ask(core)
     assert reply.answered
     assert len(core.logged) == 1
-    assert "by the fallback" in str(core.logged[0].fields["why"]) or reply.fallback
+    assert reply.flags == ["fallback: the model that should have did not answer"]
+    assert core.metrics.fallbacks == 1
+    assert "by the fallback" in str(core.logged[0].fields["why"])
 
 
 def test_a_model_that_takes_too_long_gives_way_within_the_time(make: Make, model: Misbehaving) -> None:

@@ -15,8 +15,9 @@ from kreis.deployment.server.questions.models import LoadedAnswerer
 from kreis.generative.index.index import Hit
 from kreis.generative.questions import Answered, Citation
 
-__all__ = ["answered_by"]
+__all__ = ["BY_FALLBACK", "answered_by"]
 
+BY_FALLBACK = "fallback: the model that should have did not answer"
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -65,6 +66,8 @@ def answered_by(
     decision = model.decide([confidence, tokens])
     given = answered.outcome == "answered" and decision > 0
     said = [*dict.fromkeys(f"{each.guard}: {each.did} in the {each.where}" for each in answered.verdicts), *flags]
+    if answered.outcome == "answered" and answered.why:
+        said.append(BY_FALLBACK)
     reply = AnswerReply(
         prediction=prediction,
         answered=given,
