@@ -18,6 +18,8 @@ from kreis.actions.release import roll_back
 from kreis.actions.run import run_circle
 from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock
+from kreis.governance.pages.prompt import prompt_page
+from kreis.governance.views.prompt import PromptView, prompt_view
 from kreis.ledger import models, releases
 from kreis.ledger.records import Release
 from kreis.loop.machine import RunResult
@@ -201,6 +203,12 @@ def test_another_prompt_or_model_has_to_beat_the_one_in_service_and_is_put_besid
     )
     assert "version 2 less version 1" in rag.release.reason
     assert {each.model: each.share for each in rag.release.routes} == {first: 0.5, second: 0.5}
+    shown = prompt_view(rag.workspace, "answer")
+    assert isinstance(shown, PromptView)
+    assert [each.models for each in shown.versions] == ([[2], [1]] if file == "answer.md" else [[2, 1]])
+    page = str(prompt_page(shown))
+    assert ("-Only leave and pay. Give the sentence that answers the question." in page) == (file == "answer.md")
+    assert "1 prompts" in str(prompt_page(prompt_view(rag.workspace, "")))
     roll_back(rag.workspace, reason="a test")
     assert [each.model for each in rag.release.routes] == [first]
 

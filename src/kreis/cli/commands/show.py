@@ -1,4 +1,4 @@
-"""`kreis show`: a run, a candidate, a model, its card, a table, a source, a release or an alert."""
+"""`kreis show`: a run, a candidate, a model, its card, a table, a source, a release, a prompt or an alert."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _KINDS = {
     "table": "the tables of the lake; columns, versions and first rows of one",
     "source": "what was collected, quarantined and warned of",
     "release": "the releases; routes and reason of one",
+    "prompt": "the prompts of models; text, versions and what changed of one",
     "alert": "the last alerts (`kreis alerts` filters them)",
 }
 """Kind to what is shown of it."""
@@ -36,7 +37,7 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run (or just its identifier), candidate, model, card, table, source, release or alert."
+            help="run (or just its identifier), candidate, model, card, table, source, release, prompt or alert."
             " [default: lists them]",
             metavar="KIND",
             show_default=False,

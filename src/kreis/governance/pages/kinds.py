@@ -9,6 +9,7 @@ from kreis.governance.pages.alert import alert_page
 from kreis.governance.pages.candidate import candidate_page
 from kreis.governance.pages.model import model_page
 from kreis.governance.pages.page import Page
+from kreis.governance.pages.prompt import prompt_page
 from kreis.governance.pages.release import release_page
 from kreis.governance.pages.run import run_page
 from kreis.governance.pages.source import source_page
@@ -23,6 +24,7 @@ PAGES: Mapping[str, Callable[[Any], Page]] = {
     "table": table_page,
     "source": source_page,
     "release": release_page,
+    "prompt": prompt_page,
     "alert": alert_page,
 }
 """By kind; each lays out the view that `kreis.governance.views.kinds.SHOW` gives of that kind."""
