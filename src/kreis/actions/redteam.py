@@ -12,14 +12,11 @@ from kreis.durable import storing, write_durably
 from kreis.errors import ProjectError
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.redteam.attack import Suite, read_attacks, suites
-from kreis.generative.redteam.private import OTHERS, private_suite
+from kreis.generative.redteam.private import OTHERS, private_suites
 from kreis.generative.redteam.report import RedTeamReport
 from kreis.workspace import Workspace
 
 __all__ = ["attack_model"]
-
-_PASSAGES = 20
-"""Of documents that the attacker may not read, at most."""
 
 
 def attack_model(
@@ -63,18 +60,16 @@ def attack_model(
 async def _attack(
     pipeline: Pipeline,
     cache: FileCache,
-    chosen: list[Suite],
+    chosen: Sequence[Suite],
     others: bool,
     progress: Callable[[int, int], None] | None,
 ) -> RedTeamReport:
     from kreis.generative.answering import Answerer
-    from kreis.generative.index.sqlite import SqliteIndex
     from kreis.generative.redteam.attacking import attack
 
     answerer = await asyncio.to_thread(Answerer, pipeline, cache.path)
     try:
-        if others and isinstance(answerer.index, SqliteIndex):
-            chosen.append(private_suite(answerer.index.private(_PASSAGES)))
-        return await attack(answerer, chosen, progress=progress)
+        tried = [*chosen, *(private_suites(answerer.index) if others else [])]
+        return await attack(answerer, tried, progress=progress)
     finally:
         await answerer.close()

@@ -25,6 +25,7 @@ from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS, Answered
 from kreis.generative.redteam.attack import suites
 from kreis.generative.redteam.attacking import attack
+from kreis.generative.redteam.private import private_suites
 from kreis.generative.retrieval.measures import Found, Judged
 from kreis.generative.stored import StoredFile
 from kreis.generative.words import words
@@ -146,7 +147,7 @@ def attacked(
     *,
     progress: Callable[[str, int, int], None] = lambda said, done, total: None,
 ) -> Floats:
-    """Attack by all of kreis's suites; of each attack whether it succeeded, 1 or 0, shape (m,).
+    """Attack by all of kreis's suites, and for what not everybody may read; whether each succeeded, 1 or 0, shape (m,).
 
     Args:
         pipeline: What is attacked.
@@ -157,7 +158,8 @@ def attacked(
     async def attacking() -> list[bool]:
         answerer = await asyncio.to_thread(Answerer, pipeline, files)
         try:
-            done = await attack(answerer, suites(), progress=lambda done, total: progress("attacks", done - 1, total))
+            tried = [*suites(), *private_suites(answerer.index)]
+            done = await attack(answerer, tried, progress=lambda done, total: progress("attacks", done - 1, total))
         finally:
             await answerer.close()
         return done.succeeded
