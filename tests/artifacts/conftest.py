@@ -39,6 +39,9 @@ class ToyArtifacts:
             raise StoreError("an artifact's name is 64 hexadecimal digits")
         return f"toy:{digest}"
 
+    def forget(self, digest: str) -> bool:
+        return bool(self.where(digest)) and self.held.pop(digest, None) is not None
+
     def check(self) -> list[ArtifactProblem]:
         damaged = sorted(name for name, data in self.held.items() if digest_of(data) != name)
         return [ArtifactProblem(f"toy:{name}", "corrupt") for name in damaged]

@@ -70,6 +70,20 @@ class ArtifactFolder:
         """
         return self.path_of(digest).is_file()
 
+    def forget(self, digest: str) -> bool:
+        """Delete an artifact; when it returns, the name is gone from disk too.
+
+        Raises:
+            StoreError: it could not be deleted, or `digest` is not 64 hexadecimal digits.
+        """
+        path = self.path_of(digest)
+        with storing(f"artifact {digest}"):
+            found = path.is_file()
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                fsync_directory(path.parent)
+        return found
+
     def check(self) -> list[ArtifactProblem]:
         """Read everything; says what is corrupt, left over or stray, by path."""
         problems: list[ArtifactProblem] = []

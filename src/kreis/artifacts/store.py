@@ -60,6 +60,14 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    def forget(self, digest: str, /) -> bool:
+        """Delete the bytes of a digest for good, durably; returns whether they were there. They may be put again.
+
+        Raises:
+            StoreError: they could not be deleted, or `digest` is not 64 hexadecimal digits.
+        """
+        ...
+
     def check(self) -> Sequence[ArtifactProblem]:
         """Read everything; says what is corrupt, left over or stray, in order of place."""
         ...

@@ -34,7 +34,7 @@ def test_says_that_an_artifact_is_not_there(store: ArtifactStore) -> None:
 
 @pytest.mark.parametrize("name", ["", "../x", "A" * 64, "0" * 63, "0" * 65, "/etc/passwd", "0" * 64 + "\n", "٣" * 64])
 def test_refuses_a_name_that_is_no_digest(store: ArtifactStore, name: str) -> None:
-    for ask in (store.get, store.has, store.where):
+    for ask in (store.get, store.has, store.where, store.forget):
         with pytest.raises(StoreError, match="64 hexadecimal digits"):
             ask(name)
 
@@ -58,3 +58,23 @@ def test_sweeps_nothing_that_was_put(store: ArtifactStore) -> None:
     digest = store.put(b"model")
     assert list(store.sweep()) == []
     assert store.get(digest) == b"model"
+
+
+def test_forgets_one_for_good_and_takes_it_again(store: ArtifactStore) -> None:
+    digest, other = store.put(b"model"), store.put(b"other")
+    assert store.forget(digest)
+    assert not store.has(digest)
+    with pytest.raises(StoreError, match="no such artifact"):
+        store.get(digest)
+    assert store.get(other) == b"other"
+    assert store.check() == []
+    assert not store.forget(digest)
+    assert store.put(b"model") == digest
+    assert store.get(digest) == b"model"
+
+
+def test_forgets_damaged_bytes_too(store: ArtifactStore, damage: Callable[[str], None]) -> None:
+    digest = store.put(b"model")
+    damage(digest)
+    assert store.forget(digest)
+    assert store.check() == []

@@ -6,9 +6,6 @@ from typing import Any, Final
 
 import msgspec
 
-from kreis.generative.chunking.chunker import Chunk
-from kreis.generative.documents.document import Document
-
 __all__ = ["FORMAT", "TABLES", "About", "searched_text"]
 
 FORMAT: Final = "kreis.index/1"
@@ -49,7 +46,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Share of the ten nearest chunks that the graph finds; None: there is none, all are compared."""
 
 
-def searched_text(document: Document, chunk: Chunk) -> str:
-    """What is searched by words and embedded: the chunk below its document's title and the headings above it."""
-    titles = [chunk.heading] if chunk.heading.startswith(document.title) else [document.title, chunk.heading]
-    return "\n".join([*filter(None, titles), document.text[chunk.start : chunk.end]])
+def searched_text(title: str, heading: str, text: str) -> str:
+    """What is searched by words and embedded: a chunk's text below its document's title and the headings above it."""
+    titles = [heading] if heading.startswith(title) else [title, heading]
+    return "\n".join([*filter(None, titles), text])

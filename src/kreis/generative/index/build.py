@@ -31,7 +31,7 @@ from kreis.generative.index.reading import pieces_of
 from kreis.generative.index.words import ANALYSIS
 from kreis.generative.stored import StoredFile
 
-__all__ = ["BuiltIndex", "Progress", "build_index"]
+__all__ = ["BuiltIndex", "Entry", "Progress", "build_index", "document_key", "write_index"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is done, how many of them, and of how many."""
@@ -91,13 +91,58 @@ def build_index(
     embedder = None if embedding is None else embedding.open()
     with storing(f"index {place}"):
         make_directory(place.parent)
+        with TemporaryFile(dir=place.parent) as waiting:
+            ordered = _Sorted(waiting, documents)
+            entries = (_entry(document, chunker) for document in ordered)
+            return write_index(
+                entries,
+                len(ordered),
+                chunker=chunker.parameters(),
+                embedder=embedder,
+                cache=cache,
+                place=place,
+                progress=progress,
+                exact_up_to=exact_up_to,
+            )
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index holds of a document."""
+
+    readers: tuple[str, tuple[str, ...]]
+    """Tenant, and groups in order."""
+    said: tuple[str, str, str, str, str, str]
+    """Id, version, title, source, language, owner."""
+    licence: str
+    known_at: int
+    expires: int | None
+    """Moments in microseconds since 1970 UTC."""
+    chunks: list[Chunk]
+    texts: list[str]
+    """Of each chunk."""
+    parents: dict[tuple[int, int], str]
+    """The texts of the chunks' parents."""
+
+
+def write_index(
+    entries: Iterable[Entry],
+    count: int,
+    *,
+    chunker: dict[str, Any],
+    embedder: Embedder | None,
+    cache: EmbeddingCache | None,
+    place: Path,
+    progress: Progress,
+    exact_up_to: int,
+) -> BuiltIndex:
+    """Write an index file of so many entries, by tenant and id; see `build_index`. `chunker`: its parameters."""
+    with storing(f"index {place}"):
         unfinished = place.with_name(f".{place.name}.{secrets.token_hex(6)}.tmp")
         try:
-            with TemporaryFile(dir=place.parent) as waiting, closing(_new_file(unfinished)) as file:
-                ordered = _Sorted(waiting, documents)
+            with closing(_new_file(unfinished)) as file:
                 writing = _Writing(file, unfinished.parent, chunker, embedder, cache)
                 with closing(writing.postings):
-                    about = writing.write(ordered, progress, exact_up_to)
+                    about = writing.write(entries, count, progress, exact_up_to)
                 file.commit()
             _forget_who_wrote(unfinished)
             fsync_file(unfinished)
@@ -156,7 +201,7 @@ class _Writing:
         self,
         file: sqlite3.Connection,
         folder: Path,
-        chunker: Chunker,
+        chunker: dict[str, Any],
         embedder: Embedder | None,
         cache: EmbeddingCache | None,
     ) -> None:
@@ -172,13 +217,13 @@ class _Writing:
         self._vectors: list[Vectors] = []
         self._pieces = 0
 
-    def write(self, documents: _Sorted, progress: Progress, exact_up_to: int) -> About:
+    def write(self, entries: Iterable[Entry], documents: int, progress: Progress, exact_up_to: int) -> About:
         """All of it."""
-        self._include([FORMAT, ANALYSIS, self._chunker.parameters(), self._embedder and self._embedder.digest])
-        for number, document in enumerate(documents):
-            self._document(number, document)
+        self._include([FORMAT, ANALYSIS, self._chunker, self._embedder and self._embedder.digest])
+        for number, entry in enumerate(entries):
+            self._document(number, entry)
             if number % 100 == 0:
-                progress("documents", number, len(documents))
+                progress("documents", number, documents)
         self._embed()
         self._write_vectors()
         self._write_chunks()
@@ -192,43 +237,35 @@ class _Writing:
             format=FORMAT,
             version=self._digest.hexdigest(),
             analysis=ANALYSIS,
-            chunker=self._chunker.parameters(),
+            chunker=self._chunker,
             embedding=self._embedder.digest if self._embedder else "",
             dimension=self._embedder.dimension if self._embedder else 0,
-            documents=len(documents),
+            documents=documents,
             chunks=self._count,
             words=sum(self.postings.lengths),
             recall=self._write_graph() if self._embedder and self._count > exact_up_to else None,
         )
         self._file.execute("INSERT INTO about VALUES (?)", [canonical_json(about).decode()])
-        progress("documents", len(documents), len(documents))
+        progress("documents", documents, documents)
         return about
 
-    def _document(self, number: int, document: Document) -> None:
-        readers = (document.tenant, tuple(sorted(set(document.groups))))
-        reader = self._readers.setdefault(readers, len(self._readers))
-        known_at = _micros(document.known_at)
-        expires = None if document.expires is None else _micros(document.expires)
-        row = (document.id, document.version, document.title, document.source, document.language, document.owner)
-        row_ends = (document.licence, reader, known_at, expires)
-        self._file.execute(f"INSERT INTO documents VALUES ({_marks(11)})", (number, *row, *row_ends))
-        chunks = list(self._chunker.chunks(document))
-        self._include([readers, row, row_ends, chunks])
+    def _document(self, number: int, entry: Entry) -> None:
+        reader = self._readers.setdefault(entry.readers, len(self._readers))
+        row_ends = (entry.licence, reader, entry.known_at, entry.expires)
+        self._file.execute(f"INSERT INTO documents VALUES ({_marks(11)})", (number, *entry.said, *row_ends))
+        self._include([entry.readers, entry.said, row_ends, entry.chunks])
         parents: dict[tuple[int, int], int] = {}
-        for chunk in chunks:
-            _check(chunk, document)
-            self._chunk(number, document, chunk, parents)
+        for chunk, text in zip(entry.chunks, entry.texts, strict=True):
+            self._chunk(number, entry, chunk, text, parents)
 
-    def _chunk(self, number: int, document: Document, chunk: Chunk, parents: dict[tuple[int, int], int]) -> None:
+    def _chunk(self, number: int, entry: Entry, chunk: Chunk, text: str, parents: dict[tuple[int, int], int]) -> None:
         if chunk.parent and chunk.parent not in parents:
-            start, stop = chunk.parent
-            self._file.execute(
-                "INSERT INTO parents VALUES (?, ?, ?)", (self._parents, start, document.text[start:stop])
-            )
+            row = (self._parents, chunk.parent[0], entry.parents[chunk.parent])
+            self._file.execute("INSERT INTO parents VALUES (?, ?, ?)", row)
             parents[chunk.parent] = self._parents
             self._parents += 1
-        text = searched_text(document, chunk)
-        self.postings.add(text)
+        searched = searched_text(entry.said[2], chunk.heading, text)
+        self.postings.add(searched)
         self._chunks.append(
             (
                 self._count,
@@ -239,14 +276,14 @@ class _Writing:
                 chunk.page,
                 parents[chunk.parent] if chunk.parent else None,
                 self.postings.lengths[-1],
-                document.text[chunk.start : chunk.end],
+                text,
             )
         )
         self._count += 1
         if len(self._chunks) >= _WRITTEN_AT_ONCE:
             self._write_chunks()
         if self._embedder:
-            self._waiting.append((text, document_key(document)))
+            self._waiting.append((searched, document_key(entry.readers[0], entry.said[0])))
             if len(self._waiting) >= _EMBEDDED_AT_ONCE:
                 self._embed()
 
@@ -282,9 +319,26 @@ class _Writing:
         self._digest.update(canonical_json(said))
 
 
-def document_key(document: Document) -> str:
+def document_key(tenant: str, document: str) -> str:
     """Names a document in a cache of vectors (`EmbeddingCache.forget`)."""
-    return f"{document.tenant}\n{document.id}"
+    return f"{tenant}\n{document}"
+
+
+def _entry(document: Document, chunker: Chunker) -> Entry:
+    chunks = list(chunker.chunks(document))
+    for chunk in chunks:
+        _check(chunk, document)
+    said = (document.id, document.version, document.title, document.source, document.language, document.owner)
+    return Entry(
+        readers=(document.tenant, tuple(sorted(set(document.groups)))),
+        said=said,
+        licence=document.licence,
+        known_at=_micros(document.known_at),
+        expires=None if document.expires is None else _micros(document.expires),
+        chunks=chunks,
+        texts=[document.text[each.start : each.end] for each in chunks],
+        parents={each.parent: document.text[slice(*each.parent)] for each in chunks if each.parent},
+    )
 
 
 def _new_file(path: Path) -> sqlite3.Connection:
