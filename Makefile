@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-all simulate mutate lint bench clean lock
+.PHONY: demo test test-all simulate mutate lint bench quality clean lock
 
 demo: $(VENV)/.demo  ## A year of flights in a few minutes
 	$(BIN)/kreis demo flights
@@ -28,7 +28,10 @@ mutate: $(VENV)/.dev  ## Change what decides, one place at a time, and see a tes
 	$(BIN)/mutmut run && $(BIN)/mutmut results
 
 bench: $(VENV)/.dev  ## Every benchmark, side by side with peers and bare libraries
-	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+	for each in $(filter-out benchmarks/quality.py,$(wildcard benchmarks/*.py)); do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+quality: $(VENV)/.dev  ## What searches find on public sets; writes nothing: the output is kept in docs/reference/retrieval.md
+	$(BIN)/python benchmarks/quality.py $(SETS)
 
 $(VENV)/.demo: requirements/demo.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

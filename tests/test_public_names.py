@@ -19,6 +19,7 @@ CALLED_FROM_OUTSIDE = {
     "Series.drift_line": "used in a project's file",
     "Series.seasonal_naive": "used in a project's file",
     "Answering.forward": "called by PyTorch",
+    "Found.of_names": "called in a notebook, with rankings that come from elsewhere",
     "Risk.limited": "called in a project's file",
     "Risk.minimal": "called in a project's file",
     "ChunkerKind": "reads a chunker back from the parameters that an index or a record holds",

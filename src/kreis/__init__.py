@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kreis.generative.retrieval.hybrid import Hybrid
     from kreis.generative.retrieval.lexical import Lexical
     from kreis.generative.tools.tool import Caller, changes_state
+    from kreis.knowledge.caching import SemanticCache
     from kreis.knowledge.candidates import BestPassage, Rag
     from kreis.monitoring.monitors.age import Age
     from kreis.monitoring.monitors.availability import Availability
@@ -95,6 +96,7 @@ _PLACES = {
     "EndpointEmbedding": "kreis.generative.embeddings.endpoint",
     "LocalEmbedding": "kreis.generative.embeddings.local",
     "Rag": "kreis.knowledge.candidates",
+    "SemanticCache": "kreis.knowledge.caching",
     "BestPassage": "kreis.knowledge.candidates",
     "Budget": "kreis.generative.language_models.budget",
     "Budgeted": "kreis.generative.language_models.budgeted",
@@ -241,6 +243,7 @@ __all__ = [
     "Routed",
     "Rule",
     "Search",
+    "SemanticCache",
     "ServiceLevels",
     "Spending",
     "TfIdf",

@@ -17,6 +17,7 @@ from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.pipeline import PASSES_ON
 from kreis.generative.prompts.prompt import Prompt
 from kreis.generative.retrieval.kinds import SearchKind
+from kreis.knowledge.caching import SemanticCache
 
 __all__ = ["AnswererDeclaration", "Answers", "BestPassage", "KnowledgeBase", "Rag"]
 
@@ -64,6 +65,11 @@ class Answers(Protocol):
         """Whether the order of what was found is learned."""
         ...
 
+    @property
+    def cache(self) -> SemanticCache | None:
+        """When it gives answers again; None: never."""
+        ...
+
     def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
         """Its fields of a `Pipeline`, beside the index.
 
@@ -93,12 +99,15 @@ class BestPassage:
     """How many are looked at."""
     reranks: bool = field(default=False, kw_only=True)
     """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
+    cache: SemanticCache | None = field(default=None, kw_only=True)
+    """When an answer is given again; None: never."""
     guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
     passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
     """What is said where the question is passed on."""
 
     def __post_init__(self) -> None:
         _check(self.knowledge_base, self.search, self.passages, "BestPassage")
+        _check_cache(self.knowledge_base, self.cache, "BestPassage")
 
     @property
     def complexity(self) -> int:
@@ -140,6 +149,8 @@ class Rag:
     """How many are shown to the model, at most."""
     reranks: bool = field(default=False, kw_only=True)
     """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
+    cache: SemanticCache | None = field(default=None, kw_only=True)
+    """When an answer is given again; None: never."""
     guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
     passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
     """What is said where the question is passed on."""
@@ -148,6 +159,7 @@ class Rag:
 
     def __post_init__(self) -> None:
         _check(self.knowledge_base, self.search, self.passages, "Rag")
+        _check_cache(self.knowledge_base, self.cache, "Rag")
         if self.judged_on is not None and self.judged_on < 1:
             raise ProjectError(f"judged_on is {self.judged_on}", where="Rag", hint="1 question or more; None for all")
 
@@ -182,6 +194,7 @@ class AnswererDeclaration:
         said = {name: value for name, value in parts.items() if value is not None and value != _DEFAULTS.get(name)}
         said |= {} if self.candidate.judged_on is None else {"judged_on": self.candidate.judged_on}
         said |= {"reranks": True} if self.candidate.reranks else {}
+        said |= {} if self.candidate.cache is None else {"cache": self.candidate.cache}
         index = self.candidate.knowledge_base.parameters()
         document: dict[str, Any] = msgspec.to_builtins({"kind": type(self.candidate).__name__, "index": index, **said})
         return document
@@ -213,3 +226,11 @@ def _check(base: Any, search: SearchKind | None, passages: int, where: str) -> N
     if (search or base.search).needs_vectors and base.embedding is None:
         hint = 'project.knowledge_base(…, embedding=LocalEmbedding("…")), or search=Lexical()'
         raise ProjectError(f"it searches by vectors, and knowledge base {base.name!r} has none", where=where, hint=hint)
+
+
+def _check_cache(base: KnowledgeBase, cache: SemanticCache | None, where: str) -> None:
+    if cache is not None and base.embedding is None:
+        hint = 'project.knowledge_base(…, embedding=LocalEmbedding("…")), or no cache'
+        raise ProjectError(
+            f"its cache compares vectors, and knowledge base {base.name!r} has none", where=where, hint=hint
+        )

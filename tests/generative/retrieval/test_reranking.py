@@ -99,9 +99,11 @@ def test_it_is_read_from_its_file(tmp_path):
     (tmp_path / "model").write_bytes(constant_score([0.5], len(FEATURES)))
     ordered = Reranker.open(tmp_path / "model").order("leave", [hit("a"), hit("b")], top=5)
     assert [(each.text, each.score) for each in ordered] == [("a", 0.5), ("b", 0.5)]
-    (tmp_path / "other").write_bytes(constant_score([0.5], len(FEATURES) + 1))
-    with pytest.raises(RefusalError, match="takes 20 features"):
-        Reranker.open(tmp_path / "other")
+    (tmp_path / "older").write_bytes(constant_score([0.25], len(FEATURES) - 2))
+    assert Reranker.open(tmp_path / "older").order("leave", [hit("a")], top=5)[0].score == 0.25
+    (tmp_path / "newer").write_bytes(constant_score([0.5], len(FEATURES) + 1))
+    with pytest.raises(RefusalError, match="takes 20 features, 19 are known"):
+        Reranker.open(tmp_path / "newer")
 
 
 def test_features_are_those_of_a_real_search(tmp_path):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from kreis.errors import RefusalError
 from kreis.generative.index.index import Hit
 from kreis.generative.index.words import term_of, words_of
 from kreis.models.scoring import Matrix, OnnxScorer, Scorer
@@ -47,7 +48,7 @@ FEATURES = (
     "words",
     "question_terms",
 )
-"""What is known of a hit, in the order of the model's input."""
+"""What is known of a hit, in the order of the model's input. A new one comes last: older models take the first ones."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLOSE = 12
@@ -57,8 +58,9 @@ _CLOSE = 12
 class Reranker:
     """Puts hits in a new order. Safe to share between threads."""
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: Scorer, width: int = len(FEATURES)) -> None:
+        """By what scores the first `width` features."""
+        self._scorer, self._width = scorer, width
 
     @classmethod
     def open(cls, path: Path) -> Reranker:
@@ -67,7 +69,11 @@ class Reranker:
         Raises:
             RefusalError: it is no model of these features.
         """
-        return cls(OnnxScorer.from_onnx(path.read_bytes(), width=len(FEATURES)))
+        scorer = OnnxScorer.from_onnx(path.read_bytes())
+        if scorer.width > len(FEATURES) or scorer.texts:
+            said = f"the model takes {scorer.width} features, {len(FEATURES)} are known of a hit"
+            raise RefusalError(said, where="re-ranker", hint="serve it by the version of kreis that trained it")
+        return cls(scorer, scorer.width)
 
     def order(self, question: str, hits: Sequence[Hit], *, top: int) -> list[Hit]:
         """The best `top` hits, best first; `score` is the model's, and equal scores stay in the order they had.
@@ -79,7 +85,8 @@ class Reranker:
         """
         if not hits:
             return []
-        scores = self._scorer.score(features_of(question, hits))
+        features = features_of(question, hits)[:, : self._width]
+        scores = self._scorer.score(np.ascontiguousarray(features))
         order = np.argsort(-scores, kind="stable")[:top]
         return [msgspec.structs.replace(hits[place], score=float(scores[place])) for place in order]
 

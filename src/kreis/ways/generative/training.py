@@ -9,24 +9,22 @@ import msgspec
 import numpy as np
 
 from kreis.clock import microseconds
-from kreis.generative.index.sqlite import open_index
+from kreis.digests import digest_of_document
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS
-from kreis.generative.retrieval.hybrid import Hybrid
 from kreis.generative.retrieval.measures import Judged
-from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
+from kreis.knowledge.caching import read_pairs
 from kreis.knowledge.candidates import AnswererDeclaration
 from kreis.knowledge.questions import AskedQuestion, Part
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
-from kreis.models.form import Onnx
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.texts import amount
 from kreis.training.reference import histogram, reference_histograms
 from kreis.training.train import TrainedCandidate
 from kreis.ways.generative.asking import Asked, Files, ask
-from kreis.ways.generative.retrieval import train_reranker, tune_hybrid
+from kreis.ways.generative.learning import Learned, learn_search, with_cache
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.results import Trained
 
@@ -89,15 +87,18 @@ def _train(state: GenerativeState, declared: AnswererDeclaration) -> StepResult[
         parts = candidate.parts(project.prompts)
         pipeline = Pipeline(index=index.file, index_version=index.index, tools=tools, **parts)
         questions = questions_of(state, base.name, "validation")
-        pipeline, learned = _learned(state, pipeline, [judged for _, judged in questions], candidate.reranks)
-        asked = ask(
-            pipeline,
-            files_of(state),
-            questions[: candidate.judged_on],
-            at=microseconds(state.as_of),
-            progress=state.memory.progress(declared.name),
+        learned = _learned(state, declared, pipeline, [judged for _, judged in questions])
+        asked = learned.asked(
+            lambda answers, places: ask(
+                answers,
+                files_of(state),
+                [questions[place] for place in places],
+                at=microseconds(state.as_of),
+                progress=state.memory.progress(declared.name),
+            ),
+            len(questions[: candidate.judged_on]),
         )
-        return Trained(candidate=_fitted(state, declared.name, pipeline, asked, parameters, learned))
+        return Trained(candidate=_fitted(state, declared.name, learned, asked, parameters))
 
     return state.memory.step(
         "training",
@@ -107,7 +108,7 @@ def _train(state: GenerativeState, declared: AnswererDeclaration) -> StepResult[
             "metric": project.goal.metric.to_document(),
             "questions": project.asked_questions.digest("validation"),
         },
-        inputs={"index": index.index, "file": index.file.sha256},
+        inputs={"index": index.index, "file": index.file.sha256} | _pairs_digest(state, declared),
         result=Trained,
         compute=compute,
     )
@@ -121,37 +122,30 @@ def _tools(state: GenerativeState, declared: AnswererDeclaration) -> tuple[ToolS
 
 
 def _learned(
-    state: GenerativeState, pipeline: Pipeline, questions: Sequence[Judged], reranks: bool
-) -> tuple[Pipeline, dict[str, str]]:
-    """With the weight of words against vectors, and the re-ranker, that the validation questions show to be better."""
-    learned: dict[str, str] = {}
-    if not (reranks or isinstance(pipeline.search, Hybrid)):
-        return pipeline, learned
-    index = open_index(files_of(state)(pipeline.index))
-    embedder = pipeline.embedding.open() if pipeline.embedding and pipeline.search.needs_vectors else None
-    if isinstance(pipeline.search, Hybrid) and embedder is not None:
-        tuned = tune_hybrid(index, embedder, questions, declared=pipeline.search)
-        pipeline, learned["words"] = msgspec.structs.replace(pipeline, search=tuned.search), tuned.said
-    if reranks:
-        settings = state.workspace.settings.training
-        fitted = train_reranker(
-            index, pipeline.search, embedder, questions, seed=settings.seed, threads=settings.threads
-        )
-        learned["order"] = fitted.said
-        if isinstance(fitted.form, Onnx) and fitted.form.content is not None:
-            file = StoredFile(state.workspace.artifacts.put(fitted.form.content), len(fitted.form.content))
-            pipeline = msgspec.structs.replace(pipeline, reranker=file)
-    index.close()
-    return pipeline, learned
+    state: GenerativeState, declared: AnswererDeclaration, pipeline: Pipeline, judged: Sequence[Judged]
+) -> Learned:
+    """With what the validation questions, and labelled pairs, show to be better."""
+    settings, cache = state.workspace.settings.training, declared.candidate.cache
+    learned = learn_search(
+        pipeline,
+        judged,
+        reranks=declared.candidate.reranks,
+        files=files_of(state),
+        artifacts=state.workspace.artifacts,
+        seed=settings.seed,
+        threads=settings.threads,
+    )
+    return learned if cache is None else with_cache(learned, cache, read_pairs(state.project.folder / cache.pairs))
+
+
+def _pairs_digest(state: GenerativeState, declared: AnswererDeclaration) -> dict[str, str]:
+    """Of the labelled pairs of its cache: with others it is fitted anew."""
+    cache = declared.candidate.cache
+    return {} if cache is None else {"pairs": digest_of_document(read_pairs(state.project.folder / cache.pairs))}
 
 
 def _fitted(
-    state: GenerativeState,
-    name: str,
-    pipeline: Pipeline,
-    asked: Asked,
-    parameters: dict[str, Any],
-    learned: Mapping[str, str],
+    state: GenerativeState, name: str, learned: Learned, asked: Asked, parameters: dict[str, Any]
 ) -> TrainedCandidate:
     """With the decision rule that is best on the validation questions."""
     task, questions = state.project.goal.task, state.project.asked_questions
@@ -162,7 +156,7 @@ def _fitted(
     told = [place for place, signal in enumerate(SIGNALS) if signal != _TIMED]
     return TrainedCandidate(
         name=name,
-        form=pipeline,
+        form=learned.pipeline,
         features=SIGNALS,
         decision=fitted.decision,
         training={
@@ -170,7 +164,7 @@ def _fitted(
             "of": questions.digest("validation"),
             "parameters": parameters,
             "decision": {"source": fitted.source, "gain": fitted.gain, "error": fitted.error},
-            **({"learned": dict(learned)} if learned else {}),
+            **({"learned": learned.said} if learned.said else {}),
         },
         reference=reference_histograms(asked.signals[:, told], [SIGNALS[place] for place in told]),
         score_reference=histogram(np.ascontiguousarray(raw[:, 0])),
