@@ -113,7 +113,7 @@ def test_a_gone_index_is_said_and_the_release_refused(make_service: Any) -> None
             path.unlink()
     service.release(digest)
     service.start()
-    service.until(lambda: "there is no such artifact" in service.log())
+    service.until(lambda: "that it answers from is gone" in service.log())
     assert ask(service)[0] == 503
 
 
