@@ -9,6 +9,7 @@ CASES = [
     ["Das gilt z. B. für Dr. Müller bzw. die Firma Nr. 5 am 3. Oktober.", "Danach nicht."],
     ["He said “Stop.”", "(They did.)", "**Now.**", "Go."],
     ["It costs 3.50 EUR, e.g. in v1.2.3 of kreis.", "No more."],
+    ["It is about responsibilities.", "And Donaudampfschifffahrt.", "Nobody knows."],
     ["That was in 2013.", "Then it ended."],
     ["A. Lovelace wrote it.", "Nobody else."],
     ["No mark at the end\n\n", "A new paragraph"],

@@ -46,6 +46,19 @@ def test_every_pair_above_the_share_is_found():
     assert {(each.first, each.second) for each in alike(texts, 0.8)} == wanted
 
 
+def test_of_several_the_most_alike_is_named():
+    words = page(1).split()
+    near, far = words.copy(), words.copy()
+    near[50] = far[50] = far[150] = far[250] = "other"
+    found = alike([" ".join(far), " ".join(words), page(2), " ".join(near)], 0.8)
+    assert [(each.first, each.second) for each in found] == [(0, 1), (1, 3)]
+
+
+def test_a_text_of_five_words_can_be_alike_and_one_of_four_cannot():
+    assert len(alike(["one two three four five"] * 2, 0.8)) == 1
+    assert alike(["one two three four"] * 2, 0.8) == []
+
+
 def test_what_stands_on_every_page_makes_none_alike():
     texts = [f"{page(0, 40)} {page(seed, 200)}" for seed in range(1, 200)]
     assert alike(texts, 0.8) == []

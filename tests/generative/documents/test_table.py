@@ -113,6 +113,11 @@ def test_an_unreadable_file_is_set_aside_and_told_of():
     assert told == ["scan.pdf could not be read and was set aside: page images without text"]
 
 
+def test_a_row_without_a_text_is_bad_by_the_contract_that_comes_without_one():
+    rows = documents_frame([PLAIN]).collect().with_columns(pl.lit(None, pl.String).alias("text"))
+    assert CONTRACT.check(rows.lazy(), at=DAY).quarantined["reasons"].to_list() == [["text: missing"]]
+
+
 @pytest.fixture
 def lake(tmp_path):
     with open_ledger(tmp_path / "ledger.db", clock=SimulatedClock(DAY)) as ledger:

@@ -9,7 +9,7 @@ from tests.generative.documents.loaders.samples import CSV, HTML, MARKDOWN
 
 from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document
-from kreis.generative.documents.loaders.load import load_document, load_folder
+from kreis.generative.documents.loaders.load import load_document, load_documents, load_folder
 from kreis.generative.documents.unreadable import Unreadable
 
 DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -53,6 +53,16 @@ def test_a_document_is_known_since_it_says_so_else_since_its_file_was_changed(fo
     assert {each.known_at for each in load_folder(folder, known_at=later)} == {later}
 
 
+def test_a_part_that_cannot_be_read_is_known_since_its_file_is(folder):
+    rows = b"question,answer,known_at\nHow?,So.,2026-03-01\nWhy?,,\n"
+    (folder / "gaps.csv").write_bytes(rows)
+    os.utime(folder / "gaps.csv", (DAY.timestamp(), DAY.timestamp()))
+    later = datetime(2026, 7, 1, tzinfo=UTC)
+    assert [each.known_at for each in load_folder(folder, "gaps.csv")] == [datetime(2026, 3, 1, tzinfo=UTC), DAY]
+    assert [each.known_at for each in load_folder(folder, "gaps.csv", known_at=later)] == [later, later]
+    assert load_documents(rows, "gaps.csv")[1].known_at == datetime(2026, 3, 1, tzinfo=UTC)
+
+
 def test_only_what_fits_the_pattern_is_read(folder):
     assert [each.id for each in load_folder(folder, "**/*.html")] == ["hr/urlaub.html"]
     with pytest.raises(ProjectError, match="no file in it fits"):
@@ -89,7 +99,9 @@ def test_what_the_caller_says_of_access_holds_whatever_a_file_says(folder):
 
 def test_a_document_is_loaded_whole_or_not_at_all(folder):
     assert load_document(folder / "hr" / "leave.md").id == str(folder / "hr" / "leave.md")
-    with pytest.raises(ProjectError, match="2 documents, not one"):
+    with pytest.raises(ProjectError, match=r"^faq: it holds 2 documents, not one"):
+        load_document(folder / "faq.csv", "faq", media_type="text/csv")
+    with pytest.raises(ProjectError, match=r"faq.csv: it holds 2 documents"):
         load_document(folder / "faq.csv")
     with pytest.raises(ProjectError, match="pictures without a text"):
         load_document(pdf([(50, 700, "Text.")], PICTURE), "half.pdf", known_at=DAY)

@@ -112,6 +112,12 @@ def test_a_pdf_keeps_pages_tables_and_words_that_a_line_parts():
     assert document.page_of(document.text.index("write")) == 2
 
 
+def test_pieces_of_a_word_are_joined_and_words_are_parted():
+    pieces = [(50, 780, "Lea"), (68.4, 780, "ve"), (83, 780, "early"), (50, 760, "Now.")]
+    (document,) = loaded("a.pdf", pdf(pieces))
+    assert document.text == "Leave early\n\nNow."
+
+
 def test_the_outline_of_a_pdf_says_which_lines_are_headings():
     pages = [
         [(50, 780, "1 Leave"), (50, 760, "30 days, see 2 Parents.")],
@@ -189,6 +195,11 @@ def test_a_mail_is_its_text_below_its_subject_and_what_is_attached():
     assert (attached.id, attached.owner) == ("leave.eml/leave.md", "hr")
     assert gap.id == "leave.eml/photo.png"
     assert "no loader reads '.png'" in gap.reason
+
+
+def test_a_mail_without_a_subject_is_one_all_the_same():
+    (mail,) = load_documents(b"From: ada@example.org\nDate: Fri, 01 May 2026 14:00:00 +0200\n\nHello.\n", "a.eml")
+    assert (mail.text, mail.title) == ("Hello.", "a")
 
 
 def test_a_mail_without_a_plain_part_is_read_from_its_html_part():

@@ -45,7 +45,7 @@ def _message(message: email.message.EmailMessage, name: str, depth: int) -> Iter
     if body is not None and body.get_content_type() == "text/html":
         text = markdown_of_html(text)
     text = tidy(text.replace("\r\n", "\n"))
-    yield Found(text=f"# {subject}\n\n{text}".strip(), title=subject, owner=sender, known_at=date)
+    yield Found(text=f"# {subject}\n\n{text}".strip() if subject else text, title=subject, owner=sender, known_at=date)
     for number, attached in enumerate(message.iter_attachments(), 1):
         if number > _MOST_ATTACHED or depth >= _DEEPEST:
             reason = f"more than {_MOST_ATTACHED} files are attached, or deeper than {_DEEPEST}"
