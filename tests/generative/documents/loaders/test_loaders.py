@@ -118,6 +118,15 @@ def test_pieces_of_a_word_are_joined_and_words_are_parted():
     assert document.text == "Leave early\n\nNow."
 
 
+def test_the_columns_of_a_table_are_as_wide_as_their_widest_cells():
+    rows = [(700, 150, "30"), (686, 150, "thirty days in all"), (672, 215, "31"), (658, 150, "32")]
+    cells = [text for height, left, said in rows for text in ((50, height, f"row {height}"), (left, height, said))]
+    (document,) = loaded("a.pdf", pdf(cells))
+    assert document.text.split("\n")[2:] == ["| row 686 | thirty days in all |", "| row 672 | 31 |", "| row 658 | 32 |"]
+    apart = [(50, 700, "a"), (150, 700, "b"), (50, 686, "c"), (300, 686, "d")]
+    assert "|" not in loaded("a.pdf", pdf(apart))[0].text
+
+
 def test_the_outline_of_a_pdf_says_which_lines_are_headings():
     pages = [
         [(50, 780, "1 Leave"), (50, 760, "30 days, see 2 Parents.")],
@@ -207,6 +216,14 @@ def test_a_mail_without_a_plain_part_is_read_from_its_html_part():
     assert loaded("a.eml", raw)[0].text == "# Leave\n\nEverybody has 30 days."
     with pytest.raises(ProjectError, match="no e-mail"):
         loaded("a.eml", b"just a text")
+
+
+def test_a_mail_in_a_coding_that_nobody_knows_is_read_as_far_as_it_goes():
+    raw = (
+        b"Subject: Leave\nFrom: ada@example.org\nContent-Type: text/plain; charset=x-none\n"
+        b"Content-Transfer-Encoding: base64\n\nMzAgZGF5cy4=\n"
+    )
+    assert loaded("a.eml", raw)[0].text == "# Leave\n\n30 days."
 
 
 def test_mails_in_mails_end_somewhere():
