@@ -32,6 +32,10 @@ PERSONAL = (
     "or see [the page](https://docs.firm.example/leave) and "
     "https://other.example/x?q=1. "
 )
+SHOWN = (
+    "Paid leave: 30 days for whoever works the whole week. It is asked for in the portal, two weeks ahead. Managers "
+    "answer in three days; without an answer, leave counts as given. Days that are left go over into the next year. "
+)
 TABLE = "| 2024-01-31 | 1,204.50 | 17 | 88 % | 3.14159 |\n| 2024-02-29 | 998.00 | 21 | 91 % | 2.71828 |\n"
 BOUND_MS = 1.0
 
@@ -68,7 +72,8 @@ def main() -> None:
     policy = GuardPolicy(hosts=("docs.firm.example",), no_copying=("proprietary",), names=("Eva Lang",))
     guards = guards_of(policy, system="You answer questions of employees from the passages alone. " * 4)
     fields = {"document": "leave.md", "version": "1", "start": 0, "end": 1, "shown_start": 0, "licence": "proprietary"}
-    passages = [Hit(chunk=i, text=words(ENGLISH), shown=words(ENGLISH), **fields) for i in range(5)]  # type: ignore[arg-type]
+    shown = words(SHOWN)
+    passages = [Hit(chunk=number, text=shown, shown=shown, **fields) for number in range(5)]  # type: ignore[arg-type]
     worst = 0.0
     for name, text in ANSWERS.items():
         answer = milliseconds(partial(guards.answer, text, passages))
@@ -77,7 +82,9 @@ def main() -> None:
         print(f"{name:<44} answer {answer:.3f} ms, as stored {stored:.3f} ms, as a question {question:.3f} ms")
         for guard in guards._guards:
             print(f"    {guard.name:<18} {milliseconds(partial(guard.act, text, 'answer', passages)):.3f} ms")
-    print(f"worst answer {worst:.3f} ms; bound {BOUND_MS} ms: {'held' if worst <= BOUND_MS else 'BROKEN'}")
+    copied = milliseconds(partial(guards.answer, shown, passages))
+    print(f"an answer that is copied word for word, and cut: {copied:.3f} ms")
+    print(f"worst other answer {worst:.3f} ms; bound {BOUND_MS} ms: {'held' if worst <= BOUND_MS else 'BROKEN'}")
 
 
 if __name__ == "__main__":

@@ -181,6 +181,9 @@ def test_copying_is_cut_after_the_longest_run_that_is_allowed() -> None:
     given, verdicts = guard.act(f"He says: {LONG.upper()}, and so on.", "answer", [passage])
     assert given == "He says: " + " ".join(LONG.upper().split()[:30]) + " […] , and so on."
     assert verdicts[0].count == 1
+    for run in (31, 40, 47, 59):
+        given, _ = guard.act(" ".join(LONG.split()[:run]), "answer", [passage])
+        assert given == " ".join(LONG.split()[:30]) + " […]", run
     short = " ".join(LONG.split()[5:35])
     assert guard.act(short, "answer", [passage]) == (short, [])
     assert guard.act(LONG, "answer", [passage_of(LONG, licence="CC BY 4.0")]) == (LONG, [])

@@ -34,20 +34,22 @@ class Copying:
         words = list(_WORD.finditer(text))
         said = [match[0].casefold() for match in words]
         copied = [False] * len(words)
+        half = max(1, (self._most + 1) // 2)
+        blocks = [(at, f" {' '.join(said[at : at + half])} ") for at in range(0, len(said) - half + 1, half)]
         for each in protected:
-            self._mark(said, _flat(each.shown or each.text), copied)
+            self._mark(said, blocks, _flat(each.shown or each.text), copied)
         return self._cut(text, words, copied, where)
 
-    def _mark(self, said: list[str], source: str, copied: list[bool]) -> None:
-        """Mark the words of each run that is too long: among them are half as many that begin at a multiple of that."""
+    def _mark(self, said: list[str], blocks: list[tuple[int, str]], source: str, copied: list[bool]) -> None:
+        """Mark the words of each run that is too long: it holds one of the blocks of half its length."""
         length = self._most + 1
-        half = max(1, length // 2)
-        for at in range(0, len(said) - half + 1, half):
-            if all(copied[at : at + half]) or f" {' '.join(said[at : at + half])} " not in source:
+        for at, block in blocks:
+            if block not in source:
                 continue
-            for start in range(max(0, at - length + half), min(at, len(said) - length) + 1):
-                if f" {' '.join(said[start : start + length])} " in source:
-                    copied[start : start + length] = [True] * length
+            for start in range(max(0, at - length // 2), min(at, len(said) - length) + 1):
+                end = start + length
+                if not all(copied[start:end]) and f" {' '.join(said[start:end])} " in source:
+                    copied[start:end] = [True] * length
 
     def _cut(
         self, text: str, words: list[re.Match[str]], copied: list[bool], where: Where

@@ -159,4 +159,4 @@ def _written_out(match: re.Match[str]) -> str:
 
 def _leads(text: str) -> bool:
     """Whether there may be an address in it: a first, cheap look."""
-    return "//" in text or ":" in text or "www" in text.lower() or "\\\\" in text or "/" in text
+    return "/" in text or ":" in text or "\\" in text or "ww" in text or "WW" in text or "wW" in text

@@ -19,9 +19,9 @@ _BORN = re.compile(
     rf"(?P<value>{_DATE})(?!\d)",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(rf"(?<!\d)(?P<value>{_DATE})\s(?:geboren|born)")
+_BEFORE = re.compile(rf"(?<!\d)(?P<value>{_DATE})\sgeboren")
 
 RECOGNISERS = (
     Pattern("BIRTH", _BORN, sure=SHAPED, digits=1, cues=("born", "birth", "geb", "dob", "d.o.b", "*")),
-    Pattern("BIRTH", _BEFORE, sure=SHAPED, digits=1, cues=("born", "geboren")),
+    Pattern("BIRTH", _BEFORE, sure=SHAPED, digits=1, cues=("geboren",)),
 )

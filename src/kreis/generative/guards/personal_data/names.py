@@ -25,9 +25,13 @@ _TITLE = re.compile(
     re.MULTILINE,
 )
 
+_TITLE_CUES = ("mr", "ms", "miss", "herr", "frau", "dr", "prof", "med", "madame", "señor", "mme", "dear", "liebe", "m.")
 _CUES = ("my name", "i am called", "ich hei", "name ist", "call me", "signed", "gez", "regards", "grüßen")
 
-RECOGNISERS = (Pattern("NAME", _SAID, sure=NAMED, digits=0, cues=_CUES), Pattern("NAME", _TITLE, sure=NAMED, digits=0))
+RECOGNISERS = (
+    Pattern("NAME", _SAID, sure=NAMED, digits=0, cues=_CUES),
+    Pattern("NAME", _TITLE, sure=NAMED, digits=0, cues=_TITLE_CUES),
+)
 
 
 def listed(names: Sequence[str]) -> Pattern:
