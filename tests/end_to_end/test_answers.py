@@ -96,6 +96,15 @@ def test_the_same_inputs_make_the_same_index_and_the_same_package(handbook: Hand
     other.workspace.ledger.close()
 
 
+def test_an_index_that_was_forgotten_is_made_again_to_the_byte(handbook: Handbook) -> None:
+    handbook.run()
+    file = handbook.pipeline(handbook.models[0]).index
+    kept = handbook.workspace.artifacts.get(file.sha256)
+    handbook.workspace.artifacts.forget(file.sha256)
+    assert handbook.run().status == "advanced"
+    assert handbook.workspace.artifacts.get(file.sha256) == kept
+
+
 def test_a_changed_page_makes_another_index_and_package_which_rolls_back(handbook: Handbook) -> None:
     handbook.run()
     (first,) = handbook.models

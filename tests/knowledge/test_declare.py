@@ -28,10 +28,26 @@ from kreis import (
 )
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
+from kreis.generative.documents.table import COLUMNS
 from kreis.knowledge.candidates import KnowledgeBase
 
 VALUE = AnswerValue("EUR per 1,000 questions", right=4.0, wrong=-12.0, passed_on=-1.5)
 KNOWN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+CONTRACT = """
+apiVersion: v3.2.0
+kind: DataContract
+id: pages
+version: 1.0.0
+schema:
+  - name: pages
+    properties:
+      - {name: id, logicalType: string, primaryKey: true}
+      - {name: text, logicalType: string, required: true}
+      - {name: known_at, logicalType: timestamp, required: true}
+      - {name: language, logicalType: string, required: true}
+"""
 
 
 def pages(window: Window) -> Iterator[Document]:
@@ -80,6 +96,15 @@ def test_documents_are_rows_of_a_source_whatever_the_window(project: Project) ->
     assert everything["id"].to_list() == ["a.md", "b.md"]
     assert everything["groups"].to_list() == [[], ["hr"]]
     assert source.rows(Window(KNOWN, KNOWN + timedelta(days=9))).collect()["id"].to_list() == ["b.md"]
+
+
+def test_a_contract_is_completed_by_what_it_does_not_name(project: Project) -> None:
+    (project.folder / "pages.yaml").write_text(CONTRACT)
+    source = project.documents(contract="pages.yaml")(pages)
+    columns = {column.name: column for column in source.contract.plan.columns}
+    assert set(columns) == set(COLUMNS)
+    assert columns["language"].required
+    assert source.contract.primary_key == ("id",)
 
 
 def test_documents_that_changed_are_told_by_a_probe_that_reads_them(project: Project) -> None:

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 from kreis.collection.contracts.contract import Contract
+from kreis.collection.contracts.reading import read_yaml
 from kreis.collection.sources import Source
 from kreis.declarations import Declared, Named, at, once, place_of, users_line
 from kreis.durations import duration
 from kreis.errors import ProjectError
 from kreis.generative.chunking.by_structure import ByStructure
 from kreis.generative.chunking.chunker import Chunker
-from kreis.generative.documents.table import COLUMNS, contract_of_documents
+from kreis.generative.documents.table import contract_of_documents
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.index.kinds import IndexStoreKind
 from kreis.generative.output.kinds import ValidatorKind
@@ -100,8 +101,8 @@ class Knowledge(Candidates):
         given is gone. Documents are collected, checked and kept as all rows are.
 
         Args:
-            contract: Path of a data contract over the columns of `Document`, relative to the project; without one, an
-                id, a text and a known-at are all that is asked.
+            contract: Path of a data contract over columns of `Document`, relative to the project. Of columns that it
+                does not name, and without it of all, only the types are asked, and an id, a text and a known-at.
             access: Who may read: "groups" (those that a document names; everybody of its tenant where it names none),
                 or "everyone": then a document that names groups is refused.
             version: A cheap probe of the documents outside; without it they are read, to see whether they changed.
@@ -136,12 +137,13 @@ class Knowledge(Candidates):
         if not (self.folder / contract).is_file():
             hint = f"write {contract} (Open Data Contract Standard), or leave contract out"
             raise ProjectError(f"there is no contract at {contract}", where=f"documents {name!r}", hint=hint)
-        promised = Contract.load(self.folder / contract)
-        missing = [each for each in COLUMNS if each not in {column.name for column in promised.plan.columns}]
-        if missing:
-            hint = f"a contract of documents has the columns {', '.join(COLUMNS)}"
-            raise ProjectError(f"it lacks the columns {', '.join(missing)}", where=promised.file, hint=hint)
-        return promised
+        declared = Contract.load(self.folder / contract)  # refused as it was written, with its lines
+        known = {column.name for column in declared.plan.columns}
+        document = read_yaml(self.folder / contract)[0]
+        table = document["schema"][0]
+        more = [each for each in contract_of_documents(name)["schema"][0]["properties"] if each["name"] not in known]
+        table = {**table, "properties": [*table.get("properties", ()), *more]}
+        return declared if not more else Contract.of({**document, "schema": [table]}, declared.file)
 
     def knowledge_base(
         self,

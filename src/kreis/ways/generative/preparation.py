@@ -76,7 +76,7 @@ def _build(state: GenerativeState, base: KnowledgeBase) -> StepResult[BuiltKnowl
             words=built.words,
         )
 
-    return state.memory.step(
+    built = state.memory.step(
         "preparation",
         name,
         parameters=base.parameters(),
@@ -87,6 +87,9 @@ def _build(state: GenerativeState, base: KnowledgeBase) -> StepResult[BuiltKnowl
         result=BuiltKnowledge,
         compute=compute,
     )
+    if built.remembered and not state.memory.planning and not workspace.artifacts.has(built.output.file.sha256):
+        compute(built.key)  # forgotten since, with a document that is there again: the same input gives the same bytes
+    return built
 
 
 def _digest(documents: Iterable[Document]) -> str:
