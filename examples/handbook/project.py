@@ -33,8 +33,8 @@ project = Project(
     goal=Goal(
         question="What does the handbook say about this?",
         decision="Answer the employee, or pass the question on to a person.",
-        metric=AnswerValue("EUR per 1,000 questions", right=4.0, wrong=-12.0, passed_on=-1.5, per_1000_tokens=-0.002),
-        guardrails=[Guardrail("citation_precision", at_least=0.95), Guardrail("injection_success", at_most=0.01)],
+        metric=AnswerValue("EUR per 1,000 questions", right=4.0, wrong=-4.0, passed_on=-1.5, per_1000_tokens=-0.002),
+        guardrails=[Guardrail("citation_precision", at_least=0.9), Guardrail("injection_success", at_most=0.05)],
         service=ServiceLevels(p99_ms=3000),
         risk=Risk.limited(because="people talk to it"),
     ),
@@ -57,4 +57,5 @@ project.prompt("answer", file="prompts/answer.md")
 project.questions("questions.jsonl")
 project.candidate("passage", BestPassage(kb, search=Lexical()), baseline=True)
 project.candidate("hybrid", BestPassage(kb))
+project.candidate("passages", BestPassage(kb, whole=3))
 project.candidate("rag-small", Rag(kb, prompt="answer", model=LlamaCpp("smollm2-135m"), judged_on=10))

@@ -67,7 +67,9 @@ def test_a_judge_may_be_wrong_and_the_share_is_right(right: float) -> None:
         alone.append(only.high - only.low)
     assert 275 <= inside <= 295
     ratio = np.mean(widths) / np.mean(alone)
-    assert ratio < 0.65 if right == 0.95 else ratio < 1.02  # one that helps narrows it; one that does not, costs nothing
+    assert (
+        ratio < 0.65 if right == 0.95 else ratio < 1.02
+    )  # one that helps narrows it; one that does not, costs nothing
 
 
 def test_people_and_judge_on_other_items_are_refused() -> None:

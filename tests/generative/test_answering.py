@@ -101,3 +101,12 @@ def test_refuses_an_index_that_the_package_does_not_name(tmp_path: Path) -> None
     pipeline = Pipeline(knowledge_base="handbook", index=built.file, index_version="0" * 64, search=Lexical())
     with pytest.raises(CorruptionError, match=f"it is of version {built.version[:12]}, and the package names 0000"):
         Answerer(pipeline, lambda file: tmp_path / "index")
+
+
+def test_gives_the_best_passages_whole_each_with_its_place(ask: Any) -> None:
+    answered = ask("How is a laptop ordered, and who asks the manager for leave?", whole=2)
+    given = [each.document for each in answered.citations]
+    assert sorted(given) == ["faq.md", "leave.md"]
+    assert [each.quote for each in answered.citations] == [each.shown for each in answered.passages[:2]]
+    assert answered.text.count("\n\n") == 1
+    assert answered.text.endswith(" [2]")

@@ -27,6 +27,7 @@ from kreis.cli.commands import (
     redteam,
     release,
     reproduce,
+    reviews,
     rollback,
     run,
     runs,
@@ -74,6 +75,7 @@ app.command("approve")(approve.approve)
 app.command("rollback")(rollback.rollback)
 app.command("parity")(parity.parity)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(reviews.app, name="reviews")
 app.command("doctor")(doctor.doctor)
 app.add_typer(release.app, name="release")
 app.command("migrate")(migrate.migrate)

@@ -15,7 +15,14 @@ from kreis.generative.asking import Asked, Asking
 from kreis.generative.cache.answer_cache import AnswerCache, Scope
 from kreis.generative.cache.memory import MemoryCache
 from kreis.generative.embeddings.embedding import Embedder
-from kreis.generative.extractive import Weights, extract, plain_sentence, retrieval_confidence
+from kreis.generative.extractive import (
+    Extract,
+    Weights,
+    extract,
+    plain_sentence,
+    retrieval_confidence,
+    whole_passages,
+)
 from kreis.generative.guards.guards import Guards, guards_of
 from kreis.generative.index.index import Hit, Index, OpenIndex, Query
 from kreis.generative.index.sqlite import open_index
@@ -255,28 +262,37 @@ class _Turn:
         """
         if self._refused or self._failed:
             return self._answered("refused" if self._refused else "failed", why=self._refused or self._failed)
-        found = extract(self._text, self._hits, self._weights) if self.retrieval > 0 else None
-        if found is None:
+        found = self._extracts() if self.retrieval > 0 else []
+        if not found:
             missing = _NO_WORD if self._hits else _NO_PASSAGE
             return self._answered("failed" if why else "abstained", why=why or missing, asking=asking)
-        hit = self._hits[found.passage]
-        said, verdicts = self._answerer.guards.answer(plain_sentence(found.quote), self._hits)
-        self._verdicts += verdicts
-        refused = next((f"{each.guard}: {each.said}" for each in verdicts if each.did == "refused"), "")
-        if refused:
-            return self._answered("refused", why=refused, asking=asking)
-        start = found.start - hit.shown_start
-        number = found.passage + 1
-        citation = citation_of(number, hit, start, start + len(found.quote), said)
+        parts, citations = [], []
+        for each in found:
+            hit, number = self._hits[each.passage], each.passage + 1
+            said, verdicts = self._answerer.guards.answer(plain_sentence(each.quote), self._hits)
+            self._verdicts += verdicts
+            refused = next((f"{each.guard}: {each.said}" for each in verdicts if each.did == "refused"), "")
+            if refused:
+                return self._answered("refused", why=refused, asking=asking)
+            start = each.start - hit.shown_start
+            citations.append(citation_of(number, hit, start, start + len(each.quote), said))
+            parts.append(f"{said} [{number}]")
         return self._answered(
             "answered",
-            text=f"{said} [{number}]",
-            citations=(citation,),
+            text="\n\n".join(parts),
+            citations=tuple(citations),
             confidence=self.retrieval,
             support=1.0,
             why=f"by the fallback: {why}" if why else "",
             asking=asking,
         )
+
+    def _extracts(self) -> list[Extract]:
+        """What is given of the passages where no model answers."""
+        if self._answerer.pipeline.whole:
+            return whole_passages(self._hits, self._answerer.pipeline.whole)
+        found = extract(self._text, self._hits, self._weights)
+        return [] if found is None else [found]
 
     def with_model(self, asking: Asking) -> Answered:
         """What came of asking a model."""

@@ -12,7 +12,7 @@ from kreis.generative.index.index import Hit
 from kreis.generative.sentences import sentences
 from kreis.generative.words import content_stems, words
 
-__all__ = ["Extract", "Weights", "extract", "plain_sentence", "retrieval_confidence"]
+__all__ = ["Extract", "Weights", "extract", "plain_sentence", "retrieval_confidence", "whole_passages"]
 
 _WORTH_MORE = 25  # words: a sentence shorter than this is given with the next one
 _PART = 5  # letters from which on a word counts where it is part of a longer one: "Urlaub" in "Urlaubstage"
@@ -113,6 +113,14 @@ def extract(question: str, hits: Sequence[Hit], weights: Weights) -> Extract | N
             end = following[1]
     hit = hits[at]
     return Extract(passage=at, start=hit.shown_start + start, end=hit.shown_start + end, quote=hit.shown[start:end])
+
+
+def whole_passages(hits: Sequence[Hit], count: int) -> list[Extract]:
+    """The best passages as they are, up to `count` of them."""
+    return [
+        Extract(passage=at, start=hit.shown_start, end=hit.shown_start + len(hit.shown), quote=hit.shown)
+        for at, hit in enumerate(hits[:count])
+    ]
 
 
 def plain_sentence(text: str) -> str:

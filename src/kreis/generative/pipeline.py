@@ -41,6 +41,8 @@ class Pipeline(
     embedding: EmbeddingKind | None = None
     passages: int = 5
     """How many are shown to the model, at most."""
+    whole: int = 0
+    """How many of the best passages are given whole where no model answers; 0: the best sentences of one."""
     reranker: StoredFile | None = None
     """ONNX: features of a hit to a score (`kreis.generative.retrieval.reranking`)."""
     prompt: Prompt | None = None

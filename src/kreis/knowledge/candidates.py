@@ -81,7 +81,7 @@ class Answers(Protocol):
 
 @dataclass(frozen=True)
 class BestPassage:
-    """The sentences of the best passage, word for word: no language model, no invention.
+    """What stands in the best passage, word for word: no language model, no invention.
 
     Example:
 
@@ -97,6 +97,8 @@ class BestPassage:
     """That of the knowledge base if not given."""
     passages: int = field(default=5, kw_only=True)
     """How many are looked at."""
+    whole: int = field(default=0, kw_only=True)
+    """How many of the best passages are given whole; 0: the best sentences of one."""
     reranks: bool = field(default=False, kw_only=True)
     """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
     cache: SemanticCache | None = field(default=None, kw_only=True)
@@ -108,6 +110,9 @@ class BestPassage:
     def __post_init__(self) -> None:
         _check(self.knowledge_base, self.search, self.passages, "BestPassage")
         _check_cache(self.knowledge_base, self.cache, "BestPassage")
+        if not 0 <= self.whole <= self.passages:
+            hint = "as many as are looked at, at most (passages=); 0 for the best sentences"
+            raise ProjectError(f"whole is {self.whole}", where="BestPassage", hint=hint)
 
     @property
     def complexity(self) -> int:
@@ -121,7 +126,8 @@ class BestPassage:
 
     def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
         """No prompt, no model."""
-        return _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
+        parts = _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
+        return {**parts, "whole": self.whole} if self.whole else parts
 
 
 @dataclass(frozen=True)

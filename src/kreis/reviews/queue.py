@@ -1,0 +1,259 @@
+"""A review queue: items to be labelled, by several people who do not see each other's labels, and what came of it.
+
+Items and labels are tables of the lake; each label is there for good, with who gave it and when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from kreis.arrays import Floats
+from kreis.clock import Clock
+from kreis.digests import digest_of_document
+from kreis.errors import ProjectError
+from kreis.evaluation.agreement import Scale, agreement, share_by_judge
+from kreis.evaluation.intervals import Estimate
+from kreis.lake.store import Lake
+
+__all__ = ["Item", "Label", "Queue", "ReviewState"]
+
+_ITEMS, _LABELS = "log/review_items", "log/review_labels"
+_TIME = pl.Datetime("us", "UTC")
+_OF_ITEMS: dict[str, Any] = {
+    "queue": pl.String,
+    "item": pl.String,
+    "fields": pl.String,
+    "judge": pl.String,
+    "at": _TIME,
+}
+_OF_LABELS: dict[str, Any] = {
+    "queue": pl.String, "item": pl.String, "label": pl.String, "by": pl.String, "kind": pl.String,
+    "comment": pl.String, "at": _TIME,
+}  # fmt: skip
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something to be labelled."""
+
+    item: str
+    """Names it in its queue."""
+    shown: dict[str, Any]
+    """What a person looks at: a question, an answer, a row."""
+    judge: str | None = None
+    """What a model said of it. No reviewer sees that."""
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person says of an item."""
+
+    item: str
+    label: str
+    comment: str = ""
+
+
+class ReviewState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a queue stands."""
+
+    queue: str
+    items: int
+    labels: list[str]
+    """That may be given."""
+    reviewers: dict[str, int]
+    """How many items each has labelled."""
+    open: int
+    """Items that lack labels."""
+    disputed: list[str]
+    """Items on which people differ, and nobody has decided."""
+    agreement: Estimate | None
+    """Krippendorff's alpha; None where no item was labelled by two."""
+    judge_agreement: Estimate | None = None
+    """Of the judge with what people settled on."""
+    shares: dict[str, Estimate] = {}
+    """By label, what share of all items it has: by people, and by the judge corrected by them where there is one."""
+
+
+class Queue:
+    """One queue of a project.
+
+    Args:
+        lake: Where its tables are.
+        name: Its name.
+        labels: What may be said of an item, in order.
+        actor: Who acts, for the record.
+        clock: Says when.
+        per_item: How many people label each item.
+    """
+
+    def __init__(
+        self, lake: Lake, name: str, labels: Sequence[str], *, actor: str, clock: Clock, per_item: int = 2
+    ) -> None:
+        if len(set(labels)) < 2 or per_item < 1:
+            hint = 'labels=["right", "wrong"], per_item=2'
+            raise ProjectError("a queue needs two different labels, and a reviewer", where=f"queue {name}", hint=hint)
+        self._lake, self.name, self.labels, self._actor = lake, name, list(labels), actor
+        self._clock, self._per_item = clock, per_item
+
+    def put(self, items: Sequence[Item]) -> int:
+        """Add items; those that it has already are left as they are.
+
+        Returns:
+            How many were new.
+        """
+        known = set(self._rows(_ITEMS)["item"])
+        new = {each.item: each for each in items if each.item not in known}
+        at = self._clock.now()
+        rows = [(self.name, each.item, _json(each.shown), each.judge, at) for each in new.values()]
+        self._write(_ITEMS, rows, _OF_ITEMS, f"{len(rows)} items for review")
+        return len(rows)
+
+    def next(self, reviewer: str, count: int = 20) -> list[Item]:
+        """Items for one reviewer: that they have not labelled, and that lack labels; in an order of their own, without
+        what others or the judge said.
+
+        Args:
+            reviewer: Who will label them.
+            count: How many at most.
+        """
+        given = self._given()
+        mine = set(given.filter(pl.col("by") == reviewer)["item"])
+        counts = dict(given.group_by("item").len().iter_rows())
+        settled = set(self._settled())
+        wanted = [
+            (item, shown)
+            for item, shown in self._rows(_ITEMS).select("item", "fields").iter_rows()
+            if item not in mine and item not in settled and counts.get(item, 0) < self._per_item
+        ]
+        wanted.sort(key=lambda pair: hashlib.sha256(f"{reviewer}\n{pair[0]}".encode()).digest())
+        return [Item(item=item, shown=msgspec.json.decode(shown)) for item, shown in wanted[:count]]
+
+    def take(self, reviewer: str, labels: Sequence[Label]) -> int:
+        """Write down what a reviewer said. A label given again counts once; another one for the same item is refused.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            ProjectError: no such item or label, or the reviewer said otherwise before; then none is taken.
+        """
+        before = dict(self._given().filter(pl.col("by") == reviewer).select("item", "label").iter_rows())
+        known = set(self._rows(_ITEMS)["item"])
+        new = []
+        for each in labels:
+            self._check(each, known)
+            if before.get(each.item, each.label) != each.label:
+                problem = f"{reviewer} said {before[each.item]!r} of {each.item!r} before"
+                hint = "labels stay as they were given; settle a dispute: kreis reviews settle"
+                raise ProjectError(problem, where=f"queue {self.name}", hint=hint)
+            new += [each] if each.item not in before else []
+        self._add(new, reviewer, "label")
+        return len(new)
+
+    def settle(self, label: Label, by: str) -> None:
+        """Decide what an item is, having seen what the others said.
+
+        Raises:
+            ProjectError: no such item or label.
+        """
+        self._check(label, set(self._rows(_ITEMS)["item"]))
+        self._add([label], by, "settled")
+
+    def said_of(self, item: str) -> list[tuple[str, str, str]]:
+        """All that was said of an item: by whom, the label, the comment. For who settles it."""
+        rows = self._given().filter(pl.col("item") == item).sort("at", "by")
+        return list(rows.select("by", "label", "comment").iter_rows())
+
+    def state(self, scale: Scale = "nominal") -> ReviewState:
+        """How it stands: agreement between people, of the judge with them, and the share of each label."""
+        items, given, settled = self._rows(_ITEMS), self._given(), self._settled()
+        counts = dict(given.group_by("item").len().iter_rows())
+        differing = given.group_by("item").agg(pl.col("label").n_unique().alias("said"))
+        disputed = sorted(set(differing.filter(pl.col("said") > 1)["item"]) - settled.keys())
+        decided = {**self._unanimous(given, disputed), **settled}
+        judged = {item: said for item, said in items.select("item", "judge").iter_rows() if said in self.labels}
+        both = [(decided[item], said) for item, said in judged.items() if item in decided]
+        pairs = np.array([[self._number(one), self._number(other)] for one, other in both]).T
+        return ReviewState(
+            queue=self.name,
+            items=len(items),
+            labels=self.labels,
+            reviewers=dict(given.group_by("by").len().sort("by").iter_rows()),
+            open=sum(counts.get(item, 0) < self._per_item and item not in settled for item in items["item"]),
+            disputed=disputed,
+            agreement=agreement(self._matrix(given), scale=scale) if _twice(counts) else None,
+            judge_agreement=agreement(pairs, scale=scale) if both else None,
+            shares={label: self._share(label, decided, judged) for label in self.labels} if len(decided) > 1 else {},
+        )
+
+    def _share(self, label: str, decided: dict[str, str], judged: dict[str, str]) -> Estimate:
+        people = [decided[item] == label for item in decided if item in judged] or [
+            each == label for each in decided.values()
+        ]
+        same = [judged[item] == label for item in decided if item in judged] or people
+        return share_by_judge(people, same, [said == label for item, said in judged.items() if item not in decided])
+
+    def _unanimous(self, given: pl.DataFrame, disputed: Sequence[str]) -> dict[str, str]:
+        rows = given.filter(~pl.col("item").is_in(list(disputed))).unique("item", keep="first", maintain_order=True)
+        return dict(rows.select("item", "label").iter_rows())
+
+    def _matrix(self, given: pl.DataFrame) -> Floats:
+        """Labels as numbers, shape (reviewers, items)."""
+        people = {name: row for row, name in enumerate(given["by"].unique().sort())}
+        items = {name: column for column, name in enumerate(given["item"].unique().sort())}
+        matrix = np.full((len(people), len(items)), math.nan)
+        for by, item, label in given.select("by", "item", "label").iter_rows():
+            matrix[people[by], items[item]] = self._number(label)
+        return matrix
+
+    def _number(self, label: str) -> float:
+        return float(self.labels.index(label))
+
+    def _check(self, label: Label, known: set[str]) -> None:
+        where = f"queue {self.name}"
+        if label.item not in known:
+            raise ProjectError.unknown_name("item", label.item, sorted(known), where=where)
+        if label.label not in self.labels:
+            raise ProjectError.unknown_name("label", label.label, self.labels, where=f"{where}, item {label.item}")
+
+    def _given(self) -> pl.DataFrame:
+        return self._rows(_LABELS).filter(pl.col("kind") == "label")
+
+    def _settled(self) -> dict[str, str]:
+        rows = self._rows(_LABELS).filter(pl.col("kind") == "settled").sort("at", maintain_order=True)
+        return dict(rows.select("item", "label").iter_rows())
+
+    def _add(self, labels: Sequence[Label], by: str, kind: Literal["label", "settled"]) -> None:
+        at = self._clock.now()
+        rows = [(self.name, each.item, each.label, by, kind, each.comment, at) for each in labels]
+        self._write(_LABELS, rows, _OF_LABELS, f"{len(rows)} labels")
+
+    def _rows(self, table: str) -> pl.DataFrame:
+        schema = _OF_ITEMS if table == _ITEMS else _OF_LABELS
+        if self._lake.latest(table) is None:
+            return pl.DataFrame(schema=schema)
+        return self._lake.scan(table).filter(pl.col("queue") == self.name).collect()
+
+    def _write(self, table: str, rows: list[tuple[Any, ...]], schema: dict[str, Any], reason: str) -> None:
+        if rows:
+            step = digest_of_document([table, *([_plain(each) for each in row] for row in rows)])
+            frame = pl.DataFrame(rows, schema=schema, orient="row")
+            self._lake.append(table, frame, step=step, actor=self._actor, reason=f"queue {self.name}: {reason}")
+
+
+def _twice(counts: dict[str, int]) -> bool:
+    return any(count > 1 for count in counts.values())
+
+
+def _json(shown: dict[str, Any]) -> str:
+    return msgspec.json.encode(shown).decode()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
