@@ -36,7 +36,7 @@ def agreement(ratings: npt.ArrayLike, *, scale: Scale = "nominal", level: float 
 
     >>> two = [[1, 2, 3, 3, 2, 1], [1, 2, 3, 3, 2, 2]]
     >>> f"{agreement(two).value:.3f}"
-    '0.773'
+    '0.766'
     """
     given = np.asarray(ratings, dtype=np.float64)
     given = given[:, (~np.isnan(given)).sum(axis=0) >= 2]

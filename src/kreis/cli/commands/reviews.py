@@ -37,7 +37,9 @@ def put(
     per_item: Annotated[int, typer.Option(help="How many people label each item, of a new queue.", min=1)] = 2,
     json: JsonOption = False,
 ) -> None:
-    """Add items to a queue: {"item": "a1", "shown": {"answer": "…"}, "judge": "right"}.
+    """Add the items of a file to a queue.
+
+    One JSON object a line: {"item": "a1", "shown": {"answer": "…"}, "judge": "right"}.
 
     Example:
 
@@ -119,7 +121,9 @@ def show(
     scale: Annotated[str, typer.Option(help="nominal, ordinal or interval.", metavar="SCALE")] = "nominal",
     json: JsonOption = False,
 ) -> None:
-    """Show how far people agree, which items are disputed, and the share of each label.
+    """Show how far people agree, and what is disputed.
+
+    Also the share of each label; where items carry what a model said, corrected by what people said.
 
     Examples:
 
