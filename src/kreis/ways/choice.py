@@ -8,8 +8,6 @@ from typing import Any
 from kreis.loop.way import Way
 from kreis.project import Project
 from kreis.tasks.task import answers_questions
-from kreis.ways.generative.arms import read_arms
-from kreis.ways.generative.way import Generative
 from kreis.ways.paired_traffic import ReadPaired
 from kreis.ways.tabular.paired_traffic import read_paired
 from kreis.ways.tabular.way import Tabular
@@ -25,10 +23,16 @@ def way_of(project: Project, accept: Collection[str] = ()) -> Way[Any]:
         accept: Names of what the actor accepts for this run, although it would wait for a person otherwise.
     """
     if answers_questions(project.goal.task):
+        from kreis.ways.generative.way import Generative
+
         return Generative(project, accept)
     return Tabular(project, accept)
 
 
 def comparing(project: Project) -> ReadPaired:
     """What reads the log to compare two models in service, on the way that a project goes."""
-    return read_arms if answers_questions(project.goal.task) else read_paired
+    if answers_questions(project.goal.task):
+        from kreis.ways.generative.arms import read_arms
+
+        return read_arms
+    return read_paired

@@ -13,8 +13,7 @@ from kreis.errors import StoreError
 from kreis.generative.documents.table import documents_of
 from kreis.generative.pipeline import Pipeline
 from kreis.ledger.records import Step
-from kreis.ways.generative.preparation import step_of
-from kreis.ways.results import BuiltKnowledge, CollectedSource
+from kreis.ways.results import INDEX, BuiltKnowledge, CollectedSource
 from kreis.workspace import Workspace
 
 __all__ = ["WhyAnswer", "WhyPassage", "answer_of"]
@@ -87,7 +86,7 @@ def answer_of(workspace: Workspace, record: Mapping[str, Any], pipeline: Pipelin
     """
     fields: Mapping[str, Any] = record["fields"] or {}
     citations = _listed(fields.get("citations"))
-    built = next((each for each in made if each.name == step_of(pipeline.knowledge_base)), None)
+    built = next((each for each in made if each.name == f"{INDEX}{pipeline.knowledge_base}"), None)
     index = None if built is None else BuiltKnowledge.from_document(built.outputs)
     prompt = pipeline.prompt
     return WhyAnswer(
