@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -41,19 +42,18 @@ class Postings:
         """Where each begins in the file, and its postings."""
         self._holding = np.zeros(0, dtype=np.int64)
         """Chunks that hold each term, of those that were put aside."""
-        self._terms: list[npt.NDArray[np.int64]] = []
-        self._words = 0
+        self._terms = array("q")
+        """Of the chunks from `_kept` on, word by word."""
+        self._kept = 0
         self.lengths: list[int] = []
         """Words of each chunk."""
 
     def add(self, text: str) -> None:
         """The next chunk."""
         words = words_of(text)
-        terms = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.int64, count=len(words))
-        self._terms.append((terms << 32) | len(self.lengths))
+        self._terms.extend(map(self._numbers.__getitem__, words))
         self.lengths.append(len(words))
-        self._words += len(words)
-        if self._words >= _PIECE:
+        if len(self._terms) >= _PIECE:
             self._put_aside()
 
     def rows(self) -> Iterator[tuple[str, bytes]]:
@@ -73,9 +73,11 @@ class Postings:
         self._file.close()
 
     def _put_aside(self) -> None:
-        if not self._words:
+        if not self._terms:
             return
-        keys, counts = np.unique(np.concatenate(self._terms), return_counts=True)
+        lengths = self.lengths[self._kept :]
+        chunks = np.repeat(np.arange(self._kept, len(self.lengths)), lengths)
+        keys, counts = np.unique(np.array(self._terms, dtype=np.int64) << 32 | chunks, return_counts=True)
         holding = np.bincount(keys >> 32, minlength=len(self._numbers.terms))
         holding[: len(self._holding)] += self._holding
         self._holding = holding
@@ -83,7 +85,7 @@ class Postings:
         self._file.write(keys.tobytes())
         self._file.write(np.minimum(counts, 255).astype(np.uint8).tobytes())
         self._pieces.append((place, len(keys)))
-        self._terms, self._words = [], 0
+        self._terms, self._kept = array("q"), len(self.lengths)
 
     def _merged(self, names: list[str], first: int, last: int) -> Iterator[tuple[str, bytes]]:
         parts = [self._part(place, size, first, last) for place, size in self._pieces]
