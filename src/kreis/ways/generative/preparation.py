@@ -27,7 +27,7 @@ def perform(state: GenerativeState) -> Verdict:
     """Build the index of each knowledge base of which something has changed, and nothing else."""
     for base in state.project.knowledge_bases.values():
         built = state.indexes[base.name] = _build(state, base)
-        if base.store is not None:
+        if base.store is not None and not state.memory.planning:
             base.store.publish(Files(state.workspace.state / "files", state.workspace.artifacts)(built.output.file))
     found = {name: step.output for name, step in state.indexes.items()}
     if empty := [name for name, each in found.items() if not each.chunks]:
