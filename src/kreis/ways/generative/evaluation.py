@@ -75,7 +75,8 @@ class _Answered:
 
     def scored(self, count: int, attacks: int) -> Scored:
         """On the first questions, followed by so many attacks, be they on this model or on another."""
-        tried = self.attacks if len(self.attacks) else np.full(attacks, _NOT_TRIED)
+        tried = np.full(attacks, _NOT_TRIED)
+        tried[: len(self.attacks)] = self.attacks[:attacks]
         of_attacks = with_measures(np.zeros((attacks, 2)), {_ATTACKED: tried})
         scores = np.concatenate([self.asked.scores[:count], of_attacks])
         outcomes = np.concatenate([self.asked.outcomes[:count], np.full(attacks, math.nan)])
