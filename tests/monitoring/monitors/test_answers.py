@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
+from kreis import AnswerValue, BusinessMetric, Goal
 from kreis.errors import ProjectError
+from kreis.evaluation.intervals import Estimate
 from kreis.monitoring.monitor import Monitor
 from kreis.monitoring.monitors.bad_feedback import BadFeedback
 from kreis.monitoring.monitors.guard_hits import GuardHits
@@ -15,7 +18,7 @@ from kreis.monitoring.monitors.new_topics import NewTopics
 from kreis.monitoring.monitors.spending import Spending
 from kreis.monitoring.monitors.unanswered import Unanswered
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.testing import MonitorBehaviour, a_day, a_day_of_answers, watch
+from kreis.monitoring.testing import MonitorBehaviour, a_day, a_day_of_answers, in_service, watch
 
 PARKING = "Where can visitors park, asks"
 
@@ -169,3 +172,23 @@ def test_neither_findings_nor_memory_hold_what_only_one_person_wrote() -> None:
 def test_what_makes_no_sense_is_refused_when_declared(make: object) -> None:
     with pytest.raises(ProjectError):
         make()  # type: ignore[operator]
+
+
+def test_the_business_metric_counts_what_was_passed_on_with_its_number_and_lets_the_judged_speak_for_the_others():
+    value = AnswerValue("EUR per 1,000 questions", right=4.0, wrong=-12.0, passed_on=-1.5)
+    worth = 1000 * (0.2 * -1.5 + 0.8 * (0.9 * 4.0 + 0.1 * -6.75))
+    watched = msgspec.structs.replace(
+        in_service(),
+        goal=Goal(question="What?", decision="Answer.", metric=value),
+        value=Estimate(value=worth, low=worth - 500, high=worth + 500, n=300, blocks=300),
+        daily=(),
+        advantage=None,
+        baseline="",
+    )
+    monitor = BusinessMetric(least_known=0.1)
+    state, findings = watch(monitor, [a_day_of_answers(number) for number in range(60)], watched=watched)
+    assert findings == []
+    means = [mean for _, mean, _ in state["recent"]]
+    assert np.mean(means) == pytest.approx(worth, abs=4 * np.std(means) / np.sqrt(len(means)))
+    _, findings = watch(monitor, [a_day_of_answers(n, passed_on=0.9) for n in range(90)], watched=watched)
+    assert any(each.sends_back for each in findings)

@@ -135,12 +135,17 @@ class BusinessMetric:
             return state, []
         reference = self._reference(watched)
         counted = _counted(day, reference.paired)
-        count = int(counted.sum())
+        certain = _certain(day, watched, reference.paired)
+        count, open_to_chance = int(counted.sum()), len(day) - int(certain.sum())
         seen = {**state, "days": with_day(state, day.day)}
-        if count < self.least_known * len(day):
+        if count < self.least_known * open_to_chance or not (count or certain.any()):
             return {**seen, "few": True}, [self._too_few(day, count, against)]
         findings = [self._enough(day)] if state["few"] else []
-        mean = float(np.mean(_values(day, counted, watched, reference.paired)))
+        mean = float(np.mean(_values(day, counted, watched, reference.paired))) if count else 0.0
+        if certain.any():
+            sure = float(_values(day, certain, watched, paired=False).sum())
+            mean = (sure + open_to_chance * mean) / len(day)
+            count += int(certain.sum())
         before = msgspec.convert(state["detector"], ChangeState) if state["detector"] else ChangeState()
         most = max(state["most"], count)
         fresh = _after(state["recent"], day.day, mean, reference.correlation)
@@ -211,6 +216,16 @@ def _counted(day: DayOfTraffic, paired: bool) -> Booleans:
         return day.known
     counted: Booleans = np.zeros(len(day), bool) if day.baseline is None else day.known & ~np.isnan(day.baseline)
     return counted
+
+
+def _certain(day: DayOfTraffic, watched: Watched, paired: bool) -> Booleans:
+    """Rows whose outcome nobody knows, and that are worth the same whatever it is: questions that were passed on. They
+    count with their number; what is known of the others stands for all of these.
+    """
+    if paired:
+        return np.zeros(len(day), bool)
+    certain: Booleans = ~day.known & ~np.isnan(watched.goal.metric.values(day.outcomes, day.decisions))
+    return certain
 
 
 def _values(day: DayOfTraffic, counted: Booleans, watched: Watched, paired: bool) -> Floats:
