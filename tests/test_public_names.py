@@ -25,7 +25,6 @@ CALLED_FROM_OUTSIDE = {
     "ChunkerKind": "reads a chunker back from the parameters that an index or a record holds",
     "CHECKS": "the suites that the authors of a candidate and of a task run",
     "CLASSES": "the suite that the author of a candidate for classes runs",
-    "NUMBERS": "the suite that the author of a candidate for numbers runs",
     "YES_NO": "the suite that the author of a candidate for yes and no runs",
 }
 FRAMEWORKS = ("cli/commands", "ledger/migrations")
