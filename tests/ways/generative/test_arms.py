@@ -212,8 +212,10 @@ class Place:
             )
         return built.digest
 
-    def log(self, made: Release, world: World, *, told: float = 1.0, again: int = 0) -> None:
-        """Each question once; the first `again` of them a second time, with another outcome."""
+    def log(self, made: Release, world: World, *, told: float = 1.0, again: int = 0, talks: bool = False) -> None:
+        """Each question once; the first `again` of them a second time, or another one in the same conversation, with
+        another outcome.
+        """
         champion, challenger = (route.model for route in made.routes)
         predictions, outcomes = [], []
         for number in [*range(world.n), *range(again)]:
@@ -226,7 +228,8 @@ class Place:
                 release=made.id,
                 model=challenger if world.own[number] else champion,
                 keys={},
-                fields={"question": f"question {number}"},
+                fields={"question": f"question {len(predictions) if talks else number}"},
+                reference=f"talk {number}" if talks else None,
                 features=[0.9, *[None] * 7],
                 score=Several(0.9, [0.9, 0.0]),
                 decision=decision,
@@ -253,13 +256,14 @@ def begun(folder: Path, world: World, **log: float) -> tuple[Place, Release]:
     return place, made
 
 
-def test_the_log_is_read_as_arms_and_a_canary_moves_by_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("talks", [False, True], ids=["the same question again", "a conversation goes on"])
+def test_the_log_is_read_as_arms_and_a_canary_moves_by_it(tmp_path: Path, talks: bool) -> None:
     world = World(1, 3_000, champion=GOOD, challenger=GOOD)
-    place, made = begun(tmp_path, world, again=200)
+    place, made = begun(tmp_path, world, again=200, talks=talks)
     now = START + timedelta(days=4)
     pair = place.workspace.open_model(made.routes[0].model), place.workspace.open_model(made.routes[1].model)
     seen = read_arms(place.project, place.workspace, pair, START, now)
-    assert seen.mature == 3_000, "a question that comes again is left out"
+    assert seen.mature == 3_000, "what went to the same arm as before is left out"
     passed = world.decisions < 0
     outcomes = np.where(passed, math.nan, world.outcomes)
     arms = compare_arms(

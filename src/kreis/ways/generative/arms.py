@@ -46,7 +46,8 @@ def read_arms(
 ) -> PairedTraffic:
     """Read the log: what each request was worth, for and against the challenger.
 
-    A question that was asked before is left out: it went to the same arm, and says nothing new.
+    Of what goes to one arm together, the questions of a conversation (a reference) and the same question asked again,
+    the first counts.
 
     Args:
         project: Has the goal, and says how long feedback takes.
@@ -60,9 +61,9 @@ def read_arms(
     rows = rows.filter(pl.col("model").is_in([champion, challenger]))
     shares = _shares(project, workspace, champion, challenger)
     both = rows.filter(pl.col("release").is_in(list(shares)), pl.col("at") <= now - project.horizon)
-    mature = both.with_columns(pl.col("fields").str.json_path_match("$.question").alias("question")).unique(
-        ["question", "keys"], keep="first", maintain_order=True
-    )
+    asked = pl.format("{} {}", pl.col("fields").str.json_path_match("$.question"), "keys")
+    units = pl.coalesce(pl.format("reference {}", "reference"), asked)
+    mature = both.unique(units, keep="first", maintain_order=True)
     share = np.array([shares[each] for each in mature["release"]], dtype=np.float64)
     arms = compare_arms(
         project.goal.metric,
