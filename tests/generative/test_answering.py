@@ -56,6 +56,20 @@ def test_gives_what_follows_a_question_not_the_question(ask: Any) -> None:
     assert ask("How do I order a laptop?").text.startswith("Write to the service desk.")
 
 
+def test_gives_a_number_where_one_is_asked_for(tmp_path: Path) -> None:
+    text = """Cars of visitors park beside the gate, where a person lets them in on days of work and shows the way.
+
+Cars of visitors pay 4 euros for it, which the machine beside the gate takes before anybody leaves the place again."""
+    pages = (page("parking.md", text),)
+    assert "4 euros" in ask_of(answerer_of(pages, tmp_path), "How much do visitors with cars give?").text
+    assert "4 euros" not in ask_of(answerer_of(pages, tmp_path), "Where do visitors with cars go?").text
+
+
+def test_prefers_the_better_passage_where_sentences_are_alike(tmp_path: Path) -> None:
+    pages = tuple(page(f"{name}.md", "Leave is 30 days.") for name in "cab")
+    assert ask_of(answerer_of(pages, tmp_path), "How long is leave?").citations[0].number == 1
+
+
 @pytest.mark.parametrize(("text", "language"), [("Who won the cup?", "en"), ("Wer gewann das Finale und warum?", "de")])
 def test_abstains_where_nothing_is_found(ask: Any, text: str, language: str) -> None:
     answered = ask(text)

@@ -54,6 +54,12 @@ class TestEitherWay:
         answered = asked(answerer_of(PAGES, tmp_path, model=model), ASKED)
         assert answered.text == f"{GOOD} Leave can't be carried over to the next year. [1]"
 
+    def test_cites_the_best_of_the_passages_that_the_model_did_not_name(self, tmp_path: Path, asked: Any) -> None:
+        pages = (LEAVE, page("again.md", "Employees of all firms have 30 days of leave a year, most say."))
+        answered = asked(answerer_of(pages, tmp_path, model=Scripted("Employees have 30 days of leave a year.")), ASKED)
+        assert len(answered.passages) == 2
+        assert answered.text.count("[") == len(answered.citations) == 1
+
     def test_leaves_out_what_no_passage_supports_and_says_so(self, tmp_path: Path, asked: Any) -> None:
         model = Scripted(f'Sure!\n<passage number="1">\n{GOOD} The chief executive decides about it. [1] {WRONG}')
         answered = asked(answerer_of(PAGES, tmp_path, model=model), ASKED)
@@ -70,6 +76,7 @@ class TestEitherWay:
         *_, said, problem = model.wishes[1].messages
         assert said == Message("assistant", WRONG)
         assert "the passages don't support what it says" in problem.text
+        assert model.wishes[1].deadline_s < model.wishes[0].deadline_s <= 30
 
     def test_abstains_where_nothing_is_ever_supported(self, tmp_path: Path, asked: Any) -> None:
         answered = asked(answerer_of(PAGES, tmp_path, model=Scripted(WRONG, WRONG)), ASKED)
@@ -150,6 +157,12 @@ def test_a_stream_that_breaks_off_at_once_ends_in_the_fallback(tmp_path: Path) -
     _, answered = streamed(answerer_of(PAGES, tmp_path, model=Scripted(("Employees have", broken()))), ASKED)
     assert answered.text.startswith("Employees have 30 days of leave a year.")
     assert answered.why == "by the fallback: HTTP 500"
+
+
+def test_a_question_that_comes_to_no_answer_has_no_piece(tmp_path: Path) -> None:
+    pieces, answered = streamed(answerer_of(PAGES, tmp_path, model=Scripted("NO ANSWER")), ASKED)
+    assert pieces == []
+    assert answered.text == "I can't answer this from the documents; a person will."
 
 
 def test_a_stream_that_is_refused_takes_nothing_back(tmp_path: Path) -> None:
