@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -51,7 +52,7 @@ from kreis.tasks.outcomes import Feedback
 
 AT_MOST_MS = 5.0
 """Of the p50 of what is added, beside the embedding of the question."""
-QUESTION = "How many days of leave do employees have, and what of {}?"
+QUESTION = "How many days of leave do employees have a year, and what of {}?"
 LEAVE = "# Leave\n\nEmployees have 30 days of leave a year.\n"
 SAYS = "Employees have 30 days of leave a year. [1]"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -143,20 +144,25 @@ def running(command: list[str], port: int, environment: dict[str, str], log: Pat
 
 
 def topics() -> list[str]:
-    """Headings of the pages: with each of them other passages are found beside the one that answers."""
+    """A word of each heading of the pages: with each, other passages are found beside the one that answers."""
     lines = [line for path in sorted(DOCS.rglob("*.md")) for line in path.read_text().splitlines()]
-    return [line.strip("# `") for line in lines if line.startswith("## ")]
+    words = [re.findall(r"[A-Za-z]{5,}", line) for line in lines if line.startswith("## ") and "`" not in line]
+    return list(dict.fromkeys(found[0].lower() for found in words if found))
 
 
-def measure(arms: dict[str, Callable[[], Any]], calls: int, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call, the arms taking turns call by call."""
+def measure(
+    arms: dict[str, Callable[[], Any]], calls: int, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Milliseconds of each call, the arms taking turns call by call; and the client's CPU time for one of each."""
     took: dict[str, list[float]] = {name: [] for name in arms}
+    own = dict.fromkeys(arms, 0.0)
     for _ in range(calls * rounds):
         for name, call in arms.items():
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             call()
+            own[name] += (time.process_time() - used) * 1_000 / (calls * rounds)
             took[name].append((time.perf_counter() - started) * 1_000)
-    return took
+    return took, own
 
 
 def main() -> int:
@@ -198,7 +204,7 @@ def main() -> int:
         embedder.queries([QUESTION])
         arms["embedding"] = lambda: embedder.queries([QUESTION])
         before = {kind: cpu_seconds(pid) for kind, pid in processes.items()}
-        took = measure(arms, options.calls, options.rounds)
+        took, own = measure(arms, options.calls, options.rounds)
         used = {kind: cpu_seconds(pid) - before[kind] for kind, pid in processes.items()}
     for kind, times in took.items():
         found[kind] = {"p50_ms": statistics.median(times), "p95_ms": statistics.quantiles(times, n=20)[-1]}
@@ -207,7 +213,8 @@ def main() -> int:
     by_words, by_both = found["words"]["p50_ms"] - bare, found["words and vectors"]["p50_ms"] - bare - embedding
     for kind, seconds in used.items():
         found[kind]["cpu_ms"] = 1_000 * seconds / (options.calls * options.rounds)
-        print(f"CPU of the service for an answer, {kind}: {found[kind]['cpu_ms']:.2f} ms")
+        added = found[kind]["added_cpu_ms"] = found[kind]["cpu_ms"] + own[kind] - own["bare"]
+        print(f"{kind}: {found[kind]['cpu_ms']:.2f} ms of CPU in the service; {added:.2f} ms more than the bare call")
     print(f"added to the bare call, p50: {by_words:.2f} ms by words; {by_both:.2f} ms by both, beside the embedding")
     if options.json:
         options.json.write_text(json.dumps({**found, "added_by_words_ms": by_words, "added_by_both_ms": by_both}))
