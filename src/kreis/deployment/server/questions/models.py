@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kreis.deployment.packages import Package
@@ -69,6 +70,8 @@ class LoadedAnswerer:
         self.answers_from = manifest.decision.at
         self.tools = tools(pipeline.tools) if tools is not None and pipeline.tools else None
         self.answerer = Answerer(pipeline, files.path, tools=self.tools)
+        self.stored_quote = lru_cache(maxsize=4_096)(self.answerer.guards.stored)
+        """A passage's words as the log may have them; the same ones are cited again and again."""
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()

@@ -130,7 +130,7 @@ def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | 
 
 
 def _stored(model: LoadedAnswerer, citation: Citation) -> Citation:
-    return msgspec.structs.replace(citation, quote=model.answerer.guards.stored(citation.quote))
+    return msgspec.structs.replace(citation, quote=model.stored_quote(citation.quote))
 
 
 def _passage(hit: Hit) -> Passage:
