@@ -16,7 +16,7 @@ import numpy as np
 
 from kreis.texts import number
 
-__all__ = ["Choice", "Contender", "choose", "paired_error"]
+__all__ = ["FEWEST", "Choice", "Contender", "choose", "paired_error"]
 
 FEWEST = 5
 """Of fewer blocks the error itself is too uncertain to prefer anything by."""

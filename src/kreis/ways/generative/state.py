@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kreis.collection.collecting import read_bronze
-from kreis.evaluation.choice import Choice, Contender, choose
+from kreis.errors import ProjectError
+from kreis.evaluation.choice import FEWEST, Choice, Contender, choose
 from kreis.generative.documents.document import Document
 from kreis.generative.documents.table import documents_of
 from kreis.knowledge.candidates import KnowledgeBase
 from kreis.loop.steps import StepResult
+from kreis.training.train import TrainedCandidate
 from kreis.ways.results import BuiltKnowledge
 from kreis.ways.state import WayState
 
@@ -26,19 +28,31 @@ class GenerativeState(WayState):
 
     @property
     def choice(self) -> Choice:
-        """Which candidate goes on to evaluation: all are compared on the validation questions that each has answered.
-        The first few of a part are the same for all.
+        """Which candidate goes on to evaluation. Those that answered all validation questions are compared first; one
+        that answered some is then compared on those with the one that was chosen. The first few questions are the same
+        for all; by fewer than five nothing is preferred.
         """
         found = {name: step.output.candidate for name, step in self.candidates.items()}
-        count = min(len(each.validation_blocks) for each in found.values())
-        contenders = {}
-        for name, (complexity, baseline) in self.project.contenders.items():
-            blocks = found[name].validation_blocks[:count]
-            value = _mean(blocks)
-            contenders[name] = Contender(
-                name=name, value=value, blocks=blocks, complexity=complexity, baseline=baseline
-            )
-        return choose(contenders, self.project.goal.metric.unit)
+        counts = {name: len(each.validation_blocks) for name, each in found.items()}
+        baselines = {name for name, (_, baseline) in self.project.contenders.items() if baseline}
+        enough = {name: count for name, count in counts.items() if count >= FEWEST}
+        enough = enough if enough.keys() - baselines else counts
+        chosen: Choice | None = None
+        for count in sorted(set(enough.values()), reverse=True):
+            names = {name for name in enough if enough[name] == count}
+            if chosen is not None:
+                names |= {chosen.candidate, *(name for name in baselines if counts[name] >= count)}
+            contenders = {name: self._contender(name, found[name], count) for name in found if name in names}
+            chosen = choose(contenders, self.project.goal.metric.unit)
+        if chosen is None:
+            raise ProjectError("there is no candidate", where=str(self.project.folder))
+        return chosen
+
+    def _contender(self, name: str, trained: TrainedCandidate, count: int) -> Contender:
+        """A candidate on the first validation questions."""
+        complexity, baseline = self.project.contenders[name]
+        blocks = trained.validation_blocks[:count]
+        return Contender(name=name, value=_mean(blocks), blocks=blocks, complexity=complexity, baseline=baseline)
 
     def documents(self, base: KnowledgeBase) -> Iterator[Document]:
         """The documents of a knowledge base as of the run's moment, one after the other."""
