@@ -272,13 +272,14 @@ class Workspace:
         """
         from kreis.deployment.packages import open_package
         from kreis.deployment.signing import load_trusted
-        from kreis.ledger.models import get_model
+        from kreis.ledger.models import get_model, successors
 
         package = self._models.pop(digest, None)
         if package is None:
             with self.ledger.read() as connection:
-                model = get_model(connection, digest)
-            package = open_package(digest, model.signature, self.artifacts, load_trusted(self.trusted_keys))
+                model, erased = get_model(connection, digest), digest in successors(connection)
+            trusted = load_trusted(self.trusted_keys)
+            package = open_package(digest, model.signature, self.artifacts, trusted, erased=erased)
             if len(self._models) >= _OPEN_MODELS:
                 del self._models[next(iter(self._models))]
         self._models[digest] = package

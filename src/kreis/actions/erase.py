@@ -1,4 +1,4 @@
-"""`kreis erase`: a person's rows leave every place that holds them. Later parts register their places.
+"""`kreis erase`: a person's rows, or a document, leave every place that holds them. Later parts register their places.
 
 The record keeps a keyed digest of whose rows they were, never the value; without the key file it says nothing.
 """
@@ -8,11 +8,15 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from kreis.actions.forgetting.indexes import CopyPlace, IndexPlace, VectorPlace, entries_told
+from kreis.actions.forgetting.subject import SHORT, Found, Place, Subject
+from kreis.actions.forgetting.tables import answers_told, document_rows, documents_told
+from kreis.actions.forgetting.transcripts import TranscriptPlace
 from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS
 from kreis.durable import make_directory, write_durably
 from kreis.errors import ProjectError
@@ -23,26 +27,15 @@ from kreis.workspace import Workspace
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PLACES", "Erased", "Found", "Place", "Subject", "erase", "find", "holding"]
+_LINE = 24
+"""Letters of a line that is looked for, at least."""
+_LINES = 3
+"""Of each document."""
+
+__all__ = ["PLACES", "SHORT", "Erased", "Found", "Place", "Subject", "erase", "find", "holding"]
 
 _JSON = ("keys", "fields", "extra", "record")
 """Columns that hold JSON as text."""
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """Whose rows: the value of a key."""
-
-    key: str
-    value: str
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a place holds of a subject."""
-
-    place: str
-    where: str
-    rows: int = 0
-    """Rows of the newest state; 0 where only earlier ones hold some."""
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,20 +46,12 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     erased: list[Found]
     models: list[str] = []
     """Digests of the models that learned from versions that held the rows."""
+    documents: list[str] = []
+    """Ids of documents that were erased."""
+    successors: dict[str, str] = {}
+    """Digest of each model whose index was written anew, and of the model that stands for it now."""
     left: list[str] = []
     """Files that hold the value still, and columns in which other rows do."""
-
-
-class Place(Protocol):
-    """Something that may hold a person's data."""
-
-    def find(self, subject: Subject) -> list[Found]:
-        """What it holds; changes nothing."""
-        ...
-
-    def erase(self, subject: Subject, reason: str) -> None:
-        """Delete it, on record; `reason` does not say whose it is. Done twice it does nothing."""
-        ...
 
 
 class JournalPlace:
@@ -90,7 +75,9 @@ class JournalPlace:
 
 
 class LakePlace:
-    """The tables: rows whose column `key` has the value, logged predictions of that key, and their outcomes."""
+    """The tables: rows whose column `key` has the value, logged predictions of that key, and their outcomes; documents,
+    and logged answers that rest on them.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -113,7 +100,8 @@ class LakePlace:
             erase_rows(self._workspace.lake, table, theirs, actor=self._workspace.actor, reason=reason)
 
     def _theirs(self, subject: Subject) -> Iterator[tuple[str, pl.Expr]]:
-        """Each table with what tells the rows; outcomes first, as they are known by the predictions.
+        """Each table with what tells the rows; outcomes first, as they are known by the predictions, and these before
+        the documents by which they are known.
 
         A table counts that had the column in any version that is there.
         """
@@ -122,29 +110,39 @@ class LakePlace:
         from kreis.lake.tending import columns_of
 
         lake = self._workspace.lake
-        for table in sorted(lake.tables(), key=lambda name: name != OUTCOMES):
+        answers = self._answers(subject)
+        documents = document_rows(lake, subject)
+        for table in sorted(lake.tables(), key=lambda name: (name != OUTCOMES, name != PREDICTIONS, name)):
             columns = columns_of(lake, table)
-            tests = [pl.col(subject.key).cast(pl.String) == subject.value] if subject.key in columns else []
-            for name in _JSON:
-                if pl.String in columns.get(name, []):
-                    text = pl.col(name).cast(pl.String)  # in another version it may be of another type
-                    tests += [text.str.contains(said, literal=True) for said in _as_json(subject)]
+            tests = [] if subject.document else list(_of_key(subject, columns))
+            tests += [documents[table]] if table in documents else []
+            tests += answers if table == PREDICTIONS else []
             if table == OUTCOMES and PREDICTIONS in lake.tables():
-                tests += self._outcomes(subject)
+                tests += self._outcomes(subject, answers)
             if tests:
                 yield table, pl.any_horizontal(*(test.fill_null(False) for test in tests))
 
-    def _outcomes(self, subject: Subject) -> list[pl.Expr]:
+    def _answers(self, subject: Subject) -> list[pl.Expr]:
+        """What tells logged answers that rest on the subject's documents."""
+        if PREDICTIONS not in self._workspace.lake.tables():
+            return []
+        told = documents_told(self._workspace, subject)
+        held = entries_told(self._workspace, subject)
+        return list(answers_told(subject, told | {(each.readers[0], *each.said[:2]) for each in held}))
+
+    def _outcomes(self, subject: Subject, answers: list[pl.Expr]) -> list[pl.Expr]:
         import polars as pl
 
         said = [
             pl.col(name).str.contains(text, literal=True) for name in ("keys", "fields") for text in _as_json(subject)
         ]
+        tests = [*([] if subject.document else said), *answers]
         rows = (
-            self._workspace.lake.scan(PREDICTIONS).filter(pl.any_horizontal(*said)).select("id", "reference").collect()
+            self._workspace.lake.scan(PREDICTIONS).filter(pl.any_horizontal(*tests)).select("id", "reference").collect()
         )
         names = rows["reference"].drop_nulls().to_list()
-        return [pl.col("prediction").is_in(rows["id"].to_list()), pl.col("reference").is_in([*names, subject.value])]
+        named = [] if subject.document else [subject.value]
+        return [pl.col("prediction").is_in(rows["id"].to_list()), pl.col("reference").is_in([*names, *named])]
 
 
 class OnlinePlace:
@@ -166,7 +164,11 @@ class OnlinePlace:
 
 PLACES: dict[str, Callable[[Workspace], Place]] = {
     "journal": JournalPlace,
+    "vectors": VectorPlace,
+    "transcripts": TranscriptPlace,
     "lake": LakePlace,
+    "indexes": IndexPlace,
+    "copies": CopyPlace,
     "online store": OnlinePlace,
 }
 """What is asked and erased, in this order; a part that keeps data of people adds its own."""
@@ -181,7 +183,7 @@ def find(workspace: Workspace, subject: Subject) -> list[Found]:
     _check(subject)
     found = [found for make in PLACES.values() for found in make(workspace).find(subject)]
     columns = {name for table in workspace.lake.tables() for name in workspace.lake.schema(table)}
-    if columns and subject.key not in columns and not holding(found):
+    if not subject.document and columns and subject.key not in columns and not holding(found):
         raise ProjectError.unknown_name("column of a table", subject.key, columns, where="--entity")
     return found
 
@@ -192,11 +194,11 @@ def holding(found: list[Found]) -> list[Found]:
 
 
 def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
-    """Take a person's rows out of every place, with every earlier version that held them.
+    """Take a person's rows, or a document, out of every place, with every earlier version that held them.
 
     Args:
         workspace: The project's folder.
-        subject: Whose rows.
+        subject: Whose rows, or which document.
         because: Why, for the record; must not name the person.
 
     Raises:
@@ -206,11 +208,14 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
     if subject.value in because:
         raise ProjectError("the reason names the person, and the record is for ever", where="--because")
     with workspace.only_run():
-        digest = hmac.new(_secret(workspace), f"{subject.key}={subject.value}".encode(), "sha256").hexdigest()
-        reason = f"the rows of subject {digest[:16]} were erased"
+        key = "document" if subject.document else subject.key
+        digest = hmac.new(_secret(workspace), f"{key}={subject.value}".encode(), "sha256").hexdigest()
+        reason = f"the {'texts' if subject.document else 'rows'} of subject {digest[:16]} were erased"
         before = {table: len(_removals(workspace, table)) for table in workspace.lake.tables()}
         workspace.lake.repair()  # finishes an erasure that was cut off; what no version names may hold rows, too
         erased = find(workspace, subject)  # refuses a key that nothing has, before anything is changed
+        documents, lines = _documents(workspace, subject)
+        stood_before = _successors(workspace)
         for make in PLACES.values():
             make(workspace).erase(subject, reason)
         models = _learned(workspace, before)
@@ -221,9 +226,47 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
             event="subject.erased", subject=digest, actor=workspace.actor, reason=because, outputs=outputs
         ):
             pass
-        left = [str(path) for path in files_holding(workspace.state, subject.value)]
-        left += [f"{each.where} ({each.rows} rows)" for each in LakePlace(workspace).find(subject)]
-        return Erased(subject=digest, erased=erased, models=models, left=left + list(_mentions(workspace, subject)))
+        now = _successors(workspace)
+        return Erased(
+            subject=digest,
+            erased=erased,
+            models=models,
+            documents=documents,
+            successors={model: each for model, each in now.items() if stood_before.get(model) != each},
+            left=list(_left(workspace, subject, lines)),
+        )
+
+
+def _documents(workspace: Workspace, subject: Subject) -> tuple[list[str], list[str]]:
+    """The ids of a subject's documents; and some of their lines, to look for afterwards."""
+    told = documents_told(workspace, subject)
+    names, lines = {name for _, name, _ in told}, set[str]()
+    for each in entries_told(workspace, subject):
+        names.add(each.said[0])
+        found = sorted({line.strip() for text in each.texts for line in text.splitlines()}, key=len)
+        lines.update(line for line in found[-_LINES:] if len(line) >= _LINE)
+    return sorted(names), sorted(lines)
+
+
+def _successors(workspace: Workspace) -> dict[str, str]:
+    from kreis.ledger.models import successors
+
+    with workspace.ledger.read() as connection:
+        return successors(connection)
+
+
+def _left(workspace: Workspace, subject: Subject, lines: list[str]) -> Iterator[str]:
+    """What holds the value, or a line of a document, still."""
+    files = files_holding(workspace.state, subject.value)
+    yield from map(str, files)
+    of_lines = sorted({path for line in lines for path in files_holding(workspace.state, line)} - set(files))
+    yield from (f"{path} (a line of it, or of another document that says the same)" for path in of_lines)
+    for each in LakePlace(workspace).find(subject):
+        yield f"{each.where} ({each.rows} rows)"
+    for path in CopyPlace(workspace).left():
+        yield f"{path} (the service has it open: start it again)"
+    if not subject.document:
+        yield from _mentions(workspace, subject)
 
 
 def _check(subject: Subject) -> None:
@@ -261,6 +304,18 @@ def _mentions(workspace: Workspace, subject: Subject) -> Iterator[str]:
         for name in texts:
             if counts[name][0]:
                 yield f"column {name!r} of {table} ({counts[name][0]} rows): --entity {name}=…"
+
+
+def _of_key(subject: Subject, columns: Mapping[str, list[pl.DataType]]) -> Iterator[pl.Expr]:
+    """What tells the rows of a key's value in a table of these columns."""
+    import polars as pl
+
+    if subject.key in columns:
+        yield pl.col(subject.key).cast(pl.String) == subject.value
+    for name in _JSON:
+        if pl.String in columns.get(name, []):
+            text = pl.col(name).cast(pl.String)  # in another version it may be of another type
+            yield from (text.str.contains(said, literal=True) for said in _as_json(subject))
 
 
 def _as_json(subject: Subject) -> list[str]:

@@ -6,8 +6,6 @@ imported, unpickled or executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from kreis.artifacts.store import ArtifactStore
@@ -19,7 +17,6 @@ from kreis.expressions.checking import validate
 from kreis.expressions.tree import Expression, aggregates, columns
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS
-from kreis.generative.stored import StoredFile
 from kreis.models.form import Form, Formula, Onnx
 from kreis.models.scoring import Scorer
 
@@ -85,8 +82,17 @@ def sign_again(digest: str, artifacts: ArtifactStore, keys: Keys) -> str:
     return sign(artifacts.get(digest), PAYLOAD_TYPE, keys)
 
 
-def open_package(digest: str, envelope: str | bytes, artifacts: ArtifactStore, trusted: TrustedKeys) -> Package:
+def open_package(
+    digest: str, envelope: str | bytes, artifacts: ArtifactStore, trusted: TrustedKeys, *, erased: bool = False
+) -> Package:
     """Verify and read a package.
+
+    Args:
+        digest: Names it.
+        envelope: Its signature.
+        artifacts: Where its files are.
+        trusted: The keys that may have signed it.
+        erased: Whether its files were erased, on record: then it is read all the same, for what it says.
 
     Raises:
         SignatureError: the signature or the digest does not match.
@@ -95,10 +101,10 @@ def open_package(digest: str, envelope: str | bytes, artifacts: ArtifactStore, t
     """
     manifest = read_manifest(digest, envelope, trusted)
     model, where = manifest.model, _where(digest)
-    for file in _files_of(model):
-        if not artifacts.has(file.sha256):
+    for file in () if erased or not isinstance(model, Pipeline) else model.files:
+        if not artifacts.has(file):
             raise CorruptionError(
-                f"the file {file.sha256[:12]} that it answers from is gone",
+                f"the file {file[:12]} that it answers from is gone",
                 where=where,
                 hint="restore the artifact from a backup; or kreis run makes another index and package",
             )
@@ -148,14 +154,6 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     for view in manifest.views:
         for name, expression in view.features.items():
             validate(expression, where=f"{where}, {view.name}__{name}")
-
-
-def _files_of(model: Form | Pipeline) -> Iterator[StoredFile]:
-    """The files that a pipeline names. Whoever opens one compares its bytes with the name."""
-    if isinstance(model, Pipeline):
-        yield model.index
-        if model.reranker is not None:
-            yield model.reranker
 
 
 def _check_pipeline(manifest: Manifest, where: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from kreis.deployment.people import approved_by
 from kreis.deployment.pointer import PointerPlace
 from kreis.deployment.publishing import publish
 from kreis.deployment.signing import Keys
 from kreis.errors import PolicyError, ProjectError
-from kreis.ledger.models import approvals_of
+from kreis.ledger.models import approvals_of, successors
 from kreis.ledger.records import Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
 
@@ -173,7 +175,7 @@ class Releases:
         run: str | None = None,
         detail: Detail = None,
     ) -> Release:
-        """A new release with the routes of an old one.
+        """A new release with the routes of an old one; where an erasure gave a model a successor, with that.
 
         Args:
             actor: who goes back.
@@ -188,14 +190,38 @@ class Releases:
         """
 
         def plan(tx: Transaction, current: Release | None) -> tuple[list[Route], str | None]:
-            before = _released(current, self.project)
+            heirs = successors(tx.connection)
+            before = _succeeded(_released(current, self.project), heirs)
             if to is None:
-                target = _before_the_newest(list_releases(tx.connection, self.project), before)
+                known = [_succeeded(each, heirs) for each in list_releases(tx.connection, self.project)]
+                target = _before_the_newest(known, before)
             else:
-                target = get_release(tx.connection, to, project=self.project)
+                target = _succeeded(get_release(tx.connection, to, project=self.project), heirs)
             return target.routes, target.fallback
 
         return self._record("rollback", plan, actor, reason, run, detail)
+
+    def replace_succeeded(self, *, actor: str, reason: str) -> Release | None:
+        """Release the successors of models in service in their place, for the same traffic.
+
+        Args:
+            actor: Who erases.
+            reason: Why.
+
+        Returns:
+            The current release; None before the first.
+        """
+        current = self.publish()
+        with self.ledger.read() as connection:
+            heirs = successors(connection)
+        if current is None or _succeeded(current, heirs) == current:
+            return current
+
+        def plan(tx: Transaction, before: Release | None) -> tuple[list[Route], str | None]:
+            now = _succeeded(_released(before, self.project), heirs)
+            return now.routes, now.fallback
+
+        return self._record(current.kind, plan, actor, reason, current.run, current.detail)
 
     def current(self) -> Release | None:
         """The release in service, as the ledger has it; None before the first."""
@@ -277,6 +303,13 @@ def _before_the_newest(releases: list[Release], current: Release) -> Release:
         where=f"project {current.project!r}",
         hint="name one: kreis rollback --to NUMBER --reason …",
     )
+
+
+def _succeeded(release: Release, heirs: Mapping[str, str]) -> Release:
+    """With the models that stand for those of its routes now."""
+    routes = [msgspec.structs.replace(each, model=heirs.get(each.model, each.model)) for each in release.routes]
+    fallback = None if release.fallback is None else heirs.get(release.fallback, release.fallback)
+    return msgspec.structs.replace(release, routes=routes, fallback=fallback)
 
 
 def _whole(model: str) -> Route:

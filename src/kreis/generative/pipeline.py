@@ -69,6 +69,11 @@ class Pipeline(
         """As a document has it."""
         return self
 
+    @property
+    def files(self) -> list[str]:
+        """Digests of the files that it names."""
+        return [each.sha256 for each in (self.index, self.reranker) if each is not None]
+
     def opened(self, get: Callable[[str], bytes]) -> Pipeline:
         """As it is: its files are opened by what answers."""
         return self

@@ -161,13 +161,14 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
 
 def _packages(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
-        known = models.list_models(connection)
+        known, heirs = models.list_models(connection), models.successors(connection)
     if not known:
         return
     trusted = load_trusted(workspace.trusted_keys)
     for model in known:
         try:
-            open_package(model.digest, model.signature, workspace.artifacts, trusted)
+            erased = model.digest in heirs
+            open_package(model.digest, model.signature, workspace.artifacts, trusted, erased=erased)
             workspace.artifacts.get(model.digest)
         except KreisError as error:
             what = f"version {model.version} of {model.project}: {error.message}"

@@ -23,7 +23,7 @@ from kreis.ledger.store import Ledger
 from kreis.ledger.tables import checkpoint_of, list_tables, removals_of, versions_of
 from kreis.locks import holding
 
-__all__ = ["Tended", "columns_of", "compact", "drop_days", "erase_rows", "expire", "files_with"]
+__all__ = ["Tended", "columns_of", "compact", "drop_days", "erase_rows", "expire", "files_with", "rows_with"]
 
 
 class Tended(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,20 +125,27 @@ def files_with(lake: Lake, table: str, theirs: pl.Expr) -> tuple[set[str], int]:
     Raises:
         CorruptionError: a file is damaged: it cannot be said whether it holds some.
     """
-    folder, verifier = TableFolder(lake.storage, table), Verifier()
-    schema, newest = lake.schema(table), set(lake.files(table))
-    versions, gone = _history(lake.ledger, table)
+    newest = set(lake.files(table))
     held, rows = set(), 0
+    for path, frame in rows_with(lake, table, theirs):
+        held.add(path)
+        rows += len(frame) if path in newest else 0
+    return held, rows
+
+
+def rows_with(lake: Lake, table: str, theirs: pl.Expr) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The rows that are looked for, file by file: those of all versions that are there. See `files_with`."""
+    folder, verifier = TableFolder(lake.storage, table), Verifier()
+    schema = lake.schema(table)
+    versions, gone = _history(lake.ledger, table)
     for file, first, end in maintenance.lives(versions):
         if all(number in gone for number in range(first, end)):
             continue
         verifier.verify(folder, file, where=f"lake {table}, version {first}")
         frame = pl.read_parquet(lake.storage.source(folder.file(file.path)))
-        count = int(maintenance.rows_of(frame, theirs, schema).sum())
-        if count:
-            held.add(file.path)
-            rows += count if file.path in newest else 0
-    return held, rows
+        found = frame.filter(maintenance.rows_of(frame, theirs, schema))
+        if len(found):
+            yield file.path, found
 
 
 def columns_of(lake: Lake, table: str) -> dict[str, list[pl.DataType]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from kreis.digests import digest_of
+from kreis.digests import canonical_json, digest_of
 from kreis.errors import PolicyError, ProjectError
 from kreis.ledger import schema
 from kreis.ledger.documents import put_document
@@ -17,6 +17,7 @@ from kreis.ledger.transaction import Transaction
 __all__ = [
     "add_approval",
     "add_evaluation",
+    "add_successor",
     "approvals_of",
     "evaluations_of",
     "find_model",
@@ -25,6 +26,7 @@ __all__ = [
     "list_models",
     "register_model",
     "sign_anew",
+    "successors",
 ]
 
 _MODELS = Records(schema.models, Model, called="model")
@@ -32,6 +34,7 @@ _EVALUATIONS = Records(schema.evaluations, Evaluation, called="evaluation")
 _APPROVALS = Records(schema.approvals, Approval, called="approval")
 _SIGNATURES = Records(schema.documents, Document, called="signature")
 _SIGNATURE = "signature "
+_SUCCESSOR = "successor"
 _models = schema.models.c
 _evaluations = schema.evaluations.c
 _approvals = schema.approvals.c
@@ -111,6 +114,29 @@ def sign_anew(tx: Transaction, digest: str, envelope: str) -> None:
     number = 1 if last is None else int(last.kind.removeprefix(_SIGNATURE)) + 1
     body = Document(digest=digest_of(envelope.encode()), kind=f"{_SIGNATURE}{number:06}", name=digest, body=envelope)
     put_document(tx, body)
+
+
+def add_successor(tx: Transaction, model: str, successor: str) -> None:
+    """Put on record which model stands for one whose files were erased: releases that name the one mean the other."""
+    body = canonical_json({"model": model, "successor": successor}).decode()
+    put_document(tx, Document(digest=digest_of(body.encode()), kind=_SUCCESSOR, name=model, body=body))
+
+
+def successors(connection: Connection) -> dict[str, str]:
+    """By model, the one that stands for it now; those alone that have one.
+
+    Raises:
+        CorruptionError: one was put there by something else than kreis.
+    """
+    found = _SIGNATURES.find(connection, schema.documents.c.kind == _SUCCESSOR)
+    covered(connection, _SIGNATURES, *found)
+    direct = {each.name: str(msgspec.json.decode(each.body)["successor"]) for each in found}
+    last = {}
+    for model, successor in direct.items():
+        while successor in direct:
+            successor = direct[successor]
+        last[model] = successor
+    return last
 
 
 def _as_signed_last(connection: Connection, model: Model) -> Model:

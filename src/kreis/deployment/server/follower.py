@@ -102,10 +102,23 @@ class Follower:
         retry = loop.time() + _RETRY_S
         while True:
             await asyncio.sleep(self._config.follow_ms / 1000)
-            if self.refused is not None and loop.time() >= retry:
-                self._seen = None
+            if loop.time() >= retry:
+                self._seen = None if self.refused is not None else self._seen
+                self._retire_erased()
                 retry = loop.time() + _RETRY_S
             await self.look()
+
+    def _retire_erased(self) -> None:
+        """Let go of what is only kept warm and names a file that is no longer among the artifacts: it was erased."""
+        used = self.current.models if self.current else {}
+        cold = [
+            each
+            for digest, each in self._warm.items()
+            if digest not in used and isinstance(each, LoadedAnswerer) and not all(map(self._artifacts.has, each.files))
+        ]
+        if cold:
+            self._warm = {digest: each for digest, each in self._warm.items() if each not in cold}
+            self._retire(cold)
 
     def _load(self) -> LoadedRelease | QuestionRelease | None:
         """Runs beside the event loop; None where there is nothing new."""

@@ -33,9 +33,11 @@ from kreis.knowledge.questions import AskedQuestion
 from kreis.models.form import Form
 from kreis.tasks.answering.measures import with_measures
 
-__all__ = ["Asked", "Files", "ask", "attacked", "pipeline_of", "transcript"]
+__all__ = ["TRANSCRIPT", "Asked", "Files", "ask", "attacked", "pipeline_of", "transcript"]
 
 T = TypeVar("T")
+TRANSCRIPT = "answers of "
+"""What the name of an artefact begins with that holds what a candidate answered (`transcript`)."""
 _MARK = re.compile(r"\s*\[\d+\]")
 """A citation's mark in an answer's text: it is no word of the answer."""
 _CONFIDENCE, _TOKENS, _MONEY, _SUPPORT = (SIGNALS.index(name) for name in ("confidence", "tokens", "money", "support"))

@@ -26,7 +26,7 @@ from kreis.tasks.decisions import Decision
 from kreis.texts import number
 from kreis.tracking.here import log_artifact
 from kreis.training.train import TrainedCandidate
-from kreis.ways.generative.asking import Asked, ask, attacked, pipeline_of, transcript
+from kreis.ways.generative.asking import TRANSCRIPT, Asked, ask, attacked, pipeline_of, transcript
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.generative.training import files_of, is_refresh, questions_of
 from kreis.ways.judging import Judging, judge
@@ -111,7 +111,7 @@ def _candidate(state: GenerativeState, name: str, *, attack: bool) -> _Answered:
     pipeline = pipeline_of(trained.form)
     asked = _ask(state, name, pipeline, state.project.answerers[name].candidate.judged_on)
     told = b"\n".join(msgspec.json.encode(each) for each in transcript(asked))
-    log_artifact(f"answers of {name}.jsonl", told)
+    log_artifact(f"{TRANSCRIPT}{name}.jsonl", told)
     bounded = any(each.metric == _ATTACKED for each in state.project.goal.guardrails)
     attacks = np.empty(0)
     if bounded and (attack or pipeline.model is None):

@@ -87,7 +87,7 @@ class LoadedAnswerer:
     @property
     def files(self) -> set[str]:
         """Digests of the files that it names."""
-        return {each.sha256 for each in (self.pipeline.index, self.pipeline.reranker) if each is not None}
+        return set(self.pipeline.files)
 
     @contextmanager
     def used(self) -> Iterator[Answerer]:

@@ -1,0 +1,1 @@
+"""Who or what is erased, and the places that hold documents: indexes, vectors, copies, packages."""
