@@ -69,6 +69,18 @@ def test_pieces_of_any_size_give_the_same_answers(tmp_path, monkeypatch):
         assert one == other != []
 
 
+def test_the_file_does_not_say_which_sqlite_wrote_it(tmp_path):
+    built(tmp_path / "index", PAGES)
+    assert (tmp_path / "index").read_bytes()[96:100] == bytes(4)
+
+
+def test_a_word_that_stands_very_often_in_a_chunk_counts_as_such(tmp_path):
+    pages = [page("256", "word " * 256), page("two", "word word" + " other" * 254)]
+    built(tmp_path / "index", pages)
+    hits = open_index(tmp_path / "index").lexical(Query(text="word", access=Access()))
+    assert [hit.document for hit in hits] == ["256", "two"]
+
+
 def test_nothing_but_the_file_is_left(tmp_path):
     built(tmp_path / "index", PAGES)
     assert [each.name for each in tmp_path.iterdir()] == ["index"]

@@ -9,7 +9,7 @@ import pytest
 
 from kreis.errors import MissingLibraryError
 from kreis.generative.index import graph as graphs
-from kreis.generative.index.exact import Exact
+from kreis.generative.index.exact import Exact, best
 from kreis.generative.index.graph import Graph, graph_of
 
 COUNT, WIDTH = 3_000, 32
@@ -101,3 +101,14 @@ def test_without_faiss_it_says_what_to_install(made, halves, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises((MissingLibraryError, ModuleNotFoundError), match="faiss"):
         Graph(made[0], [halves], COUNT, WIDTH)
+
+
+def test_it_is_made_the_same_each_time(made, halves):
+    assert graph_of(lambda: np.split(halves, 3), WIDTH)[0] == made[0]
+
+
+def test_of_equal_scores_the_first_are_best():
+    scores = np.tile(np.array([1.0, 2.0], dtype=np.float32), 500)
+    assert best(scores, 600).tolist() == [*range(1, 1000, 2), *range(0, 200, 2)]
+    assert best(scores, 3).tolist() == [1, 3, 5]
+    assert best(scores, 0).tolist() == []
