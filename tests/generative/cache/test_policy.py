@@ -121,6 +121,16 @@ def test_questions_of_one_topic_are_one_mistake():
     assert (found.topics, found.wrong) == (602, 1)
 
 
+def test_the_worst_question_of_a_topic_counts_whichever_comes_first():
+    for order in ([5.0, 14.0], [14.0, 5.0]):
+        angles = Angles()
+        pairs = angles.pairs([1.0], [90.0] * 300)
+        other = angles.question(40.0)
+        found = fit_threshold([*pairs, *(QuestionPair(other, angles.question(each), True) for each in order)], angles)
+        assert found.policy is not None
+        assert found.policy.threshold > np.cos(np.radians(5.0))
+
+
 def test_each_question_meets_all_answers_and_labels_carry_over():
     """The pair is labelled the same, but the answer to a third question is nearer: the cache would give that one."""
     angles = Angles()

@@ -16,7 +16,7 @@ from kreis.generative.retrieval.kinds import Hybrid, Lexical
 from kreis.generative.retrieval.measures import Found, Judged, Relevant
 from kreis.generative.retrieval.reranking import FEATURES, Reranker
 from kreis.training.candidates.gradient_boosting import GradientBoosting
-from kreis.ways.generative.retrieval import _folds, train_reranker, tune_hybrid
+from kreis.ways.generative.retrieval import _crossed, _folds, train_reranker, tune_hybrid
 
 TOPICS = 80
 SMALL = GradientBoosting(trees=30, leaves=4, rows_per_leaf=20)
@@ -83,12 +83,12 @@ def test_questions_about_one_document_are_in_one_fold():
 
 
 class OneHot:
-    """Vectors that find the page with the title, whatever words say; or, turned, the one without."""
+    """Vectors that find the right page of the first few topics, whatever words say, and the wrong one of the others."""
 
     digest, dimension = "0" * 64, TOPICS + 1
 
-    def __init__(self, misled: bool = False) -> None:
-        self._misled = misled
+    def __init__(self, right: int = TOPICS) -> None:
+        self._right = right
 
     def queries(self, texts) -> Vectors:
         return self._vectors(texts, noise=0.0)
@@ -100,8 +100,8 @@ class OneHot:
         found = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             topic = int(text.casefold().split("topic")[1].split("x")[0])
-            wrong = (text.count("topic") == 3) != self._misled
-            found[row, topic], found[row, -1] = 1.0, noise if wrong else 0.0
+            off = (text.count("topic") == 3) == (topic < self._right)
+            found[row, topic], found[row, -1] = 1.0, noise if off else 0.0
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
@@ -139,6 +139,7 @@ def test_the_declared_weight_stays_where_no_other_is_shown_to_be_better(
     tuned = tune_hybrid(index, embedder, questions(), declared=Hybrid(lexical=0.3))
     assert tuned.search == Hybrid(lexical=0.3)
     assert "0.3 as declared" in tuned.said
+    assert tuned.test is not None
     few = tune_hybrid(index, embedder, questions(10), declared=Hybrid(lexical=0.9))
     assert few.search == Hybrid(lexical=0.9)
     assert "10 judged questions are too few" in few.said
@@ -147,3 +148,42 @@ def test_the_declared_weight_stays_where_no_other_is_shown_to_be_better(
 def test_a_search_that_finds_nothing_teaches_nothing(index: Index):
     nothing = [Judged(text="xyzzy", relevant=each.relevant) for each in questions()]
     assert train_reranker(index, Lexical(), None, nothing).form is None
+
+
+def test_a_weight_that_is_better_by_chance_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Vectors are right of three topics in eighty, and words of none: the best weight is another one, and not shown."""
+    embedder = OneHot(right=3)
+    index = with_vectors(tmp_path, embedder, monkeypatch)
+    tuned = tune_hybrid(index, embedder, questions(), declared=Hybrid(lexical=0.9))
+    assert tuned.ndcg["0.1"] > tuned.ndcg["0.9"]
+    assert tuned.search.lexical == 0.9, tuned.said
+
+
+def test_the_value_of_a_weight_is_that_of_folds_that_did_not_choose_it():
+    """The first weight is best over all, by one fold's questions alone: these must not choose it for themselves."""
+    folds = np.arange(10) % 5
+    of_weights = np.array([np.where(folds == 0, 1.0, 0.0), np.where(folds == 0, 0.0, 0.1)])
+    assert of_weights.mean(axis=1).argmax() == 0
+    crossed = _crossed(of_weights, folds)
+    assert (crossed[folds == 0] == 0.0).all()
+    assert (crossed[folds != 0] == 0.0).all(), "the others are told by it, to their cost"
+
+
+class Recorded:
+    """Notes which questions it learns from."""
+
+    def __init__(self) -> None:
+        self.questions: list[set[int]] = []
+
+    def fit(self, matrix, outcomes, features, *, groups, **settings):
+        self.questions.append(set(groups.tolist()))
+        return SMALL.fit(matrix, outcomes, features, groups=groups, **settings)
+
+
+def test_a_reranker_is_judged_by_questions_that_it_did_not_learn_from(index: Index):
+    judged, recorded = questions(), Recorded()
+    learned = train_reranker(index, Lexical(), None, judged, candidate=recorded)  # type: ignore[arg-type]
+    folds = _folds(judged)
+    assert list(learned.folds) == folds.tolist()
+    assert recorded.questions[:5] == [set(np.flatnonzero(folds != fold).tolist()) for fold in range(5)]
+    assert recorded.questions[5] == set(range(TOPICS)), "the one that serves learns from all"

@@ -91,10 +91,7 @@ def tune_hybrid(
         for name, search in searches.items()
     }
     of_weights = np.stack([ndcg[f"{weight:g}"] for weight in weights])
-    folds = _folds(judged)
-    tuned = np.empty(len(judged))
-    for fold in range(FOLDS):
-        tuned[folds == fold] = of_weights[_best(of_weights[:, folds != fold]), folds == fold]
+    tuned = _crossed(of_weights, _folds(judged))
     test = paired_permutation(tuned, ndcg[f"{declared.lexical:g}"])
     chosen = weights[_best(of_weights)] if test.better else declared.lexical
     means = {name: float(values.mean()) for name, values in ndcg.items()}
@@ -231,6 +228,14 @@ def _folds(judged: Sequence[Judged]) -> Codes:
     drawn = sorted(set(documents), key=lambda document: digest_of(document.encode()))
     fold_of = {document: place % FOLDS for place, document in enumerate(drawn)}
     return np.array([fold_of[document] for document in documents], dtype=np.int64)
+
+
+def _crossed(of_weights: Floats, folds: Codes) -> Floats:
+    """Of each question what the weight gives that the other folds choose, shape (questions,)."""
+    tuned = np.empty(len(folds))
+    for fold in range(FOLDS):
+        tuned[folds == fold] = of_weights[_best(of_weights[:, folds != fold]), folds == fold]
+    return tuned
 
 
 def _best(ndcg: Floats) -> int:

@@ -94,7 +94,8 @@ def test_another_prompt_model_or_index_has_answers_of_its_own(new_cache: NewCach
     assert find(cache, scope=Scope("another pipeline", "index 1")) is None
     assert find(cache, scope=Scope("pipeline", "index 2")) is None
     assert keep(cache, scope=Scope("another pipeline", "index 1"))
-    assert len(cache) == 2, "two pipelines answer beside each other, as in a canary"
+    assert keep(cache, scope=Scope("a third pipeline", "index 2"))
+    assert len(cache) == 3, "pipelines answer beside each other, as in a canary"
 
 
 def test_a_new_version_of_the_index_empties_it(new_cache: NewCache):
