@@ -16,7 +16,7 @@ from kreis.deployment.signing import FileKeys
 from kreis.errors import KreisError, PolicyError, ProjectError, SignatureError
 from kreis.identifiers import new_id
 from kreis.ledger.audit import entries
-from kreis.ledger.models import add_approval, register_model
+from kreis.ledger.models import add_approval, add_successor, register_model
 from kreis.ledger.records import Approval, Run
 from kreis.ledger.releases import current_release, list_releases
 from kreis.ledger.runs import start_run
@@ -154,6 +154,45 @@ def test_rollback_twice_goes_further_back_not_forth(releases):
     with pytest.raises(ProjectError, match="no earlier release"):
         releases.roll_back(**SAY)
     assert champion_of(releases.roll_back(to=3, **SAY)) == C
+
+
+def succeed(ledger, model, successor):
+    with ledger.record(event="model.succeeded", subject=successor, **SAY) as tx:
+        add_successor(tx, model, successor)
+
+
+def test_successors_take_the_place_of_both_arms_and_the_plan_of_the_canary_stays(ledger, releases):
+    releases.release(A, **SAY)
+    begun = releases.start_canary(B, 0.2, detail={"plan": {"days": 3}}, **SAY)
+    assert releases.replace_succeeded(**SAY) == begun, "nothing was succeeded"
+    succeed(ledger, A, C)
+    succeed(ledger, B, D)
+    made = releases.replace_succeeded(**SAY)
+    assert routes(made) == [("c", 0.8, "live"), ("d", 0.2, "live")]
+    assert (made.kind, made.detail) == ("canary", {"plan": {"days": 3}})
+    assert pointed(releases).release.routes == made.routes
+    assert releases.replace_succeeded(**SAY) == made
+    assert routes(releases.roll_back(**SAY)) == [("c", 1.0, "live")]
+
+
+def test_rollback_goes_to_the_last_successor_of_what_answered_before(ledger, releases):
+    releases.release(A, **SAY)
+    releases.release(B, **SAY)
+    succeed(ledger, A, C)
+    succeed(ledger, C, D)
+    assert routes(releases.roll_back(**SAY)) == [("d", 1.0, "live")]
+    assert routes(releases.roll_back(to=1, **SAY)) == [("d", 1.0, "live")]
+    with pytest.raises(ProjectError, match="no earlier release"):
+        releases.roll_back(**SAY)
+
+
+def test_a_rollback_whose_models_are_succeeded_goes_further_back_not_forth(ledger, releases):
+    for model in (A, B, C):
+        releases.release(model, **SAY)
+    assert champion_of(releases.roll_back(**SAY)) == B
+    succeed(ledger, B, D)
+    assert champion_of(releases.replace_succeeded(**SAY)) == D
+    assert champion_of(releases.roll_back(**SAY)) == A
 
 
 def test_simultaneous_releases_get_numbers_of_their_own(ledger, releases):

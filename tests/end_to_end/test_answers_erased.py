@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from tests.actions.test_erase import everywhere
+from tests.conftest import Shop
 from tests.end_to_end.test_answers import DAY, START, Handbook
+from tests.end_to_end.test_service import serving
+from tests.generative.index.conftest import POSTGRES, postgres_server
 
 from kreis.actions.erase import Subject, erase, find
+from kreis.actions.forgetting.indexes import IndexPlace
 from kreis.actions.release import roll_back
 from kreis.clock import microseconds
 from kreis.deployment.predictions.journal import Journal
@@ -22,6 +27,9 @@ from kreis.generative.index.sqlite import open_index
 from kreis.governance.damage import find_damage
 from kreis.ledger import models, releases
 from kreis.ways.generative.asking import Files
+from kreis.ways.generative.preparation import embedding_cache
+
+__all__ = ["postgres_server"]
 
 MARK = "Quetzalcoatlus skeletons are lent out by the porter."
 PERSON = "Kowalczyk"
@@ -99,11 +107,13 @@ def documents(handbook: Handbook, digest: str) -> set[str]:
 def test_a_document_is_forgotten_everywhere_and_its_answerers_are_succeeded(handbook: Handbook) -> None:
     first, second = handbook.models
     assert len(held(handbook, MARK)) > 5
+    vectors = len(embedding_cache(handbook.workspace.state))
     done = erase(handbook.workspace, DOCUMENT, because="asked for it")
     assert held(handbook, MARK) == []
     assert done.left == []
     assert done.documents == ["museum.md"]
-    assert {each.place for each in done.erased} >= {"lake", "index"}
+    assert {each.place for each in done.erased} >= {"lake", "index", "transcript"}
+    assert len(embedding_cache(handbook.workspace.state)) == vectors - 1
     assert log(handbook) == {"p-porter", "p-leave"}
     assert done.successors.keys() == {first, second}
     assert live(handbook) == done.successors[second]
@@ -118,6 +128,18 @@ def test_a_document_is_forgotten_everywhere_and_its_answerers_are_succeeded(hand
         assert (one.metrics, one.gates) == (other.metrics, other.gates)
     again = erase(handbook.workspace, DOCUMENT, because="asked for it")
     assert (again.erased, again.successors, again.documents) == ([], {}, [])
+
+
+def test_a_second_erasure_succeeds_the_successors(handbook: Handbook) -> None:
+    first, second = handbook.models
+    erase(handbook.workspace, DOCUMENT, because="asked for it")
+    done = erase(handbook.workspace, Subject("id", "porter.md", True), because="asked for it")
+    assert held(handbook, PERSON) == []
+    assert live(handbook) == done.successors[second]
+    roll_back(handbook.workspace, reason="a test", to=1)
+    assert live(handbook) == done.successors[first]
+    assert handbook.workspace.open_model(second).manifest.candidate == "passage"
+    assert list(find_damage(handbook.workspace)) == []
 
 
 def test_a_person_is_forgotten_with_the_documents_that_name_them(handbook: Handbook) -> None:
@@ -141,6 +163,59 @@ def test_what_was_erased_and_deleted_at_its_source_stays_away(handbook: Handbook
     assert handbook.pipeline(live(handbook)).index == handbook.pipeline(before).index, "made anew it is the same"
     assert held(handbook, MARK) == []
     assert handbook.models[: len(models_before)] == models_before
+
+
+@pytest.mark.slow
+def test_a_service_lets_go_of_it_and_answers_on(handbook: Handbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The release before, which it keeps warm, held the document too; and it answered while the erasure was at work."""
+    asked = {"question": "What is lent out by the porter?"}
+    with serving(Shop(handbook.folder)) as served:
+        roll_back(handbook.workspace, reason="a test")
+        served.follow(handbook.workspace, "handbook")
+        at = START + 5 * DAY
+        assert served.post("/v1/answer", asked, at)["citations"][0]["document"] == "museum.md"
+
+        def late(self: IndexPlace, *said: Any) -> None:
+            assert served.post("/v1/answer", asked, at)["citations"][0]["document"] == "museum.md"
+            erase_indexes(self, *said)
+
+        erase_indexes = IndexPlace.erase
+        monkeypatch.setattr(IndexPlace, "erase", late)
+        done = erase(handbook.workspace, DOCUMENT, because="asked for it")
+        served.follow(handbook.workspace, "handbook")
+        reply = served.post("/v1/answer", asked, at)
+        assert MARK not in json.dumps(reply)
+        assert "museum.md" not in json.dumps(reply)
+        assert (done.left, held(handbook, MARK)) == ([], [])
+        assert len(log(handbook)) == 2
+        assert served.post("/v1/answer", {"question": "How many days of annual leave do I have?"}, at)["answered"]
+
+
+@pytest.mark.slow
+def test_a_database_holds_nothing_of_it(postgres_server: str, tmp_path: Path) -> None:
+    made = Handbook(tmp_path / "handbook")
+    made.edit('knowledge_base("handbook",', f'knowledge_base("handbook", store=PostgresIndexes(env="{POSTGRES}"),')
+    made.edit("BestPassage, ByStructure", "BestPassage, PostgresIndexes, ByStructure")
+    (made.folder / "pages" / "museum.md").write_text(f"# Museum\n\n{MARK}\n")
+    assert made.run().status == "advanced"
+
+    def texts() -> str:
+        with psycopg.connect(postgres_server) as connection:
+            tables = connection.execute(
+                "SELECT schemaname, tablename FROM pg_tables WHERE schemaname LIKE 'kreis_index_%'"
+            ).fetchall()
+            return str([connection.execute(f'SELECT * FROM "{one}"."{two}"').fetchall() for one, two in tables])
+
+    assert MARK in texts()
+    erase(made.workspace, DOCUMENT, because="asked for it")
+    said = texts()
+    assert "30 days" in said
+    assert not any(each in said for each in (MARK, "museum", "quetzal"))
+    pipeline = made.pipeline(live(made))
+    index = pipeline.store.open(pipeline.index_version)
+    assert index.lexical(Query(text="annual leave", access=Access()))[0].document == "leave.md"
+    index.close()
+    made.workspace.ledger.close()
 
 
 CUTS = [

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from kreis.actions.forgetting.indexes import CopyPlace, IndexPlace, VectorPlace, entries_told
 from kreis.actions.forgetting.subject import SHORT, Found, Place, Subject
-from kreis.actions.forgetting.tables import answers_told, document_rows, documents_told
+from kreis.actions.forgetting.tables import answers_told, document_rows, documents_told, has_documents
 from kreis.actions.forgetting.transcripts import TranscriptPlace
 from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS
 from kreis.durable import make_directory, write_durably
@@ -79,8 +79,9 @@ class LakePlace:
     and logged answers that rest on them.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, told: Collection[tuple[str, str, str]] = ()) -> None:
+        """`told`: documents that were the subject's (tenant, id, version) when tables and indexes held them still."""
+        self._workspace, self._told = workspace, told
 
     def find(self, subject: Subject) -> list[Found]:
         """See `Place.find`."""
@@ -126,9 +127,7 @@ class LakePlace:
         """What tells logged answers that rest on the subject's documents."""
         if PREDICTIONS not in self._workspace.lake.tables():
             return []
-        told = documents_told(self._workspace, subject)
-        held = entries_told(self._workspace, subject)
-        return list(answers_told(subject, told | {(each.readers[0], *each.said[:2]) for each in held}))
+        return list(answers_told(subject, {*self._told, *_told(self._workspace, subject)}))
 
     def _outcomes(self, subject: Subject, answers: list[pl.Expr]) -> list[pl.Expr]:
         import polars as pl
@@ -214,10 +213,13 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
         before = {table: len(_removals(workspace, table)) for table in workspace.lake.tables()}
         workspace.lake.repair()  # finishes an erasure that was cut off; what no version names may hold rows, too
         erased = find(workspace, subject)  # refuses a key that nothing has, before anything is changed
-        documents, lines = _documents(workspace, subject)
+        told, lines = _told(workspace, subject), _lines(workspace, subject)
         stood_before = _successors(workspace)
         for make in PLACES.values():
             make(workspace).erase(subject, reason)
+        if told:  # what a service answered until it took the new release
+            JournalPlace(workspace).erase(subject, reason)
+            LakePlace(workspace, told).erase(subject, reason)
         models = _learned(workspace, before)
         outputs = {"places": [f"{each.place}: {each.where}" for each in erased], "models": models}
         if any(subject.value in each for each in outputs["places"]):
@@ -231,21 +233,25 @@ def erase(workspace: Workspace, subject: Subject, *, because: str) -> Erased:
             subject=digest,
             erased=erased,
             models=models,
-            documents=documents,
+            documents=sorted({name for _, name, _ in told}),
             successors={model: each for model, each in now.items() if stood_before.get(model) != each},
             left=list(_left(workspace, subject, lines)),
         )
 
 
-def _documents(workspace: Workspace, subject: Subject) -> tuple[list[str], list[str]]:
-    """The ids of a subject's documents; and some of their lines, to look for afterwards."""
-    told = documents_told(workspace, subject)
-    names, lines = {name for _, name, _ in told}, set[str]()
+def _told(workspace: Workspace, subject: Subject) -> set[tuple[str, str, str]]:
+    """Tenant, id and version of a subject's documents, in any version of a table or an index."""
+    held = entries_told(workspace, subject)
+    return documents_told(workspace, subject) | {(each.readers[0], each.said[0], each.said[1]) for each in held}
+
+
+def _lines(workspace: Workspace, subject: Subject) -> list[str]:
+    """Some lines of a subject's documents, to look for afterwards."""
+    lines = set[str]()
     for each in entries_told(workspace, subject):
-        names.add(each.said[0])
         found = sorted({line.strip() for text in each.texts for line in text.splitlines()}, key=len)
         lines.update(line for line in found[-_LINES:] if len(line) >= _LINE)
-    return sorted(names), sorted(lines)
+    return sorted(lines)
 
 
 def _successors(workspace: Workspace) -> dict[str, str]:
@@ -265,8 +271,11 @@ def _left(workspace: Workspace, subject: Subject, lines: list[str]) -> Iterator[
         yield f"{each.where} ({each.rows} rows)"
     for path in CopyPlace(workspace).left():
         yield f"{path} (the service has it open: start it again)"
-    if not subject.document:
-        yield from _mentions(workspace, subject)
+    if subject.document:
+        return
+    yield from _mentions(workspace, subject)
+    if not subject.in_texts and has_documents(workspace.lake):
+        yield "perhaps documents: a value this short is not looked for in texts (kreis erase --document ID)"
 
 
 def _check(subject: Subject) -> None:

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
     from kreis.lake.store import Lake
 
-__all__ = ["answers_told", "document_rows", "documents_told"]
+__all__ = ["answers_told", "document_rows", "documents_told", "has_documents"]
 
 _TEXTS = ("id", "text", "title", "owner", "source")
 """Columns of documents in which a person may be named."""
+
+
+def has_documents(lake: Lake) -> bool:
+    """Whether a table holds documents."""
+    return any(lake.schema(table).keys() >= set(COLUMNS) for table in lake.tables())
 
 
 def document_rows(lake: Lake, subject: Subject) -> dict[str, pl.Expr]:
