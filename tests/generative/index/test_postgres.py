@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from tests.generative.handbook import PAGES, Paragraphs
+from tests.generative.handbook import PAGES, Paragraphs, page
 from tests.generative.index.conftest import POSTGRES
 
 from kreis.errors import MissingLibraryError, ProjectError, StoreError
@@ -20,7 +20,9 @@ INDEXES = PostgresIndexes(env=POSTGRES)
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     place = tmp_path_factory.mktemp("index") / "index"
-    built = build_index(PAGES[:3], chunker=Paragraphs(), embedding=None, cache=None, place=place)
+    built = build_index(
+        [*PAGES[:3], page("of-this-test", "Alone.")], chunker=Paragraphs(), embedding=None, cache=None, place=place
+    )
     return place, built.version
 
 

@@ -229,8 +229,12 @@ class PostgresIndex:
     def _rows(self, statement: str, values: Any) -> list[Row]:
         with _speaking():
             connection = self._connection()
-            with connection.transaction():
-                found: list[Row] = connection.execute(statement, values).fetchall()
+            try:
+                with connection.transaction():
+                    found: list[Row] = connection.execute(statement, values).fetchall()
+            except BaseException:
+                connection.close()
+                raise
             self._free.put(connection)
         return found
 
