@@ -17,7 +17,7 @@ from kreis.actions.forgetting.indexes import CopyPlace, IndexPlace, VectorPlace,
 from kreis.actions.forgetting.subject import SHORT, Found, Place, Subject
 from kreis.actions.forgetting.tables import answers_told, document_rows, documents_told, has_documents
 from kreis.actions.forgetting.transcripts import TranscriptPlace
-from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS
+from kreis.deployment.predictions.frames import OUTCOMES, PREDICTIONS, QUARANTINE
 from kreis.durable import make_directory, write_durably
 from kreis.errors import ProjectError
 from kreis.ledger.tables import removals_of
@@ -111,23 +111,20 @@ class LakePlace:
         from kreis.lake.tending import columns_of
 
         lake = self._workspace.lake
-        answers = self._answers(subject)
+        told = {*self._told, *_told(self._workspace, subject)}
+        answers = list(answers_told(subject, told))
         documents = document_rows(lake, subject)
         for table in sorted(lake.tables(), key=lambda name: (name != OUTCOMES, name != PREDICTIONS, name)):
             columns = columns_of(lake, table)
             tests = [] if subject.document else list(_of_key(subject, columns))
             tests += [documents[table]] if table in documents else []
             tests += answers if table == PREDICTIONS else []
+            if table == QUARANTINE:
+                tests += answers_told(subject, told, fields="record", keys="record")
             if table == OUTCOMES and PREDICTIONS in lake.tables():
                 tests += self._outcomes(subject, answers)
             if tests:
                 yield table, pl.any_horizontal(*(test.fill_null(False) for test in tests))
-
-    def _answers(self, subject: Subject) -> list[pl.Expr]:
-        """What tells logged answers that rest on the subject's documents."""
-        if PREDICTIONS not in self._workspace.lake.tables():
-            return []
-        return list(answers_told(subject, {*self._told, *_told(self._workspace, subject)}))
 
     def _outcomes(self, subject: Subject, answers: list[pl.Expr]) -> list[pl.Expr]:
         import polars as pl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from tests.actions.test_erase import BY, everywhere
 from kreis.actions.erase import Subject, erase, find
 from kreis.cli.commands.erase import erase as command
 from kreis.clock import SimulatedClock
+from kreis.deployment.predictions.journal import Journal
+from kreis.deployment.predictions.records import PredictionRecord
+from kreis.deployment.predictions.shipping import ship
 from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document
 from kreis.generative.documents.table import documents_frame
@@ -73,6 +77,24 @@ def test_a_short_value_is_not_looked_for_in_texts_and_that_is_said(workspace: Wo
     done = erase(workspace, Subject("owner", "Anna"), because="asked for it")
     assert len(ids(workspace)) == 4
     assert "not looked for in texts (kreis erase --document ID)" in done.left[-1]
+
+
+def test_answers_that_could_not_be_used_leave_too(workspace: Workspace) -> None:
+    journal = Journal(workspace.journal_folder, workspace.clock)
+    for number, (tenant, document) in enumerate([("acme", "plans.md"), ("acme", "leave.md"), ("globex", "plans.md")]):
+        places = json.dumps([{"document": document}], separators=(",", ":"))
+        fields = {"answer": f"say the plans {number}", "passages": places}
+        journal.append_one(PredictionRecord(
+            id=f"p{number}", at=-1, release="r", model="m", keys={"tenant": tenant}, fields=fields, features=[],
+            score=0.5, decision=1.0, latency_us=1,
+        ))  # fmt: skip
+    journal.close()
+    ship(workspace.journal_folder, workspace.lake, "ann")
+    assert len(workspace.lake.scan("log/quarantine").collect()) == 3
+    erase(workspace, Subject("id", "plans.md", True, "acme"), because="asked for it")
+    left = workspace.lake.scan("log/quarantine").collect()["record"].to_list()
+    assert [each for each in range(3) if f"say the plans {each}" in str(left)] == [1, 2]
+    assert everywhere(workspace.state, "say the plans 0") == []
 
 
 def test_an_unknown_document_changes_nothing(workspace: Workspace) -> None:

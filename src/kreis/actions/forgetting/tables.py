@@ -29,7 +29,7 @@ def has_documents(lake: Lake) -> bool:
 
 
 def document_rows(lake: Lake, subject: Subject) -> dict[str, pl.Expr]:
-    """What tells a subject's documents in each table of documents, and in its quarantine."""
+    """What tells a subject's documents in each table of documents. Quarantine keeps rows as they came, so it is one."""
     import polars as pl
 
     from kreis.lake.tending import columns_of
@@ -46,10 +46,6 @@ def document_rows(lake: Lake, subject: Subject) -> dict[str, pl.Expr]:
             found[table] = test
         elif subject.in_texts:
             found[table] = pl.any_horizontal(*(_holds(pl.col(name), subject.value) for name in _TEXTS))
-        aside = f"quarantine/{table.partition('/')[2]}"
-        if table in found and table.startswith("bronze/"):
-            tests = list(_set_aside(columns.get(aside, ()), found[table], subject))
-            found |= {aside: pl.any_horizontal(*tests)} if tests else {}
     return found
 
 
@@ -68,45 +64,35 @@ def documents_told(workspace: Workspace, subject: Subject) -> set[tuple[str, str
     return found
 
 
-def answers_told(subject: Subject, told: Collection[tuple[str, str, str]]) -> Iterator[pl.Expr]:
+def answers_told(
+    subject: Subject, told: Collection[tuple[str, str, str]], *, fields: str = "fields", keys: str = "keys"
+) -> Iterator[pl.Expr]:
     """What tells the logged answers that name a subject's documents, or in which the value stands.
 
     Args:
         subject: Whose.
         told: Its documents: tenant, id, version.
+        fields: The column that holds the fields of an answer, as JSON.
+        keys: The column that holds its keys.
     """
     import polars as pl
 
-    fields, keys = pl.col("fields").cast(pl.String), pl.col("keys").cast(pl.String)
-    of_answers = fields.str.contains('"passages":', literal=True)
+    said, asker = pl.col(fields).cast(pl.String), pl.col(keys).cast(pl.String)
+    of_answers = said.str.contains('"passages":', literal=True)
     if subject.in_texts:
         for text in {_escaped(subject.value), _escaped(_escaped(subject.value))}:
-            yield of_answers & _holds(fields, text)
+            yield of_answers & _holds(said, text)
     if subject.document:
         asked = pl.lit(True)
         if subject.tenant:
-            asked = keys.str.contains(_as_text({"tenant": subject.tenant})[1:-1], literal=True)
+            asked = asker.str.contains(_as_text({"tenant": subject.tenant})[1:-1], literal=True)
         yield (
-            of_answers
-            & asked
-            & fields.str.contains(_escaped(_as_text({"document": subject.value})[1:-1]), literal=True)
+            of_answers & asked & said.str.contains(_escaped(_as_text({"document": subject.value})[1:-1]), literal=True)
         )
         return
     for _, name, version in sorted(told):
         place = _as_text({"document": name, "version": version})[1:-1]
-        yield of_answers & fields.str.contains(_escaped(place), literal=True)
-
-
-def _set_aside(columns: Collection[str], theirs: pl.Expr, subject: Subject) -> Iterator[pl.Expr]:
-    """The same rows in quarantine, where a row stands as columns, or as JSON."""
-    import polars as pl
-
-    if set(columns) >= {*_TEXTS, "tenant"}:
-        yield theirs
-    if "record" in columns:
-        record = pl.col("record").cast(pl.String)
-        said = _as_text({"id": subject.value})[1:-1]
-        yield record.str.contains(said, literal=True) if subject.document else _holds(record, _escaped(subject.value))
+        yield of_answers & said.str.contains(_escaped(place), literal=True)
 
 
 def _holds(column: pl.Expr, text: str) -> pl.Expr:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from kreis.errors import StoreError
+from kreis.errors import ProjectError, StoreError
 from kreis.generative.documents.table import documents_of
 from kreis.generative.pipeline import Pipeline
 from kreis.ledger.records import Step
@@ -162,15 +162,21 @@ def _rows(
     if not sources or not wanted:
         return {}
     collected = CollectedSource.from_document(sources[0].outputs)
-    try:
-        rows = workspace.lake.scan(collected.table, collected.version).filter(pl.col("id").is_in(sorted(wanted)))
-        documents = list(documents_of(rows))
-    except StoreError:  # that version has been tidied away
+    newest = workspace.lake.latest(collected.table)
+    tried = [collected.version, *([newest.version] if newest else [])]
+    for version in tried:  # the newest has them still, where that one was erased or tidied away
+        try:
+            rows = workspace.lake.scan(collected.table, version).filter(pl.col("id").is_in(sorted(wanted)))
+            documents = list(documents_of(rows))
+        except (ProjectError, StoreError):
+            continue
+        break
+    else:
         return {}
     return {
         (each.id, each.version): {
             "text": each.text,
-            "table": f"{collected.table}@{collected.version}",
+            "table": f"{collected.table}@{version}",
             "known_at": each.known_at,
             "title": each.title,
             "owner": each.owner,
