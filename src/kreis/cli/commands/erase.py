@@ -28,7 +28,7 @@ def erase(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what holds such rows.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Erase a person's rows, or a document, from everything that holds them.
+    """Erase a person's rows, or a document, everywhere.
 
     From the tables, the prediction log and the online store; every earlier version that held them goes too. Documents
     that name the person, or the one document, leave the indexes as well: each index is written anew without them, and
@@ -39,6 +39,7 @@ def erase(
     Example:
 
         kreis erase --entity customer=C00017 --because "asked for it, ticket 4711"
+        kreis erase --document leave.md --because "ticket 4712"
     """
     from kreis.actions import erase as erasing
     from kreis.errors import ProjectError
