@@ -127,6 +127,17 @@ def test_documents_with_groups_are_refused_where_everyone_may_read(project: Proj
         source.rows(Window(None, KNOWN + timedelta(days=9))).collect()
 
 
+def test_a_function_that_gives_nothing_is_named_with_its_line(project: Project) -> None:
+    def nothing(window: Window) -> Iterator[Document]:
+        return None  # type: ignore[return-value]
+
+    source = project.documents()(nothing)
+    assert source.version is not None
+    with pytest.raises(ProjectError, match="it gave a NoneType, and no documents") as caught:
+        source.version()
+    assert "test_declare.py:" in str(caught.value.where)
+
+
 def test_a_prompt_is_a_file_at_a_version_with_the_schema_of_its_output(project: Project) -> None:
     made = project.prompt("answer", file="answer.md", output=Answer)
     assert made.schema is not None

@@ -123,3 +123,35 @@ def test_without_acceptable_texts_an_answer_is_right_that_cites_the_passage() ->
 def test_each_answer_to_a_question_without_one_is_wrong() -> None:
     asked = AskedQuestion(id="q", question="Who?", answerable=False)
     assert not asked.is_right("Someone.", [("a.md", 0, 5)], asked.judged({}))
+
+
+def test_lines_are_utf_8_with_or_without_a_mark_at_the_beginning(tmp_path: Path) -> None:
+    path = write(tmp_path, *some(40))
+    lines = path.read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + lines.replace(b"\n", b"\r\n"))
+    assert len(read_questions(path).all) == 40
+    path.write_bytes(lines.replace(b"?", b"\xe9?", 1))
+    with pytest.raises(ProjectError, match="not UTF-8") as caught:
+        read_questions(path)
+    assert caught.value.where == f"{path}:1"
+
+
+def test_passages_that_are_nowhere_are_said_with_how_an_id_is_written() -> None:
+    def asked(name: str, document: str, quote: str = "") -> AskedQuestion:
+        passage = Passage(document=document, quote=quote)
+        return AskedQuestion(id=name, question="How long?", passages=(passage,))
+
+    texts = {"faq.csv#leave": ["30 days a year.", "Another tenant's."]}
+    right = [
+        asked("q1", "faq.csv#leave"),
+        asked("q2", "faq.csv#leave", "30 days"),
+        asked("q3", "faq.csv#leave", "tenant"),
+    ]
+    assert Questions(tuple(right)).astray(texts, example="faq.csv#leave") == []
+    wrong = [asked("q4", "leave"), asked("q5", "faq.csv#leave", "31 days"), asked("q6", "leaves")]
+    assert Questions((*right, *wrong)).astray(texts, example="faq.csv#leave") == [
+        "documents that questions name and that are not there: 2 (first: 'leave' of question 'q4'); no answer can cite"
+        " them; an id is written like 'faq.csv#leave'",
+        "quotes of questions that do not stand in their document: 1 (first: of question 'q5' in 'faq.csv#leave'); the"
+        " whole document counts as the passage",
+    ]

@@ -113,7 +113,8 @@ def judge_baselines(
         ProjectError: there is no baseline.
     """
     if not differences:
-        raise ProjectError("there is no baseline to beat", hint="declare one: project.candidate(..., baseline=True)")
+        hint = "what is judged is not its own baseline: declare another candidate, one of the two with baseline=True"
+        raise ProjectError("there is no baseline to beat", hint=hint)
     need = goal.better_than_baseline
     outcomes = {
         name: decide(each, at_least=need, missing=missing, blocks_are=blocks_are) for name, each in differences.items()

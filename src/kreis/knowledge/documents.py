@@ -12,6 +12,7 @@ import msgspec
 
 from kreis.collection.connectors.files import note
 from kreis.collection.sources import Window
+from kreis.declarations import place_of
 from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document
 from kreis.generative.documents.table import documents_frame
@@ -46,7 +47,14 @@ class DocumentsOf:
         return digest.hexdigest()
 
     def _read(self, window: Window) -> Iterator[Document | Unreadable]:
-        for each in self.function(window):
+        found = self.function(window)
+        if not isinstance(found, Iterable):
+            raise ProjectError(
+                f"it gave a {type(found).__name__}, and no documents",
+                where=place_of(self.function),
+                hint="yield each document, or return a list of them",
+            )
+        for each in found:
             if self.access == "everyone" and isinstance(each, Document) and each.groups:
                 raise ProjectError(
                     f"document {each.id!r} is for the groups {', '.join(each.groups)}, and access is 'everyone'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -135,6 +136,35 @@ class Questions(msgspec.Struct, frozen=True):
             )
         return told
 
+    def astray(self, texts: Mapping[str, Sequence[str]], *, example: str) -> list[str]:
+        """What passages name that is not there, in sentences.
+
+        Args:
+            texts: Of the documents that they name, by id.
+            example: The id of a document that there is.
+        """
+        passages = [(each.id, passage) for each in self.all for passage in each.passages]
+        unknown = [(asked, each.document) for asked, each in passages if each.document not in texts]
+        moved = [
+            (asked, each.document)
+            for asked, each in passages
+            if each.document in texts and not any(each.quote in text for text in texts[each.document])
+        ]
+        told = []
+        if unknown:
+            asked, document = unknown[0]
+            told.append(
+                f"documents that questions name and that are not there: {len(unknown):,} (first: {document!r} of"
+                f" question {asked!r}); no answer can cite them; an id is written like {example!r}"
+            )
+        if moved:
+            asked, document = moved[0]
+            told.append(
+                f"quotes of questions that do not stand in their document: {len(moved):,} (first: of question {asked!r}"
+                f" in {document!r}); the whole document counts as the passage"
+            )
+        return told
+
 
 def read_questions(path: Path) -> Questions:
     """The questions of a file, one JSON object a line.
@@ -145,7 +175,7 @@ def read_questions(path: Path) -> Questions:
     if not path.is_file():
         raise ProjectError("there is no such file", where=str(path), hint=f"write one question a line: {_HINT}")
     found: list[AskedQuestion] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().removeprefix(BOM_UTF8).split(b"\n"), start=1):
         if line.strip():
             found.append(_question(line, f"{path}:{number}"))
     if not found:
@@ -161,10 +191,12 @@ def read_questions(path: Path) -> Questions:
     return questions
 
 
-def _question(line: str, where: str) -> AskedQuestion:
+def _question(line: bytes, where: str) -> AskedQuestion:
     try:
         found = msgspec.json.decode(line, type=AskedQuestion)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UnicodeError as error:
+        raise ProjectError("it is not UTF-8", where=where, hint="save the file as UTF-8") from error
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ProjectError(f"it is no question: {error}", where=where, hint=_HINT) from error
     if not found.id.strip() or not words(found.question):
         raise ProjectError("its id or its question is empty", where=where, hint=_HINT)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -177,3 +178,12 @@ else:
     assert sum(1 for each in documents_of(pl.scan_parquet("documents.parquet"))) == 20_000
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
+
+
+def test_several_files_that_cannot_be_read_are_set_aside_behind_others():
+    scans = [Unreadable(id=f"{n}.pdf", reason=f"page {n} holds no text", known_at=DAY) for n in range(2)]
+    plain = [msgspec.structs.replace(PLAIN, id=f"{n}.md", text=f"{n} days of leave a year") for n in range(2)]
+    result = CONTRACT.check(documents_frame([*plain, *scans]).collect().lazy(), at=DAY, known_at="known_at")
+    assert result.good["id"].to_list() == ["0.md", "1.md"]
+    reasons = [[f"file: could not be read: page {n} holds no text"] for n in range(2)]
+    assert result.quarantined["reasons"].to_list() == reasons

@@ -176,9 +176,9 @@ def _explain(
     conditions |= {reason: pl.col(mark) for reason, mark in zip(keyed, marks, strict=True)}
     counts = _counts(rows, conditions)
     details = {rule.reason: rule.detail for rule in prepared.rules if rule.detail is not None}
+    # Joined by +, not by pl.format, which panics in Polars 2.1 over rows that were filtered (some behind others).
     told = {
-        reason: pl.format("{}: {}", pl.lit(reason), details[reason]) if reason in details else pl.lit(reason)
-        for reason in counts
+        reason: pl.lit(f"{reason}: ") + details[reason] if reason in details else pl.lit(reason) for reason in counts
     }
     reasons = pl.concat_list(
         [pl.when(conditions[reason]).then(told[reason]) for reason in counts] or [pl.lit(None, dtype=pl.String)]

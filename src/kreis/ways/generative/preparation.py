@@ -36,8 +36,22 @@ def perform(state: GenerativeState) -> Verdict:
     chunks = sum(each.chunks for each in found.values())
     return Advance(
         summary=f"{', '.join(said)}; {chunks:,} chunks",
-        detail={"indexes": {name: each.index for name, each in found.items()}, "warnings": []},
+        detail={"indexes": {name: each.index for name, each in found.items()}, "warnings": _astray(state)},
     )
+
+
+def _astray(state: GenerativeState) -> list[str]:
+    """Which passages of the questions no knowledge base holds: a wrong name would make each answer a wrong one."""
+    bases = {base.documents: base for base in state.project.knowledge_bases.values()}
+    asked = state.project.asked_questions
+    cited = {passage.document for each in asked.all for passage in each.passages}
+    read = (each for base in bases.values() for each in state.documents(base)) if cited else iter(())
+    first, texts = "", dict[str, list[str]]()
+    for document in read:
+        first = first or document.id
+        if document.id in cited:
+            texts.setdefault(document.id, []).append(document.text)
+    return asked.astray(texts, example=first)
 
 
 def step_of(base: str) -> str:

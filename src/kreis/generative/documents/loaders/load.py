@@ -183,7 +183,7 @@ def load_folder(
     paths = sorted(path for path in root.glob(pattern) if not path.is_dir() and _shown(path.relative_to(root)))
     if not paths:
         what = "no such folder" if not root.is_dir() else f"no file in it fits {pattern!r}"
-        raise ProjectError(what, where=str(root), hint='load_folder("docs", "**/*.md")')
+        raise ProjectError(what, where=str(root.absolute()), hint='load_folder("docs", "**/*.md")')
     inside = root.resolve()
     for path in paths:
         name = path.relative_to(root).as_posix()
