@@ -26,9 +26,11 @@ from kreis import (
     Rag,
     Window,
 )
+from kreis.collection.connectors.files import notes
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
 from kreis.generative.documents.table import COLUMNS
+from kreis.generative.documents.unreadable import Unreadable
 from kreis.knowledge.candidates import KnowledgeBase
 
 VALUE = AnswerValue("EUR per 1,000 questions", right=4.0, wrong=-12.0, passed_on=-1.5)
@@ -125,6 +127,16 @@ def test_documents_with_groups_are_refused_where_everyone_may_read(project: Proj
     source = project.documents(access="everyone")(pages)
     with pytest.raises(ProjectError, match=r"'b\.md' is for the groups hr, and access is 'everyone'"):
         source.rows(Window(None, KNOWN + timedelta(days=9))).collect()
+
+
+def test_a_file_that_cannot_be_read_is_told_of_though_polars_reads_in_another_thread(project: Project) -> None:
+    def scans(window: Window) -> Iterator[Document | Unreadable]:
+        yield Unreadable(id="scan.pdf", reason="page 1 holds no text", known_at=KNOWN, source="scan.pdf")
+
+    source = project.documents()(scans)
+    with notes() as noted:
+        source.rows(Window(None, KNOWN + timedelta(days=9))).collect()
+    assert list(noted) == ["scan.pdf could not be read and was set aside: page 1 holds no text"]
 
 
 def test_a_function_that_gives_nothing_is_named_with_its_line(project: Project) -> None:

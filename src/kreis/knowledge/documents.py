@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from kreis.collection.connectors.files import note
+from kreis.collection.connectors.files import noting
 from kreis.collection.sources import Window
 from kreis.declarations import place_of
 from kreis.errors import ProjectError
@@ -37,7 +37,7 @@ class DocumentsOf:
 
     def __call__(self, window: Window) -> pl.LazyFrame:
         """The documents that became known in a window, a row each."""
-        return documents_frame(self._read(window), told=note).filter(window.contains("known_at"))
+        return documents_frame(self._read(window), told=noting()).filter(window.contains("known_at"))
 
     def identity(self) -> str:
         """A digest of all documents: where it changes, something was added, changed or taken away."""

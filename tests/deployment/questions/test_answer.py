@@ -125,6 +125,17 @@ def test_a_release_that_predicts_answers_no_questions(service: Any) -> None:
         assert (status, reply["error"]["code"]) == (422, "asks_otherwise")
 
 
+def test_what_a_body_may_hold_is_told_with_what_it_may_not(asked: Any) -> None:
+    for path, body, said in (
+        ("/v1/answer", {"quetsion": "leave"}, "`quetsion`; known: question, history, filters, kind, reference, stream"),
+        ("/v1/feedback", {"prediction": "p", "verdict": "great"}, "at `$.verdict`; known: solved, passed_on, wrong"),
+        ("/v1/confirm", {"call": "c"}, "unknown field `call`; known: request"),
+    ):
+        status, reply = asked.call("POST", path, body, bearer("bert"))
+        assert (status, reply["error"]["code"]) == (422, "wrong_shape")
+        assert reply["error"]["message"].endswith(said)
+
+
 def test_openapi_describes_the_routes_of_the_release(asked: Any, service: Any) -> None:
     document = asked.get("/openapi.json")[1]
     assert {"/v1/answer", "/v1/chat/completions", "/v1/feedback"} < document["paths"].keys()

@@ -74,6 +74,8 @@ def test_a_file_of_attacks_is_read(tmp_path: Path) -> None:
     path.write_text('{"txt": 1}\n')
     with pytest.raises(ProjectError, match="no attack"):
         read_attacks(path)
+    with pytest.raises(ProjectError, match="there is no such file"):
+        read_attacks(tmp_path / "none.jsonl")
     with pytest.raises(ProjectError, match="no suite"):
         suite("injektion")
 

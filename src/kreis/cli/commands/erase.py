@@ -36,9 +36,10 @@ def erase(
     learned from them, and what holds the value still. Delete the rows at their source too; then `kreis run` makes the
     tables and the online store again.
 
-    Example:
+    Examples:
 
         kreis erase --entity customer=C00017 --because "asked for it, ticket 4711"
+
         kreis erase --document leave.md --because "ticket 4712"
     """
     from kreis.actions import erase as erasing

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 from kreis.errors import ProjectError, nearest
 
-__all__ = ["checked_file", "note", "notes"]
+__all__ = ["checked_file", "note", "notes", "noting"]
 
 _NOTES: ContextVar[dict[str, None] | None] = ContextVar("notes", default=None)
 
@@ -27,9 +27,18 @@ def notes() -> Iterator[dict[str, None]]:
 
 def note(sentence: str) -> None:
     """Note something that the owner of the data should know."""
+    noting()(sentence)
+
+
+def noting() -> Callable[[str], None]:
+    """`note` for another thread (Polars reads a deferred frame in one): it notes where this was called."""
     gathered = _NOTES.get()
-    if gathered is not None:
-        gathered[sentence] = None
+
+    def note_here(sentence: str) -> None:
+        if gathered is not None:
+            gathered[sentence] = None
+
+    return note_here
 
 
 def checked_file(path: str | Path, *, within: str | Path | None = None) -> Path:

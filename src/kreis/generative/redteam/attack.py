@@ -171,9 +171,11 @@ def read_attacks(path: Path) -> Suite:
     Rows with a "label" that is 0 are no attacks and are left out.
 
     Raises:
-        ProjectError: a line is no attack.
+        ProjectError: there is no such file, or a line is no attack.
         StoreError: it cannot be read.
     """
+    if not path.is_file():
+        raise ProjectError("there is no such file", where=str(path), hint='one attack a line: {"text": "…"}')
     with storing(f"attacks {path}"):
         data = read_regular(path, _LARGEST)
     return Suite(path.stem, list(_attacks(data, where=str(path))))

@@ -136,7 +136,7 @@ class App:
         try:
             asked = self._decode_ask(body)
         except UNREADABLE as error:
-            raise malformed(error) from error
+            raise malformed(error, Asked) from error
         reply = await self._answering.predict(asked, at, started)
         requests = self.metrics.requests
         for each in reply.predictions if isinstance(reply, Replies) else (reply,):
@@ -151,7 +151,7 @@ class App:
         try:
             outcomes = self._decode_outcomes(body)
         except UNREADABLE as error:
-            raise malformed(error) from error
+            raise malformed(error, Outcomes) from error
         return self.done("/v1/outcomes", {"accepted": await self._answering.take(outcomes, at)})
 
     async def _flush(self, scope: Any, headers: Any, protocol: Any) -> Answer:

@@ -36,10 +36,10 @@ class QuestionRoutes:
     def __init__(self, app: App, questions: Questions) -> None:
         self._app = app
         self._questions = questions
-        self._decode = msgspec.json.Decoder(AskQuestion).decode
-        self._decode_chat = msgspec.json.Decoder(ChatAsked).decode
-        self._decode_confirmation = msgspec.json.Decoder(Confirmation).decode
-        self._decode_feedback = msgspec.json.Decoder(Feedback).decode
+        self._ask = msgspec.json.Decoder(AskQuestion)
+        self._ask_chat = msgspec.json.Decoder(ChatAsked)
+        self._confirmation = msgspec.json.Decoder(Confirmation)
+        self._came_of_it = msgspec.json.Decoder(Feedback)
         self.routes: list[_Route] = [
             ("/v1/answer", "POST", self._answer),
             ("/v1/chat/completions", "POST", self._chat),
@@ -50,12 +50,12 @@ class QuestionRoutes:
 
     async def _answer(self, scope: Any, headers: Any, protocol: Any) -> Answer | None:
         started = perf_counter_ns()
-        asked = await self._body(self._decode, scope, headers, protocol)
+        asked = await self._body(self._ask, scope, headers, protocol)
         return await self._give(asked, started, headers, protocol, scope.path, self._app.encode, self._frames)
 
     async def _chat(self, scope: Any, headers: Any, protocol: Any) -> Answer | None:
         started = perf_counter_ns()
-        chat: ChatAsked = await self._body(self._decode_chat, scope, headers, protocol)
+        chat: ChatAsked = await self._body(self._ask_chat, scope, headers, protocol)
         asked, flags = chat.question()
         completions = Completions(self._app.config.project, chat, flags, self._app.now(headers))
         return await self._give(asked, started, headers, protocol, scope.path, completions.whole, completions.frames)
@@ -113,23 +113,23 @@ class QuestionRoutes:
         self._app.metrics.requests[path, 200, reply.model, reply.version] += 1
 
     async def _feedback(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        feedback = await self._body(self._decode_feedback, scope, headers, protocol)
+        feedback = await self._body(self._came_of_it, scope, headers, protocol)
         return self._app.done(scope.path, {"accepted": await self._questions.take(feedback, self._app.now(headers))})
 
     async def _confirm(self, scope: Any, headers: Any, protocol: Any) -> Answer:
-        sent = await self._body(self._decode_confirmation, scope, headers, protocol)
+        sent = await self._body(self._confirmation, scope, headers, protocol)
         asker, at = self._app.guard.asker(headers), self._app.now(headers)
         return self._app.done(scope.path, await self._questions.confirm(sent, asker, at))
 
     async def _models(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         return self._app.done(scope.path, models_of(self._app.config.project, self._app.follower.current))
 
-    async def _body(self, decode: Callable[[bytes], Any], scope: Any, headers: Any, protocol: Any) -> Any:
+    async def _body(self, decoder: msgspec.json.Decoder[Any], scope: Any, headers: Any, protocol: Any) -> Any:
         body = await self._app.guard.body(scope, headers, protocol)
         try:
-            return decode(body)
+            return decoder.decode(body)
         except UNREADABLE as error:
-            raise malformed(error) from error
+            raise malformed(error, decoder.type) from error
 
 
 def event(name: str, data: bytes) -> bytes:

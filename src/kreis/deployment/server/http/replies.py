@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from typing import TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -16,10 +17,23 @@ Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What decoding a body may raise."""
+_FIELD = re.compile(r" - at `\$\.(\w+)`$")
+"""A field of the body itself."""
 
 
-def malformed(error: Exception) -> Refusal:
-    """422 where it is JSON of another shape, 400 where it is no JSON."""
+def malformed(error: Exception, of: type[msgspec.Struct]) -> Refusal:
+    """422 where it is JSON of another shape, 400 where it is no JSON.
+
+    Args:
+        error: What decoding raised.
+        of: What the body should be: its fields, and the values of the one that is wrong, are told.
+    """
     if isinstance(error, msgspec.ValidationError):
-        return Refusal("wrong_shape", str(error)[:300])
+        said = str(error)[:300]
+        if "unknown field" in said and " - at " not in said:
+            said += f"; known: {', '.join(of.__struct_encode_fields__)}"
+        elif said.startswith("Invalid enum value") and (found := _FIELD.search(said)):
+            values = get_args(get_type_hints(of).get(found[1]))
+            said += f"; known: {', '.join(map(str, values))}" if values else ""
+        return Refusal("wrong_shape", said)
     return HttpRefusal(400, "no_json", "the body is not JSON")
