@@ -187,3 +187,11 @@ def test_several_files_that_cannot_be_read_are_set_aside_behind_others():
     assert result.good["id"].to_list() == ["0.md", "1.md"]
     reasons = [[f"file: could not be read: page {n} holds no text"] for n in range(2)]
     assert result.quarantined["reasons"].to_list() == reasons
+
+
+def test_of_very_many_files_that_cannot_be_read_the_first_are_told_of_by_name():
+    told = []
+    scans = [Unreadable(id=f"{n}.pdf", reason="a scan", known_at=DAY) for n in range(1010)]
+    documents_frame(scans, told=told.append).collect()
+    assert told[0] == "0.pdf could not be read and was set aside: a scan"
+    assert told[10:] == ["1,000 more could not be read and were set aside: quarantine has their reasons"]

@@ -22,6 +22,8 @@ COLUMNS = (
 """The columns of a table of documents, in this order."""
 _BATCH = 256
 """So many documents are turned into rows at once."""
+_TOLD = 10
+"""So many of those that could not be read are told of by name."""
 _UNREADABLE = "__unreadable"
 """Why there is no text, where contracts look for it (`contracts.rules.UNREADABLE`)."""
 _TEXTS = ("title", "owner", "licence", "language", "tenant", "source")
@@ -35,8 +37,8 @@ def documents_frame(
 
     Args:
         documents: What is read when the frame is collected. An iterator can be read once.
-        told: Takes a sentence for each document that could not be read. It comes as a row without a text, which
-            the contract sets aside with the reason.
+        told: Takes a sentence for each of the first documents that could not be read, and one for the others. Each
+            comes as a row without a text, which the contract sets aside with the reason.
 
     Raises:
         ProjectError: as it is collected: something among them is no document, or an iterator is read again.
@@ -59,10 +61,15 @@ def documents_frame(
             hint = "give a list, or an iterator made anew"
             raise ProjectError("the iterator of documents was read to its end before", hint=hint)
         read = True
-        left = iter(documents)
+        left, unreadable = iter(documents), list[str]()
         batches = [pl.DataFrame(schema=_schema())]
-        while batch := [_row(each, told) for each in islice(left, _BATCH)]:
+        while batch := [_row(each, unreadable) for each in islice(left, _BATCH)]:
             batches.append(pl.DataFrame(batch, schema=_schema(), orient="row"))
+        if told is not None:
+            for sentence in unreadable[:_TOLD]:
+                told(sentence)
+            if more := len(unreadable[_TOLD:]):
+                told(f"{more:,} more could not be read and were set aside: quarantine has their reasons")
         return pl.concat(batches, rechunk=False)
 
     return pl.defer(rows, schema=_schema())
@@ -131,10 +138,9 @@ def _schema() -> pl.Schema:
     return pl.Schema({name: kinds.get(name, pl.String()) for name in (*COLUMNS, _UNREADABLE)})
 
 
-def _row(document: Any, told: Callable[[str], None] | None) -> tuple[Any, ...]:
+def _row(document: Any, unreadable: list[str]) -> tuple[Any, ...]:
     if isinstance(document, Unreadable):
-        if told is not None:
-            told(f"{document.id} could not be read and was set aside: {document.reason}")
+        unreadable.append(f"{document.id} could not be read and was set aside: {document.reason}")
         given: dict[str, Any] = {"id": document.id, "known_at": document.known_at, "source": document.source}
         empty = (given.get(name, [] if name in ("groups", "pages") else None) for name in COLUMNS)
         return (*empty, document.reason)
