@@ -181,7 +181,9 @@ def test_parity_tells_answers_from_before_a_correction_apart(traffic):
 
 
 def test_refuses_to_serve_what_is_not_there(evaluated):
-    assert "nothing is released yet" in evaluated.kreis("serve", "--port", str(free_port()), code=2)
+    said = evaluated.kreis("serve", "--port", str(free_port()), code=2)
+    assert "nothing is released yet" in said
+    assert "kreis status" in said  # `kreis run` alone would lead nowhere where it was sent back
 
 
 def test_refuses_to_serve_to_everyone_without_a_token(released):

@@ -39,7 +39,11 @@ def write_config(
         PolicyError: the service would be open to others without a token.
     """
     if workspace.releases(project).publish() is None:
-        raise ProjectError("nothing is released yet", where=str(workspace.folder), hint="kreis run")
+        raise ProjectError(
+            "nothing is released yet",
+            where=str(workspace.folder),
+            hint="kreis run; what the last one lacked: kreis status",
+        )
     return _write(workspace, project, host, port, workers, simulated)
 
 

@@ -326,7 +326,11 @@ def _shadows(release: Release, without: str) -> list[Route]:
 
 def _released(current: Release | None, project: str) -> Release:
     if current is None:
-        raise ProjectError("nothing is released yet", where=f"project {project!r}", hint="kreis run")
+        raise ProjectError(
+            "nothing is released yet",
+            where=f"project {project!r}",
+            hint="kreis run; what the last one lacked: kreis status",
+        )
     return current
 
 
