@@ -176,7 +176,7 @@ def _explain(
     conditions |= {reason: pl.col(mark) for reason, mark in zip(keyed, marks, strict=True)}
     counts = _counts(rows, conditions)
     details = {rule.reason: rule.detail for rule in prepared.rules if rule.detail is not None}
-    # Joined by +, not by pl.format, which panics in Polars 2.1 over rows that were filtered (some behind others).
+    # Joined by +: with pl.format here Polars 2.1.0 panicked on some frames (two unreadable rows behind two others).
     told = {
         reason: pl.lit(f"{reason}: ") + details[reason] if reason in details else pl.lit(reason) for reason in counts
     }
