@@ -53,9 +53,9 @@ kb = project.knowledge_base(
     embedding=LocalEmbedding("multilingual-e5-small-int4"),
     search=Hybrid(lexical=0.4),
 )
-project.prompt("answer", file="prompts/answer.md")
+project.prompt("answer", file="prompts/answer.md", shots=0, most_tokens=80, retries=0)
 project.questions("questions.jsonl")
 project.candidate("passage", BestPassage(kb, search=Lexical()), baseline=True)
 project.candidate("hybrid", BestPassage(kb))
 project.candidate("passages", BestPassage(kb, whole=3))
-project.candidate("rag-small", Rag(kb, prompt="answer", model=LlamaCpp("smollm2-135m"), passages=2, judged_on=5))
+project.candidate("rag-small", Rag(kb, prompt="answer", model=LlamaCpp("smollm2-135m"), passages=1, judged_on=5))
