@@ -148,7 +148,7 @@ def train_reranker(
     for fold, form in enumerate(crossed):
         scorer = form.scorer(FEATURES, threads=threads)
         for place in np.flatnonzero(folds == fold):
-            order = np.argsort(-scorer.score(rows.matrix[rows.of == place]), kind="stable")
+            order = np.argsort(-scorer.score(rows.matrix[rows.of == place], None), kind="stable")
             ordered[place] = [hits[place][each] for each in order]
     new, own = (Found.of_hits(each, judged).ndcg(AT) for each in (ordered, hits))
     test = paired_permutation(new, own)
