@@ -50,7 +50,7 @@ kb = project.knowledge_base(
     "handbook",
     documents=handbook,
     chunks=ByStructure(words=180, overlap=30),
-    embedding=LocalEmbedding("multilingual-e5-small-int4"),
+    embedding=LocalEmbedding("minilm-l6-int8"),
     search=Hybrid(lexical=0.4),
 )
 project.prompt("answer", file="prompts/answer.md", shots=0, most_tokens=80, retries=0)

