@@ -26,5 +26,5 @@ def postgres_server() -> Iterator[str]:
             server = get_server(Path(folder) / "data")
             os.environ[POSTGRES] = server.get_uri()
             yield server.get_uri()
-            del os.environ[POSTGRES]
+            os.environ.pop(POSTGRES, None)  # of another module that imports this fixture, it is gone already
             server.cleanup()
