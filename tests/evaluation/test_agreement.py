@@ -48,6 +48,26 @@ def _noisy(generator: np.random.Generator, items: int) -> np.ndarray:
     return np.where(wrong, 1 - true, true).astype(float)
 
 
+@pytest.mark.parametrize("items", [2, 10, 100])
+def test_full_agreement_on_few_items_is_no_certainty(items: int) -> None:
+    labels = [n % 2 for n in range(items)]
+    found = agreement([labels, labels])
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low < {2: 0.0, 10: 0.5, 100: 0.95}[items]
+
+
+def test_one_label_alone_tells_no_agreement() -> None:
+    found = agreement([[1, 1, 1], [1, 1, 1]])
+    assert not found.defined
+    assert found.warning
+
+
+def test_few_of_a_label_leave_the_share_to_the_people() -> None:
+    found = share_by_judge([1, 1, 1], [1, 1, 1], [1] * 500)
+    assert (found.value, found.n) == (1.0, 3)
+    assert found.low < 0.4  # three of three say little, whatever the judge says of 500 more
+
+
 def test_one_label_an_item_says_nothing_of_agreement() -> None:
     with pytest.raises(ProjectError, match="no item was labelled by two people"):
         agreement([[1, NAN], [NAN, 2]])
@@ -60,10 +80,10 @@ def test_a_judge_may_be_wrong_and_the_share_is_right(right: float) -> None:
     for _ in range(300):
         people = generator.random(1_000) < 0.3
         judge = np.where(generator.random(1_000) < right, people, ~people)
-        found = share_by_judge(people[:100], judge[:100], judge[100:])
+        found = share_by_judge(people[:200], judge[:200], judge[200:])
         inside += found.low <= 0.3 <= found.high
         widths.append(found.high - found.low)
-        only = share_by_judge(people[:100], judge[:100], [])
+        only = share_by_judge(people[:200], judge[:200], [])
         alone.append(only.high - only.low)
     assert 275 <= inside <= 295
     ratio = np.mean(widths) / np.mean(alone)

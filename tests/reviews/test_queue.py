@@ -101,6 +101,13 @@ def test_a_judge_is_held_against_people_and_corrected_by_them(lake: Lake) -> Non
     assert share.high < 0.75  # what the judge alone would say
 
 
+def test_a_judge_of_one_item_alone_is_left_out(lake: Lake) -> None:
+    queue = Queue(lake, "few", ["right", "wrong"], actor="Ada", clock=SimulatedClock(NOW))
+    queue.put([Item(item=f"a{n}", shown={}, judge="right" if n == 0 else None) for n in range(3)])
+    say(queue, "Bo", a0="right", a1="wrong", a2="right")
+    assert round(queue.state().shares["right"].value, 2) == 0.67
+
+
 def test_two_queues_do_not_mix(lake: Lake, queue: Queue) -> None:
     other = Queue(lake, "rows", ["yes", "no"], actor="Ada", clock=SimulatedClock(NOW))
     assert other.put([Item(item="a0", shown={})]) == 1

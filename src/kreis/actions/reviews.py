@@ -7,19 +7,25 @@ from pathlib import Path
 
 import msgspec
 
+from kreis.digests import digest_of
 from kreis.durable import read_regular, storing, write_durably
 from kreis.errors import ProjectError
 from kreis.evaluation.agreement import Scale
+from kreis.ledger.documents import list_documents, put_document
+from kreis.ledger.records import Document
 from kreis.reviews.queue import Item, Label, Queue, ReviewState
 from kreis.workspace import Workspace
 
 __all__ = ["give_out", "put_in", "queue_of", "settle", "state_of", "take_back"]
 
-_SETTINGS = "queues.json"
+_KIND = "review queue"
 _LARGEST = 256 * 1024 * 1024
 
 
-class _Declared(msgspec.Struct, frozen=True):
+class _Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue, as the record holds it."""
+
+    name: str
     labels: list[str]
     per_item: int = 2
 
@@ -46,9 +52,8 @@ def put_in(workspace: Workspace, name: str, file: Path, *, labels: Sequence[str]
         if not labels:
             problem = f"there is no queue {name!r} yet, and no labels are given"
             raise ProjectError(problem, where="kreis reviews put", hint="--label right --label wrong")
-        known[name] = _Declared(list(labels), per_item)
         Queue(workspace.lake, name, labels, actor=workspace.actor, clock=workspace.clock, per_item=per_item)
-        write_durably(_path(workspace), msgspec.json.encode(known))
+        _open(workspace, _Declared(name=name, labels=list(labels), per_item=per_item))
     elif labels and list(labels) != known[name].labels:
         said = ", ".join(known[name].labels)
         raise ProjectError(f"queue {name!r} has the labels {said}", where="kreis reviews put", hint="leave --label out")
@@ -117,12 +122,16 @@ def queue_of(workspace: Workspace, name: str) -> Queue:
 
 
 def _declared(workspace: Workspace) -> dict[str, _Declared]:
-    path = _path(workspace)
-    return msgspec.json.decode(read_regular(path, _LARGEST), type=dict[str, _Declared]) if path.exists() else {}
+    with workspace.ledger.read() as connection:
+        found = [msgspec.json.decode(each.body, type=_Declared) for each in list_documents(connection, _KIND)]
+    return {each.name: each for each in found}
 
 
-def _path(workspace: Workspace) -> Path:
-    return workspace.state / _SETTINGS
+def _open(workspace: Workspace, queue: _Declared) -> None:
+    body = msgspec.json.encode(queue, order="sorted").decode()
+    reason = f"labels {', '.join(queue.labels)}"
+    with workspace.ledger.record(event="review.opened", subject=queue.name, actor=workspace.actor, reason=reason) as tx:
+        put_document(tx, Document(digest=digest_of(body.encode()), kind=_KIND, name=queue.name, body=body))
 
 
 def _lines(file: Path, kind: type) -> Iterator[dict[str, object]]:

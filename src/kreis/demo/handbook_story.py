@@ -21,7 +21,7 @@ import typer
 from kreis.actions.serve import free_port
 from kreis.demo.examples import write_example
 from kreis.demo.service import RunningService, running_service, wait_until_listening
-from kreis.errors import EXTRAS, MissingLibraryError, ProjectError
+from kreis.errors import EXTRAS, MissingLibraryError, ProjectError, ServiceError
 from kreis.ledger import releases, steps
 from kreis.texts import number
 from kreis.ways.results import Judged
@@ -74,7 +74,7 @@ def run_handbook(folder: Path, *, port: int, as_json: bool, working: Working) ->
     say(f"1. The project: {folder}/")
     pages = _write(folder)
     say(f"   project.py, contracts/, prompts/, questions.jsonl, and {pages} pages of kreis's documentation in docs/")
-    say("\n2. The circle: pages checked, one index, three ways to answer, all judged by the same questions")
+    say("\n2. The circle: pages checked, one index, four ways to answer, judged by questions with what is right")
     _walk(folder, as_json=as_json)
     workspace = Workspace(folder)
     candidates = _candidates(workspace)
@@ -86,7 +86,7 @@ def run_handbook(folder: Path, *, port: int, as_json: bool, working: Working) ->
         wait_until_listening(service)
         say(f"\n4. The service: {service.address}, POST /v1/answer")
         told["answers"] += [_ask(service, question, say) for question in _ASKED]
-        say("\n5. A page that gives orders, and a page that changes; kreis run again: only what they touch is computed")
+        say("\n5. A page that gives orders, and a page that changes; kreis run again: only these pages are embedded")
         (folder / "docs" / _PLANTED).write_text(_INJECTED, encoding="utf-8")
         page, before, after = _CHANGED
         path = folder / "docs" / page
@@ -184,12 +184,14 @@ def _wait_for_release(workspace: Workspace, service: RunningService) -> None:
     with workspace.ledger.read() as connection:
         current = releases.current_release(connection, "handbook")
     deadline = time.monotonic() + 30
-    while current is not None and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         service.check()
         with urlopen(f"{service.address}/", timeout=5) as reply:
-            if json.load(reply).get("release", {}).get("id") == current.id:
+            if json.load(reply).get("release", {}).get("id") == getattr(current, "id", None):
                 return
         time.sleep(0.05)
+    hint = "the end of its log says why"
+    raise ServiceError("the service did not take the new release in 30 s", where=str(service.log), hint=hint)
 
 
 def _attacked(folder: Path) -> dict[str, Any]:

@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from kreis.arrays import Floats
 from kreis.errors import ProjectError
+from kreis.evaluation.distributions import share_interval, student_t_quantile
 from kreis.evaluation.intervals import Estimate
 
 __all__ = ["Scale", "agreement", "share_by_judge"]
 
 Scale: TypeAlias = Literal["nominal", "ordinal", "interval"]
 _DRAWS = 2_000
+_FEW = 5
+"""Of fewer, a normal approximation says nothing."""
 
 
 def agreement(ratings: npt.ArrayLike, *, scale: Scale = "nominal", level: float = 0.95) -> Estimate:
@@ -47,23 +50,34 @@ def agreement(ratings: npt.ArrayLike, *, scale: Scale = "nominal", level: float 
     counts = (given[:, :, None] == values).sum(axis=0).astype(np.float64)
     apart = _apart(values, counts.sum(axis=0), scale)
     found = _alpha(counts, apart)
-    generator = np.random.default_rng(0)
-    drawn = [_alpha(counts[generator.integers(len(counts), size=len(counts))], apart) for _ in range(_DRAWS)]
-    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if len(counts) > 1 else (-1.0, 1.0)
+    low, high, warning = -1.0, 1.0, None
+    if math.isnan(found):
+        warning = "all labels are one: nothing tells agreement from habit"
+    elif found == 1.0:  # no two labels differ: as many items may differ as could have stayed unseen
+        unseen = share_interval(0, len(counts), 1 - level)[1]
+        low = 1 - unseen / _expected(counts, apart) * float(apart.max())
+    elif len(counts) > 1:
+        generator = np.random.default_rng(0)
+        drawn = [_alpha(counts[generator.integers(len(counts), size=len(counts))], apart) for _ in range(_DRAWS)]
+        low, high = (float(each) for each in np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
     return Estimate(
-        value=found, low=float(low), high=float(high), level=level, n=int((~np.isnan(given)).sum()), blocks=len(counts),
-        method="Krippendorff's alpha, bootstrap over items",
+        value=found, low=low, high=high, level=level, n=int((~np.isnan(given)).sum()), blocks=len(counts),
+        method="Krippendorff's alpha, bootstrap over items", warning=warning,
     )  # fmt: skip
+
+
+def _expected(counts: Floats, apart: Floats) -> float:
+    """The disagreement of labels in any order."""
+    total, per_label = counts.sum(), counts.sum(axis=0)
+    return float(per_label @ apart @ per_label / (total * (total - 1)))
 
 
 def _alpha(counts: Floats, apart: Floats) -> float:
     """Of how often each label was given to each item, shape (items, labels); NaN where all labels are one."""
     said = counts.sum(axis=1)
-    total, per_label = said.sum(), counts.sum(axis=0)
     pairs = np.einsum("ij,jk,ik->i", counts, apart, counts)
-    observed = (pairs / (said - 1)).sum() / total
-    expected = per_label @ apart @ per_label / (total * (total - 1))
-    return float(1 - observed / expected) if expected > 0 else (1.0 if observed == 0 else math.nan)
+    observed, expected = float((pairs / (said - 1)).sum() / said.sum()), _expected(counts, apart)
+    return 1 - observed / expected if expected > 0 else math.nan
 
 
 def _apart(values: Floats, totals: Floats, scale: Scale) -> Floats:
@@ -86,12 +100,13 @@ def share_by_judge(
     Prediction-powered inference (Angelopoulos et al. 2023): the judge's mean over all items, corrected by how far it is
     off where people said too; weighed by how much the judge helps (Angelopoulos, Duchi and Zrnic 2023, PPI++), so that
     a judge who is no use leaves what people said alone. Valid however wrong the judge is, if the items that people saw
-    were drawn by chance; normal approximation.
+    were drawn by chance; normal approximation. Where people gave one of the labels, or differed from the judge, fewer
+    than five times, nothing is made of the judge: the share is that of the people alone (Clopper and Pearson 1934).
 
     Args:
-        people: What people said of some items, shape (n,).
-        judge: What the model said of the same, shape (n,).
-        judge_alone: What it said of the others, shape (m,).
+        people: Whether people gave some items the label, 0 or 1, shape (n,).
+        judge: Whether the model gave it to the same, shape (n,).
+        judge_alone: Whether it gave it to the others, shape (m,).
         level: Of the interval.
 
     Raises:
@@ -101,7 +116,12 @@ def share_by_judge(
     if len(said) != len(same) or len(said) < 2:
         problem = f"people labelled {len(said)} items, the judge {len(same)} of the same"
         raise ProjectError(problem, where="share_by_judge", hint="at least 2, each by both")
-    n, m = len(said), len(alone)
+    n, m, yes = len(said), len(alone), int(said.sum())
+    if min(yes, n - yes, int((said != same).sum())) < _FEW:
+        low, high = share_interval(yes, n, 1 - level)
+        return Estimate(
+            value=yes / n, low=low, high=high, level=level, n=n, blocks=n, method="by people alone: binomial"
+        )
     both = np.concatenate([same, alone])
     spread = float(both.var(ddof=1))
     together = float(np.cov(said, same, ddof=1)[0, 1])
@@ -109,8 +129,6 @@ def share_by_judge(
     rest = said - weight * same
     value = float(weight * alone.mean() + rest.mean()) if m else float(said.mean())
     error = math.sqrt((weight**2 * float(alone.var(ddof=1)) / m if m > 1 else 0.0) + float(rest.var(ddof=1)) / n)
-    from kreis.evaluation.distributions import student_t_quantile
-
     wide = student_t_quantile(0.5 + level / 2, n - 1) * error
     return Estimate(
         value=value, low=value - wide, high=value + wide, level=level, n=n + m, blocks=n,

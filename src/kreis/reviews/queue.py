@@ -193,11 +193,14 @@ class Queue:
         )
 
     def _share(self, label: str, decided: dict[str, str], judged: dict[str, str]) -> Estimate:
-        people = [decided[item] == label for item in decided if item in judged] or [
-            each == label for each in decided.values()
-        ]
-        same = [judged[item] == label for item in decided if item in judged] or people
-        return share_by_judge(people, same, [said == label for item, said in judged.items() if item not in decided])
+        both = [item for item in decided if item in judged]
+        if len(both) < 2:
+            people = [each == label for each in decided.values()]
+            return share_by_judge(people, people, [])
+        alone = [said == label for item, said in judged.items() if item not in decided]
+        return share_by_judge(
+            [decided[item] == label for item in both], [judged[item] == label for item in both], alone
+        )
 
     def _unanimous(self, given: pl.DataFrame, disputed: Sequence[str]) -> dict[str, str]:
         rows = given.filter(~pl.col("item").is_in(list(disputed))).unique("item", keep="first", maintain_order=True)
