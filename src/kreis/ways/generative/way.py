@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
 
 from kreis.disciplines import Discipline, up_to
-from kreis.errors import ProjectError
-from kreis.ledger.records import Document, Step
+from kreis.ledger.records import Step
 from kreis.loop.verdicts import Verdict
 from kreis.loop.way import RunContext
-from kreis.project import Project
 from kreis.ways import collection
-from kreis.ways.deployment import announce
 from kreis.ways.generative import deployment, evaluation, preparation, requirements, training
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.results import BuiltKnowledge, CollectedSource, Judged, Trained
 from kreis.ways.state import Made
+from kreis.ways.whole import WholeCircle
 
 __all__ = ["Generative"]
 
@@ -29,35 +25,8 @@ _LIBRARIES: Mapping[Discipline, tuple[str, ...]] = {
 }
 
 
-class Generative:
-    """A project of documents, knowledge bases and candidates that answer questions.
-
-    Args:
-        project: As declared.
-        accept: Sources of which the actor accepts that many known documents are gone or changed.
-
-    Raises:
-        ProjectError: there is no such source.
-    """
-
-    def __init__(self, project: Project, accept: Collection[str] = ()) -> None:
-        for name in accept:
-            if name not in project.sources:
-                raise ProjectError.unknown_name("source", name, project.sources, where="--accept")
-        self._project = project
-        self._accept = frozenset(accept)
-
-    @property
-    def project(self) -> str:
-        """The project's name."""
-        return self._project.name
-
-    @property
-    def goal(self) -> Document:
-        """The goal, as the record keeps it."""
-        goal = self._project.goal
-        body = msgspec.json.encode(goal.to_document(), order="sorted").decode()
-        return Document(digest=goal.digest, kind="goal", name=self._project.name, body=body)
+class Generative(WholeCircle):
+    """A project of documents, knowledge bases and candidates that answer questions."""
 
     @property
     def performs(self) -> Mapping[Discipline, Callable[[GenerativeState], Verdict]]:
@@ -70,11 +39,6 @@ class Generative:
             "evaluation": evaluation.perform,
             "deployment": deployment.perform,
         }
-
-    @property
-    def announces(self) -> Mapping[Discipline, Callable[[GenerativeState], str]]:
-        """What deployment would do."""
-        return {"deployment": announce}
 
     @property
     def libraries(self) -> Mapping[Discipline, tuple[str, ...]]:
