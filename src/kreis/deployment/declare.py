@@ -10,16 +10,16 @@ from kreis.deployment.canary import Canary, ReleaseDeclaration
 from kreis.deployment.predictions.answers import COLUMNS, Answers
 from kreis.durations import duration
 from kreis.errors import ProjectError
+from kreis.evaluation.declare import Judgement
 from kreis.preparation.views import FieldType
 from kreis.requirements.goal import Goal
-from kreis.training.declare import Candidates
 
 __all__ = ["Releasing"]
 
 _ALL_AT_ONCE = ReleaseDeclaration(canary=Canary(steps=(1.0,)))
 
 
-class Releasing(Candidates):
+class Releasing(Judgement):
     """How a model goes live, and what comes back from service."""
 
     def __init__(self, name: str, *, goal: Goal) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, in_folds, of_blocks
+from kreis.evaluation.examinations.examination import Examined, FeatureRows, Subject
 from kreis.evaluation.gates import (
     GateResult,
     Outcome,
@@ -31,7 +32,7 @@ from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.metrics.metric import RatioMetric, Rows
 from kreis.tasks.task import Task
 
-__all__ = ["EvaluationReport", "ModelMetrics", "evaluate"]
+__all__ = ["EvaluationReport", "ModelMetrics", "evaluate", "subject_of"]
 
 _CHAMPION = "champion"
 
@@ -80,6 +81,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     choice: str = ""
     """Why the challenger was chosen, where it was not simply worth most on the validation rows, and which baselines
     were as good there (`kreis.evaluation.choice`)."""
+    examined: list[Examined] = []
+    """What else the challenger was asked (`kreis.evaluation.examinations`)."""
 
     @property
     def passed(self) -> bool:
@@ -219,6 +222,36 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
             if blocks_are == "days"
         },
         reliability=task.reliability(own),
+    )
+
+
+def subject_of(
+    scored: Scored,
+    goal: Goal,
+    *,
+    outcomes: npt.ArrayLike,
+    blocks: npt.ArrayLike,
+    reference: Scored | None = None,
+    groups: Mapping[str, npt.ArrayLike | Groups] | None = None,
+    features: FeatureRows | None = None,
+    **known: Any,
+) -> Subject:
+    """A model that was judged, for what else is asked of it.
+
+    Args:
+        scored: The model, as for `evaluate`; so are `goal`, `outcomes`, `blocks`, `reference` and `groups`.
+        features: The rows behind it, where it is a model of features.
+        known: What else is known of the rows: `climate`, `blocks_are`, `repeats`, `spans`.
+    """
+    measure = None if reference is None else _reference([reference], outcomes, goal.task)
+    return Subject(
+        name=scored.name,
+        goal=goal,
+        decision=scored.decision,
+        rows=replace(scored.rows(outcomes, goal.task), reference=measure, **known),
+        blocks=as_blocks(blocks),
+        groups={name: group_codes(column) for name, column in (groups or {}).items()},
+        features=features,
     )
 
 

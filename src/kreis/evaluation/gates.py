@@ -30,6 +30,7 @@ __all__ = [
     "CHAMPION_GATE",
     "GateResult",
     "Outcome",
+    "concluded",
     "decide",
     "judge_against_champion",
     "judge_baselines",
@@ -127,7 +128,7 @@ def judge_baselines(
         estimate=found,
         required=need,
         explanation=f"against {hardest!r} it gains {found} {goal.metric.unit}; "
-        + _said(outcome, f"at least the {number(need)} that the goal asks for", found.level, lacking),
+        + concluded(outcome, f"at least the {number(need)} that the goal asks for", found.level, lacking),
         missing=lacking,
         detail={"hardest": hardest, "baselines": sorted(differences)},
     )
@@ -159,7 +160,7 @@ def judge_against_champion(
         estimate=difference,
         required=0.0,
         explanation=f"against the champion {champion!r} it gains {difference} {goal.metric.unit}; "
-        + _said(outcome, "better", difference.level, lacking)
+        + concluded(outcome, "better", difference.level, lacking)
         + (f" [{why}]" if why else ""),
         missing=lacking,
     )
@@ -178,7 +179,7 @@ def judge_sanity(asked: Sanity, rows: Rows, blocks: Codes, *, least: int = 1, le
     found = estimate(asked.metric, rows, blocks, level=level)
     missing = missing_rows(asked.metric, rows, least, found.blocks)
     outcome, lacking = decide(found, at_most=asked.at_most, missing=missing, blocks_are=rows.blocks_are)
-    said = _said(outcome, f"at most {number(asked.at_most)}", level, lacking)
+    said = concluded(outcome, f"at most {number(asked.at_most)}", level, lacking)
     return GateResult(
         name=asked.name,
         outcome=outcome,
@@ -214,7 +215,8 @@ def judge_guardrail(
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
-def _said(outcome: Outcome, what: str, level: float, lacking: str) -> str:
+def concluded(outcome: Outcome, what: str, level: float, lacking: str) -> str:
+    """What a gate concluded, in words."""
     at = f"at {100 * level:.4g} %" if level < 0.99995 else "at more than 99.99 %"
     if outcome == "pass":
         return f"shown to be {what} {at}"
@@ -244,7 +246,7 @@ def _overall(guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, le
         outcome=outcome,
         estimate=found,
         required=guardrail.bound,
-        explanation=f"{_name(guardrail)} is {found}; {_said(outcome, _what(guardrail), level, lacking)}",
+        explanation=f"{_name(guardrail)} is {found}; {concluded(outcome, _what(guardrail), level, lacking)}",
         missing=lacking,
     )
 
@@ -278,7 +280,7 @@ def _in_each_group(
         estimate=found[hardest],
         required=guardrail.bound,
         explanation=f"{metric.name} is hardest for {guardrail.by} {hardest!r}: {found[hardest]}; "
-        + _said(outcome, _what(guardrail), level, lacking)
+        + concluded(outcome, _what(guardrail), level, lacking)
         + (f"; undecided too: {', '.join(undecided)}" if undecided else ""),
         missing=lacking,
         detail={
@@ -321,7 +323,8 @@ def _across_groups(
         estimate=found.estimate,
         required=guardrail.bound,
         explanation=f"{metric.name} by {guardrail.by} is {found.estimate} {side}; lowest for {found.group!r}, "
-        f"{number(found.groups[found.group].value)} of the rest; {_said(outcome, _what(guardrail), level, lacking)}",
+        f"{number(found.groups[found.group].value)} of the rest; "
+        + concluded(outcome, _what(guardrail), level, lacking),
         missing=lacking,
         detail={
             "favourable": favourable,

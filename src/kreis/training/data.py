@@ -139,6 +139,20 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             groups=None if self.groups is None else self.groups[rows],
         )
 
+    def select(self, features: Sequence[str]) -> TrainingData:
+        """With some of the features, in the order given; itself where these are its own."""
+        if tuple(features) == self.features:
+            return self
+        places = [self.features.index(name) for name in features]
+        return msgspec.structs.replace(
+            self,
+            features=tuple(features),
+            matrix=np.ascontiguousarray(self.matrix[:, places]),
+            texts=self.texts_of(features),
+            text_fields={name: field for name, field in self.text_fields.items() if name in features},
+            categories={name: each for name, each in self.categories.items() if name in features},
+        )
+
     def texts_of(self, features: Sequence[str]) -> Texts | None:
         """What those of some features say that are read as texts, in their order; None where none is."""
         places = [place for place, name in enumerate(self.text_fields) if name in features]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,6 +13,9 @@ from kreis.deployment.releases import champion_of
 from kreis.digests import digest_of_document
 from kreis.disciplines import Discipline
 from kreis.evaluation.evaluate import EvaluationReport
+from kreis.evaluation.examinations.examination import Subject
+from kreis.evaluation.examinations.gate import judge_gate
+from kreis.evaluation.examinations.kinds import examine, parameters
 from kreis.evaluation.spending import Spending, spend
 from kreis.ledger import models, releases, runs, steps
 from kreis.ledger.records import Route
@@ -23,7 +26,7 @@ from kreis.training.train import TrainedCandidate
 from kreis.ways.results import Judged, Spent
 from kreis.ways.state import WayState
 
-__all__ = ["Judging", "judge"]
+__all__ = ["Judging", "Looked", "judge"]
 
 _SPENT = "error spent"
 _DAY = 86_400
@@ -45,10 +48,20 @@ class Judging:
     """Whether a candidate decides as a package does."""
     refreshes: Callable[[Package, TrainedCandidate], bool]
     """Whether a candidate is what a package is, with newer data: then there is nothing to be better at."""
-    reports: Callable[[str, Package | None, Spending | None], tuple[dict[str, EvaluationReport], list[str]]]
-    """What is to be said of each candidate, and what a person should know of how it was found; takes the chosen one,
-    the champion, and the level of their comparison.
-    """
+    look: Callable[[str, Package | None, Spending | None], Looked]
+    """What is to be said of each candidate; takes the chosen one, the champion, and the level of their comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What came of the rows that judge."""
+
+    reports: dict[str, EvaluationReport]
+    """By candidate."""
+    subject: Subject
+    """The chosen one, for what else is asked of it."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of how it was found."""
 
 
 def judge(state: WayState, judging: Judging) -> Verdict:
@@ -61,7 +74,8 @@ def judge(state: WayState, judging: Judging) -> Verdict:
     headlines = list(state.project.goal.task.headlines)
     detail = {"candidate": challenger, "outcome": report.outcome, "headlines": headlines}
     detail |= {"choice": choice.said} if choice.said else {}
-    detail |= {"warnings": step.output.notes} if step.output.notes else {}
+    serious = [said for each in report.examined for said in each.serious]
+    detail |= {"warnings": [*step.output.notes, *serious]} if step.output.notes or serious else {}
     if report.outcome != "pass":
         to: Discipline = "training" if report.outcome == "fail" else "collection"
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
@@ -75,7 +89,7 @@ def judge(state: WayState, judging: Judging) -> Verdict:
         f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
         detail={
             **detail,
-            "warnings": [*told, *_not_compared(state, judging), *step.output.notes],
+            "warnings": [*told, *_not_compared(state, judging), *step.output.notes, *serious],
         },
     )
 
@@ -124,7 +138,7 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
     there, at the same level: a run that is repeated or resumed after its release concludes the same.
     """
     project = state.project
-    parameters = judging.parameters
+    judged_by = judging.parameters
     inputs: dict[str, Any] = {
         name: digest_of_document({key: value for key, value in step.document.items() if key != "training"})
         for name, step in state.candidates.items()
@@ -132,7 +146,7 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
     same = _same_model(state, judging, challenger)
     if same is not None:
         against, spending = _judged_when_released(state, same)
-        comparison = [challenger, against, parameters, inputs]
+        comparison = [challenger, against, judged_by, inputs]
         if against is not None and _is_spent(state, comparison):  # by the run that this one resumes
             spending = _spend(state, judging, comparison)
     else:
@@ -140,22 +154,39 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
             current = releases.current_release(connection, project.name)
         against = None if current is None or not judging.holds_out else champion_of(current)
         against = None if against is None or _refreshes(state, judging, challenger, against) else against
-        spending = None if against is None else _spend(state, judging, [challenger, against, parameters, inputs])
+        spending = None if against is None else _spend(state, judging, [challenger, against, judged_by, inputs])
     champion = None if against is None else state.workspace.open_model(against)
 
     def compute(key: str) -> Judged:
-        reports, notes = judging.reports(challenger, champion, spending)
-        report = msgspec.structs.replace(reports.pop(challenger), choice=state.choice.said)
-        return Judged(candidate=challenger, champion=against, report=report, others=reports, notes=notes)
+        looked = judging.look(challenger, champion, spending)
+        report = msgspec.structs.replace(looked.reports.pop(challenger), choice=state.choice.said)
+        report = _examined(state, report, looked.subject)
+        return Judged(candidate=challenger, champion=against, report=report, others=looked.reports, notes=looked.notes)
 
     return state.memory.step(
         "evaluation",
         challenger,
-        parameters={**parameters, "champion": against, "level": None if spending is None else spending.level},
+        parameters={
+            **judged_by,
+            "champion": against,
+            "level": None if spending is None else spending.level,
+            "examinations": parameters(project.examinations),
+            "gates": [msgspec.to_builtins(each) for each in project.declared_gates],
+        },
         inputs=inputs,
         result=Judged,
         compute=compute,
     )
+
+
+def _examined(state: WayState, report: EvaluationReport, subject: Subject) -> EvaluationReport:
+    """With what else is asked of the chosen candidate, and the gates over that."""
+    project = state.project
+    found = examine(project.examinations, subject, state.memory.progress(subject.name))
+    gates = [
+        judge_gate(each, found, blocks_are=report.blocks_are, level=report.level) for each in project.declared_gates
+    ]
+    return msgspec.structs.replace(report, examined=found, gates=[*report.gates, *gates])
 
 
 def _spend(state: WayState, judging: Judging, comparison: list[Any]) -> Spending:

@@ -14,7 +14,8 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.clock import microseconds
 from kreis.deployment.packages import Package
-from kreis.evaluation.evaluate import EvaluationReport, evaluate
+from kreis.evaluation.evaluate import EvaluationReport, evaluate, subject_of
+from kreis.evaluation.examinations.examination import Subject
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import Groups, group_codes
 from kreis.evaluation.spending import Spending
@@ -29,7 +30,7 @@ from kreis.training.train import TrainedCandidate
 from kreis.ways.generative.asking import TRANSCRIPT, Asked, ask, attacked, pipeline_of, transcript
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.generative.training import files_of, is_refresh, questions_of
-from kreis.ways.judging import Judging, judge
+from kreis.ways.judging import Judging, Looked, judge
 
 __all__ = ["perform"]
 
@@ -52,7 +53,7 @@ def perform(state: GenerativeState) -> Verdict:
             days_tested=_DAYS_TESTED,
             decides_alike=_decides_alike,
             refreshes=lambda package, trained: is_refresh(package.manifest.training, trained.training),
-            reports=partial(_reports, state),
+            look=partial(_look, state),
         ),
     )
 
@@ -83,9 +84,7 @@ class _Answered:
         return Scored(self.name, scores, self.decision, self.digest, outcomes=outcomes)
 
 
-def _reports(
-    state: GenerativeState, challenger: str, champion: Package | None, spending: Spending | None
-) -> tuple[dict[str, EvaluationReport], list[str]]:
+def _look(state: GenerativeState, challenger: str, champion: Package | None, spending: Spending | None) -> Looked:
     """What is to be said of each candidate. Each pair is compared on the questions that both have answered."""
     project = state.project
     found = {name: _candidate(state, name, attack=name == challenger) for name in project.answerers}
@@ -102,7 +101,21 @@ def _reports(
         )
         for name in found
     }
-    return reports, [said for each in found.values() if (said := _extrapolated(state, each))]
+    notes = [said for each in found.values() if (said := _extrapolated(state, each))]
+    return Looked(reports=reports, subject=_subject(state, found[challenger]), notes=notes)
+
+
+def _subject(state: GenerativeState, own: _Answered) -> Subject:
+    """The chosen one and the test questions that it answered, without attacks."""
+    count = len(own.asked.outcomes)
+    return subject_of(
+        own.scored(count, 0),
+        state.project.goal,
+        outcomes=np.full(count, np.nan),
+        blocks=np.arange(count),
+        blocks_are="rows",
+        groups=_groups(state.project.asked_questions.of("test", count), 0),
+    )
 
 
 def _candidate(state: GenerativeState, name: str, *, attack: bool) -> _Answered:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +14,21 @@ import polars as pl
 
 from kreis.arrays import Floats
 from kreis.deployment.packages import Package
-from kreis.evaluation.blocks import climate_of
-from kreis.evaluation.evaluate import EvaluationReport, evaluate
+from kreis.evaluation.blocks import as_blocks, climate_of
+from kreis.evaluation.evaluate import evaluate, subject_of
+from kreis.evaluation.examinations.examination import FeatureRows
 from kreis.evaluation.scored import Scored
+from kreis.evaluation.slices import group_codes
 from kreis.evaluation.spending import Spending
 from kreis.loop.verdicts import Verdict
-from kreis.models.scoring import Scorer, Texts
+from kreis.models.scoring import Matrix, Scorer, Texts
 from kreis.preparation.spine import teaches
 from kreis.project import Project
 from kreis.tasks.task import Task
 from kreis.training.data import TrainingData
 from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
-from kreis.ways.judging import Judging, judge
+from kreis.ways.judging import Judging, Looked, judge
 from kreis.ways.tabular.rows import (
     features_of,
     packaged_features,
@@ -63,7 +66,7 @@ def perform(state: TabularState) -> Verdict:
             days_tested=project.split_declaration.days_tested,
             decides_alike=partial(_decides_alike, project),
             refreshes=lambda package, trained: False,  # newer data come to the version in service by themselves
-            reports=lambda *compared: (_reports(state, *compared), []),
+            look=partial(_look, state),
         ),
     )
 
@@ -84,9 +87,7 @@ def _rows_read(state: TabularState) -> list[str]:
     return [each.fingerprint for each in (*tables, *(step.output for step in state.features.values()))]
 
 
-def _reports(
-    state: TabularState, challenger: str, champion: Package | None, spending: Spending | None
-) -> dict[str, EvaluationReport]:
+def _look(state: TabularState, challenger: str, champion: Package | None, spending: Spending | None) -> Looked:
     """What is to be said of each candidate. Only the challenger's decides: the others were not chosen,
     and are judged on the test rows after the choice, to be shown beside it.
     """
@@ -103,10 +104,9 @@ def _reports(
     trained = {name: state.candidates[name].output.opened(artifacts) for name in project.candidates}
     score = Scoring(project.goal.task, test, columns, parts)
     scored = {name: score.of(name, [each] * max(len(parts.folds), 1), each) for name, each in trained.items()}
+    judges = [trained[each] for each in state.chosen_in_folds] if parts.folds else [trained[challenger]]
     if parts.folds:
-        scored[challenger] = score.of(
-            challenger, [trained[each] for each in state.chosen_in_folds], trained[challenger]
-        )
+        scored[challenger] = score.of(challenger, judges, trained[challenger])
     serving = None
     if champion is not None:
         manifest = champion.manifest
@@ -118,25 +118,38 @@ def _reports(
     split = project.split_declaration
     climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
     baselines = [name for name, declared in project.candidates.items() if declared.baseline]
-    return {
+    judged_on: dict[str, Any] = {
+        "outcomes": test.outcomes,
+        "blocks": as_blocks(split.blocks(rows.time, rows.labels)[tested]),
+        "blocks_are": split.blocks_are,
+        "repeats": len(tested) // len(rows) if parts.folds else 1,
+        "climate": climate,
+        "spans": spans_of(state, test),
+        "groups": {name: group_codes(column) for name, column in groups.items()},
+        "reference": scored[baselines[0]] if baselines else None,
+    }
+    reports = {
         name: evaluate(
             scored[name],
             [scored[each] for each in baselines if each != name],
             project.goal,
-            outcomes=test.outcomes,
-            blocks=split.blocks(rows.time, rows.labels)[tested],
-            blocks_are=split.blocks_are,
-            repeats=len(tested) // len(rows) if parts.folds else 1,
-            climate=climate,
-            spans=spans_of(state, test),
-            groups=groups,
+            **judged_on,
             champion=serving if name == challenger else None,
-            reference=scored[baselines[0]] if baselines else None,
             spending=spending if name == challenger else None,
             needs_baseline=name == challenger or name not in baselines,
         )
         for name in scored
     }
+    chosen = trained[challenger]
+    behind = FeatureRows(
+        trained=chosen,
+        scorer=chosen.scorer(threads=2),
+        data=rows.select(chosen.features),
+        split=parts,
+        rescore=partial(score.changed, chosen),
+    )
+    subject = subject_of(scored[challenger], project.goal, features=behind, **judged_on)
+    return Looked(reports=reports, subject=subject)
 
 
 @dataclass(frozen=True)
@@ -162,20 +175,36 @@ class Scoring:
             decides: The candidate whose decision is shown.
         """
         if not self.parts.folds:
-            answers = self._of(decides, decides.scorer(threads=2), slice(None))
-            return Scored(name, answers, decides.decision, groups=self.test.groups)
-        scores, folds, begin = [], [], 0
-        for number, (fold, trained) in enumerate(zip(self.parts.folds, by_fold, strict=True)):
-            model, rows = trained.folds[number], slice(begin, begin + len(fold.test))
-            scores.append(self._of(trained, model.form.scorer(trained.features, threads=2), rows))
-            folds.append((len(fold.test), model.decision))
-            begin += len(fold.test)
-        return Scored(name, np.concatenate(scores), decides.decision, folds=folds, groups=self.test.groups)
+            return Scored(name, self.changed(decides), decides.decision, groups=self.test.groups)
+        folds = [
+            (len(fold.test), trained.folds[number].decision)
+            for number, (fold, trained) in enumerate(zip(self.parts.folds, by_fold, strict=True))
+        ]
+        scores = self._in_folds(by_fold, None, None)
+        return Scored(name, scores, decides.decision, folds=folds, groups=self.test.groups)
 
-    def _of(self, trained: TrainedCandidate, scorer: Scorer, rows: slice) -> Floats:
-        matrix = self.test.matrix[rows][:, [self.columns[each] for each in trained.features]]
-        texts = self.test.texts_of(trained.features)
-        return self.by(scorer, matrix, None if texts is None else texts[rows])
+    def changed(self, trained: TrainedCandidate, matrix: Matrix | None = None, texts: Texts | None = None) -> Floats:
+        """A candidate's scores of the rows with changed features of its own, shape (n, f); as they are if not given."""
+        if self.parts.folds:
+            return self._in_folds([trained] * len(self.parts.folds), matrix, texts)
+        return self._of(trained, trained.scorer(threads=2), slice(None), matrix, texts)
+
+    def _in_folds(self, by_fold: Sequence[TrainedCandidate], matrix: Matrix | None, texts: Texts | None) -> Floats:
+        scores, begin = [], 0
+        for number, (fold, trained) in enumerate(zip(self.parts.folds, by_fold, strict=True)):
+            rows = slice(begin, begin + len(fold.test))
+            scorer = trained.folds[number].form.scorer(trained.features, threads=2)
+            scores.append(self._of(trained, scorer, rows, matrix, texts))
+            begin += len(fold.test)
+        return np.concatenate(scores)
+
+    def _of(
+        self, trained: TrainedCandidate, scorer: Scorer, rows: slice, matrix: Matrix | None, texts: Texts | None
+    ) -> Floats:
+        if matrix is None:
+            matrix = self.test.matrix[:, [self.columns[each] for each in trained.features]]
+            texts = self.test.texts_of(trained.features)
+        return self.by(scorer, matrix[rows], None if texts is None else texts[rows])
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:

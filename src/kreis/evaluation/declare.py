@@ -1,0 +1,64 @@
+"""What a user declares for evaluation: gates beside those of the goal, and what else is asked of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kreis.declarations import at, users_line
+from kreis.errors import ProjectError
+from kreis.evaluation.examinations.examination import Examination
+from kreis.evaluation.examinations.gate import Gate
+from kreis.evaluation.examinations.kinds import chosen
+from kreis.requirements.goal import Goal
+from kreis.training.declare import Candidates
+
+__all__ = ["Judgement"]
+
+
+class Judgement(Candidates):
+    """What else a model is asked, and what must come of it."""
+
+    def __init__(self, name: str, *, goal: Goal) -> None:
+        super().__init__(name, goal=goal)
+        self._gates: list[Gate] = []
+        self._examinations: dict[str, Examination] = {}
+
+    @property
+    def declared_gates(self) -> Sequence[Gate]:
+        """The gates that were declared, beside those that follow from the goal."""
+        return tuple(self._gates)
+
+    @property
+    def examinations(self) -> Sequence[Examination]:
+        """What each run asks of the chosen model."""
+        return chosen(self._examinations.values(), self._gates)
+
+    def gates(self, *gates: Gate) -> None:
+        """Declare gates over what examinations find. They add to what the goal derives.
+
+        Args:
+            gates: Each must be shown to hold before a model goes on.
+
+        Raises:
+            ProjectError: one restates a metric of the goal's task, names a measure that no examination has, or comes
+                twice.
+        """
+        where = users_line()
+        names = {metric.name for metric in self.goal.task.metrics}
+        for gate in gates:
+            if gate.measure in names:
+                hint = f'guardrails=[Guardrail("{gate.measure}", …)] of the goal bounds it, in service too'
+                raise ProjectError(f"{gate.measure!r} is a metric of the goal", where=where, hint=hint)
+            with at(where):
+                chosen((), [gate])
+            if gate.name in {each.name for each in self._gates}:
+                raise ProjectError(f"there are two gates {gate.name!r}", where=where, hint="keep the stricter one")
+            self._gates.append(gate)
+
+    def examine(self, *examinations: Examination) -> None:
+        """Declare what is asked of the chosen model in each run, beside what is asked by default, or otherwise.
+
+        Args:
+            examinations: What is asked, with how it is asked; one of a kind replaces the default one.
+        """
+        self._examinations |= {each.name: each for each in examinations}

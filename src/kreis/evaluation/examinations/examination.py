@@ -1,0 +1,149 @@
+"""What an examination is: one question about a model, answered from the rows that judge, with intervals.
+
+The metrics say how good a model is. Examinations ask what else a careful person wants to know: whom does it fail, how
+sure is it, does it lean on what it should not. What they find is data: a gate may name it, pages and cards show it.
+`kreis.evaluation.examinations.testing` holds the tests that every examination passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from kreis.arrays import Codes, Floats
+from kreis.evaluation.intervals import Estimate
+from kreis.evaluation.slices import Groups
+from kreis.models.scoring import Matrix, Scorer, Texts
+from kreis.requirements.goal import Goal
+from kreis.tasks.decisions import Decision
+from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.task import Task
+from kreis.training.data import TrainingData
+from kreis.training.splits.split import Split
+from kreis.training.train import TrainedCandidate
+
+__all__ = ["Examination", "Examined", "FeatureRows", "Finding", "Subject", "Tell"]
+
+Tell = Callable[[str, int, int], None]
+"""Told the stage, and how much of it is done."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FeatureRows:
+    """The rows behind a model of features, as the model takes them: its own features, in its order."""
+
+    trained: TrainedCandidate
+    scorer: Scorer
+    """What is packaged."""
+    data: TrainingData
+    """All rows that teach or judge."""
+    split: Split
+    rescore: Callable[[Matrix, Texts | None], Floats]
+    """Scores the rows that judge, all n in their order, with changed features: in a cross-validation, each by a model
+    that has not seen it."""
+
+    @cached_property
+    def test(self) -> TrainingData:
+        """The rows that judge, n of them, as in `Subject.rows`. They choose nothing."""
+        return self.data.take(self.split.judging)
+
+    @cached_property
+    def train(self) -> TrainingData:
+        """All rows that taught it, the validation rows among them."""
+        return self.data.take(self.split.train)
+
+    @cached_property
+    def validation(self) -> TrainingData:
+        """The rows on which its decision was chosen, by what had learned from the others."""
+        return self.data.take(self.split.validation)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A model that is examined."""
+
+    name: str
+    goal: Goal
+    decision: Decision
+    rows: Rows
+    """The rows that judge, n of them, with its scores and decisions."""
+    blocks: Codes
+    """Which of the rows belong together, shape (n,)."""
+    groups: Mapping[str, Groups]
+    """Columns of these rows by which people look: keys with few values, `judge_by`, those of guardrails."""
+    features: FeatureRows | None = None
+    """Where it is a model of features; None where it answers questions."""
+    level: float = 0.95
+    seed: int = 0
+
+    @property
+    def task(self) -> Task:
+        """What kind of question the goal asks."""
+        return self.goal.task
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that an examination found."""
+
+    measure: str
+    """What was measured: a name that a gate may use."""
+    said: str
+    """One sentence in plain words."""
+    estimate: Estimate | None = None
+    """The number with its interval; None where there is none to be had."""
+    column: str = ""
+    """By which column the rows were told apart; "sex and race" where by two."""
+    group: str = ""
+    """Of which group it is."""
+    serious: bool = False
+    """Whether a person should look at it before the model goes on: it is said as a warning of the run."""
+    detail: dict[str, Any] = {}
+    """What else belongs to it, as plain JSON data."""
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
+    """What an examination answered."""
+
+    examination: str
+    findings: list[Finding] = []
+    tables: dict[str, list[dict[str, Any]]] = {}
+    """What pages draw, by name: rows of plain JSON values."""
+    notes: list[str] = []
+    """What was left out or sampled, and why."""
+    lacks: str = ""
+    """Why it could not be done here; then there are no findings."""
+
+    @property
+    def serious(self) -> list[str]:
+        """What a person should look at."""
+        return [each.said for each in self.findings if each.serious]
+
+
+class Examination(Protocol):
+    """One question about a model: a frozen dataclass, whose fields are how it is asked."""
+
+    name: ClassVar[str]
+    """As a user writes it: "fairness"."""
+    asks: ClassVar[str]
+    """The question, in plain words."""
+    by_default: ClassVar[bool]
+    """Whether each run asks it; else it is asked where the project declares it, a gate needs it, or a person does."""
+    measures: ClassVar[tuple[str, ...]]
+    """The names of what it measures, of which a gate may be made."""
+
+    def lacks(self, subject: Subject) -> str | None:
+        """Why it cannot be asked of this model ("it reads no features"); None if it can."""
+        ...
+
+    def examine(self, subject: Subject, tell: Tell) -> Examined:
+        """Answer it. The same subject gives the same answer, to the last bit.
+
+        Args:
+            subject: What is examined; `lacks` was None.
+            tell: Told of what takes time.
+        """
+        ...

@@ -1,0 +1,107 @@
+"""A gate over what examinations found, beside those that follow from the goal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from kreis.errors import ProjectError
+from kreis.evaluation.examinations.examination import Examined, Finding
+from kreis.evaluation.gates import GateResult, Outcome, concluded, decide
+from kreis.texts import number
+
+__all__ = ["Gate", "judge_gate"]
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """A measure of an examination that must stay within bounds, whatever it is measured of; or of one column (`by`).
+
+    Example:
+
+    >>> Gate("expected_calibration_error", at_most=0.05).bound
+    0.05
+    """
+
+    measure: str
+    at_least: float | None = msgspec.field(default=None)
+    at_most: float | None = None
+    by: str | None = None
+
+    def __post_init__(self) -> None:
+        where = f"Gate({self.measure!r})"
+        if (self.at_least is None) == (self.at_most is None):
+            hint = f'write Gate("{self.measure}", at_most=0.05)'
+            raise ProjectError("a gate needs either at_least or at_most", where=where, hint=hint)
+        if not math.isfinite(self.bound):
+            raise ProjectError("a gate's bound is not finite", where=where)
+
+    @property
+    def bound(self) -> float:
+        """The bound, whichever side it is on."""
+        return self.at_least if self.at_least is not None else self.at_most or 0.0
+
+    @property
+    def name(self) -> str:
+        """As its result is called."""
+        return self.measure + (f" by {self.by}" if self.by else "")
+
+
+_RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
+
+
+def judge_gate(
+    gate: Gate, examined: Sequence[Examined], *, blocks_are: str = "days", level: float = 0.95
+) -> GateResult:
+    """Whether a gate is shown to hold: for each finding of its measure; the hardest one decides.
+
+    Args:
+        gate: What is asked.
+        examined: What was found.
+        blocks_are: What the intervals rest on.
+        level: Of the intervals.
+    """
+    found = [
+        each
+        for part in examined
+        for each in part.findings
+        if each.measure == gate.measure and gate.by in (None, each.column) and each.estimate is not None
+    ]
+    if not found:
+        lacks = next((each.lacks for each in examined if each.lacks), "")
+        why = f"nothing was found of it{f': {lacks}' if lacks else ''}"
+        return GateResult(
+            name=gate.name,
+            outcome="undecided",
+            estimate=None,
+            required=gate.bound,
+            explanation=f"{gate.name}: undecided, {why}",
+            missing=why,
+        )
+    outcomes = [
+        decide(each.estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are)
+        for each in found
+        if each.estimate is not None
+    ]
+
+    def distance(finding: Finding) -> float:
+        if finding.estimate is None:
+            return 0.0
+        if gate.at_least is not None:
+            return finding.estimate.low - gate.bound
+        return gate.bound - finding.estimate.high
+
+    hardest = min(range(len(found)), key=lambda place: (_RANK[outcomes[place][0]], distance(found[place])))
+    finding, (outcome, lacking) = found[hardest], outcomes[hardest]
+    of = f" for {finding.column} {finding.group!r}" if finding.group else ""
+    what = f"{'at least' if gate.at_least is not None else 'at most'} {number(gate.bound)}"
+    return GateResult(
+        name=gate.name,
+        outcome=outcome,
+        estimate=finding.estimate,
+        required=gate.bound,
+        explanation=f"{gate.name} is {finding.estimate}{of}; {concluded(outcome, what, level, lacking)}",
+        missing=lacking,
+        detail={"said": finding.said, "findings": len(found)},
+    )

@@ -1,0 +1,56 @@
+"""All examinations that there are, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from kreis.errors import ProjectError
+from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
+from kreis.evaluation.examinations.gate import Gate
+
+__all__ = ["EXAMINATIONS", "chosen", "examine", "parameters"]
+
+_ALL: tuple[Examination, ...] = ()
+EXAMINATIONS: Mapping[str, Examination] = {each.name: each for each in _ALL}
+"""By name, as they are asked where a project says nothing."""
+
+
+def chosen(declared: Iterable[Examination], gates: Iterable[Gate]) -> list[Examination]:
+    """What is asked in each run: what is asked by default, what is declared, and what gates need.
+
+    Raises:
+        ProjectError: a gate names a measure that no examination has.
+    """
+    found = {name: each for name, each in EXAMINATIONS.items() if each.by_default}
+    found |= {each.name: each for each in declared}
+    for gate in gates:
+        named = next((each for each in EXAMINATIONS.values() if gate.measure in each.measures), None)
+        if named is None:
+            known = [measure for each in EXAMINATIONS.values() for measure in each.measures]
+            raise ProjectError.unknown_name("measure", gate.measure, known, where=f"Gate({gate.measure!r})")
+        found.setdefault(named.name, named)
+    order = {name: place for place, name in enumerate(EXAMINATIONS)}
+    return sorted(found.values(), key=lambda each: order.get(each.name, len(order)))
+
+
+def parameters(asked: Sequence[Examination]) -> dict[str, Any]:
+    """How they are asked, as a JSON document."""
+    return {each.name: asdict(each) for each in asked}  # type: ignore[call-overload]  # a protocol of dataclasses
+
+
+def examine(asked: Sequence[Examination], subject: Subject, tell: Tell) -> list[Examined]:
+    """Ask a model some questions.
+
+    Args:
+        asked: The examinations.
+        subject: The model and its rows.
+        tell: Told the examination's name and how many are done.
+    """
+    found = []
+    for number, each in enumerate(asked):
+        tell(each.name, number, len(asked))
+        lacks = each.lacks(subject)
+        found.append(each.examine(subject, tell) if lacks is None else Examined(examination=each.name, lacks=lacks))
+    return found

@@ -1,0 +1,25 @@
+"""Every examination passes the suite that kreis ships, on every kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.evaluation.examinations.subjects import GOALS, subject, without_features
+
+from kreis.evaluation.examinations.examination import Examination, Subject
+from kreis.evaluation.examinations.kinds import EXAMINATIONS
+from kreis.evaluation.examinations.testing import CHECKS
+
+
+@pytest.mark.parametrize("kind", GOALS)
+@pytest.mark.parametrize("examination", EXAMINATIONS.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_examination_behaves(check: Callable[[Examination, Subject], None], examination: Examination, kind: str):
+    check(examination, subject(kind))
+
+
+@pytest.mark.parametrize("examination", EXAMINATIONS.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_examination_behaves_without_features(check: Callable[[Examination, Subject], None], examination: Examination):
+    check(examination, without_features())
