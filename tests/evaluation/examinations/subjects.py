@@ -13,6 +13,7 @@ from kreis.arrays import Floats
 from kreis.evaluation.evaluate import subject_of
 from kreis.evaluation.examinations.examination import FeatureRows, Subject
 from kreis.evaluation.scored import Scored
+from kreis.models.scoring import Scorer
 from kreis.requirements.goal import Goal, Risk
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.goal_metric import GoalMetric
@@ -21,6 +22,7 @@ from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.training.candidate import Candidate
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.data import TrainingData
+from kreis.training.preprocessing import fit_candidate
 from kreis.training.splits.in_time import TimeSplit
 from kreis.training.train import train
 
@@ -76,13 +78,20 @@ def subject_with(
     """A model that learned from rows until 30 days before their end, and is judged by the rest."""
     task = goal.task
     split = TimeSplit(test="30d").split(data.time, data.known_at, data.outcomes, task=task)
-    trained = train(candidate or GradientBoosting(trees=30, leaves=7), data, name="gbdt", split=split, task=task)
+    learner = candidate or GradientBoosting(trees=30, leaves=7)
+    trained = train(learner, data, name="gbdt", split=split, task=task)
     tested, scorer = split.judging, trained.scorer(threads=1)
 
     def rescore(matrix: Any, texts: Any = None) -> Floats:
         return task.answers(scorer.score(np.ascontiguousarray(matrix), texts))
 
-    behind = FeatureRows(trained=trained, scorer=scorer, data=data, split=split, rescore=rescore)
+    def refit(rows: TrainingData) -> Scorer:
+        return fit_candidate(learner, rows, task, seed=0, threads=1).scorer()
+
+    def ids() -> Any:
+        return np.array([f"row {place}" for place in range(len(data))], dtype=object)
+
+    behind = FeatureRows(trained=trained, scorer=scorer, data=data, split=split, rescore=rescore, refit=refit, ids=ids)
     return subject_of(
         Scored("gbdt", rescore(data.matrix[tested]), trained.decision),
         goal,

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
 from kreis.evaluation.intervals import Estimate
@@ -45,6 +47,10 @@ class FeatureRows:
     rescore: Callable[[Matrix, Texts | None], Floats]
     """Scores the rows that judge, all n in their order, with changed features: in a cross-validation, each by a model
     that has not seen it."""
+    refit: Callable[[TrainingData], Scorer]
+    """Fits the candidate anew on other rows, with the parameters that were found."""
+    ids: Callable[[], npt.NDArray[np.object_]]
+    """The names of `data`'s rows, shape (rows,): by these a person finds them."""
 
     @cached_property
     def test(self) -> TrainingData:

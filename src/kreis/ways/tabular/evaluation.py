@@ -26,6 +26,7 @@ from kreis.preparation.spine import teaches
 from kreis.project import Project
 from kreis.tasks.task import Task
 from kreis.training.data import TrainingData
+from kreis.training.preprocessing import fit_candidate
 from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
 from kreis.ways.judging import Judging, Looked, judge
@@ -147,9 +148,34 @@ def _look(state: TabularState, challenger: str, champion: Package | None, spendi
         data=rows.select(chosen.features),
         split=parts,
         rescore=partial(score.changed, chosen),
+        refit=partial(_refit, state, challenger, chosen),
+        ids=partial(_ids, state),
     )
     subject = subject_of(scored[challenger], project.goal, features=behind, **judged_on)
     return Looked(reports=reports, subject=subject)
+
+
+def _refit(state: TabularState, name: str, chosen: TrainedCandidate, rows: TrainingData) -> Scorer:
+    """Fit a candidate on other rows, with the parameters that its search found."""
+    declared, settings = state.project.candidates[name], state.workspace.settings.training
+    tried = [each for each in chosen.training.get("trials", ()) if each["loss"] is not None]
+    found = min(tried, key=lambda each: float(each["loss"]))["parameters"] if tried else {}
+    fitted = fit_candidate(
+        declared.candidate.with_parameters(**found),
+        rows,
+        state.project.goal.task,
+        seed=settings.seed,
+        threads=settings.threads,
+        preprocessing=declared.preprocessing,
+    )
+    return fitted.scorer(threads=settings.threads)
+
+
+def _ids(state: TabularState) -> npt.NDArray[np.object_]:
+    """The names of the rows that teach or judge."""
+    spine = spine_of(state)
+    frame = read_spine(state, spine.id, spine.time, spine.outcome)
+    return frame.filter(teaches(spine, state.project.goal.task, state.as_of))[spine.id].cast(pl.String).to_numpy()
 
 
 @dataclass(frozen=True)
