@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from kreis.collection.connectors.table import read_table
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.evaluation.examinations.gate import Gate
+    from kreis.evaluation.examinations.influence import Influence
+    from kreis.evaluation.examinations.labels import LabelErrors
+    from kreis.evaluation.examinations.privacy import Memorising
     from kreis.generative.chunking.by_sentences import BySentences
     from kreis.generative.chunking.by_structure import ByStructure
     from kreis.generative.chunking.by_words import ByWords
@@ -138,6 +142,10 @@ _PLACES = {
     "Estimator": "kreis.training.candidates.estimator",
     "GivenTest": "kreis.training.splits.given_test",
     "Goal": "kreis.requirements.goal",
+    "Gate": "kreis.evaluation.examinations.gate",
+    "Memorising": "kreis.evaluation.examinations.privacy",
+    "LabelErrors": "kreis.evaluation.examinations.labels",
+    "Influence": "kreis.evaluation.examinations.influence",
     "GradientBoosting": "kreis.training.candidates.gradient_boosting",
     "GroupSplit": "kreis.training.splits.by_group",
     "Guardrail": "kreis.requirements.goal",
@@ -206,6 +214,7 @@ __all__ = [
     "Estimator",
     "Fallback",
     "FunctionValue",
+    "Gate",
     "GivenTest",
     "Goal",
     "GradientBoosting",
@@ -214,9 +223,11 @@ __all__ = [
     "GuardPolicy",
     "Guardrail",
     "Hybrid",
+    "Influence",
     "Integer",
     "IsolationForest",
     "KMeans",
+    "LabelErrors",
     "LabelValue",
     "Latency",
     "Lexical",
@@ -225,6 +236,7 @@ __all__ = [
     "LocalEmbedding",
     "Logistic",
     "Mean",
+    "Memorising",
     "Money",
     "NewTopics",
     "OpenAICompatible",

@@ -9,10 +9,13 @@ from typing import Any
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
 from kreis.evaluation.examinations.gate import Gate
+from kreis.evaluation.examinations.influence import Influence
+from kreis.evaluation.examinations.labels import LabelErrors
+from kreis.evaluation.examinations.privacy import Memorising
 
 __all__ = ["EXAMINATIONS", "chosen", "examine", "parameters"]
 
-_ALL: tuple[Examination, ...] = ()
+_ALL: tuple[Examination, ...] = (LabelErrors(), Memorising(), Influence())
 EXAMINATIONS: Mapping[str, Examination] = {each.name: each for each in _ALL}
 """By name, as they are asked where a project says nothing."""
 
