@@ -18,10 +18,12 @@ from kreis.generative.retrieval.measures import Judged, Relevant
 from kreis.generative.words import words
 from kreis.tasks.metrics.counts import FEW
 
-__all__ = ["AskedQuestion", "Passage", "Questions", "read_questions"]
+__all__ = ["TO_BE_REPLACED", "AskedQuestion", "Passage", "Questions", "read_questions"]
 
 Part = Literal["validation", "test"]
 PARTS: tuple[Part, ...] = ("validation", "test")
+TO_BE_REPLACED = "to be replaced"
+"""The kind of questions that `kreis init` made from headings: nobody asked them."""
 _HINT = '{"id": "q1", "question": "…", "answer": ["30 days"], "passages": [{"document": "leave.md", "quote": "…"}]}'
 
 
@@ -127,6 +129,11 @@ class Questions(msgspec.Struct, frozen=True):
     def warnings(self) -> list[str]:
         """What the questions are too few to show."""
         told = []
+        if made := sum(each.kind == TO_BE_REPLACED for each in self.all):
+            told.append(
+                f"{made:,} of {len(self.all):,} questions were made from headings and are not real ones: numbers say"
+                " little until people's own questions replace them"
+            )
         for part, does in zip(PARTS, ("fit thresholds and choose a candidate", "judge by"), strict=True):
             if (count := len(self.of(part))) < FEW:
                 told.append(f"the questions are few: {count:,} to {does}; below about {FEW} chance decides much")

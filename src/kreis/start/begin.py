@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
@@ -13,7 +12,6 @@ import polars as pl
 
 from kreis.collection.connectors.files import notes
 from kreis.collection.connectors.table import read_table
-from kreis.durable import make_directory
 from kreis.errors import ProjectError
 from kreis.start.contract import contract_text
 from kreis.start.profile import Profile, profile_of
@@ -23,10 +21,10 @@ from kreis.start.series.found import Found
 from kreis.start.series.look import series_of
 from kreis.start.series.question import TASK
 from kreis.start.series.texts import series_texts
+from kreis.start.written import DEFAULTS, name_of, seen_from, write
 
 __all__ = ["Begun", "begin"]
 
-_DEFAULTS = "# Settings of the project: docs/reference/settings.md. All have defaults.\n"
 _SHOWN = 5
 _RECENT = timedelta(days=7)
 _OUTCOME = timedelta(days=2)
@@ -75,12 +73,12 @@ def begin(
     Raises:
         ProjectError: the folder is not empty, a file cannot be read, or nothing can be asked of the column.
     """
-    name = _name_of(folder)
+    name = name_of(folder)
     with notes() as noted:
         frame = _read(file, separator, header)
     asked = Asked(
         name=name,
-        file=_seen_from(folder, file),
+        file=seen_from(folder, file),
         separator=separator or "",
         header=header is not False and not _headless(noted),
         outcome=predict,
@@ -93,7 +91,7 @@ def begin(
         profile, series = series_of(frame, predict, key=id, time=time, where=str(file))
         texts = series_texts(asked, file.name, profile, series)
         texts["kreis.toml"] = _stopped(series.found.last, series.found.ends, now)
-        written = _write(folder, texts)
+        written = write(folder, texts)
         return Begun(folder=str(folder), written=written, notes=list(noted), profile=profile, series=series.found)
     profile, question = profile_of(frame, predict, id=id, time=time, task=task, where=str(file))
     told, both = list(noted), frame
@@ -103,26 +101,14 @@ def begin(
         both = _together(frame, judging, test)
         told += [f"{test.name}: {each}" for each in noted_then if each not in noted]
         told += _other_outcomes(frame[predict], judging[predict], test)
-    asked = msgspec.structs.replace(asked, test="" if test is None else _seen_from(folder, test))
+    asked = msgspec.structs.replace(asked, test="" if test is None else seen_from(folder, test))
     texts = {
         "project.py": project_text(asked, profile, question),
         asked.contract: contract_text(name, file.name, profile, both),
         "kreis.toml": _settings(profile, now),
         "README.md": readme_text(asked, profile, question, frame),
     }
-    return Begun(folder=str(folder), written=_write(folder, texts), notes=told, profile=profile)
-
-
-def _name_of(folder: Path) -> str:
-    name = folder.resolve().name.replace("_", "-")
-    if not name.replace("-", "").isalnum() or not name.isascii():
-        hint = "use letters, digits and hyphens: kreis init churn --file …"
-        raise ProjectError(f"{name!r} cannot name a project", where="kreis init", hint=hint)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ProjectError(
-            f"{folder} is there already", where="kreis init", hint="choose another name; nothing was written"
-        )
-    return name
+    return Begun(folder=str(folder), written=write(folder, texts), notes=told, profile=profile)
 
 
 def _read(file: Path, separator: str | None, header: bool | None) -> pl.DataFrame:
@@ -163,17 +149,9 @@ def _other_outcomes(known: pl.Series, judging: pl.Series, test: Path) -> list[st
     return [f"{test.name}: {known.name} has values that the first file has not: {shown}"] if new else []
 
 
-def _seen_from(folder: Path, file: Path) -> str:
-    """The file as project.py names it: relative where both lie in one folder, so that it can be moved as a whole."""
-    around, absolute = folder.resolve().parent, file.resolve()
-    if absolute.is_relative_to(around):
-        return Path(os.path.relpath(absolute, folder.resolve())).as_posix()
-    return absolute.as_posix()
-
-
 def _settings(profile: Profile, now: datetime) -> str:
     if profile.last is None:
-        return _DEFAULTS
+        return DEFAULTS
     end = profile.last.replace(tzinfo=UTC) if profile.last.tzinfo is None else profile.last.astimezone(UTC)
     day = datetime.combine((end + _OUTCOME + timedelta(days=1)).date(), time_of_day.min, UTC)
     return _stopped(end, day, now)
@@ -182,17 +160,7 @@ def _settings(profile: Profile, now: datetime) -> str:
 def _stopped(end: datetime, as_of: datetime, now: datetime) -> str:
     """The clock stands behind the end of the rows, where they are not of these days."""
     if end > now - _RECENT:
-        return _DEFAULTS
+        return DEFAULTS
     moment = f"{as_of:%Y-%m-%d}" if as_of.time() == time_of_day.min else f"{as_of:%Y-%m-%dT%H:%M}Z"
     ends = f"the rows end on {end.date()}; remove this line once the file brings new rows"
     return f'[clock]\nas_of = "{moment}"  # {ends}\n'
-
-
-def _write(folder: Path, texts: dict[str, str]) -> list[str]:
-    written = []
-    for name, text in texts.items():
-        path = folder / name
-        make_directory(path.parent)
-        path.write_text(text, encoding="utf-8")
-        written.append(str(path))
-    return written

@@ -1,14 +1,17 @@
-"""What was found in a table, as a page."""
+"""What was found in a table, or in a folder of documents, as a page."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.start.begin import Begun
 from kreis.start.columns import Column
+from kreis.start.documents.begin import BegunWithDocuments
 from kreis.start.profile import Profile
 from kreis.start.series.found import Found
 
-__all__ = ["begun_page"]
+__all__ = ["begun_page", "begun_with_documents_page"]
 
 _MOST_COLUMNS = 40
 
@@ -32,6 +35,35 @@ def begun_page(begun: Begun) -> Page:
         ],
         grids=grids,
     )
+
+
+def begun_with_documents_page(begun: BegunWithDocuments) -> Page:
+    """What was found in a folder of documents and what became of it."""
+    held = begun.held
+    unreadable: list[list[Cell]] = [[name, why] for name, why in held.unreadable.items()]
+    told: list[list[Cell]] = [
+        [
+            f"! the {begun.questions:,} questions are made from headings and are not real ones: replace them in"
+            " questions.jsonl"
+        ]
+    ]
+    return Page(
+        title=f"{held.documents:,} documents, {held.words:,} words in {begun.documents}",
+        facts=[
+            ("kinds", _counted(held.endings)),
+            ("languages", _counted(held.languages) or "not to be told"),
+            ("repeated", f"{held.repeated:,} documents have the text of another one" if held.repeated else ""),
+            ("personal data", f"documents that seem to hold some: {_counted(held.personal)}" if held.personal else ""),
+        ],
+        grids=[
+            *([Grid("could not be read", ["file", "why"], unreadable)] if unreadable else []),
+            Grid("said of the questions", [""], told),
+        ],
+    )
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _of_rows(profile: Profile) -> list[tuple[str, str]]:

@@ -28,6 +28,12 @@ def init(
         Path | None,
         typer.Option(help="Begin with a table: CSV of any form, Parquet, JSON Lines, Excel.", metavar="FILE"),
     ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with a folder of documents: Markdown, text, HTML, PDF, Word, e-mail …", metavar="FOLDER"
+        ),
+    ] = None,
     predict: Annotated[str, typer.Option(help="With --file: the column to be predicted.", metavar="COLUMN")] = "",
     test: Annotated[Path | None, typer.Option(help="A second file, with the rows to judge by.", metavar="FILE")] = None,
     id_: Annotated[
@@ -46,7 +52,8 @@ def init(
     """Write a project that runs.
 
     Its project.py, data contracts, kreis.toml and README. Nothing is overwritten. With --file it is written for a
-    table: what the columns hold, what is asked, which columns probably give the answer away.
+    table: what the columns hold, what is asked, which columns probably give the answer away. With --documents it
+    answers questions from the documents of a folder.
 
     Examples:
 
@@ -55,7 +62,13 @@ def init(
         kreis init income --file adult.csv.gz --predict income
 
         kreis init air --file air.csv.gz --predict pm2.5 --task forecasting
+
+        kreis init handbook --documents docs
     """
+    if documents is not None:
+        given = {"--file": file, "--predict": predict, "--test": test, "--task": task, "--id": id_, "--time": time}
+        _begin_with_documents(documents, folder, [name for name, each in given.items() if each], json=json)
+        return
     if file is not None or predict:
         begun = _begin(file, folder, predict, test, id_, time, task, separator, no_header, quiet=json)
         if json:
@@ -70,6 +83,25 @@ def init(
         emit({"folder": str(folder.resolve()), "written": [str(path) for path in written]})
     else:
         _tell_written(folder, [str(path) for path in written])
+
+
+def _begin_with_documents(documents: Path, folder: Path, besides: list[str], *, json: bool) -> None:
+    from kreis.clock import SystemClock
+    from kreis.errors import ProjectError
+    from kreis.start.documents.begin import begin_with_documents
+    from kreis.start.page import begun_with_documents_page
+
+    if besides or folder == Path():
+        problem = f"{besides[0]} is for tables" if besides else "NAME is missing"
+        raise ProjectError(problem, where="kreis init, --documents", hint="kreis init NAME --documents FOLDER")
+    with working(f"reading {documents}", quiet=json):
+        begun = begin_with_documents(folder, documents, now=SystemClock().now())
+    if json:
+        emit(begun)
+        return
+    print_page(begun_with_documents_page(begun))
+    typer.echo()
+    _tell_written(folder, begun.written)
 
 
 def _begin(
