@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kreis.generative.retrieval.diverse import Diverse
     from kreis.generative.retrieval.hybrid import Hybrid
     from kreis.generative.retrieval.lexical import Lexical
+    from kreis.generative.retrieval.rewritten import Rewritten
     from kreis.generative.tools.tool import Caller, changes_state
     from kreis.knowledge.caching import SemanticCache
     from kreis.knowledge.candidates import BestPassage, Rag
@@ -97,6 +98,7 @@ _PLACES = {
     "PostgresIndexes": "kreis.generative.index.postgres",
     "QdrantIndexes": "kreis.generative.index.qdrant",
     "Lexical": "kreis.generative.retrieval.lexical",
+    "Rewritten": "kreis.generative.retrieval.rewritten",
     "EndpointEmbedding": "kreis.generative.embeddings.endpoint",
     "LocalEmbedding": "kreis.generative.embeddings.local",
     "Rag": "kreis.knowledge.candidates",
@@ -249,6 +251,7 @@ __all__ = [
     "RandomSplit",
     "RankingValue",
     "Real",
+    "Rewritten",
     "Risk",
     "RobustZScore",
     "Route",

@@ -18,6 +18,7 @@ from kreis.actions.release import roll_back
 from kreis.actions.run import run_circle
 from kreis.actions.serve import close_segment
 from kreis.clock import SimulatedClock
+from kreis.generative.retrieval.kinds import Lexical
 from kreis.governance.pages.prompt import prompt_page
 from kreis.governance.views.prompt import PromptView, prompt_view
 from kreis.ledger import models, releases
@@ -240,6 +241,21 @@ def test_a_model_that_answers_some_questions_is_judged_by_those_and_its_cost_for
     (said,) = done.state.judged.notes
     assert said.startswith("passage answered 12 of 18 test questions; all take it about ")
     assert said in done.verdicts["evaluation"].detail["warnings"]
+
+
+def test_a_candidate_may_search_for_questions_in_other_words(
+    handbook: Handbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged with what rewriting costs, and in a package as data."""
+    rewritten = 'BestPassage(kb, search=Rewritten(Lexical(), model=OpenAICompatible(env="LLM_URL", name="m")))'
+    handbook.edit('project.candidate("passage", BestPassage(kb))', f'project.candidate("passage", {rewritten})')
+    handbook.edit("BestPassage, ByStructure,", "BestPassage, ByStructure, Lexical, OpenAICompatible, Rewritten,")
+    with Misbehaving(well("Another wording of it\nAnd one more")) as server:
+        monkeypatch.setenv("LLM_URL", server.url)
+        assert handbook.run().status == "advanced"
+        search = handbook.pipeline(handbook.models[0]).search
+        assert (search.of, search.model.name) == (Lexical(), "m")
+        assert len(server.requests) == len(QUESTIONS) + len(UNANSWERABLE)
 
 
 def test_the_goal_may_bound_how_often_attacks_succeed(handbook: Handbook) -> None:

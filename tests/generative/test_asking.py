@@ -65,6 +65,7 @@ class TestEitherWay:
         answered = asked(answerer_of(PAGES, tmp_path, model=model), ASKED)
         assert answered.text == GOOD
         assert answered.why == "left out 2 of 3 sentences: no passage supports them"
+        assert answered.fallback == ""
         assert answered.signals[3] == pytest.approx(1 / 3)
 
     def test_asks_again_where_nothing_is_supported(self, tmp_path: Path, asked: Any) -> None:
@@ -84,6 +85,30 @@ class TestEitherWay:
         assert answered.why == "no passage supports what it said"
         assert answered.signals[1] == 220
 
+    def test_gives_the_passage_where_nothing_is_supported_and_the_candidate_says_so(
+        self, tmp_path: Path, asked: Any
+    ) -> None:
+        model = Scripted(WRONG, WRONG)
+        answered = asked(answerer_of(PAGES, tmp_path, model=model, without_support="extractive"), ASKED)
+        assert (answered.outcome, answered.fallback) == ("answered", "passages")
+        assert answered.text.startswith("Employees have 30 days of leave a year.")
+        assert answered.why == "by the fallback: no passage supports what it said"
+        assert answered.signals[1] == 220
+        (citation,) = answered.citations
+        assert answered.passages[citation.number - 1].document == citation.document == "leave.md"
+        assert answered.model == "scripted"
+        none = asked(answerer_of(PAGES, tmp_path, model=Scripted("NO ANSWER"), without_support="extractive"), ASKED)
+        assert (none.outcome, none.fallback) == ("abstained", "")
+
+    def test_guards_read_the_passage_that_stands_for_an_answer(self, tmp_path: Path, asked: Any) -> None:
+        paid = page("pay.md", "Leave is paid to DE89 3704 0044 0532 0130 00 in 30 days.")
+        model = Scripted(WRONG, WRONG)
+        answered = asked(
+            answerer_of((paid,), tmp_path, model=model, without_support="extractive"), "How is leave paid?"
+        )
+        assert answered.fallback == "passages"
+        assert "DE89" not in answered.text
+
     @pytest.mark.parametrize("said", ["NO ANSWER", "No answer. [1]", "**NO ANSWER**"])
     def test_abstains_where_the_model_does(self, tmp_path: Path, asked: Any, said: str) -> None:
         model = Scripted(said)
@@ -96,7 +121,7 @@ class TestEitherWay:
         answered = asked(answerer_of(PAGES, tmp_path, model=Scripted(broken())), ASKED)
         assert answered.outcome == "answered"
         assert answered.text.startswith("Employees have 30 days")
-        assert answered.why == "by the fallback: HTTP 500"
+        assert (answered.why, answered.fallback) == ("by the fallback: HTTP 500", "passages")
         assert answered.signals[1] == 100
         assert answered.signals[6] == 0.125
 

@@ -103,7 +103,7 @@ def test_a_question_is_answered_all_the_same(
     budgets.close()
     assert len(first.requests) == 1
     assert answered.text == GOOD
-    assert answered.model == "second"
+    assert (answered.model, answered.fallback) == ("second", "model")
     assert "first at 127.0.0.1:" in answered.why
 
 

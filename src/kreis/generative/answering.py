@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -36,6 +37,8 @@ from kreis.generative.prompts.rendering import OpenPrompt
 from kreis.generative.prompts.sections import INSTRUCTIONS
 from kreis.generative.questions import Answered, Citation, Outcome, Question
 from kreis.generative.retrieval.reranking import DEPTH, Reranker
+from kreis.generative.retrieval.rewriting import Reworded, reworded
+from kreis.generative.retrieval.rewritten import Rewritten
 from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolCaller
 from kreis.generative.words import language_of, words
@@ -113,6 +116,10 @@ class Answerer:
         self.scope = Scope.of(pipeline)
         self._opened_model = pipeline.model.open() if pipeline.model is not None and model is None else None
         self.model = model or self._opened_model
+        search = pipeline.search
+        self._rewords = (
+            None if not isinstance(search, Rewritten) or search.model == pipeline.model else search.model.open()
+        )
         self.tools = tools
 
     async def answer(self, question: Question) -> Answered:
@@ -148,17 +155,19 @@ class Answerer:
 
     async def close(self) -> None:
         """End processes and connections."""
-        if self._opened_model is not None:
-            await self._opened_model.close()
+        for model in (self._opened_model, self._rewords):
+            if model is not None:
+                await model.close()
         if self._opened_index is not None:
             self._opened_index.close()
 
-    def find(self, question: Question, text: str) -> list[Hit]:
+    def find(self, question: Question, text: str, wordings: Sequence[str] = ()) -> list[Hit]:
         """The passages that the person may read, best first.
 
         Args:
             question: Who asks.
             text: What is looked for.
+            wordings: Other wordings of it, for a search that looks for these as well.
 
         Raises:
             ServiceError: an endpoint of embeddings does not answer.
@@ -170,6 +179,7 @@ class Answerer:
             top=self.pipeline.passages,
             filters=question.filters,
             at=question.at,
+            wordings=wordings,
         )
         if self._reranker is None:
             return self.pipeline.search.find(self.index, query, self._embedder)
@@ -181,6 +191,9 @@ class Answerer:
         self, question: Question, *, stream: bool, at_least: float = 0.0
     ) -> AsyncIterator[str | Answered]:
         turn = await asyncio.to_thread(_Turn, self, question)
+        if turn.searches and isinstance(self.pipeline.search, Rewritten):
+            turn.reworded = await self._reworded(self.pipeline.search, turn)
+            await asyncio.to_thread(turn.search)
         if turn.cached is not None:
             answered, given = turn.cached, 0
         elif turn.model is None:
@@ -202,33 +215,57 @@ class Answerer:
                     yield held
                     held = ""
             answered = turn.with_model(asking)  # well under a millisecond: a thread costs as much
-        if self.cache is not None and not answered.cached and not answered.why:  # what is flawed is tried again
+        flawed = answered.why or answered.not_reworded  # is tried again
+        if self.cache is not None and not answered.cached and not flawed:
             await asyncio.to_thread(self.cache.keep, question, answered, self.scope)
         if answered.outcome == "answered" and given < len(answered.text) and answered.signals[0] >= at_least:
             yield answered.text[given:]
         yield answered
+
+    async def _reworded(self, search: Rewritten, turn: _Turn) -> Reworded:
+        model, question = self._rewords or self.model, turn.question
+        assert model is not None
+        return await reworded(
+            search,
+            model,
+            turn.text,
+            history=turn.history,
+            within_s=question.within_s or self.pipeline.deadline_s,
+            kind=question.kind,
+            tenant=question.access.tenant,
+        )
 
 
 class _Turn:
     """A question while it is answered."""
 
     def __init__(self, answerer: Answerer, question: Question) -> None:
-        self._answerer, self._question = answerer, question
+        self._answerer, self.question = answerer, question
         guards = answerer.guards
-        self._text, self._verdicts = guards.question(question.text)
+        self.text, self._verdicts = guards.question(question.text)
+        """The question as a model may read it."""
         self._stored = guards.stored(question.text)
-        self._history = self._guarded_history()
+        self.history = self._guarded_history()
         self._hits: list[Hit] = []
         self._failed = ""
         self._refused = next((f"{each.guard}: {each.said}" for each in self._verdicts if each.did == "refused"), "")
         self.cached = None if self._refused else self._given_before()
         """The answer to the same question, as it was given before."""
-        if not self._refused and self.cached is None:
+        self.searches = not self._refused and self.cached is None
+        self.reworded = Reworded()
+        """What a model made of the question, where one is asked before the search."""
+        if not isinstance(answerer.pipeline.search, Rewritten) or not self.searches:
+            self.search()
+
+    def search(self) -> None:
+        """Find passages, and decide who is asked."""
+        answerer = self._answerer
+        if self.searches:
             try:
-                self._hits = answerer.find(question, self._text)
+                self._hits = answerer.find(self.question, self.text, self.reworded.wordings)
             except KreisError as error:
                 self._failed = f"the search failed: {error.message}"
-        self._weights = Weights(self._text, self._hits)
+        self._weights = Weights(self.text, self._hits)
         self.retrieval = retrieval_confidence(self._hits, self._weights)
         worth_it = not (self._refused or self._failed) and (self.retrieval > 0 or answerer.tools is not None)
         self.model = answerer.model if worth_it else None
@@ -236,21 +273,21 @@ class _Turn:
 
     def asked(self) -> Asked:
         """What the model is asked."""
-        prompt, question = self._answerer.prompt.prompt, self._question
+        prompt, question = self._answerer.prompt.prompt, self.question
         shown = []
         for hit in self._hits:
             text, verdicts = self._answerer.passage(hit.shown)
             self._verdicts += verdicts
             shown.append(msgspec.structs.replace(hit, shown=text))
         return Asked(
-            text=self._text,
+            text=self.text,
             question=question,
             passages=self._hits,
             shown=shown,
-            history=self._history,
-            examples=self._answerer.examples.near(self._text, prompt.shots, question.access),
+            history=self.history,
+            examples=self._answerer.examples.near(self.text, prompt.shots, question.access),
             tools=self._answerer.pipeline.tools,
-            deadline_s=question.within_s or self._answerer.pipeline.deadline_s,
+            deadline_s=(question.within_s or self._answerer.pipeline.deadline_s) - self.reworded.seconds,
         )
 
     def without_model(self, why: str = "", asking: Asking | None = None) -> Answered:
@@ -265,7 +302,8 @@ class _Turn:
         found = self._extracts() if self.retrieval > 0 else []
         if not found:
             missing = _NO_WORD if self._hits else _NO_PASSAGE
-            return self._answered("failed" if why else "abstained", why=why or missing, asking=asking)
+            outcome: Outcome = "failed" if asking is not None and asking.came == "failed" else "abstained"
+            return self._answered(outcome, why=why or missing, asking=asking, by_fallback=True)
         parts, citations = [], []
         for each in found:
             hit, number = self._hits[each.passage], each.passage + 1
@@ -273,7 +311,7 @@ class _Turn:
             self._verdicts += verdicts
             refused = next((f"{each.guard}: {each.said}" for each in verdicts if each.did == "refused"), "")
             if refused:
-                return self._answered("refused", why=refused, asking=asking)
+                return self._answered("refused", why=refused, asking=asking, by_fallback=True)
             start = each.start - hit.shown_start
             citations.append(citation_of(number, hit, start, start + len(each.quote), said))
             parts.append(f"{said} [{number}]")
@@ -285,19 +323,21 @@ class _Turn:
             support=1.0,
             why=f"by the fallback: {why}" if why else "",
             asking=asking,
+            by_fallback=True,
         )
 
     def _extracts(self) -> list[Extract]:
         """What is given of the passages where no model answers."""
         if self._answerer.pipeline.whole:
             return whole_passages(self._hits, self._answerer.pipeline.whole)
-        found = extract(self._text, self._hits, self._weights)
+        found = extract(self.text, self._hits, self._weights)
         return [] if found is None else [found]
 
     def with_model(self, asking: Asking) -> Answered:
         """What came of asking a model."""
         self._verdicts += asking.verdicts + asking.reading.verdicts
-        if asking.came == "failed":
+        extractive = self._answerer.pipeline.without_support == "extractive"
+        if asking.came == "failed" or (asking.unsupported and extractive):
             return self.without_model(asking.why, asking)
         if asking.came != "answered":
             return self._answered(asking.came, said=asking.reading.text, why=asking.why, asking=asking)
@@ -312,7 +352,7 @@ class _Turn:
         )
 
     def _given_before(self) -> Answered | None:
-        cache, question = self._answerer.cache, self._question
+        cache, question = self._answerer.cache, self.question
         found = cache.find(question, self._stored, self._answerer.scope) if cache is not None else None
         if found is None:
             return None
@@ -321,7 +361,7 @@ class _Turn:
 
     def _guarded_history(self) -> list[Message]:
         turns = []
-        for turn in self._question.history:
+        for turn in self.question.history:
             text, verdicts = self._answerer.guards.history(turn.text)
             self._verdicts += verdicts
             turns.append(Message(turn.role, text))
@@ -338,23 +378,26 @@ class _Turn:
         support: float = math.nan,
         why: str = "",
         asking: Asking | None = None,
+        by_fallback: bool = False,
     ) -> Answered:
         """All that is known; `said` was given before it came to nothing."""
-        spent = asking.spent if asking is not None else Spent()
-        passages = self._hits if asking is None or asking.came == "failed" else asking.passages
+        spent = self.reworded.spent + (asking.spent if asking is not None else Spent())
+        seconds = self.reworded.seconds + (asking.seconds if asking is not None else 0.0)
+        guards = self._answerer.guards
+        passages = self._hits if asking is None or by_fallback else asking.passages
         results = asking.tool_results if asking is not None else []
         signals = (
             confidence,
             float(spent.tokens_in + spent.tokens_out),
             max((hit.dense or hit.score for hit in self._hits), default=math.nan),
             support,
-            float(len(words(self._text))),
+            float(len(words(self.text))),
             float(len(passages)),
             spent.money,
-            1000 * asking.seconds if asking is not None else 0.0,
+            1000 * seconds,
         )
         return Answered(
-            text=text or " ".join(each for each in (said, self._answerer.passes_on(self._text)) if each),
+            text=text or " ".join(each for each in (said, self._answerer.passes_on(self.text)) if each),
             outcome=outcome,
             question=self._stored,
             citations=citations,
@@ -369,4 +412,14 @@ class _Turn:
             tools=tuple(each.tool for each in results if each.status == "done"),
             waiting=tuple(each.request for each in results if each.status == "pending"),
             why=why,
+            fallback=_fallback(outcome, asking, passages=by_fallback),
+            wordings=tuple(map(guards.stored, self.reworded.wordings)),
+            not_reworded=guards.stored(self.reworded.why) if self.reworded.why else "",
         )
+
+
+def _fallback(outcome: Outcome, asking: Asking | None, *, passages: bool) -> Literal["", "passages", "model"]:
+    """Which fallback answered, if one did."""
+    if outcome != "answered" or asking is None:
+        return ""
+    return "passages" if passages else "model" if asking.fell_back else ""

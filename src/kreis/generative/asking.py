@@ -90,6 +90,10 @@ class Asking:
         """What was said at last, and what of it may be given."""
         self.came: Outcome = "failed"
         self.why = ""
+        self.fell_back = False
+        """Whether another model of a chain answered than the first."""
+        self.unsupported = False
+        """Whether it abstains because no passage supports what the model said."""
         self.value: Any = None
         """The object, where a schema asks for one."""
         self.spent = Spent()
@@ -224,6 +228,7 @@ class Asking:
     def _count(self, completion: Completion) -> None:
         self.spent += completion.spent
         self.model, self._logprob = completion.model, completion.logprob
+        self.fell_back = bool(completion.fell_back)
 
     def _broke_off(self, error: ModelError) -> None:
         self.spent += error.spent
@@ -254,7 +259,7 @@ class Asking:
         if reading.given:
             self.came, self.why = "answered", self._remarks(completion)
             return pieces, None
-        self.came, self.value = "abstained", None
+        self.came, self.value, self.unsupported = "abstained", None, not reading.none
         self.why = "the model found no answer in the passages" if reading.none else "no passage supports what it said"
         return [], None if reading.none else _UNSUPPORTED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import msgspec
 
@@ -51,6 +51,10 @@ class Pipeline(
     guards: GuardPolicy = GuardPolicy()
     tools: tuple[ToolSpec, ...] = ()
     """What the model may ask for: the allow list."""
+    without_support: Literal["abstain", "extractive"] = "abstain"
+    """What becomes of a question where no passage supports what the model said, also when it was asked again: it is
+    passed on, or the best passage's sentences are the answer.
+    """
     deadline_s: float = 30.0
     """How long a question may take the language model, all attempts together, before the fallback answers."""
     cache: CachePolicy | None = None

@@ -107,3 +107,9 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """The object, where the prompt asks for one by a schema."""
     why: str = ""
     """Why it was not answered, or by a fallback."""
+    fallback: Literal["", "passages", "model"] = ""
+    """Which fallback answered: the sentences of passages in place of a model's, or another model of its chain."""
+    wordings: tuple[str, ...] = ()
+    """Other wordings of the question that were searched, too; masked."""
+    not_reworded: str = ""
+    """Why the question was searched as it is, where other wordings were to be searched."""

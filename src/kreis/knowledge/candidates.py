@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -16,7 +16,7 @@ from kreis.generative.index.kinds import IndexStoreKind
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.pipeline import PASSES_ON
 from kreis.generative.prompts.prompt import Prompt
-from kreis.generative.retrieval.kinds import SearchKind
+from kreis.generative.retrieval.kinds import Rewritten, SearchKind
 from kreis.knowledge.caching import SemanticCache
 
 __all__ = ["AnswererDeclaration", "Answers", "BestPassage", "KnowledgeBase", "Rag"]
@@ -106,9 +106,15 @@ class BestPassage:
     guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
     passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
     """What is said where the question is passed on."""
+    judged_on: int | None = field(default=None, kw_only=True)
+    """So many questions of each part are answered when it is fitted and judged, where a slow model rewrites them; None:
+    all.
+    """
 
     def __post_init__(self) -> None:
         _check(self.knowledge_base, self.search, self.passages, "BestPassage")
+        _check_rewritten(self.knowledge_base, self.search, self.reranks, "BestPassage")
+        _check_judged(self.judged_on, "BestPassage")
         _check_cache(self.knowledge_base, self.cache, "BestPassage")
         if not 0 <= self.whole <= self.passages:
             hint = "as many as are looked at, at most (passages=); 0 for the best sentences"
@@ -116,13 +122,8 @@ class BestPassage:
 
     @property
     def complexity(self) -> int:
-        """The simplest."""
-        return 0
-
-    @property
-    def judged_on(self) -> int | None:
-        """All questions."""
-        return None
+        """The simplest, unless a language model rewrites what is asked."""
+        return 2 if isinstance(self.search or self.knowledge_base.search, Rewritten) else 0
 
     def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
         """No prompt, no model."""
@@ -162,12 +163,19 @@ class Rag:
     """What is said where the question is passed on."""
     judged_on: int | None = field(default=None, kw_only=True)
     """So many questions of each part are answered when it is fitted and judged, for a slow model; None: all."""
+    without_support: Literal["abstain", "extractive"] = field(default="abstain", kw_only=True)
+    """Where no passage supports what the model said, also when it was asked again: the question is passed on, or the
+    best passage's sentences are the answer.
+    """
 
     def __post_init__(self) -> None:
         _check(self.knowledge_base, self.search, self.passages, "Rag")
         _check_cache(self.knowledge_base, self.cache, "Rag")
-        if self.judged_on is not None and self.judged_on < 1:
-            raise ProjectError(f"judged_on is {self.judged_on}", where="Rag", hint="1 question or more; None for all")
+        _check_rewritten(self.knowledge_base, self.search, self.reranks, "Rag")
+        _check_judged(self.judged_on, "Rag")
+        if self.without_support not in ("abstain", "extractive"):
+            hint = '"abstain" to pass the question on, "extractive" for sentences of the best passage'
+            raise ProjectError(f"without_support is {self.without_support!r}", where="Rag", hint=hint)
 
     @property
     def complexity(self) -> int:
@@ -183,7 +191,8 @@ class Rag:
         if self.prompt is not None and self.prompt not in prompts:
             raise ProjectError.unknown_name("prompt", self.prompt, prompts, where="Rag")
         parts = _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
-        return {**parts, "prompt": None if self.prompt is None else prompts[self.prompt], "model": self.model}
+        parts |= {"prompt": None if self.prompt is None else prompts[self.prompt], "model": self.model}
+        return {**parts, "without_support": self.without_support}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +215,7 @@ class AnswererDeclaration:
         return document
 
 
-_DEFAULTS = {"guards": GuardPolicy(), "passes_on": PASSES_ON["en"]}
+_DEFAULTS = {"guards": GuardPolicy(), "passes_on": PASSES_ON["en"], "without_support": "abstain"}
 
 
 def _parts(
@@ -240,3 +249,14 @@ def _check_cache(base: KnowledgeBase, cache: SemanticCache | None, where: str) -
         raise ProjectError(
             f"its cache compares vectors, and knowledge base {base.name!r} has none", where=where, hint=hint
         )
+
+
+def _check_rewritten(base: KnowledgeBase, search: SearchKind | None, reranks: bool, where: str) -> None:
+    if reranks and isinstance(search or base.search, Rewritten):
+        hint = "reranks=False, or search the question as it is asked"
+        raise ProjectError("a re-ranker learns from questions as they are asked", where=where, hint=hint)
+
+
+def _check_judged(judged_on: int | None, where: str) -> None:
+    if judged_on is not None and judged_on < 1:
+        raise ProjectError(f"judged_on is {judged_on}", where=where, hint="1 question or more; None for all")

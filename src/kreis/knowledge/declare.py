@@ -163,7 +163,8 @@ class Knowledge(Candidates):
             documents: What it holds: what `@project.documents` gave.
             chunks: How documents are cut: `ByStructure`, `BySentences`, `ByWords`, `ParentChild`.
             embedding: The model of its vectors: `LocalEmbedding`, `EndpointEmbedding`; None: it is searched by words.
-            search: How it is searched, where a candidate says nothing else: `Lexical`, `Dense`, `Hybrid`.
+            search: How it is searched, where a candidate says nothing else: `Lexical`, `Dense`, `Hybrid`,
+                `Diverse`, `Rewritten`.
             store: The database that its index is published to and searched in, `PostgresIndexes` or `QdrantIndexes`;
                 None: the file, which each service has.
 

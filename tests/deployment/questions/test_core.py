@@ -129,7 +129,8 @@ def test_a_model_that_fails_is_answered_for_and_paid_once(make: Make, model: Mis
     reply = ask(core)
     assert reply.answered
     assert len(core.logged) == 1
-    assert reply.flags == ["fallback: the model that should have did not answer"]
+    assert reply.flags == ["fallback: sentences of the passages stand for an answer of the model"]
+    assert core.logged[0].fields["fallback"] == "passages"
     assert core.metrics.fallbacks == 1
     assert "by the fallback" in str(core.logged[0].fields["why"])
 

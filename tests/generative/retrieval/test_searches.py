@@ -11,14 +11,17 @@ from kreis.generative.embeddings.kinds import LocalEmbedding
 from kreis.generative.index.build import build_index
 from kreis.generative.index.index import Access, Query
 from kreis.generative.index.sqlite import open_index
-from kreis.generative.retrieval.kinds import Dense, Diverse, Hybrid, Lexical, SearchKind
+from kreis.generative.language_models.kinds import LlamaCpp
+from kreis.generative.retrieval.kinds import Dense, Diverse, Hybrid, Lexical, Rewritten, SearchKind
 
 SEARCHES = {
     "lexical": Lexical(),
     "dense": Dense(),
     "hybrid": Hybrid(lexical=0.4),
     "diverse": Diverse(Hybrid(), apart=0.0),
+    "rewritten": Rewritten(Hybrid(), model=LlamaCpp("smollm2-135m")),
 }
+REWRITTEN = Rewritten(Lexical(), model=LlamaCpp("smollm2-135m"), own=0.5)
 
 
 def asked(text, top=5, **access):
@@ -150,3 +153,31 @@ def test_diversity_needs_vectors(words_only, model):
 def test_a_number_of_diversity_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ProjectError, match="Diverse"):
         Diverse(Lexical(), **wrong)
+
+
+def test_other_wordings_count_beside_the_question_by_their_weight(words_only):
+    wordings = ("time at home with a baby", "hotel", "parental leave")
+    query = asked("goose leave", top=50)
+    expected = {}
+    for share, text in ((0.5, "goose leave"), *((0.5 / 3, wording) for wording in wordings)):
+        for rank, hit in enumerate(Lexical().find(words_only, asked(text, top=50), None)):
+            expected[hit.chunk] = expected.get(hit.chunk, 0) + share * 61 / (61 + rank)
+    found = REWRITTEN.find(words_only, msgspec.structs.replace(query, wordings=wordings), None)
+    assert {hit.chunk: hit.score for hit in found} == pytest.approx(expected)
+    assert REWRITTEN.find(words_only, query, None) == Lexical().find(words_only, query, None)
+
+
+def test_a_wording_finds_what_the_question_does_not_and_nothing_that_may_not_be_read(words_only):
+    query = msgspec.structs.replace(asked("lodging"), wordings=("hotel",))
+    assert Lexical().find(words_only, query, None) == []
+    assert {hit.document for hit in REWRITTEN.find(words_only, query, None)} == {"travel.md"}
+    acme = msgspec.structs.replace(query, access=Access(tenant="acme"))
+    assert {hit.document for hit in REWRITTEN.find(words_only, acme, None)} == {"travel.md", "plans.md"}
+    german = msgspec.structs.replace(query, filters={"language": "de"})
+    assert REWRITTEN.find(words_only, german, None) == []
+
+
+@pytest.mark.parametrize("wrong", [{"queries": 0}, {"queries": 6}, {"own": 1.0}, {"seconds": 0.0}, {"depth": 0}])
+def test_a_number_of_rewriting_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ProjectError, match="Rewritten"):
+        Rewritten(Lexical(), model=LlamaCpp("smollm2-135m"), **wrong)

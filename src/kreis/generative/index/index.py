@@ -34,6 +34,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """By a document's field ("language", "owner", "source"): what it must be."""
     at: int = 0
     """The moment, microseconds since 1970 UTC: documents that have expired by then are not found; 0: all are."""
+    wordings: Sequence[str] = ()
+    """Other wordings of the text, for a search that looks for these as well (`Rewritten`)."""
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,11 +11,9 @@ from kreis.errors import ProjectError
 from kreis.generative.embeddings.embedding import Embedder, Vectors
 from kreis.generative.index.index import Hit, Index, Query
 from kreis.generative.retrieval.dense import vector_of
+from kreis.generative.retrieval.joining import joined
 
 __all__ = ["Hybrid"]
-
-_CONSTANT: Final = 60
-"""k of reciprocal rank fusion, as in its paper."""
 
 
 class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="search", tag="hybrid"):
@@ -57,23 +55,11 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """
         vector = vector_of(index, query, embedder)
         deep = msgspec.structs.replace(query, top=max(self.depth, query.top))
-        found = {"lexical": index.lexical(deep), "dense": index.dense(deep, vector)}
-        weights = {"lexical": self.lexical, "dense": 1 - self.lexical}
-        scores: dict[int, float] = {}
-        hits: dict[int, Hit] = {}
-        for name, ranked in found.items():
-            for rank, hit in enumerate(ranked):
-                scores[hit.chunk] = scores.get(hit.chunk, 0.0) + weights[name] * (_CONSTANT + 1) / (
-                    _CONSTANT + 1 + rank
-                )
-                hits.setdefault(hit.chunk, hit)
-        best = sorted((chunk for chunk in scores if scores[chunk] > 0), key=lambda chunk: (-scores[chunk], chunk))
-        best = best[: query.top]
-        cosines = _cosines(index, vector, best)
-        return [
-            msgspec.structs.replace(hits[chunk], score=scores[chunk], dense=cosine)
-            for chunk, cosine in zip(best, cosines, strict=True)
-        ]
+        found = joined(
+            [(self.lexical, index.lexical(deep)), (1 - self.lexical, index.dense(deep, vector))], top=query.top
+        )
+        cosines = _cosines(index, vector, [hit.chunk for hit in found])
+        return [msgspec.structs.replace(hit, dense=cosine) for hit, cosine in zip(found, cosines, strict=True)]
 
     def parameters(self) -> dict[str, Any]:
         """As plain data."""

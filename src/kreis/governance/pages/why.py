@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -64,7 +64,11 @@ def _answered(answer: WhyAnswer) -> Iterator[tuple[str, str]]:
         yield "because", answer.why
     documents = "" if answer.documents is None else f" of {answer.documents:,} documents"
     yield "index", f"{answer.knowledge_base} {short(answer.index)}{documents} (file {short(answer.index_file)})"
-    yield "search", ", ".join(f"{name} {value}" for name, value in answer.search.items())
+    yield "search", ", ".join(f"{name} {_kind(value)}" for name, value in answer.search.items())
+    if answer.wordings:
+        yield "searched, too", "; ".join(answer.wordings)
+    if answer.not_reworded:
+        yield "searched as it is", answer.not_reworded
     yield (
         "prompt",
         f"{answer.prompt_name} {short(answer.prompt)}".strip() if answer.prompt else "none: no model was asked",
@@ -72,6 +76,11 @@ def _answered(answer: WhyAnswer) -> Iterator[tuple[str, str]]:
     yield "language model", answer.language_model or "none: sentences of a passage, word for word"
     if answer.tools:
         yield "tools", answer.tools
+
+
+def _kind(value: Any) -> Any:
+    """Of a part of a search (another search, a language model) its kind."""
+    return next(iter(value.values()), "") if isinstance(value, dict) else value
 
 
 def _rested_on(answer: WhyAnswer) -> Iterator[Grid]:

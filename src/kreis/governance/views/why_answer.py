@@ -73,6 +73,12 @@ class WhyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     language_model: str
     tools: str = ""
     cached: bool = False
+    fallback: str = ""
+    """Which fallback answered: "passages" or "model"; empty where none did."""
+    wordings: list[str] = []
+    """Other wordings of the question that were searched, too."""
+    not_reworded: str = ""
+    """Why there are none, where there should have been some."""
 
 
 def answer_of(workspace: Workspace, record: Mapping[str, Any], pipeline: Pipeline, made: Sequence[Step]) -> WhyAnswer:
@@ -109,6 +115,9 @@ def answer_of(workspace: Workspace, record: Mapping[str, Any], pipeline: Pipelin
         language_model=str(fields.get("language_model", "")),
         tools=str(fields.get("tools", "")),
         cached=bool(fields.get("cached")),
+        fallback=str(fields.get("fallback", "")),
+        wordings=msgspec.json.decode(fields["wordings"]) if fields.get("wordings") else [],
+        not_reworded=str(fields.get("not_reworded", "")),
     )
 
 

@@ -30,7 +30,7 @@ from kreis.deployment.server.questions.messages import (
     Feedback,
 )
 from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRelease
-from kreis.deployment.server.questions.records import BY_FALLBACK, answered_by
+from kreis.deployment.server.questions.records import answered_by
 from kreis.errors import KreisError, nearest
 from kreis.generative.index.index import FILTERS
 from kreis.generative.language_models.model import Message
@@ -237,7 +237,7 @@ class Questions:
         what = "passed_on" if reply.outcome == "answered" and not reply.answered else reply.outcome
         money = answered.signals[_MONEY]
         seconds = (perf_counter_ns() - started) * 1e-9
-        self._metrics.fallbacks += BY_FALLBACK in reply.flags
+        self._metrics.fallbacks += bool(answered.fallback)
         self._metrics.answered(what, seconds, reply.tokens, 0.0 if money != money else money)
 
     async def _ask(self, way: _Asked, give: _Give | None) -> tuple[LoadedAnswerer, Answered, list[str]]:

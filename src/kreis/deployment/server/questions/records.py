@@ -15,9 +15,14 @@ from kreis.deployment.server.questions.models import LoadedAnswerer
 from kreis.generative.index.index import Hit
 from kreis.generative.questions import Answered, Citation
 
-__all__ = ["BY_FALLBACK", "answered_by"]
+__all__ = ["answered_by"]
 
-BY_FALLBACK = "fallback: the model that should have did not answer"
+_BY_FALLBACK = {
+    "passages": "fallback: sentences of the passages stand for an answer of the model",
+    "model": "fallback: another language model answered than the first",
+}
+"""What is said of an answer by each fallback within a model (`Answered.fallback`)."""
+_NOT_REWORDED = "rewriting: the question was searched as it is"
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -66,8 +71,10 @@ def answered_by(
     decision = model.decide([confidence, tokens])
     given = answered.outcome == "answered" and decision > 0
     said = [*dict.fromkeys(f"{each.guard}: {each.did} in the {each.where}" for each in answered.verdicts), *flags]
-    if answered.outcome == "answered" and answered.why:
-        said.append(BY_FALLBACK)
+    if answered.fallback:
+        said.append(_BY_FALLBACK[answered.fallback])
+    if answered.not_reworded:
+        said.append(_NOT_REWORDED)
     reply = AnswerReply(
         prediction=prediction,
         answered=given,
@@ -124,6 +131,12 @@ def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | 
     }
     if answered.cached:
         fields["cached"] = True
+    if answered.fallback:
+        fields["fallback"] = answered.fallback
+    if answered.wordings:
+        fields["wordings"] = _ENCODE(answered.wordings).decode()
+    if answered.not_reworded:
+        fields["not_reworded"] = answered.not_reworded
     if answered.dropped:
         fields["dropped"] = answered.dropped
     return fields
