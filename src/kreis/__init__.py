@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kreis.collection.connectors.table import read_table
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.evaluation.examinations.fairness import Fairness
     from kreis.evaluation.examinations.gate import Gate
     from kreis.evaluation.examinations.influence import Influence
     from kreis.evaluation.examinations.labels import LabelErrors
@@ -150,6 +151,7 @@ _PLACES = {
     "Influence": "kreis.evaluation.examinations.influence",
     "GradientBoosting": "kreis.training.candidates.gradient_boosting",
     "GroupSplit": "kreis.training.splits.by_group",
+    "Fairness": "kreis.evaluation.examinations.fairness",
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
     "Latency": "kreis.monitoring.monitors.latency",
@@ -214,6 +216,7 @@ __all__ = [
     "EndpointEmbedding",
     "ErrorCost",
     "Estimator",
+    "Fairness",
     "Fallback",
     "FunctionValue",
     "Gate",

@@ -44,7 +44,7 @@ class Judgement(Candidates):
                 twice.
         """
         where = users_line()
-        names = {metric.name for metric in self.goal.task.metrics}
+        names = {metric.name for metric in (*self.goal.task.metrics, *self.goal.task.across)}
         for gate in gates:
             if gate.measure in names:
                 hint = f'guardrails=[Guardrail("{gate.measure}", …)] of the goal bounds it, in service too'

@@ -233,6 +233,7 @@ def subject_of(
     blocks: npt.ArrayLike,
     reference: Scored | None = None,
     groups: Mapping[str, npt.ArrayLike | Groups] | None = None,
+    judge_by: Sequence[str] = (),
     features: FeatureRows | None = None,
     **known: Any,
 ) -> Subject:
@@ -240,6 +241,7 @@ def subject_of(
 
     Args:
         scored: The model, as for `evaluate`; so are `goal`, `outcomes`, `blocks`, `reference` and `groups`.
+        judge_by: Those of `groups` that were declared to judge by.
         features: The rows behind it, where it is a model of features.
         known: What else is known of the rows: `climate`, `blocks_are`, `repeats`, `spans`.
     """
@@ -251,6 +253,7 @@ def subject_of(
         rows=replace(scored.rows(outcomes, goal.task), reference=measure, **known),
         blocks=as_blocks(blocks),
         groups={name: group_codes(column) for name, column in (groups or {}).items()},
+        judge_by=tuple(judge_by),
         features=features,
     )
 

@@ -16,7 +16,7 @@ import msgspec
 
 from kreis.arrays import Codes
 from kreis.errors import ProjectError
-from kreis.evaluation.fairness import worst_off
+from kreis.evaluation.fairness.worst_off import worst_off
 from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.slices import Groups
 from kreis.evaluation.support import missing_rows
@@ -302,7 +302,7 @@ def _across_groups(
     level: float,
     favourable: str,
 ) -> GateResult:
-    found = worst_off(metric, seen, blocks, column, level=level)
+    found = worst_off(metric.rate, seen, blocks, column, level=level)
     side = f"of {favourable} decisions, which are the favourable ones"
     if found is None:
         return GateResult(

@@ -98,6 +98,7 @@ def subject_with(
         outcomes=data.outcomes[tested],
         blocks=data.time[tested] // DAY,
         groups={name: np.asarray(column)[tested] for name, column in columns.items()},
+        judge_by=tuple(columns),
         features=behind,
     )
 

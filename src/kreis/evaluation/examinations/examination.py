@@ -81,6 +81,9 @@ class Subject:
     """Which of the rows belong together, shape (n,)."""
     groups: Mapping[str, Groups]
     """Columns of these rows by which people look: keys with few values, `judge_by`, those of guardrails."""
+    judge_by: tuple[str, ...] = ()
+    """Those of `groups` that were declared to judge by (`judge_by`, `by` of guardrails); of the others all that is
+    known is that they have few values."""
     features: FeatureRows | None = None
     """Where it is a model of features; None where it answers questions."""
     level: float = 0.95

@@ -8,6 +8,7 @@ from typing import Any
 
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
+from kreis.evaluation.examinations.fairness import Fairness
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
@@ -15,7 +16,7 @@ from kreis.evaluation.examinations.privacy import Memorising
 
 __all__ = ["EXAMINATIONS", "chosen", "examine", "parameters"]
 
-_ALL: tuple[Examination, ...] = (LabelErrors(), Memorising(), Influence())
+_ALL: tuple[Examination, ...] = (Fairness(), LabelErrors(), Memorising(), Influence())
 EXAMINATIONS: Mapping[str, Examination] = {each.name: each for each in _ALL}
 """By name, as they are asked where a project says nothing."""
 

@@ -151,7 +151,7 @@ def _look(state: TabularState, challenger: str, champion: Package | None, spendi
         refit=partial(_refit, state, challenger, chosen),
         ids=partial(_ids, state),
     )
-    subject = subject_of(scored[challenger], project.goal, features=behind, **judged_on)
+    subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=_judged_by(project), **judged_on)
     return Looked(reports=reports, subject=subject)
 
 
@@ -231,6 +231,14 @@ class Scoring:
             matrix = self.test.matrix[:, [self.columns[each] for each in trained.features]]
             texts = self.test.texts_of(trained.features)
         return self.by(scorer, matrix[rows], None if texts is None else texts[rows])
+
+
+def _judged_by(project: Project) -> list[str]:
+    """Columns by which somebody asked to judge; not how far ahead a forecast is, which is nobody's group."""
+    spine = project.spine_declaration
+    declared = [] if spine is None else [each for each in spine.judge_by if not spine.overlapping]
+    declared += [each.by for each in project.goal.guardrails if each.by]
+    return list(dict.fromkeys(declared))
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:

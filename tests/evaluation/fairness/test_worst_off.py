@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.conftest import Simulations
 
-from kreis.evaluation.fairness import worst_off
+from kreis.evaluation.fairness.worst_off import worst_off
 from kreis.evaluation.gates import judge_guardrail
 from kreis.evaluation.slices import Groups
 from kreis.requirements.goal import Goal, Guardrail
@@ -63,7 +63,7 @@ def test_the_least_ratio_lies_in_its_interval_and_is_not_shown_good_when_it_is_n
     rates[0] = 0.23
     truth = 0.23 / 0.3
     groups = groups_of(rates, rows)
-    found = [worst_off(DisparateImpact(), *drawn(rng, rates, rows), groups) for _ in range(runs)]
+    found = [worst_off(DisparateImpact.rate, *drawn(rng, rates, rows), groups) for _ in range(runs)]
     estimates = [each.estimate for each in found if each is not None]
     held = sum(each.low <= truth <= each.high for each in estimates)
     simulations.at_least(f"interval of the least ratio of {count} groups", held, runs, 0.95)
@@ -76,7 +76,7 @@ def test_the_least_of_many_equal_ratios_is_not_taken_for_a_low_one():
     medians = []
     for seed in range(20):
         found = worst_off(
-            DisparateImpact(), *drawn(np.random.default_rng(seed), rates, 12_000), groups_of(rates, 12_000)
+            DisparateImpact.rate, *drawn(np.random.default_rng(seed), rates, 12_000), groups_of(rates, 12_000)
         )
         assert found is not None
         medians.append((found.estimate.value, min(each.value for each in found.groups.values())))
@@ -87,7 +87,7 @@ def test_the_least_of_many_equal_ratios_is_not_taken_for_a_low_one():
 
 def test_a_group_that_never_gets_it_has_the_ratio_nought_with_room_above():
     rates = np.array([0.0, 0.3])
-    found = worst_off(DisparateImpact(), *drawn(np.random.default_rng(1), rates, 600), groups_of(rates, 600))
+    found = worst_off(DisparateImpact.rate, *drawn(np.random.default_rng(1), rates, 600), groups_of(rates, 600))
     assert found is not None
     assert (found.estimate.value, found.estimate.low, found.group) == (0.0, 0.0, "g0")
     assert 0 < found.estimate.high < 0.1

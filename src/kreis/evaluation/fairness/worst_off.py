@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -12,11 +13,12 @@ from kreis.arrays import Booleans, Codes
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval
 from kreis.evaluation.intervals import Estimate
 from kreis.evaluation.slices import Groups
-from kreis.tasks.metrics.across import AcrossGroups, ratio_to_the_rest
+from kreis.tasks.metrics.across import ratio_to_the_rest
 from kreis.tasks.metrics.counts import ratio_interval
 from kreis.tasks.metrics.metric import RatioMetric, Rows
+from kreis.tasks.metrics.yes_no import Share
 
-__all__ = ["WorstOff", "worst_off"]
+__all__ = ["WorstOff", "ratio_estimates", "worst_off"]
 
 
 class WorstOff(NamedTuple):
@@ -31,7 +33,7 @@ class WorstOff(NamedTuple):
 
 
 def worst_off(
-    metric: AcrossGroups, rows: Rows, blocks: Codes, column: Groups, *, level: float = 0.95
+    rate: RatioMetric, rows: Rows, blocks: Codes, column: Groups, *, least: int = 1, level: float = 0.95
 ) -> WorstOff | None:
     """The worst-off group, None if there are not two that have the rate.
 
@@ -43,25 +45,26 @@ def worst_off(
     takes off the least of those that compete for it.
 
     Args:
-        metric: What to compare.
+        rate: What to compare: that of a metric across groups.
         rows: With the favourable decision as the positive one.
         blocks: The day of each row, shape (n,).
         column: The groups.
+        least: Rows that must count towards a group's rate; a smaller one is only part of the others' rest.
         level: Of the interval of the least ratio.
     """
-    all_at_once = 1 - (1 - level) / max(len(column.labels), 1)
+    counted = rate.terms(rows)[1] > 0
+    sizes_of = [int((counted & (column.codes == code)).sum()) for code in range(len(column.labels))]
+    compared = [code for code, size in enumerate(sizes_of) if size >= least]
+    all_at_once = 1 - (1 - level) / max(len(compared), 1)
     known = column.codes >= 0
     found: dict[str, Estimate] = {}
     upper: dict[str, float] = {}
-    for code, label in enumerate(column.labels):
-        mask = column.codes == code
-        own = _ratio(metric.rate, rows, mask, known, blocks, level)
-        if own is not None:
-            found[label] = own
-            wider = _ratio(metric.rate, rows, mask, known, blocks, all_at_once)
-            upper[label] = own.high if wider is None else wider.high
-    denominator = metric.rate.terms(rows)[1]
-    rated = sum(bool(denominator[column.codes == code].any()) for code in range(len(column.labels)))
+    for code in compared:
+        mask, label = column.codes == code, column.labels[code]
+        own = ratio_estimates(rate, rows, mask, known, blocks, (level, all_at_once))
+        if own:
+            found[label], upper[label] = own[0], own[1].high
+    rated = sum(size > 0 for size in sizes_of)
     if rated < 2 or not found:
         return None
     value = min(_half_median_unbiased(list(found.values()), level), 1.0)
@@ -74,38 +77,59 @@ def worst_off(
         n=len(rows.once),
         blocks=len(sizes),
         method=f"least of {rated} groups, each against the rest, all at once",
-        warning=few_days(len(sizes), sizes),
+        warning=few_days(len(sizes), sizes, rows.blocks_are),
     )
     return WorstOff(estimate, min(found, key=lambda label: found[label].value), found)
 
 
-def _ratio(
-    rate: RatioMetric, rows: Rows, group: Booleans, known: Booleans, blocks: Codes, level: float
-) -> Estimate | None:
-    """One group's ratio to the rest: by days on the scale of logarithms, never narrower than the counts allow."""
+def ratio_estimates(
+    rate: RatioMetric, rows: Rows, group: Booleans, known: Booleans, blocks: Codes, levels: Sequence[float]
+) -> list[Estimate]:
+    """One group's ratio to the rest: by days on the scale of logarithms; of shares never narrower than counts allow.
+
+    Args:
+        rate: What to compare.
+        rows: All rows, n of them.
+        group: Which are in the group, shape (n,).
+        known: Which are in it or in the rest, shape (n,).
+        blocks: The block of each row, shape (n,).
+        levels: Of the intervals, one for each.
+
+    Returns:
+        One for each level; none where one of the two has no rate, or the rest's is 0.
+    """
     ratio, influence = ratio_to_the_rest(rate, rows, group, known)
     if math.isnan(ratio):
-        return None
+        return []
     numerator, denominator = rate.terms(rows)
-    rest = known & ~group
-    counts = [float(each[mask].sum()) for mask in (group, rest) for each in (numerator, denominator)]
-    low, high = ratio_interval(*counts, level=level)
     codes = as_blocks(blocks)
     days = int(codes.max()) + 1
     sums = block_sums(influence, codes)
-    if ratio > 0 and days > 1 and np.ptp(sums) > 0:
-        sizes = block_sums(denominator * group, codes)
-        by_day = interval(math.log(ratio), sums, level=level, sizes=sizes, climate=rows.climate)
-        low, high = min(low, math.exp(by_day.low)), max(high, math.exp(min(by_day.high, 700.0)))
-    return Estimate(
-        value=ratio,
-        low=low,
-        high=high,
-        level=level,
-        n=int(group.sum()),
-        blocks=days,
-        method="against the rest",
-    )
+    sizes = block_sums(denominator * group, codes)
+    shares = isinstance(rate, Share)
+    masks = (group, known & ~group) if shares else ()
+    counts = [float(each[mask].sum()) / rows.repeats for mask in masks for each in (numerator, denominator)]
+    found = []
+    for level in levels:
+        low, high = (ratio, ratio) if ratio > 0 and days > 1 else (0.0, math.inf)
+        if shares:
+            low, high = ratio_interval(*counts, level=level)
+        if ratio > 0 and days > 1 and np.ptp(sums) > 0:
+            ordered = rows.blocks_are == "days"
+            by_day = interval(math.log(ratio), sums, level=level, sizes=sizes, climate=rows.climate, ordered=ordered)
+            low, high = min(low, math.exp(by_day.low)), max(high, math.exp(min(by_day.high, 700.0)))
+        found.append(
+            Estimate(
+                value=ratio,
+                low=low,
+                high=high,
+                level=level,
+                n=int(group.sum()),
+                blocks=days,
+                method="against the rest",
+            )
+        )
+    return found
 
 
 def _half_median_unbiased(ratios: list[Estimate], level: float) -> float:

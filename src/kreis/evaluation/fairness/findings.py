@@ -1,0 +1,206 @@
+"""What is found when groups are compared, one sentence each: yes and no, amounts, places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from kreis.arrays import Codes
+from kreis.evaluation.examinations.examination import Finding
+from kreis.evaluation.fairness.rates import Between, between, by_group, ratio_between, worst_of
+from kreis.evaluation.fairness.seen import Amounts, Places, Selected
+from kreis.evaluation.fairness.worst_off import worst_off
+from kreis.evaluation.intervals import Estimate
+from kreis.evaluation.slices import Groups
+from kreis.tasks.metrics.metric import RatioMetric, Rows
+from kreis.texts import number
+
+__all__ = ["MEASURES", "Compared"]
+
+MEASURES = (
+    "disparate_impact",
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equal_opportunity",
+    "equal_opportunity_difference",
+    "equalised_odds_difference",
+    "predictive_parity",
+    "predictive_parity_difference",
+    "calibration_difference",
+    "mean_decision_difference",
+    "error_difference",
+    "bias_difference",
+    "worst_group_error",
+    "exposure_ratio",
+    "exposure_for_relevance_ratio",
+)
+FOUR_FIFTHS = 0.8
+"""Whose rate is shown to be below this share of the rest's is told of (29 CFR 1607.4 D)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The groups of one column, or of two together."""
+
+    name: str
+    groups: Groups
+    rows: Rows
+    blocks: Codes
+    least: int
+    level: float
+    crossed: bool = False
+    """Whether these are groups of two columns: then less is told."""
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def findings(self, given: Selected | Amounts | Places) -> Iterator[Finding]:
+        """All that is found of them."""
+        self._tell_rates(given)
+        if isinstance(given, Selected):
+            yield from self._selected(given)
+        elif isinstance(given, Amounts):
+            yield from self._amounts(given)
+        else:
+            yield from self._ratio("exposure_ratio", given.exposure, "is shown {} times as prominently as")
+            said = "is shown, for what it is worth, {} times as prominently as"
+            yield from self._ratio("exposure_for_relevance_ratio", given.exposure_for_relevance, said)
+
+    def _selected(self, given: Selected) -> Iterator[Finding]:
+        of = given.of
+        said = f"{given.gets} {{}} times as often as"
+        yield from self._ratio("disparate_impact", given.selection_rate, said, of=of, told=given.favourable)
+        options: dict[str, Any] = {"least": self.least, "level": self.level}
+        ratio = ratio_between(given.selection_rate, self.rows, self.blocks, self.groups, **options)
+        yield from self._apart("demographic_parity_difference", self._between(given.selection_rate), given.gets, of=of)
+        if ratio is not None:
+            high, low = self._label(ratio.highest.code), self._label(ratio.lowest.code)
+            value, ends = _parts(ratio.estimate)
+            text = f"{self.name} {low!r} {given.gets} {value} times as often as {self.name} {high!r} ({ends})."
+            yield self._found("demographic_parity_ratio", text, ratio.estimate, low, of)
+        if given.deserved is None:
+            return
+        said = f"{given.gets}, where it would be right, {{}} times as often as"
+        yield from self._ratio("equal_opportunity", given.true_positive_rate, said, of=of, told=given.favourable)
+        right, wrong = (self._between(each) for each in (given.true_positive_rate, given.false_positive_rate))
+        yield from self._apart("equal_opportunity_difference", right, f"{given.gets} where it would be right", of=of)
+        yield from self._odds(right, wrong, given)
+        if self.crossed:
+            return
+        yield from self._ratio("predictive_parity", given.precision, "is right in that {} times as often as", of=of)
+        precision = self._between(given.precision)
+        yield from self._apart("predictive_parity_difference", precision, "is right in that", of=of)
+        if given.scores is not None:
+            off = self._between(given.calibration_gap)
+            said = "has probabilities above what happened by"
+            yield from self._apart("calibration_difference", off, said, of=of, share=False)
+
+    def _odds(self, right: Between | None, wrong: Between | None, given: Selected) -> Iterator[Finding]:
+        """Of the two differences the greater one; the lower bound holds for both at once (Hardt et al. 2016)."""
+        if right is None or wrong is None:
+            return
+        more, where = max((right, "right"), (wrong, "wrong"), key=lambda each: each[0].estimate.value)
+        at_once = 1 - (1 - self.level) / 2
+        sure = [self._between(each, at_once) for each in (given.true_positive_rate, given.false_positive_rate)]
+        low = max(each.estimate.low for each in sure if each is not None)
+        high = max(right.estimate.high, wrong.estimate.high)
+        estimate = msgspec.structs.replace(more.estimate, low=min(low, more.estimate.value), high=high)
+        said = self._said_apart(more, f"{given.gets} where it would be {where}", estimate)
+        yield self._found("equalised_odds_difference", said, estimate, self._label(more.lowest.code), given.of)
+
+    def _amounts(self, given: Amounts) -> Iterator[Finding]:
+        decided, error, bias = (self._between(each) for each in given.rates)
+        yield from self._apart("mean_decision_difference", decided, "is given on average", share=False)
+        yield from self._apart("error_difference", error, "is off on average by", share=False, worst_is_high=True)
+        yield from self._apart("bias_difference", bias, "is given too much on average by", share=False)
+        worst = worst_of(given.mean_error, self.rows, self.blocks, self.groups, least=self.least, level=self.level)
+        if worst is not None:
+            estimate, group = worst
+            label = self._label(group.code)
+            said = f"Decisions are furthest off for {self.name} {label!r}: by {_shown(estimate)} on average."
+            yield self._found("worst_group_error", said, estimate, label)
+
+    def _between(self, rate: RatioMetric, level: float | None = None) -> Between | None:
+        at = self.level if level is None else level
+        return between(rate, self.rows, self.blocks, self.groups, least=self.least, level=at)
+
+    def _apart(
+        self,
+        measure: str,
+        found: Between | None,
+        what: str,
+        *,
+        of: str = "",
+        share: bool = True,
+        worst_is_high: bool = False,
+    ) -> Iterator[Finding]:
+        if found is not None:
+            said = self._said_apart(found, what, found.estimate, share=share)
+            worst = found.highest if worst_is_high else found.lowest
+            yield self._found(measure, said, found.estimate, self._label(worst.code), of)
+
+    def _said_apart(self, found: Between, what: str, estimate: Estimate, *, share: bool = True) -> str:
+        high, low = self._label(found.highest.code), self._label(found.lowest.code)
+        most, least = found.highest.value, found.lowest.value
+        of = (
+            f"in {most:.1%} of its rows, {low!r} in {least:.1%}"
+            if share
+            else f"{number(most)}, {low!r} {number(least)}"
+        )
+        return f"{self.name} {high!r} {what} {of}: {_shown(estimate)} apart."
+
+    def _ratio(
+        self, measure: str, rate: RatioMetric, said: str, *, of: str = "", told: bool = False
+    ) -> Iterator[Finding]:
+        """Each group against the rest, of two groups the one that is worse off, and of two columns the worst off."""
+        found = worst_off(rate, self.rows, self.blocks, self.groups, least=self.least, level=self.level)
+        if found is None:
+            return
+        serious = told and found.estimate.high < FOUR_FIFTHS
+        shown = {found.group: found.groups[found.group]}
+        if len(self.groups.labels) > 2 and not self.crossed and measure == "disparate_impact":
+            shown = found.groups
+        for label, estimate in shown.items():
+            value, ends = _parts(estimate)
+            text = f"{self.name} {label!r} {said.format(value)} the rest ({ends})."
+            yield self._found(measure, text, estimate, label, of, serious=serious and label == found.group)
+
+    def _found(
+        self, measure: str, said: str, estimate: Estimate, group: str, of: str = "", *, serious: bool = False
+    ) -> Finding:
+        return Finding(
+            measure=measure,
+            said=said,
+            estimate=estimate,
+            column=self.name,
+            group=group,
+            serious=serious,
+            detail={"class": of} if of else {},
+        )
+
+    def _label(self, code: int) -> str:
+        return self.groups.labels[code]
+
+    def _tell_rates(self, given: Selected | Amounts | Places) -> None:
+        """The rates of all groups, for plots."""
+        of = given.of if isinstance(given, Selected) else ""
+        rows = self.tables.setdefault("groups", [])
+        for rate in given.rates:
+            for each in by_group(rate, self.rows, self.blocks, self.groups, level=self.level):
+                row = {"column": self.name, "group": self._label(each.code), "measure": rate.name, "rows": each.counted}
+                rows.append(
+                    row | {"value": each.value, "low": each.low, "high": each.high} | ({"class": of} if of else {})
+                )
+
+
+def _shown(estimate: Estimate) -> str:
+    value, ends = _parts(estimate)
+    return f"{value} ({ends})"
+
+
+def _parts(estimate: Estimate) -> tuple[str, str]:
+    """Value and interval: two digits behind the point where it is a share or a ratio, or small."""
+    numbers = estimate.value, estimate.low, estimate.high
+    value, low, high = (f"{each:.2f}" if abs(each) < 10 else number(each) for each in numbers)
+    return value, f"{low} to {high}"
