@@ -19,12 +19,14 @@ import msgspec
 
 from kreis.actions.model_names import model_named
 from kreis.errors import KreisWarning, ProjectError
+from kreis.governance.pages.examined import examinations_page, examined_page
 from kreis.governance.pages.kinds import PAGES
 from kreis.governance.pages.page import Page
 from kreis.governance.pages.plan import plan_page
 from kreis.governance.pages.status import status_page
 from kreis.governance.pages.why import why_page
 from kreis.governance.views.as_they_stand import as_they_stand
+from kreis.governance.views.examined import candidate_examined_view, examinations_view
 from kreis.governance.views.kinds import SHOW
 from kreis.governance.views.logged import logged_of
 from kreis.governance.views.model import card_view
@@ -177,6 +179,25 @@ class OpenProject:
             raise ProjectError.unknown_name("kind of thing", kind, PAGES)
         view = SHOW[kind](self.workspace, str(name), version)
         return Shown(view, PAGES[kind](view))
+
+    def examine(self, *names: str, candidate: str = "", run: str = "") -> Shown:
+        """Ask more of a candidate that was judged, as `kreis examine` does; without a name, list what can be asked.
+
+        Args:
+            names: Of the examinations.
+            candidate: The one that the run chose if not given.
+            run: The last one that judged any if not given.
+
+        Raises:
+            ProjectError: no such examination, candidate or run, or the project has changed since.
+        """
+        if not names:
+            listed = examinations_view(self.workspace, candidate=candidate, run=run)
+            return Shown(listed, examinations_page(listed))
+        from kreis.actions.examine import examine_candidate
+
+        found = candidate_examined_view(examine_candidate(self.workspace, names, candidate=candidate, run=run))
+        return Shown(found, examined_page(found))
 
     def why(self, prediction: str) -> Shown:
         """Walk back from a prediction to the goal.

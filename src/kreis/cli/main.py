@@ -17,6 +17,8 @@ from kreis.cli.commands import (
     demo,
     doctor,
     erase,
+    examine,
+    gate,
     init,
     keys,
     lake,
@@ -63,6 +65,8 @@ app.command("run")(run.run)
 app.command("runs")(runs.runs)
 app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("examine")(examine.examine)
+app.add_typer(gate.app, name="gate")
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.command("why")(why.why)

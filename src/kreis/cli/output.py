@@ -29,6 +29,7 @@ __all__ = [
     "report_error",
     "report_unforeseen",
     "say_warnings_plainly",
+    "telling",
     "working",
 ]
 
@@ -190,6 +191,16 @@ def working(text: str, *, quiet: bool = False) -> Iterator[None]:
         return
     with console(stderr=True).status(f"{text} …"):
         yield
+
+
+@contextmanager
+def telling(text: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Say on a terminal what is being done; gives what takes a line about it."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda said: None
+        return
+    with console(stderr=True).status(f"{text} …") as status:
+        yield lambda said: status.update(f"{text}: {said}")
 
 
 @contextmanager

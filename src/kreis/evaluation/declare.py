@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kreis.declarations import at, users_line
+from kreis.declarations import Named, at, users_line
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examination
 from kreis.evaluation.examinations.gate import Gate
@@ -20,18 +20,18 @@ class Judgement(Candidates):
 
     def __init__(self, name: str, *, goal: Goal) -> None:
         super().__init__(name, goal=goal)
-        self._gates: list[Gate] = []
+        self._gates: Named[Gate] = Named("gates")
         self._examinations: dict[str, Examination] = {}
 
     @property
     def declared_gates(self) -> Sequence[Gate]:
         """The gates that were declared, beside those that follow from the goal."""
-        return tuple(self._gates)
+        return tuple(self._gates.values())
 
     @property
     def examinations(self) -> Sequence[Examination]:
         """What each run asks of the chosen model."""
-        return chosen(self._examinations.values(), self._gates)
+        return chosen(self._examinations.values(), self._gates.values())
 
     def gates(self, *gates: Gate) -> None:
         """Declare gates over what examinations find. They add to what the goal derives.
@@ -40,8 +40,7 @@ class Judgement(Candidates):
             gates: Each must be shown to hold before a model goes on.
 
         Raises:
-            ProjectError: one restates a metric of the goal's task, names a measure that no examination has, or comes
-                twice.
+            ProjectError: one restates a metric of the goal's task, or comes twice.
         """
         where = users_line()
         names = {metric.name for metric in (*self.goal.task.metrics, *self.goal.task.across)}
@@ -49,11 +48,7 @@ class Judgement(Candidates):
             if gate.measure in names:
                 hint = f'guardrails=[Guardrail("{gate.measure}", …)] of the goal bounds it, in service too'
                 raise ProjectError(f"{gate.measure!r} is a metric of the goal", where=where, hint=hint)
-            with at(where):
-                chosen((), [gate])
-            if gate.name in {each.name for each in self._gates}:
-                raise ProjectError(f"there are two gates {gate.name!r}", where=where, hint="keep the stricter one")
-            self._gates.append(gate)
+            self._gates.add(gate.name, gate, where)
 
     def examine(self, *examinations: Examination) -> None:
         """Declare what is asked of the chosen model in each run, beside what is asked by default, or otherwise.
@@ -62,3 +57,10 @@ class Judgement(Candidates):
             examinations: What is asked, with how it is asked; one of a kind replaces the default one.
         """
         self._examinations |= {each.name: each for each in examinations}
+
+    def check(self) -> None:
+        """Check that each gate's measure is one of an examination's."""
+        super().check()
+        for name, gate in self._gates.items():
+            with at(self._gates.place(name)):
+                chosen(self._examinations.values(), [gate])

@@ -32,7 +32,7 @@ from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.metrics.metric import RatioMetric, Rows
 from kreis.tasks.task import Task
 
-__all__ = ["EvaluationReport", "ModelMetrics", "evaluate", "subject_of"]
+__all__ = ["EvaluationReport", "ModelMetrics", "evaluate", "subject_of", "with_nan"]
 
 _CHAMPION = "champion"
 
@@ -122,7 +122,7 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         """The inverse of `to_document`; takes reports whose gates only passed or failed too."""
         gates = [{"outcome": "pass" if gate["passed"] else "fail", **gate} for gate in document["gates"]]
         models = {"challenger": _decided(document["challenger"]), "others": [*map(_decided, document["others"])]}
-        return msgspec.convert(_with_nan({**document, **models, "gates": gates}), type=cls)
+        return msgspec.convert(with_nan({**document, **models, "gates": gates}), type=cls)
 
 
 def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
@@ -298,11 +298,11 @@ def _decided(model: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "decision": msgspec.to_builtins(decision_of(model["threshold"]))}
 
 
-def _with_nan(document: Any) -> Any:
+def with_nan(document: Any) -> Any:
     """Estimates as they were: null in JSON is an undefined value, or an end that nothing bounds."""
     if isinstance(document, dict):
-        restored = {key: _with_nan(each) for key, each in document.items()}
+        restored = {key: with_nan(each) for key, each in document.items()}
         if "blocks" in restored and "low" in restored:
             restored |= {name: end for name, end in ENDS.items() if restored.get(name, 0) is None}
         return restored
-    return [_with_nan(each) for each in document] if isinstance(document, list) else document
+    return [with_nan(each) for each in document] if isinstance(document, list) else document

@@ -16,7 +16,7 @@ from kreis.ledger.records import AuditEntry
 from kreis.ledger.rows import Records, Row, row_key, stored_rows, to_row
 from kreis.ledger.transaction import WRITTEN
 
-__all__ = ["covered"]
+__all__ = ["actor_of", "covered"]
 
 
 def covered(connection: Connection, records: Records[Any], *found: Any) -> None:
@@ -45,6 +45,15 @@ def covered(connection: Connection, records: Records[Any], *found: Any) -> None:
                 hint="`kreis audit verify` lists all such rows; `kreis ledger restore BACKUP --reason …` puts a backup"
                 " back",
             )
+
+
+def actor_of(connection: Connection, event: str, subject: str) -> str | None:
+    """Who did something, by the first entry about it; None where there is none, or it is not what was written."""
+    statement = select(schema.audit).where(schema.audit.c.event == event, schema.audit.c.subject == subject)
+    for row in stored_rows(connection, statement.order_by(schema.audit.c.position).limit(1)):
+        entry = chain.entry_of(row)
+        return entry.actor if _sound(connection, entry) else None
+    return None
 
 
 def _stored(connection: Connection, records: Records[Any], row: Row) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "find_steps",
     "last_step",
     "last_steps",
+    "steps_beginning",
     "steps_called",
     "steps_in",
     "steps_of",
@@ -66,6 +67,12 @@ def steps_called(connection: Connection, discipline: str, name: str) -> list[Ste
     return _STEPS.find(
         connection, _steps.discipline == discipline, _steps.name == name, order=[_steps.finished_at, _steps.key]
     )
+
+
+def steps_beginning(connection: Connection, discipline: str, beginning: str) -> list[Step]:
+    """The finished steps whose names begin so, in the order in which they finished."""
+    named = _steps.name.startswith(beginning, autoescape=True)
+    return _STEPS.find(connection, _steps.discipline == discipline, named, order=[_steps.finished_at, _steps.key])
 
 
 def add_step(tx: Transaction, step: Step) -> Step:

@@ -144,7 +144,7 @@ class StepAsked:
 
 
 class Memory:
-    """Computes steps for one run, or remembers them.
+    """Computes steps for one run, or remembers them; for none, where a person asks beside all runs.
 
     Steps of the disciplines in `recompute` get keys of this run alone, so they are computed whatever is known.
     """
@@ -156,7 +156,7 @@ class Memory:
         self,
         ledger: Ledger,
         *,
-        run: str,
+        run: str = "",
         actor: str,
         libraries: Mapping[Discipline, tuple[str, ...]],
         recompute: frozenset[str] = frozenset(),
@@ -279,7 +279,8 @@ class Memory:
         self, asked: StepAsked, known: Step | None, result: type[Output], compute: Callable[[str], Output]
     ) -> StepResult[Output]:
         if known is not None:
-            self.pending.append(self._use(known.key, remembered=True))
+            if self._run:
+                self.pending.append(self._use(known.key, remembered=True))
             done = result_of(known, result)
         else:
             step = self._compute(asked, compute)
@@ -318,7 +319,8 @@ class Memory:
             )
             ledger_steps.add_step(tx, step)
             self.write_pending(tx)
-            ledger_steps.use_step(tx, self._use(asked.key, remembered=False))
+            if self._run:
+                ledger_steps.use_step(tx, self._use(asked.key, remembered=False))
         return step
 
     def _tracked(self, asked: StepAsked) -> AbstractContextManager[None]:

@@ -11,7 +11,8 @@ import msgspec
 from kreis.artifacts.store import ArtifactStore
 from kreis.collection.contracts.report import ContractReport
 from kreis.collection.outside import FileRead
-from kreis.evaluation.evaluate import EvaluationReport
+from kreis.evaluation.evaluate import EvaluationReport, with_nan
+from kreis.evaluation.examinations.examination import Examined
 from kreis.evaluation.spending import Spending
 from kreis.generative.stored import StoredFile
 from kreis.loop.steps import StepOutput
@@ -19,7 +20,9 @@ from kreis.preparation.spine import SpineRows
 from kreis.training.train import TrainedCandidate
 
 __all__ = [
+    "EXAMINATION",
     "INDEX",
+    "AskedLater",
     "BuiltKnowledge",
     "BuiltTable",
     "CollectedSource",
@@ -173,6 +176,29 @@ class Judged(StepOutput, frozen=True, kw_only=True):
             others={name: EvaluationReport.from_document(each) for name, each in others.items()},
             notes=list(document.get("notes", ())),
         )
+
+
+EXAMINATION = "examination "
+"""What the name of a step begins with in which a person asked for an examination after a run."""
+
+
+class AskedLater(StepOutput, frozen=True, kw_only=True):
+    """Evaluation: what an examination found for which a person asked after the run. It belongs to no run."""
+
+    evaluation: str
+    """Key of the step that judged the candidate."""
+    candidate: str
+    examined: Examined
+
+    def to_document(self) -> dict[str, Any]:
+        """As plain JSON data; what is undefined is null."""
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of `to_document`."""
+        return msgspec.convert(with_nan(document), cls)
 
 
 class Spent(StepOutput, frozen=True, kw_only=True):

@@ -28,11 +28,13 @@ def chosen(declared: Iterable[Examination], gates: Iterable[Gate]) -> list[Exami
         ProjectError: a gate names a measure that no examination has.
     """
     found = {name: each for name, each in EXAMINATIONS.items() if each.by_default}
-    found |= {each.name: each for each in declared}
+    wanted = {each.name: each for each in declared}
+    found |= wanted
     for gate in gates:
-        named = next((each for each in EXAMINATIONS.values() if gate.measure in each.measures), None)
+        known_to_all = {**EXAMINATIONS, **wanted}.values()
+        named = next((each for each in known_to_all if gate.measure in each.measures), None)
         if named is None:
-            known = [measure for each in EXAMINATIONS.values() for measure in each.measures]
+            known = [measure for each in known_to_all for measure in each.measures]
             raise ProjectError.unknown_name("measure", gate.measure, known, where=f"Gate({gate.measure!r})")
         found.setdefault(named.name, named)
     order = {name: place for place, name in enumerate(EXAMINATIONS)}

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from kreis.governance.pages.examined import examined_grids
 from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.texts import bounds, date, number, short_id
 
 if TYPE_CHECKING:
-    from kreis.governance.views.candidate import CandidateView, EstimateView, JudgedView
+    from kreis.governance.views.candidate import CandidateView, JudgedView
+    from kreis.governance.views.examined import EstimateView
     from kreis.training.importance import Importance
 
 __all__ = ["OUTCOMES", "candidate_page", "comparison_page", "parameters_of"]
@@ -117,6 +119,7 @@ def _evaluation(evaluation: JudgedView) -> Iterator[Grid]:
     if bins:
         columns = [name for name in ("score", "frequency", "rows") if name in bins[0]]
         yield Grid("Calibration", columns, [tuple(each[name] for name in columns) for each in bins])
+    yield from examined_grids(evaluation.examined)
 
 
 def _slices(evaluation: JudgedView) -> Grid:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.candidate import OUTCOMES, parameters_of
+from kreis.governance.pages.examined import examined_grids
 from kreis.governance.pages.page import Cell, Grid, Page
 from kreis.texts import bounds, date, short
 
@@ -70,6 +71,7 @@ def _evaluation(evaluation: ModelJudged, metric: dict[str, Any]) -> Iterator[Gri
         ],
     )
     yield Grid("Gates", ("", "finding"), [(OUTCOMES[gate.outcome], gate.says) for gate in evaluation.gates])
+    yield from examined_grids(evaluation.examined)
 
 
 def _features(names: list[str]) -> list[tuple[str, str]]:

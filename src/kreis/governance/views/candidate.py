@@ -10,6 +10,7 @@ import msgspec
 
 from kreis.actions.model_names import model_named
 from kreis.errors import ProjectError
+from kreis.governance.views.examined import EstimateView, ExaminedView, examined_later, examined_views
 from kreis.ledger import models, runs, steps
 from kreis.ledger.records import Model, Run, Step
 from kreis.training.importance import Importance
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CandidateView",
-    "EstimateView",
     "GateView",
     "JudgedView",
     "SliceView",
@@ -32,20 +32,6 @@ __all__ = [
 
 
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
-
-
-class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
-    """A number with its interval; None where it is undefined. See `kreis.evaluation.intervals.Estimate`."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    level: float
-    n: int
-    blocks: int
-    method: str
-    effective: float | None = None
-    warning: str | None = None
 
 
 class GateView(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +77,8 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     """By bin of the scores: rows, mean score, frequency."""
     metrics: dict[str, EstimateView]
     gates: list[GateView]
+    examined: list[ExaminedView] = []
+    """What else it was asked, in the run and after it."""
 
 
 class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,9 +111,9 @@ def candidates_of(connection: Connection, run: Run) -> list[CandidateView]:
     """
     used = [step for _, step in steps.steps_of(connection, run.id)]
     judged = [step for step in used if step.discipline == "evaluation"]
-    last = Judged.from_document(judged[-1].outputs) if judged else None
+    last = judged[-1] if judged else None
     trained = {step.name: step for step in used if step.discipline == "training"}
-    return [_candidate(run, step, last) for step in trained.values()]
+    return [_candidate(connection, run, step, last) for step in trained.values()]
 
 
 def candidate_view(workspace: Workspace, name: str) -> CandidateView:
@@ -199,12 +187,13 @@ def _of_model(connection: Connection, model: Model) -> CandidateView:
     found = next(each for each in candidates_of(connection, run) if each.name == model.candidate)
     evaluation = models.latest_evaluation(connection, model.digest)
     step = None if evaluation is None else steps.find_step(connection, evaluation.metrics.get("step", ""))
-    judged = found.evaluation if step is None else _judged(model.candidate, Judged.from_document(step.outputs))
+    judged = found.evaluation if step is None else _judged(connection, model.candidate, step)
     return msgspec.structs.replace(found, version=model.version, evaluation=judged)
 
 
-def _candidate(run: Run, step: Step, judged: Judged | None) -> CandidateView:
+def _candidate(connection: Connection, run: Run, step: Step, judging: Step | None) -> CandidateView:
     trained = Trained.from_document(step.outputs).candidate
+    judged = None if judging is None else Judged.from_document(judging.outputs)
     return CandidateView(
         run=run.id,
         as_of=run.as_of,
@@ -217,17 +206,17 @@ def _candidate(run: Run, step: Step, judged: Judged | None) -> CandidateView:
         training=trained.training,
         validation=trained.validation,
         importance=list(trained.importance),
-        evaluation=None if judged is None else _judged(step.name, judged),
+        evaluation=None if judging is None else _judged(connection, step.name, judging),
     )
 
 
-def _judged(name: str, judged: Judged) -> JudgedView | None:
+def _judged(connection: Connection, name: str, judging: Step) -> JudgedView | None:
     """The report of a candidate; None where only the chosen one has one (runs of earlier versions)."""
-    report = judged.report_of(name)
+    report = Judged.from_document(judging.outputs).report_of(name)
     if report is None:
         return None
     document = report.to_document()  # in it, what is undefined is null
     gates = [GateView(name=gate.name, outcome=gate.outcome, says=gate.explanation) for gate in report.gates]
-    return msgspec.convert(
-        {**document, "metrics": document["challenger"]["metrics"], "gates": msgspec.to_builtins(gates)}, JudgedView
-    )
+    examined = examined_views(report.examined, examined_later(connection, judging.key, name))
+    found = {"metrics": document["challenger"]["metrics"], "gates": gates, "examined": examined}
+    return msgspec.convert({**document, **msgspec.to_builtins(found)}, JudgedView)

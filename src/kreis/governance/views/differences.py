@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kreis.errors import KreisError, StoreError
-from kreis.governance.views.candidate import CandidateView, EstimateView
+from kreis.governance.views.candidate import CandidateView
+from kreis.governance.views.examined import EstimateView
 from kreis.governance.views.logged import LoggedSeries, logged_of
 from kreis.ledger import documents, runs, steps
 from kreis.ledger.records import Run, Step

@@ -10,10 +10,12 @@ import msgspec
 from kreis.actions.model_names import model_named
 from kreis.deployment.manifest import decode_manifest
 from kreis.errors import ProjectError
+from kreis.governance.views.examined import ExaminedView, examined_later, examined_views
 from kreis.governance.views.release import project_of
-from kreis.ledger import documents, models, releases
+from kreis.ledger import documents, models, releases, steps
 from kreis.ledger.records import Approval, Evaluation, Model, Release
 from kreis.tasks.decisions import Decision
+from kreis.ways.results import Judged
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class ModelJudged(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     metrics: dict[str, IntervalView]
     gates: list[ModelGate]
+    examined: list[ExaminedView] = []
+    """What else it was asked, in the run and after it."""
 
 
 class ManifestView(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +114,7 @@ def model_view(workspace: Workspace, name: str) -> ModelView:
         evaluation = models.latest_evaluation(connection, model.digest)
         approvals = models.approvals_of(connection, model.digest)
         current = releases.current_release(connection, model.project)
+        examined = [] if evaluation is None else _examined(connection, model, evaluation)
     return ModelView(
         digest=model.digest,
         project=model.project,
@@ -120,7 +125,7 @@ def model_view(workspace: Workspace, name: str) -> ModelView:
         serving=_serving(current, model),
         manifest=_manifest(workspace, model.digest),
         approvals=approvals,
-        evaluation=None if evaluation is None else _judged(evaluation),
+        evaluation=None if evaluation is None else _judged(evaluation, examined),
     )
 
 
@@ -185,7 +190,15 @@ def _serving(current: Release | None, model: Model) -> str | None:
     return f"release {current.number}: fallback" if current.fallback == model.digest else None
 
 
-def _judged(evaluation: Evaluation) -> ModelJudged:
+def _examined(connection: Connection, model: Model, evaluation: Evaluation) -> list[ExaminedView]:
+    step = steps.find_step(connection, evaluation.metrics.get("step", ""))
+    if step is None:
+        return []
+    report = Judged.from_document(step.outputs).report
+    return examined_views(report.examined, examined_later(connection, step.key, model.candidate))
+
+
+def _judged(evaluation: Evaluation, examined: list[ExaminedView]) -> ModelJudged:
     return ModelJudged(
         passed=evaluation.passed,
         at=evaluation.at,
@@ -204,4 +217,5 @@ def _judged(evaluation: Evaluation) -> ModelJudged:
             )
             for gate in evaluation.gates
         ],
+        examined=examined,
     )

@@ -32,7 +32,7 @@ from kreis.ways.generative.state import GenerativeState
 from kreis.ways.generative.training import files_of, is_refresh, questions_of
 from kreis.ways.judging import Judging, Looked, judge
 
-__all__ = ["perform"]
+__all__ = ["asked_of", "perform"]
 
 _DAYS_TESTED = 30.0
 """Of saved error rate, a comparison on the same questions again may spend a month's worth at most."""
@@ -103,6 +103,14 @@ def _look(state: GenerativeState, challenger: str, champion: Package | None, spe
     }
     notes = [said for each in found.values() if (said := _extrapolated(state, each))]
     return Looked(reports=reports, subject=_subject(state, found[challenger]), notes=notes)
+
+
+def asked_of(state: GenerativeState, candidate: str) -> Subject:
+    """A candidate and the test questions, which it answers once more, for what else a person asks of it."""
+    trained = state.candidates[candidate].output.candidate
+    most = state.project.answerers[candidate].candidate.judged_on
+    asked = _ask(state, candidate, pipeline_of(trained.form), most)
+    return _subject(state, _Answered(name=candidate, decision=trained.decision, asked=asked))
 
 
 def _subject(state: GenerativeState, own: _Answered) -> Subject:

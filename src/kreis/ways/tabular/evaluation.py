@@ -16,7 +16,7 @@ from kreis.arrays import Floats
 from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks, climate_of
 from kreis.evaluation.evaluate import evaluate, subject_of
-from kreis.evaluation.examinations.examination import FeatureRows
+from kreis.evaluation.examinations.examination import FeatureRows, Subject
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import group_codes
 from kreis.evaluation.spending import Spending
@@ -43,7 +43,7 @@ from kreis.ways.tabular.rows import (
 )
 from kreis.ways.tabular.state import TabularState
 
-__all__ = ["Scoring", "perform"]
+__all__ = ["Scoring", "asked_of", "perform"]
 
 _FEW = 12
 """A key column with at most so many values is sliced by."""
@@ -88,10 +88,47 @@ def _rows_read(state: TabularState) -> list[str]:
     return [each.fingerprint for each in (*tables, *(step.output for step in state.features.values()))]
 
 
+def asked_of(state: TabularState, candidate: str) -> Subject:
+    """A candidate on the rows that judge, for what else a person asks of it."""
+    return _on_test_rows(state, candidate, None).subject
+
+
 def _look(state: TabularState, challenger: str, champion: Package | None, spending: Spending | None) -> Looked:
     """What is to be said of each candidate. Only the challenger's decides: the others were not chosen,
     and are judged on the test rows after the choice, to be shown beside it.
     """
+    seen = _on_test_rows(state, challenger, champion)
+    reports = {
+        name: evaluate(
+            seen.scored[name],
+            [seen.scored[each] for each in seen.baselines if each != name],
+            state.project.goal,
+            **seen.judged_on,
+            champion=seen.serving if name == challenger else None,
+            spending=spending if name == challenger else None,
+            needs_baseline=name == challenger or name not in seen.baselines,
+        )
+        for name in seen.scored
+    }
+    return Looked(reports=reports, subject=seen.subject)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """Models on the rows that judge."""
+
+    scored: dict[str, Scored]
+    """The candidates, by name."""
+    serving: Scored | None
+    """The version in service, if it is compared with."""
+    baselines: list[str]
+    judged_on: dict[str, Any]
+    """What is known of the rows."""
+    subject: Subject
+    """The challenger."""
+
+
+def _on_test_rows(state: TabularState, challenger: str, champion: Package | None) -> _Seen:
     project = state.project
     used = {name: features_of(state, declared) for name, declared in project.candidates.items()}
     wanted = set().union(*used.values())
@@ -129,18 +166,6 @@ def _look(state: TabularState, challenger: str, champion: Package | None, spendi
         "groups": {name: group_codes(column) for name, column in groups.items()},
         "reference": scored[baselines[0]] if baselines else None,
     }
-    reports = {
-        name: evaluate(
-            scored[name],
-            [scored[each] for each in baselines if each != name],
-            project.goal,
-            **judged_on,
-            champion=serving if name == challenger else None,
-            spending=spending if name == challenger else None,
-            needs_baseline=name == challenger or name not in baselines,
-        )
-        for name in scored
-    }
     chosen = trained[challenger]
     behind = FeatureRows(
         trained=chosen,
@@ -152,7 +177,7 @@ def _look(state: TabularState, challenger: str, champion: Package | None, spendi
         ids=partial(_ids, state),
     )
     subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=_judged_by(project), **judged_on)
-    return Looked(reports=reports, subject=subject)
+    return _Seen(scored=scored, serving=serving, baselines=baselines, judged_on=judged_on, subject=subject)
 
 
 def _refit(state: TabularState, name: str, chosen: TrainedCandidate, rows: TrainingData) -> Scorer:
