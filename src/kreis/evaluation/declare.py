@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from kreis.declarations import Named, at, users_line
 from kreis.errors import ProjectError
+from kreis.evaluation.examinations.behaviour import Behaviour, Expectation, Expects
 from kreis.evaluation.examinations.examination import Examination
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.kinds import chosen
@@ -22,6 +24,7 @@ class Judgement(Candidates):
         super().__init__(name, goal=goal)
         self._gates: Named[Gate] = Named("gates")
         self._examinations: dict[str, Examination] = {}
+        self._expectations: Named[Expectation] = Named("behaviours")
 
     @property
     def declared_gates(self) -> Sequence[Gate]:
@@ -31,7 +34,9 @@ class Judgement(Candidates):
     @property
     def examinations(self) -> Sequence[Examination]:
         """What each run asks of the chosen model."""
-        return chosen(self._examinations.values(), self._gates.values())
+        told = tuple(self._expectations.values())
+        behaviour = [Behaviour(told, self.folder)] if told else []
+        return chosen([*behaviour, *self._examinations.values()], self._gates.values())
 
     def gates(self, *gates: Gate) -> None:
         """Declare gates over what examinations find. They add to what the goal derives.
@@ -49,6 +54,32 @@ class Judgement(Candidates):
                 hint = f'guardrails=[Guardrail("{gate.measure}", …)] of the goal bounds it, in service too'
                 raise ProjectError(f"{gate.measure!r} is a metric of the goal", where=where, hint=hint)
             self._gates.add(gate.name, gate, where)
+
+    def behaviour(
+        self, *, expects: Expects, tolerance: float = 0.0
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare how a model must behave: a function that changes rows, and what must come of that. How often a model
+        behaves otherwise is told in each run; `Gate("behaviour_failures", at_most=0.01, by="the function")` bounds it.
+
+        The function takes the features of the rows that judge as a Polars frame (categories and texts by name), and
+        returns the same rows with other features: `return rows.with_columns(pl.col("income") * 2)`. Or it takes
+        nothing, and returns rows of its own with a column `expected`: what must be decided there.
+
+        Args:
+            expects: "same": the decision stays; "not lower" or "not higher": the score moves in no other direction (of
+                models with several numbers the decision). "expected": what the rows' own column says.
+            tolerance: By how much a score, or a decision that is a number, may move all the same.
+
+        Raises:
+            ProjectError: `expects` is none of these, the tolerance is below 0, or the name is taken.
+        """
+
+        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+            added = Expectation(function, expects, tolerance)
+            self._expectations.add(added.name, added, added.where)
+            return function
+
+        return declare
 
     def examine(self, *examinations: Examination) -> None:
         """Declare what is asked of the chosen model in each run, beside what is asked by default, or otherwise.

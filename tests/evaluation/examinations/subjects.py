@@ -91,7 +91,21 @@ def subject_with(
     def ids() -> Any:
         return np.array([f"row {place}" for place in range(len(data))], dtype=object)
 
-    behind = FeatureRows(trained=trained, scorer=scorer, data=data, split=split, rescore=rescore, refit=refit, ids=ids)
+    customers = np.arange(len(data), dtype=np.int64) % 40
+
+    def entity_of(feature: str) -> Any:
+        return customers if feature == "income" else None
+
+    behind = FeatureRows(
+        trained=trained,
+        scorer=scorer,
+        data=data,
+        split=split,
+        rescore=rescore,
+        refit=refit,
+        ids=ids,
+        entity_of=entity_of,
+    )
     return subject_of(
         Scored("gbdt", rescore(data.matrix[tested]), trained.decision),
         goal,

@@ -51,6 +51,8 @@ class FeatureRows:
     """Fits the candidate anew on other rows, with the parameters that were found."""
     ids: Callable[[], npt.NDArray[np.object_]]
     """The names of `data`'s rows, shape (rows,): by these a person finds them."""
+    entity_of: Callable[[str], Codes | None]
+    """To which entity each row of `data` belongs, as codes, of a feature that is one of an entity; None of others."""
 
     @cached_property
     def test(self) -> TrainingData:
@@ -133,7 +135,9 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examination(Protocol):
-    """One question about a model: a frozen dataclass, whose fields are how it is asked."""
+    """One question about a model: a frozen dataclass, whose fields are how it is asked. Where these are no plain data,
+    it says by `parameters()` what they are.
+    """
 
     name: ClassVar[str]
     """As a user writes it: "fairness"."""

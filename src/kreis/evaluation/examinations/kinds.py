@@ -7,16 +7,25 @@ from dataclasses import asdict
 from typing import Any
 
 from kreis.errors import ProjectError
+from kreis.evaluation.examinations.behaviour import Behaviour
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
 from kreis.evaluation.examinations.fairness import Fairness
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
 from kreis.evaluation.examinations.privacy import Memorising
+from kreis.evaluation.examinations.robustness import Robustness
 
 __all__ = ["EXAMINATIONS", "chosen", "examine", "parameters"]
 
-_ALL: tuple[Examination, ...] = (Fairness(), LabelErrors(), Memorising(), Influence())
+_ALL: tuple[Examination, ...] = (
+    Fairness(),
+    Robustness(),
+    Behaviour(),
+    LabelErrors(),
+    Memorising(),
+    Influence(),
+)
 EXAMINATIONS: Mapping[str, Examination] = {each.name: each for each in _ALL}
 """By name, as they are asked where a project says nothing."""
 
@@ -43,7 +52,13 @@ def chosen(declared: Iterable[Examination], gates: Iterable[Gate]) -> list[Exami
 
 def parameters(asked: Sequence[Examination]) -> dict[str, Any]:
     """How they are asked, as a JSON document."""
-    return {each.name: asdict(each) for each in asked}  # type: ignore[call-overload]  # a protocol of dataclasses
+    return {each.name: _parameters(each) for each in asked}
+
+
+def _parameters(examination: Examination) -> dict[str, Any]:
+    own = getattr(examination, "parameters", None)
+    found: dict[str, Any] = asdict(examination) if own is None else own()  # type: ignore[call-overload]  # a protocol
+    return found
 
 
 def examine(asked: Sequence[Examination], subject: Subject, tell: Tell) -> list[Examined]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks, climate_of
 from kreis.evaluation.evaluate import evaluate, subject_of
@@ -175,6 +175,7 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         rescore=partial(score.changed, chosen),
         refit=partial(_refit, state, challenger, chosen),
         ids=partial(_ids, state),
+        entity_of=partial(_entity_of, state),
     )
     subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=_judged_by(project), **judged_on)
     return _Seen(scored=scored, serving=serving, baselines=baselines, judged_on=judged_on, subject=subject)
@@ -198,9 +199,22 @@ def _refit(state: TabularState, name: str, chosen: TrainedCandidate, rows: Train
 
 def _ids(state: TabularState) -> npt.NDArray[np.object_]:
     """The names of the rows that teach or judge."""
+    return _column(state, spine_of(state).id).cast(pl.String).to_numpy()
+
+
+def _entity_of(state: TabularState, feature: str) -> Codes | None:
+    """To which entity each of these rows belongs, as codes, where a feature is one of an entity."""
+    view = next((each for each in state.project.views.values() if feature in each.feature_names), None)
+    if view is None:
+        return None
+    return (_column(state, view.entity).cast(pl.String).fill_null("").rank("dense") - 1).cast(pl.Int64).to_numpy()
+
+
+def _column(state: TabularState, name: str) -> pl.Series:
+    """A column of the spine, of the rows that teach or judge."""
     spine = spine_of(state)
-    frame = read_spine(state, spine.id, spine.time, spine.outcome)
-    return frame.filter(teaches(spine, state.project.goal.task, state.as_of))[spine.id].cast(pl.String).to_numpy()
+    frame = read_spine(state, name, spine.time, spine.outcome)
+    return frame.filter(teaches(spine, state.project.goal.task, state.as_of))[name]
 
 
 @dataclass(frozen=True)
