@@ -18,7 +18,6 @@ from kreis.training.candidates.gradient_boosting import (
     GradientBoosting,
     _float32_thresholds,
     booster_to_onnx,
-    float32_at_most,
 )
 from kreis.training.candidates.isolation_forest import IsolationForest
 from kreis.training.candidates.kmeans import KMeans
@@ -30,6 +29,7 @@ from kreis.training.candidates.rule import Rule
 from kreis.training.candidates.xgboost import XGBoost
 from kreis.training.declare import as_candidate, as_search
 from kreis.training.fidelity import prove_same
+from kreis.training.float32 import float32_at_most
 from kreis.training.search import Integer, Real, Search
 from kreis.training.testing import CHECKS, CLASSES, FEATURES, LOSS, NUMBERS, YES_NO, Asked, example_rows
 

@@ -13,6 +13,7 @@ import pytest
 from kreis.digests import digest_of
 from kreis.errors import ProjectError
 from kreis.expressions.tree import Column
+from kreis.models.explanations.explainer import linked
 from kreis.models.form import Formula
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.decisions import Cut
@@ -20,6 +21,7 @@ from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.candidates.logistic import Logistic
 from kreis.training.candidates.rule import Rule
 from kreis.training.data import TrainingData
+from kreis.training.preprocessing import Preprocessing
 from kreis.training.search import Choice, Integer, Real, Search
 from kreis.training.splits.in_time import TimeSplit
 from kreis.training.testing import LOSS, example_rows
@@ -261,3 +263,22 @@ def test_data_without_a_time_is_refused():
     without = frame().with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("known"))
     with pytest.raises(ProjectError, match="is missing in rows with an outcome"):
         TrainingData.from_frame(without, features=["x"], outcome="late", time="at", known_at="known")
+
+
+@pytest.mark.parametrize("candidate", [GradientBoosting(trees=20, leaves=7), Logistic()], ids=["trees", "weights"])
+def test_what_each_feature_adds_is_kept_and_adds_up_to_the_score(candidate):
+    """Probabilities that class weights had moved, and were moved back: so is the sum."""
+    data = history()
+    it = trained(candidate, data, preprocessing=Preprocessing(class_weight="balanced"))
+    kept = {each: content for content in it.contents for each in [digest_of(content)]}
+    again = TrainedCandidate.from_document(it.to_document()).opened(kept.__getitem__)
+    assert it.to_document()["explanation"] == {"sha256": it.explanation.sha256, "size": it.explanation.size}
+    found = again.explanation.explainer(3).explain(data.matrix)
+    scores = it.scorer().score(data.matrix)
+    np.testing.assert_allclose(linked(found.margin, "sigmoid")[:, 0], scores, atol=1e-6)
+
+
+def test_a_rule_keeps_no_explanation_and_its_document_says_nothing_new():
+    it = trained(Rule(pl.col("a") > 0.3))
+    assert it.explanation is None
+    assert "explanation" not in it.to_document()

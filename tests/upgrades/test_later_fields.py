@@ -49,6 +49,7 @@ from kreis.generative.retrieval.kinds import SearchKind
 from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
 from kreis.lake.mark import LakeMark
+from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form
 from kreis.preparation.views import FeatureView, RequestView
 from kreis.tasks.decisions import Decision
@@ -58,7 +59,7 @@ from kreis.training.reference import Histogram
 READER = Path(__file__).with_name("read_everything.py")
 SOURCE = Path(kreis.__file__).parent
 GROWING: list[type[msgspec.Struct]] = [
-    *(InputRule, Manifest, Inputs, Pointer, PointedModel, LakeMark, Histogram),
+    *(Explanation, InputRule, Manifest, Inputs, Pointer, PointedModel, LakeMark, Histogram),
     *(PredictionRecord, OutcomeRecord, Several, ShadowScore, FailureRecord, WithdrawnRecord, ClosingRecord),
     *(Column, Literal, Call, Aggregate, FeatureView, RequestView),
     *(*get_args(Form), *get_args(Decision), *get_args(OutcomeForm)),

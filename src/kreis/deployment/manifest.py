@@ -15,6 +15,7 @@ from kreis.digests import canonical_json, digest_of
 from kreis.errors import ProjectError
 from kreis.formats import always, check_format, document_of
 from kreis.generative.pipeline import Pipeline
+from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form
 from kreis.preparation.views import FeatureView, FieldType, RequestView, text_fields
 from kreis.tasks.decisions import Decision
@@ -70,6 +71,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What an outcome may be."""
     categories: dict[str, list[str]] = {}
     """Of each feature that is a category the texts that the model knows, in the order in which it takes them."""
+    explanation: Explanation | None = None
+    """From which it can be told what each feature adds to a score; `stored`."""
 
     @property
     def text_fields(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from kreis.expressions.checking import validate
 from kreis.expressions.tree import Expression, aggregates, columns
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS
+from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form, Formula, Onnx
 from kreis.models.scoring import Scorer
 
@@ -42,6 +43,8 @@ class Package(msgspec.Struct, frozen=True):
     manifest: Manifest
     form: Form | Pipeline
     """What turns features into scores, or answers questions, verified; a pipeline's files are named in it by digest."""
+    explanation: Explanation | None = None
+    """What tells the parts of its answers, verified; None where none is kept."""
 
     def scorer(self, *, threads: int = 2) -> Scorer:
         """What turns features into scores, the same everywhere.
@@ -53,13 +56,16 @@ class Package(msgspec.Struct, frozen=True):
         return self.form.scorer(self.manifest.features, threads=threads)
 
 
-def build_package(manifest: Manifest, form: Form | Pipeline, artifacts: ArtifactStore) -> Manifest:
+def build_package(
+    manifest: Manifest, form: Form | Pipeline, artifacts: ArtifactStore, *, explanation: Explanation | None = None
+) -> Manifest:
     """Store a model and its manifest by content.
 
     Args:
         manifest: its `model` is `form.stored`.
         form: the model.
         artifacts: where to; each `put` is durable when it returns.
+        explanation: what tells the parts of its answers, if it is kept: that of the manifest, opened.
 
     Returns:
         The manifest; its `digest` names the model.
@@ -71,8 +77,9 @@ def build_package(manifest: Manifest, form: Form | Pipeline, artifacts: Artifact
     if manifest.model != form.stored:
         raise ProjectError("the manifest is about another model", where=where)
     check_manifest(manifest, where=where)
-    if form.content is not None:
-        artifacts.put(form.content)
+    for content in (form.content, None if explanation is None else explanation.content):
+        if content is not None:
+            artifacts.put(content)
     artifacts.put(manifest.canonical())
     return manifest
 
@@ -108,7 +115,12 @@ def open_package(
                 where=where,
                 hint="restore the artifact from a backup; or kreis run makes another index and package",
             )
-    return Package(digest, manifest, _opened(model, artifacts, where) if isinstance(model, Onnx) else model)
+    form, kept = model, manifest.explanation
+    if isinstance(model, Onnx):
+        form = Onnx.of(_file(model, "model", artifacts, where))
+    if kept is not None:
+        kept = Explanation(kept.sha256, kept.size, _file(kept, "explanation", artifacts, where))
+    return Package(digest, manifest, form, kept)
 
 
 def read_manifest(digest: str, envelope: str | bytes, trusted: TrustedKeys) -> Manifest:
@@ -138,10 +150,7 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
             outside the allow-list.
     """
     model = manifest.model
-    if model.content is not None:
-        raise ProjectError("it holds the model's bytes itself", where=where)
-    if isinstance(model, Onnx) and not 0 < model.size <= size_limit:
-        raise ProjectError(f"the model has {model.size} bytes; from 1 to {size_limit} are taken", where=where)
+    _check_files(manifest, where)
     if isinstance(model, Pipeline):
         _check_pipeline(manifest, where)
         return
@@ -154,6 +163,14 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     for view in manifest.views:
         for name, expression in view.features.items():
             validate(expression, where=f"{where}, {view.name}__{name}")
+
+
+def _check_files(manifest: Manifest, where: str) -> None:
+    for what, file in (("model", manifest.model), ("explanation", manifest.explanation)):
+        if file is not None and file.content is not None:
+            raise ProjectError(f"it holds the {what}'s bytes itself", where=where)
+        if isinstance(file, Onnx | Explanation) and not 0 < file.size <= size_limit:
+            raise ProjectError(f"the {what} has {file.size} bytes; from 1 to {size_limit} are taken", where=where)
 
 
 def _check_pipeline(manifest: Manifest, where: str) -> None:
@@ -189,10 +206,10 @@ def _check_row(expression: Expression, known: set[str], where: str) -> None:
             raise ProjectError.unknown_name("column", column, known, where=where)
 
 
-def _opened(model: Onnx, artifacts: ArtifactStore, where: str) -> Onnx:
-    data = artifacts.get(model.sha256)
-    if len(data) != model.size or digest_of(data) != model.sha256:
+def _file(named: Onnx | Explanation, what: str, artifacts: ArtifactStore, where: str) -> bytes:
+    data = artifacts.get(named.sha256)
+    if len(data) != named.size or digest_of(data) != named.sha256:
         raise CorruptionError(
-            "the model is not the file that was signed", where=where, hint="restore the artifact from a backup"
+            f"the {what} is not the file that was signed", where=where, hint="restore the artifact from a backup"
         )
-    return Onnx.of(data)
+    return data

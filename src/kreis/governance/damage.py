@@ -21,6 +21,7 @@ from kreis.lake.mark import FILE, read_mark
 from kreis.ledger import chain, head, models, releases, runs, steps, tables, watchers
 from kreis.ledger.identity import identity_of
 from kreis.ledger.store import Ledger
+from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Onnx
 from kreis.tracking.points import read_run
 from kreis.ways.results import Trained
@@ -149,14 +150,14 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
     with workspace.ledger.read() as connection:
         finished = steps.steps_in(connection, "training")
     for step in finished:
-        form = Trained.from_document(step.outputs).candidate.form
-        digest = form.sha256 if isinstance(form, Onnx) else None
-        if digest is not None and not workspace.artifacts.has(digest):
-            yield Finding(
-                where=workspace.artifacts.where(digest),
-                what=f"gone artifact (what {step.name} learned)",
-                next="`kreis run --start-at training` makes it again",
-            )
+        candidate = Trained.from_document(step.outputs).candidate
+        for each in (candidate.form, candidate.explanation):
+            if isinstance(each, Onnx | Explanation) and not workspace.artifacts.has(each.sha256):
+                yield Finding(
+                    where=workspace.artifacts.where(each.sha256),
+                    what=f"gone artifact (what {step.name} learned)",
+                    next="`kreis run --start-at training` makes it again",
+                )
 
 
 def _packages(workspace: Workspace) -> Iterator[Finding]:

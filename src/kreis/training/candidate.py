@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
@@ -12,6 +13,7 @@ import numpy as np
 
 from kreis.arrays import Codes
 from kreis.errors import ProjectError
+from kreis.models.explanations.additive import Additive
 from kreis.models.form import Form
 from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.task import Labels, Loss
@@ -67,10 +69,35 @@ class Fitted:
     """Each feature's share of the gain of all splits, for trees."""
     found: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """What the fit itself found of how good it is, by name: how stable clusters are."""
+    explains: Callable[[], Additive | None] | None = None
+    """Gives the same as a sum, from which what each feature adds follows; asked once, of what is kept."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
         return self.form.scorer(self.features, threads=threads)
+
+    @property
+    def additive(self) -> Additive | None:
+        """It as a sum; None where it is none."""
+        return None if self.explains is None else self.explains()
+
+    def then(self, form: Form, step: Callable[..., Additive], *given: Any) -> Fitted:
+        """With something put before or behind it.
+
+        Args:
+            form: The whole.
+            step: Does the same to the sum.
+            given: What else the step takes.
+        """
+        explains = None if self.explains is None else functools.partial(_then, self.explains, step, given)
+        return dataclasses.replace(self, form=form, explains=explains)
+
+
+def _then(
+    explains: Callable[[], Additive | None], step: Callable[..., Additive], given: tuple[Any, ...]
+) -> Additive | None:
+    found = explains()
+    return None if found is None else step(found, *given)
 
 
 class Candidate(Protocol):

@@ -11,6 +11,7 @@ import numpy as np
 
 from kreis.arrays import Floats
 from kreis.errors import ProjectError
+from kreis.models.explanations.additive import Additive
 from kreis.models.form import Onnx
 from kreis.tasks.task import Labels, Task
 from kreis.training.candidate import Candidate, Fitted, Watch, require
@@ -221,7 +222,8 @@ def fit_candidate(
     prove_same(
         content, lambda *given: undone(learned.score(*given), factors), rows.matrix, where=where, texts=rows.texts
     )
-    return dataclasses.replace(fitted, form=Onnx.of(content))
+    lower = np.log(factors)
+    return fitted.then(Onnx.of(content), Additive.plus, -lower if task.loss.outputs > 1 else lower[0] - lower[1])
 
 
 def _undoing(watch: Watch, factors: Floats | None) -> Watch:
@@ -261,7 +263,8 @@ def _fit(
     )
     orders = {name: encodings[name].numbers.tolist() for name in rows.categories}
     gain = None if fitted.gain is None else _by_feature(fitted.gain, encoded)
-    return dataclasses.replace(fitted, form=Onnx.of(content), features=rows.features, orders=orders, gain=gain)
+    fitted = dataclasses.replace(fitted, features=rows.features, orders=orders, gain=gain)
+    return fitted.then(Onnx.of(content), encoded.explained)
 
 
 def _encodings(

@@ -267,7 +267,8 @@ class _Judge:
             return ended(None), None
         scores = fitted.scorer(threads=threads).score(self.validation.matrix, self.validation.texts)
         loss = self._loss(scores, self.validation)
-        return ended(loss if math.isfinite(loss) else _WORST), fitted
+        kept = dataclasses.replace(fitted, explains=None)  # it may hold rows, and comes from another machine
+        return ended(loss if math.isfinite(loss) else _WORST), kept
 
     def fit_it(self, candidate: Candidate, threads: int, watch: Callable[[int, Score], None] | None = None) -> Fitted:
         """A candidate on the rows that teach."""

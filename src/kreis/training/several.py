@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kreis.arrays import Booleans, Floats
+from kreis.models.explanations.additive import NEVER, Additive
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes, require
@@ -65,7 +67,11 @@ def _fit_label(fit: Fit, matrix: Matrix, carries: Outcomes) -> Fitted:
     if carries.all() or not carries.any():
         from kreis.training.graph import constant_score
 
-        return Fitted(form=Onnx.of(constant_score([float(carries.mean())], matrix.shape[1])), features=())
+        share = float(carries.mean())
+        form = Onnx.of(constant_score([share], matrix.shape[1]))
+        return Fitted(
+            form=form, features=(), explains=partial(Additive.constant, (2 * share - 1) * -NEVER, link="sigmoid")
+        )
     return fit(matrix, carries, Loss("log"))
 
 
@@ -89,7 +95,13 @@ def _together(
     prove_same(content, native, matrix, where="several outputs", kinds=kinds)
     gains = [part.gain for part in parts if part.gain is not None]
     gain = {name: float(np.mean([each[name] for each in gains])) for name in names} if gains else None
-    return Fitted(form=Onnx.of(content), features=names, gain=gain)
+    explains = partial(_sums_together, parts, ascending)
+    return Fitted(form=Onnx.of(content), features=names, gain=gain, explains=explains)
+
+
+def _sums_together(parts: Sequence[Fitted], ascending: bool) -> Additive | None:
+    sums = [each for each in (part.additive for part in parts) if each is not None]
+    return Additive.together(sums, ascending=ascending) if len(sums) == len(parts) else None
 
 
 def _with_spread(fit: Fit, matrix: Matrix, outcomes: Outcomes, loss: Loss, kinds: Sequence[ColumnKind]) -> Fitted:
@@ -107,7 +119,7 @@ def _with_spread(fit: Fit, matrix: Matrix, outcomes: Outcomes, loss: Loss, kinds
     prove_same(
         content, lambda rows: scorer.score(rows)[:, None] + offsets, matrix, where="several outputs", kinds=kinds
     )
-    return dataclasses.replace(fitted, form=Onnx.of(content))
+    return fitted.then(Onnx.of(content), Additive.around, offsets)
 
 
 def _content(fitted: Fitted) -> bytes:

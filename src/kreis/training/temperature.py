@@ -4,12 +4,12 @@ quantiles.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 from msgspec import UNSET
 
+from kreis.models.explanations.additive import Additive
 from kreis.models.form import Onnx
 from kreis.models.temperature import at_temperature
 from kreis.tasks.decisions import Scores
@@ -48,7 +48,9 @@ def made_true(fitted: Fitted, found: FittedDecision, rows: TrainingData) -> Fitt
         where="what the validation rows say",
         texts=rows.texts,
     )
-    return dataclasses.replace(fitted, form=Onnx.of(content))
+    if len(offsets):
+        return fitted.then(Onnx.of(content), Additive.plus, offsets)
+    return fitted.then(Onnx.of(content), Additive.times, 1 / temperature)
 
 
 Ending = tuple[list[Any], list[Any]]

@@ -20,6 +20,7 @@ from kreis.errors import ProjectError
 from kreis.models.scoring import Scores
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes
+from kreis.training.explaining.proof import adds_up
 
 __all__ = ["CHECKS", "CLASSES", "NUMBERS", "YES_NO", "Asked", "example_rows"]
 
@@ -142,6 +143,14 @@ def what_leaves_is_data(make: Factory, asked: Asked) -> None:
         check_graph(fitted.form.content, len(FEATURES))
 
 
+def the_parts_of_an_answer_add_up_to_it(make: Factory, asked: Asked) -> None:
+    """Where it says that it is a sum, the sum says what it says."""
+    fitted = _fit(make, asked)
+    matrix, _ = asked.rows(seed=7)
+    if (additive := fitted.additive) is not None:
+        _demand(adds_up(additive, fitted.scorer(), matrix, None), "its parts do not add up to its score")
+
+
 CHECKS: tuple[Callable[[Factory, Asked], None], ...] = (
     parameters_are_json,
     unknown_parameters_are_refused,
@@ -151,6 +160,7 @@ CHECKS: tuple[Callable[[Factory, Asked], None], ...] = (
     rows_are_left_alone,
     constant_and_absent_features_do_no_harm,
     what_leaves_is_data,
+    the_parts_of_an_answer_add_up_to_it,
 )
 
 

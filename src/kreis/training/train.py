@@ -13,6 +13,7 @@ from kreis.arrays import Booleans, Floats
 from kreis.clock import moment
 from kreis.compute.threads import Threads
 from kreis.generative.pipeline import Pipeline
+from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
 from kreis.tasks.decisions import Decision, Scores
@@ -20,6 +21,7 @@ from kreis.tasks.task import FittedDecision, Task
 from kreis.tracking.here import part
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
+from kreis.training.explaining.proof import adds_up
 from kreis.training.importance import Importance, permutation_importance
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.reference import Histogram, histogram, reference_histograms
@@ -75,6 +77,8 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     candidate's, how sure the difference of the two is."""
     folds: list[FoldModel] = []
     """Of a cross-validation, in the order of `Split.folds`."""
+    explanation: Explanation | None = None
+    """What each feature adds to its scores can be told from it; None where the model is no sum."""
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
@@ -83,20 +87,29 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def to_document(self) -> dict[str, Any]:
         """As a JSON document, without the model's bytes."""
         document: dict[str, Any] = msgspec.to_builtins(self.stored)
-        if not self.folds:
-            del document["folds"]
+        for name in ("folds", "explanation"):
+            if not document[name]:  # later fields: unsaid, they change no document
+                del document[name]
         return document
 
     @property
     def stored(self) -> TrainedCandidate:
         """As a document has it: without the bytes of its models."""
         folds = [msgspec.structs.replace(each, form=each.form.stored) for each in self.folds]
-        return msgspec.structs.replace(self, form=self.form.stored, folds=folds)
+        explanation = None if self.explanation is None else self.explanation.stored
+        return msgspec.structs.replace(self, form=self.form.stored, folds=folds, explanation=explanation)
+
+    @property
+    def contents(self) -> list[bytes]:
+        """The bytes that a document of it names."""
+        named = [self.form, *(fold.form for fold in self.folds), self.explanation]
+        return [each.content for each in named if each is not None and each.content is not None]
 
     def opened(self, get: Callable[[str], bytes]) -> TrainedCandidate:
         """Ready to score; `get` gives the bytes of a digest."""
         folds = [msgspec.structs.replace(each, form=each.form.opened(get)) for each in self.folds]
-        return msgspec.structs.replace(self, form=self.form.opened(get), folds=folds)
+        explanation = None if self.explanation is None else self.explanation.opened(get)
+        return msgspec.structs.replace(self, form=self.form.opened(get), folds=folds, explanation=explanation)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrainedCandidate:
@@ -196,7 +209,16 @@ def train(
             validation, found.decision.among(validation.groups).many(learned.scores), split, task
         ),
         folds=learner.folds(candidate, split),
+        explanation=_explanation(learned.fitted, rows),
     )
+
+
+def _explanation(fitted: Fitted, rows: TrainingData) -> Explanation | None:
+    """It as a sum, where what that says is what the model says."""
+    additive = fitted.additive
+    if additive is None or not adds_up(additive, fitted.scorer(), rows.matrix, rows.texts):
+        return None
+    return Explanation.of(additive)
 
 
 @dataclass(frozen=True, kw_only=True)

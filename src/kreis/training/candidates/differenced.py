@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kreis.expressions.tree import Expression, encode
+from kreis.expressions.tree import Column, Expression, encode
+from kreis.models.explanations.additive import Additive
+from kreis.models.explanations.weights import Weights
 from kreis.models.form import Formula, Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Candidate, Fitted, Matrix, Outcomes, complexity_of, needs_numbers, require
@@ -104,7 +106,21 @@ class Differenced:
         content = added(inner.form.content or b"", self.expression, list(features), missing=float(outcomes.mean()))
         learned = inner.scorer()
         prove_same(content, lambda given: learned.score(given) + plain.score(given), matrix, where=_WHERE)
-        return dataclasses.replace(inner, form=Onnx.of(content))
+        if not isinstance(self.expression, Column):
+            return dataclasses.replace(inner, form=Onnx.of(content), explains=None)
+        place = list(features).index(self.expression.name)
+        return inner.then(Onnx.of(content), self._with_plain, matrix, place, float(outcomes.mean()))
+
+    def _with_plain(self, inner: Additive, matrix: Matrix, place: int, missing: float) -> Additive:
+        """The sum of both, where the plain answer is one feature as it is."""
+        width = matrix.shape[1]
+        values = np.where(np.isfinite(matrix[:, place]), matrix[:, place], missing)
+        weights, means, medians = np.zeros((width, inner.outputs)), np.zeros(width), np.zeros(width)
+        weights[place], means[place], medians[place] = 1.0, values.mean(dtype=np.float64), missing
+        plain = Weights(
+            weights=weights, means=means, medians=medians, flags=np.zeros_like(weights), absent=np.zeros(width)
+        )
+        return dataclasses.replace(inner, parts=(*inner.parts, plain))
 
 
 _WHERE = "Differenced"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
 from kreis.errors import ProjectError
+from kreis.models.explanations.additive import Additive
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.tracking.curves import lightgbm_curve
@@ -149,7 +151,8 @@ class Estimator:
                 return _in_places(model.predict_proba(rows), seen, loss.outputs)
 
             prove_same(content, native, matrix, where=self._where, excused=EXCUSED, kinds=kinds)
-        return Fitted(form=Onnx.of(content), features=tuple(features))
+        explains = partial(_as_sum, model, matrix, features, loss.outputs, seen)
+        return Fitted(form=Onnx.of(content), features=tuple(features), explains=explains)
 
     def _convert(self, model: Any, matrix: Matrix, outputs: int, seen: npt.NDArray[Any] | None) -> bytes:
         from kreis.training.graph import single_score
@@ -173,6 +176,21 @@ class Estimator:
                 where=self._where,
                 hint=_convertible(model),
             ) from error
+
+
+def _as_sum(
+    model: Any, matrix: Matrix, features: Sequence[str], outputs: int, seen: npt.NDArray[Any] | None
+) -> Additive | None:
+    from kreis.training.explaining.lightgbm import lightgbm_sum
+    from kreis.training.explaining.scikit_learn import estimator_sum
+    from kreis.training.explaining.xgboost import xgboost_sum
+
+    places = None if outputs == 1 or seen is None else seen.tolist()
+    if type(model).__module__.startswith("lightgbm"):
+        return lightgbm_sum(model.booster_, features, outputs=outputs, places=places, finite=True)
+    if type(model).__module__.startswith("xgboost"):
+        return xgboost_sum(model.get_booster(), features, outputs=outputs, places=places)
+    return estimator_sum(model, matrix, features, outputs=outputs, seen=seen)
 
 
 def _weighed(model: Any, weights: Floats | None, where: str) -> dict[str, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, get_args
 
 import numpy as np
@@ -27,7 +28,9 @@ from kreis.training.candidate import (
     varied,
 )
 from kreis.training.encoders.encoder import ColumnKind
+from kreis.training.explaining.lightgbm import lightgbm_sum
 from kreis.training.fidelity import prove_same
+from kreis.training.float32 import float32_at_most
 
 __all__ = ["GradientBoosting", "booster_to_onnx"]
 
@@ -144,7 +147,8 @@ class GradientBoosting:
         gains = booster.feature_importance("gain")
         shares = (gains / max(gains.sum(), 1e-300)).tolist()
         gain = dict(zip(features, shares, strict=True))
-        return Fitted(form=Onnx.of(content), features=tuple(features), gain=gain)
+        explains = partial(lightgbm_sum, booster, features, outputs=loss.outputs)
+        return Fitted(form=Onnx.of(content), features=tuple(features), gain=gain, explains=explains)
 
     def _settings(self, loss: Loss, seed: int, threads: int) -> dict[str, Any]:
         return {
@@ -233,12 +237,3 @@ def _float32_thresholds(text: str) -> str:
         elif not line.startswith("tree_sizes="):
             lines.append(line)
     return "\n".join(lines) + "\n"
-
-
-def float32_at_most(doubles: np.ndarray[Any, np.dtype[np.float64]]) -> Matrix:
-    """The largest float32 that is not above each double, shape (n,)."""
-    with np.errstate(over="ignore"):
-        nearest = doubles.astype(np.float32)
-        above = nearest.astype(np.float64) > doubles
-        rounded: Matrix = np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
-    return rounded

@@ -14,9 +14,9 @@ from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
 from kreis.training.candidate import Fitted, Outcomes, changed, require
-from kreis.training.candidates.gradient_boosting import float32_at_most
 from kreis.training.candidates.standardised import medians_of
 from kreis.training.fidelity import prove_same
+from kreis.training.float32 import float32_at_most
 
 __all__ = ["IsolationForest"]
 

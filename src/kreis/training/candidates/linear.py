@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from kreis.arrays import Codes, Floats
@@ -71,4 +72,5 @@ class Linear:
             solver = "sparse_cg" if "word" in kinds else "cholesky"
             model = Ridge(alpha=self.penalty, solver=solver).fit(given.design, outcomes, sample_weight=weights)
         content = given.to_onnx(model.coef_, float(model.intercept_))
-        return Fitted(form=Onnx.of(content), features=tuple(features))
+        explains = partial(given.additive, model.coef_, model.intercept_, features)
+        return Fitted(form=Onnx.of(content), features=tuple(features), explains=explains)

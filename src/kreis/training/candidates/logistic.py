@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kreis.arrays import Codes, Floats
+from kreis.models.explanations.additive import NEVER
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_classes, require
@@ -87,16 +89,17 @@ class Logistic:
             )
             _fit_quietly(model, given.design, outcomes, weights)
         if loss.outputs == 1:
-            content = given.to_onnx(model.coef_[0], float(model.intercept_[0]), link="Sigmoid")
+            found = model.coef_[0], model.intercept_[0]
+            content = given.to_onnx(*found, link="Sigmoid")
         else:
-            content = given.to_onnx(*_of_all_classes(model, loss.outputs), link="Softmax")
-        return Fitted(form=Onnx.of(content), features=tuple(features))
+            found = _of_all_classes(model, loss.outputs)
+            content = given.to_onnx(*found, link="Softmax")
+        explains = partial(given.additive, *found, features, link="sigmoid" if loss.outputs == 1 else "softmax")
+        return Fitted(form=Onnx.of(content), features=tuple(features), explains=explains)
 
 
 _NEWTON_AT_MOST = 2_000
 """Coefficients, beyond which a Newton step takes longer than it saves."""
-_NEVER = -1e4
-"""The logit of a class that no training row has: its probability is 0."""
 
 
 def _of_all_classes(model: Any, count: int) -> tuple[Floats, Floats]:
@@ -104,7 +107,7 @@ def _of_all_classes(model: Any, count: int) -> tuple[Floats, Floats]:
     weights, intercepts = model.coef_, model.intercept_
     if len(weights) == 1:  # two classes: the logit of the second
         weights, intercepts = np.concatenate([0 * weights, weights]), np.concatenate([0 * intercepts, intercepts])
-    coefficients, base = np.zeros((weights.shape[1], count)), np.full(count, _NEVER)
+    coefficients, base = np.zeros((weights.shape[1], count)), np.full(count, NEVER)
     coefficients[:, model.classes_], base[model.classes_] = weights.T, intercepts
     return coefficients, base
 

@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Floats
+from kreis.models.explanations.additive import Additive
+from kreis.models.explanations.additive import Link as SumLink
+from kreis.models.explanations.weights import Weights
 from kreis.training.candidate import Matrix
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -42,13 +45,41 @@ class Standardised:
         skl2onnx 1.20 cannot convert `SimpleImputer(add_indicator=True)` (it mistakes the width), so the graph is
         built here.
         """
-        width = len(self.medians)
-        weights, flags = (coefficients[:width].T / self.deviations).T, np.zeros((width, *coefficients.shape[1:]))
-        flags[self.flagged] = coefficients[width:]
+        weights, flags = self._unscaled(coefficients)
         centres = self.means.astype(np.float32)
         # What rounding the means to float32 moves is put back into the intercept, in double precision.
         moved = ((centres.astype(np.float64) - self.means) * weights.T).sum(axis=-1)
         return _graph(self.medians, centres, weights, flags, intercept + moved, link)
+
+    def additive(
+        self, coefficients: Floats, intercept: float | Floats, columns: Sequence[str], *, link: SumLink = "identity"
+    ) -> Additive:
+        """The same model as a sum, whose parts are counted from the means of these rows.
+
+        Args:
+            coefficients: As for `to_onnx`.
+            intercept: As for `to_onnx`.
+            columns: The names of the features.
+            link: What turns the sum into what the model says.
+        """
+        weights, flags = (each.reshape(len(self.medians), -1) for each in self._unscaled(coefficients))
+        width, shares = len(self.medians), np.asarray(self.design.mean(axis=0)).ravel()
+        means, absent = self.means.copy(), np.zeros(width)
+        as_they_are = (self.means == 0) & (self.deviations == 1)
+        means[as_they_are] = shares[:width][as_they_are]
+        absent[self.flagged] = shares[width:]
+        offset = np.asarray(intercept, dtype=np.float64) - self.means @ weights
+        part = Weights(
+            weights=weights, means=means, medians=self.medians.astype(np.float64), flags=flags, absent=absent
+        )
+        return Additive.of(part, columns, link=link, offset=offset, outputs=weights.shape[1])
+
+    def _unscaled(self, coefficients: Floats) -> tuple[Floats, Floats]:
+        """The weights of features as they come, and of their indicators."""
+        width = len(self.medians)
+        flags = np.zeros((width, *coefficients.shape[1:]))
+        flags[self.flagged] = coefficients[width:]
+        return (coefficients[:width].T / self.deviations).T, flags
 
 
 def standardise(matrix: Matrix, *, indicators: bool, kinds: Sequence[ColumnKind] = ()) -> Standardised:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, get_args
 
 import numpy as np
@@ -28,6 +29,7 @@ from kreis.training.candidate import (
     varied,
     version_of,
 )
+from kreis.training.explaining.xgboost import xgboost_sum
 from kreis.training.fidelity import prove_same
 
 __all__ = ["XGBoost", "xgboost_to_onnx"]
@@ -132,7 +134,9 @@ class XGBoost:
         booster = xgboost.train(settings, data, num_boost_round=self.trees, callbacks=callbacks)
         content = xgboost_to_onnx(booster, len(features), outputs=loss.outputs)
         prove_same(content, lambda given: booster.inplace_predict(_finite(given)), rows, where=where)
-        return Fitted(form=Onnx.of(content), features=tuple(features), gain=_gains(booster, features))
+        explains = partial(xgboost_sum, booster, features, outputs=loss.outputs)
+        gain = _gains(booster, features)
+        return Fitted(form=Onnx.of(content), features=tuple(features), gain=gain, explains=explains)
 
     def _settings(self, loss: Loss, seed: int, threads: int) -> dict[str, Any]:
         return {

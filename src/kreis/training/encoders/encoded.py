@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from kreis.models.explanations.additive import Additive
 from kreis.models.scoring import Matrix, Texts
 from kreis.training.encoders.encoder import Column, ColumnKind, Encoding
 from kreis.training.encoders.front import Front
@@ -74,28 +76,55 @@ class EncodedFeatures:
             content: A model as `finish_graph` leaves it.
         """
         import onnx
-        from onnx import helper
 
-        from kreis.training.graph import INPUT, TOKENIZER, finish_graph, outputs_of, versions_of
+        from kreis.training.graph import INPUT, outputs_of, versions_of
 
         model = onnx.load_from_string(content)
         front = Front(self.texts)
-        parts, order = self._columns(front)
-        together = front.node("Concat", *parts, axis=1)
-        columns = front.constant(order, np.int64)
-        front.nodes.append(helper.make_node("Gather", [together, columns], [INPUT], axis=1))
-        versions = versions_of(model)
-        versions |= {"ai.onnx.ml": max(3, versions.get("ai.onnx.ml", 3)), TOKENIZER[0]: 1}
-        nodes, constants = [*front.nodes, *model.graph.node], [*front.constants, *model.graph.initializer]
+        self._in_place(front)
+        front.nodes[-1].output[0] = INPUT
+        return self._finished(
+            [*front.nodes, *model.graph.node],
+            [*front.constants, *model.graph.initializer],
+            versions_of(model),
+            outputs=outputs_of(model),
+        )
+
+    def explained(self, additive: Additive) -> Additive:
+        """A sum over the columns as one over the features."""
+        front = Front(self.texts)
+        found = self._in_place(front)
+        if len(self.names) == 1:
+            found = front.node("Squeeze", found, front.constant([1], np.int64))
+        graph = self._finished(front.nodes, front.constants, {"": 17}, outputs=len(self.names), score=found)
+        return dataclasses.replace(
+            additive,
+            origins=tuple(self.features.index(self.origins[each]) for each in additive.origins),
+            features=len(self.features),
+            fronts=(graph, *additive.fronts),
+        )
+
+    def _finished(
+        self, nodes: list[Any], constants: list[Any], versions: dict[str, int], *, outputs: int, score: str = "score"
+    ) -> bytes:
+        from kreis.training.graph import TOKENIZER, finish_graph
+
         return finish_graph(
             nodes,
             constants,
             "raw",
             len(self.features),
-            versions,
-            outputs=outputs_of(model),
+            versions | {"ai.onnx.ml": max(3, versions.get("ai.onnx.ml", 3)), TOKENIZER[0]: 1},
+            outputs=outputs,
+            score=score,
             texts=len(self.texts),
         )
+
+    def _in_place(self, front: Front) -> str:
+        """The tensor of all columns, in order."""
+        parts, order = self._columns(front)
+        together = front.node("Concat", *parts, axis=1)
+        return front.node("Gather", together, front.constant(order, np.int64), axis=1)
 
     def _columns(self, front: Front) -> tuple[list[str], list[int]]:
         """The tensors that hold all columns, side by side, and which of theirs they are in order."""

@@ -47,8 +47,10 @@ def _package(state: TabularState, name: str) -> StepResult[Packaged]:
             rules=rules_of_inputs(project, read_spine(state)),
             score_reference=trained.score_reference,
             categories=trained.categories,
+            explanation=trained.stored.explanation,
         )
-        return Packaged(model=build_package(manifest, trained.form, workspace.artifacts).digest)
+        package = build_package(manifest, trained.form, workspace.artifacts, explanation=trained.explanation)
+        return Packaged(model=package.digest)
 
     return state.memory.step(
         "deployment",

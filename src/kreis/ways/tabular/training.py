@@ -59,9 +59,8 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             preprocessing=declared.preprocessing,
             on_progress=state.memory.progress(declared.name),
         )
-        for form in (trained.form, *(fold.form for fold in trained.folds)):
-            if form.content is not None:
-                state.workspace.artifacts.put(form.content)
+        for content in trained.contents:
+            state.workspace.artifacts.put(content)
         return Trained(candidate=trained.stored)
 
     return state.memory.step(
