@@ -12,6 +12,7 @@ SOURCE = Path(kreis.__file__).parent
 CALLED_FROM_OUTSIDE = {
     "MonitorBehaviour": "the suite that the author of a monitor runs",
     "a_day_of_answers": "the days that the author of a monitor of answers shows it",
+    "Judgement.answer_with": "called in a project's file",
     "OpenProject.training_frame": "called in a notebook",
     "Budgets.set_aside_still": "called in a notebook",
     "route_table": "called in a notebook",

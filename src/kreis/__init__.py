@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kreis.collection.connectors.table import read_table
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
+    from kreis.evaluation.answer_parts.coverage import Coverage
     from kreis.evaluation.examinations.fairness import Fairness
     from kreis.evaluation.examinations.gate import Gate
     from kreis.evaluation.examinations.influence import Influence
@@ -134,6 +135,7 @@ _PLACES = {
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
+    "Coverage": "kreis.evaluation.answer_parts.coverage",
     "CrossValidation": "kreis.training.splits.cross_validation",
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "Differenced": "kreis.training.candidates.differenced",
@@ -206,6 +208,7 @@ __all__ = [
     "Choice",
     "ClusterSeparation",
     "CostMatrix",
+    "Coverage",
     "CrossValidation",
     "DecisionValue",
     "Dense",

@@ -49,6 +49,8 @@ from kreis.generative.retrieval.kinds import SearchKind
 from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
 from kreis.lake.mark import LakeMark
+from kreis.models.answer_parts.grouped import Grouped
+from kreis.models.answer_parts.kinds import AnswerPartKind
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form
 from kreis.preparation.views import FeatureView, RequestView
@@ -65,6 +67,7 @@ GROWING: list[type[msgspec.Struct]] = [
     *(*get_args(Form), *get_args(Decision), *get_args(OutcomeForm)),
     *(Pipeline, StoredFile, Prompt, Example, GuardPolicy, ToolSpec, Budget, Price, Route),
     CachePolicy,
+    *(Grouped, *get_args(AnswerPartKind)),
     *(
         *get_args(EmbeddingKind),
         *get_args(ModelKind),

@@ -203,6 +203,7 @@ class _Answers:
         self._columns = columns
         self._batch = batch
         self._names = batch.model.names
+        self._parts = [each.name for each in batch.model.manifest.parts]
         self.rows = self.answered = self.flagged = 0
         self.flags: Counter[str] = Counter()
         self.decisions: Counter[str] = Counter()
@@ -221,6 +222,7 @@ class _Answers:
                 "decision": kind if decision.get("type") in ("boolean", "number", "integer") else pl.String(),
                 "score": pl.Float64(),
                 **several,
+                **dict.fromkeys(self._parts, pl.String()),
                 "flags": pl.String(),
             }
         )
@@ -237,14 +239,15 @@ class _Answers:
 
     def _answer(self, reply: Reply | Refusal) -> tuple[Any, ...]:
         if isinstance(reply, Refusal):
-            return (None, None, *(None for _ in self._names))
+            return (None, None, *(None for _ in self._names), *(None for _ in self._parts))
         self.answered += 1
         said = reply.decision
         shown = json.dumps(said, ensure_ascii=False) if isinstance(said, list) else said
         if not isinstance(said, float):
             self.decisions[_word(shown)] += 1
         scores = {} if reply.scores is msgspec.UNSET else reply.scores
-        return (shown, reply.score, *(scores.get(name) for name in self._names))
+        parts = (json.dumps(reply.parts.get(name), ensure_ascii=False) for name in self._parts)
+        return (shown, reply.score, *(scores.get(name) for name in self._names), *parts)
 
     def _noticed(self, reply: Reply | Refusal, flags: list[str]) -> list[str]:
         if isinstance(reply, Refusal):

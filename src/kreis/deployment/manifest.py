@@ -15,6 +15,7 @@ from kreis.digests import canonical_json, digest_of
 from kreis.errors import ProjectError
 from kreis.formats import always, check_format, document_of
 from kreis.generative.pipeline import Pipeline
+from kreis.models.answer_parts.kinds import AnswerPartKind
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form
 from kreis.preparation.views import FeatureView, FieldType, RequestView, text_fields
@@ -73,6 +74,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of each feature that is a category the texts that the model knows, in the order in which it takes them."""
     explanation: Explanation | None = None
     """From which it can be told what each feature adds to a score; `stored`."""
+    parts: list[AnswerPartKind] = []
+    """What goes with an answer beside score and decision."""
 
     @property
     def text_fields(self) -> dict[str, str]:

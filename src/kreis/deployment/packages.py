@@ -6,6 +6,8 @@ imported, unpickled or executed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from kreis.artifacts.store import ArtifactStore
@@ -45,6 +47,8 @@ class Package(msgspec.Struct, frozen=True):
     """What turns features into scores, or answers questions, verified; a pipeline's files are named in it by digest."""
     explanation: Explanation | None = None
     """What tells the parts of its answers, verified; None where none is kept."""
+    files: Mapping[str, bytes] = {}
+    """What the parts of its answers name by digest."""
 
     def scorer(self, *, threads: int = 2) -> Scorer:
         """What turns features into scores, the same everywhere.
@@ -120,7 +124,8 @@ def open_package(
         form = Onnx.of(_file(model, "model", artifacts, where))
     if kept is not None:
         kept = Explanation(kept.sha256, kept.size, _file(kept, "explanation", artifacts, where))
-    return Package(digest, manifest, form, kept)
+    named = [] if erased else [file for part in manifest.parts for file in part.files]
+    return Package(digest, manifest, form, kept, {file: artifacts.get(file) for file in named})
 
 
 def read_manifest(digest: str, envelope: str | bytes, trusted: TrustedKeys) -> Manifest:
@@ -151,6 +156,12 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     """
     model = manifest.model
     _check_files(manifest, where)
+    if model.content is not None:
+        raise ProjectError("it holds the model's bytes itself", where=where)
+    if isinstance(model, Onnx) and not 0 < model.size <= size_limit:
+        raise ProjectError(f"the model has {model.size} bytes; from 1 to {size_limit} are taken", where=where)
+    if len({part.name for part in manifest.parts}) != len(manifest.parts):
+        raise ProjectError("two parts of its answers have one name", where=where)
     if isinstance(model, Pipeline):
         _check_pipeline(manifest, where)
         return
@@ -175,8 +186,8 @@ def _check_files(manifest: Manifest, where: str) -> None:
 
 def _check_pipeline(manifest: Manifest, where: str) -> None:
     """What answers questions takes no features: those that it names are what is logged of each answer."""
-    if manifest.views or manifest.request_views:
-        raise ProjectError("it answers questions, and has feature views", where=where)
+    if manifest.views or manifest.request_views or manifest.parts:
+        raise ProjectError("it answers questions, and has feature views, or parts that need features", where=where)
     for feature in manifest.features:
         if feature not in SIGNALS:
             raise ProjectError.unknown_name("signal", feature, SIGNALS, where=where)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from kreis.declarations import Named, at, users_line
 from kreis.errors import ProjectError
+from kreis.evaluation.answer_parts.part import DeclaredPart
 from kreis.evaluation.examinations.behaviour import Behaviour, Expectation, Expects
 from kreis.evaluation.examinations.examination import Examination
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.kinds import chosen
+from kreis.preparation.views import FieldType
 from kreis.requirements.goal import Goal
+from kreis.tasks.task import answers_questions
 from kreis.training.declare import Candidates
 
 __all__ = ["Judgement"]
@@ -25,6 +29,7 @@ class Judgement(Candidates):
         self._gates: Named[Gate] = Named("gates")
         self._examinations: dict[str, Examination] = {}
         self._expectations: Named[Expectation] = Named("behaviours")
+        self._parts = Named[DeclaredPart]("parts of an answer")
 
     @property
     def declared_gates(self) -> Sequence[Gate]:
@@ -37,6 +42,16 @@ class Judgement(Candidates):
         told = tuple(self._expectations.values())
         behaviour = [Behaviour(told, self.folder)] if told else []
         return chosen([*behaviour, *self._examinations.values()], self._gates.values())
+
+    @property
+    def answer_parts(self) -> Mapping[str, DeclaredPart]:
+        """What goes with each answer beside score and decision, by the names of the fields."""
+        return self._parts
+
+    @property
+    def answer_parameters(self) -> dict[str, Any]:
+        """How that is asked for, as a JSON document."""
+        return {name: asdict(each) for name, each in self._parts.items()}  # type: ignore[call-overload]  # a protocol
 
     def gates(self, *gates: Gate) -> None:
         """Declare gates over what examinations find. They add to what the goal derives.
@@ -89,9 +104,33 @@ class Judgement(Candidates):
         """
         self._examinations |= {each.name: each for each in examinations}
 
+    def answer_with(self, *parts: DeclaredPart) -> None:
+        """Declare what goes with each answer beside score and decision: how sure it is, say.
+
+        Each is fitted when a model is packaged, and is computed by the service for each answer.
+
+        Args:
+            parts: `Coverage(0.9)`, say; one of a kind.
+
+        Raises:
+            ProjectError: there are two of a kind.
+        """
+        where = users_line()
+        for part in parts:
+            self._parts.add(part.name, part, where)
+
     def check(self) -> None:
-        """Check that each gate's measure is one of an examination's."""
+        """Check that each gate's measure is one of an examination's, and that what is to go with an answer can."""
         super().check()
         for name, gate in self._gates.items():
             with at(self._gates.place(name)):
                 chosen(self._examinations.values(), [gate])
+        known: dict[str, FieldType] = {}
+        for view in self.request_views.values():
+            known |= view.fields
+        known |= dict.fromkeys(() if self.spine_declaration is None else self.spine_declaration.keys, "string")
+        for name, part in self._parts.items():
+            with at(self._parts.place(name)):
+                if answers_questions(self.goal.task):
+                    raise ProjectError(f"{name} goes with answers about rows; this project answers questions")
+                part.check(self.goal.task, known)

@@ -23,6 +23,7 @@ from kreis.training.candidate import Candidate, Fitted
 from kreis.training.data import TrainingData
 from kreis.training.explaining.proof import adds_up
 from kreis.training.importance import Importance, permutation_importance
+from kreis.training.kept_scores import KeptScores
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
@@ -79,6 +80,10 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Of a cross-validation, in the order of `Split.folds`."""
     explanation: Explanation | None = None
     """What each feature adds to its scores can be told from it; None where the model is no sum."""
+    validation_scores: KeptScores | None = None
+    """Raw outputs for the rows of `Split.validation`, by what had learned from `Split.fit` alone; None where an earlier
+    version trained it.
+    """
 
     def scorer(self, *, threads: int = 1) -> Scorer:
         """What turns features into scores, the same as in the service."""
@@ -97,19 +102,23 @@ class TrainedCandidate(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """As a document has it: without the bytes of its models."""
         folds = [msgspec.structs.replace(each, form=each.form.stored) for each in self.folds]
         explanation = None if self.explanation is None else self.explanation.stored
-        return msgspec.structs.replace(self, form=self.form.stored, folds=folds, explanation=explanation)
+        scores = None if self.validation_scores is None else self.validation_scores.stored
+        kept = {"explanation": explanation, "validation_scores": scores}
+        return msgspec.structs.replace(self, form=self.form.stored, folds=folds, **kept)
 
     @property
     def contents(self) -> list[bytes]:
         """The bytes that a document of it names."""
-        named = [self.form, *(fold.form for fold in self.folds), self.explanation]
+        named = [self.form, *(fold.form for fold in self.folds), self.explanation, self.validation_scores]
         return [each.content for each in named if each is not None and each.content is not None]
 
     def opened(self, get: Callable[[str], bytes]) -> TrainedCandidate:
         """Ready to score; `get` gives the bytes of a digest."""
         folds = [msgspec.structs.replace(each, form=each.form.opened(get)) for each in self.folds]
         explanation = None if self.explanation is None else self.explanation.opened(get)
-        return msgspec.structs.replace(self, form=self.form.opened(get), folds=folds, explanation=explanation)
+        scores = None if self.validation_scores is None else self.validation_scores.opened(get)
+        kept = {"explanation": explanation, "validation_scores": scores}
+        return msgspec.structs.replace(self, form=self.form.opened(get), folds=folds, **kept)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> TrainedCandidate:
@@ -210,6 +219,7 @@ def train(
         ),
         folds=learner.folds(candidate, split),
         explanation=_explanation(learned.fitted, rows),
+        validation_scores=KeptScores.of(learned.scores),
     )
 
 

@@ -187,6 +187,7 @@ def _changed(state: WayState, one: str, other: str) -> list[str] | None:
         "goal": (first.goal, first.metric, first.outcome) != (second.goal, second.metric, second.outcome),
         "name": first.candidate != second.candidate,
         "rules for requests": (first.accepts, first.rules) != (second.accepts, second.rules),
+        "what goes with answers": first.parts != second.parts,
     }
     return [name for name, differs in changes.items() if differs]
 

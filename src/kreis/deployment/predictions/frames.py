@@ -52,8 +52,8 @@ def unusable(record: PredictionRecord | OutcomeRecord | FailureRecord) -> str | 
 def predictions_frame(records: Sequence[PredictionRecord]) -> pl.DataFrame:
     """The rows of `log/predictions`; keys, fields and shadow scores as JSON text, missing features as null.
 
-    `extra` is null where a row needs none, `flags` an empty list. Of a raw output of several numbers, `score` is the
-    one that monitoring looks at, and `scores` are all; it is null where there is one.
+    `extra` and `parts` are null where a row has none, `flags` an empty list. Of a raw output of several numbers,
+    `score` is the one that monitoring looks at, and `scores` are all; it is null where there is one.
     """
     import polars as pl
 
@@ -75,6 +75,7 @@ def predictions_frame(records: Sequence[PredictionRecord]) -> pl.DataFrame:
         "extra": pl.Series("extra", [encode(r.extra).decode() if r.extra else None for r in records], dtype=pl.String),
         "flags": pl.Series("flags", flags, dtype=pl.List(pl.String)),
         "scores": pl.Series("scores", [_all(record.score) for record in records], dtype=pl.List(pl.Float64)),
+        "parts": pl.Series("parts", [encode(r.parts).decode() if r.parts else None for r in records], dtype=pl.String),
     }
     return pl.DataFrame(columns)
 

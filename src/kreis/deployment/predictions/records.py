@@ -5,7 +5,7 @@ Records are written by position: a field is added at the end, with a default (do
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -62,6 +62,8 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unkn
     """Features, by full name, that other live models take and this one does not: what a canary compares with."""
     flags: list[str] = []
     """What was unusual about the request: `"FIELD: PROBLEM"`. It was answered all the same."""
+    parts: dict[str, Any] = {}
+    """What went with the answer, by name: JSON values."""
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="o", kw_only=True):

@@ -9,6 +9,7 @@ from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
 from kreis.clock import microseconds
 from kreis.deployment.predictions.records import PredictionRecord, ShadowScore
@@ -25,6 +26,7 @@ _LOG = logging.getLogger("kreis.service")
 Row = Ask | Asked
 Answer = tuple[Reply, PredictionRecord]
 _NOTHING: dict[str, float | None] = {}
+_NO_PARTS: dict[str, Any] = {}
 
 
 def answer_one(
@@ -88,7 +90,7 @@ def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metric
     return scores
 
 
-def _answer(
+def _answer(  # noqa: PLR0913 (the hot path: one call for each answer)
     row: Row,
     release: LoadedRelease,
     model: LoadedModel,
@@ -101,18 +103,23 @@ def _answer(
     started: int,
     flags: list[str],
     decision: bool | float | None = None,
+    parts: dict[str, Any] | None = None,
 ) -> Answer:
     identifier = new_id(at_us)
+    if parts is None:
+        parts = _NO_PARTS if model.parts is None else model.parts.one(values, score, row)
     if decision is None:
         decision = model.decide(score)
     digest = model.digest
     logged: Any = score
     if model.as_it_is:
-        reply = Reply(identifier, logged, decision, digest, model.version, release.id, at, fallback, flags)
+        reply = Reply(
+            identifier, logged, decision, digest, model.version, release.id, at, fallback, flags, UNSET, parts
+        )
     else:
         logged = model.recorded(score)
         number, said, named = model.shown(logged, decision)
-        reply = Reply(identifier, number, said, digest, model.version, release.id, at, fallback, flags, named)
+        reply = Reply(identifier, number, said, digest, model.version, release.id, at, fallback, flags, named, parts)
     record = PredictionRecord(
         id=identifier,
         at=at_us,
@@ -128,6 +135,7 @@ def _answer(
         shadow=shadow,
         extra=release.extra(model, row, at_us) if release.extras else _NOTHING,
         flags=flags,
+        parts=parts,
     )
     return reply, record
 
@@ -154,17 +162,18 @@ def answer_many(
         places = [place for place, each in enumerate(chosen) if each is model]
         try:
             values = [model.values(rows[p].keys, rows[p].fields, rows[p].features, at_us) for p in places]
-            scores = model.score_many(np.array(values, dtype=np.float32), [rows[p].fields for p in places])
+            matrix, asked = np.array(values, dtype=np.float32), [rows[p] for p in places]
+            scores = model.score_many(matrix, [each.fields for each in asked])
         except Exception:
             # One row spoils the batch: row by row, each gets its own answer, fallback or refusal.
             for place in places:
                 answers[place] = answer_one(rows[place], release, at, metrics, started, flags[place])
             continue
-        for place, row_values, score in zip(places, values, scores, strict=True):
-            row = rows[place]
+        parts = [_NO_PARTS] * len(places) if model.parts is None else model.parts.many(matrix, scores, asked)
+        for place, row, row_values, score, part in zip(places, asked, values, scores, parts, strict=True):
             shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
             answers[place] = _answer(
-                row, release, model, at, at_us, row_values, score, shadow, False, started, flags[place]
+                row, release, model, at, at_us, row_values, score, shadow, False, started, flags[place], None, part
             )
     return [each for each in answers if each is not None]
 

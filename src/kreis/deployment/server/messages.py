@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -58,6 +58,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What was unusual about the request, as `"FIELD: PROBLEM"`."""
     scores: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
     """The numbers of a raw output of several, by what each is about."""
+    parts: dict[str, Any] = {}
+    """What goes with the answer, by name, as the project asks for (`answer_with`); null where one could not be had."""
 
 
 class Replies(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from kreis.deployment.server.messages import Ask, Asked, Refusal
 from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
+from kreis.models.answer_parts.opened import OpenedParts
 from kreis.models.scoring import Matrix, Texts
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.online.store import OnlinePlace, OnlineStore
@@ -67,6 +69,9 @@ class LoadedModel:
         """Whether an answer shows raw output and decision as they are."""
         self.scorer = package.scorer(threads=1)
         reads = getattr(self.scorer, "texts", 0)
+        opened = partial(OpenedParts, manifest.parts, package.files.__getitem__, manifest.features)
+        self.parts = opened() if manifest.parts else None
+        """What goes with its answers; None where nothing does."""
         self.texts = list(manifest.text_fields.values()) if reads else []
         """The fields that it reads as texts, in the order in which it takes them."""
         self._plain = not (self.names or self.texts)

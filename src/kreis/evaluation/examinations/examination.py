@@ -7,7 +7,7 @@ sure is it, does it lean on what it should not. What they find is data: a gate m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -53,6 +53,8 @@ class FeatureRows:
     """The names of `data`'s rows, shape (rows,): by these a person finds them."""
     entity_of: Callable[[str], Codes | None]
     """To which entity each row of `data` belongs, as codes, of a feature that is one of an entity; None of others."""
+    column: Callable[[str], Sequence[str]] | None = None
+    """A key or field of requests as texts (`kreis.models.answer_parts.part.group_text`), of all rows of `data`."""
 
     @cached_property
     def test(self) -> TrainingData:

@@ -33,6 +33,7 @@ def why_page(walk: WhyView) -> Page:
             ("score", number(prediction.score)),
             ("scores", _scores(prediction.scores or {})),
             ("decides", model.decides),
+            *prediction.parts_said.items(),
             ("what happened", prediction.happened),
             ("prediction", f"{prediction.id} at {date(prediction.at)} UTC"),
             ("reference", prediction.reference or ""),

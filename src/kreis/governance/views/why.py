@@ -64,6 +64,10 @@ class WhyPrediction(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, float | None] | None = None
     flags: list[str] | None = None
     """None where an earlier version logged it."""
+    parts: dict[str, Any] | None = None
+    """What went with the answer, by name; None where nothing did."""
+    parts_said: dict[str, str] = {}
+    """The same in words."""
     outcome: float | None
     """None while it is not known."""
     happened: str
@@ -145,7 +149,9 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
     happened = "not known yet" if record["outcome"] is None else form.said(record["outcome"])
     answered = manifest.model if isinstance(manifest.model, Pipeline) else None
     decided = form.said(record["decision"]) if answered is None else _GIVEN[record["decision"] > 0]
-    words = {"decided": decided[:1].upper() + decided[1:], "happened": happened}
+    words: dict[str, Any] = {"decided": decided[:1].upper() + decided[1:], "happened": happened}
+    parts = record.get("parts") or None
+    words |= {"parts": parts, "parts_said": _said(manifest, parts or {})}
     several = dict(zip(manifest.decision.names, record.get("scores") or (), strict=True)) or None
     return WhyView(
         prediction=msgspec.convert({**record, **words, "scores": several}, WhyPrediction),
@@ -180,7 +186,7 @@ def _find_in_lake(workspace: Workspace, prediction: str, at: datetime) -> dict[s
     if not rows:
         return None
     row = rows[0]
-    for name in ("keys", "fields", "shadow", "extra"):
+    for name in ("keys", "fields", "shadow", "extra", "parts"):
         row[name] = None if row.get(name) is None else msgspec.json.decode(row[name])
     return row
 
@@ -194,6 +200,15 @@ def _find_in_journal(workspace: Workspace, prediction: str) -> dict[str, Any] | 
     if isinstance(record.score, Several):
         found |= {"score": record.score.kept, "scores": record.score.all}
     return {**found, "at": moment(record.at)}
+
+
+def _said(manifest: Manifest, parts: dict[str, Any]) -> dict[str, str]:
+    """What went with an answer, in words."""
+    return {
+        each.name: "could not be had" if parts[each.name] is None else each.said(parts[each.name])
+        for each in manifest.parts
+        if each.name in parts
+    }
 
 
 def _outcome(workspace: Workspace, record: dict[str, Any]) -> float | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import build_package
+from kreis.errors import ProjectError
 from kreis.formats import document_of
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Verdict
+from kreis.models.answer_parts.kinds import AnswerPartKind
 from kreis.ways import deployment
 from kreis.ways.results import Packaged
+from kreis.ways.tabular.evaluation import asked_of
 from kreis.ways.tabular.inputs import accepted_inputs, contracts_of_inputs, rules_of_inputs
 from kreis.ways.tabular.paired_traffic import read_paired
 from kreis.ways.tabular.rows import read_spine, spine_of, used_views
@@ -48,6 +51,7 @@ def _package(state: TabularState, name: str) -> StepResult[Packaged]:
             score_reference=trained.score_reference,
             categories=trained.categories,
             explanation=trained.stored.explanation,
+            parts=_parts(state, name),
         )
         package = build_package(manifest, trained.form, workspace.artifacts, explanation=trained.explanation)
         return Packaged(model=package.digest)
@@ -60,8 +64,28 @@ def _package(state: TabularState, name: str) -> StepResult[Packaged]:
             "outcome": spine.means,
             "accepts": document_of(accepted_inputs(project)),
             "contracts": {each: contract.digest for each, contract in contracts_of_inputs(project).items()},
+            **({"parts": project.answer_parameters} if project.answer_parts else {}),
         },
         inputs={"candidate": state.candidates[name].key, **state.versions},
         result=Packaged,
         compute=compute,
     )
+
+
+def _parts(state: TabularState, name: str) -> list[AnswerPartKind]:
+    """What goes with the answers of a candidate, fitted to it.
+
+    Raises:
+        ProjectError: one cannot be fitted to the candidate that was chosen; a fallback goes without.
+    """
+    declared = state.project.answer_parts
+    if not declared:
+        return []
+    subject, parts = asked_of(state, name), []
+    for each in declared.values():
+        lacks = each.lacks(subject)
+        if lacks is None:
+            parts.append(each.fit(subject, state.workspace.artifacts.put))
+        elif name == state.judged.candidate:
+            raise ProjectError(f"{each.name} cannot go with its answers: {lacks}", where=f"candidate {name!r}")
+    return parts

@@ -21,6 +21,7 @@ from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import group_codes
 from kreis.evaluation.spending import Spending
 from kreis.loop.verdicts import Verdict
+from kreis.models.answer_parts.part import group_text
 from kreis.models.scoring import Matrix, Scorer, Texts
 from kreis.preparation.spine import teaches
 from kreis.project import Project
@@ -176,6 +177,7 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         refit=partial(_refit, state, challenger, chosen),
         ids=partial(_ids, state),
         entity_of=partial(_entity_of, state),
+        column=lambda name: [group_text(each) for each in _column(state, name).to_list()],
     )
     subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=_judged_by(project), **judged_on)
     return _Seen(scored=scored, serving=serving, baselines=baselines, judged_on=judged_on, subject=subject)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.texts import amount
@@ -63,31 +65,42 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
             state.workspace.artifacts.put(content)
         return Trained(candidate=trained.stored)
 
-    return state.memory.step(
-        "training",
-        declared.name,
-        parameters={
-            "candidate": declared.candidate.parameters(),
-            "search": None if declared.search is None else declared.search.parameters(),
-            "features": features,
-            "split": project.split_declaration.parameters(),
-            "outcome_within": spine.outcome_within,
-            "metric": project.goal.metric.to_document(),
-            "seed": settings.seed,
-            "threads": settings.threads,
-            "as_of": state.moment,
-            **({} if project.goal.named is None else {"task": project.goal.named}),
-            **declared.preprocessing.parameters,
-            **{name: value for name, value in (("weight", spine.weight), ("group", spine.group)) if value is not None},
-        },
-        inputs={
-            spine.table.name: state.version_of(spine.table.name),
-            **{
-                f"features {view.name}": state.features[view.name].output.fingerprint
-                for view in project.all_views
-                if set(view.feature_names) & set(features)
+    def step(**more: Any) -> StepResult[Trained]:
+        return state.memory.step(
+            "training",
+            declared.name,
+            parameters={
+                "candidate": declared.candidate.parameters(),
+                "search": None if declared.search is None else declared.search.parameters(),
+                "features": features,
+                "split": project.split_declaration.parameters(),
+                "outcome_within": spine.outcome_within,
+                "metric": project.goal.metric.to_document(),
+                "seed": settings.seed,
+                "threads": settings.threads,
+                "as_of": state.moment,
+                **({} if project.goal.named is None else {"task": project.goal.named}),
+                **declared.preprocessing.parameters,
+                **{
+                    name: value
+                    for name, value in (("weight", spine.weight), ("group", spine.group))
+                    if value is not None
+                },
+                **more,
             },
-        },
-        result=Trained,
-        compute=compute,
-    )
+            inputs={
+                spine.table.name: state.version_of(spine.table.name),
+                **{
+                    f"features {view.name}": state.features[view.name].output.fingerprint
+                    for view in project.all_views
+                    if set(view.feature_names) & set(features)
+                },
+            },
+            result=Trained,
+            compute=compute,
+        )
+
+    found = step()
+    if project.answer_parts and found.output.candidate.validation_scores is None:
+        return step(keeps="validation scores")  # an earlier version trained it, and kept none
+    return found

@@ -51,6 +51,8 @@ def _schemas(release: LoadedRelease | QuestionRelease | None, limits: Limits) ->
             properties[field] = {**({} if said.keys() & {"type", "enum"} else properties[field]), **said}
     if not _names(release):
         del schemas["Reply"]["properties"]["scores"]
+    if not _parts(release):
+        del schemas["Reply"]["properties"]["parts"]
     rows = schemas.pop("Asked")["properties"]["rows"]
     return {**schemas, "Batch": _object({"rows": rows}, ["rows"]), "Error": _errors()}
 
@@ -84,6 +86,7 @@ def _narrowed(release: LoadedRelease | None, limits: Limits) -> dict[str, dict[s
             "release": _ID,
             "at": {"format": "date-time"},
             "scores": _object({name: {"type": "number"} for name in _names(release)}),
+            "parts": _object(_parts(release)),
         },
         "Outcomes": {"outcomes": {"maxItems": limits.rows}},
         "Outcome": {
@@ -148,6 +151,15 @@ def _names(release: LoadedRelease | None) -> list[str]:
     """What the raw outputs of the models in service are about, where they are several numbers."""
     models = [] if release is None else release.models.values()
     return list(dict.fromkeys(name for model in models for name in model.names))
+
+
+def _parts(release: LoadedRelease | None) -> dict[str, Any]:
+    """What goes with the answers of the models in service, by name; anything where two models differ."""
+    found: dict[str, Any] = {}
+    for part in (part for model in (release.models.values() if release else ()) for part in model.manifest.parts):
+        schema = part.schema()
+        found[part.name] = schema if found.get(part.name, schema) == schema else {}
+    return found
 
 
 def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What goes with an answer beside score and decision, as data in a package: one kind per file."""

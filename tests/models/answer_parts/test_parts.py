@@ -1,0 +1,82 @@
+"""Every part of an answer passes the suite that kreis ships."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kreis.models.answer_parts.grouped import Grouped
+from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.opened import OpenedParts
+from kreis.models.answer_parts.part import AnswerPart
+from kreis.models.answer_parts.sets import CoverageSet, strangeness
+from kreis.models.answer_parts.testing import CHECKS, Asked, Sample
+
+BY_REGION = Grouped(0.7, "region", {"north": 0.55, "3": 0.9})
+ASKED = [Asked(), Asked(fields={"region": "north"}), Asked(fields={"region": 3.0}), Asked(keys={"region": "west"})]
+YES_NO = np.array([0.2, 0.65, 0.65, 0.93])
+CLASSES = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]])
+
+
+def sample(part: AnswerPart, scores: np.ndarray) -> Sample:
+    matrix = np.full((4, 2), np.nan, dtype=np.float32)
+    matrix[:, 0] = 1.0
+    return Sample(part=part, features=["a", "b"], matrix=matrix, scores=scores, asked=ASKED)
+
+
+SAMPLES = {
+    "yes or no": sample(CoverageSet(level=0.9, quantile=BY_REGION, rows=100), YES_NO),
+    "classes": sample(CoverageSet(level=0.9, classes=["a", "b", "c"], quantile=BY_REGION, rows=100), CLASSES),
+    "classes, cumulative": sample(
+        CoverageSet(level=0.9, classes=["a", "b", "c"], cumulative=True, quantile=Grouped(0.9), rows=100), CLASSES
+    ),
+    "a number": sample(CoverageInterval(level=0.9, quantile=BY_REGION, rows=100, at_least=0.0), YES_NO),
+    "a number with spreads": sample(
+        CoverageInterval(level=0.9, quantile=Grouped(2.0), rows=9, edges=(0.5,), spreads=(0.1, 1.0)), YES_NO
+    ),
+    "quantiles": sample(CoverageInterval(level=0.9, quantile=Grouped(-0.3), rows=100, several=True), CLASSES),
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_part_behaves(check, kind):
+    check(SAMPLES[kind])
+
+
+def test_a_set_holds_what_is_strange_by_at_most_the_quantile_of_its_group():
+    said = SAMPLES["yes or no"].part.many(SAMPLES["yes or no"].matrix, YES_NO, ASKED)
+    assert [each["set"] for each in said] == [[False], [True], [False, True], [True]]
+    assert [each["group"] for each in said] == [None, "north", "3", None]
+
+
+def test_a_set_of_classes_is_never_empty_and_the_cumulative_one_counts_what_is_likelier():
+    least = CoverageSet(level=0.9, classes=["a", "b", "c"], quantile=Grouped(0.0), rows=100)
+    assert least.included(CLASSES, None).sum(axis=1).tolist() == [1, 1, 1, 1]
+    assert strangeness(CLASSES[2:3]).round(9).tolist() == [[0.7, 0.7, 0.0]]
+    assert strangeness(CLASSES[2:3], cumulative=True).round(9).tolist() == [[0.4, 0.7, 0.0]]
+
+
+def test_an_interval_reaches_as_far_as_errors_at_such_a_score_and_keeps_to_what_is_possible():
+    spread = SAMPLES["a number with spreads"].part
+    low, high = spread.ends(np.array([0.5, 0.6]), None)
+    assert low.tolist() == pytest.approx([0.3, -1.4])
+    assert high.tolist() == pytest.approx([0.7, 2.6])
+    bounded = CoverageInterval(level=0.9, quantile=Grouped(1.0), rows=9, at_least=0.0, at_most=1.0)
+    assert [end.tolist() for end in bounded.ends(np.array([0.6]), None)] == [[0.0], [1.0]]
+
+
+def test_quantiles_that_were_too_far_apart_are_brought_nearer_and_never_crossed():
+    part = CoverageInterval(level=0.9, quantile=Grouped(-0.3), rows=100, several=True)
+    low, high = part.ends(np.array([[0.0, 0.5, 1.0], [0.2, 0.3, 0.4]]), None)
+    assert low.tolist() == pytest.approx([0.3, 0.3])
+    assert high.tolist() == pytest.approx([0.7, 0.3])
+
+
+def test_a_part_that_fails_costs_no_answer(caplog):
+    parts = OpenedParts([SAMPLES["classes"].part, SAMPLES["a number"].part], {}.__getitem__, ["a", "b"])
+    many = parts.many(SAMPLES["yes or no"].matrix, [[0.5], [0.6], [0.7], [0.8]], ASKED)
+    assert [each["coverage"] is None for each in many] == [False] * 4  # the second one's values stand
+    broken = OpenedParts([SAMPLES["classes"].part], {}.__getitem__, ["a", "b"])
+    assert broken.one([1.0, 2.0], [0.5, 0.5], ASKED[0]) == {"coverage": None}
+    assert "an answer goes without its coverage" in caplog.text
