@@ -112,6 +112,15 @@ class AskerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Of the documents for some groups, which they may read."""
 
 
+class ReviewerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[service.reviewers.NAME]`: somebody who labels items over HTTP with a token of their own."""
+
+    sha256: str
+    """Of the token."""
+    queues: list[str] = []
+    """That they may label; no others."""
+
+
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[service]`"""
 
@@ -134,6 +143,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     askers: dict[str, AskerSettings] = {}
     """Name to who asks questions, by the SHA-256 of a token of their own: `askers.anna = {sha256 = "…", tenant = "a",
     groups = ["hr"]}`. Without any, whoever may use the service asks as a person without groups, of no tenant."""
+    reviewers: dict[str, ReviewerSettings] = {}
+    """Name to who labels items over HTTP, by the SHA-256 of a token of their own: `reviewers.bo = {sha256 = "…",
+    queues = ["answers"]}`. Without any, nobody does."""
 
 
 class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kreis.ledger.store import Ledger
     from kreis.preparation.online.store import OnlinePlace
     from kreis.project import Project
+    from kreis.reviews.queues import Queues
 
 __all__ = ["Workspace", "set_passive_openmp_wait"]
 
@@ -324,6 +325,19 @@ class Workspace:
         from kreis.deployment.predictions.log import FolderLog
 
         return FolderLog(self.journal_folder)
+
+    @property
+    def reviews_file(self) -> Path:
+        """Where reviewers get items and leave labels (`kreis.reviews.desk`)."""
+        return self.service_folder / "reviews.db"
+
+    @property
+    def reviews(self) -> Queues:
+        """What people label."""
+        from kreis.reviews.desk import Desk
+        from kreis.reviews.queues import Queues
+
+        return Queues(self.ledger, self.lake, Desk(self.reviews_file), actor=self.actor, clock=self.clock)
 
     @property
     def online(self) -> OnlinePlace:

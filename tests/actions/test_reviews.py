@@ -9,6 +9,8 @@ import pytest
 
 from kreis.actions.reviews import give_out, put_in, settle, state_of, take_back
 from kreis.errors import ProjectError
+from kreis.reviews.desk import Desk
+from kreis.reviews.items import Label
 from kreis.workspace import Workspace
 
 
@@ -73,3 +75,34 @@ def test_a_file_that_is_there_is_not_replaced(workspace: Workspace, items: Path)
     put_in(workspace, "answers", items, labels=["right", "wrong"])
     with pytest.raises(ProjectError, match="is there already"):
         give_out(workspace, "answers", "Bo", items)
+
+
+def test_labels_left_over_http_and_in_files_are_one_queue(workspace: Workspace, items: Path, tmp_path: Path) -> None:
+    put_in(workspace, "answers", items, labels=["right", "wrong"])
+    desk = Desk(workspace.reviews_file)  # as the service has it
+    out = tmp_path / "bo.jsonl"
+    give_out(workspace, "answers", "Bo", out)
+    desk.take("answers", "Bo", [Label(item="a0", label="wrong")], 7)
+    desk.take("answers", "Cy", [Label(item=f"a{n}", label="right", comment="seen") for n in range(3)], 8)
+    with pytest.raises(ProjectError, match="Bo said 'wrong' of 'a0' before"):
+        take_back(workspace, "answers", "Bo", fill_in_all(out, "right"))
+    assert state_of(workspace, "answers").reviewers == {"Bo": 1, "Cy": 3}
+    assert workspace.reviews.get("answers").said_of("a0") == [("Bo", "wrong", ""), ("Cy", "right", "seen")]
+    assert {each.item for each in desk.next("answers", "Bo", 9)[1]} == {"a1", "a2"}
+    settle(workspace, "answers", "a1", "wrong", "the page says so")
+    assert {each.item for each in desk.next("answers", "Di", 9)[1]} == {"a2"}
+
+
+def test_a_desk_that_is_gone_is_made_anew_from_the_lake(workspace: Workspace, items: Path, tmp_path: Path) -> None:
+    put_in(workspace, "answers", items, labels=["right", "wrong"])
+    Desk(workspace.reviews_file).take("answers", "Bo", [Label(item="a0", label="wrong")], 7)
+    state_of(workspace, "answers")
+    workspace.reviews_file.unlink()
+    assert give_out(workspace, "answers", "Bo", tmp_path / "bo.jsonl") == 2
+    assert [each.item for each in Desk(workspace.reviews_file).given("answers")] == ["a0"]
+
+
+def fill_in_all(path: Path, label: str) -> Path:
+    rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    path.write_bytes(b"".join(msgspec.json.encode({**row, "label": label}) + b"\n" for row in rows))
+    return path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -12,8 +13,11 @@ from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
-from kreis.reviews.queue import Item, Label, Queue
+from kreis.reviews.desk import Desk
+from kreis.reviews.items import Item, Label
+from kreis.reviews.queue import Queue
 
+New: TypeAlias = Callable[[str, list[str]], Queue]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -24,8 +28,15 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 
 @pytest.fixture
-def queue(lake: Lake) -> Queue:
-    made = Queue(lake, "answers", ["right", "wrong"], actor="Ada", clock=SimulatedClock(NOW))
+def new(lake: Lake, tmp_path: Path) -> New:
+    """Makes a queue of the same lake, at the same desk."""
+    desk = Desk(tmp_path / "service" / "reviews.db")
+    return lambda name, labels: Queue(lake, desk, name, labels, actor="Ada", clock=SimulatedClock(NOW))
+
+
+@pytest.fixture
+def queue(new: New) -> Queue:
+    made = new("answers", ["right", "wrong"])
     made.put([Item(item=f"a{n}", shown={"answer": f"It is {n}."}, judge="right") for n in range(6)])
     return made
 
@@ -84,8 +95,8 @@ def test_a_dispute_is_named_until_somebody_settles_it(queue: Queue) -> None:
     assert state.agreement.value < 0.5
 
 
-def test_a_judge_is_held_against_people_and_corrected_by_them(lake: Lake) -> None:
-    queue = Queue(lake, "judged", ["right", "wrong"], actor="Ada", clock=SimulatedClock(NOW))
+def test_a_judge_is_held_against_people_and_corrected_by_them(new: New) -> None:
+    queue = new("judged", ["right", "wrong"])
     queue.put([Item(item=f"a{n}", shown={}, judge="right" if n % 4 else "wrong") for n in range(400)])
     wrong = {n for n in range(400) if n % 4 == 0 or n % 10 == 1}  # the judge overlooks every tenth
     asked = range(0, 400, 3)
@@ -101,20 +112,20 @@ def test_a_judge_is_held_against_people_and_corrected_by_them(lake: Lake) -> Non
     assert share.high < 0.75  # what the judge alone would say
 
 
-def test_a_judge_of_one_item_alone_is_left_out(lake: Lake) -> None:
-    queue = Queue(lake, "few", ["right", "wrong"], actor="Ada", clock=SimulatedClock(NOW))
+def test_a_judge_of_one_item_alone_is_left_out(new: New) -> None:
+    queue = new("few", ["right", "wrong"])
     queue.put([Item(item=f"a{n}", shown={}, judge="right" if n == 0 else None) for n in range(3)])
     say(queue, "Bo", a0="right", a1="wrong", a2="right")
     assert round(queue.state().shares["right"].value, 2) == 0.67
 
 
-def test_two_queues_do_not_mix(lake: Lake, queue: Queue) -> None:
-    other = Queue(lake, "rows", ["yes", "no"], actor="Ada", clock=SimulatedClock(NOW))
+def test_two_queues_do_not_mix(new: New, queue: Queue) -> None:
+    other = new("rows", ["yes", "no"])
     assert other.put([Item(item="a0", shown={})]) == 1
     assert other.put([Item(item="a0", shown={})]) == 0
     assert (other.state().items, queue.state().items) == (1, 6)
 
 
-def test_a_queue_without_a_choice_is_refused(lake: Lake) -> None:
+def test_a_queue_without_a_choice_is_refused(new: New) -> None:
     with pytest.raises(ProjectError, match="two different labels"):
-        Queue(lake, "one", ["yes", "yes"], actor="Ada", clock=SimulatedClock(NOW))
+        new("one", ["yes", "yes"])

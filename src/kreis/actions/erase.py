@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kreis.actions.forgetting.indexes import CopyPlace, IndexPlace, VectorPlace, entries_told
+from kreis.actions.forgetting.reviews import ReviewPlace
 from kreis.actions.forgetting.subject import SHORT, Found, Place, Subject
 from kreis.actions.forgetting.tables import answers_told, document_rows, documents_told, has_documents
 from kreis.actions.forgetting.transcripts import TranscriptPlace
@@ -162,6 +163,7 @@ PLACES: dict[str, Callable[[Workspace], Place]] = {
     "journal": JournalPlace,
     "vectors": VectorPlace,
     "transcripts": TranscriptPlace,
+    "reviews": ReviewPlace,
     "lake": LakePlace,
     "indexes": IndexPlace,
     "copies": CopyPlace,

@@ -7,27 +7,16 @@ from pathlib import Path
 
 import msgspec
 
-from kreis.digests import digest_of
 from kreis.durable import read_regular, storing, write_durably
 from kreis.errors import ProjectError
 from kreis.evaluation.agreement import Scale
-from kreis.ledger.documents import list_documents, put_document
-from kreis.ledger.records import Document
-from kreis.reviews.queue import Item, Label, Queue, ReviewState
+from kreis.reviews.items import Item, Label
+from kreis.reviews.queue import ReviewState
 from kreis.workspace import Workspace
 
-__all__ = ["give_out", "put_in", "queue_of", "settle", "state_of", "take_back"]
+__all__ = ["give_out", "put_in", "settle", "state_of", "take_back"]
 
-_KIND = "review queue"
 _LARGEST = 256 * 1024 * 1024
-
-
-class _Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue, as the record holds it."""
-
-    name: str
-    labels: list[str]
-    per_item: int = 2
 
 
 def put_in(workspace: Workspace, name: str, file: Path, *, labels: Sequence[str] = (), per_item: int = 2) -> int:
@@ -47,17 +36,17 @@ def put_in(workspace: Workspace, name: str, file: Path, *, labels: Sequence[str]
         ProjectError: a line is no item, or a new queue has no labels.
     """
     items = [msgspec.convert(each, Item) for each in _lines(file, Item)]
-    known = _declared(workspace)
-    if name not in known:
+    queues = workspace.reviews
+    if name not in queues.names():
         if not labels:
             problem = f"there is no queue {name!r} yet, and no labels are given"
             raise ProjectError(problem, where="kreis reviews put", hint="--label right --label wrong")
-        Queue(workspace.lake, name, labels, actor=workspace.actor, clock=workspace.clock, per_item=per_item)
-        _open(workspace, _Declared(name=name, labels=list(labels), per_item=per_item))
-    elif labels and list(labels) != known[name].labels:
-        said = ", ".join(known[name].labels)
+        return queues.make(name, labels, per_item).put(items)
+    queue = queues.get(name)
+    if labels and list(labels) != queue.labels:
+        said = ", ".join(queue.labels)
         raise ProjectError(f"queue {name!r} has the labels {said}", where="kreis reviews put", hint="leave --label out")
-    return queue_of(workspace, name).put(items)
+    return queue.put(items)
 
 
 def give_out(workspace: Workspace, name: str, reviewer: str, file: Path, count: int = 20) -> int:
@@ -68,7 +57,7 @@ def give_out(workspace: Workspace, name: str, reviewer: str, file: Path, count: 
     """
     if file.exists():
         raise ProjectError(f"{file} is there already", where="kreis reviews next", hint="name another file")
-    items = queue_of(workspace, name).next(reviewer, count)
+    items = workspace.reviews.get(name).next(reviewer, count)
     rows = [{"item": each.item, "shown": each.shown, "label": "", "comment": ""} for each in items]
     with storing(f"items {file}"):
         write_durably(file, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
@@ -86,7 +75,7 @@ def take_back(workspace: Workspace, name: str, reviewer: str, file: Path) -> int
         msgspec.convert({key: each[key] for key in ("item", "label", "comment") if key in each}, Label)
         for each in filled
     ]
-    return queue_of(workspace, name).take(reviewer, labels)
+    return workspace.reviews.get(name).take(reviewer, labels)
 
 
 def settle(workspace: Workspace, name: str, item: str, label: str, because: str) -> None:
@@ -95,7 +84,7 @@ def settle(workspace: Workspace, name: str, item: str, label: str, because: str)
     Raises:
         ProjectError: no such queue, item or label.
     """
-    queue_of(workspace, name).settle(Label(item=item, label=label, comment=because), by=workspace.actor)
+    workspace.reviews.get(name).settle(Label(item=item, label=label, comment=because), by=workspace.actor)
 
 
 def state_of(workspace: Workspace, name: str, scale: Scale = "nominal") -> ReviewState:
@@ -104,34 +93,7 @@ def state_of(workspace: Workspace, name: str, scale: Scale = "nominal") -> Revie
     Raises:
         ProjectError: no such queue.
     """
-    return queue_of(workspace, name).state(scale)
-
-
-def queue_of(workspace: Workspace, name: str) -> Queue:
-    """A queue that there is.
-
-    Raises:
-        ProjectError: there is none; the hint names the nearest.
-    """
-    known = _declared(workspace)
-    if name not in known:
-        raise ProjectError.unknown_name("queue", name, known, where="kreis reviews")
-    found = known[name]
-    clock, actor = workspace.clock, workspace.actor
-    return Queue(workspace.lake, name, found.labels, actor=actor, clock=clock, per_item=found.per_item)
-
-
-def _declared(workspace: Workspace) -> dict[str, _Declared]:
-    with workspace.ledger.read() as connection:
-        found = [msgspec.json.decode(each.body, type=_Declared) for each in list_documents(connection, _KIND)]
-    return {each.name: each for each in found}
-
-
-def _open(workspace: Workspace, queue: _Declared) -> None:
-    body = msgspec.json.encode(queue, order="sorted").decode()
-    reason = f"labels {', '.join(queue.labels)}"
-    with workspace.ledger.record(event="review.opened", subject=queue.name, actor=workspace.actor, reason=reason) as tx:
-        put_document(tx, Document(digest=digest_of(body.encode()), kind=_KIND, name=queue.name, body=body))
+    return workspace.reviews.get(name).state(scale)
 
 
 def _lines(file: Path, kind: type) -> Iterator[dict[str, object]]:

@@ -14,6 +14,7 @@ import msgspec
 from kreis.deployment.pointer import read_pointer
 from kreis.deployment.server.config import Limits, ServerConfig
 from kreis.deployment.server.questions.messages import Asker
+from kreis.deployment.server.reviews.messages import Reviewer
 from kreis.deployment.signing import load_trusted
 from kreis.durable import make_directory, read_regular, storing, write_durably
 from kreis.errors import CorruptionError, ProjectError, ServiceError, StoreError
@@ -63,6 +64,8 @@ def _write(workspace: Workspace, project: str, host: str, port: int, workers: in
         simulated=simulated,
         token=settings.token or None,
         askers=[Asker(name=name, **msgspec.structs.asdict(each)) for name, each in settings.askers.items()],
+        reviewers=[Reviewer(name=name, **msgspec.structs.asdict(each)) for name, each in settings.reviewers.items()],
+        reviews=workspace.reviews_file,
         tools=_tools_url(workspace),
         tools_key=workspace.folder / workspace.settings.tools.key,
         limits=Limits(answers=settings.answers, answer_ms=settings.answer_ms),

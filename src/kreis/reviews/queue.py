@@ -1,31 +1,33 @@
 """A review queue: items to be labelled, by several people who do not see each other's labels, and what came of it.
 
-Items and labels are tables of the lake; each label is there for good, with who gave it and when.
+Items and labels are tables of the lake; each label is there for good, with who gave it and when. Reviewers meet a queue
+at its desk, which decides what was said first.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
 
 from kreis.arrays import Floats
-from kreis.clock import Clock
+from kreis.clock import Clock, microseconds, moment
 from kreis.digests import digest_of_document
-from kreis.errors import ProjectError
+from kreis.errors import CorruptionError, ProjectError
 from kreis.evaluation.agreement import Scale, agreement, share_by_judge
 from kreis.evaluation.intervals import Estimate
 from kreis.lake.store import Lake
+from kreis.reviews.desk import Desk
+from kreis.reviews.items import Given, Item, Label
 
-__all__ = ["Item", "Label", "Queue", "ReviewState"]
+__all__ = ["ITEMS", "LABELS", "Queue", "ReviewState"]
 
-_ITEMS, _LABELS = "log/review_items", "log/review_labels"
+ITEMS, LABELS = "log/review_items", "log/review_labels"
 _TIME = pl.Datetime("us", "UTC")
 _OF_ITEMS: dict[str, Any] = {
     "queue": pl.String,
@@ -38,25 +40,6 @@ _OF_LABELS: dict[str, Any] = {
     "queue": pl.String, "item": pl.String, "label": pl.String, "by": pl.String, "kind": pl.String,
     "comment": pl.String, "at": _TIME,
 }  # fmt: skip
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something to be labelled."""
-
-    item: str
-    """Names it in its queue."""
-    shown: dict[str, Any]
-    """What a person looks at: a question, an answer, a row."""
-    judge: str | None = None
-    """What a model said of it. No reviewer sees that."""
-
-
-class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person says of an item."""
-
-    item: str
-    label: str
-    comment: str = ""
 
 
 class ReviewState(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +68,7 @@ class Queue:
 
     Args:
         lake: Where its tables are.
+        desk: Where reviewers get items and leave labels.
         name: Its name.
         labels: What may be said of an item, in order.
         actor: Who acts, for the record.
@@ -93,13 +77,13 @@ class Queue:
     """
 
     def __init__(
-        self, lake: Lake, name: str, labels: Sequence[str], *, actor: str, clock: Clock, per_item: int = 2
+        self, lake: Lake, desk: Desk, name: str, labels: Sequence[str], *, actor: str, clock: Clock, per_item: int = 2
     ) -> None:
         if len(set(labels)) < 2 or per_item < 1:
             hint = 'labels=["right", "wrong"], per_item=2'
             raise ProjectError("a queue needs two different labels, and a reviewer", where=f"queue {name}", hint=hint)
         self._lake, self.name, self.labels, self._actor = lake, name, list(labels), actor
-        self._clock, self._per_item = clock, per_item
+        self._desk, self._clock, self._per_item = desk, clock, per_item
 
     def put(self, items: Sequence[Item]) -> int:
         """Add items; those that it has already are left as they are.
@@ -107,35 +91,21 @@ class Queue:
         Returns:
             How many were new.
         """
-        known = set(self._rows(_ITEMS)["item"])
+        known = set(self._rows(ITEMS)["item"])
         new = {each.item: each for each in items if each.item not in known}
         at = self._clock.now()
         rows = [(self.name, each.item, _json(each.shown), each.judge, at) for each in new.values()]
-        self._write(_ITEMS, rows, _OF_ITEMS, f"{len(rows)} items for review")
+        self._write(ITEMS, rows, _OF_ITEMS, f"{len(rows)} items for review")
+        self.publish()
         return len(rows)
 
     def next(self, reviewer: str, count: int = 20) -> list[Item]:
-        """Items for one reviewer: that they have not labelled, and that lack labels; in an order of their own, without
-        what others or the judge said.
-
-        Args:
-            reviewer: Who will label them.
-            count: How many at most.
-        """
-        given = self._given()
-        mine = set(given.filter(pl.col("by") == reviewer)["item"])
-        counts = dict(given.group_by("item").len().iter_rows())
-        settled = set(self._settled())
-        wanted = [
-            (item, shown)
-            for item, shown in self._rows(_ITEMS).select("item", "fields").iter_rows()
-            if item not in mine and item not in settled and counts.get(item, 0) < self._per_item
-        ]
-        wanted.sort(key=lambda pair: hashlib.sha256(f"{reviewer}\n{pair[0]}".encode()).digest())
-        return [Item(item=item, shown=msgspec.json.decode(shown)) for item, shown in wanted[:count]]
+        """Items for one reviewer; see `Desk.next`."""
+        self.publish()
+        return self._desk.next(self.name, reviewer, count)[1]
 
     def take(self, reviewer: str, labels: Sequence[Label]) -> int:
-        """Write down what a reviewer said. A label given again counts once; another one for the same item is refused.
+        """Write down what a reviewer said; see `Desk.take`.
 
         Returns:
             How many were new.
@@ -143,18 +113,57 @@ class Queue:
         Raises:
             ProjectError: no such item or label, or the reviewer said otherwise before; then none is taken.
         """
-        before = dict(self._given().filter(pl.col("by") == reviewer).select("item", "label").iter_rows())
-        known = set(self._rows(_ITEMS)["item"])
-        new = []
-        for each in labels:
-            self._check(each, known)
-            if before.get(each.item, each.label) != each.label:
-                problem = f"{reviewer} said {before[each.item]!r} of {each.item!r} before"
-                hint = "labels stay as they were given; settle a dispute: kreis reviews settle"
-                raise ProjectError(problem, where=f"queue {self.name}", hint=hint)
-            new += [each] if each.item not in before else []
-        self._add(new, reviewer, "label")
-        return len(new)
+        self.publish()
+        new = self._desk.take(self.name, reviewer, labels, microseconds(self._clock.now()))
+        self.receive()
+        return new
+
+    def receive(self) -> int:
+        """Take the labels that were left at the desk into the lake.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            CorruptionError: the lake holds another label by the same person for the same item.
+        """
+        known = {(item, by): label for item, by, label in self._given().select("item", "by", "label").iter_rows()}
+        left = self._desk.given(self.name)
+        for each in left:
+            if known.get((each.item, each.by), each.label) != each.label:
+                hint = "labels are left where the service runs: run kreis reviews there, and nowhere else"
+                problem = f"{each.by} said {each.label!r} of {each.item!r}, and the lake holds another label"
+                raise CorruptionError(problem, where=f"queue {self.name}", hint=hint)
+        new = [each for each in left if (each.item, each.by) not in known]
+        rows = [(self.name, each.item, each.label, each.by, "label", each.comment, moment(each.at)) for each in new]
+        self._write(LABELS, rows, _OF_LABELS, f"{len(rows)} labels")
+        return len(rows)
+
+    def publish(self) -> None:
+        """Let the desk hold what the lake holds; what was left there comes first."""
+        self.receive()
+        given = self._given().select("item", "by", "label", "comment", "at")
+        self._desk.publish(
+            self.name,
+            self.labels,
+            self._per_item,
+            self._shown(),
+            self._settled().keys(),
+            [Given(item, by, label, said, microseconds(at)) for item, by, label, said, at in given.iter_rows()],
+        )
+
+    def held(self) -> tuple[dict[str, str], list[Given]]:
+        """By item what is shown, as JSON; and all labels, in the lake and at the desk. For an erasure, which looks at
+        all and changes nothing.
+        """
+        said = [(each.item, each.by, each.label, each.comment) for each in self._desk.given(self.name)]
+        columns = ("item", "by", "label", "comment")
+        rows = {*said, *self._rows(LABELS).select(columns).iter_rows()}
+        return self._shown(), [Given(item, by, label, comment, 0) for item, by, label, comment in sorted(rows)]
+
+    def forget(self, items: Collection[str], labels: Collection[tuple[str, str]]) -> None:
+        """Let the desk forget items, and labels by item and reviewer, which the lake has forgotten."""
+        self._desk.forget(self.name, items, labels)
 
     def settle(self, label: Label, by: str) -> None:
         """Decide what an item is, having seen what the others said.
@@ -162,17 +171,25 @@ class Queue:
         Raises:
             ProjectError: no such item or label.
         """
-        self._check(label, set(self._rows(_ITEMS)["item"]))
-        self._add([label], by, "settled")
+        known, where = set(self._rows(ITEMS)["item"]), f"queue {self.name}"
+        if label.item not in known:
+            raise ProjectError.unknown_name("item", label.item, sorted(known), where=where)
+        if label.label not in self.labels:
+            raise ProjectError.unknown_name("label", label.label, self.labels, where=f"{where}, item {label.item}")
+        row = (self.name, label.item, label.label, by, "settled", label.comment, self._clock.now())
+        self._write(LABELS, [row], _OF_LABELS, "1 label")
+        self.publish()
 
     def said_of(self, item: str) -> list[tuple[str, str, str]]:
         """All that was said of an item: by whom, the label, the comment. For who settles it."""
+        self.receive()
         rows = self._given().filter(pl.col("item") == item).sort("at", "by")
         return list(rows.select("by", "label", "comment").iter_rows())
 
     def state(self, scale: Scale = "nominal") -> ReviewState:
         """How it stands: agreement between people, of the judge with them, and the share of each label."""
-        items, given, settled = self._rows(_ITEMS), self._given(), self._settled()
+        self.receive()
+        items, given, settled = self._rows(ITEMS), self._given(), self._settled()
         counts = dict(given.group_by("item").len().iter_rows())
         differing = given.group_by("item").agg(pl.col("label").n_unique().alias("said"))
         disputed = sorted(set(differing.filter(pl.col("said") > 1)["item"]) - settled.keys())
@@ -218,27 +235,18 @@ class Queue:
     def _number(self, label: str) -> float:
         return float(self.labels.index(label))
 
-    def _check(self, label: Label, known: set[str]) -> None:
-        where = f"queue {self.name}"
-        if label.item not in known:
-            raise ProjectError.unknown_name("item", label.item, sorted(known), where=where)
-        if label.label not in self.labels:
-            raise ProjectError.unknown_name("label", label.label, self.labels, where=f"{where}, item {label.item}")
+    def _shown(self) -> dict[str, str]:
+        return dict(self._rows(ITEMS).select("item", "fields").iter_rows())
 
     def _given(self) -> pl.DataFrame:
-        return self._rows(_LABELS).filter(pl.col("kind") == "label")
+        return self._rows(LABELS).filter(pl.col("kind") == "label")
 
     def _settled(self) -> dict[str, str]:
-        rows = self._rows(_LABELS).filter(pl.col("kind") == "settled").sort("at", maintain_order=True)
+        rows = self._rows(LABELS).filter(pl.col("kind") == "settled").sort("at", maintain_order=True)
         return dict(rows.select("item", "label").iter_rows())
 
-    def _add(self, labels: Sequence[Label], by: str, kind: Literal["label", "settled"]) -> None:
-        at = self._clock.now()
-        rows = [(self.name, each.item, each.label, by, kind, each.comment, at) for each in labels]
-        self._write(_LABELS, rows, _OF_LABELS, f"{len(rows)} labels")
-
     def _rows(self, table: str) -> pl.DataFrame:
-        schema = _OF_ITEMS if table == _ITEMS else _OF_LABELS
+        schema = _OF_ITEMS if table == ITEMS else _OF_LABELS
         if self._lake.latest(table) is None:
             return pl.DataFrame(schema=schema)
         return self._lake.scan(table).filter(pl.col("queue") == self.name).collect()

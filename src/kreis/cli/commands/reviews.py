@@ -133,7 +133,7 @@ def show(
     """
     from typing import get_args
 
-    from kreis.actions.reviews import queue_of, state_of
+    from kreis.actions.reviews import state_of
     from kreis.errors import ProjectError
     from kreis.evaluation.agreement import Scale
     from kreis.workspace import Workspace
@@ -141,7 +141,7 @@ def show(
     if scale not in get_args(Scale):
         raise ProjectError.unknown_name("scale", scale, get_args(Scale), where="--scale")
     if item:
-        said = queue_of(Workspace.find(), queue).said_of(item)
+        said = Workspace.find().reviews.get(queue).said_of(item)
         if json:
             emit([{"by": by, "label": label, "comment": comment} for by, label, comment in said])
         else:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from kreis.deployment.server.questions.messages import Asker
+from kreis.deployment.server.reviews.messages import Reviewer
 from kreis.digests import digest_of
 from kreis.errors import CorruptionError, PolicyError, ProjectError
 
@@ -66,6 +67,10 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     askers: list[Asker] = []
     """Who may ask questions, by the digest of a token of their own. Without any, whoever may use the service asks as a
     person without groups of the tenant that all share."""
+    reviewers: list[Reviewer] = []
+    """Who may label, by the digest of a token of their own; without any, nobody."""
+    reviews: Path = Path("reviews.db")
+    """The file of the review queues (`kreis.reviews.desk`)."""
     tools: str = ""
     """URL of the project's tools (`kreis tools`), where releases may call some."""
     tools_key: Path | None = None
@@ -103,7 +108,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             )
         if not 0 < self.port < 65_536:
             raise ProjectError(f"there is no port {self.port}", where="service", hint="choose one from 1 to 65535")
-        self._check_askers()
+        _check_digests("askers", [each.sha256 for each in self.askers])
+        _check_digests("reviewers", [each.sha256 for each in self.reviewers])
         if not is_loopback(self.host) and len(self.token or "") < 16:
             raise PolicyError(
                 "the service would be open to others without a token of at least 16 characters",
@@ -111,15 +117,15 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 hint="set KREIS__SERVICE__TOKEN, or listen on 127.0.0.1",
             )
 
-    def _check_askers(self) -> None:
-        digests = [each.sha256 for each in self.askers]
-        for digest in digests:
-            if not _DIGEST.fullmatch(digest) or digests.count(digest) > 1:
-                raise ProjectError(
-                    f"{digest[:80]!r} is no SHA-256 of a token, or is there twice",
-                    where="service.askers",
-                    hint="64 hexadecimal digits: printf %s TOKEN | sha256sum",
-                )
+
+def _check_digests(setting: str, digests: list[str]) -> None:
+    for digest in digests:
+        if not _DIGEST.fullmatch(digest) or digests.count(digest) > 1:
+            raise ProjectError(
+                f"{digest[:80]!r} is no SHA-256 of a token, or is there twice",
+                where=f"service.{setting}",
+                hint="64 hexadecimal digits: printf %s TOKEN | sha256sum",
+            )
 
 
 def read_config(document: bytes, *, token: str | None = None) -> ServerConfig:

@@ -24,13 +24,16 @@ from kreis.deployment.server.http.guard import Guard
 from kreis.deployment.server.http.openapi import describe
 from kreis.deployment.server.http.questions import QuestionRoutes
 from kreis.deployment.server.http.refusals import HttpRefusal, status_of
-from kreis.deployment.server.http.replies import JSON, UNREADABLE, Answer, malformed
+from kreis.deployment.server.http.replies import JSON, UNREADABLE, Answer, decoded, malformed
+from kreis.deployment.server.http.reviews import ReviewRoutes
 from kreis.deployment.server.http.waiting import RETRY_AFTER_S, Waiting
 from kreis.deployment.server.messages import Asked, Outcomes, Refusal, Replies
 from kreis.deployment.server.metrics import Gauge, Metrics, render
 from kreis.deployment.server.questions.answering import Questions
+from kreis.deployment.server.reviews.reviewing import Reviewing
 from kreis.errors import StoreError
 from kreis.identifiers import new_id
+from kreis.reviews.desk import Desk
 
 __all__ = ["App"]
 
@@ -65,13 +68,15 @@ class App:
         self.guard = Guard(config, self.waiting)
         self.encode = msgspec.json.Encoder().encode
         self._decode_ask = msgspec.json.Decoder(Asked).decode
-        self._decode_outcomes = msgspec.json.Decoder(Outcomes).decode
+        self._decode_outcomes = msgspec.json.Decoder(Outcomes)
         self._simulated: datetime | None = None
         self.refused: Counter[str] = Counter()
         """By path: requests that were refused because too many waited, since they were last counted."""
         self._busy_id = self._new_id()
         self._busy = self._error("overloaded", "too much is asked at once; try again in a second", self._busy_id)
         self.draining = False
+        reviewing = Reviewing(Desk(config.reviews), config.limits)
+        more = [*QuestionRoutes(self, questions).routes, *ReviewRoutes(self, reviewing).routes]
         self._routes: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._index},
             "/healthz": {"GET": self._healthz},
@@ -81,7 +86,7 @@ class App:
             "/v1/predict": {"POST": self._predict},
             "/v1/outcomes": {"POST": self._outcomes},
             "/v1/flush": {"POST": self._flush},
-            **{path: {method: handler} for path, method, handler in QuestionRoutes(self, questions).routes},
+            **{path: {method: handler} for path, method, handler in more},
         }
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -148,10 +153,7 @@ class App:
     async def _outcomes(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         body = await self.guard.body(scope, headers, protocol)
         at = self.now(headers)
-        try:
-            outcomes = self._decode_outcomes(body)
-        except UNREADABLE as error:
-            raise malformed(error, Outcomes) from error
+        outcomes = decoded(self._decode_outcomes, body)
         return self.done("/v1/outcomes", {"accepted": await self._answering.take(outcomes, at)})
 
     async def _flush(self, scope: Any, headers: Any, protocol: Any) -> Answer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from granian.rsgi import ProtocolClosed, ProtocolError  # type: ignore[attr-defined]
 
@@ -14,19 +14,23 @@ from kreis.deployment.server.config import ServerConfig, is_loopback
 from kreis.deployment.server.http.refusals import HttpRefusal
 from kreis.deployment.server.http.waiting import Waiting
 from kreis.deployment.server.questions.messages import Asker
+from kreis.deployment.server.reviews.messages import Reviewer
 from kreis.digests import digest_of
 
-__all__ = ["ASKING", "Guard"]
+__all__ = ["ASKING", "REVIEWING", "Guard"]
 
 _OPEN = frozenset(("/healthz", "/readyz"))
 """Answered without a token: they say only whether the process lives and is ready."""
 ASKING = frozenset(("/v1/answer", "/v1/chat/completions", "/v1/confirm", "/v1/feedback", "/v1/models"))
 """Answered to askers, by a token of their own; where there are none, to whoever may use the service."""
+REVIEWING = frozenset(("/v1/reviews/next", "/v1/reviews/labels"))
+"""Answered to reviewers alone, by a token of their own; the service's own does not do."""
 _NOBODY = Asker()
 _OWN_SITE = (None, "same-origin", "none")
 """Of the header `Sec-Fetch-Site`: no browser, a page of this service, or an address typed in."""
 _DISCARDED_BYTES = 16 * 1024 * 1024
 _DISCARDED_SECONDS = 2.0
+_T = TypeVar("_T")
 
 
 class Guard:
@@ -37,6 +41,7 @@ class Guard:
         self._loopback = is_loopback(config.host)
         self._token = f"Bearer {config.token}".encode() if config.token else None
         self._askers = [(each.sha256.encode(), each) for each in config.askers]
+        self._reviewers = [(each.sha256.encode(), each) for each in config.reviewers]
         self._limit = config.limits.body_bytes
         self._hosts: set[str] = set()
         """Values of `Host` found good."""
@@ -60,7 +65,9 @@ class Guard:
             origin, site = headers.get("origin"), headers.get("sec-fetch-site")
             if (origin is not None and origin.partition("://")[2] != host) or site not in _OWN_SITE:
                 raise HttpRefusal(403, "forbidden_origin", "requests from other pages are refused")
-        if self._askers and path in ASKING:
+        if path in REVIEWING:
+            self.reviewer(headers)
+        elif self._askers and path in ASKING:
             self.asker(headers)
         elif self._token is not None and path not in _OPEN:
             given = headers.get("authorization")
@@ -76,15 +83,17 @@ class Guard:
         if not self._askers:
             return _NOBODY
         given = (headers.get("authorization") or "").encode("utf-8", "replace")
-        scheme, _, token = given.partition(b" ")
-        digest = digest_of(token if scheme == b"Bearer" else b"").encode()
-        found = _NOBODY if self._token is not None and hmac.compare_digest(given, self._token) else None
-        for known, asker in self._askers:  # all of them: how long it takes says nothing
-            if hmac.compare_digest(digest, known):
-                found = asker
-        if found is None:
-            raise HttpRefusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN' with your own token")
-        return found
+        nobody = _NOBODY if self._token is not None and hmac.compare_digest(given, self._token) else None
+        return _who(given, self._askers) or nobody or _refused()
+
+    def reviewer(self, headers: Any) -> Reviewer:
+        """Who reviews, by the token of their own.
+
+        Raises:
+            HttpRefusal: 401, nobody has this token.
+        """
+        given = (headers.get("authorization") or "").encode("utf-8", "replace")
+        return _who(given, self._reviewers) or _refused()
 
     def _check_host(self, host: str | None) -> None:
         if host is None or not _names_loopback(host):
@@ -134,6 +143,21 @@ class Guard:
         if "expect" not in headers:
             with suppress(ProtocolError, ProtocolClosed):  # the body has been read; the client has gone
                 await _discard(aiter(protocol))
+
+
+def _who(given: bytes, known: Sequence[tuple[bytes, _T]]) -> _T | None:
+    """Whose bearer token it is; None where it is nobody's."""
+    scheme, _, token = given.partition(b" ")
+    digest = digest_of(token if scheme == b"Bearer" else b"").encode()
+    found = None
+    for theirs, person in known:  # all of them: how long it takes says nothing
+        if hmac.compare_digest(digest, theirs):
+            found = person
+    return found
+
+
+def _refused() -> NoReturn:
+    raise HttpRefusal(401, "unauthorized", "send the header 'Authorization: Bearer TOKEN' with your own token")
 
 
 async def _each(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ import msgspec
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.door import Door
 from kreis.deployment.server.http.openapi_questions import question_paths, question_schemas
+from kreis.deployment.server.http.openapi_reviews import review_paths, review_schemas
 from kreis.deployment.server.messages import Asked, Outcomes, Replies, Reply
 from kreis.deployment.server.models import LoadedRelease
 from kreis.deployment.server.questions.models import QuestionRelease
@@ -43,7 +44,7 @@ def describe(release: LoadedRelease | QuestionRelease | None, project: str, limi
 def _schemas(release: LoadedRelease | QuestionRelease | None, limits: Limits) -> dict[str, Any]:
     """The schemas of the messages, from the structs that are decoded and encoded, narrowed to this release."""
     if isinstance(release, QuestionRelease):
-        return {**question_schemas(release), "Error": _errors()}
+        return {**question_schemas(release), **review_schemas(limits), "Error": _errors()}
     _, schemas = msgspec.json.schema_components([Asked, Reply, Replies, Outcomes], ref_template=_REFERENCE)
     for name, narrowed in _narrowed(release, limits).items():
         properties = schemas[name]["properties"]
@@ -54,7 +55,7 @@ def _schemas(release: LoadedRelease | QuestionRelease | None, limits: Limits) ->
     if not _parts(release):
         del schemas["Reply"]["properties"]["parts"]
     rows = schemas.pop("Asked")["properties"]["rows"]
-    return {**schemas, "Batch": _object({"rows": rows}, ["rows"]), "Error": _errors()}
+    return {**schemas, "Batch": _object({"rows": rows}, ["rows"]), **review_schemas(limits), "Error": _errors()}
 
 
 def _errors() -> dict[str, Any]:
@@ -178,6 +179,7 @@ def _paths(release: LoadedRelease | QuestionRelease | None) -> dict[str, Any]:
     flush = {"post": {"summary": "Close the prediction log's segment, so that it can be shipped.", "responses": _ok()}}
     return {
         **answers,
+        **review_paths(_post),
         "/v1/outcomes": outcomes,
         "/v1/flush": flush,
         "/healthz": {"get": {"summary": "Whether the process lives.", "responses": _ok()}},

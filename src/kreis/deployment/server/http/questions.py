@@ -6,7 +6,7 @@ An answer comes as a whole, or as server-sent events. In kreis's own shape those
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,7 +15,7 @@ import msgspec
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from kreis.deployment.server.http.chat import ChatAsked, Completions, models_of
-from kreis.deployment.server.http.replies import JSON, UNREADABLE, Answer, malformed
+from kreis.deployment.server.http.replies import JSON, Answer, Route, decoded
 from kreis.deployment.server.questions.answering import Items, Questions
 from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion, Confirmation, Feedback
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["QuestionRoutes"]
 
 _EVENTS = [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
-_Route: TypeAlias = tuple[str, str, Callable[[Any, Any, Any], Awaitable[Answer | None]]]
 _Frames: TypeAlias = Callable[[str | AnswerReply, str], Iterator[bytes]]
 """What is sent for a piece or the whole, of the answer of this id."""
 
@@ -40,7 +39,7 @@ class QuestionRoutes:
         self._ask_chat = msgspec.json.Decoder(ChatAsked)
         self._confirmation = msgspec.json.Decoder(Confirmation)
         self._came_of_it = msgspec.json.Decoder(Feedback)
-        self.routes: list[_Route] = [
+        self.routes: list[Route] = [
             ("/v1/answer", "POST", self._answer),
             ("/v1/chat/completions", "POST", self._chat),
             ("/v1/confirm", "POST", self._confirm),
@@ -125,11 +124,7 @@ class QuestionRoutes:
         return self._app.done(scope.path, models_of(self._app.config.project, self._app.follower.current))
 
     async def _body(self, decoder: msgspec.json.Decoder[Any], scope: Any, headers: Any, protocol: Any) -> Any:
-        body = await self._app.guard.body(scope, headers, protocol)
-        try:
-            return decoder.decode(body)
-        except UNREADABLE as error:
-            raise malformed(error, decoder.type) from error
+        return decoded(decoder, await self._app.guard.body(scope, headers, protocol))
 
 
 def event(name: str, data: bytes) -> bytes:

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import re
-from typing import TypeAlias, get_args, get_type_hints
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from kreis.deployment.server.http.refusals import HttpRefusal
 from kreis.deployment.server.messages import Refusal
 
-__all__ = ["JSON", "UNREADABLE", "Answer", "malformed"]
+__all__ = ["JSON", "UNREADABLE", "Answer", "Route", "decoded", "malformed"]
 
 JSON = [("content-type", "application/json")]
 Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
+Route: TypeAlias = tuple[str, str, Callable[[Any, Any, Any], Awaitable[Answer | None]]]
+"""Path, method, and what answers; None has answered by itself."""
+_T = TypeVar("_T", bound=msgspec.Struct)
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What decoding a body may raise."""
 _FIELD = re.compile(r" - at `\$\.(\w+)`$")
 """A field of the body itself."""
+
+
+def decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """A body as the message that it should be.
+
+    Raises:
+        Refusal: it is not.
+    """
+    try:
+        return decoder.decode(body)
+    except UNREADABLE as error:
+        raise malformed(error, decoder.type) from error
 
 
 def malformed(error: Exception, of: type[msgspec.Struct]) -> Refusal:

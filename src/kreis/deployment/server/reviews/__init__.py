@@ -1,0 +1,1 @@
+"""Review queues in the service: who may label, what they get, what they say."""
