@@ -131,7 +131,7 @@ class Queue:
         left = self._desk.given(self.name)
         for each in left:
             if known.get((each.item, each.by), each.label) != each.label:
-                hint = "labels are left where the service runs: run kreis reviews there, and nowhere else"
+                hint = "labels are left where the service runs: work on reviews there, and nowhere else"
                 problem = f"{each.by} said {each.label!r} of {each.item!r}, and the lake holds another label"
                 raise CorruptionError(problem, where=f"queue {self.name}", hint=hint)
         new = [each for each in left if (each.item, each.by) not in known]
