@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kreis.evaluation.examinations.influence import Influence
     from kreis.evaluation.examinations.labels import LabelErrors
     from kreis.evaluation.examinations.privacy import Memorising
+    from kreis.evaluation.examinations.slices import Slices
     from kreis.generative.chunking.by_sentences import BySentences
     from kreis.generative.chunking.by_structure import ByStructure
     from kreis.generative.chunking.by_words import ByWords

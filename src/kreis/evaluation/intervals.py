@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from kreis.arrays import Codes, Floats
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, lasting_of
 from kreis.evaluation.distributions import student_t_quantile
@@ -21,7 +21,7 @@ from kreis.evaluation.overlap import overlap_of
 from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
 from kreis.texts import number
 
-__all__ = ["ENDS", "Estimate", "estimate", "mean_estimate", "paired_difference"]
+__all__ = ["ENDS", "Estimate", "estimate", "gap_estimate", "mean_estimate", "paired_difference"]
 
 _BY_BLOCK = "blocks"
 _BY_COUNT = "blocks, never narrower than the count allows"
@@ -131,6 +131,26 @@ def mean_estimate(
         return _finish(math.nan, values, blocks, bounds, level, None)
     mean = float(values.mean())
     return _finish(mean, (values - mean) / len(values), blocks, bounds, level, np.ones(len(values)))
+
+
+def gap_estimate(values: Floats, inside: Booleans, blocks: Codes, rows: Rows, *, level: float = 0.95) -> Estimate:
+    """By how much the mean of some rows is above that of all others.
+
+    Args:
+        values: Of each row, shape (n,).
+        inside: Which rows these are, shape (n,).
+        blocks: The day of each row, as for `estimate`.
+        rows: The rows themselves, which say what blocks are.
+        level: How often the interval is to hold the truth.
+    """
+    _check(rows, blocks)
+    counts = int(inside.sum()), int((~inside).sum())
+    if not min(counts):
+        return _finish(math.nan, values, blocks, (-math.inf, math.inf), level, None, rows)
+    within, others = (float(values[each].mean()) for each in (inside, ~inside))
+    influence = np.where(inside, (values - within) / counts[0], (others - values) / counts[1])
+    weights = inside.astype(np.float64)  # the days that hold them are those that tell
+    return _finish(within - others, influence, blocks, (-math.inf, math.inf), level, weights, rows)
 
 
 def _check(rows: Rows, blocks: Codes) -> None:

@@ -15,10 +15,12 @@ from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
 from kreis.evaluation.examinations.privacy import Memorising
 from kreis.evaluation.examinations.robustness import Robustness
+from kreis.evaluation.examinations.slices import Slices
 
 __all__ = ["EXAMINATIONS", "chosen", "examine", "parameters"]
 
 _ALL: tuple[Examination, ...] = (
+    Slices(),
     Fairness(),
     Robustness(),
     Behaviour(),

@@ -1,0 +1,184 @@
+"""Whom does it fail: slices of the rows that judge in which the model does worse than elsewhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kreis.arrays import Booleans
+from kreis.errors import ProjectError
+from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
+from kreis.evaluation.intervals import Estimate, gap_estimate
+from kreis.evaluation.slices import Groups
+from kreis.evaluation.slicing.columns import Column, category_column, group_column, number_column
+from kreis.evaluation.slicing.measured import Measured, measured, row_metric
+from kreis.evaluation.slicing.search import Cell, Loss, Searched, search
+from kreis.texts import number
+
+__all__ = ["Slices"]
+
+_SERIOUS = 0.4
+"""Standard deviations of a row's loss: such a gap is worth a look (Chung et al. 2019, "Slice Finder", section 2.3)."""
+_GAP = "slice_gap"
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Looks for slices of the rows in which a metric is worse than elsewhere, over all columns and their pairs.
+
+    Each slice that is found stands for itself: none is the shadow of another. How much worse it is has an interval that
+    allows for the choice: its level is the higher, the more slices were looked at (Benjamini and Yekutieli 2005, "False
+    discovery rate-adjusted multiple confidence intervals for selected parameters", section 3).
+
+    Example:
+
+    >>> Slices(support=0.1, metric="value").rate
+    0.1
+    """
+
+    name: ClassVar[str] = "slices"
+    asks: ClassVar[str] = "Where does it do worse than elsewhere?"
+    by_default: ClassVar[bool] = True
+    measures: ClassVar[tuple[str, ...]] = (_GAP,)
+
+    metric: str | None = None
+    """A metric of the task that is a mean over rows; if not given, how many are right, or how far numbers are off."""
+    support: float = 0.05
+    """The least share of the rows that a slice has."""
+    rate: float = 0.1
+    """The share of false ones among those found, at most, on average."""
+    most: int = 5
+    """How many are shown."""
+
+    def __post_init__(self) -> None:
+        for name, share in (("support", self.support), ("rate", self.rate)):
+            if not 0 < share < 0.5:
+                hint = f"write Slices({name}=0.05)"
+                raise ProjectError(f"{name} must be between 0 and 0.5, not {share}", where="Slices", hint=hint)
+
+    def lacks(self, subject: Subject) -> str | None:
+        """Why it cannot be asked: there are no columns, or too few rows."""
+        if subject.features is None and not subject.groups:
+            return "there are no columns by which rows could be told apart"
+        metric = row_metric(subject, self.metric, where="Slices")
+        found = measured(metric, subject)
+        if found is None:
+            return f"{metric.name} is no mean over rows: name another metric"
+        if len(found.values) // found.rows.repeats < 4 * subject.goal.least:
+            return f"{len(found.values) // found.rows.repeats:,} rows are too few"
+        return None
+
+    def examine(self, subject: Subject, tell: Tell) -> Examined:
+        """Search, then measure what was found with the intervals that all metrics have."""
+        rows = measured(row_metric(subject, self.metric, where="Slices"), subject)
+        assert rows is not None
+        columns, notes = _columns(subject, rows, self.support)
+        by_row = rows.rows.blocks_are == "rows" and rows.rows.repeats == 1
+        loss = Loss(rows.losses, None if by_row else rows.blocks)
+        least = subject.goal.least * rows.rows.repeats
+        searched = search(columns, loss, support=self.support, rate=self.rate, most=self.most, least=least)
+        chosen = [self._slice(cell, columns, rows, searched) for cell in searched.found]
+        in_days = rows.rows.blocks_are == "days"
+        shown = [each for each in chosen if each.gap.low > 0 or not in_days]
+        if len(shown) < len(chosen):
+            notes.append(f"{len(chosen) - len(shown)} more are not shown: days that hang together could have made them")
+        findings = [each.finding(serious=not place) for place, each in enumerate(shown)]
+        if not shown and (doubtful := searched.suspect or next(iter(searched.found), None)):
+            findings = [self._slice(doubtful, columns, rows, searched).finding(shown=False)]
+        tables = {"slices": [each.document for each in shown]} if shown else {}
+        notes += self._told(searched, rows)
+        return Examined(examination=self.name, findings=findings, tables=tables, notes=notes)
+
+    def _slice(self, cell: Cell, columns: list[Column], rows: Measured, searched: Searched) -> _Slice:
+        family = len(cell.parts) - 1
+        found = sum(len(each.parts) == len(cell.parts) for each in searched.found)
+        level = 1 - self.rate * max(found, 1) / searched.looked_at[family]
+        inside = cell.inside(columns)
+        gap = gap_estimate(rows.losses, inside, rows.blocks, rows.rows, level=level)
+        return _Slice(cell, " and ".join(columns[place].name for place in cell.columns), inside, gap, rows)
+
+    def _told(self, searched: Searched, rows: Measured) -> list[str]:
+        if not sum(searched.looked_at):
+            return ["no slice is large enough, and varies enough, to be looked at"]
+        found = [
+            f"{sum(searched.looked_at):,} slices of at least {self.support:.0%} of the rows were looked at; of those"
+            f" that are shown, {self.rate:.0%} are there by chance at most, on average",
+            f"of the smallest slices one would have been shown from a gap of about {number(searched.detectable)}"
+            f" in {rows.name} on",
+        ]
+        if len(rows.values) < rows.of:
+            found.append(f"{len(rows.values):,} of {rows.of:,} rows were looked at, evenly taken")
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """A slice, measured."""
+
+    cell: Cell
+    column: str
+    inside: Booleans
+    gap: Estimate
+    rows: Measured
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As a row of a table."""
+        within, elsewhere = self.rows.told(self.inside)
+        return {
+            "slice": self.cell.said(),
+            "rows": self.cell.rows // self.rows.rows.repeats,
+            "share": self.cell.rows / len(self.inside),
+            "metric": self.rows.metric.name,
+            "value": within,
+            "elsewhere": elsewhere,
+            "gap": self.gap.value,
+            "low": self.gap.low if math.isfinite(self.gap.low) else None,
+            "high": self.gap.high if math.isfinite(self.gap.high) else None,
+            "expected_gap": self.cell.expected,
+        }
+
+    def finding(self, *, serious: bool = False, shown: bool = True) -> Finding:
+        """What is said of it."""
+        share = self.cell.rows / len(self.inside)
+        where = f"here {self.cell.said()} ({share:.0%} of rows), {self.rows.said(self.inside)}"
+        said = f"W{where}." if shown else f"No slice is shown to be worse. The most suspect one: w{where}."
+        great = self.cell.expected >= _SERIOUS * float(self.rows.losses.std())
+        return Finding(
+            measure=_GAP,
+            said=said,
+            estimate=self.gap,
+            column=self.column,
+            group=self.cell.said(),
+            serious=serious and shown and great,
+            detail={**self.document, "shown": shown},
+        )
+
+
+def _columns(subject: Subject, rows: Measured, support: float) -> tuple[list[Column], list[str]]:
+    """Features and columns of groups, and which features cannot be looked at."""
+    found: dict[str, Column] = {}
+    texts: list[str] = []
+    if subject.features is not None:
+        test = subject.features.test
+        for place, name in enumerate(test.features):
+            column = rows.column(test.matrix[:, place], subject.rows)
+            if name in test.text_fields:
+                texts.append(name)
+            elif column is not None:
+                values = column.astype(np.float64)
+                kinds = test.categories.get(name)
+                found[name] = (
+                    number_column(name, values, support)
+                    if kinds is None
+                    else category_column(name, values, kinds, support)
+                )
+    for name, groups in subject.groups.items():
+        codes = rows.column(groups.codes, subject.rows)
+        if codes is not None:
+            found[name] = group_column(name, Groups(groups.labels, codes), support)
+    notes = [f"texts are no slices: {', '.join(texts)}"] if texts else []
+    return list(found.values()), notes
