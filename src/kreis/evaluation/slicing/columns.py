@@ -71,8 +71,8 @@ def number_column(name: str, values: Floats, support: float) -> Column:
     known = values[~np.isnan(values)]
     if not len(known):
         return Column(name, np.full(len(values), -1, dtype=np.int16), 0, (), (), ())
-    narrow, wide = _bins(support)
-    shares = np.unique([*(np.arange(1, narrow) / narrow), *(np.arange(1, wide) / wide)])
+    (narrow, wide), least = _bins(support), min((support * len(values) + 1) / len(known), 0.5)
+    shares = np.unique([least, *(np.arange(1, narrow) / narrow), *(np.arange(1, wide) / wide), 1 - least])
     cuts = np.quantile(known, shares, method="lower")
     ends = np.unique(cuts)
     ends = ends[ends < known.max()]

@@ -12,7 +12,7 @@ from kreis.arrays import Booleans, Codes, Floats
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.examinations.examination import Subject
 from kreis.tasks.metrics.accuracy import Accuracy
-from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
 from kreis.tasks.metrics.ranked import RankedRows
 from kreis.tasks.task import metric_named
 from kreis.texts import number
@@ -98,6 +98,8 @@ def row_metric(subject: Subject, name: str | None, *, where: str) -> Metric:
 
 def measured(metric: Metric, subject: Subject) -> Measured | None:
     """The rows that a metric counts, at most 200,000 of them; None where it is no mean over rows that weigh alike."""
+    if not isinstance(metric, RatioMetric) and not isinstance(subject.rows, RankedRows):
+        return None
     weights, whole = metric.weights(subject.rows), metric.value(subject.rows)
     if weights is None or np.isnan(whole):
         return None

@@ -32,8 +32,8 @@ _TRIED = 150
 """Of the slices that may be shown, those whose overlaps are looked at; of one column so many."""
 _OF_A_COLUMN = 5
 _SHARED = 0.5
-_FEW_OUTSIDE = 0.1
-_WORSE_WITHIN = 3.0
+_FEW_OUTSIDE, _SOME_SHARED, _AS_CLEAR = 0.1, 0.2, 0.95
+_WORSE_WITHIN = 3.5
 """Standard errors: by so many the worst part of a slice may be worse than its other part by chance."""
 _BLOCKS_AT_MOST = 1_000
 
@@ -257,7 +257,7 @@ def _of_pair(
     first, second = (columns[each] for each in pair)
     of_first, of_second = first.of_bins(), second.of_bins()
     high, wide = of_first.shape[1], of_second.shape[1]
-    sums = _Sums.of(loss, binned[pair[0]] * np.int16(wide) + binned[pair[1]], high * wide)
+    sums = _Sums.of(loss, binned[pair[0]] * np.int32(wide) + binned[pair[1]], high * wide)
     parts = [(a, b) for a in first.paired for b in second.paired]
     return _judged(pair, parts, sums.take(np.kron(of_first, of_second)), totals, limits)
 
@@ -305,7 +305,13 @@ def _apart(cells: Sequence[Cell], levels: Floats, columns: Sequence[Column], los
         if not clear:
             break
         best = max(clear, key=lambda place: clear[place])
-        simpler = [place for place in clear if _stands_for(place, best, cells, masks, left)]
+        simpler = [
+            place
+            for place in clear
+            if len(cells[place].parts) < len(cells[best].parts)
+            and (clear[place] > _AS_CLEAR * clear[best] or _stands_for(masks[place], masks[best], left))
+            and _overlap(masks[place], masks[best]) > _SOME_SHARED
+        ]
         best = max(simpler, key=lambda place: clear[place], default=best)
         chosen.append(cells[best])
         inside, values = masks[best], left.values.copy()
@@ -316,14 +322,11 @@ def _apart(cells: Sequence[Cell], levels: Floats, columns: Sequence[Column], los
     return chosen
 
 
-def _stands_for(place: int, best: int, cells: Sequence[Cell], masks: Sequence[Booleans], loss: Loss) -> bool:
-    """Whether a simpler slice holds nearly all rows of another, which is not shown to be worse than its other rows."""
-    if len(cells[place].parts) >= len(cells[best].parts):
+def _stands_for(wide: Booleans, narrow: Booleans, loss: Loss) -> bool:
+    """Whether a slice holds nearly all rows of another, which is not shown to be worse than its other rows."""
+    if (narrow & ~wide).sum() > _FEW_OUTSIDE * narrow.sum():
         return False
-    other = masks[place] & ~masks[best]
-    if (masks[best] & ~masks[place]).sum() > _FEW_OUTSIDE * masks[best].sum():
-        return False
-    inside, rest = loss.values[masks[best]], loss.values[other]
+    inside, rest = loss.values[narrow], loss.values[wide & ~narrow]
     if not len(rest):
         return True
     error = np.sqrt(inside.var() / len(inside) + rest.var() / len(rest))
