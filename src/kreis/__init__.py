@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
     from kreis.evaluation.answer_parts.coverage import Coverage
+    from kreis.evaluation.examinations.calibration import Calibration
+    from kreis.evaluation.examinations.coverage import MeasuredCoverage
     from kreis.evaluation.examinations.fairness import Fairness
     from kreis.evaluation.examinations.gate import Gate
     from kreis.evaluation.examinations.influence import Influence
@@ -136,7 +138,9 @@ _PLACES = {
     "BusinessMetric": "kreis.monitoring.monitors.business_metric",
     "Canary": "kreis.deployment.canary",
     "Choice": "kreis.training.search",
+    "Calibration": "kreis.evaluation.examinations.calibration",
     "Coverage": "kreis.evaluation.answer_parts.coverage",
+    "MeasuredCoverage": "kreis.evaluation.examinations.coverage",
     "CrossValidation": "kreis.training.splits.cross_validation",
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "Differenced": "kreis.training.candidates.differenced",
@@ -205,6 +209,7 @@ __all__ = [
     "BySentences",
     "ByStructure",
     "ByWords",
+    "Calibration",
     "Caller",
     "Canary",
     "Choice",
@@ -246,6 +251,7 @@ __all__ = [
     "LocalEmbedding",
     "Logistic",
     "Mean",
+    "MeasuredCoverage",
     "Memorising",
     "Money",
     "NewTopics",

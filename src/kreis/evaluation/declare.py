@@ -41,7 +41,8 @@ class Judgement(Candidates):
         """What each run asks of the chosen model."""
         told = tuple(self._expectations.values())
         behaviour = [Behaviour(told, self.folder)] if told else []
-        return chosen([*behaviour, *self._examinations.values()], self._gates.values())
+        measured = [found for each in self._parts.values() if (found := each.examined_by) is not None]
+        return chosen([*behaviour, *measured, *self._examinations.values()], self._gates.values())
 
     @property
     def answer_parts(self) -> Mapping[str, DeclaredPart]:

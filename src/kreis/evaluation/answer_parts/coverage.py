@@ -11,7 +11,7 @@ import numpy as np
 from kreis.errors import ProjectError
 from kreis.evaluation.answer_parts.part import Keep
 from kreis.evaluation.coverage.fit import Covering, Method, fit_coverage, kind_of, rows_needed
-from kreis.evaluation.examinations.examination import Subject
+from kreis.evaluation.examinations.examination import Examination, Subject
 from kreis.preparation.views import FieldType
 from kreis.tasks.task import Task
 
@@ -47,6 +47,13 @@ class Coverage:
             raise ProjectError(f"level is {self.level}", where=where, hint="a share from 0.5 to below 1: 0.9")
         if self.method not in ("lac", "aps"):
             raise ProjectError.unknown_name("method", self.method, ["lac", "aps"], where=where)
+
+    @property
+    def examined_by(self) -> Examination:
+        """How often what happened lay in it."""
+        from kreis.evaluation.examinations.coverage import MeasuredCoverage
+
+        return MeasuredCoverage(level=self.level, by=self.by, method=self.method)
 
     def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
         """Check that the goal's outcomes can be covered, and that requests name the group.

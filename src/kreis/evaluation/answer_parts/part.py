@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol
 
-from kreis.evaluation.examinations.examination import Subject
+from kreis.evaluation.examinations.examination import Examination, Subject
 from kreis.models.answer_parts.kinds import AnswerPartKind
 from kreis.preparation.views import FieldType
 from kreis.tasks.task import Task
@@ -21,6 +21,11 @@ class DeclaredPart(Protocol):
 
     name: ClassVar[str]
     """Of the field in the answer's `parts`: that of what it is packaged as."""
+
+    @property
+    def examined_by(self) -> Examination | None:
+        """What measures whether it holds what it says, asked in each run; None where nothing does."""
+        ...
 
     def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
         """Check that it can go with answers of a project, once all is declared.

@@ -8,6 +8,8 @@ from typing import Any
 
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.behaviour import Behaviour
+from kreis.evaluation.examinations.calibration import Calibration
+from kreis.evaluation.examinations.coverage import MeasuredCoverage
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
 from kreis.evaluation.examinations.fairness import Fairness
 from kreis.evaluation.examinations.gate import Gate
@@ -20,6 +22,8 @@ from kreis.evaluation.examinations.slices import Slices
 __all__ = ["EXAMINATIONS", "chosen", "examine", "parameters"]
 
 _ALL: tuple[Examination, ...] = (
+    Calibration(),
+    MeasuredCoverage(),
     Slices(),
     Fairness(),
     Robustness(),

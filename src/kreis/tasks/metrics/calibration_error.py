@@ -10,7 +10,7 @@ from kreis.arrays import Codes, Floats
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.reliability import bins_of, diagram
 
-__all__ = ["CalibrationError", "reliability"]
+__all__ = ["CalibrationError", "bins_by_score", "reliability"]
 
 _BINS, _LEAST_IN_BIN = 10, 10
 
@@ -30,11 +30,11 @@ class CalibrationError(Metric):
         """Mean distance of frequency and score over the bins."""
         if not len(rows):
             return float("nan")
-        return float(np.abs(_gaps(rows, _bins(rows))).sum() / len(rows))
+        return float(np.abs(_gaps(rows, bins_by_score(rows))).sum() / len(rows))
 
     def influence(self, rows: Rows) -> Floats:
         """What each row contributes to the error, shape (n,), the signs of the bins' gaps held fixed."""
-        bins = _bins(rows)
+        bins = bins_by_score(rows)
         gaps = _gaps(rows, bins)
         signed = np.sign(gaps)[bins] * (rows.outcomes - rows.scores)
         influence: Floats = (signed - np.abs(gaps).sum() / len(rows)) / len(rows)
@@ -42,7 +42,7 @@ class CalibrationError(Metric):
 
     def excess(self, rows: Rows, blocks: Codes) -> float:
         """By how much noise raises the value of scores that are right on average: the mean of |N(0, s)| of each bin."""
-        bins, days = _bins(rows), int(blocks.max()) + 1
+        bins, days = bins_by_score(rows), int(blocks.max()) + 1
         cells = (int(bins.max()) + 1) * days
         gaps = np.bincount(bins * days + blocks, weights=rows.outcomes - rows.scores, minlength=cells)
         by_day = gaps.reshape(-1, days)
@@ -50,7 +50,7 @@ class CalibrationError(Metric):
         return float(math.sqrt(2 / math.pi) * deviations.sum() / len(rows))
 
 
-def _bins(rows: Rows) -> Codes:
+def bins_by_score(rows: Rows) -> Codes:
     """Each row's bin; equal scores always share one."""
     positives = int(rows.outcomes.sum())
     return bins_of(rows.scores, max(min(_BINS, min(positives, len(rows) - positives) // _LEAST_IN_BIN), 1))
@@ -63,4 +63,4 @@ def _gaps(rows: Rows, bins: Codes) -> Floats:
 
 def reliability(rows: Rows) -> list[dict[str, float]]:
     """The reliability diagram as data: per bin the rows, the mean score and the frequency."""
-    return diagram(rows.scores, rows.outcomes, _bins(rows))
+    return diagram(rows.scores, rows.outcomes, bins_by_score(rows))

@@ -1,0 +1,1 @@
+"""Whether probabilities are what they say: reliability, and the line through it."""
