@@ -77,7 +77,7 @@ class SomeRows:
             scores = [self._in_folds(matrix, said) for matrix, said in zip(matrices, texts, strict=True)]
         else:
             scores = self._at_once(matrices, texts)
-        return [self._judged(each) for each in scores]
+        return [self.judged(each) for each in scores]
 
     def _at_once(self, matrices: Sequence[Matrix], texts: Sequence[Texts | None]) -> list[Floats]:
         known = [each for each in texts if each is not None]
@@ -95,7 +95,8 @@ class SomeRows:
             said[self.kept] = texts
         return self.features.rescore(every, said)[self.kept]
 
-    def _judged(self, scores: Floats) -> Rows:
+    def judged(self, scores: Floats) -> Rows:
+        """The rows with other scores, shape (m,) or (m, k), and what is decided by these."""
         groups = self.features.test.groups
         decision = self.subject.decision.among(None if groups is None else groups[self.kept])
         judged = self.subject.task.rows(self.rows.outcomes, scores, decision, where=self.subject.name)

@@ -29,9 +29,10 @@ from kreis.training.declare import Candidates, Trainable
 
 if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
+    from kreis.training.precision import Precision
     from kreis.training.preprocessing import Encode
     from kreis.training.search import Search, Space
-    from kreis.training.weighing import ByClass, ClassWeight
+from kreis.training.weighing import ByClass, ClassWeight
 
 __all__ = ["Knowledge"]
 
@@ -265,6 +266,7 @@ class Knowledge(Candidates):
         encode: Encode | None = None,
         class_weight: ClassWeight | None = None,
         sample: ByClass | None = None,
+        precision: Precision = "float32",
     ) -> None:
         """Declare a way to answer the question.
 
@@ -283,6 +285,8 @@ class Knowledge(Candidates):
                 "balanced". Probabilities are corrected for it.
             sample: The share of the rows of each outcome that teach, drawn by chance: {False: 0.1}. Probabilities are
                 corrected for it.
+            precision: How large arrays of weights are kept, in networks and models of words: "float16" or "int8" make
+                the model smaller; the examination `variants` says what that loses.
 
         Raises:
             ProjectError: the name is taken, it is no candidate for this kind of question, it has no parameter to
@@ -303,10 +307,12 @@ class Knowledge(Candidates):
                 encode=encode,
                 class_weight=class_weight,
                 sample=sample,
+                precision=precision,
             )
             return
         options: dict[str, Any] = {"search": search, "features": features, "encode": encode}
         options |= {"class_weight": class_weight, "sample": sample}
+        options |= {"precision": None if precision == "float32" else precision}
         for option, given in options.items():
             if given is not None:
                 hint = f"leave it out; how documents are searched: {type(candidate).__name__}(kb, search=Lexical())"

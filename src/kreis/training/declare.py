@@ -15,6 +15,7 @@ from kreis.tasks.task import answers_questions
 from kreis.training.candidate import Candidate, complexity_of
 from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
+from kreis.training.precision import Precision
 from kreis.training.preprocessing import Encode, Preprocessing
 from kreis.training.splits.in_time import TimeSplit
 from kreis.training.weighing import ByClass, ClassWeight
@@ -118,6 +119,7 @@ class Candidates(Views):
         encode: Encode | None = None,
         class_weight: ClassWeight | None = None,
         sample: ByClass | None = None,
+        precision: Precision = "float32",
     ) -> None:
         """Declare a way to answer the question.
 
@@ -135,6 +137,8 @@ class Candidates(Views):
                 "balanced". Probabilities are corrected for it.
             sample: The share of the rows of each outcome that teach, drawn by chance: {False: 0.1}. Probabilities are
                 corrected for it.
+            precision: How large arrays of weights are kept, in networks and models of words: "float16" or "int8" make
+                the model smaller; the examination `variants` says what that loses.
 
         Raises:
             ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, or there
@@ -144,7 +148,7 @@ class Candidates(Views):
         with at(where):
             made = as_candidate(candidate)
             searched = as_search(made, search)
-            preprocessing = Preprocessing(encode=encode, class_weight=class_weight, sample=sample)
+            preprocessing = Preprocessing(encode=encode, class_weight=class_weight, sample=sample, precision=precision)
         may_use = None if features is None else tuple(features)
         declared = CandidateDeclaration(
             name=name,

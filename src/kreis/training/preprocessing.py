@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from kreis.training.encoders.target_mean import TargetMean
 from kreis.training.encoders.targets import Targets
 from kreis.training.encoders.tf_idf import TfIdf
 from kreis.training.fidelity import prove_same
+from kreis.training.precision import FEWEST, Precision, with_weights
 from kreis.training.several import fit_outputs
 from kreis.training.weighing import ByClass, ClassWeight, check_by_class, corrected, undone, weigh
 
@@ -55,10 +56,14 @@ class Preprocessing:
     """What the rows of each outcome weigh; "balanced": those of one as much together as those of another."""
     sample: ByClass | None = None
     """The share of the rows of each outcome that teach, drawn by chance."""
+    precision: Precision = "float32"
+    """How large arrays of the model's weights are kept."""
 
     def __post_init__(self) -> None:
         check_by_class(self.class_weight, where="class_weight")
         check_by_class(self.sample, where="sample", most=1.0)
+        if self.precision not in get_args(Precision):
+            raise ProjectError.unknown_name("precision", self.precision, get_args(Precision), where="precision")
         for kind in self._said.values():
             if isinstance(kind, TfIdf):
                 continue
@@ -86,7 +91,7 @@ class Preprocessing:
                 document[name] = {str(outcome): value for outcome, value in by_class.items()}
             elif by_class is not None:
                 document[name] = by_class
-        return document
+        return document | ({} if self.precision == "float32" else {"precision": self.precision})
 
     def check(
         self, candidate: Candidate, features: Collection[str], categories: Collection[str], texts: Collection[str]
@@ -214,6 +219,8 @@ def fit_candidate(
         options["weights"] = weighing.weights
         _check_weighs(candidate)
     fitted = _fit(candidate, teaching, task.labels(teaching.outcomes), preprocessing, options)
+    if preprocessing.precision != "float32":
+        fitted = _smaller(fitted, preprocessing.precision)
     if weighing.factors is None or fitted.form.content is None:
         return fitted
     learned, factors = fitted.scorer(), weighing.factors
@@ -224,6 +231,21 @@ def fit_candidate(
     )
     lower = np.log(factors)
     return fitted.then(Onnx.of(content), Additive.plus, -lower if task.loss.outputs > 1 else lower[0] - lower[1])
+
+
+def _smaller(fitted: Fitted, precision: Precision) -> Fitted:
+    """With weights of fewer bits; what each feature adds would be that of the larger model, so it is not kept.
+
+    Raises:
+        ProjectError: it has no large array of weights.
+    """
+    content = None if fitted.form.content is None else with_weights(fitted.form.content, precision)
+    if content is None:
+        message = f"it has no array of {FEWEST:,} weights or more: it would not become smaller"
+        raise ProjectError(
+            message, where=f"precision={precision!r}", hint="leave precision out (trees have no weights)"
+        )
+    return dataclasses.replace(fitted, form=Onnx.of(content), explains=None)
 
 
 def _undoing(watch: Watch, factors: Floats | None) -> Watch:

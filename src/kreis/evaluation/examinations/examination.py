@@ -116,6 +116,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a person should look at it before the model goes on: it is said as a warning of the run."""
     detail: dict[str, Any] = {}
     """What else belongs to it, as plain JSON data."""
+    timed: bool = False
+    """Whether it is a measured time: asked again, it is another one."""
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +157,7 @@ class Examination(Protocol):
         ...
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
-        """Answer it. The same subject gives the same answer, to the last bit.
+        """Answer it. The same subject gives the same answer, to the last bit; measured times (`Finding.timed`) aside.
 
         Args:
             subject: What is examined; `lacks` was None.

@@ -15,6 +15,7 @@ from kreis.evaluation.examinations.fairness import Fairness
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
+from kreis.evaluation.examinations.package import Packaging, Variants
 from kreis.evaluation.examinations.privacy import Memorising
 from kreis.evaluation.examinations.robustness import Robustness
 from kreis.evaluation.examinations.slices import Slices
@@ -28,6 +29,8 @@ _ALL: tuple[Examination, ...] = (
     Fairness(),
     Robustness(),
     Behaviour(),
+    Packaging(),
+    Variants(),
     LabelErrors(),
     Memorising(),
     Influence(),

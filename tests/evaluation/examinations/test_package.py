@@ -1,0 +1,70 @@
+"""Size, time and proof of what is packaged, and what smaller weights lose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from tests.evaluation.examinations.subjects import goal_of, rows_of, subject, subject_with
+
+from kreis.evaluation.examinations.kinds import examine
+from kreis.evaluation.examinations.package import Packaging, Variants
+from kreis.requirements.goal import ServiceLevels
+from kreis.training.candidates.estimator import Estimator
+
+
+def ask(examination, it):
+    (found,) = examine([examination], it, lambda stage, done, total: None)
+    return found
+
+
+def test_packaging_tells_time_size_and_the_worst_row():
+    found = {each.measure: each for each in ask(Packaging(), subject("binary")).findings}
+    form = subject("binary").features.trained.form
+    assert found["model_mb"].estimate.value == form.size / 1e6
+    assert 0 < found["model_ms_p99"].estimate.low <= found["model_ms_p99"].estimate.value
+    assert found["model_ms_p99"].timed
+    assert found["largest_difference"].estimate.value < 1e-6
+    assert "in row row " in found["largest_difference"].said
+    assert not found["largest_difference"].serious
+
+
+def test_a_model_that_was_judged_otherwise_is_named():
+    it = subject("binary")
+    scores = it.rows.scores.copy()
+    scores[7] += 0.5
+    found = ask(Packaging(calls=300), replace(it, rows=replace(it.rows, scores=scores)))
+    worst = next(each for each in found.findings if each.measure == "largest_difference")
+    assert worst.serious
+    assert worst.estimate.value == pytest.approx(0.5)
+    assert worst.said.endswith(f"row {it.features.split.judging[7]}")
+
+
+def test_a_model_slower_than_the_service_may_be_is_named():
+    it = subject("binary")
+    goal = msgspec.structs.replace(it.goal, service=ServiceLevels(p99_ms=1e-6))
+    found = ask(Packaging(calls=20), replace(it, goal=goal))
+    assert next(each for each in found.findings if each.measure == "model_ms_p99").serious
+
+
+def test_variants_of_a_network_are_measured():
+    network = MLPRegressor(hidden_layer_sizes=(64, 64), max_iter=50, random_state=0)
+    learner = Estimator(make_pipeline(SimpleImputer(), network))
+    with pytest.warns(UserWarning, match="iterations"):
+        it = subject_with(goal_of("regression"), *rows_of("regression", 600), candidate=learner)
+    found = ask(Variants(), it)
+    assert [row["weights"] for row in found.tables["variants"]] == ["float16", "int8"]
+    half, steps = (each.estimate.value for each in found.findings if each.measure == "size_of_smaller")
+    assert steps < half < 0.7
+    losses = [each.estimate for each in found.findings if each.measure == "loss_by_smaller"]
+    usual = np.abs(it.goal.metric.values(it.rows.outcomes, it.rows.decisions)).mean() * it.goal.metric.per
+    assert all(abs(each.value) < 0.05 * usual for each in losses)
+
+
+def test_variants_of_trees_are_not_asked():
+    assert "trees have none" in ask(Variants(), subject("binary")).lacks
