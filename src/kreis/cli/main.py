@@ -13,6 +13,7 @@ from kreis.cli.commands import (
     alerts,
     approve,
     audit,
+    card,
     compare,
     demo,
     doctor,
@@ -28,6 +29,7 @@ from kreis.cli.commands import (
     predict,
     redteam,
     release,
+    report,
     reproduce,
     reviews,
     rollback,
@@ -66,6 +68,8 @@ app.command("runs")(runs.runs)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("examine")(examine.examine)
+app.command("report")(report.report)
+app.add_typer(card.app, name="card")
 app.add_typer(gate.app, name="gate")
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)

@@ -16,6 +16,7 @@ __all__ = [
     "computed_in",
     "find_step",
     "find_steps",
+    "get_step",
     "last_step",
     "last_steps",
     "steps_beginning",
@@ -37,6 +38,15 @@ _AT_ONCE = 500
 def find_step(connection: Connection, key: str) -> Step | None:
     """The finished step with this key, or None if it was never finished."""
     return _STEPS.first(connection, _steps.key == key)
+
+
+def get_step(connection: Connection, key: str) -> Step:
+    """The step with this key, or the only one whose key begins so.
+
+    Raises:
+        ProjectError: there is none, or several.
+    """
+    return _STEPS.by_prefix(connection, key)
 
 
 def find_steps(connection: Connection, keys: Iterable[str]) -> dict[str, Step]:

@@ -24,6 +24,7 @@ _KINDS = {
     "source": "what was collected, quarantined and warned of",
     "release": "the releases; routes and reason of one",
     "prompt": "the prompts of models; text, versions and what changed of one",
+    "record": "what stands at a place of the record that a report names, as JSON",
     "alert": "the last alerts (`kreis alerts` filters them)",
 }
 """Kind to what is shown of it."""
@@ -37,8 +38,8 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run (or just its identifier), candidate, model, card, table, source, release, prompt or alert."
-            " [default: lists them]",
+            help="run (or just its identifier), candidate, model, card, table, source, release, prompt, record or"
+            " alert. [default: lists them]",
             metavar="KIND",
             show_default=False,
             autocompletion=_kinds,
@@ -98,6 +99,8 @@ def show(
 def _print(kind: str, view: Any) -> None:
     if kind == "card":
         typer.echo(view.markdown, nl=False)
+    elif kind == "record":
+        emit(view.value)
     else:
         from kreis.governance.pages.kinds import PAGES
 

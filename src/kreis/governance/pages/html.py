@@ -22,20 +22,21 @@ pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: 13px; li
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def html_page(title: str, parts: Sequence[str]) -> str:
+def html_page(title: str, parts: Sequence[str], *, style: str = "") -> str:
     """One file.
 
     Args:
         title: Of the page.
         parts: Of its body, HTML; empty ones are left out.
+        style: Further rules of how it looks.
     """
     name = escape(plain(title))
     body = "\n".join(each for each in parts if each)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
-        f"<body><h1>{name}</h1>\n{body}\n</body></html>\n"
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{style}</style></head>\n'
+        f"<body><main><h1>{name}</h1>\n{body}\n</main></body></html>\n"
     )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "GateView",
     "JudgedView",
     "SliceView",
+    "candidate_of",
     "candidate_view",
     "candidates_of",
     "last_candidates",
@@ -113,7 +114,7 @@ def candidates_of(connection: Connection, run: Run) -> list[CandidateView]:
     judged = [step for step in used if step.discipline == "evaluation"]
     last = judged[-1] if judged else None
     trained = {step.name: step for step in used if step.discipline == "training"}
-    return [_candidate(connection, run, step, last) for step in trained.values()]
+    return [candidate_of(connection, run, step, last) for step in trained.values()]
 
 
 def candidate_view(workspace: Workspace, name: str) -> CandidateView:
@@ -191,7 +192,15 @@ def _of_model(connection: Connection, model: Model) -> CandidateView:
     return msgspec.structs.replace(found, version=model.version, evaluation=judged)
 
 
-def _candidate(connection: Connection, run: Run, step: Step, judging: Step | None) -> CandidateView:
+def candidate_of(connection: Connection, run: Run, step: Step, judging: Step | None) -> CandidateView:
+    """A candidate of a run.
+
+    Args:
+        connection: To the ledger.
+        run: Whose.
+        step: That trained it.
+        judging: That judged the run's candidates, if one did.
+    """
     trained = Trained.from_document(step.outputs).candidate
     judged = None if judging is None else Judged.from_document(judging.outputs)
     return CandidateView(

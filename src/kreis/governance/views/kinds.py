@@ -10,6 +10,7 @@ from kreis.governance.views.alert import alert_view
 from kreis.governance.views.candidate import candidate_view
 from kreis.governance.views.model import card_view, model_view
 from kreis.governance.views.prompt import prompt_view
+from kreis.governance.views.record import record_view
 from kreis.governance.views.release import release_view
 from kreis.governance.views.run import run_view
 from kreis.governance.views.source import source_view
@@ -27,6 +28,7 @@ SHOW: Mapping[str, Callable[[Workspace, str, int | None], msgspec.Struct]] = {
     "source": lambda workspace, name, _: source_view(workspace, name),
     "release": lambda workspace, name, _: release_view(workspace, name),
     "prompt": lambda workspace, name, _: prompt_view(workspace, name),
+    "record": lambda workspace, name, _: record_view(workspace, name),
     "alert": lambda workspace, name, _: alert_view(workspace, name),
 }
 """By kind; each takes a name, empty for the last one or the list, and a table's version."""
