@@ -71,7 +71,7 @@ def test_what_differs_between_two_runs_is_said(twice: Shop) -> None:
         "leaves",
         "row by row on 579 rows of 45 days that both runs tested on",
         "-project.candidate",
-        "not told apart",
+        "not told apart;",
     ):
         assert part in page
     assert [candidate_view(Workspace(twice.folder), each).name for each in (first, second)] == ["logistic"] * 2

@@ -44,6 +44,7 @@ __all__ = [
     "as_blocks",
     "block_sums",
     "climate_of",
+    "enough_after",
     "few_days",
     "in_folds",
     "interval",
@@ -163,6 +164,15 @@ def few_days(effective: float, sizes: Floats, blocks_are: str = "days") -> str |
             f"its {count} {blocks_are} are so much alike that they tell as little as {effective:.1f} independent ones"
         )
     return None
+
+
+def enough_after(count: int, effective: float) -> float:
+    """How many more blocks, as a multiple of the present ones, end the warning of `few_days`; 0 where it is not known
+    (they are too unequal).
+    """
+    if count < _FEWEST:
+        return _FEWEST / count - 1
+    return max(_FEW_EFFECTIVE / effective - 1, 0.0)
 
 
 class _Alike(NamedTuple):

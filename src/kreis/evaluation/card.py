@@ -14,6 +14,7 @@ from typing import Any
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.evaluation.intervals import Estimate
 from kreis.requirements.goal import Goal
+from kreis.texts import number
 
 __all__ = ["model_card", "plain"]
 
@@ -59,6 +60,7 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
             ("gate", "outcome", "what was found"),
             ((plain(g.name), "pass" if g.passed else f"**{g.outcome}**", plain(g.explanation)) for g in report.gates),
         ),
+        *_power(report),
         *_slices(report),
         "## Training",
         _table(("fact", "value"), ((plain(key), plain(_shown(value))) for key, value in facts.items())),
@@ -75,6 +77,18 @@ def _choice(report: EvaluationReport) -> list[str]:
         return []
     rule = "By the one-standard-error rule (Breiman et al. 1984, section 3.4.3), on the validation rows:"
     return ["### Choice", f"{rule} {plain(report.choice)}."]
+
+
+def _power(report: EvaluationReport) -> list[str]:
+    """What differences these rows would have shown: so that one that was not found is not taken for none."""
+    if not report.differences:
+        return []
+    rows = [
+        (plain(name), _number(report.differences[name]), "too few rows to say" if least is None else number(least))
+        for name, least in report.detectable.items()
+    ]
+    head = ("against", f"difference ({plain(report.unit)})", "smallest one that these rows show 4 times in 5")
+    return ["### Compared row by row", _table(head, rows)]
 
 
 def _front_matter(report: EvaluationReport, name: str, task: str) -> str:

@@ -23,12 +23,14 @@ from kreis.evaluation.gates import (
     judge_sanity,
 )
 from kreis.evaluation.intervals import ENDS, Estimate, estimate, paired_difference
+from kreis.evaluation.power import detectable
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import Groups, Slice, group_codes, slices
 from kreis.evaluation.spending import Spending
 from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal
 from kreis.tasks.decisions import Decision, decision_of
+from kreis.tasks.metrics.coming import Coming
 from kreis.tasks.metrics.metric import RatioMetric, Rows
 from kreis.tasks.task import Task
 
@@ -101,6 +103,11 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.challenger.metrics["value"]
 
     @property
+    def detectable(self) -> dict[str, float | None]:
+        """The smallest of `differences` that these rows would have shown with a chance of 80 %; None: none."""
+        return {name: detectable(each) for name, each in self.differences.items()}
+
+    @property
     def judged_on(self) -> str:
         """What it was judged on, in words: "1,024 rows of 30 days"."""
         return f"{self.rows:,} rows{of_blocks(self.days, self.blocks_are)}{in_folds(self.folds)}"
@@ -115,7 +122,7 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
         document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         for gate in document["gates"]:
             gate["passed"] = gate["outcome"] == "pass"
-        return {**document, "passed": self.passed, "outcome": self.outcome}
+        return {**document, "passed": self.passed, "outcome": self.outcome, "detectable": self.detectable}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> EvaluationReport:
@@ -141,6 +148,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     needs_baseline: bool = True,
     climate: float | None = None,
     spans: Floats | None = None,
+    coming: Coming | None = None,
     level: float = 0.95,
 ) -> EvaluationReport:
     """Judge a challenger by the goal.
@@ -161,6 +169,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         needs_baseline: False to show the one baseline itself, which has no other to beat.
         climate: How much neighbouring days are alike, from a longer history than these rows (`climate_of`).
         spans: When each row was asked about and when it was over, shape (n, 2), where rows share what happens to them.
+        coming: How fast further rows come, so that what is undecided can say by when it will be decided.
         level: Of all other intervals.
 
     Raises:
@@ -173,7 +182,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     others = [*baselines, *([champion] if champion else [])]
     measure = _reference([*([reference] if reference else []), *baselines], outcomes, task)
     known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "repeats": repeats}
-    known |= {"reference": measure, "spans": spans}
+    known |= {"reference": measure, "spans": spans, "coming": coming}
     rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
     own, value = rows[id(challenger)], cast("RatioMetric", task.metrics[0])
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
@@ -183,23 +192,15 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         for name, each in _opponents(baselines, champion).items()
     }
     missing = missing_rows(value, own, goal.least, int(days.max()) + 1)
+    ahead: dict[str, Any] = {"missing": missing, "blocks_are": blocks_are, "coming": coming}
     gates = []
     if baselines or needs_baseline:
-        gates.append(
-            judge_baselines(
-                {each.name: differences[each.name] for each in baselines}, goal, missing=missing, blocks_are=blocks_are
-            )
-        )
+        gates.append(judge_baselines({each.name: differences[each.name] for each in baselines}, goal, **ahead))
     gates += [judge_guardrail(each, own, days, goal, groups=columns, level=level) for each in goal.guardrails]
     gates += [judge_sanity(each, own, days, least=goal.least, level=level) for each in task.sanity]
     if champion:
         why = spending.why if spending else ""
-        compared = differences[_CHAMPION]
-        gates.append(
-            judge_against_champion(
-                compared, goal, champion=champion.name, missing=missing, why=why, blocks_are=blocks_are
-            )
-        )
+        gates.append(judge_against_champion(differences[_CHAMPION], goal, champion=champion.name, why=why, **ahead))
     return EvaluationReport(
         goal=goal.digest,
         unit=goal.metric.unit,
@@ -243,7 +244,7 @@ def subject_of(
         scored: The model, as for `evaluate`; so are `goal`, `outcomes`, `blocks`, `reference` and `groups`.
         judge_by: Those of `groups` that were declared to judge by.
         features: The rows behind it, where it is a model of features.
-        known: What else is known of the rows: `climate`, `blocks_are`, `repeats`, `spans`.
+        known: What else is known of the rows: `climate`, `blocks_are`, `repeats`, `spans`, `coming`.
     """
     measure = None if reference is None else _reference([reference], outcomes, goal.task)
     return Subject(

@@ -18,10 +18,12 @@ from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.fairness.worst_off import worst_off
 from kreis.evaluation.intervals import Estimate, estimate
+from kreis.evaluation.power import could_show, detectable, ends_warning, more_blocks, said
 from kreis.evaluation.slices import Groups
 from kreis.evaluation.support import missing_rows
 from kreis.requirements.goal import Goal, Guardrail
 from kreis.tasks.metrics.across import AcrossGroups
+from kreis.tasks.metrics.coming import Coming
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.task import Sanity, metric_named
 from kreis.texts import number
@@ -54,6 +56,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     explanation: str
     missing: str = ""
     """Where it is undecided: what would decide it."""
+    detectable: float | None = None
+    """How far from the bound the truth must lie for these rows to show it with a chance of 80 %; None: too few rows."""
     detail: dict[str, Any] = {}
 
     @property
@@ -69,6 +73,7 @@ def decide(
     at_most: float | None = None,
     missing: str | None = None,
     blocks_are: str = "days",
+    coming: Coming | None = None,
 ) -> tuple[Outcome, str]:
     """Whether an interval meets a bound, and what is missing where it cannot be said.
 
@@ -78,29 +83,33 @@ def decide(
         at_most: The bound, or None if it is one from below.
         missing: What the rows lack to judge by them at all, if anything.
         blocks_are: What the interval rests on.
+        coming: How fast further rows come, if they do.
     """
-    lacking = missing or found.warning or ("" if found.defined else "it is undefined on these rows")
-    if lacking:
-        return "undecided", lacking
-    low, high, value = found.low, found.high, found.value
-    bound = at_least
-    if at_most is not None:  # a bound from above is one from below, mirrored
-        low, high, value, bound = -high, -low, -value, -at_most
-    if bound is None or low >= bound:
+    if missing:
+        return "undecided", missing
+    if found.warning:
+        return "undecided", found.warning + ends_warning(found, blocks_are, coming)
+    if not found.defined:
+        return "undecided", "it is undefined on these rows"
+    below = at_least is None  # a bound from above is one from below, mirrored
+    bound = (at_most or 0.0) if at_least is None else at_least
+    if (found.high <= bound) if below else (found.low >= bound):
         return "pass", ""
-    if high < bound:
+    if (found.low > bound) if below else (found.high < bound):
         return "fail", ""
-    if value <= bound:
-        return "undecided", "the estimate itself misses the bound: more rows like these would rather show that"
-    more = ((value - low) / (value - bound)) ** 2 - 1
-    return (
-        "undecided",
-        f"about {max(round(more * found.blocks), 1):,} more {blocks_are} like these, if the estimate stays",
-    )
+    more = said(more_blocks(found, bound, above=found.value > bound), found.blocks, blocks_are, coming)
+    if (found.value >= bound) if below else (found.value <= bound):
+        return "undecided", f"the estimate itself misses the bound: {more} would show that, if it stays"
+    return "undecided", f"{more}, if the estimate stays"
 
 
 def judge_baselines(
-    differences: Mapping[str, Estimate], goal: Goal, *, missing: str | None = None, blocks_are: str = "days"
+    differences: Mapping[str, Estimate],
+    goal: Goal,
+    *,
+    missing: str | None = None,
+    blocks_are: str = "days",
+    coming: Coming | None = None,
 ) -> GateResult:
     """Whether the model is shown to beat every baseline by what the goal asks.
 
@@ -109,6 +118,7 @@ def judge_baselines(
         goal: Says by how much.
         missing: What the rows lack to judge by them, if anything.
         blocks_are: What the intervals rest on.
+        coming: How fast further rows come, if they do.
 
     Raises:
         ProjectError: there is no baseline.
@@ -118,18 +128,21 @@ def judge_baselines(
         raise ProjectError("there is no baseline to beat", hint=hint)
     need = goal.better_than_baseline
     outcomes = {
-        name: decide(each, at_least=need, missing=missing, blocks_are=blocks_are) for name, each in differences.items()
+        name: decide(each, at_least=need, missing=missing, blocks_are=blocks_are, coming=coming)
+        for name, each in differences.items()
     }
     hardest = min(differences, key=lambda name: (_RANK[outcomes[name][0]], differences[name].low))
     found, (outcome, lacking) = differences[hardest], outcomes[hardest]
+    shows = None if missing else detectable(found)
     return GateResult(
         name="better_than_baseline",
         outcome=outcome,
         estimate=found,
         required=need,
         explanation=f"against {hardest!r} it gains {found} {goal.metric.unit}; "
-        + concluded(outcome, f"at least the {number(need)} that the goal asks for", found.level, lacking),
+        + concluded(outcome, f"at least the {number(need)} that the goal asks for", found.level, lacking, shows),
         missing=lacking,
+        detectable=shows,
         detail={"hardest": hardest, "baselines": sorted(differences)},
     )
 
@@ -142,6 +155,7 @@ def judge_against_champion(
     missing: str | None = None,
     why: str = "",
     blocks_are: str = "days",
+    coming: Coming | None = None,
 ) -> GateResult:
     """Whether the model is shown to be better than the champion.
 
@@ -152,17 +166,20 @@ def judge_against_champion(
         missing: What the rows lack to judge by them, if anything.
         why: Where the level comes from.
         blocks_are: What the interval rests on.
+        coming: How fast further rows come, if they do.
     """
-    outcome, lacking = decide(difference, at_least=0.0, missing=missing, blocks_are=blocks_are)
+    outcome, lacking = decide(difference, at_least=0.0, missing=missing, blocks_are=blocks_are, coming=coming)
+    shows = None if missing else detectable(difference)
     return GateResult(
         name=CHAMPION_GATE,
         outcome=outcome,
         estimate=difference,
         required=0.0,
         explanation=f"against the champion {champion!r} it gains {difference} {goal.metric.unit}; "
-        + concluded(outcome, "better", difference.level, lacking)
+        + concluded(outcome, "better", difference.level, lacking, shows)
         + (f" [{why}]" if why else ""),
         missing=lacking,
+        detectable=shows,
     )
 
 
@@ -178,15 +195,18 @@ def judge_sanity(asked: Sanity, rows: Rows, blocks: Codes, *, least: int = 1, le
     """
     found = estimate(asked.metric, rows, blocks, level=level)
     missing = missing_rows(asked.metric, rows, least, found.blocks)
-    outcome, lacking = decide(found, at_most=asked.at_most, missing=missing, blocks_are=rows.blocks_are)
-    said = concluded(outcome, f"at most {number(asked.at_most)}", level, lacking)
+    ahead: dict[str, Any] = {"blocks_are": rows.blocks_are, "coming": rows.coming}
+    outcome, lacking = decide(found, at_most=asked.at_most, missing=missing, **ahead)
+    shows = None if missing else detectable(found, above=False)
+    told = concluded(outcome, f"at most {number(asked.at_most)}", level, lacking, shows)
     return GateResult(
         name=asked.name,
         outcome=outcome,
         estimate=found,
         required=asked.at_most,
-        explanation=f"{asked.says.format(found=found)}; {said}",
+        explanation=f"{asked.says.format(found=found)}; {told}",
         missing=lacking,
+        detectable=shows,
     )
 
 
@@ -215,14 +235,22 @@ def judge_guardrail(
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
-def concluded(outcome: Outcome, what: str, level: float, lacking: str) -> str:
-    """What a gate concluded, in words."""
+def concluded(outcome: Outcome, what: str, level: float, lacking: str, shows: float | None = None) -> str:
+    """What a gate concluded, in words.
+
+    Args:
+        outcome: The conclusion.
+        what: What is asked: "at least 0.8".
+        level: Of the interval.
+        lacking: What would decide it, where it is undecided.
+        shows: The distance from the bound that such rows show (`detectable`).
+    """
     at = f"at {100 * level:.4g} %" if level < 0.99995 else "at more than 99.99 %"
     if outcome == "pass":
         return f"shown to be {what} {at}"
     if outcome == "fail":
         return f"shown not to be {what} {at}"
-    return f"undecided: not shown to be {what} {at} ({lacking})"
+    return f"undecided: not shown to be {what} {at} ({lacking}){could_show(shows)}"
 
 
 def _name(guardrail: Guardrail) -> str:
@@ -235,19 +263,26 @@ def _what(guardrail: Guardrail) -> str:
 
 def _decided(guardrail: Guardrail, found: Estimate, rows: Rows, missing: str | None = None) -> tuple[Outcome, str]:
     bounds = {"at_least": guardrail.at_least, "at_most": guardrail.at_most}
-    return decide(found, **bounds, missing=missing, blocks_are=rows.blocks_are)
+    return decide(found, **bounds, missing=missing, blocks_are=rows.blocks_are, coming=rows.coming)
+
+
+def _shows(guardrail: Guardrail, found: Estimate, missing: str | None) -> float | None:
+    return None if missing else detectable(found, above=guardrail.at_least is not None)
 
 
 def _overall(guardrail: Guardrail, metric: Metric, rows: Rows, blocks: Codes, least: int, level: float) -> GateResult:
     found = estimate(metric, rows, blocks, level=level)
-    outcome, lacking = _decided(guardrail, found, rows, missing_rows(metric, rows, least, found.blocks))
+    missing = missing_rows(metric, rows, least, found.blocks)
+    outcome, lacking = _decided(guardrail, found, rows, missing)
+    shows = _shows(guardrail, found, missing)
     return GateResult(
         name=_name(guardrail),
         outcome=outcome,
         estimate=found,
         required=guardrail.bound,
-        explanation=f"{_name(guardrail)} is {found}; {concluded(outcome, _what(guardrail), level, lacking)}",
+        explanation=f"{_name(guardrail)} is {found}; {concluded(outcome, _what(guardrail), level, lacking, shows)}",
         missing=lacking,
+        detectable=shows,
     )
 
 
@@ -256,12 +291,14 @@ def _in_each_group(
 ) -> GateResult:
     found: dict[str, Estimate] = {}
     outcomes: dict[str, tuple[Outcome, str]] = {}
+    shows: dict[str, float | None] = {}
     for code, label in enumerate(column.labels):
         mask = column.codes == code
         part, days = rows.where(mask), blocks[mask]
         found[label] = estimate(metric, part, days, level=level)
         missing = missing_rows(metric, part, least, int(blocks.max()) + 1)
         outcomes[label] = _decided(guardrail, found[label], rows, missing)
+        shows[label] = _shows(guardrail, found[label], missing)
         if outcomes[label][0] == "fail":
             wider = estimate(metric, part, days, level=1 - (1 - level) / len(column.labels))
             if _decided(guardrail, wider, rows)[0] != "fail":
@@ -280,14 +317,16 @@ def _in_each_group(
         estimate=found[hardest],
         required=guardrail.bound,
         explanation=f"{metric.name} is hardest for {guardrail.by} {hardest!r}: {found[hardest]}; "
-        + concluded(outcome, _what(guardrail), level, lacking)
+        + concluded(outcome, _what(guardrail), level, lacking, shows[hardest])
         + (f"; undecided too: {', '.join(undecided)}" if undecided else ""),
         missing=lacking,
+        detectable=shows[hardest],
         detail={
             "hardest": hardest,
             "groups": {label: each.to_document() for label, each in found.items()},
             "outcomes": {label: each[0] for label, each in outcomes.items()},
             "missing": {label: each[1] for label, each in outcomes.items() if each[1]},
+            "detectable": shows,
         },
     )
 
@@ -317,6 +356,7 @@ def _across_groups(
     few = _few_in_groups(metric, seen, column, least)
     missing = f"fewer than {least} rows count towards {metric.rate.name} in {few}" if few else None
     outcome, lacking = _decided(guardrail, found.estimate, seen, missing)
+    shows = _shows(guardrail, found.estimate, missing)
     return GateResult(
         name=_name(guardrail),
         outcome=outcome,
@@ -324,8 +364,9 @@ def _across_groups(
         required=guardrail.bound,
         explanation=f"{metric.name} by {guardrail.by} is {found.estimate} {side}; lowest for {found.group!r}, "
         f"{number(found.groups[found.group].value)} of the rest; "
-        + concluded(outcome, _what(guardrail), level, lacking),
+        + concluded(outcome, _what(guardrail), level, lacking, shows),
         missing=lacking,
+        detectable=shows,
         detail={
             "favourable": favourable,
             "hardest": found.group,
@@ -335,7 +376,10 @@ def _across_groups(
 
 
 def _few_in_groups(metric: AcrossGroups, rows: Rows, column: Groups, least: int) -> str:
-    """The groups with too few rows that count, with their numbers, in words."""
+    """The groups with too few rows that count, with their numbers, in words; and by when they will have enough."""
     counts = metric.rate.terms(rows)[1] > 0
     found = {label: int((counts & (column.codes == code)).sum()) for code, label in enumerate(column.labels)}
-    return ", ".join(f"{label!r} ({count})" for label, count in found.items() if count < least)
+    few = {label: count for label, count in found.items() if count < least}
+    named = ", ".join(f"{label!r} ({count})" for label, count in few.items())
+    more = max(((least - count) / max(count, 1) for count in few.values()), default=0.0)
+    return named + (f"; there are enough{rows.coming.when(more)}" if few and rows.coming and min(few.values()) else "")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Codes
 from kreis.evaluation.intervals import Estimate, estimate
-from kreis.evaluation.support import support
+from kreis.evaluation.support import missing_rows
 from kreis.tasks.metrics.metric import Metric, Rows
 
 __all__ = ["Groups", "Slice", "group_codes", "slices"]
@@ -33,6 +33,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     metrics: dict[str, Estimate]
     too_few: list[str] = []
+    missing: dict[str, str] = {}
+    """What each of these lacks, and by when there will be enough."""
 
 
 def group_codes(column: npt.ArrayLike | Groups) -> Groups:
@@ -69,18 +71,20 @@ def slices(
         least: Rows that must count towards a metric for it to be shown.
         level: Of the intervals.
     """
-    found = []
+    found, count = [], int(blocks.max()) + 1
     for code, label in enumerate(groups.labels):
         mask = groups.codes == code
         part, days = rows.where(mask), blocks[mask]
-        enough = {metric.name: support(metric, part) >= least for metric in metrics}
+        missing = {metric.name: missing_rows(metric, part, least, count) for metric in metrics}
+        lacking = {name: said for name, said in missing.items() if said}
         found.append(
             Slice(
                 column=column,
                 group=label,
                 n=len(part.once),
-                metrics={m.name: estimate(m, part, days, level=level) for m in metrics if enough[m.name]},
-                too_few=[name for name, yes in enough.items() if not yes],
+                metrics={m.name: estimate(m, part, days, level=level) for m in metrics if m.name not in lacking},
+                too_few=list(lacking),
+                missing=lacking,
             )
         )
     return sorted(found, key=lambda each: (-each.n, each.group))

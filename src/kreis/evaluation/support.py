@@ -20,7 +20,9 @@ def missing_rows(metric: Metric, rows: Rows, least: int, days: int) -> str | Non
     if found >= least:
         return None
     what = rows.evidence_is if metric.rests_on is None else metric.rests_on
-    rate = found / max(days, 1)
-    more = f"{int(np.ceil((least - found) / rate)):,} more {rows.blocks_are}" if found else ""
-    when = f", about {more} at the present rate" if found else ""
-    return f"{metric.name} rests on {found} rows{' ' if what else ''}{what}, {least} are asked for{when}"
+    if not found:
+        return f"{metric.name} rests on 0 rows{' ' if what else ''}{what}, {least} are asked for"
+    share = (least - found) / found
+    more = f"about {int(np.ceil(share * max(days, 1) - 1e-9)):,} more {rows.blocks_are} at the present rate"
+    when = rows.coming.when(share) if rows.coming else ""
+    return f"{metric.name} rests on {found} rows{' ' if what else ''}{what}, {least} are asked for, {more}{when}"

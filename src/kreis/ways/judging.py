@@ -183,9 +183,8 @@ def _examined(state: WayState, report: EvaluationReport, subject: Subject) -> Ev
     """With what else is asked of the chosen candidate, and the gates over that."""
     project = state.project
     found = examine(project.examinations, subject, state.memory.progress(subject.name))
-    gates = [
-        judge_gate(each, found, blocks_are=report.blocks_are, level=report.level) for each in project.declared_gates
-    ]
+    ahead: dict[str, Any] = {"blocks_are": report.blocks_are, "level": subject.level, "coming": subject.rows.coming}
+    gates = [judge_gate(each, found, **ahead) for each in project.declared_gates]
     return msgspec.structs.replace(report, examined=found, gates=[*report.gates, *gates])
 
 

@@ -10,6 +10,8 @@ import msgspec
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examined, Finding
 from kreis.evaluation.gates import GateResult, Outcome, concluded, decide
+from kreis.evaluation.power import detectable
+from kreis.tasks.metrics.coming import Coming
 from kreis.texts import number
 
 __all__ = ["Gate", "judge_gate"]
@@ -52,7 +54,12 @@ _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
 def judge_gate(
-    gate: Gate, examined: Sequence[Examined], *, blocks_are: str = "days", level: float = 0.95
+    gate: Gate,
+    examined: Sequence[Examined],
+    *,
+    blocks_are: str = "days",
+    level: float = 0.95,
+    coming: Coming | None = None,
 ) -> GateResult:
     """Whether a gate is shown to hold: for each finding of its measure; the hardest one decides.
 
@@ -61,6 +68,7 @@ def judge_gate(
         examined: What was found.
         blocks_are: What the intervals rest on.
         level: Of the intervals.
+        coming: How fast further rows come, if they do.
     """
     found = [
         each
@@ -80,7 +88,7 @@ def judge_gate(
             missing=why,
         )
     outcomes = [
-        decide(each.estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are)
+        decide(each.estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are, coming=coming)
         for each in found
         if each.estimate is not None
     ]
@@ -96,12 +104,14 @@ def judge_gate(
     finding, (outcome, lacking) = found[hardest], outcomes[hardest]
     of = f" for {finding.column} {finding.group!r}" if finding.group else ""
     what = f"{'at least' if gate.at_least is not None else 'at most'} {number(gate.bound)}"
+    shows = None if finding.estimate is None else detectable(finding.estimate, above=gate.at_least is not None)
     return GateResult(
         name=gate.name,
         outcome=outcome,
         estimate=finding.estimate,
         required=gate.bound,
-        explanation=f"{gate.name} is {finding.estimate}{of}; {concluded(outcome, what, level, lacking)}",
+        explanation=f"{gate.name} is {finding.estimate}{of}; {concluded(outcome, what, level, lacking, shows)}",
         missing=lacking,
+        detectable=shows,
         detail={"said": finding.said, "findings": len(found)},
     )

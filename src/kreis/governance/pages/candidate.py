@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kreis.governance.views.examined import EstimateView
     from kreis.training.importance import Importance
 
-__all__ = ["OUTCOMES", "candidate_page", "comparison_page", "parameters_of"]
+__all__ = ["OUTCOMES", "candidate_page", "comparison_page", "parameters_of", "told"]
 
 OUTCOMES = {"pass": "✓", "fail": "✗", "undecided": "?"}
 _NOT_JUDGED = "–"
@@ -110,9 +110,12 @@ def _evaluation(evaluation: JudgedView) -> Iterator[Grid]:
         ("metric", "value", level),
         [(names.get(name, name.replace("_", " ")), *_cells(found)) for name, found in evaluation.metrics.items()],
     )
-    differences = [(f"less {name}", *_cells(found)) for name, found in evaluation.differences.items()]
+    differences = [
+        (f"less {name}", *_cells(found), told(found.low, found.high, evaluation.detectable[name]))
+        for name, found in evaluation.differences.items()
+    ]
     if differences:
-        yield Grid(f"Compared row by row, {evaluation.unit}", ("", "difference", level), differences)
+        yield Grid(f"Compared row by row, {evaluation.unit}", ("", "difference", level, ""), differences)
     if evaluation.slices:
         yield _slices(evaluation)
     bins = [each for each in evaluation.reliability if each.get("rows") or each.get("n")]
@@ -120,6 +123,24 @@ def _evaluation(evaluation: JudgedView) -> Iterator[Grid]:
         columns = [name for name in ("score", "frequency", "rows") if name in bins[0]]
         yield Grid("Calibration", columns, [tuple(each[name] for name in columns) for each in bins])
     yield from examined_grids(evaluation.examined)
+
+
+def told(low: float | None, high: float | None, detectable: float | None, *, apart: bool = True) -> str:
+    """What a difference says: more, less, or not told apart; and what would have been told apart.
+
+    Args:
+        low: The lower end of its interval.
+        high: The upper one.
+        detectable: The smallest difference that these rows would have shown with a chance of 80 %; None: none.
+        apart: Whether it is certain among all comparisons that are made.
+    """
+    if apart and low is not None and low > 0:
+        return "more"
+    if apart and high is not None and high < 0:
+        return "less"
+    if detectable is None:
+        return "too few rows to tell"
+    return f"not told apart; {number(detectable)} would be, with a chance of 80 %"
 
 
 def _slices(evaluation: JudgedView) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from kreis.governance.pages.candidate import comparison_page
+from kreis.governance.pages.candidate import comparison_page, told
 from kreis.governance.pages.page import Cell, Grid, Page
 from kreis.texts import bounds, number, short
 
@@ -58,15 +58,10 @@ def _paired(paired: PairedView) -> Grid:
     for each in paired.metrics:
         found = each.difference
         name = paired.unit if each.name == "value" else each.name.replace("_", " ")
-        rows.append((name, found.value, bounds(found.low, found.high), _verdict(found.low, found.high)))
+        said = told(found.low, found.high, each.detectable, apart=each.told_apart)
+        rows.append((name, found.value, bounds(found.low, found.high), said))
     title = f"Second less first, row by row on {paired.judged_on} {paired.which}"
     return Grid(title, ("metric", "difference", "95 % interval", ""), rows)
-
-
-def _verdict(low: float | None, high: float | None) -> str:
-    if low is not None and low > 0:
-        return "more"
-    return "less" if high is not None and high < 0 else "not told apart"
 
 
 def _row(change: Change) -> tuple[Cell, ...]:

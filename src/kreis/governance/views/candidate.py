@@ -41,6 +41,8 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     outcome: str
     says: str
+    detectable: float | None = None
+    """How far from its bound the truth must lie for the rows to show it with a chance of 80 %; None: too few rows."""
 
 
 class SliceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class SliceView(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     metrics: dict[str, EstimateView]
     too_few: list[str] = []
+    missing: dict[str, str] = {}
+    """What metrics with too few rows lack, and by when there will be enough."""
 
 
 class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +77,8 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     """What these are, in words."""
     differences: dict[str, EstimateView]
     """The business metric less that of each baseline, and of "champion"."""
+    detectable: dict[str, float | None]
+    """The smallest of these differences that the rows would have shown with a chance of 80 %; None: none."""
     slices: list[SliceView]
     reliability: list[dict[str, float | None]]
     """By bin of the scores: rows, mean score, frequency."""
@@ -225,7 +231,10 @@ def _judged(connection: Connection, name: str, judging: Step) -> JudgedView | No
     if report is None:
         return None
     document = report.to_document()  # in it, what is undefined is null
-    gates = [GateView(name=gate.name, outcome=gate.outcome, says=gate.explanation) for gate in report.gates]
+    gates = [
+        GateView(name=gate.name, outcome=gate.outcome, says=gate.explanation, detectable=gate.detectable)
+        for gate in report.gates
+    ]
     examined = examined_views(report.examined, examined_later(connection, judging.key, name))
     found = {"metrics": document["challenger"]["metrics"], "gates": gates, "examined": examined}
     return msgspec.convert({**document, **msgspec.to_builtins(found)}, JudgedView)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kreis.errors import KreisError, StoreError
+from kreis.evaluation.power import detectable
 from kreis.governance.views.candidate import CandidateView
 from kreis.governance.views.examined import EstimateView
 from kreis.governance.views.logged import LoggedSeries, logged_of
@@ -40,6 +41,10 @@ class PairedChange(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     difference: EstimateView
+    told_apart: bool
+    """Whether the two differ for certain, among so many metrics."""
+    detectable: float | None = None
+    """The smallest difference that these rows would have shown with a chance of 80 %; None: none."""
 
 
 class PairedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +243,12 @@ def _paired(
     except KreisError as error:
         return None, error.message
     metrics = [
-        PairedChange(name=name, difference=msgspec.convert(each.to_document(), EstimateView))
+        PairedChange(
+            name=name,
+            difference=msgspec.convert(each.to_document(), EstimateView),
+            told_apart=name in found.told_apart,
+            detectable=detectable(each),
+        )
         for name, each in found.differences.items()
     ]
     unit = project.goal.metric.unit

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Booleans, Codes, Floats
+from kreis.tasks.metrics.coming import Coming
 
 __all__ = ["Better", "Metric", "RatioMetric", "Rows", "ratio_influence", "ratio_value"]
 
@@ -38,6 +39,8 @@ class Rows:
     """How often each row comes, the repeats of all one after another: in a repeated cross-validation."""
     own_outcomes: bool = False
     """Whether what happens depends on the model: then another model's rows have others."""
+    coming: Coming | None = None
+    """How fast further rows come by themselves; None: nobody knows."""
 
     evidence_is: ClassVar[str] = ""
     """What the rows of `evidence` are, in words: "with the rarer outcome"; empty where they are all rows."""

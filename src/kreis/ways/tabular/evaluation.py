@@ -25,6 +25,7 @@ from kreis.models.answer_parts.part import group_text
 from kreis.models.scoring import Matrix, Scorer, Texts
 from kreis.preparation.spine import teaches
 from kreis.project import Project
+from kreis.tasks.metrics.coming import Coming
 from kreis.tasks.task import Task
 from kreis.training.data import TrainingData
 from kreis.training.preprocessing import fit_candidate
@@ -46,6 +47,7 @@ from kreis.ways.tabular.state import TabularState
 
 __all__ = ["Scoring", "asked_of", "perform"]
 
+_DAY = 86_400_000_000
 _FEW = 12
 """A key column with at most so many values is sliced by."""
 
@@ -164,6 +166,7 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         "repeats": len(tested) // len(rows) if parts.folds else 1,
         "climate": climate,
         "spans": spans_of(state, test),
+        "coming": _coming(state, test, parts),
         "groups": {name: group_codes(column) for name, column in groups.items()},
         "reference": scored[baselines[0]] if baselines else None,
     }
@@ -217,6 +220,16 @@ def _column(state: TabularState, name: str) -> pl.Series:
     spine = spine_of(state)
     frame = read_spine(state, name, spine.time, spine.outcome)
     return frame.filter(teaches(spine, state.project.goal.task, state.as_of))[name]
+
+
+def _coming(state: TabularState, test: TrainingData, parts: Split) -> Coming | None:
+    """How fast rows come that judge; None of rows without a clock."""
+    if spine_of(state).timeless:
+        return None
+    in_time = parts.test_start is not None and parts.test_end is not None
+    first, last = int(test.time.min()), int(test.time.max())
+    span = (parts.test_end or 0) - (parts.test_start or 0) if in_time else last - first
+    return Coming(since=state.as_of.date(), days=max(span / _DAY, 1.0), in_time=in_time)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,9 @@ class PairedMetrics(msgspec.Struct, frozen=True, kw_only=True):
     which: str
     """Which rows these are, in words."""
     differences: dict[str, Estimate]
+    told_apart: list[str]
+    """Metrics that differ for certain: the goal's by its own interval, all others at a level that holds for all of them
+    at once (Bonferroni)."""
 
 
 def paired_metrics(project: Project, workspace: Workspace, first: PairedSide, second: PairedSide) -> PairedMetrics:
@@ -84,11 +87,20 @@ def paired_metrics(project: Project, workspace: Workspace, first: PairedSide, se
     }
     rows = [replace(each.scored().rows(one.test.outcomes, task), **known) for each in same]
     blocks = as_blocks(one.blocks)
+    differences = {each.name: paired_difference(each, rows[1], rows[0], blocks) for each in task.metrics}
+    at_once = 1 - 0.05 / max(len(differences) - 1, 1)
+    strict = {
+        each.name: differences["value"]
+        if each.name == "value"
+        else paired_difference(each, rows[1], rows[0], blocks, level=at_once)
+        for each in task.metrics
+    }
     return PairedMetrics(
         rows=len(one.test) // one.repeats,
         judged_on=f"{len(one.test) // one.repeats:,} rows{of_blocks(int(blocks.max()) + 1, split.blocks_are)}",
         which=which,
-        differences={each.name: paired_difference(each, rows[1], rows[0], blocks) for each in task.metrics},
+        differences=differences,
+        told_apart=[name for name, each in strict.items() if each.low > 0 or each.high < 0],
     )
 
 
