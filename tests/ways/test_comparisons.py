@@ -45,6 +45,26 @@ def test_a_fixed_day_lets_no_later_comparison_pass_and_the_run_says_so(released:
     assert "kreis.toml fixes as_of = '2025-08-15', so no new days pass and no later comparison can pass" in told
 
 
+def test_another_model_on_the_same_test_rows_is_judged_harder_and_a_repeated_run_is_no_other_look(released: Shop):
+    def looked() -> dict[str, Any]:
+        (found,) = (each["report"] for each in steps_of_last_run(released, "evaluation").values())
+        levels = {name: gate["estimate"]["level"] for name, gate in ((g["name"], g) for g in found["gates"])}
+        return {**found["look"], "levels": levels}
+
+    released.edit("leaves=7", "leaves=6")
+    released.edit('project.candidate("logistic", Logistic())\n', "")
+    told = released.kreis("run", code=10)
+    second = looked()
+    assert (second["number"], second["level"]) == (2.0, 0.9875)
+    assert {second["levels"][name] for name in ("better_than_baseline", "calibration")} == {0.9875}
+    assert f"look 2 at these {second['rows']:,} test rows" in told
+    assert "shown to be at most 0.05 at 98.75 %" in told or "at 98.75 %" in released.kreis("show", "candidate")
+    released.kreis("run", code=10)
+    assert looked() == second
+    released.kreis("run", "--as-of", "2025-08-20", code=10)
+    assert looked()["number"] == 1.0  # days have passed: another test part
+
+
 def test_every_candidate_of_a_run_leaves_a_report_and_only_the_chosen_one_is_compared_with_the_champion(released: Shop):
     compare(released, "2025-08-20")
     (found,) = steps_of_last_run(released, "evaluation").values()

@@ -23,6 +23,7 @@ from kreis.evaluation.gates import (
     judge_sanity,
 )
 from kreis.evaluation.intervals import ENDS, Estimate, estimate, paired_difference
+from kreis.evaluation.looks import Look
 from kreis.evaluation.power import detectable
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import Groups, Slice, group_codes, slices
@@ -83,6 +84,8 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     choice: str = ""
     """Why the challenger was chosen, where it was not simply worth most on the validation rows, and which baselines
     were as good there (`kreis.evaluation.choice`)."""
+    look: Look | None = None
+    """Which look at these test rows it is, and at which level gates decide for that; None where nobody counted."""
     examined: list[Examined] = []
     """What else the challenger was asked (`kreis.evaluation.examinations`)."""
 
@@ -149,6 +152,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     climate: float | None = None,
     spans: Floats | None = None,
     coming: Coming | None = None,
+    look: Look | None = None,
     level: float = 0.95,
 ) -> EvaluationReport:
     """Judge a challenger by the goal.
@@ -170,6 +174,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         climate: How much neighbouring days are alike, from a longer history than these rows (`climate_of`).
         spans: When each row was asked about and when it was over, shape (n, 2), where rows share what happens to them.
         coming: How fast further rows come, so that what is undecided can say by when it will be decided.
+        look: Which look at these rows it is: gates and differences are judged at its level.
         level: Of all other intervals.
 
     Raises:
@@ -186,9 +191,10 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
     own, value = rows[id(challenger)], cast("RatioMetric", task.metrics[0])
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
-    levels = {_CHAMPION: spending.level} if spending else {}
+    judged_at = level if look is None else max(look.level, level)
+    levels = {_CHAMPION: max(spending.level, judged_at)} if spending else {}
     differences = {
-        name: paired_difference(value, own, rows[id(each)], days, level=levels.get(name, level))
+        name: paired_difference(value, own, rows[id(each)], days, level=levels.get(name, judged_at))
         for name, each in _opponents(baselines, champion).items()
     }
     missing = missing_rows(value, own, goal.least, int(days.max()) + 1)
@@ -196,8 +202,8 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     gates = []
     if baselines or needs_baseline:
         gates.append(judge_baselines({each.name: differences[each.name] for each in baselines}, goal, **ahead))
-    gates += [judge_guardrail(each, own, days, goal, groups=columns, level=level) for each in goal.guardrails]
-    gates += [judge_sanity(each, own, days, least=goal.least, level=level) for each in task.sanity]
+    gates += [judge_guardrail(each, own, days, goal, groups=columns, level=judged_at) for each in goal.guardrails]
+    gates += [judge_sanity(each, own, days, least=goal.least, level=judged_at) for each in task.sanity]
     if champion:
         why = spending.why if spending else ""
         gates.append(judge_against_champion(differences[_CHAMPION], goal, champion=champion.name, why=why, **ahead))
@@ -223,6 +229,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
             if blocks_are == "days"
         },
         reliability=task.reliability(own),
+        look=look,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -16,19 +16,21 @@ from kreis.evaluation.evaluate import EvaluationReport
 from kreis.evaluation.examinations.examination import Subject
 from kreis.evaluation.examinations.gate import judge_gate
 from kreis.evaluation.examinations.kinds import examine, parameters
+from kreis.evaluation.looks import JudgedRows, Look, look_at
 from kreis.evaluation.spending import Spending, spend
 from kreis.ledger import models, releases, runs, steps
 from kreis.ledger.records import Route
-from kreis.loop.steps import StepResult
+from kreis.loop.steps import NOTE, StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.texts import amount
 from kreis.training.train import TrainedCandidate
-from kreis.ways.results import Judged, Spent
+from kreis.ways.results import Judged, LookTaken, Spent
 from kreis.ways.state import WayState
 
 __all__ = ["Judging", "Looked", "judge"]
 
 _SPENT = "error spent"
+_LOOKS = "looks at the test rows of"
 _DAY = 86_400
 
 
@@ -48,8 +50,11 @@ class Judging:
     """Whether a candidate decides as a package does."""
     refreshes: Callable[[Package, TrainedCandidate], bool]
     """Whether a candidate is what a package is, with newer data: then there is nothing to be better at."""
-    look: Callable[[str, Package | None, Spending | None], Looked]
-    """What is to be said of each candidate; takes the chosen one, the champion, and the level of their comparison."""
+    tested: Callable[[str], JudgedRows]
+    """The rows that judge a candidate."""
+    look: Callable[[str, Package | None, Spending | None, Look], Looked]
+    """What is to be said of each candidate; takes the chosen one, the champion, the level of their comparison, and
+    which look at the rows it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +80,9 @@ def judge(state: WayState, judging: Judging) -> Verdict:
     detail = {"candidate": challenger, "outcome": report.outcome, "headlines": headlines}
     detail |= {"choice": choice.said} if choice.said else {}
     serious = [said for each in report.examined for said in each.serious]
-    detail |= {"warnings": [*step.output.notes, *serious]} if step.output.notes or serious else {}
+    paid = [] if report.look is None or not report.look.paid else [report.look.paid]
+    noticed = [*step.output.notes, *paid, *serious]
+    detail |= {"warnings": noticed} if noticed else {}
     if report.outcome != "pass":
         to: Discipline = "training" if report.outcome == "fail" else "collection"
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
@@ -89,7 +96,7 @@ def judge(state: WayState, judging: Judging) -> Verdict:
         f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
         detail={
             **detail,
-            "warnings": [*told, *_not_compared(state, judging), *step.output.notes, *serious],
+            "warnings": [*told, *_not_compared(state, judging), *noticed],
         },
     )
 
@@ -158,9 +165,10 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
     champion = None if against is None else state.workspace.open_model(against)
 
     def compute(key: str) -> Judged:
-        looked = judging.look(challenger, champion, spending)
+        look = _look(state, judging, challenger, inputs[challenger])
+        looked = judging.look(challenger, champion, spending, look)
         report = msgspec.structs.replace(looked.reports.pop(challenger), choice=state.choice.said)
-        report = _examined(state, report, looked.subject)
+        report = _examined(state, report, replace(looked.subject, looks=look.number, level=look.level))
         return Judged(candidate=challenger, champion=against, report=report, others=looked.reports, notes=looked.notes)
 
     return state.memory.step(
@@ -177,6 +185,20 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
         result=Judged,
         compute=compute,
     )
+
+
+def _look(state: WayState, judging: Judging, challenger: str, model: str) -> Look:
+    """Which look it is at the rows that judge, from what is on record; the same for the same model on the same rows."""
+    name = f"{_LOOKS} {state.project.name}"
+    rows, notes = judging.tested(challenger), state.memory.notes(name, name)
+    what = {"model": model, "rows": rows.digest}
+    if (known := notes.recall(what)) is not None:
+        return LookTaken.from_document(known).look
+    with state.workspace.ledger.read() as connection:
+        noted = [LookTaken.from_document(each.outputs) for each in steps.steps_called(connection, NOTE, name)]
+    look = look_at(rows, {each.model: each.rows for each in noted if each.model != model}.values())
+    notes.keep(what, LookTaken(model=model, rows=rows, look=look).to_document())
+    return look
 
 
 def _examined(state: WayState, report: EvaluationReport, subject: Subject) -> EvaluationReport:

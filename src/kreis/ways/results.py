@@ -13,6 +13,7 @@ from kreis.collection.contracts.report import ContractReport
 from kreis.collection.outside import FileRead
 from kreis.evaluation.evaluate import EvaluationReport, with_nan
 from kreis.evaluation.examinations.examination import Examined
+from kreis.evaluation.looks import JudgedRows, Look
 from kreis.evaluation.spending import Spending
 from kreis.generative.stored import StoredFile
 from kreis.loop.steps import StepOutput
@@ -29,6 +30,7 @@ __all__ = [
     "JoinedFeatures",
     "Judged",
     "LakeTable",
+    "LookTaken",
     "Packaged",
     "Spent",
     "Trained",
@@ -215,6 +217,15 @@ class Spent(StepOutput, frozen=True, kw_only=True):
     def spending(self) -> Spending:
         """The level of the comparison."""
         return Spending(days=self.days, level=self.level, why=self.why)
+
+
+class LookTaken(StepOutput, frozen=True, kw_only=True):
+    """Evaluation: that a model was judged on test rows. It belongs to no run: one that is repeated is no other look."""
+
+    model: str
+    """Digest of the candidate."""
+    rows: JudgedRows
+    look: Look
 
 
 class Packaged(StepOutput, frozen=True, kw_only=True):

@@ -91,6 +91,9 @@ class Subject:
     features: FeatureRows | None = None
     """Where it is a model of features; None where it answers questions."""
     level: float = 0.95
+    """Of intervals; stricter where other models were judged on these rows before (`kreis.evaluation.looks`)."""
+    looks: float = 1.0
+    """Which look at these rows it is; 1 where no other model was judged on them."""
     seed: int = 0
 
     @property

@@ -14,8 +14,10 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.clock import microseconds
 from kreis.deployment.packages import Package
+from kreis.digests import digest_of_document
 from kreis.evaluation.evaluate import EvaluationReport, evaluate, subject_of
 from kreis.evaluation.examinations.examination import Subject
+from kreis.evaluation.looks import JudgedRows, Look, rows_tested
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import Groups, group_codes
 from kreis.evaluation.spending import Spending
@@ -53,6 +55,7 @@ def perform(state: GenerativeState) -> Verdict:
             days_tested=_DAYS_TESTED,
             decides_alike=_decides_alike,
             refreshes=lambda package, trained: is_refresh(package.manifest.training, trained.training),
+            tested=partial(_tested, state),
             look=partial(_look, state),
         ),
     )
@@ -84,7 +87,16 @@ class _Answered:
         return Scored(self.name, scores, self.decision, self.digest, outcomes=outcomes)
 
 
-def _look(state: GenerativeState, challenger: str, champion: Package | None, spending: Spending | None) -> Looked:
+def _tested(state: GenerativeState, candidate: str) -> JudgedRows:
+    """The questions that judge a candidate, with what is right."""
+    most = state.project.answerers[candidate].candidate.judged_on
+    asked = state.project.asked_questions.of("test", most)
+    return rows_tested(digest_of_document(msgspec.to_builtins(each)) for each in asked)
+
+
+def _look(
+    state: GenerativeState, challenger: str, champion: Package | None, spending: Spending | None, look: Look
+) -> Looked:
     """What is to be said of each candidate. Each pair is compared on the questions that both have answered."""
     project = state.project
     found = {name: _candidate(state, name, attack=name == challenger) for name in project.answerers}
@@ -97,6 +109,7 @@ def _look(state: GenerativeState, challenger: str, champion: Package | None, spe
             [found[each] for each in baselines if each != name],
             serving if name == challenger else None,
             spending if name == challenger else None,
+            look if name == challenger else None,
             needs_baseline=name == challenger or name not in baselines,
         )
         for name in found
@@ -164,6 +177,7 @@ def _report(
     baselines: Sequence[_Answered],
     serving: _Answered | None,
     spending: Spending | None,
+    look: Look | None,
     *,
     needs_baseline: bool,
 ) -> EvaluationReport:
@@ -181,6 +195,7 @@ def _report(
         groups=_groups(questions, attacks),
         champion=None if serving is None else serving.scored(count, attacks),
         spending=spending,
+        look=look,
         needs_baseline=needs_baseline,
     )
 

@@ -17,6 +17,7 @@ from kreis.deployment.packages import Package
 from kreis.evaluation.blocks import as_blocks, climate_of
 from kreis.evaluation.evaluate import evaluate, subject_of
 from kreis.evaluation.examinations.examination import FeatureRows, Subject
+from kreis.evaluation.looks import JudgedRows, Look, rows_tested
 from kreis.evaluation.scored import Scored
 from kreis.evaluation.slices import group_codes
 from kreis.evaluation.spending import Spending
@@ -70,6 +71,7 @@ def perform(state: TabularState) -> Verdict:
             days_tested=project.split_declaration.days_tested,
             decides_alike=partial(_decides_alike, project),
             refreshes=lambda package, trained: False,  # newer data come to the version in service by themselves
+            tested=lambda candidate: _tested(state),
             look=partial(_look, state),
         ),
     )
@@ -96,7 +98,18 @@ def asked_of(state: TabularState, candidate: str) -> Subject:
     return _on_test_rows(state, candidate, None).subject
 
 
-def _look(state: TabularState, challenger: str, champion: Package | None, spending: Spending | None) -> Looked:
+def _tested(state: TabularState) -> JudgedRows:
+    """The rows that judge, by name, time and outcome."""
+    rows = rows_with(state, pl.DataFrame())
+    parts = split_rows(state, rows)
+    tested = np.unique(parts.judging)
+    test = rows.take(tested)
+    return rows_tested(_ids(state)[tested], test.time, test.outcomes, until=parts.test_end)
+
+
+def _look(
+    state: TabularState, challenger: str, champion: Package | None, spending: Spending | None, look: Look
+) -> Looked:
     """What is to be said of each candidate. Only the challenger's decides: the others were not chosen,
     and are judged on the test rows after the choice, to be shown beside it.
     """
@@ -109,6 +122,7 @@ def _look(state: TabularState, challenger: str, champion: Package | None, spendi
             **seen.judged_on,
             champion=seen.serving if name == challenger else None,
             spending=spending if name == challenger else None,
+            look=look if name == challenger else None,
             needs_baseline=name == challenger or name not in seen.baselines,
         )
         for name in seen.scored
