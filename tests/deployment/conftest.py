@@ -117,10 +117,13 @@ class Service:
         )
         make_directory(self.pointer_folder)
 
-    def package(self, model=None, **changes):
+    def package(self, model=None, explanation=None, **changes):
         """Build and sign a package; returns the model's digest."""
+        if explanation is not None:
+            changes["explanation"] = explanation.stored
         form = model if isinstance(model, Formula) else Onnx.of(linear_model() if model is None else model)
-        manifest = build_package(make_manifest(model=form.stored, **changes), form, self.artifacts)
+        named = make_manifest(model=form.stored, **changes)
+        manifest = build_package(named, form, self.artifacts, explanation=explanation)
         self.envelopes[manifest.digest] = sign(manifest.canonical(), PAYLOAD_TYPE, self.keys)
         self.versions.setdefault(manifest.digest, len(self.versions) + 1)
         return manifest.digest

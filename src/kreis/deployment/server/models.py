@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
 from kreis.models.answer_parts.opened import OpenedParts
+from kreis.models.explanations.explainer import Explainer
 from kreis.models.scoring import Matrix, Texts
 from kreis.preparation.online.reader import OnlineFeatures
 from kreis.preparation.online.store import OnlinePlace, OnlineStore
@@ -82,6 +83,18 @@ class LoadedModel:
         self._requests = [each for each in map(self._request, manifest.request_views) if each is not None]
         self._empty = [NAN] * len(self.features)
         self._warm_up()
+        self.explanation = package.explanation
+        """What tells the reasons of its answers; None where none is kept."""
+
+    @cached_property
+    def explainer(self) -> Explainer | None:
+        """It, prepared when it is first asked for."""
+        return None if self.explanation is None else self.explanation.explainer(len(self.features))
+
+    @property
+    def immutable(self) -> list[str]:
+        """Features, or fields, that nobody can change."""
+        return []
 
     def values(
         self,

@@ -34,6 +34,7 @@ def why_page(walk: WhyView) -> Page:
             ("scores", _scores(prediction.scores or {})),
             ("decides", model.decides),
             *prediction.parts_said.items(),
+            ("not explained", walk.not_explained),
             ("what happened", prediction.happened),
             ("prediction", f"{prediction.id} at {date(prediction.at)} UTC"),
             ("reference", prediction.reference or ""),
@@ -46,6 +47,8 @@ def why_page(walk: WhyView) -> Page:
         ),
         grids=(
             *(() if answer is None else _rested_on(answer)),
+            *_reasons(walk),
+            *_instead(walk),
             Grid(
                 "What it rested on" if answer is None else "What was measured",
                 ("feature", "value", "rows", "table@version", "columns"),
@@ -102,6 +105,44 @@ def _rested_on(answer: WhyAnswer) -> Iterator[Grid]:
     if answer.verdicts:
         found = [(each["guard"], each["where"], each["did"], each.get("said", "")) for each in answer.verdicts]
         yield Grid("Guards", ("guard", "in", "did", "what"), found)
+
+
+def _reasons(walk: WhyView) -> Iterator[Grid]:
+    """What each feature added, and that it adds up."""
+    for each in () if isinstance(walk.reasons, msgspec.UnsetType) else walk.reasons:
+        rows: list[tuple[Cell, ...]] = [("on average", "", _signed(each.base), "")]
+        for reason in each.reasons:
+            value = "missing" if reason.value is None else reason.value
+            words = ", ".join(f"{word} {_signed(adds)}" for word, adds in reason.words.items())
+            rows.append((reason.feature, words or value, _signed(reason.adds), f"{reason.share:.0%}"))
+        rows.append(("together", "", _signed(each.margin), ""))
+        of = f" of {each.of}" if each.of else ""
+        yield Grid(f"Why{of} ({each.measured}; {each.map})", ("feature", "value", "adds", "share"), rows)
+
+
+def _instead(walk: WhyView) -> Iterator[Grid]:
+    """What would have led to another decision."""
+    if isinstance(walk.instead, msgspec.UnsetType):
+        return
+    rows: list[tuple[Cell, ...]] = [
+        (
+            "; ".join(f"{each.feature} {_said(each.instead)} in place of {_said(each.value)}" for each in one.changes),
+            one.score if isinstance(one.score, float) else max(one.score),
+            str(one.decision),
+        )
+        for one in walk.instead.found
+    ]
+    yield Grid(
+        "Another decision would follow from", ("change", "score", "decision"), rows or [(walk.instead.lacks, "", "")]
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4g}"
+
+
+def _said(value: float | str | None) -> str:
+    return "missing" if value is None else value if isinstance(value, str) else number(value)
 
 
 def _first_words(text: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from kreis.clock import moment
+from kreis.deployment.explaining import Instead, explainer_of, instead_of, lacks_reasons, reasons_of, spoken_of
 from kreis.deployment.manifest import Manifest
+from kreis.deployment.packages import Package
 from kreis.deployment.predictions.records import Several
 from kreis.deployment.predictions.shipping import PREDICTIONS
 from kreis.durations import parse_duration
@@ -24,6 +27,8 @@ from kreis.governance.views.why_answer import WhyAnswer, answer_of
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Release, Step
+from kreis.models.explanations.reasons import Explained
+from kreis.models.scoring import Matrix, Scores
 from kreis.monitoring.traffic import outcomes_known, with_outcomes
 from kreis.preparation.view_rules import lineage
 from kreis.preparation.views import FeatureView, RequestView, window_name
@@ -126,10 +131,24 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True):
     """That it took."""
     answer: WhyAnswer | msgspec.UnsetType = msgspec.UNSET
     """Of what answers questions."""
+    reasons: list[Explained] | msgspec.UnsetType = msgspec.UNSET
+    """What each feature added to the number that was decided by; none where the answer is not explained."""
+    not_explained: str = ""
+    """Why it is not."""
+    instead: Instead | msgspec.UnsetType = msgspec.UNSET
+    """What would have led to another decision, where that was asked for."""
 
 
-def why_view(workspace: Workspace, prediction: str) -> WhyView:
+def why_view(
+    workspace: Workspace, prediction: str, *, counterfactual: bool = False, immutable: Sequence[str] = ()
+) -> WhyView:
     """Walk back from a prediction.
+
+    Args:
+        workspace: The project's.
+        prediction: Its id.
+        counterfactual: Whether to look for what would have led to another decision.
+        immutable: Features, or fields, that stay as they are in that.
 
     Raises:
         ProjectError: no such prediction.
@@ -144,7 +163,8 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
         used = [step for _, step in steps.steps_of(connection, run.id)]
         made = {step.name: step for step in used if step.discipline in _TABLES}  # a candidate may be called as a table
         goal = msgspec.json.decode(documents.get_document(connection, run.goal).body)
-    manifest = workspace.open_model(model.digest).manifest
+    package = workspace.open_model(model.digest)
+    manifest = package.manifest
     form = manifest.outcomes
     happened = "not known yet" if record["outcome"] is None else form.said(record["outcome"])
     answered = manifest.model if isinstance(manifest.model, Pipeline) else None
@@ -161,8 +181,31 @@ def why_view(workspace: Workspace, prediction: str) -> WhyView:
         features=list(_features(workspace, record, manifest, made) if answered is None else _signals(record, manifest)),
         goal={**goal, "digest": run.goal},
         answer=msgspec.UNSET if answered is None else answer_of(workspace, record, answered, used),
+        **({} if answered is not None else _explained(package, record)),
+        instead=_instead(package, record, immutable) if counterfactual and answered is None else msgspec.UNSET,
         seconds=time.perf_counter() - started,
     )
+
+
+def _explained(package: Package, record: dict[str, Any]) -> dict[str, Any]:
+    """The reasons, from what was logged and what is packaged; or why there are none."""
+    manifest = package.manifest
+    if (lacks := lacks_reasons(manifest)) is not None:
+        return {"reasons": [], "not_explained": lacks}
+    score = record.get("scores") or record["score"]
+    explainer, decided = explainer_of(package), record["decision"]
+    row, fields = record["features"], record["fields"] or {}
+    return {"reasons": reasons_of(manifest, explainer, row, fields, score=score, decision=decided)}
+
+
+def _instead(package: Package, record: dict[str, Any], immutable: Sequence[str]) -> Instead:
+    scorer, fields = package.scorer(threads=1), record["fields"] or {}
+    said = spoken_of(package.manifest).said(fields)
+
+    def score(matrix: Matrix) -> Scores:
+        return scorer.score(matrix, None if said is None else np.repeat(said, len(matrix), axis=0))
+
+    return instead_of(package.manifest, score, record["features"], fields, fixed=immutable)
 
 
 def _find(workspace: Workspace, prediction: str) -> dict[str, Any]:

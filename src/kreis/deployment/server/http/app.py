@@ -16,9 +16,11 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from kreis.clock import Clock, microseconds, moment
 from kreis.deployment.predictions.journal import SUFFIX
+from kreis.deployment.predictions.log import FolderLog
 from kreis.deployment.server.answering import LATEST_US, Answering
 from kreis.deployment.server.colleagues import Colleagues
 from kreis.deployment.server.config import ServerConfig
+from kreis.deployment.server.explaining import Explain, Explaining
 from kreis.deployment.server.follower import Follower
 from kreis.deployment.server.http.guard import Guard
 from kreis.deployment.server.http.openapi import describe
@@ -69,6 +71,8 @@ class App:
         self.encode = msgspec.json.Encoder().encode
         self._decode_ask = msgspec.json.Decoder(Asked).decode
         self._decode_outcomes = msgspec.json.Decoder(Outcomes)
+        self._decode_explain = msgspec.json.Decoder(Explain)
+        self._explaining = Explaining(follower, FolderLog(config.log))
         self._simulated: datetime | None = None
         self.refused: Counter[str] = Counter()
         """By path: requests that were refused because too many waited, since they were last counted."""
@@ -84,6 +88,7 @@ class App:
             "/metrics": {"GET": self._get_metrics},
             "/openapi.json": {"GET": self._openapi},
             "/v1/predict": {"POST": self._predict},
+            "/v1/explain": {"POST": self._explain},
             "/v1/outcomes": {"POST": self._outcomes},
             "/v1/flush": {"POST": self._flush},
             **{path: {method: handler} for path, method, handler in more},
@@ -149,6 +154,12 @@ class App:
         encoded = self.encode(reply)
         self.metrics.observe((perf_counter_ns() - started) * 1e-9)
         return 200, JSON, encoded
+
+    async def _explain(self, scope: Any, headers: Any, protocol: Any) -> Answer:
+        body = await self.guard.body(scope, headers, protocol)
+        at = self.now(headers)
+        asked = decoded(self._decode_explain, body)
+        return self.done("/v1/explain", await self._explaining.explain(asked, at))
 
     async def _outcomes(self, scope: Any, headers: Any, protocol: Any) -> Answer:
         body = await self.guard.body(scope, headers, protocol)

@@ -8,6 +8,7 @@ import msgspec
 
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.door import Door
+from kreis.deployment.server.explaining import Explain, Explanations
 from kreis.deployment.server.http.openapi_questions import question_paths, question_schemas
 from kreis.deployment.server.http.openapi_reviews import review_paths, review_schemas
 from kreis.deployment.server.messages import Asked, Outcomes, Replies, Reply
@@ -45,7 +46,9 @@ def _schemas(release: LoadedRelease | QuestionRelease | None, limits: Limits) ->
     """The schemas of the messages, from the structs that are decoded and encoded, narrowed to this release."""
     if isinstance(release, QuestionRelease):
         return {**question_schemas(release), **review_schemas(limits), "Error": _errors()}
-    _, schemas = msgspec.json.schema_components([Asked, Reply, Replies, Outcomes], ref_template=_REFERENCE)
+    _, schemas = msgspec.json.schema_components(
+        [Asked, Reply, Replies, Outcomes, Explain, Explanations], ref_template=_REFERENCE
+    )
     for name, narrowed in _narrowed(release, limits).items():
         properties = schemas[name]["properties"]
         for field, said in narrowed.items():
@@ -89,6 +92,8 @@ def _narrowed(release: LoadedRelease | None, limits: Limits) -> dict[str, dict[s
             "scores": _object({name: {"type": "number"} for name in _names(release)}),
             "parts": _object(_parts(release)),
         },
+        "Explain": {**ask, "most": {"type": ["integer", "null"], "minimum": 1}, "prediction": _NAME},
+        "Explanations": {"decision": _decision(release)},
         "Outcomes": {"outcomes": {"maxItems": limits.rows}},
         "Outcome": {
             "outcome": {} if release is None else release.outcomes.schema(),
@@ -173,7 +178,8 @@ def _paths(release: LoadedRelease | QuestionRelease | None) -> dict[str, Any]:
         answers = question_paths(_post, _ok)
     else:
         answers = {
-            "/v1/predict": _post("Answer one thing, or a batch.", ["Ask", "Batch"], ["Reply", "Replies"], ["422"])
+            "/v1/predict": _post("Answer one thing, or a batch.", ["Ask", "Batch"], ["Reply", "Replies"], ["422"]),
+            "/v1/explain": _post("Why an answer is as it is.", ["Explain"], ["Explanations"], ["422"]),
         }
     outcomes = _post("Say what really happened.", ["Outcomes"], [], ["422"])
     flush = {"post": {"summary": "Close the prediction log's segment, so that it can be shipped.", "responses": _ok()}}
