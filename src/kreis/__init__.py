@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
     from kreis.evaluation.answer_parts.coverage import Coverage
+    from kreis.evaluation.answer_parts.reasons import Reasons
     from kreis.evaluation.examinations.calibration import Calibration
     from kreis.evaluation.examinations.coverage import MeasuredCoverage
     from kreis.evaluation.examinations.fairness import Fairness
@@ -141,6 +142,7 @@ _PLACES = {
     "Calibration": "kreis.evaluation.examinations.calibration",
     "Coverage": "kreis.evaluation.answer_parts.coverage",
     "MeasuredCoverage": "kreis.evaluation.examinations.coverage",
+    "Reasons": "kreis.evaluation.answer_parts.reasons",
     "CrossValidation": "kreis.training.splits.cross_validation",
     "DecisionValue": "kreis.tasks.binary.decision_value",
     "Differenced": "kreis.training.candidates.differenced",
@@ -265,6 +267,7 @@ __all__ = [
     "RandomSplit",
     "RankingValue",
     "Real",
+    "Reasons",
     "Rewritten",
     "Risk",
     "RobustZScore",

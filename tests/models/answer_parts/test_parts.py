@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,12 @@ from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.intervals import CoverageInterval
 from kreis.models.answer_parts.opened import OpenedParts
 from kreis.models.answer_parts.part import AnswerPart
+from kreis.models.answer_parts.reasons import FeatureReasons
 from kreis.models.answer_parts.sets import CoverageSet, strangeness
 from kreis.models.answer_parts.testing import CHECKS, Asked, Sample
+from kreis.models.explanations.additive import Additive
+from kreis.models.explanations.explainer import Explanation
+from kreis.models.explanations.weights import Weights
 
 BY_REGION = Grouped(0.7, "region", {"north": 0.55, "3": 0.9})
 ASKED = [Asked(), Asked(fields={"region": "north"}), Asked(fields={"region": 3.0}), Asked(keys={"region": "west"})]
@@ -24,6 +30,17 @@ def sample(part: AnswerPart, scores: np.ndarray) -> Sample:
     return Sample(part=part, features=["a", "b"], matrix=matrix, scores=scores, asked=ASKED)
 
 
+def reasons(scores: np.ndarray) -> Sample:
+    """Of a model that adds up two features; its numbers are not looked at."""
+    count = 1 if scores.ndim == 1 else scores.shape[1]
+    ones, none = np.ones((2, count)), np.zeros((2, count))
+    weights = Weights(weights=ones, means=np.zeros(2), medians=np.zeros(2), flags=none, absent=np.zeros(2))
+    kept = Explanation.of(Additive.of(weights, ["a", "b"], outputs=count, link="identity" if count == 1 else "softmax"))
+    names = () if count == 1 else ("x", "y", "z")
+    part = FeatureReasons(most=1, explanation=kept.stored, categories={"a": ["red"]}, names=names)
+    return dataclasses.replace(sample(part, scores), contents={kept.sha256: kept.content})
+
+
 SAMPLES = {
     "yes or no": sample(CoverageSet(level=0.9, quantile=BY_REGION, rows=100), YES_NO),
     "classes": sample(CoverageSet(level=0.9, classes=["a", "b", "c"], quantile=BY_REGION, rows=100), CLASSES),
@@ -34,6 +51,8 @@ SAMPLES = {
     "a number with spreads": sample(
         CoverageInterval(level=0.9, quantile=Grouped(2.0), rows=9, edges=(0.5,), spreads=(0.1, 1.0)), YES_NO
     ),
+    "reasons": reasons(YES_NO),
+    "reasons of classes": reasons(CLASSES),
     "quantiles": sample(CoverageInterval(level=0.9, quantile=Grouped(-0.3), rows=100, several=True), CLASSES),
 }
 

@@ -21,6 +21,7 @@ from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
 from kreis.models.answer_parts.opened import OpenedParts
+from kreis.models.answer_parts.reasons import FeatureReasons
 from kreis.models.explanations.explainer import Explainer
 from kreis.models.scoring import Matrix, Texts
 from kreis.preparation.online.reader import OnlineFeatures
@@ -94,7 +95,7 @@ class LoadedModel:
     @property
     def immutable(self) -> list[str]:
         """Features, or fields, that nobody can change."""
-        return []
+        return [name for part in self.manifest.parts if isinstance(part, FeatureReasons) for name in part.immutable]
 
     def values(
         self,

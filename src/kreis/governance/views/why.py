@@ -27,6 +27,7 @@ from kreis.governance.views.why_answer import WhyAnswer, answer_of
 from kreis.identifiers import time_of
 from kreis.ledger import documents, models, releases, runs, steps
 from kreis.ledger.records import Model, Release, Step
+from kreis.models.answer_parts.reasons import FeatureReasons
 from kreis.models.explanations.reasons import Explained
 from kreis.models.scoring import Matrix, Scores
 from kreis.monitoring.traffic import outcomes_known, with_outcomes
@@ -205,7 +206,8 @@ def _instead(package: Package, record: dict[str, Any], immutable: Sequence[str])
     def score(matrix: Matrix) -> Scores:
         return scorer.score(matrix, None if said is None else np.repeat(said, len(matrix), axis=0))
 
-    return instead_of(package.manifest, score, record["features"], fields, fixed=immutable)
+    declared = [name for part in package.manifest.parts if isinstance(part, FeatureReasons) for name in part.immutable]
+    return instead_of(package.manifest, score, record["features"], fields, fixed=[*immutable, *declared])
 
 
 def _find(workspace: Workspace, prediction: str) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.reasons import FeatureReasons
 from kreis.models.answer_parts.sets import CoverageSet
 
 __all__ = ["AnswerPartKind"]
 
-AnswerPartKind: TypeAlias = CoverageInterval | CoverageSet
+AnswerPartKind: TypeAlias = CoverageInterval | CoverageSet | FeatureReasons

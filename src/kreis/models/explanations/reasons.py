@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -100,7 +101,11 @@ class Spoken:
         return found
 
     def _text(self, name: str, number: float) -> str:
-        return next((text for text in self.categories[name] if category(text) == number), ANOTHER)
+        return self._known[name].get(number, ANOTHER)
+
+    @cached_property
+    def _known(self) -> dict[str, dict[float, str]]:
+        return {name: {category(text): text for text in texts} for name, texts in self.categories.items()}
 
     def matrix(self, row: Sequence[float | None]) -> Matrix:
         """One row as the model takes it, shape (1, f)."""
