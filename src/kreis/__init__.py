@@ -89,6 +89,8 @@ if TYPE_CHECKING:
     from kreis.training.candidates.torch import Torch
     from kreis.training.candidates.xgboost import XGBoost
     from kreis.training.encoders.tf_idf import TfIdf
+    from kreis.training.mitigations.reweighed import Reweighed
+    from kreis.training.mitigations.thresholds_by_group import ThresholdsByGroup
     from kreis.training.search import Choice, Integer, Money, Real, Search
     from kreis.training.splits.at_random import RandomSplit
     from kreis.training.splits.by_group import GroupSplit
@@ -160,6 +162,8 @@ _PLACES = {
     "Influence": "kreis.evaluation.examinations.influence",
     "GradientBoosting": "kreis.training.candidates.gradient_boosting",
     "GroupSplit": "kreis.training.splits.by_group",
+    "Reweighed": "kreis.training.mitigations.reweighed",
+    "ThresholdsByGroup": "kreis.training.mitigations.thresholds_by_group",
     "Fairness": "kreis.evaluation.examinations.fairness",
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
@@ -268,6 +272,7 @@ __all__ = [
     "RankingValue",
     "Real",
     "Reasons",
+    "Reweighed",
     "Rewritten",
     "Risk",
     "RobustZScore",
@@ -280,6 +285,7 @@ __all__ = [
     "Slices",
     "Spending",
     "TfIdf",
+    "ThresholdsByGroup",
     "TimeSplit",
     "Torch",
     "Unanswered",

@@ -15,6 +15,7 @@ from kreis.evaluation.evaluate import EvaluationReport
 from kreis.evaluation.intervals import Estimate
 from kreis.requirements.goal import Goal
 from kreis.texts import number
+from kreis.training.mitigations.said import mitigation_said
 
 __all__ = ["model_card", "plain"]
 
@@ -62,6 +63,7 @@ def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -
         ),
         *_power(report),
         *_slices(report),
+        *_mitigation(facts),
         "## Training",
         _table(("fact", "value"), ((plain(key), plain(_shown(value))) for key, value in facts.items())),
         "## Limits",
@@ -89,6 +91,12 @@ def _power(report: EvaluationReport) -> list[str]:
     ]
     head = ("against", f"difference ({plain(report.unit)})", "smallest one that these rows show 4 times in 5")
     return ["### Compared row by row", _table(head, rows)]
+
+
+def _mitigation(facts: Mapping[str, Any]) -> list[str]:
+    """What was done so that groups are treated more alike, and why."""
+    said = mitigation_said(facts.get("training") or {})
+    return [] if said is None else ["### Groups treated alike", f"{plain(said)}."]
 
 
 def _front_matter(report: EvaluationReport, name: str, task: str) -> str:

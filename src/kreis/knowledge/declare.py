@@ -29,6 +29,7 @@ from kreis.training.declare import Candidates, Trainable
 
 if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
+    from kreis.training.mitigations.mitigation import Mitigation
     from kreis.training.precision import Precision
     from kreis.training.preprocessing import Encode
     from kreis.training.search import Search, Space
@@ -267,6 +268,7 @@ class Knowledge(Candidates):
         class_weight: ClassWeight | None = None,
         sample: ByClass | None = None,
         precision: Precision = "float32",
+        mitigate: Mitigation | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
@@ -287,10 +289,11 @@ class Knowledge(Candidates):
                 corrected for it.
             precision: How large arrays of weights are kept, in networks and models of words: "float16" or "int8" make
                 the model smaller; the examination `variants` says what that loses.
+            mitigate: What makes it treat groups more alike, with the reason: `Reweighed` or `ThresholdsByGroup`.
 
         Raises:
             ProjectError: the name is taken, it is no candidate for this kind of question, it has no parameter to
-                search by that name, or there is no such encoder.
+                search by that name, there is no such encoder, or the goal does not say which decision is the good one.
         """
         where, asks = users_line(), answers_questions(self.goal.task)
         if isinstance(candidate, Answers) != asks:
@@ -308,10 +311,11 @@ class Knowledge(Candidates):
                 class_weight=class_weight,
                 sample=sample,
                 precision=precision,
+                mitigate=mitigate,
             )
             return
         options: dict[str, Any] = {"search": search, "features": features, "encode": encode}
-        options |= {"class_weight": class_weight, "sample": sample}
+        options |= {"class_weight": class_weight, "sample": sample, "mitigate": mitigate}
         options |= {"precision": None if precision == "float32" else precision}
         for option, given in options.items():
             if given is not None:

@@ -46,6 +46,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What each row weighs in training, shape (n,); None where all weigh alike."""
     groups: npt.NDArray[np.int64] | None = None
     """Which rows belong together, as codes, shape (n,); None where none do."""
+    columns: Mapping[str, npt.NDArray[Any]] = {}
+    """Columns by which groups are told apart, no features, as texts of shape (n,); "missing" where missing."""
 
     def __post_init__(self) -> None:
         rows = len(self.matrix)
@@ -71,6 +73,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         group: str | None = None,
         known_only: bool = True,
         texts: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
     ) -> TrainingData:
         """Take the named columns of a frame.
 
@@ -86,6 +89,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             group: the column that says which rows belong together, if any.
             known_only: whether rows without an outcome are left out; else it is NaN, and known at the row's own time.
             texts: those of the features that are read as texts, and the column of each.
+            columns: those by which groups are told apart.
 
         Raises:
             ProjectError: a column is absent, a time is missing in a row that has an outcome, or a weight is no positive
@@ -118,6 +122,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             labels=None if labels is None else rows[labels].cast(pl.String).fill_null("").to_numpy(),
             weights=None if weight is None else _weights(rows[weight]),
             groups=None if group is None else _codes(rows[group]),
+            columns={name: rows[name].cast(pl.String).fill_null("missing").to_numpy() for name in columns},
         )
 
     def __len__(self) -> int:
@@ -137,6 +142,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             labels=None if self.labels is None else self.labels[rows],
             weights=None if self.weights is None else self.weights[rows],
             groups=None if self.groups is None else self.groups[rows],
+            columns={name: column[rows] for name, column in self.columns.items()},
         )
 
     def select(self, features: Sequence[str]) -> TrainingData:

@@ -21,6 +21,7 @@ from kreis.training.splits.in_time import TimeSplit
 from kreis.training.weighing import ByClass, ClassWeight
 
 if TYPE_CHECKING:
+    from kreis.training.mitigations.mitigation import Mitigation
     from kreis.training.search import Search, Space
     from kreis.training.splits.split import SplitRule
 
@@ -120,6 +121,7 @@ class Candidates(Views):
         class_weight: ClassWeight | None = None,
         sample: ByClass | None = None,
         precision: Precision = "float32",
+        mitigate: Mitigation | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
@@ -139,16 +141,23 @@ class Candidates(Views):
                 corrected for it.
             precision: How large arrays of weights are kept, in networks and models of words: "float16" or "int8" make
                 the model smaller; the examination `variants` says what that loses.
+            mitigate: What makes it treat groups more alike, with the reason: `Reweighed` or `ThresholdsByGroup`.
 
         Raises:
-            ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, or there
-                is no such encoder.
+            ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, there is
+                no such encoder, or the goal does not say which decision is the good one.
         """
         where = users_line()
         with at(where):
             made = as_candidate(candidate)
             searched = as_search(made, search)
-            preprocessing = Preprocessing(encode=encode, class_weight=class_weight, sample=sample, precision=precision)
+            preprocessing = Preprocessing(
+                encode=encode,
+                class_weight=class_weight,
+                sample=sample,
+                precision=precision,
+                mitigate=None if mitigate is None else mitigate.for_goal(self.goal.favourable),
+            )
         may_use = None if features is None else tuple(features)
         declared = CandidateDeclaration(
             name=name,
@@ -180,6 +189,7 @@ class Candidates(Views):
                 used = declared.uses(self.feature_names)
                 declared.preprocessing.check(declared.candidate, used, self.category_names, self.text_names)
                 declared.preprocessing.check_outcomes(declared.candidate, self.goal.task)
+                declared.preprocessing.check_mitigation(declared.candidate, used, self.category_names, self.goal.task)
                 if not used and (only_baselines or not declared.baseline):
                     self._refuse_without_features(declared.name, "may be released")
 

@@ -18,6 +18,7 @@ from kreis.training.candidate import Candidate, Fitted, Watch, require
 from kreis.training.data import TrainingData
 from kreis.training.encoders.encoded import EncodedFeatures
 from kreis.training.encoders.encoder import Column, Encoder, Encoding
+from kreis.training.encoders.left_out import LeftOut
 from kreis.training.encoders.mean_order import MeanOrder
 from kreis.training.encoders.native import Native
 from kreis.training.encoders.one_hot import OneHot
@@ -26,6 +27,9 @@ from kreis.training.encoders.target_mean import TargetMean
 from kreis.training.encoders.targets import Targets
 from kreis.training.encoders.tf_idf import TfIdf
 from kreis.training.fidelity import prove_same
+from kreis.training.mitigations.mitigation import Mitigation
+from kreis.training.mitigations.reweighed import Reweighed
+from kreis.training.mitigations.thresholds_by_group import ThresholdsByGroup
 from kreis.training.precision import FEWEST, Precision, with_weights
 from kreis.training.several import fit_outputs
 from kreis.training.weighing import ByClass, ClassWeight, check_by_class, corrected, undone, weigh
@@ -58,6 +62,8 @@ class Preprocessing:
     """The share of the rows of each outcome that teach, drawn by chance."""
     precision: Precision = "float32"
     """How large arrays of the model's weights are kept."""
+    mitigate: Mitigation | None = None
+    """What makes it treat groups more alike."""
 
     def __post_init__(self) -> None:
         check_by_class(self.class_weight, where="class_weight")
@@ -91,6 +97,7 @@ class Preprocessing:
                 document[name] = {str(outcome): value for outcome, value in by_class.items()}
             elif by_class is not None:
                 document[name] = by_class
+        document |= {} if self.mitigate is None else {"mitigate": self.mitigate.parameters}
         return document | ({} if self.precision == "float32" else {"precision": self.precision})
 
     def check(
@@ -141,8 +148,33 @@ class Preprocessing:
         if weighing.weights is not None:
             _check_weighs(candidate)
 
+    def check_mitigation(
+        self, candidate: Candidate, features: Collection[str], categories: Collection[str], task: Task
+    ) -> None:
+        """See that what makes groups more alike fits the candidate, its features and the goal.
+
+        Args:
+            candidate: What learns.
+            features: Those that it uses.
+            categories: All features that are categories.
+            task: What is asked.
+
+        Raises:
+            ProjectError: it does not.
+        """
+        if self.mitigate is None:
+            return
+        if usual_encoder(candidate) is None:
+            said = f"{type(candidate).__name__} is the same for all rows, or written down"
+            raise ProjectError(said, where="mitigate", hint="leave mitigate out")
+        self.mitigate.check(task, features, categories)
+        if isinstance(self.mitigate, Reweighed):
+            _check_weighs(candidate)
+
     def encoder(self, feature: str) -> Encoder | None:
         """What encodes a category; None where the user says nothing."""
+        if isinstance(self.mitigate, ThresholdsByGroup) and feature == self.mitigate.by:
+            return LeftOut()
         said = self._said.get(feature, self._said.get(""))
         if said is None or isinstance(said, TfIdf):
             return None
@@ -203,7 +235,7 @@ def fit_candidate(
     weighing = weigh(
         task.labels(rows.outcomes),
         task.plain.names,
-        weights=rows.weights,
+        weights=_weights(rows, task, preprocessing),
         class_weight=preprocessing.class_weight,
         sample=preprocessing.sample,
         seed=seed,
@@ -246,6 +278,14 @@ def _smaller(fitted: Fitted, precision: Precision) -> Fitted:
             message, where=f"precision={precision!r}", hint="leave precision out (trees have no weights)"
         )
     return dataclasses.replace(fitted, form=Onnx.of(content), explains=None)
+
+
+def _weights(rows: TrainingData, task: Task, preprocessing: Preprocessing) -> Floats | None:
+    """What rows weigh: as their column says, and so that groups are more alike."""
+    if not isinstance(preprocessing.mitigate, Reweighed):
+        return rows.weights
+    fair = preprocessing.mitigate.weights(rows, task.labels(rows.outcomes))
+    return fair if rows.weights is None else rows.weights * fair
 
 
 def _undoing(watch: Watch, factors: Floats | None) -> Watch:

@@ -18,7 +18,7 @@ from kreis.training.candidate import Fitted
 from kreis.training.data import TrainingData
 from kreis.training.fidelity import prove_same
 
-__all__ = ["made_true"]
+__all__ = ["behind", "made_true"]
 
 
 def made_true(fitted: Fitted, found: FittedDecision, rows: TrainingData) -> Fitted:
@@ -35,7 +35,7 @@ def made_true(fitted: Fitted, found: FittedDecision, rows: TrainingData) -> Fitt
     offsets = np.array(found.offsets or (), dtype=np.float32)
     temperature = float(found.temperature or 1.0)
     ending = _with_offsets(offsets) if len(offsets) else _at_temperature(temperature)
-    content = _behind(fitted.form.content, ending)
+    content = behind(fitted.form.content, ending)
 
     def expected(*given: Any) -> Any:
         scores = learned.score(*given)
@@ -86,7 +86,7 @@ def _with_offsets(offsets: Scores) -> Ending:
     return nodes, [numpy_helper.from_array(offsets[None, :].astype(np.float32), "offsets"), count]
 
 
-def _behind(content: bytes, ending: Ending) -> bytes:
+def behind(content: bytes, ending: Ending) -> bytes:
     """A finished model with something behind it."""
     import onnx
 

@@ -16,7 +16,7 @@ from kreis.generative.pipeline import Pipeline
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
-from kreis.tasks.decisions import Decision, Scores
+from kreis.tasks.decisions import Cut, Decision, Scores
 from kreis.tasks.task import FittedDecision, Task
 from kreis.tracking.here import part
 from kreis.training.candidate import Candidate, Fitted
@@ -24,6 +24,7 @@ from kreis.training.data import TrainingData
 from kreis.training.explaining.proof import adds_up
 from kreis.training.importance import Importance, permutation_importance
 from kreis.training.kept_scores import KeptScores
+from kreis.training.mitigations.thresholds_by_group import ByGroup, ThresholdsByGroup, moved_by_group
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
@@ -195,6 +196,7 @@ def train(
     )
     chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": learned.candidate.parameters()}
     chosen |= preprocessing.parameters | ({"trials": learned.trials} if learned.trials else {})
+    chosen |= {} if learned.by_group is None else {"thresholds_by_group": msgspec.to_builtins(learned.by_group)}
     return TrainedCandidate(
         name=name,
         form=learned.fitted.form,
@@ -245,6 +247,8 @@ class _Learned:
     fitted: Fitted
     """On all that may teach."""
     trials: list[dict[str, Any]]
+    by_group: ByGroup | None = None
+    """Thresholds of groups, where these were asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,7 +290,16 @@ class _Learner:
                 first = self._fit(candidate, fit)
         scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
         found = _decision(first, scores, validation, self.task)
-        truer = made_true(first, found, validation)
+        mitigate, by_group = self.preprocessing.mitigate, None
+        if isinstance(mitigate, ThresholdsByGroup):
+            by_group = mitigate.found(scores, validation, self.task, found)
+            found = FittedDecision(decision=Cut(by_group.cut), source="validation")
+
+        def finished(fitted: Fitted) -> Fitted:
+            truer = made_true(fitted, found, validation)
+            return truer if by_group is None else moved_by_group(truer, by_group, validation)
+
+        truer = finished(first)
         if truer is not first:
             first = truer
             scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
@@ -294,8 +307,16 @@ class _Learner:
         if self.refit and not first.written:
             self.tell("refit", 0, 1)
             with part("refit"):
-                fitted = made_true(self._fit(candidate, self.data.take(split.train)), found, validation)
-        return _Learned(candidate=candidate, first=first, scores=scores, found=found, fitted=fitted, trials=trials)
+                fitted = finished(self._fit(candidate, self.data.take(split.train)))
+        return _Learned(
+            candidate=candidate,
+            first=first,
+            scores=scores,
+            found=found,
+            fitted=fitted,
+            trials=trials,
+            by_group=by_group,
+        )
 
     def folds(self, candidate: Candidate, split: Split) -> list[FoldModel]:
         """In each fold of a cross-validation, from the candidate as declared."""

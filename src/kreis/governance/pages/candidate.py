@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kreis.governance.views.candidate import CandidateView, JudgedView
     from kreis.governance.views.examined import EstimateView
     from kreis.training.importance import Importance
+from kreis.training.mitigations.said import mitigation_said
 
 __all__ = ["OUTCOMES", "candidate_page", "comparison_page", "parameters_of", "told"]
 
@@ -99,6 +100,8 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
     yield "decides", candidate.decides
     yield "features", str(len(candidate.features))
     yield "parameters", parameters_of(training)
+    if (fair := mitigation_said(training)) is not None:
+        yield "groups", fair
 
 
 def _evaluation(evaluation: JudgedView) -> Iterator[Grid]:

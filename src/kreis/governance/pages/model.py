@@ -13,6 +13,7 @@ from kreis.texts import bounds, date, short
 
 if TYPE_CHECKING:
     from kreis.governance.views.model import ManifestView, ModelJudged, ModelView
+from kreis.training.mitigations.said import mitigation_said
 
 __all__ = ["model_page"]
 
@@ -49,6 +50,8 @@ def _facts(model: ModelView, manifest: ManifestView) -> Iterator[tuple[str, str]
         span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""
         yield "learned from", f"{training['rows']:,} rows{span}; {told}"
     yield "parameters", parameters_of(training)
+    if (fair := mitigation_said(training)) is not None:
+        yield "groups", fair
     if trials := training.get("trials"):
         best = min(trials, key=lambda trial: math.inf if trial["loss"] is None else trial["loss"])
         yield "search", f"{len(trials)} trials; best: {parameters_of(best) or 'as declared'}"

@@ -34,6 +34,7 @@ from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
 from kreis.ways.judging import Judging, Looked, judge
 from kreis.ways.tabular.rows import (
+    columns_to_judge_by,
     features_of,
     packaged_features,
     read_rows,
@@ -196,7 +197,8 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         entity_of=partial(_entity_of, state),
         column=lambda name: [group_text(each) for each in _column(state, name).to_list()],
     )
-    subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=_judged_by(project), **judged_on)
+    by = dict.fromkeys([*columns_to_judge_by(project), *_by_of_guardrails(project)])
+    subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=list(by), **judged_on)
     return _Seen(scored=scored, serving=serving, baselines=baselines, judged_on=judged_on, subject=subject)
 
 
@@ -301,19 +303,14 @@ class Scoring:
         return self.by(scorer, matrix[rows], None if texts is None else texts[rows])
 
 
-def _judged_by(project: Project) -> list[str]:
-    """Columns by which somebody asked to judge; not how far ahead a forecast is, which is nobody's group."""
-    spine = project.spine_declaration
-    declared = [] if spine is None else [each for each in spine.judge_by if not spine.overlapping]
-    declared += [each.by for each in project.goal.guardrails if each.by]
-    return list(dict.fromkeys(declared))
+def _by_of_guardrails(project: Project) -> list[str]:
+    return [each.by for each in project.goal.guardrails if each.by]
 
 
 def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:
     """Columns of the test rows by which guardrails and slices look."""
     spine = spine_of(state)
-    asked = {guardrail.by for guardrail in state.project.goal.guardrails if guardrail.by}
-    asked |= set(spine.judge_by)
+    asked = {*spine.judge_by, *columns_to_judge_by(state.project), *_by_of_guardrails(state.project)}
     form = state.project.goal.task.outcome
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
     frame = frame.filter(teaches(spine, state.project.goal.task, state.as_of))[tested]

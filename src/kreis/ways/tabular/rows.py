@@ -28,6 +28,7 @@ from kreis.training.splits.split import Split
 from kreis.ways.tabular.state import TabularState
 
 __all__ = [
+    "columns_to_judge_by",
     "features_of",
     "packaged_features",
     "read_features",
@@ -143,7 +144,8 @@ def rows_with(state: TabularState, features: pl.DataFrame, *, texts: Mapping[str
     if texts is None:
         texts = text_fields(state.project.request_views.values(), features.columns)
     within = state.project.goal.task.plain.within
-    more = [name for name in (labels, spine.weight, spine.group, within) if name is not None]
+    columns = columns_to_judge_by(state.project)
+    more = [name for name in (labels, spine.weight, spine.group, within, *columns) if name is not None]
     frame = read_spine(state, spine.time, spine.outcome, spine.outcome_known_at, *more, *texts.values())
     group = spine.group
     if within is not None:  # rows are ranked with those of one moment, as the service ranks those of one request
@@ -161,7 +163,20 @@ def rows_with(state: TabularState, features: pl.DataFrame, *, texts: Mapping[str
         group=group,
         known_only=state.project.goal.task.needs_outcomes,
         texts=texts,
+        columns=columns,
     )
+
+
+def columns_to_judge_by(project: Project) -> tuple[str, ...]:
+    """Columns by which groups of people are told apart: those of `judge_by`, and what mitigations need.
+
+    How far ahead a forecast is, is nobody's group.
+    """
+    spine = project.spine_declaration
+    declared = [] if spine is None or spine.overlapping else [*spine.judge_by]
+    fair = [each.preprocessing.mitigate for each in project.candidates.values()]
+    declared += [name for each in fair if each is not None for name in each.columns]
+    return tuple(dict.fromkeys(declared))
 
 
 def _categories(state: TabularState, features: Iterable[str]) -> dict[str, dict[float, str]]:
