@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kreis.evaluation.examinations.gate import Gate
     from kreis.evaluation.examinations.influence import Influence
     from kreis.evaluation.examinations.labels import LabelErrors
+    from kreis.evaluation.examinations.panel import Panel
     from kreis.evaluation.examinations.privacy import Memorising
     from kreis.evaluation.examinations.slices import Slices
     from kreis.generative.chunking.by_sentences import BySentences
@@ -157,6 +158,7 @@ _PLACES = {
     "GivenTest": "kreis.training.splits.given_test",
     "Goal": "kreis.requirements.goal",
     "Gate": "kreis.evaluation.examinations.gate",
+    "Panel": "kreis.evaluation.examinations.panel",
     "Memorising": "kreis.evaluation.examinations.privacy",
     "LabelErrors": "kreis.evaluation.examinations.labels",
     "Influence": "kreis.evaluation.examinations.influence",
@@ -262,6 +264,7 @@ __all__ = [
     "Money",
     "NewTopics",
     "OpenAICompatible",
+    "Panel",
     "ParentChild",
     "PostgresIndexes",
     "PriceList",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from kreis.lake.store import Lake
 from kreis.reviews.desk import Desk
 from kreis.reviews.items import Given, Item, Label
 
-__all__ = ["ITEMS", "LABELS", "Queue", "ReviewState"]
+__all__ = ["ITEMS", "LABELS", "Decided", "Queue", "ReviewState"]
 
 ITEMS, LABELS = "log/review_items", "log/review_labels"
 _TIME = pl.Datetime("us", "UTC")
@@ -61,6 +61,18 @@ class ReviewState(msgspec.Struct, frozen=True, kw_only=True):
     """Of the judge with what people settled on."""
     shares: dict[str, Estimate] = {}
     """By label, what share of all items it has: by people, and by the judge corrected by them where there is one."""
+
+
+class Decided(NamedTuple):
+    """What people settled on, of some items."""
+
+    labels: dict[str, str]
+    """By item, where enough people agree or somebody settled it."""
+    disputed: list[str]
+    agreement: Estimate | None
+    """Krippendorff's alpha; None where no item was labelled by two."""
+    said: list[list[str]]
+    """Each label: item, reviewer, label."""
 
 
 class Queue:
@@ -191,8 +203,7 @@ class Queue:
         self.receive()
         items, given, settled = self._rows(ITEMS), self._given(), self._settled()
         counts = dict(given.group_by("item").len().iter_rows())
-        differing = given.group_by("item").agg(pl.col("label").n_unique().alias("said"))
-        disputed = sorted(set(differing.filter(pl.col("said") > 1)["item"]) - settled.keys())
+        disputed = self._disputed(given, settled)
         decided = {**self._unanimous(given, disputed), **settled}
         judged = {item: said for item, said in items.select("item", "judge").iter_rows() if said in self.labels}
         both = [(decided[item], said) for item, said in judged.items() if item in decided]
@@ -208,6 +219,23 @@ class Queue:
             judge_agreement=agreement(pairs, scale=scale) if both else None,
             shares={label: self._share(label, decided, judged) for label in self.labels} if len(decided) > 1 else {},
         )
+
+    def decided(self, items: Collection[str]) -> Decided:
+        """What people settled on of some items, whatever else is in the queue."""
+        self.receive()
+        given = self._given().filter(pl.col("item").is_in(list(items)))
+        settled = {item: label for item, label in self._settled().items() if item in items}
+        counts = dict(given.group_by("item").len().iter_rows())
+        disputed = self._disputed(given, settled)
+        done = {
+            item: label for item, label in self._unanimous(given, disputed).items() if counts[item] >= self._per_item
+        }
+        said = sorted(map(list, given.select("item", "by", "label").iter_rows()))
+        return Decided({**done, **settled}, disputed, agreement(self._matrix(given)) if _twice(counts) else None, said)
+
+    def _disputed(self, given: pl.DataFrame, settled: Collection[str]) -> list[str]:
+        differing = given.group_by("item").agg(pl.col("label").n_unique().alias("said"))
+        return sorted(set(differing.filter(pl.col("said") > 1)["item"]) - {*settled})
 
     def _share(self, label: str, decided: dict[str, str], judged: dict[str, str]) -> Estimate:
         both = [item for item in decided if item in judged]

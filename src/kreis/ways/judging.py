@@ -24,6 +24,7 @@ from kreis.loop.steps import NOTE, StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
 from kreis.texts import amount
 from kreis.training.train import TrainedCandidate
+from kreis.ways.people import asked_by_machine, panel_of, waits_for_people, with_people
 from kreis.ways.results import Judged, LookTaken, Spent
 from kreis.ways.state import WayState
 
@@ -67,13 +68,15 @@ class Looked:
     """The chosen one, for what else is asked of it."""
     notes: list[str] = field(default_factory=list)
     """What a person should know of how it was found."""
+    answers: str = ""
+    """Artifact of what the chosen one answered to questions."""
 
 
 def judge(state: WayState, judging: Judging) -> Verdict:
     """Judge the candidate that did best on the validation part. The test rows choose nothing."""
     choice = state.choice
     challenger = choice.candidate
-    step = _evaluate(state, judging, challenger)
+    step = with_people(state, _evaluate(state, judging, challenger))
     state.evaluation = step
     report = step.output.report
     headlines = list(state.project.goal.task.headlines)
@@ -84,6 +87,8 @@ def judge(state: WayState, judging: Judging) -> Verdict:
     noticed = [*step.output.notes, *paid, *serious]
     detail |= {"warnings": noticed} if noticed else {}
     if report.outcome != "pass":
+        if (waits := waits_for_people(state, step.output)) is not None:
+            return waits
         to: Discipline = "training" if report.outcome == "fail" else "collection"
         return SendBack(to=to, reason="; ".join(report.refusals), detail=detail)
     value, task = report.value, state.project.goal.task
@@ -169,8 +174,12 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
         looked = judging.look(challenger, champion, spending, look)
         report = msgspec.structs.replace(looked.reports.pop(challenger), choice=state.choice.said)
         report = _examined(state, report, replace(looked.subject, looks=look.number, level=look.level))
-        return Judged(candidate=challenger, champion=against, report=report, others=looked.reports, notes=looked.notes)
+        return Judged(
+            candidate=challenger, champion=against, report=report, others=looked.reports, notes=looked.notes,
+            answers="" if panel_of(state) is None else looked.answers,
+        )  # fmt: skip
 
+    asked, gates = asked_by_machine(state)
     return state.memory.step(
         "evaluation",
         challenger,
@@ -178,8 +187,9 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
             **judged_by,
             "champion": against,
             "level": None if spending is None else spending.level,
-            "examinations": parameters(project.examinations),
-            "gates": [msgspec.to_builtins(each) for each in project.declared_gates],
+            "examinations": parameters(asked),
+            "gates": [msgspec.to_builtins(each) for each in gates],
+            **({} if panel_of(state) is None else {"people": True}),
         },
         inputs=inputs,
         result=Judged,
@@ -203,10 +213,10 @@ def _look(state: WayState, judging: Judging, challenger: str, model: str) -> Loo
 
 def _examined(state: WayState, report: EvaluationReport, subject: Subject) -> EvaluationReport:
     """With what else is asked of the chosen candidate, and the gates over that."""
-    project = state.project
-    found = examine(project.examinations, subject, state.memory.progress(subject.name))
+    asked, over = asked_by_machine(state)
+    found = examine(asked, subject, state.memory.progress(subject.name))
     ahead: dict[str, Any] = {"blocks_are": report.blocks_are, "level": subject.level, "coming": subject.rows.coming}
-    gates = [judge_gate(each, found, **ahead) for each in project.declared_gates]
+    gates = [judge_gate(each, found, **ahead) for each in over]
     return msgspec.structs.replace(report, examined=found, gates=[*report.gates, *gates])
 
 

@@ -151,6 +151,8 @@ class Judged(StepOutput, frozen=True, kw_only=True):
     others: dict[str, EvaluationReport] = msgspec.field(default_factory=dict)
     notes: list[str] = msgspec.field(default_factory=list)
     """What a person should know of how it was found."""
+    answers: str = ""
+    """Artifact of what the chosen candidate answered, question by question, where people are asked of it."""
 
     def report_of(self, candidate: str) -> EvaluationReport | None:
         """A candidate's report; None where only the chosen one has one (runs of earlier versions)."""
@@ -165,6 +167,7 @@ class Judged(StepOutput, frozen=True, kw_only=True):
             "report": self.report.to_document(),
             "others": others,
             **({"notes": self.notes} if self.notes else {}),
+            **({"answers": self.answers} if self.answers else {}),
         }
 
     @classmethod
@@ -177,6 +180,7 @@ class Judged(StepOutput, frozen=True, kw_only=True):
             report=EvaluationReport.from_document(document["report"]),
             others={name: EvaluationReport.from_document(each) for name, each in others.items()},
             notes=list(document.get("notes", ())),
+            answers=document.get("answers", ""),
         )
 
 

@@ -28,7 +28,7 @@ from kreis.training.data import TrainingData
 from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
 
-__all__ = ["Examination", "Examined", "FeatureRows", "Finding", "Subject", "Tell"]
+__all__ = ["Examination", "Examined", "FeatureRows", "Finding", "Reviewed", "Subject", "Tell"]
 
 Tell = Callable[[str, int, int], None]
 """Told the stage, and how much of it is done."""
@@ -72,6 +72,24 @@ class FeatureRows:
         return self.data.take(self.split.validation)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reviewed:
+    """What people say of the answers that a model gave."""
+
+    asked: int
+    """Answers that were drawn for them."""
+    given: int
+    """All answers that were given."""
+    done: int = 0
+    """Of those that were drawn, how many are labelled by enough people who agree, or settled."""
+    disputed: tuple[str, ...] = ()
+    """On which people differ, and nobody has settled."""
+    agreement: Estimate | None = None
+    """Between people; None where no answer was labelled by two."""
+    right: Estimate | None = None
+    """The share of all given answers that people call right; None before all that were drawn are done."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """A model that is examined."""
@@ -90,6 +108,8 @@ class Subject:
     known is that they have few values."""
     features: FeatureRows | None = None
     """Where it is a model of features; None where it answers questions."""
+    reviewed: Reviewed | None = None
+    """What people say of its answers, where they were asked."""
     level: float = 0.95
     """Of intervals; stricter where other models were judged on these rows before (`kreis.evaluation.looks`)."""
     looks: float = 1.0

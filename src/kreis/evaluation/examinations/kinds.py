@@ -16,6 +16,7 @@ from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
 from kreis.evaluation.examinations.package import Packaging, Variants
+from kreis.evaluation.examinations.panel import Panel
 from kreis.evaluation.examinations.privacy import Memorising
 from kreis.evaluation.examinations.robustness import Robustness
 from kreis.evaluation.examinations.slices import Slices
@@ -34,6 +35,7 @@ _ALL: tuple[Examination, ...] = (
     LabelErrors(),
     Memorising(),
     Influence(),
+    Panel(),
 )
 EXAMINATIONS: Mapping[str, Examination] = {each.name: each for each in _ALL}
 """By name, as they are asked where a project says nothing."""

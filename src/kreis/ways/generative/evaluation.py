@@ -14,7 +14,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.clock import microseconds
 from kreis.deployment.packages import Package
-from kreis.digests import digest_of_document
+from kreis.digests import digest_of, digest_of_document
 from kreis.evaluation.evaluate import EvaluationReport, evaluate, subject_of
 from kreis.evaluation.examinations.examination import Subject
 from kreis.evaluation.looks import JudgedRows, Look, rows_tested
@@ -76,6 +76,8 @@ class _Answered:
     attacks: Floats = field(default_factory=lambda: np.empty(0))
     """Of each whether it succeeded: 1 or 0; none where it was not attacked."""
     digest: str | None = None
+    transcript: str = ""
+    """Artifact of what it answered."""
 
     def scored(self, count: int, attacks: int) -> Scored:
         """On the first questions, followed by so many attacks, be they on this model or on another."""
@@ -115,7 +117,8 @@ def _look(
         for name in found
     }
     notes = [said for each in found.values() if (said := _extrapolated(state, each))]
-    return Looked(reports=reports, subject=_subject(state, found[challenger]), notes=notes)
+    own = found[challenger]
+    return Looked(reports=reports, subject=_subject(state, own), notes=notes, answers=own.transcript)
 
 
 def asked_of(state: GenerativeState, candidate: str) -> Subject:
@@ -150,7 +153,7 @@ def _candidate(state: GenerativeState, name: str, *, attack: bool) -> _Answered:
     attacks = np.empty(0)
     if bounded and (attack or pipeline.model is None):
         attacks = attacked(pipeline, files_of(state), progress=state.memory.progress(f"{name}, attacked"))
-    return _Answered(name=name, decision=trained.decision, asked=asked, attacks=attacks)
+    return _Answered(name=name, decision=trained.decision, asked=asked, attacks=attacks, transcript=digest_of(told))
 
 
 def _champion(state: GenerativeState, champion: Package, most: int) -> _Answered:

@@ -1,0 +1,142 @@
+"""What people say of a candidate's answers: a step after the one that judged it, so that their labels alone are new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from kreis.digests import digest_of_document
+from kreis.errors import ProjectError
+from kreis.evaluation.agreement import share_by_judge
+from kreis.evaluation.examinations.examination import Examination, Reviewed, Subject
+from kreis.evaluation.examinations.gate import Gate, judge_gate
+from kreis.evaluation.examinations.kinds import examine, parameters
+from kreis.evaluation.examinations.panel import Panel
+from kreis.loop.steps import StepResult
+from kreis.loop.verdicts import Hold
+from kreis.reviews.items import Item
+from kreis.reviews.queue import Queue
+from kreis.tasks.metrics.metric import Rows
+from kreis.ways.results import Judged
+from kreis.ways.state import WayState
+
+__all__ = ["asked_by_machine", "panel_of", "waits_for_people", "with_people"]
+
+
+def panel_of(state: WayState) -> Panel | None:
+    """What people are asked, if the project has them asked."""
+    return next((each for each in state.project.examinations if isinstance(each, Panel)), None)
+
+
+def asked_by_machine(state: WayState) -> tuple[list[Examination], list[Gate]]:
+    """The examinations that wait for nobody, and the gates over them."""
+    asked = [each for each in state.project.examinations if not isinstance(each, Panel)]
+    return asked, [each for each in state.project.declared_gates if each.measure not in Panel.measures]
+
+
+def with_people(state: WayState, step: StepResult[Judged]) -> StepResult[Judged]:
+    """What was judged, with what people say of it and the gates over that; the same where nobody is to be asked.
+
+    Its inputs are the judgement and the labels: where only these are new, nothing else is computed.
+    """
+    panel = panel_of(state)
+    if panel is None:
+        return step
+    judged = step.output
+    gates = [each for each in state.project.declared_gates if each.measure in Panel.measures]
+    reviewed, said = _reviewed(state, panel, judged)
+
+    def compute(key: str) -> Judged:
+        report = judged.report
+        found = examine([panel], _subject(state, judged.candidate, reviewed), lambda stage, done, total: None)
+        over = [judge_gate(each, found, blocks_are="rows", level=report.level) for each in gates]
+        report = msgspec.structs.replace(report, examined=[*report.examined, *found], gates=[*report.gates, *over])
+        return msgspec.structs.replace(judged, report=report)
+
+    return state.memory.step(
+        "evaluation",
+        f"{judged.candidate}, by people",
+        parameters={"panel": parameters([panel]), "gates": [msgspec.to_builtins(each) for each in gates]},
+        inputs={"judged": digest_of_document(step.document), "said": said},
+        result=Judged,
+        compute=compute,
+    )
+
+
+def waits_for_people(state: WayState, judged: Judged) -> Hold | None:
+    """Where nothing but people's labels is lacking: for whom the run waits."""
+    panel = panel_of(state)
+    lacks = next((each.lacks for each in judged.report.examined if each.examination == Panel.name), "")
+    others = [each for each in judged.report.gates if each.name.partition(" by ")[0] not in Panel.measures]
+    if panel is None or not lacks or not judged.answers or not all(each.passed for each in others):
+        return None
+    return Hold(needs="reviewers", reason=lacks, detail={"candidate": judged.candidate, "queue": panel.queue})
+
+
+def _reviewed(state: WayState, panel: Panel, judged: Judged) -> tuple[Reviewed | None, str]:
+    """What people say of the answers that were given, and a digest of it; the answers are put into the queue."""
+    artifacts = state.workspace.artifacts
+    if not judged.answers or not artifacts.has(judged.answers):  # an erasure takes what was answered
+        return None, ""
+    lines = [msgspec.json.decode(line) for line in artifacts.get(judged.answers).splitlines() if line]
+    decision = state.candidates[judged.candidate].output.candidate.decision
+    given = {
+        _name(each): each for each in lines if each["outcome"] == "answered" and decision.one(each["confidence"]) > 0
+    }
+    sample = sorted(given)[: panel.answers]  # names are digests: in their order the first ones are drawn by chance
+    if len(sample) < 2:
+        return Reviewed(asked=len(sample), given=len(given)), digest_of_document(sample)
+    queue = _queue(state, panel)
+    queue.put([Item(item=name, shown=_shown(given[name])) for name in sample])
+    decided = queue.decided(sample)
+    done = {name: label == panel.labels[0] for name, label in decided.labels.items()}
+    share = None
+    if len(done) == len(sample):
+        rule = {name: bool(each["right"]) for name, each in given.items()}
+        alone = [right for name, right in rule.items() if name not in done]
+        share = share_by_judge([done[name] for name in sample], [rule[name] for name in sample], alone)
+    reviewed = Reviewed(
+        asked=len(sample), given=len(given), done=len(done), disputed=tuple(decided.disputed),
+        agreement=decided.agreement, right=share,
+    )  # fmt: skip
+    return reviewed, digest_of_document([sample, decided.labels, decided.disputed, decided.said])
+
+
+def _queue(state: WayState, panel: Panel) -> Queue:
+    queues = state.workspace.reviews
+    if panel.queue in queues.names():
+        found = queues.get(panel.queue)
+        if found.labels != list(panel.labels):
+            hint = f"Panel({panel.queue!r}, labels={found.labels}), or another queue"
+            raise ProjectError(f"queue {panel.queue!r} has other labels", where="Panel", hint=hint)
+        return found
+    return queues.make(panel.queue, list(panel.labels), panel.per_item)
+
+
+def _name(answer: Mapping[str, Any]) -> str:
+    return digest_of_document([answer["question"], answer["answer"]])[:16]
+
+
+def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What people see: no confidence, and not what the rule says of it."""
+    cited = ("number", "document", "title", "page", "quote")
+    return {
+        "question": answer["question"],
+        "answer": answer["answer"],
+        "citations": [
+            {name: each[name] for name in cited if each.get(name) is not None} for each in answer["citations"]
+        ],
+    }
+
+
+def _subject(state: WayState, candidate: str, reviewed: Reviewed | None) -> Subject:
+    """A subject of which people alone are asked: its rows are not read again."""
+    none = np.empty(0)
+    rows = Rows(outcomes=none, scores=none, decisions=none)
+    return Subject(
+        name=candidate, goal=state.project.goal, decision=state.candidates[candidate].output.candidate.decision,
+        rows=rows, blocks=np.empty(0, dtype=np.int64), groups={}, reviewed=reviewed,
+    )  # fmt: skip
