@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kreis.collection.sources import Window
     from kreis.deployment.canary import Canary
     from kreis.evaluation.answer_parts.coverage import Coverage
+    from kreis.evaluation.answer_parts.familiarity import Familiarity
     from kreis.evaluation.answer_parts.reasons import Reasons
     from kreis.evaluation.examinations.calibration import Calibration
     from kreis.evaluation.examinations.coverage import MeasuredCoverage
@@ -156,6 +157,7 @@ _PLACES = {
     "Drift": "kreis.monitoring.monitors.drift",
     "Estimator": "kreis.training.candidates.estimator",
     "GivenTest": "kreis.training.splits.given_test",
+    "Familiarity": "kreis.evaluation.answer_parts.familiarity",
     "Goal": "kreis.requirements.goal",
     "Gate": "kreis.evaluation.examinations.gate",
     "Panel": "kreis.evaluation.examinations.panel",
@@ -236,6 +238,7 @@ __all__ = [
     "Estimator",
     "Fairness",
     "Fallback",
+    "Familiarity",
     "FunctionValue",
     "Gate",
     "GivenTest",

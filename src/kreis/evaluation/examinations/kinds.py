@@ -12,6 +12,7 @@ from kreis.evaluation.examinations.calibration import Calibration
 from kreis.evaluation.examinations.coverage import MeasuredCoverage
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
 from kreis.evaluation.examinations.fairness import Fairness
+from kreis.evaluation.examinations.familiarity import MeasuredFamiliarity
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
@@ -28,6 +29,7 @@ _ALL: tuple[Examination, ...] = (
     MeasuredCoverage(),
     Slices(),
     Fairness(),
+    MeasuredFamiliarity(),
     Robustness(),
     Behaviour(),
     Packaging(),
