@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kreis.evaluation.answer_parts.reasons import Reasons
     from kreis.evaluation.examinations.calibration import Calibration
     from kreis.evaluation.examinations.coverage import MeasuredCoverage
+    from kreis.evaluation.examinations.explanations import Explanations
     from kreis.evaluation.examinations.fairness import Fairness
     from kreis.evaluation.examinations.gate import Gate
     from kreis.evaluation.examinations.influence import Influence
@@ -168,6 +169,7 @@ _PLACES = {
     "GroupSplit": "kreis.training.splits.by_group",
     "Reweighed": "kreis.training.mitigations.reweighed",
     "ThresholdsByGroup": "kreis.training.mitigations.thresholds_by_group",
+    "Explanations": "kreis.evaluation.examinations.explanations",
     "Fairness": "kreis.evaluation.examinations.fairness",
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
@@ -236,6 +238,7 @@ __all__ = [
     "EndpointEmbedding",
     "ErrorCost",
     "Estimator",
+    "Explanations",
     "Fairness",
     "Fallback",
     "Familiarity",

@@ -11,6 +11,7 @@ from kreis.evaluation.examinations.behaviour import Behaviour
 from kreis.evaluation.examinations.calibration import Calibration
 from kreis.evaluation.examinations.coverage import MeasuredCoverage
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject, Tell
+from kreis.evaluation.examinations.explanations import Explanations
 from kreis.evaluation.examinations.fairness import Fairness
 from kreis.evaluation.examinations.familiarity import MeasuredFamiliarity
 from kreis.evaluation.examinations.gate import Gate
@@ -30,6 +31,7 @@ _ALL: tuple[Examination, ...] = (
     Slices(),
     Fairness(),
     MeasuredFamiliarity(),
+    Explanations(),
     Robustness(),
     Behaviour(),
     Packaging(),

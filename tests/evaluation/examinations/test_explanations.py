@@ -1,0 +1,64 @@
+"""What a model rests on: losses by shuffling, effects of the most important features."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tests.evaluation.examinations.subjects import FEATURES, GOALS, subject, without_features
+
+from kreis.evaluation.examinations.examination import Examined, Subject
+from kreis.evaluation.examinations.explanations import Explanations
+
+
+def ask(model: Subject, **options: int) -> Examined:
+    return Explanations(**options).examine(model, lambda stage, done, total: None)
+
+
+@pytest.mark.parametrize("kind", GOALS)
+def test_what_the_outcome_follows_from_costs_most(kind: str) -> None:
+    found = ask(subject(kind))
+    order = [each["feature"] for each in found.tables["importance"]]
+    assert set(order) == set(FEATURES)
+    assert set(order[:2]) == {"income", "age"}
+    by = {each.column: each.estimate for each in found.findings}
+    assert by["noise"].low <= 0 <= by["noise"].high
+    assert max(each.low for each in by.values()) > 0
+    assert [each.column for each in found.findings] == order
+
+
+def test_an_effect_rises_with_what_the_outcome_rises_with() -> None:
+    found = ask(subject("regression"))
+    effects = [each for each in found.tables["effects"] if each["feature"] == "age"]
+    assert effects[-1]["effect"] > effects[0]["effect"] + 5
+    assert effects[-1]["low"] > effects[0]["high"]
+    assert all(each["low"] <= each["effect"] <= each["high"] for each in effects)
+    assert "colour" in found.notes[0]
+
+
+def test_each_class_has_an_effect_of_its_own() -> None:
+    found = ask(subject("multiclass"))
+    of_age = [each for each in found.tables["effects"] if each["feature"] == "age"]
+    ages = {of: [each for each in of_age if each["of"] == of] for of in ("low", "high")}
+    assert ages["low"][0]["effect"] > ages["low"][-1]["effect"]
+    assert ages["high"][0]["effect"] < ages["high"][-1]["effect"]
+
+
+def test_few_features_are_told_and_rows_are_drawn_evenly() -> None:
+    found = ask(subject("binary"), features=1, most=100)
+    assert len(found.findings) == 1
+    assert len({each["feature"] for each in found.tables["effects"]} | {"colour"}) <= 2
+    assert any("evenly drawn" in each for each in found.notes)
+
+
+def test_what_reads_no_features_is_not_asked() -> None:
+    assert Explanations().lacks(without_features()) == "it reads no features"
+
+
+def test_shuffling_leaves_the_rows_as_they_were() -> None:
+    model = subject("binary")
+    before = model.features.test.matrix.copy()
+    ask(model)
+    assert np.array_equal(model.features.test.matrix, before, equal_nan=True)
+    assert dataclasses.asdict(Explanations()) == {"features": 10, "bins": 10, "most": 1_000}
