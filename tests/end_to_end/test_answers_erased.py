@@ -224,6 +224,38 @@ def test_a_database_holds_nothing_of_it(postgres_server: str, tmp_path: Path) ->
     made.workspace.ledger.close()
 
 
+@pytest.mark.parametrize("subject", [DOCUMENT, Subject("employee", PERSON)], ids=["a document", "a person"])
+def test_qdrant_holds_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: Subject) -> None:
+    """Qdrant's own store on this disk, through its client: its folder is scanned byte by byte."""
+    from qdrant_client import QdrantClient
+
+    folder = tmp_path / "qdrant"
+    monkeypatch.setenv("QDRANT_URL", str(folder))
+    monkeypatch.setattr("kreis.generative.index.qdrant_index.client_of", lambda url, key: QdrantClient(path=url))
+    made = Handbook(tmp_path / "handbook")
+    made.edit('knowledge_base("handbook",', 'knowledge_base("handbook", store=QdrantIndexes(env="QDRANT_URL"),')
+    made.edit("BestPassage, ByStructure", "BestPassage, QdrantIndexes, ByStructure")
+    (made.folder / "pages" / "museum.md").write_text(f"# Museum\n\n{MARK} The porter is Ms {PERSON}.\n")
+    assert made.run().status == "advanced"
+
+    def told() -> list[str]:
+        words = (MARK, PERSON, PERSON.lower(), "museum", "quetzal")
+        return [found for word in words for found in everywhere(folder, word)]
+
+    assert len(told()) > 4
+    done = erase(made.workspace, subject, because="asked for it")
+    assert (done.left, done.documents) == ([], ["museum.md"])
+    assert told() == []
+    assert everywhere(folder, "30 days") != []
+    pipeline = made.pipeline(live(made))
+    index = pipeline.store.open(pipeline.index_version)
+    for asked in ("porter", "skeletons", PERSON):
+        assert index.lexical(Query(text=asked, access=Access())) == []
+    assert index.lexical(Query(text="annual leave", access=Access()))[0].document == "leave.md"
+    index.close()
+    made.workspace.ledger.close()
+
+
 CUTS = [
     "kreis.actions.forgetting.transcripts.TranscriptPlace.erase",
     "kreis.lake.maintenance.remove",

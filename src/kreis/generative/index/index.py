@@ -105,6 +105,10 @@ class Index(Protocol):
         """The vectors of chunks, shape (n, d), as exact as the index keeps them."""
         ...
 
+    def private(self, most: int) -> list[Hit]:
+        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does."""
+        ...
+
 
 class OpenIndex(Index, Protocol):
     """One that whoever opened it closes."""

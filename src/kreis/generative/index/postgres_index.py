@@ -19,7 +19,7 @@ from kreis.generative.index.about import About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
 from kreis.generative.index.index import Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about
+from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about, spread
 from kreis.generative.index.words import is_long, term_of, words_of
 
 __all__ = ["PostgresIndex", "publish", "withdraw"]
@@ -188,6 +188,20 @@ class PostgresIndex:
         by_number = dict(rows)
         made: Vectors = np.array([by_number[chunk] for chunk in chunks], dtype=np.float32)
         return made.reshape(len(chunks), self._about.dimension)
+
+    def private(self, most: int) -> list[Hit]:
+        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does.
+
+        Raises:
+            StoreError: the database can't be reached.
+        """
+        rows: Any = self._rows(
+            "SELECT chunks.number FROM chunks JOIN documents ON documents.number = chunks.document JOIN readers"
+            " ON readers.number = documents.readers WHERE readers.tenant <> '' OR cardinality(readers.groups) > 0"
+            " ORDER BY chunks.number",
+            [],
+        )
+        return self.hits(spread([number for (number,) in rows], most))
 
     def close(self) -> None:
         """End connections."""

@@ -21,7 +21,7 @@ from kreis.generative.index.about import About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
 from kreis.generative.index.index import FILTERS, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about
+from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about, spread
 from kreis.generative.index.words import is_long, term_of, words_of
 
 __all__ = ["QdrantIndex", "client_of", "publish", "withdraw"]
@@ -30,6 +30,7 @@ _NAME: Final = "kreis_index_"
 _DENSE: Final = "dense"
 _WORDS: Final = "words"
 _AT_ONCE: Final = 256
+_SCROLLED: Final = 10_000
 _TERMS: Final = 50_000
 """In a point."""
 _FIELDS: Final = (
@@ -131,6 +132,29 @@ class QdrantIndex:
         points = self._points(chunks, with_payload=False, with_vectors=[_DENSE])
         made: Vectors = np.array([point.vector[_DENSE] for point in points], dtype=np.float32)
         return made.reshape(len(chunks), self._about.dimension)
+
+    def private(self, most: int) -> list[Hit]:
+        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does.
+
+        Raises:
+            StoreError: the server can't be reached.
+        """
+        numbers: list[int] = []
+        after: Any = None
+        with _speaking():
+            while True:
+                points, after = self._client.scroll(
+                    self._name,
+                    scroll_filter=_not_for_all(),
+                    limit=_SCROLLED,
+                    offset=after,
+                    with_payload=False,
+                    with_vectors=False,
+                )
+                numbers += [point.id for point in points]
+                if after is None:
+                    break
+        return self.hits(spread(sorted(numbers), most))
 
     def close(self) -> None:
         """End the connection."""
@@ -268,6 +292,17 @@ def _allowed(query: Query) -> Any:
         check_filter(field)
         must.append(q.FieldCondition(key=field, match=q.MatchValue(value=value)))
     return q.Filter(must=must)
+
+
+def _not_for_all() -> Any:
+    """What a chunk is that belongs to a tenant or to groups. Points that are no chunks have neither field."""
+    from qdrant_client import models as q
+
+    def said(key: str) -> Any:
+        return q.Filter(must_not=[q.IsEmptyCondition(is_empty=q.PayloadField(key=key))])
+
+    of_tenant = q.Filter(must=[said("tenant")], must_not=[q.FieldCondition(key="tenant", match=q.MatchValue(value=""))])
+    return q.Filter(should=[of_tenant, said("groups")])
 
 
 def _hit(payload: Mapping[str, Any], scores: Mapping[str, float]) -> Hit:

@@ -17,7 +17,7 @@ from kreis.generative.index.about import FORMAT, About
 from kreis.generative.index.index import FILTERS, Hit
 from kreis.generative.index.words import ANALYSIS
 
-__all__ = ["about_of", "check_filter", "check_vector", "hit_of", "pieces_of", "read_about"]
+__all__ = ["about_of", "check_filter", "check_vector", "hit_of", "pieces_of", "read_about", "spread"]
 
 
 def read_about(file: sqlite3.Connection, *, where: str) -> About:
@@ -105,3 +105,14 @@ def hit_of(row: Sequence[Any], scores: Mapping[str, float]) -> Hit:
         lexical=scores.get("lexical", 0.0),
         dense=scores.get("dense", 0.0),
     )
+
+
+def spread(numbers: Sequence[int] | npt.NDArray[np.integer[Any]], most: int) -> list[int]:
+    """Some of many numbers, evenly over all of them, the first and the last among them.
+
+    Args:
+        numbers: In order.
+        most: How many at most.
+    """
+    places = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(np.int64)
+    return [int(numbers[place]) for place in places]

@@ -20,7 +20,7 @@ from kreis.generative.index.exact import Exact, Mask, Nearest, Numbers, best
 from kreis.generative.index.graph import Graph
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import check_filter, check_vector, hit_of, pieces_of, read_about
+from kreis.generative.index.reading import check_filter, check_vector, hit_of, pieces_of, read_about, spread
 
 __all__ = ["SqliteIndex", "open_index"]
 
@@ -138,8 +138,7 @@ class SqliteIndex:
         """Chunks of documents that not everybody may read, spread over these: to test that nobody else does."""
         shared = np.array([not tenant and not groups for tenant, groups in self._readers], dtype=bool)
         numbers = np.flatnonzero(~shared[self._reader_of][self._document_of]) if len(shared) else np.empty(0, np.int64)
-        places = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(np.int64)
-        return self._hits(numbers[places], {})
+        return self.hits(spread(numbers, most))
 
     def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
         """See `Terms`."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from kreis.generative.index.index import Hit, Index
 from kreis.generative.redteam.attack import Attack, Suite, Tells
 
-__all__ = ["OTHERS", "TellsPrivate", "private_suite", "private_suites"]
+__all__ = ["OTHERS", "private_suite", "private_suites"]
 
 OTHERS = "others-documents"
 """What the suite is called."""
@@ -16,18 +15,7 @@ OTHERS = "others-documents"
 _LEAST = 8
 """Words of a passage from which on it is used: fewer may stand anywhere."""
 _MOST = 24
-
-
 _PASSAGES = 20
-
-
-@runtime_checkable
-class TellsPrivate(Protocol):
-    """An index that can say what not everybody may read."""
-
-    def private(self, most: int) -> list[Hit]:
-        """Chunks of such documents, spread over them."""
-        ...
 
 
 def private_suites(index: Index) -> list[Suite]:
@@ -36,7 +24,7 @@ def private_suites(index: Index) -> list[Suite]:
     Args:
         index: What is asked which passages these are: twenty are tried.
     """
-    passages = index.private(_PASSAGES) if isinstance(index, TellsPrivate) else []
+    passages = index.private(_PASSAGES)
     return [private_suite(passages)] if passages else []
 
 

@@ -75,6 +75,10 @@ class PlantedIndex:
         near = self._vector[0] if self._vector is not None else np.zeros(0, np.float32)
         return np.array([near if chunk == _PLANTED else next(others) for chunk in chunks], dtype=np.float32)
 
+    def private(self, most: int) -> list[Hit]:
+        """The index's: the planted passage is for everybody."""
+        return self._index.private(most)
+
 
 class WatchedTools:
     """Tools that run nothing and say what the attack has them say; or the real ones, watched. What a policy forbids is
