@@ -140,3 +140,17 @@ def test_has_a_heading_in_the_reference_for_each() -> None:
             assert f"### `{section}.{name}`" in reference, f"{section}.{name} is not documented"
             if get_origin(get_type_hints(kind)[name]) is not dict:
                 assert f"Variable: `{variable_of(section, name)}`." in reference
+
+
+@pytest.mark.parametrize(
+    ("askers", "said"),
+    [
+        ('askers.anna = {sha256 = "secret"}', "'secret' is no SHA-256 of a token"),
+        (f'askers.anna = {{sha256 = "{"A" * 64}"}}', "sha256sum"),
+        (f'askers.a = {{sha256 = "{"a" * 64}"}}\naskers.b = {{sha256 = "{"a" * 64}"}}', "askers a and b have the same"),
+    ],
+)
+def test_the_digest_of_an_askers_token_is_checked_where_it_is_read(tmp_path: Path, askers: str, said: str) -> None:
+    (tmp_path / "kreis.toml").write_text(f"[service]\n{askers}\n")
+    with pytest.raises(ProjectError, match=said):
+        load_settings(tmp_path, {})

@@ -49,6 +49,7 @@ RENAMED = {
     "service.path": "service.url",
 }
 """Former name to present name: read under both, with a warning. What was a `path` is a `url` of a folder."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _OURS = re.compile(r"KREIS__[A-Z]+__")
 _LINK = re.compile(r"(tcp|udp|sctp)://")
 
@@ -111,6 +112,12 @@ class AskerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     groups: list[str] = []
     """Of the documents for some groups, which they may read."""
 
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.sha256):
+            raise ValueError(
+                f"{self.sha256[:80]!r} is no SHA-256 of a token (64 hexadecimal digits: printf %s TOKEN | sha256sum)"
+            )
+
 
 class ReviewerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[service.reviewers.NAME]`: somebody who labels items over HTTP with a token of their own."""
@@ -146,6 +153,12 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     reviewers: dict[str, ReviewerSettings] = {}
     """Name to who labels items over HTTP, by the SHA-256 of a token of their own: `reviewers.bo = {sha256 = "…",
     queues = ["answers"]}`. Without any, nobody does."""
+
+    def __post_init__(self) -> None:
+        digests = [each.sha256 for each in self.askers.values()]
+        same = [name for name, each in self.askers.items() if digests.count(each.sha256) > 1]
+        if same:
+            raise ValueError(f"askers {' and '.join(same)} have the same token: each needs one of their own")
 
 
 class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ __all__ = [
     "amount",
     "bounds",
     "conclusion",
+    "counted",
     "date",
     "mark",
     "number",
@@ -37,6 +38,17 @@ def number(value: float) -> str:
 def amount(value: float) -> str:
     """An amount in a unit that people pay in: whole; of units of which there are few, four digits."""
     return f"{value:,.0f}" if abs(value) >= 10 else number(value)
+
+
+def counted(count: float, one: str, several: str = "") -> str:
+    """So many of a thing: "1 row", "1,200 rows".
+
+    Args:
+        count: How many.
+        one: What one is called.
+        several: What several are called, where that is not its name with an s.
+    """
+    return f"{count:,.0f} {one if count == 1 else several or one + 's'}"
 
 
 def bounds(low: float | None, high: float | None) -> str:

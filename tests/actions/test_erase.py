@@ -167,7 +167,7 @@ def test_what_is_cut_off_is_finished_by_the_next(workspace: Workspace, monkeypat
 def test_a_value_under_another_name_is_told(workspace: Workspace) -> None:
     workspace.lake.append("bronze/bills", pl.DataFrame({"payer": [TOKEN, "a"]}), step="1", **BY)
     done = erase(workspace, ANN, because="asked for it")
-    assert "column 'payer' of bronze/bills (1 rows): --entity payer=…" in done.left
+    assert "column 'payer' of bronze/bills (1 row): --entity payer=…" in done.left
     assert erase(workspace, Subject("payer", TOKEN), because="asked for it").left == []
     assert everywhere(workspace.folder, TOKEN) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,27 @@ def test_runs_release_an_answerer_and_repeated_compute_nothing(handbook: Handboo
     assert again.status == "advanced"
     assert handbook.models == [model]
     assert handbook.release.number == 1
+
+
+def test_two_answerers_are_compared_question_by_question_and_what_each_answered_is_shown(handbook: Handbook) -> None:
+    handbook.run()
+    shop = Shop(handbook.folder)
+    found = shop.document("compare", "scraps", "passage")["differences"]
+    assert (found["unpaired"], found["paired"]["judged_on"], found["paired"]["rows"]) == ("", "18 test questions", 18)
+    (change,) = found["paired"]["metrics"]
+    assert (change["name"], change["difference"]["n"]) == ("correctness", 18)
+    assert change["difference"]["value"] > 0.2
+    assert "Second less first, question by question on 18 test questions that both answered" in shop.kreis(
+        "compare", "scraps", "passage"
+    )
+    assert shop.kreis("compare", "scraps", "passage", "--html", str(handbook.folder / "compared.html"))
+    listed = {each["name"]: each["digest"] for each in shop.document("show", "artefact")["artefacts"]}
+    printed = shop.kreis("show", "artefact", listed["answers of passage.jsonl"][:12])
+    lines = [json.loads(line) for line in printed.splitlines()]
+    asked = {each.id: each.question for each in handbook.workspace.load_project().asked_questions.of("test")}
+    assert {each["id"]: each["question"] for each in lines} == asked
+    assert printed == shop.kreis("show", "artefact", "answers of passage.jsonl")
+    assert "unknown artefact 'abcdef012345'" in shop.kreis("show", "artefact", "abcdef012345", code=2)
 
 
 def test_the_same_inputs_make_the_same_index_and_the_same_package(handbook: Handbook, tmp_path: Path) -> None:
@@ -218,7 +240,7 @@ def test_another_prompt_or_model_has_to_beat_the_one_in_service_and_is_put_besid
     assert [each.models for each in shown.versions] == ([[2], [1]] if file == "answer.md" else [[2, 1]])
     page = str(prompt_page(shown))
     assert ("-Only leave and pay. Give the sentence that answers the question." in page) == (file == "answer.md")
-    assert "1 prompts" in str(prompt_page(prompt_view(rag.workspace, "")))
+    assert "1 prompt" in str(prompt_page(prompt_view(rag.workspace, "")))
     roll_back(rag.workspace, reason="a test")
     assert [each.model for each in rag.release.routes] == [first]
 
@@ -250,7 +272,7 @@ def test_a_candidate_may_search_for_questions_in_other_words(
     rewritten = 'BestPassage(kb, search=Rewritten(Lexical(), model=OpenAICompatible(env="LLM_URL", name="m")))'
     handbook.edit('project.candidate("passage", BestPassage(kb))', f'project.candidate("passage", {rewritten})')
     handbook.edit("BestPassage, ByStructure,", "BestPassage, ByStructure, Lexical, OpenAICompatible, Rewritten,")
-    with Misbehaving(well("Another wording of it\nAnd one more")) as server:
+    with Misbehaving(well("Is there another wording of it?")) as server:
         monkeypatch.setenv("LLM_URL", server.url)
         assert handbook.run().status == "advanced"
         search = handbook.pipeline(handbook.models[0]).search

@@ -44,7 +44,7 @@ def test_what_was_found_is_said(credit: Any) -> None:
 
 
 def test_the_project_runs_as_it_was_written(credit: Any) -> None:
-    assert "700 rows from 1 sources, 0 set aside in quarantine" in credit.ran
+    assert "700 rows from 1 source, 0 set aside in quarantine" in credit.ran
     assert "3 features" in credit.ran
     assert "release 1: 100%" in credit.ran
 

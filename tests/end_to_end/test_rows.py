@@ -63,7 +63,7 @@ def credit(tmp_path_factory: pytest.TempPathFactory, new_shop: Any) -> Any:
 
 
 def test_a_file_becomes_a_released_model_with_nothing_but_its_outcome_named(credit: Any) -> None:
-    assert "1,000 rows from 1 sources, 0 set aside in quarantine" in credit.first
+    assert "1,000 rows from 1 source, 0 set aside in quarantine" in credit.first
     assert "release 1: 100%" in credit.first
     assert "column 'telephone' is left out: it has the same value in all 1,000 rows" in credit.first
     gates = credit.document("show", "model", "2")["evaluation"]["gates"]
@@ -117,7 +117,7 @@ def test_a_changed_file_is_another_table(credit: Any) -> None:
     changed = loans(1_200).with_columns(pl.col("credit amount") + pl.int_range(pl.len()) % 2)
     changed.write_csv(credit.folder / "credit.csv", separator=";")
     told = credit.kreis("run", "--until", "collection", "--as-of", f"{NOW + timedelta(days=10):%Y-%m-%d}")
-    assert "1,200 rows from 1 sources, 0 set aside in quarantine" in told
+    assert "1,200 rows from 1 source, 0 set aside in quarantine" in told
     assert "rows that were collected are no longer given by the source; they are gone with it" in told
     assert "late" not in told
     assert "all of it, where it has changed; changed rows: replace" in credit.kreis("show", "source", "rows")

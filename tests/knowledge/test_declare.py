@@ -29,6 +29,7 @@ from kreis import (
 from kreis.collection.connectors.files import notes
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
+from kreis.generative.documents.loaders.load import load_document, load_folder
 from kreis.generative.documents.table import COLUMNS
 from kreis.generative.documents.unreadable import Unreadable
 from kreis.knowledge.candidates import KnowledgeBase
@@ -121,6 +122,50 @@ def test_documents_that_changed_are_told_by_a_probe_that_reads_them(project: Pro
     assert source.version() == before
     texts[0] = "# B"
     assert source.version() != before
+
+
+def test_documents_are_read_once_to_see_whether_they_changed_and_to_collect_them(project: Project) -> None:
+    reads = []
+
+    def notes(window: Window) -> Iterator[Document | Unreadable]:
+        reads.append(window)
+        yield Document(id="a", text="# A", known_at=KNOWN, groups=("hr",))
+        yield Unreadable(id="scan.pdf", reason="it holds no text", known_at=KNOWN, source="scan.pdf")
+
+    source = project.documents()(notes)
+    every = Window(None, KNOWN + timedelta(days=9))
+    plain = source.rows(every).collect()
+    assert source.version is not None
+    for looks in (1, 2):
+        with source.once():
+            source.version()
+            assert source.rows(every).collect().equals(plain)
+            assert source.rows(Window(KNOWN, every.until)).collect().height == 0
+        assert len(reads) == 1 + looks
+    assert source.rows(every).collect().equals(plain)
+    assert len(reads) == 4, "afterwards they are read again"
+    with source.once():
+        assert source.rows(every).collect().equals(plain)
+    assert len(reads) == 5
+
+
+def test_paths_of_documents_begin_in_the_projects_folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the command is called; and the source is told as it is written, without the folder."""
+    (project.folder / "pages").mkdir()
+    (project.folder / "pages" / "leave.md").write_text("# Leave")
+    (project.folder / "faq.md").write_text("# FAQ")
+    monkeypatch.chdir("/")
+
+    def notes(window: Window) -> Iterator[Document | Unreadable]:
+        yield from load_folder("pages", known_at=KNOWN)
+        yield load_document("faq.md", known_at=KNOWN)
+
+    source = project.documents()(notes)
+    rows = source.rows(Window(None, KNOWN + timedelta(days=9))).collect()
+    assert rows["id"].to_list() == ["leave.md", "faq.md"]
+    assert rows["source"].to_list() == ["pages/leave.md", "faq.md"]
+    with pytest.raises(ProjectError, match="it cannot be opened"):
+        load_document("faq.md", known_at=KNOWN)
 
 
 def test_documents_with_groups_are_refused_where_everyone_may_read(project: Project) -> None:

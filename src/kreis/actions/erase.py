@@ -23,6 +23,7 @@ from kreis.durable import make_directory, write_durably
 from kreis.errors import ProjectError
 from kreis.ledger.tables import removals_of
 from kreis.places import files_holding
+from kreis.texts import counted
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _left(workspace: Workspace, subject: Subject, lines: list[str]) -> Iterator[
     of_lines = sorted({path for line in lines for path in files_holding(workspace.state, line)} - set(files))
     yield from (f"{path} (a line of it, or of another document that says the same)" for path in of_lines)
     for each in LakePlace(workspace).find(subject):
-        yield f"{each.where} ({each.rows} rows)"
+        yield f"{each.where} ({counted(each.rows, 'row')})"
     for path in CopyPlace(workspace).left():
         yield f"{path} (the service has it open: start it again)"
     if subject.document:
@@ -311,7 +312,7 @@ def _mentions(workspace: Workspace, subject: Subject) -> Iterator[str]:
         counts = workspace.lake.scan(table).select((pl.col(name) == subject.value).sum() for name in texts).collect()
         for name in texts:
             if counts[name][0]:
-                yield f"column {name!r} of {table} ({counts[name][0]} rows): --entity {name}=…"
+                yield f"column {name!r} of {table} ({counted(counts[name][0], 'row')}): --entity {name}=…"
 
 
 def _of_key(subject: Subject, columns: Mapping[str, list[pl.DataType]]) -> Iterator[pl.Expr]:

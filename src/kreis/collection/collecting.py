@@ -30,6 +30,7 @@ from kreis.collection.sources import SUPERSEDED_AT, Source, Window
 from kreis.errors import KreisError
 from kreis.lake.store import Lake
 from kreis.ledger.records import TableVersion
+from kreis.texts import counted
 
 __all__ = ["Collected", "collect", "has_corrections", "latest_versions", "read_bronze"]
 
@@ -349,7 +350,9 @@ def _write(
     place: _Place, frame: pl.DataFrame, window: Window, report: ContractReport, *, overwrite: bool
 ) -> TableVersion:
     """Write bronze. With no rows, an empty append still records until when everything is known."""
-    reason = ", ".join([f"collected {report.good:,} rows known until {window.until.isoformat()}", *report.taken])
+    reason = ", ".join(
+        [f"collected {counted(report.good, 'row')} known until {window.until.isoformat()}", *report.taken]
+    )
     if overwrite:
         return place.lake.overwrite(
             place.bronze, frame, step=place.key, actor=place.actor, reason=reason, run=place.run,

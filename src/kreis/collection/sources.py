@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -106,6 +107,11 @@ class Source:
         """The source, reading from a lake where its rows lie there."""
         stored = self.stored
         return self if stored is None else replace(self, read=lambda window: stored(lake, window))
+
+    def once(self) -> AbstractContextManager[None]:
+        """Within it, what is read to see whether it changed is not read again, where its function can keep it."""
+        once: Callable[[], AbstractContextManager[None]] = getattr(self.read, "once", nullcontext)
+        return once()
 
     def rows(self, window: Window) -> pl.LazyFrame:
         """What its function gives for a window.

@@ -34,6 +34,7 @@ from kreis.tasks.decisions import Decision, decision_of
 from kreis.tasks.metrics.coming import Coming
 from kreis.tasks.metrics.metric import RatioMetric, Rows
 from kreis.tasks.task import Task
+from kreis.texts import counted
 
 __all__ = ["EvaluationReport", "ModelMetrics", "evaluate", "subject_of", "with_nan"]
 
@@ -113,7 +114,7 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def judged_on(self) -> str:
         """What it was judged on, in words: "1,024 rows of 30 days"."""
-        return f"{self.rows:,} rows{of_blocks(self.days, self.blocks_are)}{in_folds(self.folds)}"
+        return f"{counted(self.rows, 'row')}{of_blocks(self.days, self.blocks_are)}{in_folds(self.folds)}"
 
     @property
     def refusals(self) -> list[str]:

@@ -117,7 +117,7 @@ class Knowledge(Candidates):
             name, where = function.__name__, place_of(function)
             if access not in get_args(ReadableBy):
                 raise ProjectError.unknown_name("value of access", access, get_args(ReadableBy), where=where)
-            reads = DocumentsOf(function=function, access=access)
+            reads = DocumentsOf(function=function, access=access, folder=self.folder)
             with at(where):
                 promised = self._contract_of_documents(name, contract)
                 source = Source(

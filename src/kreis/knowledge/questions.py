@@ -17,6 +17,7 @@ from kreis.generative.questions import Question
 from kreis.generative.retrieval.measures import Judged, Relevant
 from kreis.generative.words import words
 from kreis.tasks.metrics.counts import FEW
+from kreis.texts import counted
 
 __all__ = ["TO_BE_REPLACED", "AskedQuestion", "Passage", "Questions", "read_questions"]
 
@@ -122,7 +123,7 @@ class Questions(msgspec.Struct, frozen=True):
         """In words; a small set is said to be small."""
         counts = {part: len(self.of(part)) for part in PARTS}
         unanswerable = sum(not each.answerable for each in self.all)
-        found = f"{counts['validation']:,} questions to fit by, {counts['test']:,} to judge by"
+        found = f"{counted(counts['validation'], 'question')} to fit by, {counts['test']:,} to judge by"
         return f"{found}, {unanswerable:,} of them without an answer in the documents"
 
     @property

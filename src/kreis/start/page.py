@@ -10,6 +10,7 @@ from kreis.start.columns import Column
 from kreis.start.documents.begin import BegunWithDocuments
 from kreis.start.profile import Profile
 from kreis.start.series.found import Found
+from kreis.texts import counted
 
 __all__ = ["begun_page", "begun_with_documents_page"]
 
@@ -27,7 +28,8 @@ def begun_page(begun: Begun) -> Page:
     if told:
         grids.append(Grid("said of the file", [""], [[f"! {each}"] for each in told]))
     return Page(
-        title=f"{profile.rows:,} rows, {len(profile.columns)} columns; to be predicted: {profile.outcome}",
+        title=f"{counted(profile.rows, 'row')}, {counted(len(profile.columns), 'column')};"
+        f" to be predicted: {profile.outcome}",
         facts=[
             ("question", f"{profile.question} ({profile.task})"),
             *(_of_rows(profile) if begun.series is None else _of_series(begun.series)),
@@ -48,7 +50,7 @@ def begun_with_documents_page(begun: BegunWithDocuments) -> Page:
         ]
     ]
     return Page(
-        title=f"{held.documents:,} documents, {held.words:,} words in {begun.documents}",
+        title=f"{counted(held.documents, 'document')}, {held.words:,} words in {begun.documents}",
         facts=[
             ("kinds", _counted(held.endings)),
             ("languages", _counted(held.languages) or "not to be told"),
@@ -76,7 +78,7 @@ def _of_series(series: Found) -> list[tuple[str, str]]:
     return [
         ("series", f"{many}; a row every {series.every}"),
         ("time", f"of {series.times.said}, {ends}: the last fifth judges"),
-        ("known besides", f"{len(series.latest)} columns, as of the last period" if series.latest else ""),
+        ("known besides", f"{counted(len(series.latest), 'column')}, as of the last period" if series.latest else ""),
     ]
 
 

@@ -26,6 +26,7 @@ from kreis.ledger.store import Transaction
 from kreis.monitoring.monitor import Finding
 from kreis.monitoring.strays import early_outcomes, stray_outcomes
 from kreis.project import Project
+from kreis.texts import counted
 from kreis.watching.alerting import Alerting, open_causes
 from kreis.watching.children import CircleOutcome, collect_in_child, run_in_child
 from kreis.watching.looking import Parts, Shown, Viewer
@@ -71,7 +72,7 @@ class Look:
     @property
     def text(self) -> str:
         """What was moved, then a line for each thing that a person should know."""
-        moved = f"{self.predictions:,} predictions moved, {self.outcomes:,} outcomes"
+        moved = f"{counted(self.predictions, 'prediction')} moved, {counted(self.outcomes, 'outcome')}"
         collected = "" if self.collected is None else "; new data collected"
         parts = [f"{self.at:%Y-%m-%d %H:%M} {moved}{collected}"]
         parts += [f"over: {each.summary}" if each.over else each.summary for each in self.findings]

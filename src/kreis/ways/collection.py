@@ -23,6 +23,7 @@ from kreis.ledger.records import Document
 from kreis.ledger.steps import last_step
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Hold, SendBack, Verdict
+from kreis.texts import counted
 from kreis.ways.results import CollectedSource
 from kreis.ways.state import WayState
 
@@ -106,7 +107,9 @@ def _summary(state: WayState) -> str:
         for kind in ("late", "corrected", "replaced", "repeated")
         if (count := sum(getattr(each.report, kind) for each in found))
     ]
-    return ", ".join([f"{rows:,} rows from {len(found)} sources", f"{bad:,} set aside in quarantine", *kinds])
+    return ", ".join(
+        [f"{counted(rows, 'row')} from {counted(len(found), 'source')}", f"{bad:,} set aside in quarantine", *kinds]
+    )
 
 
 def _warnings(reports: Mapping[str, ContractReport]) -> list[str]:
@@ -117,7 +120,12 @@ def _collect(state: WayState, source: Source) -> StepResult[CollectedSource]:
     workspace = state.workspace
     code = code_of(source.stored or source.read, state.project.folder)
     source = source.of(workspace.lake)
-    contract = source.contract.digest
+    with source.once():
+        return _collect_once(state, source, code)
+
+
+def _collect_once(state: WayState, source: Source, code: Code) -> StepResult[CollectedSource]:
+    workspace = state.workspace
     with workspace.ledger.read() as connection:
         last = last_step(connection, "collection", source.name)
     before = None if last is None else CollectedSource.from_document(last.outputs)
@@ -134,7 +142,7 @@ def _collect(state: WayState, source: Source) -> StepResult[CollectedSource]:
         code=code,
         parameters={
             "until": state.moment,
-            "contract": contract,
+            "contract": source.contract.digest,
             "known_at": source.known_at,
             "late": source.late.total_seconds(),
             "changed": source.changed,

@@ -110,5 +110,5 @@ def test_the_command_takes_one_of_both(workspace: Workspace, monkeypatch: pytest
             command(**options)
     command(document="plans.md", tenant="globex", because="asked for it")
     said = capsys.readouterr().out
-    assert "erased from lake: bronze/pages (1 rows)" in said
+    assert "erased from lake: bronze/pages (1 row)" in said
     assert ids(workspace) == [("acme", "plans.md"), (None, "gate.md"), (None, "leave.md")]

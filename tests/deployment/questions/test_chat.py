@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from tests.deployment.questions.conftest import bearer, logged
+
+from kreis.identifiers import new_id
 
 LEAVE = "How many days of leave do employees have?"
 
@@ -139,6 +142,20 @@ def test_feedback_is_an_outcome_with_a_masked_comment(asked: Any) -> None:
         assert (last.outcome, last.prediction) == (number, prediction)
         assert last.comment.startswith(f"{verdict}: ask ")
         assert "anna.meier@example.org" not in last.comment
+
+
+@pytest.mark.parametrize("prediction", ["p", "", "01a20bcd-5f0a-4c51-9c3e-7a1f0c7d5f11"])
+def test_feedback_on_what_can_be_no_answer_is_told_at_once(asked: Any, prediction: str) -> None:
+    before = len(logged(asked.config.log)[1])
+    sent = {"prediction": prediction, "verdict": "solved"}
+    status, reply = asked.call("POST", "/v1/feedback", sent, bearer("bert"))
+    assert (status, reply["error"]["code"]) == (404, "unknown_prediction")
+    assert len(logged(asked.config.log)[1]) == before
+
+
+def test_feedback_on_an_answer_of_another_process_is_taken(asked: Any) -> None:
+    sent = {"prediction": new_id(datetime(2026, 1, 2, tzinfo=UTC)), "verdict": "solved"}
+    assert asked.call("POST", "/v1/feedback", sent, bearer("bert")) == (200, {"accepted": 1})
 
 
 @pytest.mark.parametrize(

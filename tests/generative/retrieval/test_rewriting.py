@@ -32,7 +32,12 @@ PAGES = (LEAVE, HOTEL, BOARD)
 ASKED = "What may lodging cost?"
 PRICE = Price(tokens_in=100.0, tokens_out=400.0, currency="EUR", version="1", digest="0" * 64)
 MODEL = OpenAICompatible(env="LLM_URL", name="m", price=PRICE, attempts=1)
-SAID = '1. What does a hotel cost?\n- "The price of a hotel"\nWhat may lodging cost?\nHere you are:\nA third one'
+SAID = """1. What does a hotel cost?
+- "What is the price of a hotel?"
+It costs 80 euros.
+What may lodging cost?
+Here you are:
+A third one?"""
 
 
 def rewriting(folder: Path, model: ModelKind = MODEL, scripted: Scripted | None = None, **fields: Any) -> Any:
@@ -54,7 +59,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_finds_what_the_question_does_not_say(tmp_path: Path, server: Misbehaving) -> None:
     answered = ask(rewriting(tmp_path), ASKED)
-    assert answered.wordings == ("What does a hotel cost?", "The price of a hotel")
+    assert answered.wordings == ("What does a hotel cost?", "What is the price of a hotel?")
     assert answered.not_reworded == ""
     assert answered.passages[0].document == "hotel.md"
     assert "board.md" not in {each.document for each in answered.passages}
@@ -99,7 +104,7 @@ def test_is_paid_from_the_budget_of_whoever_asks(
     tmp_path: Path, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KREIS_BUDGETS", str(tmp_path / "budgets.sqlite"))
-    budget = Budget(name="handbook", a_tenant_a_day=0.05)
+    budget = Budget(name="handbook", a_tenant_a_day=0.06)
     answerer = rewriting(tmp_path, Budgeted(MODEL, budget))
     acme = {"access": Access(tenant="acme")}
     first, second = asked_in_turn(answerer, (ASKED, acme), (ASKED, acme))
@@ -127,7 +132,7 @@ def test_tells_the_model_no_personal_data_and_no_passage(tmp_path: Path) -> None
     assert "firm.example" not in said
     assert "euros" not in said
     assert "stands alone" in first.messages[0].text
-    assert "assistant: And?" in first.messages[1].text
+    assert "assistant: And?" in first.messages[-1].text
     assert second.deadline_s < 30
     assert answered.text == "A hotel may cost 120 euros a night. [1]"
     assert answered.signals[1] == 220

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, console, emit, print_page, working
+from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -60,7 +61,7 @@ def verify(
             out.print("[red]✗[/] ", end="")
             out.print(problem.what, soft_wrap=True, markup=False)
         if not report.problems:
-            out.print(f"[green]✓[/] {report.entries:,} entries, the chain is whole.")
+            out.print(f"[green]✓[/] {counted(report.entries, 'entry', 'entries')}, the chain is whole.")
         for line in report.gone:
             out.print(f"gone on record: {line}", soft_wrap=True, markup=False)
         out.print(f"head {report.head}", soft_wrap=True)
@@ -94,4 +95,4 @@ def log(
         (Number(e.position, str(e.position)), e.at, e.actor, e.event, subject(e.subject), e.reason) for e in entries
     ]
     columns = ("entry", "at (UTC)", "actor", "event", "subject", "reason")
-    print_page(Page(title=f"The last {len(rows)} entries", grids=(Grid("", columns, rows),)))
+    print_page(Page(title=f"The last {counted(len(rows), 'entry', 'entries')}", grids=(Grid("", columns, rows),)))

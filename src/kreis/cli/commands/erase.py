@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     from kreis.actions.erase import Found
@@ -83,6 +84,6 @@ def _say(before: str, found: list[Found]) -> None:
     from kreis.actions.erase import holding
 
     for each in found:
-        typer.echo(f"{before}{each.place}: {each.where}" + (f" ({each.rows:,} rows)" if each.rows else ""))
+        typer.echo(f"{before}{each.place}: {each.where}" + (f" ({counted(each.rows, 'row')})" if each.rows else ""))
     if not holding(found):
         typer.echo(_NOTHING)

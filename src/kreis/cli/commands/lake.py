@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
+from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -41,7 +42,8 @@ def compact(
         return
     for each in done:
         typer.echo(
-            f"{each.table}: {each.files_before:,} files {'would become' if dry_run else 'became'} {each.files_after:,}"
+            f"{each.table}: {counted(each.files_before, 'file')} {'would become' if dry_run else 'became'}"
+            f" {each.files_after:,}"
         )
     if not done:
         typer.echo("No table has small files to merge.")
@@ -69,10 +71,11 @@ def retain(dry_run: DryRun = False, json: JsonOption = False) -> None:
     would = "would go" if dry_run else "are gone"
     for each in done:
         if each.rows:
-            typer.echo(f"{each.table}: {each.rows:,} rows of old days {would}")
+            typer.echo(f"{each.table}: {counted(each.rows, 'row')} of old days {would}")
         if each.versions:
             typer.echo(
-                f"{each.table}: {each.versions:,} versions and {each.files:,} files ({each.size:,} bytes) {would}"
+                f"{each.table}: {counted(each.versions, 'version')} and {counted(each.files, 'file')}"
+                f" ({each.size:,} bytes) {would}"
             )
         if each.kept:
             typer.echo(f"{each.table}: {len(each.kept):,} old versions stay: registered models rest on them")

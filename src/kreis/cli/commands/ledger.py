@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
+from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -38,7 +39,8 @@ def backup(
         emit(made)
     else:
         typer.echo(
-            f"{made.entries:,} entries in {made.path}, read back and whole.\nhead {made.head}\nsha256 {made.sha256}"
+            f"{counted(made.entries, 'entry', 'entries')} in {made.path}, read back and whole.\n"
+            f"head {made.head}\nsha256 {made.sha256}"
         )
 
 

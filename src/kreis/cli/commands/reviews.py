@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreis.cli.output import JsonOption, emit, print_page
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     from kreis.governance.pages.page import Page
@@ -169,7 +170,7 @@ def _page(state: ReviewState) -> Page:
 
     shares = [[label, str(found), found.method] for label, found in state.shares.items()]
     return Page(
-        title=f"{state.queue}: {state.items:,} items, {state.open:,} lack labels",
+        title=f"{state.queue}: {counted(state.items, 'item')}, {state.open:,} lack labels",
         facts=[
             ("labels", ", ".join(state.labels)),
             ("reviewers", ", ".join(f"{name} {count:,}" for name, count in state.reviewers.items())),

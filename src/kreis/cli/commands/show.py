@@ -1,4 +1,4 @@
-"""`kreis show`: a run, a candidate, a model, its card, a table, a source, a release, a prompt or an alert."""
+"""`kreis show`: a run, a candidate, a model, its card, a table, a source, a release, a prompt, a file or an alert."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _KINDS = {
     "release": "the releases; routes and reason of one",
     "prompt": "the prompts of models; text, versions and what changed of one",
     "record": "what stands at a place of the record that a report names, as JSON",
+    "artefact": "the files that the last run kept; what one holds, by its name or digest",
     "alert": "the last alerts (`kreis alerts` filters them)",
 }
 """Kind to what is shown of it."""
@@ -38,8 +39,8 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run (or just its identifier), candidate, model, card, table, source, release, prompt, record or"
-            " alert. [default: lists them]",
+            help="run (or just its identifier), candidate, model, card, table, source, release, prompt, record,"
+            " artefact or alert. [default: lists them]",
             metavar="KIND",
             show_default=False,
             autocompletion=_kinds,
@@ -75,6 +76,8 @@ def show(
         kreis show table silver/landed --version 0
 
         kreis show source arrivals
+
+        kreis show artefact "answers of passage.jsonl"
     """
     from kreis.governance.views.kinds import SHOW
     from kreis.workspace import Workspace
@@ -101,6 +104,8 @@ def _print(kind: str, view: Any) -> None:
         typer.echo(view.markdown, nl=False)
     elif kind == "record":
         emit(view.value)
+    elif kind == "artefact" and getattr(view, "text", None) is not None:
+        typer.echo(view.text)
     else:
         from kreis.governance.pages.kinds import PAGES
 

@@ -42,4 +42,6 @@ def watch(
             emit(look)
         else:
             typer.echo(look.text)
+        if not once:
+            typer.echo(f"looking again in {every}; stop it with Ctrl-C", err=True)
     raise typer.Exit(code)

@@ -94,5 +94,9 @@ class Refusal(Exception):  # noqa: N818 (an answer, not a fault)
         self.message = message
 
 
+class Unknown(Refusal):
+    """A request about something that there is not."""
+
+
 class Unavailable(Refusal):
     """A request that could be answered at another time."""

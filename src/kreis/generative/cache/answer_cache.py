@@ -37,7 +37,8 @@ class AnswerCache(Protocol):
     """
 
     def find(self, question: Question, stored: str, scope: Scope) -> Answered | None:
-        """The answer to the same question, as it was asked by somebody who may read just the same.
+        """The answer to the same question, as it was asked by somebody who may read just the same; none that rests on a
+        document that has expired by now.
 
         Args:
             question: As it is asked.

@@ -42,7 +42,7 @@ class MemoryCache:
         """See `AnswerCache.find`; what it cost is not spent again."""
         with self._lock:
             entries = list(self._shelves.get(_shelf(question, scope), ()))
-        fresh = [each for each in entries if 0 <= question.at - each.at <= self._policy.seconds * 1_000_000]
+        fresh = [each for each in entries if self._is_fresh(each, question.at)]
         if not fresh or question.history or stored != question.text:
             return None
         vector = self._embedder.queries([stored])[0]
@@ -85,6 +85,11 @@ class MemoryCache:
         """All that it holds: for audits."""
         with self._lock:
             return iter([entry.answered for entries in self._shelves.values() for entry in entries])
+
+    def _is_fresh(self, entry: _Entry, at: int) -> bool:
+        """Whether it is young enough, and no document that it rests on has expired."""
+        ends = min((hit.expires for hit in entry.answered.passages if hit.expires is not None), default=None)
+        return 0 <= at - entry.at <= self._policy.seconds * 1_000_000 and (ends is None or at < ends)
 
     def _remove(self, which: Callable[[_Entry], bool]) -> int:
         with self._lock:

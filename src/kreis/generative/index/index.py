@@ -62,6 +62,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     licence: str = ""
     """The document's: guards look at it."""
     page: int | None = None
+    expires: int | None = None
+    """When its document expires, microseconds since 1970 UTC; None: never."""
     score: float = 0.0
     """Higher is better; comparable within one search only."""
     lexical: float = 0.0

@@ -50,7 +50,8 @@ WHERE (readers.tenant = '' OR readers.tenant = %(tenant)s)
 """
 _COLUMNS: Final = """
 chunks.number, documents.id, documents.version, chunks.start, chunks.stop, chunks.text, parents.text, parents.start,
-chunks.heading, documents.title, documents.source, documents.language, documents.licence, chunks.page
+chunks.heading, documents.title, documents.source, documents.language, documents.licence, chunks.page,
+documents.expires
 """
 _LEXICAL: Final = """
 WITH wanted AS (SELECT * FROM

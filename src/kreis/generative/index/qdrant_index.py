@@ -37,7 +37,7 @@ _FIELDS: Final = (
     "number", "id", "version", "start", "stop", "text", "parent", "parent_start", "heading", "title", "source",
     "language", "licence", "page",
 )  # fmt: skip
-"""Of a hit, as `hit_of` takes them."""
+"""Of a hit, as `hit_of` takes them; what says when it expires stands beside them."""
 
 
 def client_of(url: str, key: str) -> Any:
@@ -306,7 +306,7 @@ def _not_for_all() -> Any:
 
 
 def _hit(payload: Mapping[str, Any], scores: Mapping[str, float]) -> Hit:
-    return hit_of([payload[field] for field in _FIELDS], scores)
+    return hit_of([*(payload[field] for field in _FIELDS), payload.get("expires")], scores)
 
 
 def _special(number: int) -> str:

@@ -81,10 +81,10 @@ def hit_of(row: Sequence[Any], scores: Mapping[str, float]) -> Hit:
 
     Args:
         row: number, document, version, start, stop, text, parent's text and start, heading, title, source, language,
-            licence, page.
+            licence, page, expires.
         scores: `score`, `lexical`, `dense`; what is not given is 0.
     """
-    number, document, version, start, stop, text, parent, parent_start, *said, page = row
+    number, document, version, start, stop, text, parent, parent_start, *said, page, expires = row
     heading, title, source, language, licence = said
     return Hit(
         chunk=number,
@@ -101,6 +101,7 @@ def hit_of(row: Sequence[Any], scores: Mapping[str, float]) -> Hit:
         language=language,
         licence=licence,
         page=page,
+        expires=expires,
         score=scores.get("score", 0.0),
         lexical=scores.get("lexical", 0.0),
         dense=scores.get("dense", 0.0),

@@ -30,7 +30,7 @@ _MASKS: Final = 64
 _HITS: Final = """
 SELECT chunks.number, documents.id, documents.version, chunks.start, chunks.stop, chunks.text, parents.text,
        parents.start, chunks.heading, documents.title, documents.source, documents.language, documents.licence,
-       chunks.page
+       chunks.page, documents.expires
 FROM chunks JOIN documents ON documents.number = chunks.document LEFT JOIN parents ON parents.number = chunks.parent
 WHERE chunks.number IN ({})
 """

@@ -25,6 +25,11 @@ _SYSTEM = (
     "You write search queries. You get a question and write {queries} other wordings of it: the same question in other"
     " words, with synonyms, in its language. Write one on each line, and nothing else. Do not answer the question."
 )
+_EXAMPLE = (
+    Message("user", "Question: How long may parents stay at home?"),
+    Message("assistant", "What is the duration of parental leave?\nFor how many months is parental leave granted?"),
+)
+"""A small model answers the question, unless it sees what is wanted."""
 _ALONE = (
     " The question belongs to a conversation: each wording names what the question refers to, so that it stands alone."
 )
@@ -80,19 +85,23 @@ async def reworded(
     return Reworded(wordings=found, why=why, spent=completion.spent, seconds=time.perf_counter() - begun)
 
 
-def _messages(search: Rewritten, text: str, history: Sequence[Message]) -> tuple[Message, Message]:
+def _messages(search: Rewritten, text: str, history: Sequence[Message]) -> tuple[Message, ...]:
     system = _SYSTEM.format(queries=search.queries) + (_ALONE if history else "")
     before = "".join(f"{turn.role}: {turn.text}\n" for turn in history)
     asked = f"Conversation:\n{before}\nQuestion: {text}" if history else f"Question: {text}"
-    return Message("system", system), Message("user", asked)
+    return Message("system", system), *_EXAMPLE, Message("user", asked)
 
 
 def _read(said: str, asked: str) -> tuple[str, ...]:
-    """One wording a line, however it is listed or quoted; not the question itself, and nothing twice."""
+    """One wording a line, however it is listed or quoted; not the question itself, and nothing twice. Of a question
+    with its mark only wordings with one: what has none is an answer, mostly.
+    """
+    mark = "?" if asked.rstrip().endswith("?") else ""
     seen, found = {_same(asked)}, []
     for line in said.splitlines():
         wording = _LISTED.sub("", line.strip()).strip().strip("\"'“”„`").strip()
-        if len(wording) <= _LONGEST and _LEAST_WORDS.search(wording) and not wording.endswith(":"):
+        fits = len(wording) <= _LONGEST and wording.endswith(mark) and not wording.endswith(":")
+        if fits and _LEAST_WORDS.search(wording):
             if _same(wording) not in seen:
                 found.append(wording)
             seen.add(_same(wording))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.examined import examined_grids
 from kreis.governance.pages.page import Cell, Grid, Number, Page
-from kreis.texts import bounds, date, number, short_id
+from kreis.texts import bounds, counted, date, number, short_id
 
 if TYPE_CHECKING:
     from kreis.governance.views.candidate import CandidateView, JudgedView
@@ -95,8 +95,8 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
         yield "judged on", judged + rarer
     if "rows" in training:
         span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""
-        yield "learned from", f"{training['rows']:,} rows{span}"
-    yield "validation", f"worth {number(validation['value'])} on {validation['rows']:,.0f} rows"
+        yield "learned from", f"{counted(training['rows'], 'row')}{span}"
+    yield "validation", f"worth {number(validation['value'])} on {counted(validation['rows'], 'row')}"
     yield "decides", candidate.decides
     yield "features", str(len(candidate.features))
     yield "parameters", parameters_of(training)

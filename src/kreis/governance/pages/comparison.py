@@ -71,7 +71,8 @@ def _plots(view: CandidatesView, found: DifferencesView) -> Iterator[str]:
     if found.paired is not None:
         value = [each.difference for each in found.paired.metrics if each.name == "value"]
         rows = [("second less first", each.value, each.low, each.high) for each in value if each.value is not None]
-        yield interval_plot(f"{found.paired.unit}, row by row", rows, zero=True)
+        if rows:
+            yield interval_plot(f"{found.paired.unit}, row by row", rows, zero=True)
     yield from _curves(found)
     for name, each in zip(names, view.candidates, strict=True):
         most = sorted(each.importance, key=lambda one: -one.loss)[:_FEATURES]

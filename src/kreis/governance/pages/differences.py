@@ -60,7 +60,7 @@ def _paired(paired: PairedView) -> Grid:
         name = paired.unit if each.name == "value" else each.name.replace("_", " ")
         said = told(found.low, found.high, each.detectable, apart=each.told_apart)
         rows.append((name, found.value, bounds(found.low, found.high), said))
-    title = f"Second less first, row by row on {paired.judged_on} {paired.which}"
+    title = f"Second less first, {paired.each} by {paired.each} on {paired.judged_on} {paired.which}"
     return Grid(title, ("metric", "difference", "95 % interval", ""), rows)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kreis.governance.pages.alert import alert_page
+from kreis.governance.pages.artefact import artefact_page
 from kreis.governance.pages.candidate import candidate_page
 from kreis.governance.pages.model import model_page
 from kreis.governance.pages.page import Page
@@ -25,6 +26,7 @@ PAGES: Mapping[str, Callable[[Any], Page]] = {
     "source": source_page,
     "release": release_page,
     "prompt": prompt_page,
+    "artefact": artefact_page,
     "alert": alert_page,
 }
 """By kind; each lays out the view that `kreis.governance.views.kinds.SHOW` gives of that kind."""

@@ -9,9 +9,9 @@ from kreis.governance.pages.page import Cell, Grid, Number
 from kreis.texts import number, short, size
 
 if TYPE_CHECKING:
-    from kreis.governance.views.logged import LoggedSeries, LoggedView
+    from kreis.governance.views.logged import LoggedArtefact, LoggedSeries, LoggedView
 
-__all__ = ["logged_grids", "text_plot"]
+__all__ = ["artefacts_grid", "logged_grids", "text_plot"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 32
@@ -30,13 +30,18 @@ def logged_grids(logged: LoggedView) -> Iterator[Grid]:
     if params:
         yield Grid("Logged parameters", ("step", "parameter", "value"), params)
     if logged.artefacts:
-        kept: list[tuple[Cell, ...]] = [
-            (f"{each.discipline}/{each.step}", each.name, Number(each.size, size(each.size)), short(each.digest))
-            for each in logged.artefacts
-        ]
-        yield Grid("Artefacts", ("step", "name", "size", "digest"), kept)
+        yield artefacts_grid(logged.artefacts)
     if logged.problems:
         yield Grid("Not all that was logged is here", ("",), [(each,) for each in logged.problems])
+
+
+def artefacts_grid(artefacts: Sequence[LoggedArtefact]) -> Grid:
+    """The files that a run kept; `kreis show artefact DIGEST` prints one."""
+    kept: list[tuple[Cell, ...]] = [
+        (f"{each.discipline}/{each.step}", each.name, Number(each.size, size(each.size)), short(each.digest))
+        for each in artefacts
+    ]
+    return Grid("Artefacts", ("step", "name", "size", "digest"), kept)
 
 
 def text_plot(values: Sequence[float | None], width: int = _WIDTH) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kreis.governance.pages.candidate import OUTCOMES, parameters_of
 from kreis.governance.pages.examined import examined_grids
 from kreis.governance.pages.page import Cell, Grid, Page
-from kreis.texts import bounds, date, short
+from kreis.texts import bounds, counted, date, short
 
 if TYPE_CHECKING:
     from kreis.governance.views.model import ManifestView, ModelJudged, ModelView
@@ -48,13 +48,13 @@ def _facts(model: ModelView, manifest: ManifestView) -> Iterator[tuple[str, str]
     if "rows" in training:
         told = training["outcomes"] if "outcomes" in training else f"{training['positives']:,} positive"
         span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""
-        yield "learned from", f"{training['rows']:,} rows{span}; {told}"
+        yield "learned from", f"{counted(training['rows'], 'row')}{span}; {told}"
     yield "parameters", parameters_of(training)
     if (fair := mitigation_said(training)) is not None:
         yield "groups", fair
     if trials := training.get("trials"):
         best = min(trials, key=lambda trial: math.inf if trial["loss"] is None else trial["loss"])
-        yield "search", f"{len(trials)} trials; best: {parameters_of(best) or 'as declared'}"
+        yield "search", f"{counted(len(trials), 'trial')}; best: {parameters_of(best) or 'as declared'}"
     if "seed" in training:
         yield "seed", str(training["seed"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kreis.governance.pages.page import Grid, Page
-from kreis.texts import date, short_id
+from kreis.texts import counted, date, short_id
 
 if TYPE_CHECKING:
     from kreis.loop.plan import Plan
@@ -17,7 +17,7 @@ __all__ = ["plan_page"]
 def plan_page(plan: Plan) -> Page:
     """The page of a plan."""
     counts = {fate: sum(each.fate == fate for each in plan.steps) for fate in ("computed", "depends", "remembered")}
-    steps = "1 step" if counts["computed"] == 1 else f"{counts['computed']} steps"
+    steps = counted(counts["computed"], "step")
     return Page(
         title=f"As of {date(plan.as_of)} UTC: {steps} would be computed, {counts['depends']} may"
         f" follow, {counts['remembered']} are remembered",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kreis.governance.pages.page import Cell, Grid, Page
-from kreis.texts import date, short
+from kreis.texts import counted, date, short
 
 if TYPE_CHECKING:
     from kreis.governance.views.prompt import PromptsView, PromptVersion, PromptView
@@ -21,14 +21,16 @@ def prompt_page(view: PromptView | PromptsView) -> Page:
 
     if isinstance(view, PromptsView):
         rows = [(each.name, *_row(each.versions[0])) for each in view.prompts]
-        return Page(title=f"{len(rows)} prompts", grids=(Grid("", ("prompt", *_COLUMNS), rows),) if rows else ())
+        return Page(
+            title=f"{counted(len(rows), 'prompt')}", grids=(Grid("", ("prompt", *_COLUMNS), rows),) if rows else ()
+        )
     last = view.versions[0]
     texts = [
         Grid("Text", ("",), [(line,) for line in last.prompt.text.splitlines()]),
         Grid("Changed since the version before", ("",), [(line,) for line in last.changes]),
     ]
     return Page(
-        title=f"Prompt {view.name}: {len(view.versions)} versions",
+        title=f"Prompt {view.name}: {counted(len(view.versions), 'version')}",
         facts=(
             ("answers are", "an object by a JSON Schema" if last.prompt.schema else "free text"),
             ("validators", ", ".join(str(each.__struct_config__.tag) for each in last.prompt.validators)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kreis.governance.pages.candidate import OUTCOMES, parameters_of
 from kreis.governance.pages.page import Cell, Grid, Number, Page
 from kreis.governance.views.runs import value_of
-from kreis.texts import short_id
+from kreis.texts import counted, short_id
 
 if TYPE_CHECKING:
     from kreis.governance.views.runs import RunRow, RunsView
@@ -27,7 +27,7 @@ def runs_page(view: RunsView) -> Page:
     rows = [_row(row, [*headlines, *more]) for row in view.runs]
     left = view.found - len(view.runs)
     return Page(
-        title=f"{view.found} runs" if view.found != 1 else "1 run",
+        title=counted(view.found, "run"),
         grids=(Grid("", (*columns, *more, "took", "parameters"), rows),) if rows else (),
         end=f"{left} more: --limit" if left else "",
     )

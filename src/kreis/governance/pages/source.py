@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kreis.governance.pages.page import Cell, Grid, Number, Page
-from kreis.texts import date, short, size
+from kreis.texts import counted, date, short, size
 
 if TYPE_CHECKING:
     from kreis.governance.views.source import SourcesView, SourceView
@@ -50,7 +50,7 @@ def source_page(view: SourceView | SourcesView) -> Page:
 
     if isinstance(view, SourcesView):
         listed = msgspec.convert(view.sources, dict[str, ListedSource], from_attributes=True)
-        return Page(title=f"{len(listed)} sources", grids=(sources_grid("", listed),))
+        return Page(title=counted(len(listed), "source"), grids=(sources_grid("", listed),))
     report = view.report
     counts = ", ".join(f"{getattr(report, each):,} {told}" for each, told in _COUNTS.items() if getattr(report, each))
     files: list[tuple[Cell, ...]] = [
@@ -58,11 +58,11 @@ def source_page(view: SourceView | SourcesView) -> Page:
     ]
     warnings: list[tuple[Cell, ...]] = [(warning,) for warning in report.warnings]
     return Page(
-        title=f"Source {view.source}: {view.rows:,} rows, {view.quarantined:,} in quarantine",
+        title=f"Source {view.source}: {counted(view.rows, 'row')}, {view.quarantined:,} in quarantine",
         facts=(
             ("known until", f"{date(view.known_until)} UTC"),
             ("collected", f"{date(view.at)} UTC"),
-            ("last batch", f"{report.rows:,} rows: {report.good:,} good, {report.quarantined:,} bad"),
+            ("last batch", f"{counted(report.rows, 'row')}: {report.good:,} good, {report.quarantined:,} bad"),
             ("of these", counts),
             (
                 "reads again",

@@ -9,7 +9,7 @@ from typing import Any
 
 from kreis.governance.pages.page import Grid, Number, Page
 from kreis.governance.views.table import ListedTable, TablesView, TableView, VersionView
-from kreis.texts import date, short_id, size
+from kreis.texts import counted, date, short_id, size
 
 __all__ = ["table_page"]
 
@@ -22,7 +22,7 @@ def table_page(document: TableView | TablesView) -> Page:
         return _list(document.tables)
     known_until = document.known_until
     return Page(
-        title=f"{document.table}, version {document.version}: {document.rows:,} rows",
+        title=f"{document.table}, version {document.version}: {counted(document.rows, 'row')}",
         facts=(
             ("written", f"{date(document.at)} UTC"),
             ("known until", f"{date(known_until)} UTC" if known_until else ""),
@@ -37,7 +37,7 @@ def _list(tables: Sequence[ListedTable]) -> Page:
         (each.table, Number(each.version, str(each.version)), each.rows, each.known_until, each.at) for each in tables
     ]
     grid = Grid("", ("table", "version", "rows", "known until", "written (UTC)"), rows)
-    return Page(title=f"{len(tables)} tables", grids=(grid,))
+    return Page(title=counted(len(tables), "table"), grids=(grid,))
 
 
 def _columns(document: TableView) -> Grid:

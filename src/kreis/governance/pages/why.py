@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kreis.governance.pages.page import Cell, Grid, Page
-from kreis.texts import date, number, short, trigger
+from kreis.texts import counted, date, number, short, trigger
 
 if TYPE_CHECKING:
     from kreis.governance.views.why import UsedFeature, WhyView
@@ -66,7 +66,7 @@ def _answered(answer: WhyAnswer) -> Iterator[tuple[str, str]]:
     yield "answer" if answer.given else "not given", answer.answer
     if answer.why:
         yield "because", answer.why
-    documents = "" if answer.documents is None else f" of {answer.documents:,} documents"
+    documents = "" if answer.documents is None else f" of {counted(answer.documents, 'document')}"
     yield "index", f"{answer.knowledge_base} {short(answer.index)}{documents} (file {short(answer.index_file)})"
     yield "search", ", ".join(f"{name} {_kind(value)}" for name, value in answer.search.items())
     if answer.wordings:

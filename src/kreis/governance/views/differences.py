@@ -12,8 +12,10 @@ from kreis.evaluation.power import detectable
 from kreis.governance.views.candidate import CandidateView
 from kreis.governance.views.examined import EstimateView
 from kreis.governance.views.logged import LoggedSeries, logged_of
+from kreis.governance.views.paired_answers import paired_answers
 from kreis.ledger import documents, runs, steps
 from kreis.ledger.records import Run, Step
+from kreis.tasks.task import answers_questions
 from kreis.tracking.git import run_git
 from kreis.ways.results import Trained
 from kreis.ways.tabular.side_by_side import PairedSide, paired_metrics
@@ -58,6 +60,8 @@ class PairedView(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     """Of the business metric."""
     metrics: list[PairedChange]
+    each: str = "row"
+    """What is compared one by one: a row, or a question."""
 
 
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +239,8 @@ def _paired(
 ) -> tuple[PairedView | None, str]:
     try:
         project = workspace.load_project()
+        if answers_questions(project.goal.task):
+            return _paired_answers(workspace, both), ""
         sides = [
             PairedSide(each.run, Trained.from_document(steps["training"].outputs).opened(workspace.artifacts))
             for each, steps in zip(both, used, strict=True)
@@ -253,3 +259,23 @@ def _paired(
     ]
     unit = project.goal.metric.unit
     return PairedView(rows=found.rows, judged_on=found.judged_on, which=found.which, unit=unit, metrics=metrics), ""
+
+
+def _paired_answers(workspace: Workspace, both: tuple[CandidateView, CandidateView]) -> PairedView:
+    found = paired_answers(workspace, *both)
+    difference = msgspec.convert(found.to_document(), EstimateView)
+    return PairedView(
+        rows=found.n,
+        judged_on=f"{found.n:,} test questions",
+        which="that both answered",
+        unit="",
+        metrics=[
+            PairedChange(
+                name="correctness",
+                difference=difference,
+                told_apart=found.low > 0 or found.high < 0,
+                detectable=detectable(found),
+            )
+        ],
+        each="question",
+    )

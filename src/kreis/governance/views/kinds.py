@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from kreis.governance.views.alert import alert_view
+from kreis.governance.views.artefact import artefact_view
 from kreis.governance.views.candidate import candidate_view
 from kreis.governance.views.model import card_view, model_view
 from kreis.governance.views.prompt import prompt_view
@@ -29,6 +30,7 @@ SHOW: Mapping[str, Callable[[Workspace, str, int | None], msgspec.Struct]] = {
     "release": lambda workspace, name, _: release_view(workspace, name),
     "prompt": lambda workspace, name, _: prompt_view(workspace, name),
     "record": lambda workspace, name, _: record_view(workspace, name),
+    "artefact": lambda workspace, name, _: artefact_view(workspace, name),
     "alert": lambda workspace, name, _: alert_view(workspace, name),
 }
 """By kind; each takes a name, empty for the last one or the list, and a table's version."""

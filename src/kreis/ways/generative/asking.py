@@ -128,10 +128,16 @@ def ask(
     return Asked(with_measures(raw, columns), outcomes, signals, tuple(answered), seconds)
 
 
-def transcript(asked: Asked) -> Iterator[dict[str, Any]]:
-    """Question by question what was answered, on what it rests, and whether that counts as right; masked."""
-    for each, right, sure in zip(asked.answered, asked.outcomes, asked.scores[:, 0], strict=True):
+def transcript(asked: Asked, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Question by question what was answered, on what it rests, and whether that counts as right; masked.
+
+    Args:
+        asked: What came of the questions.
+        ids: Of the questions, in the same order.
+    """
+    for name, each, right, sure in zip(ids, asked.answered, asked.outcomes, asked.scores[:, 0], strict=True):
         yield {
+            "id": name,
             "question": each.question,
             "answer": each.text,
             "outcome": each.outcome,

@@ -147,7 +147,8 @@ def _candidate(state: GenerativeState, name: str, *, attack: bool) -> _Answered:
     trained = state.candidates[name].output.candidate
     pipeline = pipeline_of(trained.form)
     asked = _ask(state, name, pipeline, state.project.answerers[name].candidate.judged_on)
-    told = b"\n".join(msgspec.json.encode(each) for each in transcript(asked))
+    ids = [each.id for each in state.project.asked_questions.of("test", len(asked.answered))]
+    told = b"\n".join(msgspec.json.encode(each) for each in transcript(asked, ids))
     log_artifact(f"{TRANSCRIPT}{name}.jsonl", told)
     bounded = any(each.metric == _ATTACKED for each in state.project.goal.guardrails)
     attacks = np.empty(0)

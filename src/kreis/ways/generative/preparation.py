@@ -16,6 +16,7 @@ from kreis.generative.index.build import build_index
 from kreis.knowledge.candidates import KnowledgeBase
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
+from kreis.texts import counted
 from kreis.ways.generative.asking import Files
 from kreis.ways.generative.state import GenerativeState
 from kreis.ways.results import INDEX, BuiltKnowledge
@@ -32,10 +33,10 @@ def perform(state: GenerativeState) -> Verdict:
     found = {name: step.output for name, step in state.indexes.items()}
     if empty := [name for name, each in found.items() if not each.chunks]:
         return SendBack(to="collection", reason=f"knowledge base {empty[0]!r} holds no document with a word in it")
-    said = [f"{name} {each.index[:12]} of {each.documents:,} documents" for name, each in found.items()]
+    said = [f"{name} {each.index[:12]} of {counted(each.documents, 'document')}" for name, each in found.items()]
     chunks = sum(each.chunks for each in found.values())
     return Advance(
-        summary=f"{', '.join(said)}; {chunks:,} chunks",
+        summary=f"{', '.join(said)}; {counted(chunks, 'chunk')}",
         detail={"indexes": {name: each.index for name, each in found.items()}, "warnings": _astray(state)},
     )
 

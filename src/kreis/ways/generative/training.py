@@ -20,7 +20,7 @@ from kreis.knowledge.questions import AskedQuestion, Part
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
 from kreis.tasks.metrics.business_value import BusinessValue
-from kreis.texts import amount
+from kreis.texts import amount, counted
 from kreis.training.reference import histogram, reference_histograms
 from kreis.training.train import TrainedCandidate
 from kreis.ways.generative.asking import Asked, Files, ask
@@ -45,7 +45,7 @@ def perform(state: GenerativeState) -> Verdict:
     rows = task.validation_said(validation[chosen])
     said = f"{chosen} goes on: {amount(values[chosen])} {unit} on the validation part ({rows})"
     return Advance(
-        summary=f"{len(values)} candidates; {said}{'; ' + choice.said if choice.said else ''}",
+        summary=f"{counted(len(values), 'candidate')}; {said}{'; ' + choice.said if choice.said else ''}",
         detail={"validation": values, **validation[chosen], "learned": _told(state), "warnings": []},
     )
 

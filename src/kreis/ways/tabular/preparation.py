@@ -22,6 +22,7 @@ from kreis.preparation.spine import past_rows
 from kreis.preparation.tables import Spine, Table, build
 from kreis.preparation.view_rules import check_view
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.texts import counted
 from kreis.ways.results import BuiltTable, JoinedFeatures
 from kreis.ways.tabular.feeding import feed_from_lake
 from kreis.ways.tabular.rows import read_spine, scan, spine_of
@@ -54,8 +55,8 @@ def perform(state: TabularState) -> Verdict:
     told = [] if state.memory.planning else [*_hidden_corrections(state), *feed_from_lake(state)]
     warnings = [*found.warnings, *suspects, *told]
     return Advance(
-        summary=f"{len(project.tables)} tables, {len(project.feature_names)} features for {found.rows:,} rows to"
-        f" predict; {found.summary}",
+        summary=f"{counted(len(project.tables), 'table')}, {counted(len(project.feature_names), 'feature')} for"
+        f" {counted(found.rows, 'row')} to predict; {found.summary}",
         detail={"rows": msgspec.to_builtins(found), "perfect_features": perfect, "warnings": warnings},
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Advance, Verdict
-from kreis.texts import amount
+from kreis.texts import amount, counted
 from kreis.training.declare import CandidateDeclaration
 from kreis.training.searching import SearchPlace
 from kreis.training.train import train
@@ -36,7 +36,7 @@ def perform(state: TabularState) -> Verdict:
         said = f"{said}; {choice.said}"
     rows = task.validation_said(validation[best])
     return Advance(
-        summary=f"{len(values)} candidates; on the validation part ({rows}) {said}",
+        summary=f"{counted(len(values), 'candidate')}; on the validation part ({rows}) {said}",
         detail={"validation": values, **validation[best], "warnings": task.validation_doubts(validation[best])},
     )
 

@@ -216,3 +216,13 @@ def test_what_is_given_again_can_be_logged(new_cache: NewCache):
     found = find(cache)
     assert found is not None
     assert msgspec.json.decode(msgspec.json.encode(found))["cached"] is True
+
+
+def test_nothing_is_given_from_a_document_that_has_expired(new_cache: NewCache):
+    """Nor from one of several passages; the moment at which it expires is too late, as in an index."""
+    cache = new_cache()
+    [hit] = answer().passages
+    passages = (hit, msgspec.structs.replace(hit, chunk=2, expires=2 * DAY))
+    keep(cache, Question(text=ASKED, at=2 * DAY - 1000), answer(passages=passages))
+    assert find(cache, at=2 * DAY - 1) is not None
+    assert find(cache, at=2 * DAY) is None

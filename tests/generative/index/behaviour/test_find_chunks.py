@@ -94,6 +94,9 @@ def test_expired_documents_are_not_found_from_then_on(handbook: Index, embedder:
     for at, found in ((0, True), (AT - 1, True), (AT, False), (AT + 1, False)):
         for hits in both(handbook, embedder, asked("canteen goose", top=100, at=at)):
             assert ("menu.md" in {hit.document for hit in hits}) is found
+    [menu] = handbook.lexical(asked("goose", at=AT - 1))
+    assert menu.expires == AT
+    assert handbook.lexical(asked("parental"))[0].expires is None
 
 
 def test_filters_are_held_together(handbook: Index, embedder: Embedder) -> None:

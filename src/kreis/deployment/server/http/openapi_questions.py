@@ -50,7 +50,7 @@ def question_paths(post: Any, ok: Any) -> dict[str, Any]:
     answer = post("Answer a question, with its sources.", ["AskQuestion"], ["AnswerReply"], ["422"])
     answer["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     chat = post("The same in the shape of OpenAI's chat completions.", ["ChatAsked"], [], ["422"])
-    feedback = post("Say what came of an answer.", ["Feedback"], [], ["422"])
+    feedback = post("Say what came of an answer.", ["Feedback"], [], ["404", "422"])
     return {
         "/v1/answer": answer,
         "/v1/chat/completions": chat,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kreis.deployment.server.messages import Refusal, Unavailable
+from kreis.deployment.server.messages import Refusal, Unavailable, Unknown
 
 __all__ = ["HttpRefusal", "status_of"]
 
@@ -19,4 +19,6 @@ def status_of(refusal: Refusal) -> int:
     """The status of a refusal: 422 where the core refuses what was asked, 503 where it cannot answer now."""
     if isinstance(refusal, HttpRefusal):
         return refusal.status
+    if isinstance(refusal, Unknown):
+        return 404
     return 503 if isinstance(refusal, Unavailable) else 422

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from kreis.clock import microseconds
 from kreis.deployment.server.answering import Answering, Serving
 from kreis.deployment.server.config import Limits
-from kreis.deployment.server.messages import Outcome, Refusal, Unavailable
+from kreis.deployment.server.messages import Outcome, Refusal, Unavailable, Unknown
 from kreis.deployment.server.outcomes import record_of
 from kreis.deployment.server.questions.messages import (
     AnswerReply,
@@ -35,7 +35,7 @@ from kreis.errors import KreisError, nearest
 from kreis.generative.index.index import FILTERS
 from kreis.generative.language_models.model import Message
 from kreis.generative.questions import SIGNALS, Answered, Question
-from kreis.identifiers import new_id
+from kreis.identifiers import microseconds_of, new_id
 
 __all__ = ["MOST", "Items", "Questions"]
 
@@ -151,6 +151,8 @@ class Questions:
 
         Raises:
             Refusal: it is not allowed.
+            Unknown: no answer can have this id. Any other may be of another worker, or of an earlier process: it is
+                taken, and the watch tells of those that belong to no answer.
             Unavailable: nothing is released yet.
             StoreError: it could not be kept.
         """
@@ -159,6 +161,8 @@ class Questions:
         now = microseconds(at)
         outcome = Outcome(outcome=feedback.verdict, prediction=feedback.prediction)
         record = record_of(0, outcome, release.outcomes, now, now)
+        if not _is_id(feedback.prediction):
+            raise Unknown("unknown_prediction", "no answer was given with this id; send the answer's `prediction`")
         if feedback.comment:
             record = replace(record, comment=release.live[0].answerer.guards.stored(feedback.comment))
         await self._answering.keep_outcomes([record])
@@ -276,6 +280,15 @@ class Questions:
             why = f"{type(error).__name__}: {error}"
             _LOG.error("model %s: %s", model.digest[:12], why, exc_info=not isinstance(error, KreisError))
         return model.failed(question, why)
+
+
+def _is_id(prediction: str) -> bool:
+    """Whether an answer can have this id."""
+    try:
+        microseconds_of(prediction)
+    except ValueError:
+        return False
+    return True
 
 
 def _check(asked: AskQuestion) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from kreis.errors import KreisError, MissingLibraryError, ProjectError
 from kreis.generative.documents.document import Document
@@ -13,7 +14,11 @@ from kreis.generative.documents.loaders.kinds import loader_of
 from kreis.generative.documents.loaders.loader import Found, Gap
 from kreis.generative.documents.unreadable import Unreadable
 
-__all__ = ["load_document", "load_documents", "load_folder"]
+__all__ = ["from_folder", "load_document", "load_documents", "load_folder"]
+
+T = TypeVar("T")
+_BASE: ContextVar[Path] = ContextVar("kreis_documents_base", default=Path())
+"""Where relative paths begin: in a project its folder, else the working directory."""
 
 _MOST_BYTES = 256 << 20
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +38,24 @@ class _Given(NamedTuple):
     tenant: str
 
 
+def from_folder(folder: Path, found: Iterator[T]) -> Iterator[T]:
+    """What an iterator gives, while relative paths begin in a folder.
+
+    Args:
+        folder: Where they begin.
+        found: Loads files as it is asked for them.
+    """
+    while True:
+        token = _BASE.set(folder)
+        try:
+            each = next(found)
+        except StopIteration:
+            return
+        finally:
+            _BASE.reset(token)
+        yield each
+
+
 def load_document(
     source: Path | str | bytes,
     name: str | None = None,
@@ -48,7 +71,8 @@ def load_document(
     """Load the one document of a file.
 
     Args:
-        source: Path of the file, or its bytes.
+        source: Path of the file, or its bytes. In a documents function of a project a relative path begins in the
+            project's folder, else in the working directory.
         name: What names the document; the path, if not given. Its ending says which kind of file it is.
         known_at: Since when it could be read; if not given, what the file says, else when it was changed.
         media_type: The kind of file, where the name does not end in one.
@@ -130,7 +154,7 @@ def load_documents(
             raise ProjectError("bytes need a name", hint='load_document(data, "leave.pdf", known_at=…)')
     else:
         name = str(source) if name is None else name
-        data, changed = _read(Path(source))
+        data, changed = _read(_BASE.get() / source)
         where = str(source)
     given = _Given(name, where, known_at, changed, owner, licence, language, groups, tenant)
     parts = _parts(data, name, media_type)
@@ -153,7 +177,7 @@ def load_folder(
     """Load the files of a folder, in the order of their names; one after the other, as they are asked for.
 
     Args:
-        folder: Where they lie. Names that begin with a dot are left out.
+        folder: Where they lie; a relative path begins as for `load_document`. Names that begin with a dot are left out.
         pattern: Which: "**/*.md".
         known_at: See `load_document`.
         owner: See `load_document`.
@@ -179,7 +203,7 @@ def load_folder(
     >>> [(each.id, type(each).__name__) for each in load_folder(folder)]
     [('leave.md', 'Document'), ('scan.pdf', 'Unreadable')]
     """
-    root = Path(folder)
+    root = _BASE.get() / folder
     paths = sorted(path for path in root.glob(pattern) if not path.is_dir() and _shown(path.relative_to(root)))
     if not paths:
         what = "no such folder" if not root.is_dir() else f"no file in it fits {pattern!r}"
@@ -187,18 +211,19 @@ def load_folder(
     inside = root.resolve()
     for path in paths:
         name = path.relative_to(root).as_posix()
+        told = Path(folder) / name
         try:
             if not path.resolve().is_relative_to(inside):
                 raise ProjectError("it is a link that leads out of the folder", hint="put the file itself there")
             yield from load_documents(
-                path, name, known_at=known_at, owner=owner, licence=licence, language=language, groups=groups,
+                told, name, known_at=known_at, owner=owner, licence=licence, language=language, groups=groups,
                 tenant=tenant,
             )  # fmt: skip
         except MissingLibraryError:
             raise
         except KreisError as error:
             changed = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-            yield Unreadable(id=name, reason=_told(error), known_at=known_at or changed, source=str(path))
+            yield Unreadable(id=name, reason=_told(error), known_at=known_at or changed, source=str(told))
 
 
 def _shown(path: PurePath) -> bool:
