@@ -26,6 +26,7 @@ from kreis.knowledge.questions import Questions, read_questions
 from kreis.requirements.goal import Goal
 from kreis.tasks.task import answers_questions
 from kreis.training.declare import Candidates, Trainable
+from kreis.training.recalibration import Calibrate
 
 if TYPE_CHECKING:
     from kreis.training.candidate import Candidate
@@ -269,6 +270,7 @@ class Knowledge(Candidates):
         sample: ByClass | None = None,
         precision: Precision = "float32",
         mitigate: Mitigation | None = None,
+        calibrate: Calibrate | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
@@ -290,6 +292,9 @@ class Knowledge(Candidates):
             precision: How large arrays of weights are kept, in networks and models of words: "float16" or "int8" make
                 the model smaller; the examination `variants` says what that loses.
             mitigate: What makes it treat groups more alike, with the reason: `Reweighed` or `ThresholdsByGroup`.
+            calibrate: What makes probabilities of yes truer, behind the model: "platt", "beta", "isotonic" or
+                "venn-abers"; "auto" for the best of these that the validation rows show to be better than none. Of
+                classes, "none" leaves out the temperature that they have where it helps.
 
         Raises:
             ProjectError: the name is taken, it is no candidate for this kind of question, it has no parameter to
@@ -310,12 +315,13 @@ class Knowledge(Candidates):
                 encode=encode,
                 class_weight=class_weight,
                 sample=sample,
+                calibrate=calibrate,
                 precision=precision,
                 mitigate=mitigate,
             )
             return
         options: dict[str, Any] = {"search": search, "features": features, "encode": encode}
-        options |= {"class_weight": class_weight, "sample": sample, "mitigate": mitigate}
+        options |= {"class_weight": class_weight, "sample": sample, "mitigate": mitigate, "calibrate": calibrate}
         options |= {"precision": None if precision == "float32" else precision}
         for option, given in options.items():
             if given is not None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
+from kreis.models.calibration_map import CalibrationMap
 from kreis.tasks.decisions import Decision, Scores
 from kreis.tasks.goal_metric import GoalMetric
 from kreis.tasks.metrics.across import AcrossGroups
@@ -68,6 +69,13 @@ class FittedDecision(msgspec.Struct, frozen=True, kw_only=True):
     """Of the probabilities of classes, where another than 1 is shown to be truer: it goes into the model."""
     offsets: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
     """Of several quantiles, what is added to each where that is shown to be truer: they go into the model."""
+    calibration: CalibrationMap | msgspec.UnsetType = msgspec.UNSET
+    """Of the probability of yes, what makes it truer: it goes into the model."""
+    calibrated_by: str | msgspec.UnsetType = msgspec.UNSET
+    """By which method that was found, and how much lower the log loss is with it, on rows that it was not found on."""
+    calibration_gain: float | msgspec.UnsetType = msgspec.UNSET
+    calibration_error: float | msgspec.UnsetType = msgspec.UNSET
+    """The standard error of that gain."""
 
 
 class Sanity(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from kreis.training.candidates.estimator import Estimator
 from kreis.training.candidates.rule import Rule
 from kreis.training.precision import Precision
 from kreis.training.preprocessing import Encode, Preprocessing
+from kreis.training.recalibration import Calibrate
 from kreis.training.splits.in_time import TimeSplit
 from kreis.training.weighing import ByClass, ClassWeight
 
@@ -122,6 +123,7 @@ class Candidates(Views):
         sample: ByClass | None = None,
         precision: Precision = "float32",
         mitigate: Mitigation | None = None,
+        calibrate: Calibrate | None = None,
     ) -> None:
         """Declare a way to answer the question.
 
@@ -142,6 +144,9 @@ class Candidates(Views):
             precision: How large arrays of weights are kept, in networks and models of words: "float16" or "int8" make
                 the model smaller; the examination `variants` says what that loses.
             mitigate: What makes it treat groups more alike, with the reason: `Reweighed` or `ThresholdsByGroup`.
+            calibrate: What makes probabilities of yes truer, behind the model: "platt", "beta", "isotonic" or
+                "venn-abers"; "auto" for the best of these that the validation rows show to be better than none. Of
+                classes, "none" leaves out the temperature that they have where it helps.
 
         Raises:
             ProjectError: the name is taken, it is no candidate, it has no parameter to search by that name, there is
@@ -156,6 +161,7 @@ class Candidates(Views):
                 class_weight=class_weight,
                 sample=sample,
                 precision=precision,
+                calibrate=calibrate,
                 mitigate=None if mitigate is None else mitigate.for_goal(self.goal.favourable),
             )
         may_use = None if features is None else tuple(features)

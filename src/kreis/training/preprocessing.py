@@ -31,6 +31,7 @@ from kreis.training.mitigations.mitigation import Mitigation
 from kreis.training.mitigations.reweighed import Reweighed
 from kreis.training.mitigations.thresholds_by_group import ThresholdsByGroup
 from kreis.training.precision import FEWEST, Precision, with_weights
+from kreis.training.recalibration import Calibrate
 from kreis.training.several import fit_outputs
 from kreis.training.weighing import ByClass, ClassWeight, check_by_class, corrected, undone, weigh
 
@@ -64,8 +65,15 @@ class Preprocessing:
     """How large arrays of the model's weights are kept."""
     mitigate: Mitigation | None = None
     """What makes it treat groups more alike."""
+    calibrate: Calibrate | None = None
+    """What makes its probabilities truer; None: a temperature for those of classes where it is shown to help."""
 
     def __post_init__(self) -> None:
+        if self.calibrate is not None and self.calibrate not in get_args(Calibrate):
+            raise ProjectError.unknown_name("method", self.calibrate, get_args(Calibrate), where="calibrate")
+        if self.calibrate not in (None, "none") and isinstance(self.mitigate, ThresholdsByGroup):
+            hint = "leave calibrate out"
+            raise ProjectError("thresholds by group move the probabilities", where="calibrate", hint=hint)
         check_by_class(self.class_weight, where="class_weight")
         check_by_class(self.sample, where="sample", most=1.0)
         if self.precision not in get_args(Precision):
@@ -98,6 +106,7 @@ class Preprocessing:
             elif by_class is not None:
                 document[name] = by_class
         document |= {} if self.mitigate is None else {"mitigate": self.mitigate.parameters}
+        document |= {} if self.calibrate is None else {"calibrate": self.calibrate}
         return document | ({} if self.precision == "float32" else {"precision": self.precision})
 
     def check(
@@ -139,6 +148,11 @@ class Preprocessing:
         Raises:
             ProjectError: the outcomes are no classes, one is named that is none, or the candidate weighs no rows.
         """
+        if self.calibrate not in (None, "none", "auto") and task.labels(np.empty(0)).dtype != np.bool_:
+            hint = "leave calibrate out: classes have a temperature where it helps"
+            raise ProjectError(
+                "only the probability of yes is mapped", where=f"calibrate={self.calibrate!r}", hint=hint
+            )
         if self.class_weight is None and self.sample is None:
             return
         none = task.labels(np.empty(0))

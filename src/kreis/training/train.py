@@ -26,6 +26,7 @@ from kreis.training.importance import Importance, permutation_importance
 from kreis.training.kept_scores import KeptScores
 from kreis.training.mitigations.thresholds_by_group import ByGroup, ThresholdsByGroup, moved_by_group
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
+from kreis.training.recalibration import Calibrate, Recalibrated, recalibrate
 from kreis.training.reference import Histogram, histogram, reference_histograms
 from kreis.training.search import Search
 from kreis.training.searching import SearchPlace, run_search
@@ -289,7 +290,9 @@ class _Learner:
             with part("fit"):
                 first = self._fit(candidate, fit)
         scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
-        found = _decision(first, scores, validation, self.task)
+        mapped = self._recalibrated(first, scores, validation, split)
+        found = _decision(first, scores if mapped is None else mapped.scores, validation, self.task)
+        found = _as_asked(found, mapped, self.preprocessing.calibrate)
         mitigate, by_group = self.preprocessing.mitigate, None
         if isinstance(mitigate, ThresholdsByGroup):
             by_group = mitigate.found(scores, validation, self.task, found)
@@ -303,6 +306,8 @@ class _Learner:
         if truer is not first:
             first = truer
             scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
+        if mapped is not None:  # each row's by what the others say: by these the rule was chosen
+            scores = mapped.scores
         fitted = first
         if self.refit and not first.written:
             self.tell("refit", 0, 1)
@@ -317,6 +322,18 @@ class _Learner:
             trials=trials,
             by_group=by_group,
         )
+
+    def _recalibrated(
+        self, first: Fitted, scores: Scores, validation: TrainingData, split: Split
+    ) -> Recalibrated | None:
+        """What makes probabilities of yes truer; None where nothing does, or nobody asks."""
+        asked = self.preprocessing.calibrate
+        happened = self.task.labels(validation.outcomes)
+        if asked in (None, "none") or first.written or scores.ndim > 1 or happened.dtype != np.bool_:
+            return None
+        blocks = validation.time // _DAY_MICROSECONDS if split.validation_blocks is None else split.validation_blocks
+        found = recalibrate(asked, scores, happened, blocks)
+        return None if found.map is None else found
 
     def folds(self, candidate: Candidate, split: Split) -> list[FoldModel]:
         """In each fold of a cross-validation, from the candidate as declared."""
@@ -356,6 +373,21 @@ def _by_block(rows: TrainingData, decisions: Floats | Booleans, split: Split, ta
         codes = codes * MOST_BLOCKS // count
     sums, counts = np.bincount(codes, weights=values), np.bincount(codes)
     return [(float(total), int(each)) for total, each in zip(sums, counts, strict=True)]
+
+
+def _as_asked(found: FittedDecision, mapped: Recalibrated | None, calibrate: Calibrate | None) -> FittedDecision:
+    """A rule with what makes probabilities truer, as the user asks."""
+    if calibrate == "none":
+        return msgspec.structs.replace(found, temperature=msgspec.UNSET)
+    if mapped is None or mapped.map is None:
+        return found
+    return msgspec.structs.replace(
+        found,
+        calibration=mapped.map,
+        calibrated_by=mapped.method,
+        calibration_gain=mapped.gain,
+        calibration_error=mapped.error,
+    )
 
 
 def _decision(fitted: Fitted, scores: Scores, validation: TrainingData, task: Task) -> FittedDecision:

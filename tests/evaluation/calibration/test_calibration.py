@@ -7,11 +7,11 @@ import pytest
 from tests.evaluation.examinations.subjects import subject
 
 from kreis.evaluation.calibration.bands import reliability_with_bands
-from kreis.evaluation.calibration.line import CalibrationIntercept, CalibrationSlope
 from kreis.evaluation.calibration.questions import each_question, overall_question
 from kreis.evaluation.examinations.calibration import Calibration
 from kreis.evaluation.intervals import estimate
 from kreis.tasks.metrics.calibration_error import CalibrationError
+from kreis.tasks.metrics.calibration_line import CalibrationIntercept, CalibrationSlope
 from kreis.tasks.metrics.yes_no import YesNoRows
 
 

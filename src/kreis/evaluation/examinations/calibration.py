@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kreis.evaluation.calibration.bands import reliability_with_bands
-from kreis.evaluation.calibration.line import CalibrationIntercept, CalibrationSlope
 from kreis.evaluation.calibration.questions import each_question, overall_question
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.support import support
 from kreis.tasks.metrics.calibration_error import CalibrationError
+from kreis.tasks.metrics.calibration_line import CalibrationIntercept, CalibrationSlope
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.texts import number
 

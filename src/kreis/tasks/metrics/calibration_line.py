@@ -13,7 +13,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.tasks.metrics.metric import Metric, Rows
 
-__all__ = ["CalibrationIntercept", "CalibrationSlope"]
+__all__ = ["CalibrationIntercept", "CalibrationSlope", "logistic"]
 
 _ENDS = 1e-6
 """Probabilities nearer to 0 or 1 count as this near: their log-odds are finite."""
@@ -28,8 +28,14 @@ def _log_odds(scores: Floats) -> Floats:
     return found
 
 
-def _fit(design: Floats, offset: Floats, outcomes: Floats) -> tuple[Floats, Floats]:
-    """Coefficients, shape (p,), and influence values, shape (n, p), of a logistic regression; NaN if it has none."""
+def logistic(design: Floats, offset: Floats, outcomes: Floats) -> tuple[Floats, Floats]:
+    """Coefficients, shape (p,), and influence values, shape (n, p), of a logistic regression; NaN if it has none.
+
+    Args:
+        design: Shape (n, p).
+        offset: What is added to the log-odds of each row, shape (n,).
+        outcomes: Shape (n,), from 0 to 1.
+    """
     found: Floats = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         said = 1 / (1 + np.exp(-(offset + design @ found)))
@@ -69,7 +75,7 @@ class CalibrationSlope(Metric):
 
     def _fitted(self, rows: Rows) -> tuple[Floats, Floats]:
         design = np.column_stack([np.ones(len(rows)), _log_odds(rows.scores)])
-        return _fit(design, np.zeros(len(rows)), rows.outcomes.astype(np.float64))
+        return logistic(design, np.zeros(len(rows)), rows.outcomes.astype(np.float64))
 
 
 class CalibrationIntercept(Metric):
@@ -91,4 +97,4 @@ class CalibrationIntercept(Metric):
         return found
 
     def _fitted(self, rows: Rows) -> tuple[Floats, Floats]:
-        return _fit(np.ones((len(rows), 1)), _log_odds(rows.scores), rows.outcomes.astype(np.float64))
+        return logistic(np.ones((len(rows), 1)), _log_odds(rows.scores), rows.outcomes.astype(np.float64))
