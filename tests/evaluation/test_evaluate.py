@@ -171,8 +171,12 @@ def test_group_codes_name_what_is_missing():
     assert group_codes(np.array([1.0, np.nan])).labels == ["(missing)", "1.0"]
 
 
+def card_of(report: EvaluationReport, facts: dict) -> str:
+    return model_card(report, goal().to_document(), facts, task="tabular-classification")
+
+
 def test_a_card_shows_metrics_gates_and_slices():
-    card = model_card(judged(), goal(), {"project": "flight-delays", "training": {"rows": 100}})
+    card = card_of(judged(), {"project": "flight-delays", "training": {"rows": 100}})
     assert card.startswith("---\nlibrary_name: kreis\n")
     assert "| better\\_than\\_baseline | pass |" in card
     assert "### By origin" in card
@@ -183,7 +187,7 @@ def test_a_card_shows_metrics_gates_and_slices():
 
 def test_a_card_says_why_a_simpler_candidate_was_chosen():
     report = msgspec.structs.replace(judged(), choice="logistic is preferred to gbdt")
-    card = model_card(report, goal(), {})
+    card = card_of(report, {})
     assert "one-standard-error rule (Breiman et al. 1984, section 3.4.3)" in card
     assert "logistic is preferred to gbdt" in card
     assert EvaluationReport.from_document(report.to_document()).choice == report.choice
@@ -206,5 +210,5 @@ def test_a_card_shows_hostile_names_as_text(hostile: str):
     assert "](" not in shown
     assert " | " not in shown
     assert "&lt;img" not in shown
-    card = model_card(judged(groups={"origin": np.where(ORIGIN == "EWR", hostile, ORIGIN)}), goal(), {"f": hostile})
+    card = card_of(judged(groups={"origin": np.where(ORIGIN == "EWR", hostile, ORIGIN)}), {"f": hostile})
     assert hostile not in card

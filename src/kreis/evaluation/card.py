@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kreis.evaluation.evaluate import EvaluationReport
 from kreis.evaluation.intervals import Estimate
-from kreis.requirements.goal import Goal
+from kreis.evaluation.statements import MODEL, Statement
 from kreis.texts import number
 from kreis.training.mitigations.said import mitigation_said
 
@@ -32,45 +33,99 @@ def plain(value: object) -> str:
     return _MEANING.sub(r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
 
 
-def model_card(report: EvaluationReport, goal: Goal, facts: Mapping[str, Any]) -> str:
-    """The card of an evaluated model.
+def model_card(
+    report: EvaluationReport,
+    goal: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    *,
+    task: str,
+    said: Mapping[str, Statement] = MappingProxyType({}),
+    approvals: Iterable[str] = (),
+) -> str:
+    """The card of an evaluated model, with the sections of Mitchell et al. 2019 (Model Cards for Model Reporting).
 
     Args:
         report: What evaluation found.
-        goal: What the model is for.
-        facts: What else is known of the model, as a flat or nested mapping, shown under "Training": from the
+        goal: The document of what the model is for.
+        facts: What else is known of the model, as a flat or nested mapping, shown under "Training data": from the
             package's manifest (`project`, `candidate`, `features`, `inputs`, `training` …).
+        task: What Hugging Face calls the task.
+        said: What people said, by key; what nobody said is shown as missing.
+        approvals: Who approved it, a sentence each.
     """
     name = str(facts.get("project", report.challenger.name))
+    risk = goal.get("risk", {})
     parts = [
-        _front_matter(report, name, goal.task.card_task),
+        _front_matter(report, name, task, said.get("license")),
         f"# {plain(name)}: {plain(report.challenger.name)}",
+        "## Model details",
         _paragraph("Model", f"`{_code(report.challenger.digest or 'not packaged')}`"),
-        "## Intended use",
-        _paragraph("Question", plain(goal.question)),
-        _paragraph("Decision", plain(goal.decision)),
-        _paragraph("Risk class (EU AI Act)", f"{plain(goal.risk.level)}: {plain(goal.risk.because)}"),
         f"It decides {plain(report.challenger.decision.said(str(facts.get('outcome', ''))))}.",
-        "## Evaluation",
-        f"On {report.judged_on} that it had not seen. Intervals are at "
-        f"{report.level:.0%}, with the {report.blocks_are.removesuffix('s')} as the independent unit.",
-        _metrics(report),
+        *(plain(each) for each in approvals),
+        *_asked("Model details", said),
+        "## Intended use",
+        _paragraph("Question", plain(goal["question"])),
+        _paragraph("Decision", plain(goal["decision"])),
+        _paragraph("Risk class (EU AI Act)", f"{plain(risk.get('level', ''))}: {plain(risk.get('because', ''))}"),
+        *_asked("Intended use", said),
+        "## Factors",
+        _factors(report),
+        *_asked("Factors", said),
+        "## Metrics",
+        f"The business metric is {plain(report.unit)}. Intervals are at {report.level:.0%}, with the"
+        f" {report.blocks_are.removesuffix('s')} as the independent unit.",
         *_choice(report),
         "### Gates",
         _table(
             ("gate", "outcome", "what was found"),
             ((plain(g.name), "pass" if g.passed else f"**{g.outcome}**", plain(g.explanation)) for g in report.gates),
         ),
+        "## Evaluation data",
+        f"{report.judged_on} that it had not seen.",
+        "## Training data",
+        _table(("fact", "value"), ((plain(key), plain(_shown(value))) for key, value in facts.items())),
+        "## Quantitative analyses",
+        _metrics(report),
         *_power(report),
         *_slices(report),
+        *_examined(report),
+        "## Ethical considerations",
         *_mitigation(facts),
-        "## Training",
-        _table(("fact", "value"), ((plain(key), plain(_shown(value))) for key, value in facts.items())),
-        "## Limits",
+        *_asked("Ethical considerations", said),
+        "## Caveats and recommendations",
         "It was judged on the period and the population above and on nothing else; monitoring watches whether "
         "they still hold. Metrics with too few rows in a group are left out, not assumed to be fine.",
+        *_asked("Caveats and recommendations", said),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(each for each in parts if each) + "\n"
+
+
+def _asked(section: str, said: Mapping[str, Statement]) -> list[str]:
+    """What people said, or that nobody said it."""
+    parts = []
+    for each in MODEL:
+        if each.section == section and (found := said.get(each.key)) is not None:
+            parts.append(f"**{plain(each.question)}** {plain(found.text)} ({plain(found.actor)}, {found.at:%Y-%m-%d})")
+        elif each.section == section:
+            parts.append(f"**{plain(each.question)}** △ Nobody has said this yet: `kreis card fill --set {each.key}=…`")
+    return parts
+
+
+def _factors(report: EvaluationReport) -> str:
+    columns = dict.fromkeys([*(each.column for each in report.slices)])
+    looked = ", ".join(plain(each) for each in columns)
+    return f"It was judged by {looked}." if looked else "It was judged by no column: nobody declared one."
+
+
+def _examined(report: EvaluationReport) -> list[str]:
+    """What examinations found, a section each."""
+    parts: list[str] = []
+    for each in report.examined:
+        rows = [(_number(one.estimate), plain(one.said)) for one in each.findings]
+        notes = f"Not asked: {plain(each.lacks)}." if each.lacks else ""
+        if rows or notes:
+            parts += [f"### {plain(each.examination.replace('_', ' '))}", _table(("number", "in words"), rows), notes]
+    return [each for each in parts if each]
 
 
 def _choice(report: EvaluationReport) -> list[str]:
@@ -99,7 +154,7 @@ def _mitigation(facts: Mapping[str, Any]) -> list[str]:
     return [] if said is None else ["### Groups treated alike", f"{plain(said)}."]
 
 
-def _front_matter(report: EvaluationReport, name: str, task: str) -> str:
+def _front_matter(report: EvaluationReport, name: str, task: str, licence: Statement | None) -> str:
     metrics = [
         f"          - type: {json.dumps(key)}\n            value: {found.value:.6g}"
         for key, found in _ordered(report.challenger.metrics)
@@ -110,6 +165,7 @@ def _front_matter(report: EvaluationReport, name: str, task: str) -> str:
             "---",
             "library_name: kreis",
             f"pipeline_tag: {task}",
+            *([] if licence is None else [f"license: {json.dumps(licence.text.strip().lower())}"]),
             "tags: [kreis]",
             "model-index:",
             f"  - name: {json.dumps(name)}",
@@ -141,6 +197,9 @@ def _number(found: Estimate | None) -> str:
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    rows = list(rows)
+    if not rows:
+        return ""
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 

@@ -144,7 +144,9 @@ def _add_evaluation(state: WayState, tx: Any, model: Model) -> None:
     shown = ("project", "candidate", "outcome", "features", "inputs", "training")
     facts = {name: getattr(manifest, name) for name in shown}
     packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
-    card = model_card(msgspec.structs.replace(report, challenger=packaged), state.project.goal, facts)
+    goal = state.project.goal
+    judged = msgspec.structs.replace(report, challenger=packaged)
+    card = model_card(judged, goal.to_document(), facts, task=goal.task.card_task)
     digest = digest_of(card.encode())
     put_document(tx, Document(digest=digest, kind="card", name=model.digest, body=card))
     models.add_evaluation(

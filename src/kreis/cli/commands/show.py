@@ -22,6 +22,7 @@ _KINDS = {
     "card": "a model's card, as Markdown",
     "table": "the tables of the lake; columns, versions and first rows of one",
     "source": "what was collected, quarantined and warned of",
+    "datasheet": "a source's datasheet, as Markdown (--croissant: as JSON-LD)",
     "release": "the releases; routes and reason of one",
     "prompt": "the prompts of models; text, versions and what changed of one",
     "record": "what stands at a place of the record that a report names, as JSON",
@@ -39,8 +40,8 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="run (or just its identifier), candidate, model, card, table, source, release, prompt, record,"
-            " artefact or alert. [default: lists them]",
+            help="run (or just its identifier), candidate, model, card, table, source, datasheet, release, prompt,"
+            " record, artefact or alert. [default: lists them]",
             metavar="KIND",
             show_default=False,
             autocompletion=_kinds,
@@ -57,6 +58,7 @@ def show(
     version: Annotated[
         int | None, typer.Option(help="Version of the table. [default: the last]", metavar="NUMBER")
     ] = None,
+    croissant: Annotated[bool, typer.Option("--croissant", help="A datasheet as Croissant, JSON-LD.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Show a run, a candidate, a model or anything on record.
@@ -78,6 +80,8 @@ def show(
         kreis show source arrivals
 
         kreis show artefact "answers of passage.jsonl"
+
+        kreis show datasheet arrivals --croissant > arrivals.json
     """
     from kreis.governance.views.kinds import SHOW
     from kreis.workspace import Workspace
@@ -93,14 +97,22 @@ def show(
     if kind not in SHOW:
         raise ProjectError.unknown_name("kind of thing", kind, SHOW)
     view = SHOW[kind](Workspace.find(), name, version)
-    if json:
+    if croissant:
+        from kreis.governance.papers.croissant import croissant_of
+        from kreis.governance.views.datasheet import DatasheetView
+
+        if not isinstance(view, DatasheetView):
+            hint = "kreis show datasheet SOURCE --croissant"
+            raise ProjectError("only a datasheet is shown as Croissant", where="--croissant", hint=hint)
+        emit(croissant_of(view))
+    elif json:
         emit(view)
     else:
         _print(kind, view)
 
 
 def _print(kind: str, view: Any) -> None:
-    if kind == "card":
+    if kind in ("card", "datasheet"):
         typer.echo(view.markdown, nl=False)
     elif kind == "record":
         emit(view.value)

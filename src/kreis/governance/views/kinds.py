@@ -9,6 +9,7 @@ import msgspec
 from kreis.governance.views.alert import alert_view
 from kreis.governance.views.artefact import artefact_view
 from kreis.governance.views.candidate import candidate_view
+from kreis.governance.views.datasheet import datasheet_view
 from kreis.governance.views.model import card_view, model_view
 from kreis.governance.views.prompt import prompt_view
 from kreis.governance.views.record import record_view
@@ -27,6 +28,7 @@ SHOW: Mapping[str, Callable[[Workspace, str, int | None], msgspec.Struct]] = {
     "card": lambda workspace, name, _: card_view(workspace, name),
     "table": table_view,
     "source": lambda workspace, name, _: source_view(workspace, name),
+    "datasheet": lambda workspace, name, _: datasheet_view(workspace, name),
     "release": lambda workspace, name, _: release_view(workspace, name),
     "prompt": lambda workspace, name, _: prompt_view(workspace, name),
     "record": lambda workspace, name, _: record_view(workspace, name),

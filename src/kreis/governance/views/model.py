@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kreis.actions.model_names import model_named
+from kreis.actions.statements import statements_on_record
 from kreis.deployment.manifest import decode_manifest
 from kreis.errors import ProjectError
+from kreis.evaluation.card import model_card
 from kreis.governance.views.examined import ExaminedView, examined_later, examined_views
 from kreis.governance.views.release import project_of
 from kreis.ledger import documents, models, releases, steps
-from kreis.ledger.records import Approval, Evaluation, Model, Release
+from kreis.ledger.records import Approval, Evaluation, Model, Release, Step
 from kreis.tasks.decisions import Decision
+from kreis.texts import date
 from kreis.ways.results import Judged
 from kreis.workspace import Workspace
 
@@ -130,7 +134,7 @@ def model_view(workspace: Workspace, name: str) -> ModelView:
 
 
 def card_view(workspace: Workspace, name: str) -> CardView:
-    """A model's card.
+    """A model's card, with what people have said since it was registered.
 
     Raises:
         ProjectError: no such model, or it has none.
@@ -143,13 +147,44 @@ def card_view(workspace: Workspace, name: str) -> CardView:
         if card is None:  # of a version whose evaluations did not name their cards
             cards = [each for each in documents.list_documents(connection, "card") if each.name == model.digest]
             card = cards[-1] if cards else None
-    if card is None:
-        raise ProjectError(
-            f"version {model.version} ({model.candidate}) has no card",
-            where=str(workspace.folder),
-            hint="a model gets one when it is evaluated; baselines are compared with, not evaluated",
-        )
-    return CardView(model=model.digest, version=model.version, markdown=card.body)
+        if card is None:
+            raise ProjectError(
+                f"version {model.version} ({model.candidate}) has no card",
+                where=str(workspace.folder),
+                hint="a model gets one when it is evaluated; baselines are compared with, not evaluated",
+            )
+        step = None if evaluation is None else steps.find_step(connection, evaluation.metrics.get("step", ""))
+        task = _TASK.search(card.body)
+        if step is None or task is None:
+            return CardView(model=model.digest, version=model.version, markdown=card.body)
+        written = _written(connection, workspace, model, step, task[1])
+    return CardView(model=model.digest, version=model.version, markdown=written)
+
+
+def _written(connection: Connection, workspace: Workspace, model: Model, step: Step, task: str) -> str:
+    """The card as of now: of what was judged then, what was asked later, and what people said."""
+    manifest = decode_manifest(workspace.artifacts.get(model.digest), where=f"package {model.digest[:12]}")
+    report = Judged.from_document(step.outputs).report
+    later = examined_later(connection, step.key, model.candidate)
+    examined = {each.examination: each for each in (*report.examined, *later)}
+    packaged = msgspec.structs.replace(report.challenger, digest=model.digest)
+    goal = documents.get_document(connection, manifest.goal)
+    shown = ("project", "candidate", "outcome", "features", "inputs", "training")
+    return model_card(
+        msgspec.structs.replace(report, challenger=packaged, examined=list(examined.values())),
+        msgspec.json.decode(goal.body),
+        {name: getattr(manifest, name) for name in shown},
+        task=task,
+        said={key: said for key, (said, _) in statements_on_record(connection).items()},
+        approvals=[
+            f"Approved by {each.actor} as {each.role} on {date(each.at)} UTC: {each.reason}"
+            for each in models.approvals_of(connection, model.digest)
+        ],
+    )
+
+
+_TASK = re.compile(r"^pipeline_tag: (\S+)$", re.MULTILINE)
+"""What the card that was registered with the model says of its task."""
 
 
 def _find_model(connection: Connection, workspace: Workspace, name: str) -> Model:
