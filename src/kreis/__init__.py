@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kreis.evaluation.examinations.gate import Gate
     from kreis.evaluation.examinations.influence import Influence
     from kreis.evaluation.examinations.labels import LabelErrors
+    from kreis.evaluation.examinations.mitigation import Mitigation
     from kreis.evaluation.examinations.panel import Panel
     from kreis.evaluation.examinations.privacy import Memorising
     from kreis.evaluation.examinations.slices import Slices
@@ -170,6 +171,7 @@ _PLACES = {
     "Reweighed": "kreis.training.mitigations.reweighed",
     "ThresholdsByGroup": "kreis.training.mitigations.thresholds_by_group",
     "Explanations": "kreis.evaluation.examinations.explanations",
+    "Mitigation": "kreis.evaluation.examinations.mitigation",
     "Fairness": "kreis.evaluation.examinations.fairness",
     "Guardrail": "kreis.requirements.goal",
     "Integer": "kreis.training.search",
@@ -267,6 +269,7 @@ __all__ = [
     "Mean",
     "MeasuredCoverage",
     "Memorising",
+    "Mitigation",
     "Money",
     "NewTopics",
     "OpenAICompatible",

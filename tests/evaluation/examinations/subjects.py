@@ -50,6 +50,7 @@ def rows_of(kind: str, count: int = 1_500, seed: int = 0) -> tuple[TrainingData,
     income[rng.random(count) < 0.05] = np.nan
     wish = np.nan_to_num(income) + (age - 49) / 20 + 0.8 * (colour == 2) + 0.5 * (sex == "m")
     wish = wish + rng.logistic(size=count)
+    missing, region = rng.random(count) < 0.03, rng.choice(["north", "south", "west"], count)
     time = np.int64(START) + np.arange(count, dtype=np.int64) * (150 * DAY // count)
     data = TrainingData(
         features=FEATURES,
@@ -58,9 +59,9 @@ def rows_of(kind: str, count: int = 1_500, seed: int = 0) -> tuple[TrainingData,
         time=time,
         known_at=time + DAY // 2,
         categories={"colour": COLOURS},
+        columns={"sex": np.where(missing, "missing", sex), "region": region},
     )
-    named = np.where(rng.random(count) < 0.03, None, sex.astype(object))
-    return data, {"sex": named, "region": rng.choice(["north", "south", "west"], count)}
+    return data, {"sex": np.where(missing, None, sex.astype(object)), "region": region}
 
 
 def _outcomes(kind: str, wish: Floats) -> Floats:

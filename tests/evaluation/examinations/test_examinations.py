@@ -11,9 +11,14 @@ from kreis.evaluation.examinations.examination import Examination, Subject
 from kreis.evaluation.examinations.kinds import EXAMINATIONS
 from kreis.evaluation.examinations.testing import CHECKS
 
+ASKED = [
+    pytest.param(each, id=name, marks=[pytest.mark.slow] if name == "mitigation" else [])  # it fits some thirty models
+    for name, each in EXAMINATIONS.items()
+]
+
 
 @pytest.mark.parametrize("kind", GOALS)
-@pytest.mark.parametrize("examination", EXAMINATIONS.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize("examination", ASKED)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_examination_behaves(check: Callable[[Examination, Subject], None], examination: Examination, kind: str):
     check(examination, subject(kind))

@@ -17,6 +17,7 @@ from kreis.evaluation.examinations.familiarity import MeasuredFamiliarity
 from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
+from kreis.evaluation.examinations.mitigation import Mitigation
 from kreis.evaluation.examinations.package import Packaging, Variants
 from kreis.evaluation.examinations.panel import Panel
 from kreis.evaluation.examinations.privacy import Memorising
@@ -32,6 +33,7 @@ _ALL: tuple[Examination, ...] = (
     Fairness(),
     MeasuredFamiliarity(),
     Explanations(),
+    Mitigation(),
     Robustness(),
     Behaviour(),
     Packaging(),
