@@ -122,3 +122,40 @@ def finding(found: dict[str, Any], measure: str, column: str) -> dict[str, Any]:
 def test_boosted_trees_land_in_the_known_ranges(adult: dict[str, Any], compas: dict[str, Any]) -> None:
     assert 0.92 <= adult["auc"]["value"] <= 0.93
     assert 0.70 <= compas["auc"]["value"] <= 0.76
+
+
+def test_women_get_the_better_contract_less_often_and_women_of_colour_least(adult: dict[str, Any]) -> None:
+    women = finding(adult, "disparate_impact", "sex")
+    assert (women["group"], women["serious"]) == ("Female", True)
+    assert women["estimate"]["high"] < 0.5
+    both = finding(adult, "disparate_impact", "sex and race")
+    assert both["group"].startswith("Female, ")
+    assert both["estimate"]["value"] < women["estimate"]["value"]
+    assert finding(adult, "equalised_odds_difference", "sex")["estimate"]["low"] > 0.02
+
+
+def test_features_give_sex_away_though_it_is_none(adult: dict[str, Any]) -> None:
+    told = finding(adult, "proxy_auc", "sex")
+    assert told["estimate"]["low"] > 0.85
+    assert "row__relationship" in told["detail"]["features"]
+
+
+def test_bias_of_compas_is_visible(compas: dict[str, Any]) -> None:
+    by_race = [each for each in compas["fairness"]["findings"] if each["column"] == "race"]
+    black = [each for each in by_race if each["group"] == "African-American"]
+    impact = next(each for each in black if each["measure"] == "disparate_impact")
+    assert impact["estimate"]["high"] < 0.9
+    odds = next(each for each in by_race if each["measure"] == "equalised_odds_difference")
+    assert odds["estimate"]["low"] > 0.05
+
+
+@pytest.mark.parametrize("name", ["adult", "compas"])
+def test_four_fifths_can_be_reached_and_the_price_is_known(name: str, request: pytest.FixtureRequest) -> None:
+    found = request.getfixturevalue(name)["mitigation"]
+    said = {each["detail"]["method"]: each for each in found["findings"]}
+    thresholds = said["thresholds by group"]
+    curve = {(row["method"], row["setting"]): row for row in found["tables"]["curve"]}
+    before, after = curve["as it is", ""], curve["thresholds by group", thresholds["detail"]["setting"]]
+    assert before["ratio"] < 0.8
+    assert after["ratio"] > max(0.65, before["ratio"])
+    assert after["cost_high"] > 0

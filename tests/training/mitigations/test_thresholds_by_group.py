@@ -91,6 +91,6 @@ def test_it_is_refused_where_the_group_is_not_known_or_no_decision_is_the_good_o
     with pytest.raises(ProjectError, match="yes or no"):
         fair.check(ErrorCost("EUR", over=1, under=1).task, ["sex"], ["sex"])
     with pytest.raises(ProjectError, match="at_least"):
-        ThresholdsByGroup(by="sex", because="a test", at_least=0)
+        ThresholdsByGroup(by="sex", because="a test", at_least=1)
     with pytest.raises(ProjectError, match="no reason"):
         ThresholdsByGroup(by="sex", because="")

@@ -49,8 +49,9 @@ class Mitigation:
         for each in self.methods:
             if each not in METHODS:
                 raise ProjectError.unknown_name("method", each, METHODS, where=where)
-        if not 0 < self.at_least <= 1:
-            raise ProjectError(f"at_least is {self.at_least}", where=where, hint="a ratio: 0.8 for four fifths")
+        if not 0 < self.at_least < 1:
+            hint = "a ratio below 1: 0.8 for four fifths"
+            raise ProjectError(f"at_least is {self.at_least}", where=where, hint=hint)
 
     def lacks(self, subject: Subject) -> str | None:
         """Where groups cannot be told apart in the rows that teach, or there is no yes and no."""

@@ -37,6 +37,9 @@ MEASURES = (
     "exposure_ratio",
     "exposure_for_relevance_ratio",
 )
+_OFTEN = "{high} {gets} in {most} of its rows, {low} in {least}"
+_RIGHTLY = "Where {high} {gets}, that is right in {most} of the rows, for {low} in {least}"
+_ABOVE = "For {high} probabilities are above what happened by {most}, for {low} by {least}"
 FOUR_FIFTHS = 0.8
 """Whose rate is shown to be below this share of the rest's is told of (29 CFR 1607.4 D)."""
 
@@ -63,38 +66,37 @@ class Compared:
         elif isinstance(given, Amounts):
             yield from self._amounts(given)
         else:
-            yield from self._ratio("exposure_ratio", given.exposure, "is shown {} times as prominently as")
-            said = "is shown, for what it is worth, {} times as prominently as"
+            yield from self._ratio("exposure_ratio", given.exposure, "{who} is shown {value} times as prominently as")
+            said = "For what it is worth, {who} is shown {value} times as prominently as"
             yield from self._ratio("exposure_for_relevance_ratio", given.exposure_for_relevance, said)
 
     def _selected(self, given: Selected) -> Iterator[Finding]:
-        of = given.of
-        said = f"{given.gets} {{}} times as often as"
-        yield from self._ratio("disparate_impact", given.selection_rate, said, of=of, told=given.favourable)
+        of, gets = given.of, given.gets
+        often = "{who} {gets} {value} times as often as".replace("{gets}", _plain(gets))
+        told = given.favourable
+        yield from self._ratio("disparate_impact", given.selection_rate, often, of=of, told=told)
         options: dict[str, Any] = {"least": self.least, "level": self.level}
         ratio = ratio_between(given.selection_rate, self.rows, self.blocks, self.groups, **options)
-        yield from self._apart("demographic_parity_difference", self._between(given.selection_rate), given.gets, of=of)
+        yield from self._apart("demographic_parity_difference", self._between(given.selection_rate), _OFTEN, given)
         if ratio is not None:
             high, low = self._label(ratio.highest.code), self._label(ratio.lowest.code)
             value, ends = _parts(ratio.estimate)
-            text = f"{self.name} {low!r} {given.gets} {value} times as often as {self.name} {high!r} ({ends})."
+            text = f"{self.name} {low!r} {gets} {value} times as often as {self.name} {high!r} ({ends})."
             yield self._found("demographic_parity_ratio", text, ratio.estimate, low, of)
         if given.deserved is None:
             return
-        said = f"{given.gets}, where it would be right, {{}} times as often as"
-        yield from self._ratio("equal_opportunity", given.true_positive_rate, said, of=of, told=given.favourable)
+        said = f"Where it would be right, {often}"
+        yield from self._ratio("equal_opportunity", given.true_positive_rate, said, of=of, told=told)
         right, wrong = (self._between(each) for each in (given.true_positive_rate, given.false_positive_rate))
-        yield from self._apart("equal_opportunity_difference", right, f"{given.gets} where it would be right", of=of)
+        yield from self._apart("equal_opportunity_difference", right, f"Where it would be right, {_OFTEN}", given)
         yield from self._odds(right, wrong, given)
         if self.crossed:
             return
-        yield from self._ratio("predictive_parity", given.precision, "is right in that {} times as often as", of=of)
-        precision = self._between(given.precision)
-        yield from self._apart("predictive_parity_difference", precision, "is right in that", of=of)
+        said = "Where {who} {gets}, that is right {value} times as often as for".replace("{gets}", _plain(gets))
+        yield from self._ratio("predictive_parity", given.precision, said, of=of)
+        yield from self._apart("predictive_parity_difference", self._between(given.precision), _RIGHTLY, given)
         if given.scores is not None:
-            off = self._between(given.calibration_gap)
-            said = "has probabilities above what happened by"
-            yield from self._apart("calibration_difference", off, said, of=of, share=False)
+            yield from self._apart("calibration_difference", self._between(given.calibration_gap), _ABOVE, given)
 
     def _odds(self, right: Between | None, wrong: Between | None, given: Selected) -> Iterator[Finding]:
         """Of the two differences the greater one; the lower bound holds for both at once (Hardt et al. 2016)."""
@@ -106,14 +108,16 @@ class Compared:
         low = max(each.estimate.low for each in sure if each is not None)
         high = max(right.estimate.high, wrong.estimate.high)
         estimate = msgspec.structs.replace(more.estimate, low=min(low, more.estimate.value), high=high)
-        said = self._said_apart(more, f"{given.gets} where it would be {where}", estimate)
+        said = self._said_apart(more, f"Where it would be {where}, {_OFTEN}", estimate, given)
         yield self._found("equalised_odds_difference", said, estimate, self._label(more.lowest.code), given.of)
 
     def _amounts(self, given: Amounts) -> Iterator[Finding]:
         decided, error, bias = (self._between(each) for each in given.rates)
-        yield from self._apart("mean_decision_difference", decided, "is given on average", share=False)
-        yield from self._apart("error_difference", error, "is off on average by", share=False, worst_is_high=True)
-        yield from self._apart("bias_difference", bias, "is given too much on average by", share=False)
+        said = "Decisions on {high} are off by {most} on average, on {low} by {least}"
+        yield from self._apart("mean_decision_difference", decided, "{high} is given {most} on average, {low} {least}")
+        yield from self._apart("error_difference", error, said, worst_is_high=True)
+        said = "Decisions on {high} are too high by {most} on average, on {low} by {least}"
+        yield from self._apart("bias_difference", bias, said)
         worst = worst_of(given.mean_error, self.rows, self.blocks, self.groups, least=self.least, level=self.level)
         if worst is not None:
             estimate, group = worst
@@ -129,26 +133,23 @@ class Compared:
         self,
         measure: str,
         found: Between | None,
-        what: str,
+        text: str,
+        given: Selected | None = None,
         *,
-        of: str = "",
-        share: bool = True,
         worst_is_high: bool = False,
     ) -> Iterator[Finding]:
         if found is not None:
-            said = self._said_apart(found, what, found.estimate, share=share)
             worst = found.highest if worst_is_high else found.lowest
+            said = self._said_apart(found, text, found.estimate, given)
+            of = "" if given is None else given.of
             yield self._found(measure, said, found.estimate, self._label(worst.code), of)
 
-    def _said_apart(self, found: Between, what: str, estimate: Estimate, *, share: bool = True) -> str:
-        high, low = self._label(found.highest.code), self._label(found.lowest.code)
-        most, least = found.highest.value, found.lowest.value
-        of = (
-            f"in {most:.1%} of its rows, {low!r} in {least:.1%}"
-            if share
-            else f"{number(most)}, {low!r} {number(least)}"
-        )
-        return f"{self.name} {high!r} {what} {of}: {_shown(estimate)} apart."
+    def _said_apart(self, found: Between, text: str, estimate: Estimate, given: Selected | None) -> str:
+        high, low = (f"{self.name} {self._label(each.code)!r}" for each in (found.highest, found.lowest))
+        values = found.highest.value, found.lowest.value
+        most, least = (f"{each:.1%}" if "{most} of" in text else number(each) for each in values)
+        gets = "" if given is None else given.gets
+        return f"{text.format(high=high, low=low, most=most, least=least, gets=gets)}: {_shown(estimate)} apart."
 
     def _ratio(
         self, measure: str, rate: RatioMetric, said: str, *, of: str = "", told: bool = False
@@ -163,7 +164,8 @@ class Compared:
             shown = found.groups
         for label, estimate in shown.items():
             value, ends = _parts(estimate)
-            text = f"{self.name} {label!r} {said.format(value)} the rest ({ends})."
+            who = f"{self.name} {label!r}"
+            text = f"{said.format(who=who, value=value)} the rest ({ends})."
             yield self._found(measure, text, estimate, label, of, serious=serious and label == found.group)
 
     def _found(
@@ -204,3 +206,8 @@ def _parts(estimate: Estimate) -> tuple[str, str]:
     numbers = estimate.value, estimate.low, estimate.high
     value, low, high = (f"{each:.2f}" if abs(each) < 10 else number(each) for each in numbers)
     return value, f"{low} to {high}"
+
+
+def _plain(text: str) -> str:
+    """Of a text that stands in a template: the name of a class may hold braces."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -24,7 +24,7 @@ from kreis.training.mitigations.reweighed import reweighing
 __all__ = ["METHODS", "Option", "Trial", "options"]
 
 METHODS = ("thresholds by group", "reweighing", "constrained training")
-_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 _SLACKS = (0.1, 0.05, 0.02)
 _ROUNDS = 8

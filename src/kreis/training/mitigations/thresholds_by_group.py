@@ -80,8 +80,9 @@ class ThresholdsByGroup(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         where = "ThresholdsByGroup"
         check_because(self.because, where=where)
-        if not 0 < self.at_least <= 1:
-            raise ProjectError(f"at_least is {self.at_least}", where=where, hint="a ratio: 0.8 for four fifths")
+        if not 0 < self.at_least < 1:  # rates are equal to the last row where nobody gets it, and hardly elsewhere
+            hint = "a ratio below 1: 0.8 for four fifths"
+            raise ProjectError(f"at_least is {self.at_least}", where=where, hint=hint)
         if self.of not in ("selection", "opportunity"):
             raise ProjectError.unknown_name("rate", self.of, ("selection", "opportunity"), where=where)
 
