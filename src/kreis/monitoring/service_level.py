@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from kreis.monitoring.monitor import Finding, State
+from typing import TypeAlias
 
-__all__ = ["told_once"]
+from kreis.monitoring.monitor import Finding, State, Watched, already_seen, with_day
+from kreis.monitoring.observe import DayOfTraffic
+
+__all__ = ["Looked", "OfLevel"]
 
 _KEPT = 3
 """Days in a row that keep the level, after which its breach is over."""
 
 
-def told_once(state: State, broken: Finding | None, monitor: str) -> tuple[State, list[Finding]]:
+Looked: TypeAlias = tuple[State, Finding | None] | None
+"""What is to be remembered of a day, and its breach, if it is one; None where there is nothing to look at."""
+
+
+class OfLevel:
+    """What monitors of a level have in common: each day is looked at once, another release begins anew, and a breach is
+    told once.
+    """
+
+    name: str
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Days are looked at on the morning after."""
+        return False
+
+    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
+        """See `Monitor.observe`."""
+        if state is None or state["release"] != watched.release:
+            state = {"release": watched.release, "days": []}
+        if already_seen(state, day.day) or (looked := self._look(day, state, watched)) is None:
+            return state, []
+        seen, broken = looked
+        after = {"release": watched.release, "days": with_day(state, day.day), **seen, "kept": state.get("kept")}
+        return _told_once(after, broken, self.name)
+
+    def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
+        raise NotImplementedError
+
+
+def _told_once(state: State, broken: Finding | None, monitor: str) -> tuple[State, list[Finding]]:
     """What to report of a day, and what to remember of it: `broken` is its breach, None where the level was kept."""
     kept = state.get("kept")
     if broken is not None:

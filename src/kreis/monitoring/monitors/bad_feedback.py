@@ -8,25 +8,16 @@ import numpy as np
 
 from kreis.errors import ProjectError
 from kreis.evaluation.distributions import chance_of_at_least, share_interval
-from kreis.monitoring.monitor import (
-    Finding,
-    State,
-    Watched,
-    already_seen,
-    full_name,
-    require_positive,
-    require_share,
-    with_day,
-)
+from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive, require_share
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import told_once
+from kreis.monitoring.service_level import Looked, OfLevel
 from kreis.tasks.outcomes import Feedback
 
 __all__ = ["BadFeedback"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BadFeedback:
+class BadFeedback(OfLevel):
     """Reports, and sends the work back, when a larger share of judged answers is shown to be wrong or of no help.
 
     Looked at are the answers of the last days that somebody judged (`POST /v1/feedback`); who judges, chooses to, so
@@ -59,23 +50,19 @@ class BadFeedback:
         """Days are counted once their outcomes have matured."""
         return True
 
-    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
-        """Count a matured day's feedback; any other day changes nothing and is to be shown again."""
-        if state is None or state["release"] != watched.release:
-            state = {"release": watched.release, "days": [], "recent": []}
+    def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
         answers = "confidence" in day.feature_names
-        if already_seen(state, day.day) or not day.matured or not len(day) or not answers:
-            return state, []
+        if not day.matured or not len(day) or not answers:
+            return None
         said = day.outcomes[day.known & (day.decisions > 0)]
         wrong = int(np.count_nonzero(said == Feedback.WRONG))
         no_help = int(np.count_nonzero(said == Feedback.PASSED_ON))
-        recent = [*state["recent"], [day.day.isoformat(), wrong, no_help, len(said)]][-int(self.days) :]
-        after: State = {"release": watched.release, "days": with_day(state, day.day), "recent": recent}
-        after["kept"] = state.get("kept")
+        recent = [*before.get("recent", []), [day.day.isoformat(), wrong, no_help, len(said)]][-int(self.days) :]
+        seen: State = {"recent": recent}
         wrong, no_help, judged = (sum(each[place] for each in recent) for place in (1, 2, 3))
         bad = wrong + no_help
         if not judged or chance_of_at_least(bad, judged, self.at_most) > 1 / self.false_alarm_every_days:
-            return told_once(after, None, self.name)
+            return seen, None
         low, high = share_interval(bad, judged)
         summary = (
             f"over {len(recent)} days until {day.day} {bad:,} of {judged:,} judged answers were wrong ({wrong:,}) or of"
@@ -83,5 +70,4 @@ class BadFeedback:
         )
         detail = {"day": day.day.isoformat(), "wrong": wrong, "no_help": no_help, "judged": judged}
         detail |= {"low": low, "high": high}
-        finding = Finding(level="critical", monitor=self.name, summary=summary, detail=detail, sends_back=True)
-        return told_once(after, finding, self.name)
+        return seen, Finding(level="critical", monitor=self.name, summary=summary, detail=detail, sends_back=True)

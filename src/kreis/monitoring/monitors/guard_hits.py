@@ -6,24 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.monitor import (
-    Finding,
-    State,
-    Watched,
-    already_seen,
-    full_name,
-    require_positive,
-    require_share,
-    with_day,
-)
+from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive, require_share
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import told_once
+from kreis.monitoring.service_level import Looked, OfLevel
 
 __all__ = ["GuardHits"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuardHits:
+class GuardHits(OfLevel):
     """Reports a day on which a guard is shown to have found something in a larger share of questions than it may.
 
     It is reported once, until three days in a row have kept the level.
@@ -48,24 +39,15 @@ class GuardHits:
         require_share("GuardHits.at_most", self.at_most)
         require_positive("GuardHits", false_alarm_every_days=self.false_alarm_every_days)
 
-    @property
-    def needs_outcomes(self) -> bool:
-        """Days are looked at on the morning after."""
-        return False
-
-    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
-        """Count the day's hits."""
-        if state is None or state["release"] != watched.release:
-            state = {"release": watched.release, "days": [], "share": None}
-        if already_seen(state, day.day) or not len(day):
-            return state, []
+    def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
+        if not len(day):
+            return None
         hit = [each for each in day.questions if any(guard == self.guard for guard, _ in each.guards)]
         asked = len(day.questions)
         share = len(hit) / asked if asked else 0.0
-        after: State = {"release": watched.release, "days": with_day(state, day.day), "share": share}
-        after["kept"] = state.get("kept")
+        seen: State = {"share": share}
         if chance_of_at_least(len(hit), asked, self.at_most) > 1 / self.false_alarm_every_days:
-            return told_once(after, None, self.name)
+            return seen, None
         did = Counter(did for each in hit for guard, did in set(each.guards) if guard == self.guard)
         said = ", ".join(f"{what} {count:,}" for what, count in did.most_common())
         summary = (
@@ -74,7 +56,7 @@ class GuardHits:
         )
         detail = {"day": day.day.isoformat(), "hits": len(hit), "questions": asked, "did": dict(did)}
         detail["predictions"] = [each.prediction for each in hit[:_EXAMPLES]]
-        return told_once(after, Finding(level="warning", monitor=self.name, summary=summary, detail=detail), self.name)
+        return seen, Finding(level="warning", monitor=self.name, summary=summary, detail=detail)
 
 
 _EXAMPLES = 5

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
+from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import told_once
+from kreis.monitoring.service_level import Looked, OfLevel
 
 __all__ = ["Latency"]
 
@@ -17,7 +17,7 @@ _SLOW = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Latency:
+class Latency(OfLevel):
     """Reports a day on which more than one answer in a hundred is shown to be slower than the service level.
 
     It is reported once, until three days in a row have kept the level.
@@ -37,28 +37,18 @@ class Latency:
         object.__setattr__(self, "name", full_name("latency", self.name))
         require_positive("Latency", false_alarm_every_days=self.false_alarm_every_days)
 
-    @property
-    def needs_outcomes(self) -> bool:
-        """Days are looked at on the morning after."""
-        return False
-
-    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
-        """Count the day's slow answers."""
-        if state is None or state["release"] != watched.release:
-            state = {"release": watched.release, "days": [], "p99_ms": None}
-        if already_seen(state, day.day) or not len(day):
-            return state, []
+    def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
+        if not len(day):
+            return None
         promised = watched.goal.service.p99_ms
         slow = int(np.count_nonzero(day.latency_us > promised * 1000))
         p99 = float(np.quantile(day.latency_us, 0.99, method="higher")) / 1000
-        after: State = {"release": watched.release, "days": with_day(state, day.day), "p99_ms": p99}
-        after["kept"] = state.get("kept")
+        seen: State = {"p99_ms": p99}
         if chance_of_at_least(slow, len(day), _SLOW) > 1 / self.false_alarm_every_days:
-            return told_once(after, None, self.name)
+            return seen, None
         summary = (
             f"on {day.day} the 99th percentile was {p99:.1f} ms, {promised:g} ms are promised; "
             f"{slow:,} of {len(day):,} answers were slower"
         )
         detail = {"day": day.day.isoformat(), "p99_ms": p99, "slow": slow, "answers": len(day)}
-        finding = Finding(level="critical", monitor=self.name, summary=summary, detail=detail)
-        return told_once(after, finding, self.name)
+        return seen, Finding(level="critical", monitor=self.name, summary=summary, detail=detail)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
+from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import told_once
+from kreis.monitoring.service_level import Looked, OfLevel
 
 __all__ = ["Spending"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spending:
+class Spending(OfLevel):
     """Reports a day on which answers cost more than they may; it stops nothing (a model's `Budget` does).
 
     It is reported once, until three days in a row have kept the level.
@@ -34,26 +34,17 @@ class Spending:
         object.__setattr__(self, "name", full_name("spending", self.name))
         require_positive("Spending", per_day=self.per_day)
 
-    @property
-    def needs_outcomes(self) -> bool:
-        """Days are looked at on the morning after."""
-        return False
-
-    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
-        """Add up what the day's answers cost."""
-        if state is None or state["release"] != watched.release:
-            state = {"release": watched.release, "days": [], "money": None}
+    def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
         money = day.feature("money")
-        if already_seen(state, day.day) or not len(day) or money is None:
-            return state, []
+        if not len(day) or money is None:
+            return None
         spent = float(np.nansum(money))
-        after: State = {"release": watched.release, "days": with_day(state, day.day), "money": spent}
-        after["kept"] = state.get("kept")
+        seen: State = {"money": spent}
         if spent <= self.per_day:
-            return told_once(after, None, self.name)
+            return seen, None
         summary = (
             f"on {day.day} {len(day):,} answers cost {spent:,.2f}, {self.per_day:,.2f} a day are allowed"
             f" ({1000 * spent / len(day):,.2f} per 1,000 questions)"
         )
         detail = {"day": day.day.isoformat(), "money": spent, "questions": len(day)}
-        return told_once(after, Finding(level="critical", monitor=self.name, summary=summary, detail=detail), self.name)
+        return seen, Finding(level="critical", monitor=self.name, summary=summary, detail=detail)

@@ -8,24 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.monitor import (
-    Finding,
-    State,
-    Watched,
-    already_seen,
-    full_name,
-    require_positive,
-    require_share,
-    with_day,
-)
+from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive, require_share
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import told_once
+from kreis.monitoring.service_level import Looked, OfLevel
 
 __all__ = ["Unanswered"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unanswered:
+class Unanswered(OfLevel):
     """Reports, and sends the work back, on a day on which a larger share of questions is shown to be passed on.
 
     It is reported once, until three days in a row have kept the level.
@@ -49,22 +40,13 @@ class Unanswered:
         require_share("Unanswered.at_most", self.at_most)
         require_positive("Unanswered", false_alarm_every_days=self.false_alarm_every_days)
 
-    @property
-    def needs_outcomes(self) -> bool:
-        """Days are looked at on the morning after."""
-        return False
-
-    def observe(self, day: DayOfTraffic, state: State | None, watched: Watched) -> tuple[State, list[Finding]]:
-        """Count the day's questions that were passed on."""
-        if state is None or state["release"] != watched.release:
-            state = {"release": watched.release, "days": [], "share": None}
-        if already_seen(state, day.day) or not len(day):
-            return state, []
+    def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
+        if not len(day):
+            return None
         passed_on = int(np.count_nonzero(day.decisions < 0))
-        after: State = {"release": watched.release, "days": with_day(state, day.day), "share": passed_on / len(day)}
-        after["kept"] = state.get("kept")
+        seen: State = {"share": passed_on / len(day)}
         if chance_of_at_least(passed_on, len(day), self.at_most) > 1 / self.false_alarm_every_days:
-            return told_once(after, None, self.name)
+            return seen, None
         why = Counter(_why(each.outcome) for each in day.questions if not each.given)
         said = "; ".join(f"{count:,} {what}" for what, count in why.most_common())
         summary = (
@@ -72,8 +54,7 @@ class Unanswered:
             f" {self.at_most:.0%} may be{f' ({said})' if said else ''}"
         )
         detail = {"day": day.day.isoformat(), "passed_on": passed_on, "questions": len(day), "why": dict(why)}
-        finding = Finding(level="warning", monitor=self.name, summary=summary, detail=detail, sends_back=True)
-        return told_once(after, finding, self.name)
+        return seen, Finding(level="warning", monitor=self.name, summary=summary, detail=detail, sends_back=True)
 
 
 def _why(outcome: str) -> str:
