@@ -15,12 +15,13 @@ import pytest
 
 import kreis
 from kreis.evaluation.examinations.examination import Examination
+from kreis.generative.retrieval.search import Search
 from kreis.monitoring.monitor import Monitor
 from kreis.tasks.goal_metric import GoalMetric
 from kreis.training.candidate import Candidate
 from kreis.training.splits.split import SplitRule
 
-PROTOCOLS = (Candidate, Examination, GoalMetric, Monitor, SplitRule)
+PROTOCOLS = (Candidate, Examination, GoalMetric, Monitor, Search, SplitRule)
 SOURCE = Path(__file__).parents[2] / "src"
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(SOURCE).with_suffix("").parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kreis.generative.words import content_stems, language_of, numbers
+from kreis.generative.words import content_stems, german_or_english, numbers
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_numbers_are_told_apart() -> None:
     ],
 )
 def test_language_is_known(text: str, language: str) -> None:
-    assert language_of(text) == language
+    assert german_or_english(text) == language

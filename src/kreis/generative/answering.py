@@ -41,7 +41,7 @@ from kreis.generative.retrieval.rewriting import Reworded, reworded
 from kreis.generative.retrieval.rewritten import Rewritten
 from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolCaller
-from kreis.generative.words import language_of, words
+from kreis.generative.words import german_or_english, words
 
 __all__ = ["Answerer"]
 
@@ -151,7 +151,7 @@ class Answerer:
     def passes_on(self, text: str) -> str:
         """What is said where a question is passed on, in its language."""
         said = self.pipeline.passes_on
-        return PASSES_ON.get(language_of(text), said) if said == PASSES_ON["en"] else said
+        return PASSES_ON.get(german_or_english(text), said) if said == PASSES_ON["en"] else said
 
     async def close(self) -> None:
         """End processes and connections."""

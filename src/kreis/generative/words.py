@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["NEGATIONS", "content_stems", "language_of", "numbers", "stem", "words"]
+__all__ = ["NEGATIONS", "content_stems", "german_or_english", "numbers", "stem", "words"]
 
 _WORD = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*\d*|\d+[^\W\d_]+")
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
@@ -82,7 +82,7 @@ def numbers(text: str) -> list[str]:
     return [_plain_number(each) for each in _NUMBER.findall(text)]
 
 
-def language_of(text: str) -> str:
+def german_or_english(text: str) -> str:
     """ "de" or "en", by the stop words that only one of them has; empty where they tell nothing."""
     listed = words(text)
     german = sum(word in _STOPS["de"] and word not in _STOPS["en"] for word in listed)

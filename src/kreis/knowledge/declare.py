@@ -305,26 +305,13 @@ class Knowledge(Candidates):
             fits = "BestPassage(kb) or Rag(kb, …)" if asks else "one that is fitted to rows: GradientBoosting() …"
             said = f"a {type(candidate).__name__} is no candidate for {self.goal.task.name}"
             raise ProjectError(said, where=where, hint=fits)
+        options: dict[str, Any] = {"search": search, "features": features, "encode": encode, "sample": sample}
+        options |= {"class_weight": class_weight, "calibrate": calibrate, "precision": precision, "mitigate": mitigate}
         if not isinstance(candidate, Answers):
-            super().candidate(
-                name,
-                candidate,
-                baseline=baseline,
-                search=search,
-                features=features,
-                encode=encode,
-                class_weight=class_weight,
-                sample=sample,
-                calibrate=calibrate,
-                precision=precision,
-                mitigate=mitigate,
-            )
+            super().candidate(name, candidate, baseline=baseline, **options)
             return
-        options: dict[str, Any] = {"search": search, "features": features, "encode": encode}
-        options |= {"class_weight": class_weight, "sample": sample, "mitigate": mitigate, "calibrate": calibrate}
-        options |= {"precision": None if precision == "float32" else precision}
         for option, given in options.items():
-            if given is not None:
+            if given is not None and (option, given) != ("precision", "float32"):
                 hint = f"leave it out; how documents are searched: {type(candidate).__name__}(kb, search=Lexical())"
                 raise ProjectError(f"{option}= is for candidates that are fitted to rows", where=where, hint=hint)
         self._answerers.add(name, AnswererDeclaration(name=name, candidate=candidate, baseline=baseline), where)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from kreis.disciplines import Discipline
+from kreis.disciplines import Discipline, up_to
 from kreis.errors import ProjectError
-from kreis.ledger.records import Document
+from kreis.ledger.records import Document, Step
+from kreis.loop.way import RunContext
 from kreis.project import Project
 from kreis.ways.deployment import announce
+from kreis.ways.results import CollectedSource, Judged, Trained
+from kreis.ways.state import Made, WayState
 
 __all__ = ["WholeCircle"]
 
+State = TypeVar("State", bound=WayState)
 
-class WholeCircle:
+
+class WholeCircle(Generic[State]):
     """A project with sources, and what a run of it may accept.
 
     Args:
@@ -50,3 +55,28 @@ class WholeCircle:
     def announces(self) -> Mapping[Discipline, Callable[[Any], str]]:
         """What deployment would do."""
         return {"deployment": announce}
+
+    def begin(self, context: RunContext) -> State:
+        """An empty state."""
+        raise NotImplementedError
+
+    def restore(self, context: RunContext, before: Discipline, steps: Sequence[Step]) -> State:
+        """What the disciplines before one left, read back.
+
+        Raises:
+            ProjectError: the project now declares what the steps did not make.
+        """
+        made = Made(context, steps)
+        state, project, earlier = self.begin(context), self._project, up_to(before)[:-1]
+        if "collection" in earlier:
+            state.sources = {name: made.step("collection", name, CollectedSource) for name in project.sources}
+        if "preparation" in earlier:
+            self._restore_preparation(state, made)
+        if "training" in earlier:
+            state.candidates = {name: made.step("training", name, Trained) for name in project.contenders}
+        if "evaluation" in earlier:
+            state.evaluation = made.last("evaluation", Judged)
+        return state
+
+    def _restore_preparation(self, state: State, made: Made) -> None:
+        raise NotImplementedError

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreis.errors import ProjectError
+from kreis.generative.index.reading import address_in
 
 if TYPE_CHECKING:
     from kreis.generative.index.postgres_index import PostgresIndex
@@ -74,11 +73,4 @@ class PostgresIndexes(
         return {"kind": "postgres", "env": self.env}
 
     def _url(self) -> str:
-        url = os.environ.get(self.env)
-        if not url:
-            raise ProjectError(
-                "no address of a database",
-                where=f"environment variable {self.env}",
-                hint=f"set {self.env}=postgresql://user@host/database",
-            )
-        return url
+        return address_in(self.env, "database", f"set {self.env}=postgresql://user@host/database")

@@ -13,13 +13,22 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from kreis.errors import MissingLibraryError, ProjectError, StoreError
+from kreis.errors import MissingLibraryError, StoreError
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.about import About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
 from kreis.generative.index.index import Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about, spread
+from kreis.generative.index.reading import (
+    OfAbout,
+    about_of,
+    check_filter,
+    check_vector,
+    hit_of,
+    pieces_of,
+    read_about,
+    spread,
+)
 from kreis.generative.index.words import is_long, term_of, words_of
 
 __all__ = ["PostgresIndex", "publish", "withdraw"]
@@ -103,7 +112,7 @@ def withdraw(url: str, version: str) -> None:
         connection.execute(_psycopg().sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
 
 
-class PostgresIndex:
+class PostgresIndex(OfAbout):
     """See `Index`. The database filters, ranks and counts; nothing but connections stands in memory."""
 
     def __init__(self, url: str, version: str) -> None:
@@ -111,25 +120,6 @@ class PostgresIndex:
         self._free: SimpleQueue[Any] = SimpleQueue()
         self._schema = _SCHEMA + version[:40]
         self._about = self._read_about(version)
-
-    @property
-    def version(self) -> str:
-        """Digest of all that it was made of."""
-        return self._about.version
-
-    @property
-    def recall(self) -> float | None:
-        """None: it compares all. Else what was measured of the file's graph; pgvector makes one of its own."""
-        return self._about.recall
-
-    @property
-    def embedding(self) -> str:
-        """Digest of the model that its vectors come from; empty where it has none."""
-        return self._about.embedding
-
-    def __len__(self) -> int:
-        """Chunks."""
-        return self._about.chunks
 
     def lexical(self, query: Query) -> list[Hit]:
         """By words (BM25), best first.
@@ -179,9 +169,7 @@ class PostgresIndex:
         )
         rows = self._rows(f"SELECT {_COLUMNS} FROM {tables} WHERE chunks.number = ANY(%s)", [list(chunks)])
         found = {row[0]: row for row in rows}
-        if missing := [chunk for chunk in chunks if chunk not in found]:
-            raise ProjectError(f"there is no chunk {missing[0]}", where=f"index {self.version[:12]}")
-        return [hit_of(found[chunk], {}) for chunk in chunks]
+        return [hit_of(row, {}) for row in self._in_order(found, chunks)]
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """The vectors of chunks, shape (n, d)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kreis.errors import ProjectError
+from kreis.generative.index.reading import address_in
 
 if TYPE_CHECKING:
     from kreis.generative.index.qdrant_index import QdrantIndex
@@ -79,11 +79,6 @@ class QdrantIndexes(
     def _client(self) -> Any:
         from kreis.generative.index.qdrant_index import client_of
 
-        url = os.environ.get(self.env)
-        if not url:
-            raise ProjectError(
-                "no address of a Qdrant server",
-                where=f"environment variable {self.env}",
-                hint=f"set {self.env}=https://HOST:6333, and {self.env}_KEY if it asks for a key",
-            )
+        hint = f"set {self.env}=https://HOST:6333, and {self.env}_KEY if it asks for a key"
+        url = address_in(self.env, "Qdrant server", hint)
         return client_of(url, os.environ.get(f"{self.env}_KEY", ""))

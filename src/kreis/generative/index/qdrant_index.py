@@ -15,13 +15,22 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from kreis.errors import KreisError, MissingLibraryError, ProjectError, StoreError
+from kreis.errors import KreisError, MissingLibraryError, StoreError
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.about import About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
 from kreis.generative.index.index import FILTERS, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import about_of, check_filter, check_vector, hit_of, pieces_of, read_about, spread
+from kreis.generative.index.reading import (
+    OfAbout,
+    about_of,
+    check_filter,
+    check_vector,
+    hit_of,
+    pieces_of,
+    read_about,
+    spread,
+)
 from kreis.generative.index.words import is_long, term_of, words_of
 
 __all__ = ["QdrantIndex", "client_of", "publish", "withdraw"]
@@ -55,7 +64,7 @@ def client_of(url: str, key: str) -> Any:
         return QdrantClient(url=url, api_key=key or None, check_compatibility=False)
 
 
-class QdrantIndex:
+class QdrantIndex(OfAbout):
     """See `Index`. Terms that are like one of the question add their own BM25 with less weight; the SQLite file counts
     them together, so scores of such questions differ a little.
     """
@@ -73,20 +82,6 @@ class QdrantIndex:
         holding = [count for piece in pieces for count in piece["holding"]]
         self._terms = {term: (place, holding[place]) for place, term in enumerate(terms)}
         self._sorted = sorted(terms)
-
-    @property
-    def version(self) -> str:
-        """Digest of all that it was made of."""
-        return self._about.version
-
-    @property
-    def embedding(self) -> str:
-        """Digest of the model that its vectors come from; empty where it has none."""
-        return self._about.embedding
-
-    def __len__(self) -> int:
-        """Chunks."""
-        return self._about.chunks
 
     def lexical(self, query: Query) -> list[Hit]:
         """By words (BM25), best first.
@@ -180,9 +175,7 @@ class QdrantIndex:
         numbers = [int(chunk) for chunk in chunks]
         with _speaking():
             found = {point.id: point for point in self._client.retrieve(self._name, numbers, **what)}
-        if missing := [number for number in numbers if number not in found]:
-            raise ProjectError(f"there is no chunk {missing[0]}", where=f"index {self.version[:12]}")
-        return [found[number] for number in numbers]
+        return self._in_order(found, numbers)
 
 
 def publish(client: Any, file: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,7 +18,57 @@ from kreis.generative.index.about import FORMAT, About
 from kreis.generative.index.index import FILTERS, Hit
 from kreis.generative.index.words import ANALYSIS
 
-__all__ = ["about_of", "check_filter", "check_vector", "hit_of", "pieces_of", "read_about", "spread"]
+__all__ = [
+    "OfAbout", "about_of", "address_in", "check_filter", "check_vector", "hit_of", "pieces_of", "read_about",
+    "spread",
+]  # fmt: skip
+T = TypeVar("T")
+
+
+class OfAbout:
+    """What an index of any kind tells of itself, from its head."""
+
+    _about: About
+
+    @property
+    def version(self) -> str:
+        """Digest of all that it was made of."""
+        return self._about.version
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the ten nearest chunks that the file's graph finds; None: it compares all."""
+        return self._about.recall
+
+    @property
+    def embedding(self) -> str:
+        """Digest of the model that its vectors come from; empty where it has none."""
+        return self._about.embedding
+
+    def __len__(self) -> int:
+        """Chunks."""
+        return self._about.chunks
+
+    def _in_order(self, found: Mapping[int, T], chunks: Sequence[int]) -> list[T]:
+        """What was found of chunks, in their order.
+
+        Raises:
+            ProjectError: there is no such chunk.
+        """
+        if missing := [chunk for chunk in chunks if chunk not in found]:
+            raise ProjectError(f"there is no chunk {missing[0]}", where=f"index {self.version[:12]}")
+        return [found[chunk] for chunk in chunks]
+
+
+def address_in(variable: str, of: str, hint: str) -> str:
+    """The address that a variable of the environment holds.
+
+    Raises:
+        ProjectError: it is missing.
+    """
+    if address := os.environ.get(variable):
+        return address
+    raise ProjectError(f"no address of a {of}", where=f"environment variable {variable}", hint=hint)
 
 
 def read_about(file: sqlite3.Connection, *, where: str) -> About:

@@ -13,14 +13,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kreis.errors import CorruptionError, ProjectError, StoreError
+from kreis.errors import CorruptionError, StoreError
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.bm25 import MOST_LIKE, Bm25, Postings
 from kreis.generative.index.exact import Exact, Mask, Nearest, Numbers, best
 from kreis.generative.index.graph import Graph
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.index.postings import postings_of
-from kreis.generative.index.reading import check_filter, check_vector, hit_of, pieces_of, read_about, spread
+from kreis.generative.index.reading import OfAbout, check_filter, check_vector, hit_of, pieces_of, read_about, spread
 
 __all__ = ["SqliteIndex", "open_index"]
 
@@ -56,7 +56,7 @@ def open_index(path: Path) -> SqliteIndex:
         ) from error
 
 
-class SqliteIndex:
+class SqliteIndex(OfAbout):
     """Postings are read as they are asked for; vectors and who may read what stand in memory."""
 
     def __init__(self, path: Path) -> None:
@@ -79,25 +79,6 @@ class SqliteIndex:
         self._readers = self._read_readers()
         self._nearest = self._read_vectors()
         self._mask = lru_cache(maxsize=_MASKS)(self._mask_of)
-
-    @property
-    def version(self) -> str:
-        """Digest of all that it was made of."""
-        return self._about.version
-
-    @property
-    def recall(self) -> float | None:
-        """Share of the ten nearest chunks that its graph finds; None: it compares all."""
-        return self._about.recall
-
-    @property
-    def embedding(self) -> str:
-        """Digest of the model that its vectors come from; empty where it has none."""
-        return self._about.embedding
-
-    def __len__(self) -> int:
-        """Chunks."""
-        return self._about.chunks
 
     def lexical(self, query: Query) -> list[Hit]:
         """By words (BM25), best first.
@@ -208,12 +189,10 @@ class SqliteIndex:
     def _hits(self, numbers: Numbers, scores: dict[str, Scores]) -> list[Hit]:
         wanted = numbers.tolist()
         rows = {row[0]: row for row in self._rows(_HITS.format(",".join("?" * len(wanted))), wanted)}
-        if missing := [number for number in wanted if number not in rows]:
-            raise ProjectError(f"there is no chunk {missing[0]}", where=f"index {self.version[:12]}")
+        found = self._in_order(rows, wanted)
         columns = {name: values.tolist() for name, values in scores.items()}
         return [
-            hit_of(rows[number], {name: values[place] for name, values in columns.items()})
-            for place, number in enumerate(wanted)
+            hit_of(row, {name: values[place] for name, values in columns.items()}) for place, row in enumerate(found)
         ]
 
 

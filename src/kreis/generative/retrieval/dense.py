@@ -28,17 +28,7 @@ class Dense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return True
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
-        """The best chunks; `score` is the cosine.
-
-        Args:
-            index: Where it is looked for.
-            query: What is looked for, and who asks.
-            embedder: The model of the index's vectors; not needed where only words are looked at.
-
-        Raises:
-            ProjectError: the index has no vectors, or those of another model.
-            ServiceError: an endpoint of embeddings does not answer.
-        """
+        """See `Search.find`; `score` is the cosine."""
         return index.dense(query, vector_of(index, query, embedder))
 
     def parameters(self) -> dict[str, Any]:

@@ -48,17 +48,7 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
         return True
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
-        """The chosen chunks, in the order in which they were chosen; `score` is the other search's, over its best.
-
-        Args:
-            index: Where chunks are found.
-            query: What is looked for, and who asks.
-            embedder: The index's embedding model.
-
-        Raises:
-            ProjectError: the index has no vectors, or those of another model.
-            ServiceError: an endpoint of embeddings does not answer.
-        """
+        """See `Search.find`; in the order in which they were chosen, with the other search's score over its best."""
         if not index.embedding:
             raise ProjectError(
                 "it has no vectors to tell what is alike",

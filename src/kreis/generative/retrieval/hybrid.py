@@ -42,17 +42,7 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return True
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
-        """The best chunks; `score` is the joined reciprocal rank, 1 where a chunk is the first of both.
-
-        Args:
-            index: Where it is looked for.
-            query: What is looked for, and who asks.
-            embedder: The model of the index's vectors; not needed where only words are looked at.
-
-        Raises:
-            ProjectError: the index has no vectors, or those of another model.
-            ServiceError: an endpoint of embeddings does not answer.
-        """
+        """See `Search.find`; `score` is the joined reciprocal rank, 1 where a chunk is the first of both."""
         vector = vector_of(index, query, embedder)
         deep = msgspec.structs.replace(query, top=max(self.depth, query.top))
         found = joined(

@@ -27,13 +27,7 @@ class Lexical(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return False
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
-        """The best chunks; `score` is BM25.
-
-        Args:
-            index: Where it is looked for.
-            query: What is looked for, and who asks.
-            embedder: The model of the index's vectors; not needed where only words are looked at.
-        """
+        """See `Search.find`; `score` is BM25."""
         return index.lexical(query)
 
     def parameters(self) -> dict[str, Any]:

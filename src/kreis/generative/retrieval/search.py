@@ -19,7 +19,17 @@ class Search(Protocol):
         ...
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
-        """The best `query.top` chunks, best first; `score` is what they are ordered by."""
+        """The best `query.top` chunks, best first; `score` is what they are ordered by.
+
+        Args:
+            index: Where it is looked for.
+            query: What is looked for, and who asks.
+            embedder: The model of the index's vectors; not needed where only words are looked at.
+
+        Raises:
+            ProjectError: the index has no vectors, or those of another model.
+            ServiceError: an endpoint of embeddings does not answer.
+        """
         ...
 
     def parameters(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from kreis.arrays import Codes, Floats
 from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
 from kreis.training.splits.split import (
-    BlocksAre,
     Labels,
     Split,
+    UsualSplit,
     by_chance,
     check_part,
     check_share,
@@ -31,7 +31,7 @@ _HINT = "collect more rows, or let the part be a larger share"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RandomSplit:
+class RandomSplit(UsualSplit):
     """A share of the rows, drawn by chance from their ids, judges; of the others a share validates.
 
     The same rows with the same seed always part alike, and a row that stays in the data stays, but for few, in its
@@ -51,28 +51,11 @@ class RandomSplit:
     stratified: bool = True
     seed: int = 0
 
+    kind: ClassVar[str] = "random"
+
     def __post_init__(self) -> None:
         for name in ("test", "validation"):
             check_share(name, getattr(self, name), "RandomSplit")
-
-    @property
-    def blocks_are(self) -> BlocksAre:
-        """Each row stands for itself."""
-        return "rows"
-
-    @property
-    def holds_out(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def days_tested(self) -> float:
-        """A month's worth."""
-        return 30.0
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "random", **dataclasses.asdict(self)}
 
     def reads(self, spine: Spine) -> str | None:
         """The rows' ids."""
@@ -93,10 +76,6 @@ class RandomSplit:
         drawn = by_chance(np.arange(len(outcomes)) if labels is None else labels, self.seed)
         kinds = kinds_of(outcomes, task) if self.stratified else np.zeros(len(outcomes), dtype=np.int64)
         return parted(drawn, kinds, outcomes, task, test=self.test, validation=self.validation, where="RandomSplit")
-
-    def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
-        """Each row is one."""
-        return np.arange(len(time), dtype=np.int64)
 
 
 def parted(

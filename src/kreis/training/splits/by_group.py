@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kreis.training.splits.split import (
     BlocksAre,
     Labels,
     Split,
+    UsualSplit,
     by_chance,
     check_part,
     check_share,
@@ -29,8 +30,8 @@ __all__ = ["GroupSplit"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GroupSplit:
-    """Whole groups of rows, drawn by chance from their names, judge; of the others some validate.
+class GroupSplit(UsualSplit):
+    """UsualSplit groups of rows, drawn by chance from their names, judge; of the others some validate.
 
     Parts hold at least their share of the rows, by whole groups. The group is the independent unit of intervals.
 
@@ -48,6 +49,8 @@ class GroupSplit:
     """Share of the other rows."""
     seed: int = 0
 
+    kind: ClassVar[str] = "group"
+
     def __post_init__(self) -> None:
         for name in ("test", "validation"):
             check_share(name, getattr(self, name), "GroupSplit")
@@ -56,20 +59,6 @@ class GroupSplit:
     def blocks_are(self) -> BlocksAre:
         """Rows of one group hang together."""
         return "groups"
-
-    @property
-    def holds_out(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def days_tested(self) -> float:
-        """A month's worth."""
-        return 30.0
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "group", **dataclasses.asdict(self)}
 
     def reads(self, spine: Spine) -> str | None:
         """The column `by`."""

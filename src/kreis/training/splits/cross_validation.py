@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from kreis.training.splits.split import (
     BlocksAre,
     Labels,
     Split,
+    UsualSplit,
     by_chance,
     check_part,
     check_share,
@@ -33,7 +34,7 @@ __all__ = ["CrossValidation"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CrossValidation:
+class CrossValidation(UsualSplit):
     """The rows are parted into folds; each fold judges what was learned from all others, and the model that is released
     is then fitted on all of them.
 
@@ -58,6 +59,8 @@ class CrossValidation:
     """The column that says which rows belong together: none of them is parted from the others."""
     seed: int = 0
 
+    kind: ClassVar[str] = "cross-validation"
+
     def __post_init__(self) -> None:
         check_share("validation", self.validation, "CrossValidation")
         for name, least in (("folds", 2), ("repeats", 1)):
@@ -71,18 +74,9 @@ class CrossValidation:
         return "rows" if self.by is None else "groups"
 
     @property
-    def days_tested(self) -> float:
-        """A month's worth."""
-        return 30.0
-
-    @property
     def holds_out(self) -> bool:
         """No: the model is fitted on all rows in the end."""
         return False
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "cross-validation", **dataclasses.asdict(self)}
 
     def reads(self, spine: Spine) -> str | None:
         """The column `by`, or the rows' ids."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from kreis.arrays import Codes, Floats
+from kreis.arrays import Floats
 from kreis.errors import ProjectError
 from kreis.tasks.task import Task
 from kreis.training.data import Microseconds
 from kreis.training.splits.at_random import parted
-from kreis.training.splits.split import BlocksAre, Labels, Split, by_chance, check_share, kinds_of
+from kreis.training.splits.split import Labels, Split, UsualSplit, by_chance, check_share, kinds_of
 
 if TYPE_CHECKING:
     from kreis.preparation.tables import Spine
@@ -25,7 +25,7 @@ PART = "given_part"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GivenTest:
+class GivenTest(UsualSplit):
     """The rows of a test file judge; of the others a share, drawn by chance, validates, each kind of outcome alike.
 
     Example:
@@ -40,27 +40,10 @@ class GivenTest:
     """The column whose value "test" says that a row judges."""
     seed: int = 0
 
+    kind: ClassVar[str] = "given"
+
     def __post_init__(self) -> None:
         check_share("validation", self.validation, "GivenTest")
-
-    @property
-    def blocks_are(self) -> BlocksAre:
-        """Each row stands for itself."""
-        return "rows"
-
-    @property
-    def holds_out(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def days_tested(self) -> float:
-        """A month's worth."""
-        return 30.0
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "given", **dataclasses.asdict(self)}
 
     def reads(self, spine: Spine) -> str | None:
         """The column `by`."""
@@ -87,7 +70,3 @@ class GivenTest:
         drawn, kinds = by_chance(np.arange(len(outcomes)), self.seed), kinds_of(outcomes, task)
         test = np.flatnonzero(labels == "test")
         return parted(drawn, kinds, outcomes, task, test=test, validation=self.validation, where="GivenTest")
-
-    def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
-        """Each row is one."""
-        return np.arange(len(time), dtype=np.int64)

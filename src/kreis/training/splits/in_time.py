@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from kreis.durations import duration_us, parse_duration
 from kreis.errors import ProjectError
 from kreis.tasks.task import Task
 from kreis.training.data import Indices, Microseconds
-from kreis.training.splits.split import BlocksAre, Labels, Split
+from kreis.training.splits.split import BlocksAre, Labels, Split, UsualSplit
 
 if TYPE_CHECKING:
     from kreis.preparation.tables import Spine
@@ -26,7 +26,7 @@ _DAY = 86_400_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TimeSplit:
+class TimeSplit(UsualSplit):
     """The last `test` of the time that is complete judges; what was complete `gap` before it teaches.
 
     The tail of the training rows, by time, is kept for validation: it sets thresholds and chooses parameters. Rows
@@ -43,6 +43,8 @@ class TimeSplit:
     gap: str | None = None
     validation: float = 0.2
     """Share of the training rows."""
+
+    kind: ClassVar[str] = "time"
 
     def __post_init__(self) -> None:
         for name in ("test", "gap"):
@@ -62,11 +64,6 @@ class TimeSplit:
         return "days"
 
     @property
-    def holds_out(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
     def days_tested(self) -> float:
         """The days of its test part."""
         return duration_us(self.test) / _DAY
@@ -78,10 +75,6 @@ class TimeSplit:
     def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
         """Each row's day (UTC)."""
         return time // _DAY
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "time", **dataclasses.asdict(self)}
 
     def split(
         self,

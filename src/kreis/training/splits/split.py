@@ -5,9 +5,10 @@ passes.
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "Labels",
     "Split",
     "SplitRule",
+    "UsualSplit",
     "by_chance",
     "check_part",
     "check_share",
@@ -128,6 +130,35 @@ class SplitRule(Protocol):
     def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
         """The block of each of some rows, shape (n,)."""
         ...
+
+
+class UsualSplit:
+    """What most splits have in common; frozen dataclasses are made of it."""
+
+    kind: ClassVar[str]
+
+    @property
+    def blocks_are(self) -> BlocksAre:
+        """Each row stands for itself."""
+        return "rows"
+
+    @property
+    def holds_out(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def days_tested(self) -> float:
+        """A month's worth."""
+        return 30.0
+
+    def parameters(self) -> dict[str, Any]:
+        """Its fields."""
+        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]  # what is made of it is a dataclass
+
+    def blocks(self, time: Microseconds, labels: Labels | None) -> Codes:
+        """Each row is one."""
+        return np.arange(len(time), dtype=np.int64)
 
 
 def by_chance(labels: Labels, seed: int) -> npt.NDArray[np.uint64]:

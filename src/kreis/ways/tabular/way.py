@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from kreis.disciplines import Discipline, up_to
-from kreis.ledger.records import Step
+from kreis.disciplines import Discipline
 from kreis.loop.verdicts import Verdict
 from kreis.loop.way import RunContext
 from kreis.ways import collection
-from kreis.ways.results import BuiltTable, CollectedSource, JoinedFeatures, Judged, Trained
+from kreis.ways.results import BuiltTable, JoinedFeatures
 from kreis.ways.state import Made
 from kreis.ways.tabular import deployment, evaluation, preparation, requirements, training
 from kreis.ways.tabular.state import TabularState
@@ -25,7 +24,7 @@ LIBRARIES: Mapping[Discipline, tuple[str, ...]] = {
 }
 
 
-class Tabular(WholeCircle):
+class Tabular(WholeCircle[TabularState]):
     """A project of tables, feature views and candidates."""
 
     @property
@@ -49,22 +48,8 @@ class Tabular(WholeCircle):
         """An empty state."""
         return TabularState(project=self._project, context=context, accept=self._accept)
 
-    def restore(self, context: RunContext, before: Discipline, steps: Sequence[Step]) -> TabularState:
-        """What the disciplines before one left, read back.
-
-        Raises:
-            ProjectError: the project now declares what the steps did not make.
-        """
-        made = Made(context, steps)
-        state, project, earlier = self.begin(context), self._project, up_to(before)[:-1]
-        if "collection" in earlier:
-            state.sources = {name: made.step("collection", name, CollectedSource) for name in project.sources}
-        if "preparation" in earlier:
-            state.tables = {name: made.step("preparation", name, BuiltTable) for name in project.tables}
-            views = [each.name for each in project.all_views]
-            state.features = {name: made.step("preparation", f"features {name}", JoinedFeatures) for name in views}
-        if "training" in earlier:
-            state.candidates = {name: made.step("training", name, Trained) for name in project.candidates}
-        if "evaluation" in earlier:
-            state.evaluation = made.last("evaluation", Judged)
-        return state
+    def _restore_preparation(self, state: TabularState, made: Made) -> None:
+        project = self._project
+        state.tables = {name: made.step("preparation", name, BuiltTable) for name in project.tables}
+        views = [each.name for each in project.all_views]
+        state.features = {name: made.step("preparation", f"features {name}", JoinedFeatures) for name in views}

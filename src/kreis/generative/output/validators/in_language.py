@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from kreis.generative.output.validator import Said, leaves
-from kreis.generative.words import language_of
+from kreis.generative.words import german_or_english
 
 __all__ = ["InLanguage"]
 
@@ -23,8 +23,8 @@ class InLanguage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def problem(self, said: Said) -> str | None:
         """It is in another language."""
-        wanted = self.language or language_of(said.question)
-        found = language_of(" ".join(leaves(said.value, self.field)))
+        wanted = self.language or german_or_english(said.question)
+        found = german_or_english(" ".join(leaves(said.value, self.field)))
         if not wanted or not found or wanted == found:
             return None
         return f"{self.field or 'the answer'} must be in {_NAMES[wanted]}"
