@@ -248,7 +248,7 @@ def main(names: list[str]) -> None:
     print("| table | rows: learned from, judged by | metric | kreis | plain script | lines | seconds |")
     print("|---|---|---|---|---|---|---|")
     for table in TABLES:
-        if (names and table.name not in names) or not table.path.is_file():
+        if (names and table.name not in names) or not table.path.is_file() or not table.beside_script:
             continue
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)

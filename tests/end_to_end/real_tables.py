@@ -31,6 +31,8 @@ class RealTable:
     at_least: float = 0.0
     at_most: float = 1.0
     """Between which ends it comes out."""
+    beside_script: bool = True
+    """Whether `benchmarks/tables.py` sets it beside a plain script."""
 
     @property
     def path(self) -> Path:
@@ -56,9 +58,12 @@ TABLES = [
             '    test="{test}",\n': "    " + NO_DOTS + "\n",
             "from kreis import (\n": "import polars as pl\n\nfrom kreis import (\n    read_table,\n",
         },
-        at_least=0.9,
+        at_least=0.92,
+        at_most=0.93,
     ),
-    RealTable("bank", "bank_marketing/bank_additional_full.csv.gz", "y", leaks=("duration",), at_least=0.77),
+    RealTable(
+        "bank", "bank_marketing/bank_additional_full.csv.gz", "y", leaks=("duration",), at_least=0.78, at_most=0.82
+    ),
     RealTable("telco", "telco_churn/telco_customer_churn.csv.gz", "Churn", at_least=0.8),
     RealTable(
         "bikes",
@@ -67,6 +72,22 @@ TABLES = [
         leaks=("casual", "registered"),
         headline="mean_absolute_error",
         at_most=90.0,
+    ),
+    RealTable(
+        # As it is judged elsewhere: by rows drawn by chance, whose day others of the same day tell.
+        "bikes-at-random",
+        "bike_sharing/bike_rental_hourly.csv.gz",
+        "cnt",
+        edits={
+            '    time="dteday",\n': "",
+            'TimeSplit(test="146d")': "RandomSplit(test=0.2)",
+            "    TimeSplit,\n": "    RandomSplit,\n",
+        },
+        leaks=("casual", "registered"),
+        headline="r_squared",
+        at_least=0.93,
+        at_most=0.96,
+        beside_script=False,
     ),
     RealTable(
         "taxi",
@@ -104,7 +125,8 @@ TABLES = [
         "category",
         test="banking77/test.csv",
         headline="accuracy",
-        at_least=0.8,
+        at_least=0.86,
+        at_most=0.9,
     ),
     RealTable(
         "tickets",

@@ -26,6 +26,7 @@ def test_metrics_agree_with_scikit_learn():
     expected = {
         "mean_absolute_error": reference.mean_absolute_error(given.outcomes, given.decisions),
         "root_mean_squared_error": reference.root_mean_squared_error(given.outcomes, given.decisions),
+        "r_squared": reference.r2_score(given.outcomes, given.decisions),
         "correlation": np.corrcoef(given.outcomes, given.decisions)[0, 1],
         "bias": (given.decisions - given.outcomes).mean(),
         "value": -40 * reference.mean_pinball_loss(given.outcomes, given.decisions, alpha=0.75),
@@ -46,6 +47,12 @@ def test_influence_is_the_derivative_of_the_metric_in_each_rows_weight(name: str
     jackknife = metric.value(given) - left_out
     assert np.corrcoef(jackknife, metric.influence(given))[0, 1] > 0.99
     assert np.std(jackknife) == pytest.approx(np.std(metric.influence(given)), rel=0.1)
+
+
+def test_the_share_of_a_variance_of_nothing_is_undefined():
+    given = Rows(np.full(9, 3.0), np.arange(9.0), np.arange(9.0))
+    assert np.isnan(metric_named("r_squared", TASK).value(given))
+    assert not metric_named("r_squared", TASK).influence(given).any()
 
 
 def test_a_correlation_of_what_does_not_vary_is_undefined():

@@ -71,7 +71,7 @@ class Influence:
             tell("fit without a group of rows", done, len(tried))
             without = _learned(subject, features, ~mask)
             gain = paired_difference(value, without, with_all, subject.blocks, level=level)
-            said = f"without the {int(mask.sum()):,} rows of {column} {group!r} it would be worth {gain} more"
+            said = f"without the {int(mask.sum()):,} rows of {column} {group!r} the metric changes by {gain}"
             detail = {"rows": int(mask.sum())}
             harmful = gain.low > 0
             findings.append(

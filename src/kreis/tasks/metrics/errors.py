@@ -9,7 +9,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
 
-__all__ = ["Bias", "MeanAbsoluteError", "MeanDecision", "MeanOutcome", "RootMeanSquaredError"]
+__all__ = ["Bias", "MeanAbsoluteError", "MeanDecision", "MeanOutcome", "RSquared", "RootMeanSquaredError"]
 
 _ANY = -math.inf, math.inf
 
@@ -47,6 +47,38 @@ class RootMeanSquaredError(Metric):
     def weights(self, rows: Rows) -> Floats:
         """All alike."""
         return np.ones(len(rows))
+
+
+class RSquared(Metric):
+    """The share of the outcomes' variance that decisions tell: 1 less the mean squared distance over the variance."""
+
+    name = "r_squared"
+    better = "higher"
+    bounds = (-math.inf, 1.0)
+
+    def value(self, rows: Rows) -> float:
+        """The share; NaN where all outcomes are the same, or there are none."""
+        missed, spread = self._parts(rows)
+        return 1 - float(missed.mean()) / float(spread.mean()) if spread.sum() > 0 else math.nan
+
+    def influence(self, rows: Rows) -> Floats:
+        """What each row contributes to the error, by the derivative of the ratio, shape (n,)."""
+        missed, spread = self._parts(rows)
+        if not spread.sum() > 0:
+            return np.zeros(len(rows))
+        share = missed.mean() / spread.mean()
+        influence: Floats = (share * spread - missed) / spread.sum()
+        return influence
+
+    def weights(self, rows: Rows) -> Floats:
+        """All alike."""
+        return np.ones(len(rows))
+
+    @staticmethod
+    def _parts(rows: Rows) -> tuple[Floats, Floats]:
+        if not len(rows):
+            return np.zeros(0), np.zeros(0)
+        return (rows.decisions - rows.outcomes) ** 2, (rows.outcomes - rows.outcomes.mean()) ** 2
 
 
 class Bias(RatioMetric):

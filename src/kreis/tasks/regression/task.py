@@ -19,7 +19,14 @@ from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.correlation import Correlation, rank_agreement
 from kreis.tasks.metrics.counts import FEW
-from kreis.tasks.metrics.errors import Bias, MeanAbsoluteError, MeanDecision, MeanOutcome, RootMeanSquaredError
+from kreis.tasks.metrics.errors import (
+    Bias,
+    MeanAbsoluteError,
+    MeanDecision,
+    MeanOutcome,
+    RootMeanSquaredError,
+    RSquared,
+)
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.quantiles import Coverage, PinballLoss, Width
 from kreis.tasks.metrics.reliability import bins_of, diagram
@@ -205,7 +212,7 @@ class Regression:
     @property
     def metrics(self) -> Sequence[Metric]:
         """Value, then errors of decisions, then what they are compared with."""
-        errors = (MeanAbsoluteError(), RootMeanSquaredError(), Bias(), Correlation())
+        errors = (MeanAbsoluteError(), RootMeanSquaredError(), RSquared(), Bias(), Correlation())
         ranges = (PinballLoss(self.metric.levels), Coverage(), Width()) if self.metric.levels else ()
         return [BusinessValue(self.metric), *errors, *ranges, MeanOutcome(), MeanDecision()]
 
