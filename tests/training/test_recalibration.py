@@ -10,6 +10,7 @@ from tests.evaluation.examinations.subjects import goal_of, rows_of
 from kreis import GradientBoosting, Logistic, Rule
 from kreis.errors import ProjectError
 from kreis.models.calibration_map import LogOdds, Table
+from kreis.models.explanations.explainer import linked
 from kreis.tasks.metrics.calibration_line import CalibrationSlope
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.training.preprocessing import Preprocessing
@@ -109,7 +110,12 @@ def test_a_map_is_part_of_the_graph_and_stands_in_the_training_document(method):
     np.testing.assert_allclose(mapped.scorer().score(rows), expected, atol=2e-6)
     assert mapped.training["decision"]["calibrated_by"] == method
     assert mapped.validation["log_loss"] < plain.validation["log_loss"]
-    assert (mapped.explanation is not None) == (method == "platt")  # a sum stays one behind a line
+    assert mapped.explanation is not None
+    told = mapped.explanation.explainer(len(mapped.features)).explain(rows[:5])
+    before = mapped.scorer().score(rows[:5]) if method == "platt" else plain.scorer().score(rows[:5])
+    np.testing.assert_allclose(
+        linked(told.margin, "sigmoid").ravel(), before, atol=1e-5
+    )  # a line through the log-odds is part of the sum
 
 
 def test_what_is_right_keeps_its_bytes_and_what_is_wrong_is_mapped():

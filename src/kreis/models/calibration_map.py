@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ENDS", "CalibrationMap", "LogOdds", "Table"]
+__all__ = ["ENDS", "CalibrationMap", "LogOdds", "Table", "is_line"]
 
 ENDS = 1e-7, 1 - 1e-5
 """Probabilities beyond count as these, so that logarithms are finite in float32."""
@@ -47,3 +47,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 CalibrationMap: TypeAlias = LogOdds | Table
+
+
+def is_line(truer: CalibrationMap) -> bool:
+    """Whether it is a line through the log-odds: then a sum of log-odds stays one."""
+    return isinstance(truer, LogOdds) and truer.of_yes == truer.of_no

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from kreis.models.calibration_map import ENDS, CalibrationMap, LogOdds, Table
+from kreis.models.calibration_map import ENDS, CalibrationMap, LogOdds, Table, is_line
 from kreis.models.explanations.additive import Additive
 from kreis.models.form import Onnx
 from kreis.models.temperature import at_temperature
@@ -69,9 +69,9 @@ def _mapped(fitted: Fitted, model: bytes, truer: CalibrationMap, rows: TrainingD
         return truer.apply(learned.score(*given))
 
     prove_same(content, expected, rows.matrix, where="calibration", texts=rows.texts)
-    if isinstance(truer, LogOdds) and truer.of_yes == truer.of_no:
+    if isinstance(truer, LogOdds) and is_line(truer):
         return fitted.then(Onnx.of(content), _on_a_line, truer.of_yes, truer.offset)
-    return dataclasses.replace(fitted, form=Onnx.of(content), explains=None)
+    return dataclasses.replace(fitted, form=Onnx.of(content))
 
 
 def _on_a_line(additive: Additive, slope: float, offset: float) -> Additive:

@@ -13,6 +13,7 @@ from kreis.arrays import Booleans, Floats
 from kreis.clock import moment
 from kreis.compute.threads import Threads
 from kreis.generative.pipeline import Pipeline
+from kreis.models.calibration_map import is_line
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form, old_form
 from kreis.models.scoring import Scorer
@@ -221,15 +222,16 @@ def train(
             validation, found.decision.among(validation.groups).many(learned.scores), split, task
         ),
         folds=learner.folds(candidate, split),
-        explanation=_explanation(learned.fitted, rows),
+        explanation=_explanation(learned.fitted, rows, found),
         validation_scores=KeptScores.of(learned.scores),
     )
 
 
-def _explanation(fitted: Fitted, rows: TrainingData) -> Explanation | None:
-    """It as a sum, where what that says is what the model says."""
-    additive = fitted.additive
-    if additive is None or not adds_up(additive, fitted.scorer(), rows.matrix, rows.texts):
+def _explanation(fitted: Fitted, rows: TrainingData, found: FittedDecision) -> Explanation | None:
+    """It as a sum, where what that says is what the model says, before its probability is made truer."""
+    additive, truer = fitted.additive, found.calibration
+    behind = None if isinstance(truer, msgspec.UnsetType) or is_line(truer) else truer
+    if additive is None or not adds_up(additive, fitted.scorer(), rows.matrix, rows.texts, behind):
         return None
     return Explanation.of(additive)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kreis.models.calibration_map import CalibrationMap
 from kreis.models.explanations.additive import Additive
 from kreis.models.explanations.explainer import Explainer, linked
 from kreis.models.scoring import Matrix, Scorer, Texts
@@ -17,7 +18,9 @@ TOLERANCE = 1e-4
 link makes less of it."""
 
 
-def adds_up(additive: Additive, scorer: Scorer, matrix: Matrix, texts: Texts | None) -> bool:
+def adds_up(
+    additive: Additive, scorer: Scorer, matrix: Matrix, texts: Texts | None, behind: CalibrationMap | None = None
+) -> bool:
     """Whether a sum says what the model says.
 
     Args:
@@ -25,10 +28,12 @@ def adds_up(additive: Additive, scorer: Scorer, matrix: Matrix, texts: Texts | N
         scorer: The model's.
         matrix: Rows that the model takes.
         texts: What their features say that are read as texts.
+        behind: What makes the sum's probability truer.
     """
     chosen = np.linspace(0, len(matrix) - 1, min(len(matrix), CHECKED)).astype(np.intp)
     rows = np.concatenate([matrix[chosen], np.full((1, matrix.shape[1]), np.nan, dtype=np.float32)])
     said = None if texts is None else np.concatenate([texts[chosen], np.full((1, texts.shape[1]), "", dtype=object)])
     found = linked(Explainer(additive).explain(rows, said).margin, additive.link)
+    found = found if behind is None else behind.apply(found)
     expected = scorer.score(rows, said).reshape(found.shape).astype(np.float64)
     return bool((np.abs(found - expected) <= TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))).all())
