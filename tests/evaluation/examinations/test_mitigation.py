@@ -62,7 +62,7 @@ def test_the_setting_is_chosen_on_the_validation_rows_and_said_in_the_goals_unit
 
 
 def test_a_way_that_does_not_reach_it_is_told_of(unfair: Subject):
-    none = ask(unfair, Mitigation(by="sex", at_least=0.99, methods=("reweighing",)))
+    none = ask(unfair, Mitigation(by="sex", at_least=0.9999, methods=("reweighing",)))
     assert none.findings == []
     assert any(each.startswith("reweighing reaches a ratio of 0.") for each in none.notes)
 
