@@ -175,7 +175,8 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         climate: How much neighbouring days are alike, from a longer history than these rows (`climate_of`).
         spans: When each row was asked about and when it was over, shape (n, 2), where rows share what happens to them.
         coming: How fast further rows come, so that what is undecided can say by when it will be decided.
-        look: Which look at these rows it is: gates and differences are judged at its level.
+        look: Which look at these rows it is: gates are judged at its level, but for that against the champion, whose
+            looks `spending` pays for.
         level: Of all other intervals.
 
     Raises:
@@ -193,7 +194,7 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     own, value = rows[id(challenger)], cast("RatioMetric", task.metrics[0])
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     judged_at = level if look is None else max(look.level, level)
-    levels = {_CHAMPION: max(spending.level, judged_at)} if spending else {}
+    levels = {_CHAMPION: spending.level} if spending else {}
     differences = {
         name: paired_difference(value, own, rows[id(each)], days, level=levels.get(name, judged_at))
         for name, each in _opponents(baselines, champion).items()

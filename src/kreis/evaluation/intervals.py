@@ -19,12 +19,14 @@ from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, l
 from kreis.evaluation.distributions import student_t_quantile
 from kreis.evaluation.overlap import overlap_of
 from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
+from kreis.tasks.metrics.yes_no import Share
 from kreis.texts import number
 
 __all__ = ["ENDS", "Estimate", "estimate", "gap_estimate", "mean_estimate", "paired_difference"]
 
 _BY_BLOCK = "blocks"
 _BY_COUNT = "blocks, never narrower than the count allows"
+_COUNT = "the count of independent rows (Wilson 1927)"
 _NO_VARIATION = "no variation seen: binomial bound"
 _ONE_BLOCK = "fewer than two blocks: bounds of the metric"
 _UNDEFINED = "undefined on these rows"
@@ -120,7 +122,7 @@ def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, 
     value = metric.value(first) - metric.value(second)
     influence = metric.influence(first) - metric.influence(second)
     weights = np.ones(len(first)) if isinstance(metric, RatioMetric) else None
-    return _finish(value, influence, blocks, (-span, span), level, weights, first)
+    return _finish(value, influence, blocks, (-span, span), level, weights, first, symmetric=True)
 
 
 def mean_estimate(
@@ -165,6 +167,8 @@ def _bounded_by_count(metric: Metric, rows: Rows, found: Estimate) -> Estimate:
     bounds = metric.count_bounds(rows, found.level)
     if bounds is None:
         return found
+    if isinstance(metric, Share) and rows.blocks_are == "rows" and found.blocks == len(rows):
+        return msgspec.structs.replace(found, low=bounds[0], high=bounds[1], method=_COUNT)
     low, high = min(found.low, bounds[0]), max(found.high, bounds[1])
     return msgspec.structs.replace(found, low=low, high=high, method=_BY_COUNT)
 
@@ -185,6 +189,8 @@ def _finish(
     level: float,
     weights: Floats | None,
     rows: Rows | None = None,
+    *,
+    symmetric: bool = False,
 ) -> Estimate:
     """Choose the interval that the rows allow, within the bounds of the metric."""
     floor, ceiling = bounds
@@ -216,6 +222,7 @@ def _finish(
                 lasting=lasting,
                 ordered=ordered,
                 overlap=overlap,
+                symmetric=symmetric,
             )
             warning = few_days(effective, sizes, "days" if rows is None else rows.blocks_are)
         else:
