@@ -85,8 +85,9 @@ class Compared:
             yield self._found("demographic_parity_ratio", text, ratio.estimate, low, of)
         if given.deserved is None:
             return
-        said = f"Where it would be right, {often}"
-        yield from self._ratio("equal_opportunity", given.true_positive_rate, said, of=of, told=told)
+        if not self.crossed:
+            said = f"Where it would be right, {often}"
+            yield from self._ratio("equal_opportunity", given.true_positive_rate, said, of=of, told=told)
         right, wrong = (self._between(each) for each in (given.true_positive_rate, given.false_positive_rate))
         yield from self._apart("equal_opportunity_difference", right, f"Where it would be right, {_OFTEN}", given)
         yield from self._odds(right, wrong, given)
