@@ -111,7 +111,9 @@ def test_a_map_is_part_of_the_graph_and_stands_in_the_training_document(method):
     assert mapped.training["decision"]["calibrated_by"] == method
     assert mapped.validation["log_loss"] < plain.validation["log_loss"]
     assert mapped.explanation is not None
-    told = mapped.explanation.explainer(len(mapped.features)).explain(rows[:5])
+    explainer = mapped.explanation.explainer(len(mapped.features))
+    assert explainer.model.mapped is (method != "platt"), "an answer's reasons say that a map stands behind them"
+    told = explainer.explain(rows[:5])
     before = mapped.scorer().score(rows[:5]) if method == "platt" else plain.scorer().score(rows[:5])
     np.testing.assert_allclose(
         linked(told.margin, "sigmoid").ravel(), before, atol=1e-5

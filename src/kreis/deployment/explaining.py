@@ -84,7 +84,7 @@ def reasons_of(
     if names and scores is not None and decision is not None:
         places = (place_of(names, manifest.outcomes.shown(decision), scores),)
     spoken = spoken_of(manifest)
-    return explained(explainer, spoken, row, fields, names=names, places=places, most=most, score=scores)
+    return explained(explainer, spoken, row, fields, names=names, places=places, most=most)
 
 
 class Instead(msgspec.Struct, frozen=True, omit_defaults=True):

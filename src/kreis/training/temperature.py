@@ -4,7 +4,6 @@ those of classes, or offsets of quantiles.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,7 @@ def _mapped(fitted: Fitted, model: bytes, truer: CalibrationMap, rows: TrainingD
     prove_same(content, expected, rows.matrix, where="calibration", texts=rows.texts)
     if isinstance(truer, LogOdds) and is_line(truer):
         return fitted.then(Onnx.of(content), _on_a_line, truer.of_yes, truer.offset)
-    return dataclasses.replace(fitted, form=Onnx.of(content))
+    return fitted.then(Onnx.of(content), Additive.recalibrated)
 
 
 def _on_a_line(additive: Additive, slope: float, offset: float) -> Additive:

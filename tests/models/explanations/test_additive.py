@@ -148,3 +148,15 @@ def test_links_turn_sums_into_what_models_say() -> None:
     assert linked(np.array([[-1e4], [1e4]]), "sigmoid").tolist() == [[0.0], [1.0]]
     assert linked(np.array([[1.0]]), "exp")[0, 0] == pytest.approx(np.e)
     assert linked(np.array([[3.0]]), "identity").tolist() == [[3.0]]
+
+
+def test_codes_of_categories_that_would_take_all_memory_are_refused() -> None:
+    held = {"category": np.array([0, -1, -1, -1, -1], dtype=np.int32), "set_sizes": np.array([1], dtype=np.int32)}
+    held = {**stump().arrays(), **held, "set_codes": np.array([2**31 - 3], dtype=np.int32)}
+    with pytest.raises(RefusalError, match="too many categories"):
+        Trees.from_arrays(held, columns=2, outputs=1)
+
+
+def test_a_map_behind_the_link_is_remembered() -> None:
+    model = Additive.of(weighed(), ("a", "b"), link="sigmoid").recalibrated()
+    assert Additive.from_bytes(model.to_bytes()).mapped

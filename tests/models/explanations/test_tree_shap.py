@@ -171,3 +171,15 @@ def test_what_is_no_plain_sum_of_trees_is_left_out() -> None:
     assert lightgbm_sum(lightgbm.train(zeros, lightgbm.Dataset(matrix, target), 3), COLUMNS) is None
     lines = {"objective": "reg:squarederror", "booster": "gblinear"}
     assert xgboost_sum(xgboost.train(lines, xgboost.DMatrix(matrix, target), 3), COLUMNS) is None
+
+
+@pytest.mark.parametrize("categories", [False, True], ids=["numbers", "categories"])
+def test_trees_are_computed_in_parts_that_a_cache_holds(categories: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    booster, matrix = boosted("multiclass", num_class=3, categories=categories)
+    trees = lightgbm_sum(booster, COLUMNS, outputs=3).parts[0]
+    whole = TreeShap(trees, columns=len(COLUMNS), outputs=3)
+    monkeypatch.setattr(tree_shap, "BLOCK", 1_000)
+    parts = TreeShap(trees, columns=len(COLUMNS), outputs=3)
+    assert len(parts._blocks) > 5
+    np.testing.assert_allclose(parts.contributions(matrix[:50]), whole.contributions(matrix[:50]), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(parts.base, whole.base, rtol=0, atol=1e-12)

@@ -41,6 +41,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ascending: bool = False
     finite: bool = False
     fronts: int = 0
+    mapped: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +63,8 @@ class Additive:
     """Whether a row's sums are put in order at the end, as quantiles are."""
     finite: bool = False
     """Whether an infinite value counts as missing."""
+    mapped: bool = False
+    """Whether a rising map of the score stands behind the link: a recalibration."""
     fronts: tuple[bytes, ...] = ()
     """The ONNX graphs that make the columns of the features, one after the other."""
 
@@ -115,6 +118,10 @@ class Additive:
         parts = tuple(part.times(factor) for part in self.parts)
         return dataclasses.replace(self, parts=parts, offset=self.offset * factor)
 
+    def recalibrated(self) -> Additive:
+        """With a rising map of the score behind the link, which is no part of the sum."""
+        return dataclasses.replace(self, mapped=True)
+
     def around(self, offsets: npt.ArrayLike) -> Additive:
         """Of one number several, each with something more or less."""
         moved = np.asarray(offsets, dtype=np.float64)
@@ -146,6 +153,7 @@ class Additive:
             ascending=self.ascending,
             finite=self.finite,
             fronts=len(self.fronts),
+            mapped=self.mapped,
         )
         return write_arrays(arrays, {"kreis": canonical_json(msgspec.to_builtins(head)).decode()})
 
@@ -189,4 +197,5 @@ class Additive:
             ascending=head.ascending,
             finite=head.finite,
             fronts=fronts,
+            mapped=head.mapped,
         )

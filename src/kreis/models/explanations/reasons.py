@@ -13,7 +13,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.expressions.scalars import category
 from kreis.models.explanations.additive import Link
-from kreis.models.explanations.explainer import Contributions, Explainer, linked
+from kreis.models.explanations.explainer import Contributions, Explainer
 from kreis.models.scoring import Matrix, Texts
 
 __all__ = ["ANOTHER", "MAPS", "MARGINS", "Explained", "Reason", "Spoken", "explained", "place_of"]
@@ -143,7 +143,6 @@ def explained(
     names: Sequence[str] = (),
     places: Sequence[int] = (0,),
     most: int | None = None,
-    score: Sequence[float] | None = None,
 ) -> list[Explained]:
     """The reasons of one row.
 
@@ -155,21 +154,13 @@ def explained(
         names: Of the model's numbers, where it gives several.
         places: Those of them that are explained.
         most: How many features are shown; all, if not given.
-        score: What was answered: where the sum says otherwise, the map says that something stands behind it.
     """
     found = explainer.explain(spoken.matrix(row), spoken.said(fields))
     values = spoken.values(row, fields)
-    says = MAPS[explainer.link]
-    if score is not None and not _says(found, explainer.link, score):
-        says += ", then recalibrated"
+    says = MAPS[explainer.link] + (", then recalibrated" if explainer.model.mapped else "")
     return [
         _one(explainer, spoken, values, found, place, says, most, names[place] if names else "") for place in places
     ]
-
-
-def _says(found: Contributions, link: Link, score: Sequence[float]) -> bool:
-    said = linked(found.margin, link)[0]
-    return bool(np.allclose(said, score, rtol=1e-4, atol=1e-5))
 
 
 def _one(

@@ -12,7 +12,6 @@ all leaves below an edge are summed before that, so that one row costs a few ope
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,20 +26,13 @@ __all__ = ["TreeShap"]
 
 AT_ONCE = 2**18
 """Numbers in each array of a batch: 2 MiB, which a cache holds."""
+BLOCK = 2**18
+"""Of larger sums so many numbers are computed together, 2 MiB: beyond, arrays leave the cache."""
 _LEAST = np.finfo(np.float32).min
 _TINY = 1e-30
 """A share of no rows at all, so that it can be divided by."""
 
 Places = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class _Level:
-    """The edges that lie as deep as each other: all to the left, then their siblings to the right."""
-
-    edges: slice
-    above: Places
-    """The edges above: each has one on the left and one on the right. Empty in the first level."""
 
 
 class TreeShap:
@@ -55,7 +47,33 @@ class TreeShap:
             outputs: How many numbers it is given.
         """
         self.columns, self.outputs = columns, outputs
-        nodes, self._levels = _by_level(trees)
+        whole = _Block(trees, columns, outputs)
+        self._blocks = [whole]
+        if whole.size > BLOCK:
+            parts = whole.parted(trees)
+            self._blocks = [_Block(trees.some(part), columns, outputs) for part in parts]
+        self.base: Floats = sum((each.base for each in self._blocks), np.zeros(outputs))
+        """What is said where nothing is known, shape (k,)."""
+
+    def contributions(self, matrix: Matrix) -> Floats:
+        """What each column adds to each number, shape (n, k, w); with `base` they add up to it.
+
+        Args:
+            matrix: float32 of shape (n, w), NaN where missing.
+        """
+        found = np.zeros((len(matrix), self.outputs, self.columns))
+        for block in self._blocks:
+            block.add(matrix, found)
+        return found
+
+
+class _Block:
+    """Trees that are computed together."""
+
+    def __init__(self, trees: Trees, columns: int, outputs: int) -> None:
+        self.columns, self.outputs = columns, outputs
+        nodes, self._levels, self._above = _by_level(trees)
+        """The edges of each level, all to the left and then their siblings to the right; and those above them."""
         self._count = len(nodes)
         parents, tree = _parents(trees)
         edge_of = np.full(len(trees), -1, dtype=np.intp)
@@ -70,8 +88,9 @@ class TreeShap:
         self._bounds(trees, nodes, asked, before)
         share = np.maximum(trees.cover[nodes] / np.maximum(trees.cover[asked], _TINY), _TINY)
         self._share = _along(before, share, self._levels, np.multiply)
-        distinct = _along(edge_of[asked], (before < 0).astype(np.int64), self._levels, np.add)
-        order = max(1, (int(distinct.max(initial=1)) + 1) // 2)
+        self._tree = tree[nodes]
+        self._distinct = _along(edge_of[asked], (before < 0).astype(np.int64), self._levels, np.add)
+        order = max(1, (int(self._distinct.max(initial=1)) + 1) // 2)
         at, weight = np.polynomial.legendre.leggauss(order)
         self._known, self._weight = (at + 1) / 2, weight / 2
         self._unknown = np.outer(1 - self._known, self._share)
@@ -80,7 +99,20 @@ class TreeShap:
         """What a leaf adds; 1 for other edges."""
         self._cell = trees.outputs[tree[nodes]].astype(np.intp) * columns + self._column
         self.base = self._averages(trees, nodes, tree, edge_of[asked], share)
-        """What is said where nothing is known, shape (k,)."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in each array that one row takes."""
+        return self._count * len(self._known)
+
+    def parted(self, trees: Trees) -> list[Places]:
+        """The trees in parts that a cache holds; those that take quadratures of few nodes together."""
+        most = np.zeros(len(trees.roots), dtype=np.int64)
+        np.maximum.at(most, self._tree, self._distinct)
+        edges = np.bincount(self._tree, minlength=len(most))
+        order = np.argsort(most, kind="stable")
+        reached = np.cumsum((edges * np.maximum(1, (most + 1) // 2))[order])
+        return np.split(order, np.flatnonzero(np.diff(reached // BLOCK)) + 1)
 
     def _bounds(self, trees: Trees, nodes: Places, asked: Places, before: Places) -> None:
         """Where a row goes along all edges of a column down to this one: its value is above `low` and at most `high`;
@@ -94,17 +126,15 @@ class TreeShap:
         self._high = _along(before, high, self._levels, np.minimum)
         self._low = _along(before, low, self._levels, np.maximum)
         self._missing = _along(before, trees.missing_left[asked] == left, self._levels, np.logical_and)
-        self._categorical = np.flatnonzero(~numeric)
+        self._categorical = asking = np.flatnonzero(~numeric)
         widest = max((int(each.max(initial=0)) for each in trees.sets), default=0) + 2
         goes = np.zeros((len(trees.sets), widest), dtype=np.bool_)
         for place, codes in enumerate(trees.sets):
             goes[place, codes] = True
-        taken = np.ones((len(nodes) if len(self._categorical) else 0, widest), dtype=np.bool_)
-        if len(self._categorical):
-            of = goes[trees.category[asked[self._categorical]]]
-            taken[self._categorical] = of == left[self._categorical, None]
-            taken = _along(before, taken, self._levels, np.logical_and)
-        self._taken = taken[self._categorical] if len(self._categorical) else taken
+        taken = goes[trees.category[asked[asking]]] == left[asking, None]
+        earlier = np.where(before[asking] < 0, -1, np.searchsorted(asking, before[asking]))
+        bounds = [np.searchsorted(asking, [each.start, each.stop]).tolist() for each in self._levels]
+        self._taken = _along(earlier, taken, [slice(*each) for each in bounds], np.logical_and)
 
     def _averages(self, trees: Trees, nodes: Places, tree: Places, above: Places, share: Floats) -> Floats:
         reached = _along(above, share, self._levels, np.multiply)
@@ -114,18 +144,12 @@ class TreeShap:
         np.add.at(base, trees.outputs[tree[alone]], trees.value[alone])
         return base
 
-    def contributions(self, matrix: Matrix) -> Floats:
-        """What each column adds to each number, shape (n, k, w); with `base` they add up to it.
-
-        Args:
-            matrix: float32 of shape (n, w), NaN where missing.
-        """
-        if not self._count or not len(matrix):
-            return np.zeros((len(matrix), self.outputs, self.columns))
-        step = max(1, AT_ONCE // (self._count * len(self._known)))
-        parts = [self._some(matrix[start : start + step]) for start in range(0, len(matrix), step)]
-        found = np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
-        return np.moveaxis(found.reshape(self.outputs, self.columns, len(matrix)), -1, 0)
+    def add(self, matrix: Matrix, found: Floats) -> None:
+        """Add the contributions of rows, shape (n, w), to `found`, shape (n, k, w); a few rows at once."""
+        step = max(1, AT_ONCE // max(self.size, 1))
+        for start in range(0, len(matrix) if self._count else 0, step):
+            part = self._some(matrix[start : start + step])
+            found[start : start + step] += part.T.reshape(-1, self.outputs, self.columns)
 
     def _some(self, matrix: Matrix) -> Floats:
         """Shape (k * w, n). Inside, numbers by node of the quadrature, edge and row are of shape (order, edges, n)."""
@@ -152,15 +176,14 @@ class TreeShap:
 
     def _summed(self, factors: Floats) -> Floats:
         """Products of the factors down to each leaf, times its value, summed over all leaves below each edge."""
-        for level in self._levels[1:]:
-            both = factors[:, level.edges]
-            above, half = factors.take(level.above, axis=1), len(level.above)
+        for level, edges in zip(self._levels[1:], self._above[1:], strict=True):
+            both, above, half = factors[:, level], factors.take(edges, axis=1), len(edges)
             both[:, :half] *= above
             both[:, half:] *= above
         factors *= self._values[:, None]
-        for level in self._levels[:0:-1]:
-            both, half = factors[:, level.edges], len(level.above)
-            factors[:, level.above] = both[:, :half] + both[:, half:]
+        for level, edges in zip(self._levels[:0:-1], self._above[:0:-1], strict=True):
+            both, half = factors[:, level], len(edges)
+            factors[:, edges] = both[:, :half] + both[:, half:]
         return factors
 
     def _goes(self, matrix: Matrix) -> npt.NDArray[np.bool_]:
@@ -178,21 +201,25 @@ class TreeShap:
         return goes
 
 
-def _by_level(trees: Trees) -> tuple[Places, list[_Level]]:
-    """All nodes but the roots, level by level; an edge is named by the node that it leads to."""
+def _by_level(trees: Trees) -> tuple[Places, list[slice], list[Places]]:
+    """All nodes but the roots, level by level (an edge is named by the node that it leads to); and of each level the
+    edges above it.
+    """
     parents = trees.roots[~trees.leaf[trees.roots]].astype(np.intp)
     above = np.empty(0, dtype=np.intp)
     nodes, begin = [np.empty(0, dtype=np.intp)], 0
-    levels: list[_Level] = []
+    levels: list[slice] = []
+    edges: list[Places] = []
     while len(parents):
         if len(levels) == DEEPEST:
             raise RefusalError(f"trees are deeper than {DEEPEST:,}", where="trees of an explanation")
         found = np.concatenate([parents + 1, trees.right[parents]])
         inner = np.flatnonzero(~trees.leaf[found])
-        levels.append(_Level(slice(begin, begin + len(found)), above))
+        levels.append(slice(begin, begin + len(found)))
+        edges.append(above)
         nodes.append(found)
         parents, above, begin = found[inner], begin + inner, begin + len(found)
-    return np.concatenate(nodes), levels
+    return np.concatenate(nodes), levels, edges
 
 
 def _parents(trees: Trees) -> tuple[Places, Places]:
@@ -217,11 +244,11 @@ def _before(column: Places, above: Places) -> Places:
         at[other] = above[at[other]]
 
 
-def _along(before: Places, values: npt.NDArray[Any], levels: list[_Level], combine: Any) -> npt.NDArray[Any]:
+def _along(before: Places, values: npt.NDArray[Any], levels: list[slice], combine: Any) -> npt.NDArray[Any]:
     """Values put together with those of the edge before, from the first level to the last."""
     found = values.copy()
     for level in levels:
-        edges = np.arange(level.edges.start, level.edges.stop)
+        edges = np.arange(level.start, level.stop)
         chosen = edges[before[edges] >= 0]
         found[chosen] = combine(found[chosen], found[before[chosen]])
     return found

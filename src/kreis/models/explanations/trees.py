@@ -17,6 +17,8 @@ __all__ = ["Trees"]
 MOST_NODES = 1_000_000
 """Of larger sums nothing is kept: one answer would take a tenth of a second."""
 DEEPEST = 4_096
+MOST_CELLS = 2**26
+"""Of nodes that ask for categories, times the categories: so much is held to look them up."""
 _WHERE = "trees of an explanation"
 
 
@@ -93,10 +95,34 @@ class Trees:
     def __len__(self) -> int:
         return len(self.right)
 
+    def some(self, chosen: npt.NDArray[np.intp]) -> Trees:
+        """Some of the trees, in the order of their numbers."""
+        order = np.argsort(self.roots)
+        ends = np.empty(len(order), dtype=np.intp)
+        ends[order] = np.append(self.roots[order][1:], len(self))
+        begins, ends = self.roots[chosen].astype(np.intp), ends[chosen]
+        sizes = ends - begins
+        starts = np.cumsum(sizes) - sizes
+        moved = np.repeat(starts - begins, sizes)
+        nodes = np.arange(int(sizes.sum())) - moved
+        return replace(
+            self,
+            right=np.where(self.leaf[nodes], 0, self.right[nodes] + moved).astype(np.int32),
+            **{name: getattr(self, name)[nodes] for name in _BY_NODE},
+            roots=starts.astype(np.int32),
+            outputs=self.outputs[chosen],
+        )
+
     @property
     def leaf(self) -> npt.NDArray[np.bool_]:
         """Which nodes are leaves, shape (m,)."""
         return self.column < 0
+
+    @property
+    def cells(self) -> int:
+        """Nodes that ask for categories, times the categories."""
+        widest = max((int(each.max(initial=0)) for each in self.sets), default=0)
+        return int((self.category >= 0).sum()) * (widest + 2)
 
     def times(self, factor: float) -> Trees:
         """All of it so many times."""
@@ -175,6 +201,8 @@ class Trees:
             raise ValueError(f"outputs of other trees, or not from 0 to {outputs - 1}")
         if self.column.max() >= columns or self.category.max() >= len(self.sets):
             raise ValueError("a node asks for what is not there")
+        if any((each < 0).any() for each in self.sets) or self.cells > MOST_CELLS:
+            raise ValueError("too many categories, or one below 0")
         if (self.right[inner] <= inner + 1).any():
             raise ValueError("a child stands before its parent")
         children = np.concatenate([self.roots, inner + 1, self.right[inner]])
@@ -182,6 +210,9 @@ class Trees:
             raise ValueError("a node has no parent, or two")
         if not np.isfinite(self.value).all() or not (np.isfinite(self.cover) & (self.cover >= 0)).all():
             raise ValueError("a leaf's value, or a cover, is no number")
+
+
+_BY_NODE = ("column", "threshold", "missing_left", "cover", "value", "category")
 
 
 def _preorder(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kreis.models.explanations.additive import NEVER, Additive, Link
-from kreis.models.explanations.trees import MOST_NODES, Trees
+from kreis.models.explanations.trees import MOST_CELLS, MOST_NODES, Trees
 from kreis.training.float32 import float32_at_most
 
 __all__ = ["lightgbm_sum"]
@@ -58,6 +58,8 @@ def lightgbm_sum(
     each_round = int(said.get("num_tree_per_iteration", "1"))
     trees = _trees(found, each_round, places)
     if trees is None:
+        return None
+    if trees.cells > MOST_CELLS:
         return None
     offset = np.where(np.isin(np.arange(outputs), range(outputs) if places is None else places), 0.0, NEVER)
     additive = Additive.of(trees, columns, link=link, offset=offset, outputs=outputs, finite=finite)
