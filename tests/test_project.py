@@ -108,7 +108,8 @@ def test_gathers_what_was_declared(project):
     assert project.spine_declaration.keys == ("customer",)
     assert project.feature_names == ("customer__rate_7d", "customer__rate_30d", "order__amount")
     assert [(each.name, each.baseline) for each in project.candidates.values()] == [("rule", True), ("logistic", False)]
-    assert (project.release_declaration.fallback, project.release_declaration.approval) == ("rule", "owner")
+    assert project.release_declaration.fallback == "rule"
+    assert project.release_declaration.approval.roles == ("owner",)
     assert [(each.monitor.name, each.sends_back_to) for each in project.monitors] == [
         ("drift", "training"),
         ("business_metric", "training"),

@@ -109,11 +109,11 @@ class Workspace:
         config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
         return config / "kreis" / f"{person.replace('/', '_')}.key"
 
-    def releaser(self, approval: str | None) -> str:
+    def releaser(self, approval: object | None) -> str:
         """Who releases: where another person's yes is needed, somebody who is known to be himself.
 
         Args:
-            approval: the role whose yes is needed; None where none is.
+            approval: whose yes is needed; None where none is.
 
         Raises:
             PolicyError: nothing shows who it is.

@@ -217,3 +217,30 @@ def test_package_that_is_not_what_the_record_says_is_not_signed(released: Any) -
 def test_public_key_that_is_none_is_said() -> None:
     with pytest.raises(StoreError, match="no public key"):
         read_public("hello")
+
+
+def test_high_risk_is_released_when_two_others_have_said_yes(evaluated: Any) -> None:
+    shop = evaluated
+    shop.edit('Risk.minimal(because="asks', 'Risk.high(because="asks')
+    assert "nobody is asked before a release" in shop.kreis("run", code=2)
+    shop.edit('fallback="rule")', 'fallback="rule", approval=["scientist", "owner"])')
+    (shop.folder / "kreis.toml").write_text(
+        '[clock]\nas_of = "2025-08-15"\n'
+        f'[people]\nroles.scientist = ["bob", "{login()}"]\nroles.owner = ["bob", "carl"]\n'
+    )
+    held = shop.kreis("run", code=11, actor=login())
+    assert "'scientist'" in held
+    assert "'owner'" in held
+    for person in ("bob", "carl"):
+        shop.run("keys", "new", person, actor=login())
+    seen = shop.document("show", "model", "2", actor=login())["evaluation"]["digest"]
+    approve = ("approve", "2", "--reason", "x", "--role")
+    assert "the newest one is" in shop.kreis(*approve, "owner", "--seen", "abc", actor="bob", code=8)
+    shop.run(*approve, "scientist", actor=login())  # who trained it
+    said = shop.kreis(*approve, "owner", "--seen", seen[:12], actor="bob")
+    assert "Still missing: approved only by the one" in said
+    assert "Still missing: approved only by bob" in shop.kreis(*approve, "scientist", actor="bob")
+    assert "approved only by bob" in shop.kreis("show", "model", "2")
+    shop.run("run", code=11, actor=login())
+    assert "Next: kreis run" in shop.kreis(*approve, "owner", actor="carl")
+    assert shop.document("run", actor=login())["status"] == "advanced"

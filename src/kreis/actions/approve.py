@@ -14,7 +14,7 @@ from kreis.workspace import Workspace
 __all__ = ["approve_model"]
 
 
-def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -> Approval:
+def approve_model(workspace: Workspace, model: str, *, role: str, reason: str, seen: str = "") -> Approval:
     """Record a person's approval of one model.
 
     Args:
@@ -22,9 +22,11 @@ def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -
         model: Version number, digest or beginning of a digest.
         role: In which role.
         reason: Why.
+        seen: Digest of the evaluation that the person saw, or the beginning of it; the newest if it is empty.
 
     Raises:
-        PolicyError: the actor does not hold the role, or nothing shows that it is him. That is on record.
+        PolicyError: the actor does not hold the role, nothing shows that it is him (that is on record), or there is a
+            newer evaluation than the one seen.
         ProjectError: no such role or model, or no reason.
     """
     roles, actor = workspace.settings.people.roles, workspace.actor
@@ -56,7 +58,23 @@ def approve_model(workspace: Workspace, model: str, *, role: str, reason: str) -
     with workspace.ledger.record(
         event="model.approved", subject=found.digest, actor=actor, reason=reason, inputs={"role": role}
     ) as tx:
-        said = Approval(id=new_id(tx.now), model=found.digest, role=role, actor=actor, reason=reason, at=tx.now)
+        judged = models.latest_evaluation(tx.connection, found.digest)
+        evaluation = None if judged is None else models.evaluation_digest(judged)
+        if not (evaluation or "").startswith(seen):
+            raise PolicyError(
+                f"what was seen is evaluation {seen}, and the newest one is {(evaluation or 'none')[:12]}",
+                where=f"model {found.digest[:12]}",
+                hint=f"look at it: kreis show model {found.version}",
+            )
+        said = Approval(
+            id=new_id(tx.now),
+            model=found.digest,
+            role=role,
+            actor=actor,
+            reason=reason,
+            at=tx.now,
+            evaluation=evaluation,
+        )
         approval = signed(said, proof)
         models.add_approval(tx, approval)
     return approval

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
+from kreis.deployment.review import Review
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 
@@ -110,5 +111,5 @@ class ReleaseDeclaration:
     canary: Canary
     fallback: str | None = None
     """Candidate that answers when the model cannot."""
-    approval: str | None = None
-    """Role whose yes a release needs."""
+    approval: Review | None = None
+    """Whose yes a release needs."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kreis.collection.sources import Source
-from kreis.declarations import Declared, once, users_line
+from kreis.declarations import Declared, at, once, users_line
 from kreis.deployment.canary import Canary, ReleaseDeclaration
 from kreis.deployment.predictions.answers import COLUMNS, Answers
+from kreis.deployment.review import Review
 from kreis.durations import duration
 from kreis.errors import ProjectError
 from kreis.evaluation.declare import Judgement
@@ -31,15 +32,31 @@ class Releasing(Judgement):
         """How a model that passed goes live; all at once if nothing is declared."""
         return _ALL_AT_ONCE if self._release is None else self._release.value
 
-    def release(self, canary: Canary, *, fallback: str | None = None, approval: str | None = None) -> None:
+    def release(
+        self,
+        canary: Canary,
+        *,
+        fallback: str | None = None,
+        approval: str | Sequence[str] | None = None,
+        independent: bool = False,
+    ) -> None:
         """Declare how a model that passed goes live.
 
         Args:
             canary: The shares of traffic that it gets, one after the other, and what it has to show.
             fallback: The candidate that answers where the model cannot.
-            approval: The role that must approve a model first.
+            approval: The role, or all the roles, that must approve a model first. Where the risk is high, two
+                different people must.
+            independent: Whether nobody who trained the model may approve it; always so where the risk is high.
+
+        Raises:
+            ProjectError: a role is named twice, or nobody is asked.
         """
-        declared = ReleaseDeclaration(canary=canary, fallback=fallback, approval=approval)
+        review = None
+        if approval is not None:
+            with at(users_line()):
+                review = Review.asked(approval, independent=independent, high=self.goal.risk.level == "high")
+        declared = ReleaseDeclaration(canary=canary, fallback=fallback, approval=review)
         self._release = once(self._release, declared, "release")
 
     def answers(
@@ -82,8 +99,14 @@ class Releasing(Judgement):
         )
 
     def check(self) -> None:
-        """Check that the fallback is a candidate that a package can hold."""
+        """Check that the fallback is a candidate that a package can hold, and that people say yes to a high risk."""
         super().check()
+        if self.goal.risk.level == "high" and self.release_declaration.approval is None:
+            raise ProjectError(
+                "the risk is high, and nobody is asked before a release (EU AI Act, article 14)",
+                where=f"project {self.name!r}" if self._release is None else f"{self._release.place}, release",
+                hint='project.release(Canary(…), approval=["data scientist", "product owner"])',
+            )
         if self._release is None or (fallback := self._release.value.fallback) is None:
             return
         self._check_stands_in(fallback, f"{self._release.place}, release")

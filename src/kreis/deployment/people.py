@@ -125,5 +125,6 @@ def _public_keys(connection: Connection, person: str) -> TrustedKeys:
 
 
 def _statement(approval: Approval) -> bytes:
-    names = ("id", "model", "role", "actor", "reason", "key")
+    names = ["id", "model", "role", "actor", "reason", "key"]
+    names += [] if approval.evaluation is None else ["evaluation"]  # what was signed before it was named stays valid
     return canonical_json({**{name: getattr(approval, name) for name in names}, "at": microseconds(approval.at)})

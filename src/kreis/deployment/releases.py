@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from kreis.deployment.people import approved_by
 from kreis.deployment.pointer import PointerPlace
 from kreis.deployment.publishing import publish
+from kreis.deployment.review import Review, lacking
 from kreis.deployment.signing import Keys
 from kreis.errors import PolicyError, ProjectError
-from kreis.ledger.models import approvals_of, successors
+from kreis.ledger.models import successors
 from kreis.ledger.records import Release, Route
 from kreis.ledger.releases import add_release, current_release, get_release, list_releases
 
@@ -52,7 +52,7 @@ class Releases:
         reason: str,
         fallback: str | None = None,
         shadows: Sequence[str] = (),
-        approval: str | None = None,
+        approval: str | Review | None = None,
         run: str | None = None,
         detail: Detail = None,
     ) -> Release:
@@ -66,7 +66,7 @@ class Releases:
             reason: why.
             fallback: digest of the model that answers when the live one cannot.
             shadows: digests of models that only watch.
-            approval: role whose approval of exactly this digest is needed; None where none is.
+            approval: role, or the review, whose approval of exactly this digest is needed; None where none is.
             run: the run that led here.
             detail: what the decision rests on, for the record.
 
@@ -93,7 +93,7 @@ class Releases:
         *,
         actor: str,
         reason: str,
-        approval: str | None = None,
+        approval: str | Review | None = None,
         run: str | None = None,
         detail: Detail = None,
     ) -> Release:
@@ -104,7 +104,7 @@ class Releases:
             share: of the traffic, between 0 and 1.
             actor: who releases.
             reason: why.
-            approval: role whose approval is needed; None where none is.
+            approval: role, or the review, whose approval is needed; None where none is.
             run: the run that led here.
             detail: what the decision rests on, for the record.
 
@@ -132,7 +132,7 @@ class Releases:
         *,
         actor: str,
         reason: str,
-        approval: str | None = None,
+        approval: str | Review | None = None,
         run: str | None = None,
         detail: Detail = None,
     ) -> Release:
@@ -142,7 +142,7 @@ class Releases:
             share: of the traffic, above the present one.
             actor: who releases.
             reason: why.
-            approval: role whose approval is needed; None where none is.
+            approval: role, or the review, whose approval is needed; None where none is.
             run: the run that led here.
             detail: what the decision rests on, for the record.
 
@@ -160,7 +160,7 @@ class Releases:
             held = next(route.share for route in before.routes if route.model == challenger)
             if share <= held:
                 raise ProjectError(f"the challenger has {held:.0%} already", where=f"project {self.project!r}")
-            check_approval(tx.connection, challenger, approval, actor)
+            check_approval(tx.connection, challenger, approval, actor, at_start=False)
             live = [_whole(challenger)] if promoted else _split(champion_of(before), challenger, share)
             return [*live, *_shadows(before, challenger)], before.fallback
 
@@ -258,31 +258,32 @@ def challenger_of(release: Release) -> str | None:
     return live[-1] if len(live) > 1 else None
 
 
-def check_approval(connection: Connection, model: str, role: str | None, actor: str) -> None:
+def check_approval(
+    connection: Connection, model: str, approval: str | Review | None, actor: str, *, at_start: bool = True
+) -> None:
     """Say nothing if the model may be released.
 
     Args:
         connection: to the ledger.
         model: digest of the model.
-        role: whose approval is needed; None where none is.
-        actor: who releases; his own approval does not count.
+        approval: the role, or the review, whose yes is needed; None where none is.
+        actor: who releases; their own approval does not count.
+        at_start: whether the yes must be to the newest evaluation: a canary goes on with the one it began with.
 
     Raises:
-        PolicyError: the approval is missing.
+        PolicyError: an approval is missing.
     """
-    if role is None:
+    if approval is None:
         return
-    given = [each for each in approvals_of(connection, model) if each.role == role]
-    proved = [each for each in given if approved_by(connection, each) is not None]
-    if any(each.actor != actor for each in proved):
+    missing = lacking(connection, model, Review.asked(approval), releases=actor, at_start=at_start)
+    if not missing:
         return
-    what = "approved only by the one who releases it" if proved else "not approved"
-    if given and not proved:
-        what = f"approved as {given[-1].actor!r}, but nothing shows that it was him"
+    needed = [f"the yes of another person as {each.role!r}" for each in missing if each.role]
+    whats = list(dict.fromkeys(each.what for each in missing))
+    asked = f"; a release needs {' and '.join(needed)}" if needed else ""
+    commands = [f"kreis approve {model[:12]} --role {each.role or 'ROLE'} --reason '…'" for each in missing]
     raise PolicyError(
-        f"model {model[:12]} is {what}; a release needs the yes of another person as {role!r}",
-        where=f"release by {actor!r}",
-        hint=f"kreis approve {model[:12]} --role {role} --reason '…'",
+        f"model {model[:12]} is {'; '.join(whats)}{asked}", where=f"release by {actor!r}", hint="; ".join(commands)
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "add_evaluation",
     "add_successor",
     "approvals_of",
+    "evaluation_digest",
     "evaluations_of",
     "find_model",
     "get_model",
@@ -165,6 +166,12 @@ def evaluations_of(connection: Connection, model: str) -> list[Evaluation]:
 def latest_evaluation(connection: Connection, model: str) -> Evaluation | None:
     """The newest evaluation of the model with this digest, or None."""
     return _EVALUATIONS.first(connection, _evaluations.model == model, order=[_evaluations.id.desc()])
+
+
+def evaluation_digest(evaluation: Evaluation) -> str:
+    """Digest of all that an evaluation says of a model; what a person approves is bound to it."""
+    said = {name: getattr(evaluation, name) for name in ("id", "model", "run", "metrics", "gates", "passed")}
+    return digest_of(canonical_json(said))
 
 
 def add_approval(tx: Transaction, approval: Approval) -> None:

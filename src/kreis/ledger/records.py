@@ -188,7 +188,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's yes to one model, bound to its digest."""
+    """A person's yes to one model and what was found of it, bound to the digests of both."""
 
     id: str
     model: str
@@ -199,6 +199,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """What shows that it is that person: the fingerprint of the key that signed it, or `user` and a login."""
     signature: str | None = None
     at: datetime
+    evaluation: str | None = None
+    """Digest of the newest evaluation of the model when it was given; null where there was none."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ __all__ = [
     "watchers",
 ]
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """The revisions in `migrations/versions`, in order. A test holds the two together."""
 HEAD = REVISIONS[-1]
 
@@ -222,6 +222,7 @@ approvals = _table(
     _text("key", optional=True),
     _text("signature", optional=True),
     _whole("at"),
+    _text("evaluation", optional=True),
     Index(None, "model", "id"),
     key="id",
 )

@@ -65,7 +65,8 @@ def perform(
     except PolicyError as error:
         if declared.approval is None:
             raise
-        return Hold(needs=f"role {declared.approval}", reason=_said(error), detail={"model": model.digest})
+        detail = {"model": model.digest, "review": msgspec.to_builtins(declared.approval)}
+        return Hold(needs=declared.approval.said, reason=_said(error), detail=detail)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
     stays = "" if any(each.model == model.digest for each in released.routes) else " stays, it answers alike"
     planned = (released.detail or {}).get("plan", {}) if released.run == state.run else {}
@@ -85,7 +86,7 @@ def announce(state: WayState) -> str:
     """What it would do, in a sentence."""
     declared = state.project.release_declaration
     first = declared.canary.steps[0]
-    approval = f" after a person of role {declared.approval} has approved it" if declared.approval else ""
+    approval = f" after a person of {declared.approval.said} has approved it" if declared.approval else ""
     with state.workspace.ledger.read() as connection:
         current = releases.current_release(connection, state.project.name)
     if current is None or first >= 1.0:

@@ -19,22 +19,32 @@ def approve(
         str, typer.Option(help="Role in which you approve, as the project's release names it.", metavar="ROLE")
     ],
     reason: Annotated[str, typer.Option(help="Why; it goes into the record.", metavar="TEXT")],
+    seen: Annotated[
+        str,
+        typer.Option(
+            help="Evaluation that you saw, as kreis show model names it. [default: the newest]", metavar="DIGEST"
+        ),
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Approve a model for release.
 
-    The approval is for the model's digest: any change to the package needs a new approval.
+    The approval is for the model's digest and for its newest evaluation: any change to either needs a new one.
 
     Example:
 
         kreis approve 3 --role product_owner --reason "checked the slices with the desk"
     """
     from kreis.actions.approve import approve_model
+    from kreis.governance.views.model import model_view
     from kreis.texts import short
     from kreis.workspace import Workspace
 
-    approval = approve_model(Workspace.find(), model, role=role, reason=reason)
+    workspace = Workspace.find()
+    approval = approve_model(workspace, model, role=role, reason=reason, seen=seen)
     if json:
         emit(approval)
-    else:
-        typer.echo(f"{approval.actor} approved model {short(approval.model)} as {approval.role}. Next: kreis run")
+        return
+    missing = model_view(workspace, approval.model).missing
+    following = f"Still missing: {'; '.join(missing)}" if missing else "Next: kreis run"
+    typer.echo(f"{approval.actor} approved model {short(approval.model)} as {approval.role}. {following}")

@@ -44,6 +44,9 @@ def _facts(model: ModelView, manifest: ManifestView) -> Iterator[tuple[str, str]
     yield "digest", model.digest
     yield "serving", model.serving or "no"
     yield "registered", f"{date(model.at)} UTC by run {model.run}"
+    if model.evaluation is not None:
+        yield "evaluation", f"{short(model.evaluation.digest)}, of run {model.evaluation.run}"
+    yield "still missing", "; ".join(model.missing)
     yield "decides", manifest.decides
     if "rows" in training:
         told = training["outcomes"] if "outcomes" in training else f"{training['positives']:,} positive"

@@ -11,11 +11,13 @@ import msgspec
 from kreis.actions.model_names import model_named
 from kreis.actions.statements import statements_on_record
 from kreis.deployment.manifest import decode_manifest
+from kreis.deployment.review import lacking, review_on_record
 from kreis.errors import ProjectError
 from kreis.evaluation.card import model_card
 from kreis.governance.views.examined import ExaminedView, examined_later, examined_views
 from kreis.governance.views.release import project_of
 from kreis.ledger import documents, models, releases, steps
+from kreis.ledger.proof import actor_of
 from kreis.ledger.records import Approval, Evaluation, Model, Release, Step
 from kreis.tasks.decisions import Decision
 from kreis.texts import date
@@ -60,6 +62,8 @@ class ModelJudged(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     at: datetime
     run: str
+    digest: str
+    """What an approval is bound to, beside the model's digest."""
     metrics: dict[str, IntervalView]
     gates: list[ModelGate]
     examined: list[ExaminedView] = []
@@ -95,6 +99,8 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
     """What the current release has it do, in words."""
     manifest: ManifestView
     approvals: list[Approval]
+    missing: list[str]
+    """What people must still say before it may be released, as far as a release was held for it."""
     evaluation: ModelJudged | None
     """None for one that was never judged by itself: a fallback."""
 
@@ -118,6 +124,7 @@ def model_view(workspace: Workspace, name: str) -> ModelView:
         evaluation = models.latest_evaluation(connection, model.digest)
         approvals = models.approvals_of(connection, model.digest)
         current = releases.current_release(connection, model.project)
+        missing = _missing(connection, model)
         examined = [] if evaluation is None else _examined(connection, model, evaluation)
     return ModelView(
         digest=model.digest,
@@ -129,6 +136,7 @@ def model_view(workspace: Workspace, name: str) -> ModelView:
         serving=_serving(current, model),
         manifest=_manifest(workspace, model.digest),
         approvals=approvals,
+        missing=missing,
         evaluation=None if evaluation is None else _judged(evaluation, examined),
     )
 
@@ -187,6 +195,15 @@ _TASK = re.compile(r"^pipeline_tag: (\S+)$", re.MULTILINE)
 """What the card that was registered with the model says of its task."""
 
 
+def _missing(connection: Connection, model: Model) -> list[str]:
+    review = review_on_record(connection, model)
+    if review is None:
+        return []
+    runner = actor_of(connection, "run.started", model.run)
+    found = lacking(connection, model.digest, review, releases=runner)
+    return [f"{each.what} as {each.role!r}" if each.role else each.what for each in found]
+
+
 def _find_model(connection: Connection, workspace: Workspace, name: str) -> Model:
     project = project_of(connection, workspace)
     if name:
@@ -238,6 +255,7 @@ def _judged(evaluation: Evaluation, examined: list[ExaminedView]) -> ModelJudged
         passed=evaluation.passed,
         at=evaluation.at,
         run=evaluation.run,
+        digest=models.evaluation_digest(evaluation),
         metrics={
             name: IntervalView(value=found["value"], low=found["low"], high=found["high"])
             for name, found in evaluation.metrics.items()
