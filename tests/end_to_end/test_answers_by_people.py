@@ -71,6 +71,14 @@ def test_reviewers_see_the_question_the_answer_and_its_places_alone(handbook: Ha
     assert items[0].shown["citations"][0].keys() <= {"number", "document", "title", "page", "quote"}
 
 
+def test_a_candidate_that_lacks_more_than_labels_is_sent_back(handbook: Handbook) -> None:
+    handbook.edit("at_least=0.4)],", 'at_least=0.4), Guardrail("abstention", at_most=0.01)],')
+    done = handbook.run()
+    assert done.status == "sent_back", done
+    assert "abstention" in done.reason
+    assert "0 of 6 answers are reviewed" in done.reason
+
+
 def test_answers_that_people_call_wrong_stop_the_candidate(handbook: Handbook) -> None:
     handbook.run()
     for who in ("Bo", "Cy"):

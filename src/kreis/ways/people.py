@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,15 +15,17 @@ from kreis.evaluation.examinations.examination import Examination, Reviewed, Sub
 from kreis.evaluation.examinations.gate import Gate, judge_gate
 from kreis.evaluation.examinations.kinds import examine, parameters
 from kreis.evaluation.examinations.panel import Panel
+from kreis.evaluation.intervals import Estimate
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Hold
 from kreis.reviews.items import Item
 from kreis.reviews.queue import Queue
+from kreis.tasks.decisions import Decision
 from kreis.tasks.metrics.metric import Rows
 from kreis.ways.results import Judged
 from kreis.ways.state import WayState
 
-__all__ = ["asked_by_machine", "panel_of", "waits_for_people", "with_people"]
+__all__ = ["asked_by_machine", "given_of", "panel_of", "share_right", "waits_for_people", "with_people"]
 
 
 def panel_of(state: WayState) -> Panel | None:
@@ -82,10 +84,7 @@ def _reviewed(state: WayState, panel: Panel, judged: Judged) -> tuple[Reviewed |
     if not judged.answers or not artifacts.has(judged.answers):  # an erasure takes what was answered
         return None, ""
     lines = [msgspec.json.decode(line) for line in artifacts.get(judged.answers).splitlines() if line]
-    decision = state.candidates[judged.candidate].output.candidate.decision
-    given = {
-        _name(each): each for each in lines if each["outcome"] == "answered" and decision.one(each["confidence"]) > 0
-    }
+    given = given_of(lines, state.candidates[judged.candidate].output.candidate.decision)
     sample = sorted(given)[: panel.answers]  # names are digests: in their order the first ones are drawn by chance
     if len(sample) < 2:
         return Reviewed(asked=len(sample), given=len(given)), digest_of_document(sample)
@@ -93,16 +92,30 @@ def _reviewed(state: WayState, panel: Panel, judged: Judged) -> tuple[Reviewed |
     queue.put([Item(item=name, shown=_shown(given[name])) for name in sample])
     decided = queue.decided(sample)
     done = {name: label == panel.labels[0] for name, label in decided.labels.items()}
-    share = None
-    if len(done) == len(sample):
-        rule = {name: bool(each["right"]) for name, each in given.items()}
-        alone = [right for name, right in rule.items() if name not in done]
-        share = share_by_judge([done[name] for name in sample], [rule[name] for name in sample], alone)
+    share = share_right(done, given) if len(done) == len(sample) else None
     reviewed = Reviewed(
         asked=len(sample), given=len(given), done=len(done), disputed=tuple(decided.disputed),
         agreement=decided.agreement, right=share,
     )  # fmt: skip
     return reviewed, digest_of_document([sample, decided.labels, decided.disputed, decided.said])
+
+
+def given_of(lines: Sequence[Mapping[str, Any]], decision: Decision) -> dict[str, Mapping[str, Any]]:
+    """The answers of a transcript that were given, and not passed on to a person; each by its name, which is a digest
+    of question and answer.
+    """
+    sure = [each for each in lines if each["outcome"] == "answered" and decision.one(each["confidence"]) > 0]
+    return {digest_of_document([each["question"], each["answer"]])[:16]: each for each in sure}
+
+
+def share_right(done: Mapping[str, bool], given: Mapping[str, Mapping[str, Any]]) -> Estimate:
+    """What share of all given answers people would call right, from those that they have looked at: what the fixed rule
+    says of the others helps, as far as people confirm it.
+    """
+    rule = {name: bool(each["right"]) for name, each in given.items()}
+    alone = [right for name, right in rule.items() if name not in done]
+    looked = sorted(done)
+    return share_by_judge([done[name] for name in looked], [rule[name] for name in looked], alone)
 
 
 def _queue(state: WayState, panel: Panel) -> Queue:
@@ -114,10 +127,6 @@ def _queue(state: WayState, panel: Panel) -> Queue:
             raise ProjectError(f"queue {panel.queue!r} has other labels", where="Panel", hint=hint)
         return found
     return queues.make(panel.queue, list(panel.labels), panel.per_item)
-
-
-def _name(answer: Mapping[str, Any]) -> str:
-    return digest_of_document([answer["question"], answer["answer"]])[:16]
 
 
 def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,12 +32,6 @@ def project_text(name: str, folder: str, held: Held, known: datetime, embedding:
     """
     imports = sorted({*_ALWAYS, *(("Hybrid", "LocalEmbedding") if embedding else ())})
     place = f"Path({as_python(folder)})" if folder.startswith("/") else f"Path(__file__).parent / {as_python(folder)}"
-    suited = "minilm-l6-int8" if held.english else "multilingual-e5-small-int4"
-    by_meaning = f'    embedding=LocalEmbedding("{suited}"),\n    search=Hybrid(),\n'
-    hint = (
-        "    # It is searched by words. To search by meaning too, import Hybrid and LocalEmbedding, and add:\n"
-        + "".join(f"    # {each.strip()}\n" for each in by_meaning.splitlines())
-    )
     asks = f"What do the documents in {in_quotes(folder)} say about this?"
     return f'''"""{asks} They answer, with the place; else a person does."""
 
@@ -77,7 +71,7 @@ kb = project.knowledge_base(
     "documents",
     documents=documents,
     chunks=ByStructure(words=180, overlap=30),
-{by_meaning if embedding else hint})
+{_search(held, embedding)})
 # TO BE REPLACED by questions that people really ask, some of which the documents do not answer.
 project.questions("questions.jsonl")
 project.candidate("sentences", BestPassage(kb, search=Lexical()), baseline=True)
@@ -86,6 +80,16 @@ project.candidate("passages", BestPassage(kb, whole=3))
 project.release(Canary(steps=[0.1, 1.0], hold="1d"))
 project.monitor(Unanswered(), BadFeedback(), NewTopics(), BusinessMetric(), sends_back_to="collection")
 '''
+
+
+def _search(held: Held, embedding: str) -> str:
+    """The lines that say how documents are searched; without an embedding how they would be by meaning, too."""
+    suited = embedding or ("minilm-l6-int8" if held.english else "multilingual-e5-small-int4")
+    lines = [f'embedding=LocalEmbedding("{suited}"),', "search=Hybrid(),"]
+    if not embedding:
+        hint = "It is searched by words. To search by meaning too, import Hybrid and LocalEmbedding, and add:"
+        lines = [f"# {each}" for each in (hint, *lines)]
+    return "".join(f"    {each}\n" for each in lines)
 
 
 def contract_text(name: str, folder: str, held: Held) -> str:
