@@ -173,6 +173,7 @@ def test_serious_finding_is_a_warning_of_the_run(evaluated: Any, half: None) -> 
     [
         ('project.gates(Gate("share_of_yess", at_most=0.9))', "did you mean 'share_of_yes'"),
         ('project.gates(Gate("recall", at_most=0.9))', "is a metric of the goal"),
+        ('project.gates(Gate("disparate_impact", at_least=0.8, by="sex"))', "is a metric of the goal"),
         ('project.gates(*[Gate("share_of_yes", at_most=each) for each in (0.5, 0.9)])', "two gates called"),
         ('project.gates(Gate("share_of_yes"))', "either at_least or at_most"),
     ],

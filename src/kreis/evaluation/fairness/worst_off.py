@@ -121,7 +121,7 @@ def ratio_estimates(
         found.append(
             Estimate(
                 value=ratio,
-                low=low,
+                low=max(low, 0.0),
                 high=high,
                 level=level,
                 n=int(group.sum()),
