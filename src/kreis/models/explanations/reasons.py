@@ -93,15 +93,17 @@ class Spoken:
         found: list[float | str | None] = []
         for name, number in zip(self.features, row, strict=True):
             said = fields.get(self.texts.get(name) or self.fields.get(name) or "")
-            if name in self.texts or name in self.categories:
-                known = None if number is None or number != number else self._text(name, number)
-                found.append(said if isinstance(said, str) else None if name in self.texts else known)
+            missing = number is None or number != number
+            if name in self.texts:
+                found.append(said if isinstance(said, str) else None)
+            elif name in self.categories and not missing:
+                found.append(said if isinstance(said, str) else self._text(name, number))
             else:
-                found.append(None if number is None or number != number else float(number))
+                found.append(None if missing else float(number or 0.0))
         return found
 
-    def _text(self, name: str, number: float) -> str:
-        return self._known[name].get(number, ANOTHER)
+    def _text(self, name: str, number: float | None) -> str:
+        return self._known[name].get(number or 0.0, ANOTHER)
 
     @cached_property
     def _known(self) -> dict[str, dict[float, str]]:
