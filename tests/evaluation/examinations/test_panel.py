@@ -77,6 +77,15 @@ def test_people_who_hardly_agree_are_told_of() -> None:
     assert [each.serious for each in ask(reviewed(agreement=apart)).findings] == [False, True]
 
 
+def test_labels_that_are_all_one_tell_no_agreement() -> None:
+    _, agree = ask(reviewed(agreement=agreement(np.ones((2, 40))))).findings
+    assert agree.said == "how far people agree is not known: all labels are one: nothing tells agreement from habit"
+    assert not agree.serious
+    assert (
+        judge_gate(Gate("people_agree", at_least=0.5), [ask(reviewed(agreement=agree.estimate))]).outcome == "undecided"
+    )
+
+
 def test_one_person_tells_no_agreement() -> None:
     found = ask(reviewed(agreement=None))
     assert [each.measure for each in found.findings] == ["panel_correct"]

@@ -74,23 +74,21 @@ class Panel:
         found = subject.reviewed
         assert found is not None
         assert found.right is not None
-        share, said = found.right, self.labels[0]
+        share = found.right
         right = Finding(
             measure="panel_correct",
             estimate=share,
             said=f"people call {share.value:.0%} ({share.low:.0%} to {share.high:.0%}) of the {found.given:,} answers"
-            f" that were given {said}; {self.per_item} looked at each of {found.asked:,}",
+            f" that were given {self.labels[0]}; {self.per_item} looked at each of {found.asked:,}",
             detail={"asked": found.asked, "given": found.given, "how": share.method},
         )
         if found.agreement is None:
             alone = "one person looked at each answer: nothing tells how far people agree"
             return Examined(examination=self.name, findings=[right], notes=[alone])
         alpha = found.agreement
-        agree = Finding(
-            measure="people_agree",
-            estimate=alpha,
-            said=f"people agree to {number(alpha.value)} ({number(alpha.low)} to {number(alpha.high)}; Krippendorff's"
-            " alpha: 1 is always, 0 as by chance)",
-            serious=alpha.value < _TENTATIVE,
-        )
+        ends = f"{number(alpha.value)} ({number(alpha.low)} to {number(alpha.high)}"
+        said = f"people agree to {ends}; Krippendorff's alpha: 1 is always, 0 as by chance)"
+        if alpha.warning is not None:
+            said = f"how far people agree is not known: {alpha.warning}"
+        agree = Finding(measure="people_agree", estimate=alpha, said=said, serious=alpha.value < _TENTATIVE)
         return Examined(examination=self.name, findings=[right, agree])
