@@ -7,11 +7,13 @@ import dataclasses
 import msgspec
 import numpy as np
 import pytest
-from tests.evaluation.examinations.subjects import subject, without_features
+from tests.evaluation.examinations.subjects import goal_of, subject, without_features
 
 from kreis.errors import ProjectError
+from kreis.evaluation.answer_parts.part import DeclaredPart
 from kreis.evaluation.answer_parts.reasons import Reasons
 from kreis.models.answer_parts.testing import Asked
+from kreis.project import Project
 
 
 @pytest.mark.parametrize("kind", ["binary", "regression", "multiclass"])
@@ -33,6 +35,15 @@ def test_the_reasons_go_with_an_answer_and_add_up_to_it(kind: str) -> None:
             assert 1 / (1 + np.exp(-said["margin"])) == pytest.approx(score, abs=1e-6)
         if kind == "multiclass":
             assert said["of"] in part.names
+
+
+def test_it_is_a_part_as_a_project_takes_them() -> None:
+    part: DeclaredPart = Reasons(3)
+    goal = goal_of("binary")
+    project = Project("loans", goal=goal)
+    project.answer_with(part)
+    assert "explanations" in [each.name for each in project.examinations]
+    assert project.answer_parameters == {"reasons": {"most": 3, "immutable": ()}}
 
 
 def test_what_is_no_sum_is_not_explained() -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from kreis.errors import ProjectError
 from kreis.evaluation.answer_parts.part import Keep
-from kreis.evaluation.examinations.examination import Subject
+from kreis.evaluation.examinations.examination import Examination, Subject
 from kreis.models.answer_parts.reasons import FeatureReasons
 from kreis.preparation.views import FieldType
 from kreis.tasks.decisions import Cheapest, Level
@@ -45,6 +45,11 @@ class Reasons:
         if isinstance(self.immutable, str):
             raise ProjectError("immutable is one text", where="Reasons", hint=f"write immutable=[{self.immutable!r}]")
         object.__setattr__(self, "immutable", tuple(self.immutable))
+
+    @property
+    def examined_by(self) -> Examination | None:
+        """It is exact, or is not kept: training proves that the parts add up."""
+        return None
 
     def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
         """Check that what cannot be changed is a field or a feature.
