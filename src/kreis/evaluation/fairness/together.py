@@ -42,7 +42,8 @@ def compared(
                 f"fewer than {least} rows" if len(enough) <= _MOST_GROUPS else f"few rows ({_MOST_GROUPS} are compared)"
             )
             rows = int(sizes.sum() - sizes[kept].sum())
-            notes.append(f"{name}: {left} group{'s' if left > 1 else ''} with {why} left out ({rows:,} rows)")
+            told = f"{rows:,} row{'s' if rows > 1 else ''}"
+            notes.append(f"{name}: {left} group{'s' if left > 1 else ''} with {why} left out ({told})")
         if len(kept) < 2:
             notes.append(f"{name}: there are no two groups to compare")
             continue
