@@ -22,7 +22,7 @@ from kreis.clock import SimulatedClock
 from kreis.generative.retrieval.kinds import Lexical
 from kreis.governance.pages.prompt import prompt_page
 from kreis.governance.views.prompt import PromptView, prompt_view
-from kreis.ledger import models, releases
+from kreis.ledger import models, releases, steps
 from kreis.ledger.records import Release
 from kreis.loop.machine import RunResult
 from kreis.watching.children import CircleOutcome
@@ -163,6 +163,9 @@ def test_another_chunker_builds_its_index_beside_the_serving_one_and_has_to_beat
     handbook.edit(poor, whole)
     done = handbook.run(90)
     assert done.status == "advanced", done.reason
+    with handbook.workspace.ledger.read() as connection:
+        looks = steps.steps_called(connection, "note", "looks at the test rows of handbook")
+    assert [each.outputs["look"]["number"] for each in looks] == [1.0, 2.0]  # two models on the same questions
     first, second = handbook.models
     one, two = handbook.pipeline(first), handbook.pipeline(second)
     assert one.index != two.index

@@ -21,14 +21,19 @@ from kreis.evaluation.intervals import estimate, paired_difference
 from kreis.evaluation.support import missing_rows
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.accuracy import Accuracy
+from kreis.tasks.metrics.alarms import AveragePrecision
 from kreis.tasks.metrics.auc import Auc
 from kreis.tasks.metrics.business_value import BusinessValue
+from kreis.tasks.metrics.classes import ClassRows
+from kreis.tasks.metrics.correlation import Correlation
 from kreis.tasks.metrics.errors import MeanAbsoluteError, RootMeanSquaredError
 from kreis.tasks.metrics.log_loss import LogLoss
+from kreis.tasks.metrics.macro_recall import MacroRecall
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.quantiles import PinballLoss
 from kreis.tasks.metrics.ranked import Ndcg, RankedRows
 from kreis.tasks.metrics.recall import Recall
+from kreis.tasks.metrics.scaled_error import ScaledError
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.regression.error_cost import ErrorCost
 
@@ -131,6 +136,22 @@ def heavy(sigma: float) -> Callable[[np.random.Generator, int], Rows]:
     return make
 
 
+def noisy(rng: np.random.Generator, count: int) -> Rows:
+    """Decisions that miss by half as much as a plain answer does."""
+    outcomes: Floats = rng.normal(size=count)
+    reference: Floats = outcomes + rng.normal(size=count)
+    return Rows(outcomes, outcomes, outcomes + rng.normal(0.0, 0.5, count), reference=reference, blocks_are="rows")
+
+
+def of_three(rng: np.random.Generator, count: int) -> Rows:
+    """Three classes, of which the rarest is found least often."""
+    happened = rng.choice(3, p=[0.6, 0.3, 0.1], size=count)
+    right = rng.random(count) < np.array([0.9, 0.7, 0.5])[happened]
+    chosen = np.where(right, happened, (happened + 1) % 3).astype(float)
+    numbers = np.arange(3.0)
+    return ClassRows(happened.astype(float), np.zeros((count, 3)), chosen, blocks_are="rows", numbers=numbers)
+
+
 def ranked(rng: np.random.Generator, count: int) -> tuple[Rows, Codes]:
     """Groups of ten rows with grades 0, 1 and 2."""
     grades = rng.choice([0.0, 1.0, 2.0], p=[0.7, 0.2, 0.1], size=(count, 10))
@@ -167,6 +188,10 @@ def cases() -> Iterator[Case]:
     yield Case("mean absolute error, 500 rows", MeanAbsoluteError(), by_row(numbers), 500, math.sqrt(2 / math.pi))
     yield Case("root mean squared error, 500 rows", RootMeanSquaredError(), by_row(numbers), 500, 1.0)
     yield Case("pinball loss, 500 rows", PinballLoss((0.1, 0.5, 0.9)), by_row(quantiles), 500)
+    yield Case("correlation, 500 rows", Correlation(), by_row(noisy), 500, 1 / math.sqrt(1.25))
+    yield Case("scaled error, 500 rows", ScaledError(), by_row(noisy), 500, 0.5)
+    yield Case("macro recall, 500 rows", MacroRecall(), by_row(of_three), 500, 0.7)
+    yield Case("average precision, 500 rows", AveragePrecision(), by_row(ordered(0.3)), 500)
     yield Case("NDCG, 200 groups of 10 rows", gains, ranked, 200)
     for sigma, count in ((1.0, 500), (1.0, 5_000), (1.5, 5_000)):
         mean = -1.5 * math.exp(sigma**2 / 2)
