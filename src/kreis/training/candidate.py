@@ -39,6 +39,7 @@ __all__ = [
     "quarters_of",
     "ranked",
     "require",
+    "require_whole",
     "varied",
     "version_of",
 ]
@@ -184,6 +185,14 @@ def require(condition: bool, message: str, *, where: str, hint: str | None = Non
     """Raise a ProjectError unless a declared parameter is in bounds."""
     if not condition:
         raise ProjectError(message, where=where, hint=hint)
+
+
+def require_whole(candidate: object, *, where: str, **least: int) -> None:
+    """Raise a ProjectError unless fields of a candidate are whole numbers from a least one on."""
+    for name, lowest in least.items():
+        value = getattr(candidate, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        require(whole and value >= lowest, f"{name} must be a whole number from {lowest}, not {value}", where=where)
 
 
 def changed(candidate: Declared, values: dict[str, Any]) -> Declared:

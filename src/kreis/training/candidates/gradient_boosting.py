@@ -25,6 +25,7 @@ from kreis.training.candidate import (
     quarters_of,
     ranked,
     require,
+    require_whole,
     varied,
 )
 from kreis.training.encoders.encoder import ColumnKind
@@ -70,10 +71,7 @@ class GradientBoosting:
         where = "GradientBoosting"
         if self.loss is not None and self.loss not in get_args(NumberLoss):
             raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
-        for name, least in (("trees", 1), ("leaves", 2), ("rows_per_leaf", 1), ("bins", 2)):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole and value >= least, f"{name} must be a whole number from {least}, not {value}", where=where)
+        require_whole(self, where=where, trees=1, leaves=2, rows_per_leaf=1, bins=2)
         require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
         require(self.l2 >= 0, f"l2 must not be negative, as {self.l2} is", where=where)
         for name in ("column_share", "row_share"):

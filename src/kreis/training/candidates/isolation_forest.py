@@ -13,7 +13,7 @@ from kreis.arrays import Codes
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Outcomes, changed, require
+from kreis.training.candidate import Fitted, Outcomes, changed, require, require_whole
 from kreis.training.candidates.standardised import medians_of
 from kreis.training.fidelity import prove_same
 from kreis.training.float32 import float32_at_most
@@ -41,11 +41,7 @@ class IsolationForest:
     """So many rows are drawn for each tree: few, so that unusual ones do not hide each other."""
 
     def __post_init__(self) -> None:
-        where = "IsolationForest"
-        for name, least in (("trees", 1), ("rows_per_tree", 2)):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole and value >= least, f"{name} must be a whole number from {least}, not {value}", where=where)
+        require_whole(self, where="IsolationForest", trees=1, rows_per_tree=2)
 
     def parameters(self) -> dict[str, Any]:
         """Its fields."""

@@ -13,7 +13,7 @@ from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Outcomes, changed, require
+from kreis.training.candidate import Fitted, Outcomes, changed, require, require_whole
 from kreis.training.candidates.standardised import Standardised, standardise
 from kreis.training.fidelity import prove_same
 
@@ -48,11 +48,7 @@ class KMeans:
     """So many beginnings, of which the best is taken."""
 
     def __post_init__(self) -> None:
-        where = "KMeans"
-        for name, least in (("clusters", 1), ("batch", 0), ("starts", 1)):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole and value >= least, f"{name} must be a whole number from {least}, not {value}", where=where)
+        require_whole(self, where="KMeans", clusters=1, batch=0, starts=1)
 
     def parameters(self) -> dict[str, Any]:
         """Its fields."""

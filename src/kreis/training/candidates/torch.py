@@ -25,6 +25,7 @@ from kreis.training.candidate import (
     changed,
     loss_for,
     require,
+    require_whole,
     varied,
     version_of,
 )
@@ -82,10 +83,7 @@ class Torch:
             raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
         if self.device not in ("cpu", "gpu"):
             raise ProjectError.unknown_name("device", self.device, ("cpu", "gpu"), where=where)
-        for name in ("epochs", "batch", "patience"):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole and value >= 1, f"{name} must be a whole number from 1, not {value}", where=where)
+        require_whole(self, where=where, epochs=1, batch=1, patience=1)
         require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
         require(self.weight_decay >= 0, f"weight_decay must not be negative, as {self.weight_decay} is", where=where)
         require(0 < self.kept_aside < 1, f"kept_aside must be a share below 1, not {self.kept_aside}", where=where)

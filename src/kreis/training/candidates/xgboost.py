@@ -26,6 +26,7 @@ from kreis.training.candidate import (
     quarters_of,
     ranked,
     require,
+    require_whole,
     varied,
     version_of,
 )
@@ -72,10 +73,7 @@ class XGBoost:
         where = "XGBoost"
         if self.loss is not None and self.loss not in get_args(NumberLoss):
             raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
-        for name, least in (("trees", 1), ("leaves", 2), ("bins", 2)):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole and value >= least, f"{name} must be a whole number from {least}, not {value}", where=where)
+        require_whole(self, where=where, trees=1, leaves=2, bins=2)
         require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
         for name in ("l2", "weight_per_leaf"):
             require(getattr(self, name) >= 0, f"{name} must not be negative, as {getattr(self, name)} is", where=where)
