@@ -71,6 +71,12 @@ def test_several_features_change_where_one_is_not_enough() -> None:
     assert all(said >= 80 for _, said, _, _ in answers)
 
 
+def test_no_answer_changes_more_than_another_one_that_is_enough() -> None:
+    sets = [set(changed) for _, _, changed, _ in found(at=62.0, fixed=["city"], count=6)]
+    assert {"income"} in sets
+    assert not any(one < other for one in sets for other in sets)
+
+
 def test_the_same_row_gives_the_same_answers() -> None:
     first, second = found(at=80.0), found(at=80.0)
     assert [(row.tobytes(), changed) for row, _, changed, _ in first] == [

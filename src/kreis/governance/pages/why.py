@@ -128,13 +128,19 @@ def _instead(walk: WhyView) -> Iterator[Grid]:
         (
             "; ".join(f"{each.feature} {_said(each.instead)} in place of {_said(each.value)}" for each in one.changes),
             one.score if isinstance(one.score, float) else max(one.score),
-            str(one.decision),
+            _decided(one.decision),
         )
         for one in walk.instead.found
     ]
     yield Grid(
         "Another decision would follow from", ("change", "score", "decision"), rows or [(walk.instead.lacks, "", "")]
     )
+
+
+def _decided(decision: Any) -> str:
+    if isinstance(decision, bool):
+        return "yes" if decision else "no"
+    return ", ".join(decision) if isinstance(decision, list) else str(decision)
 
 
 def _signed(value: float) -> str:

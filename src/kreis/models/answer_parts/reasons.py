@@ -102,7 +102,7 @@ class OpenedReasons:
         (found,) = explained(
             self._explainer,
             self._spoken,
-            values.tolist(),
+            [float(str(each)) for each in values],  # the shortest number that is this float32: as it was written
             asked.fields,
             names=part.names,
             places=(part.place(score),),

@@ -23,7 +23,9 @@ __all__ = ["Change", "Counterfactual", "Seen", "counterfactuals"]
 MOST_CHANGED = 4
 """Features that are changed together."""
 _BEAM = 12
-"""Changes of few features from which those of more are made."""
+"""Changes of few features from which those of more are made, at most."""
+_MOST_TRIED = 20_000
+"""Rows that are scored in one round, as far as one change is tried at all: it bounds what a request may cost."""
 _FINER = 12
 """Points between a value and the nearest one that flips, in each round."""
 
@@ -137,15 +139,17 @@ def counterfactuals(
         parts = zip(rows, changed, distances, scores, flips.tolist(), progress.tolist(), strict=True)
         return [_Tried(*each) for each in parts]
 
+    wide = max(1, sum(len(each.values) for each in free))
     start = _Tried(row, (), 0.0, at_first[0], False, 0.0)
     beam, found = [start], list[_Tried]()
     for _ in range(min(MOST_CHANGED, len(free))):
-        step = _further(beam, free, row, tried)
+        enough = {each.changed for each in found}  # one that holds more than these changes too much
+        step = _further(beam, free, row, tried, enough)
         found += [each for each in step if each.flips]
         if len({each.changed for each in found}) >= count:
             break
         left = [each for each in step if not each.flips]
-        beam = sorted(left, key=lambda each: (-each.progress, each.distance))[:_BEAM]
+        beam = sorted(left, key=lambda each: (-each.progress, each.distance))[: max(1, min(_BEAM, _MOST_TRIED // wide))]
     chosen = _diverse(found, count * 2)  # how near each can be brought is not known yet
     nearer = [_nearer(each, row, free, tried) for each in chosen]
     return [
@@ -184,13 +188,17 @@ def _place(scores: npt.NDArray[Any]) -> int:
     return 0 if scores.ndim == 1 else int(scores[0].argmax())
 
 
-def _further(beam: Sequence[_Tried], free: Sequence[_Feature], row: Matrix, tried: _Try) -> list[_Tried]:
-    """Each with one more feature changed, in every way; no set of features twice with the same values."""
+def _further(
+    beam: Sequence[_Tried], free: Sequence[_Feature], row: Matrix, tried: _Try, enough: set[tuple[int, ...]]
+) -> list[_Tried]:
+    """Each with one more feature changed, in every way; no set of features twice with the same values, and none that
+    holds a set which is enough.
+    """
     rows, changed, distances, known = [], [], [], set()
     for each in beam:
         for feature in free:
             together = tuple(sorted((*each.changed, feature.place)))
-            if feature.place in each.changed:
+            if feature.place in each.changed or any(set(less) <= set(together) for less in enough):
                 continue
             steps = feature.distance(float(row[feature.place]), feature.values)
             for value, step in zip(feature.values, steps.tolist(), strict=True):
