@@ -53,7 +53,15 @@ SHAPES = Examined(
     tables={
         "reliability": [{"group": "a", "score": 0.1, "frequency": 0.2, "rows": 10}] * 3,
         "effects": [
-            {"feature": f, "x": x, "value": x * 2.0, "low": x - 0.5, "high": x * 2.5} for f in "ab" for x in (1.0, 2.0)
+            {"feature": f, "value": x, "effect": x * 2.0, "low": x - 0.5, "high": x * 2.5, "rows": 5}
+            for f in "ab"
+            for x in (1.0, 2.0)
+        ],
+        "groups": [{"measure": "rate", "group": g, "value": 0.2, "low": 0.1, "high": 0.3} for g in "abc"],
+        "curve": [
+            {"method": m, "ratio": 0.5, "ratio_low": 0.4, "ratio_high": 0.6}
+            | {"value": 5.0, "value_low": 4.0, "value_high": 6.0}
+            for m in (HOSTILE, "thresholds")
         ],
         "rows": [{"row": HOSTILE, "loss": 0.25, "why": None}] * 40,
     },
@@ -84,7 +92,7 @@ def test_each_number_names_the_row_that_it_comes_from(workspace: Workspace, made
     loose = [
         text
         for text, around in made[2].texts
-        if re.search(r"\d", text.replace(made[0].candidate.evaluation.unit, ""))  # EUR per 1,000 is a name
+        if re.search(r"\d", re.sub(rf"\w+__\w+|{made[0].candidate.evaluation.unit}", "", text))  # these are names
         and not any("data-record" in each.attributes or each.tag in ("style", "title") for each in around)
         and not any(each.attributes.get("class") == "key" for each in around)
     ]
@@ -123,7 +131,9 @@ def test_findings_are_drawn_by_their_shape(hostile: Page) -> None:
     said = [each.attributes["alt"] for each in hostile.all("img")]
     assert any(each.startswith("gap by") for each in said)
     assert any(each.startswith("reliability: a: what happened") for each in said)
-    assert sum(each.startswith("effects") for each in said) == 2
+    assert sum(each.startswith("effects: ") for each in said) == 2
+    assert any(each.startswith("groups: rate: 3 values") for each in said)
+    assert any(each.startswith("curve: value against ratio, 2 points") for each in said)
     text = " ".join(text for text, _ in hostile.texts)
     assert "▲ To look at: " in text
     assert "It was not asked: " in text

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kreis.governance.papers.parts import section, table, text
-from kreis.governance.papers.plots import Dot, curves, dots, figure, reliability
+from kreis.governance.papers.plots import Dot, curves, dots, figure, reliability, tradeoff
 from kreis.governance.papers.traced import Traced
 
 __all__ = ["examined_sections"]
 
-_PLOTS = 6
-"""Of one examination; its tables hold the rest."""
+_PLOTS, _PLOTS_OF_TABLE = 10, 6
+"""Of one examination, and of one of its tables; what is not drawn stands in the tables."""
 _ROWS = 25
 """Of a table of details."""
 _SHARES = ("frequency", "share", "observed", "outcome")
-_GROUPED = ("feature", "column", "group", "measure", "name")
+_ORDER = ("effect", "gap", "loss", "value", "score", *_SHARES, "low", "high", "rows", "n")
+"""Numbers of tables, as they are shown; the others follow by name."""
+_SLACK = 1e-9
 
 
 def examined_sections(examined: Iterable[tuple[Traced, str]]) -> Iterator[str]:
@@ -94,46 +96,81 @@ def _told(title: str, rows: list[Dot]) -> str:
 
 
 def _drawn(examined: Traced) -> Iterator[str]:
-    """Tables whose columns say how they are drawn: a reliability diagram, or curves with their bands."""
+    """Tables whose columns say how they are drawn."""
     for name, rows in examined.get("tables", {}).items():
-        for label, part in _series(rows.value):
-            title = f"{name.replace('_', ' ')}{f': {label}' if label else ''}"
-            columns = list(part[0])
-            share = next((each for each in _SHARES if each in columns), None)
-            if "score" in columns and share is not None:
-                points = [
-                    (row["score"], row[share], row.get("rows", row.get("n", 1)))
-                    for row in part
-                    if _known(row, "score", share)
-                ]
-                said = f"{title}: what happened against what was predicted, {len(points)} bins. The table has them."
-                yield figure(reliability(points), f"{title}; dashed: where both agree", said)
-            elif {"value", "low", "high"} <= set(columns) and columns[0] not in ("value", "low", "high"):
-                x = next((each for each in columns if each not in ("value", "low", "high", *_GROUPED)), columns[0])
-                known = [row for row in part if _known(row, "value")]
-                said = f"{title}: value by {x}, {len(known)} points with their band. The table has them."
-                yield figure(curves(known, x=x, y="value", band=True), title, said)
+        if rows.value:
+            yield from list(_of_table(name.replace("_", " "), rows.value))[:_PLOTS_OF_TABLE]
+
+
+def _of_table(name: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The plots of one table: a reliability diagram, curves with bands, a trade-off, or values with intervals."""
+    columns = list(rows[0])
+    share = next((each for each in _SHARES if each in columns), None)
+    centre = _within_bounds(rows)
+    pairs = [each for each in columns if {f"{each}_low", f"{each}_high"} <= set(columns)]
+    if "score" in columns and share is not None:
+        for label, part in _series(rows, ("score", share)):
+            points = [(row["score"], row[share], row.get("rows", row.get("n", 1))) for row in part]
+            said = f"{name}{label}: what happened against what was predicted, {len(points)} bins. The table has them."
+            yield figure(reliability(points), f"{name}{label}; dashed: where both agree", said)
+    elif centre is not None and centre != "value" and "value" in columns:
+        for label, part in _series(rows, ("value", centre), without=("value",)):
+            said = f"{name}{label}: {centre} by value, {len(part)} points with their band. The table has them."
+            yield figure(curves(part, x="value", y=centre, band=True), f"{name}{label}", said)
+    elif centre is not None:
+        own = _naming(rows)
+        for label, part in _series(rows, (centre,), without=(own,)):
+            shown = [(str(row.get(own)), row[centre], row["low"], row["high"]) for row in part]
+            yield figure(dots(shown, title=centre.replace("_", " ")), f"{name}{label}", _told(name + label, shown))
+    elif len(pairs) > 1:
+        said = f"{name}: {pairs[1]} against {pairs[0]}, {len(rows)} points. The table has them."
+        yield figure(tradeoff(rows, x=pairs[0], y=pairs[1], by=_naming(rows)), name, said)
+
+
+def _within_bounds(rows: list[dict[str, Any]]) -> str | None:
+    """The column of which "low" and "high" are the interval: it always lies between them."""
+    if not {"low", "high"} <= set(rows[0]):
+        return None
+    known = [row for row in rows if _known(row, "low", "high")]
+    for name in sorted(set(rows[0]) - {"low", "high", "rows", "n"}, key=_place):
+        own = [row for row in known if _known(row, name)]
+        if own and all(row["low"] - _SLACK <= row[name] <= row["high"] + _SLACK for row in own):
+            return name
+    return None
+
+
+def _naming(rows: list[dict[str, Any]]) -> str:
+    """The column that names the rows: of texts, the one with most different ones."""
+    texts = [name for name in rows[0] if any(isinstance(row.get(name), str) for row in rows)]
+    return max(texts, key=lambda name: len({row.get(name) for row in rows}), default="")
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Where a column stands: the record keeps no order of columns."""
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
 
 
 def _known(row: dict[str, Any], *names: str) -> bool:
     return all(isinstance(row.get(name), int | float) for name in names)
 
 
-def _series(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The rows apart by what they are of, where a column says that."""
-    if not rows:
-        return
-    by = [name for name in _GROUPED if name in rows[0] and len(rows[0]) > 2]
+def _series(
+    rows: list[dict[str, Any]], numbers: tuple[str, ...], *, without: tuple[str, ...] = ()
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The rows apart by what their texts say they are of, where there are several that have the numbers."""
+    texts = [name for name in rows[0] if any(isinstance(row.get(name), str) for row in rows) and name not in without]
     parts: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        parts.setdefault(", ".join(str(row.get(name)) for name in by), []).append(row)
-    yield from ((label, part) for label, part in parts.items() if len(part) > 1)
+        if all(row.get(name) is not None for name in numbers):
+            parts.setdefault(", ".join(str(row.get(name)) for name in texts), []).append(row)
+    yield from ((f": {label}" if label else "", part) for label, part in parts.items() if len(part) > 1)
 
 
 def _details(name: str, rows: Traced) -> str:
     if not rows.value:
         return ""
-    columns = list(dict.fromkeys(column for row in rows.value for column in row))
+    columns = sorted(dict.fromkeys(column for row in rows.value for column in row), key=_place)
+    columns.sort(key=lambda column: not any(isinstance(row.get(column), str) for row in rows.value))
     shown = [[row[column].html if column in row.value else "–" for column in columns] for row in list(rows)[:_ROWS]]
     left = len(rows.value) - len(shown)
     caption = name.replace("_", " ") + (": the first rows, the others stand on record" if left > 0 else "")

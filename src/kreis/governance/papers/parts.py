@@ -61,7 +61,9 @@ def section(name: str, title: str, parts: Iterable[str], *, level: int = 2) -> s
     if not kept:
         return ""
     head = f'<h{level} id="{escape(name, quote=True)}-title">{text(title)}</h{level}>'
-    named = f'id="{escape(name, quote=True)}" aria-labelledby="{escape(name, quote=True)}-title"'
+    named = f'id="{escape(name, quote=True)}"'
+    if level == 2:  # a landmark for screen readers; parts of parts are none, and may be called alike
+        named += f' aria-labelledby="{escape(name, quote=True)}-title"'
     return f"<section {named}>{head}\n" + "\n".join(kept) + "</section>"
 
 

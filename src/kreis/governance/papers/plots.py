@@ -14,7 +14,7 @@ from typing import Any
 
 from kreis.texts import plain
 
-__all__ = ["Dot", "curves", "dots", "figure", "over_time", "reliability"]
+__all__ = ["Dot", "curves", "dots", "figure", "over_time", "reliability", "tradeoff"]
 
 _INK, _FAINT, _BLUE, _ORANGE = "#222222", "#DDDDDD", "#0072B2", "#B34700"
 _WIDTH = 250
@@ -154,6 +154,38 @@ def curves(points: Sequence[Mapping[str, Any]], *, x: str, y: str, band: bool) -
         layers.insert(0, area)
     values: list[dict[str, Any]] = [{name: each.get(name) for name in (x, y, "low", "high")} for each in points]
     return _svg({"data": {"values": values}, "layer": layers, "width": _WIDTH, "height": 150})
+
+
+def tradeoff(points: Sequence[Mapping[str, Any]], *, x: str, y: str, by: str) -> str:
+    """One number against another, each with its interval; what the points are is told by their shapes.
+
+    Args:
+        points: Rows with the two columns, and their ends under "_low" and "_high".
+        x: The column across.
+        y: The column upward.
+        by: The column that names what a point is.
+    """
+    wanted = [f"{name}{end}" for name in (x, y) for end in ("", "_low", "_high")]
+    values = [
+        {**{name: each[name] for name in wanted}, "name": _short(str(each.get(by, "")))}
+        for each in points
+        if all(isinstance(each.get(name), int | float) for name in wanted)
+    ]
+    if len(values) < 2:
+        return ""
+    kind = {"type": "quantitative", "scale": {"zero": False}, "axis": {"tickCount": 4}}
+    across, up = ({**kind, "field": name, "title": name.replace("_", " ")} for name in (x, y))
+    rule = {"mark": {"type": "rule", "color": _INK, "opacity": 0.5}}
+    legend = {"orient": "bottom", "columns": 2, "labelFontSize": 12, "title": None}
+    layers: list[dict[str, Any]] = [
+        {**rule, "encoding": {"x": {**across, "field": f"{x}_low"}, "x2": {"field": f"{x}_high"}, "y": up}},
+        {**rule, "encoding": {"x": across, "y": {**up, "field": f"{y}_low"}, "y2": {"field": f"{y}_high"}}},
+        {
+            "mark": {"type": "point", "filled": True, "size": 70, "color": _BLUE, "opacity": 1},
+            "encoding": {"x": across, "y": up, "shape": {"field": "name", "type": "nominal", "legend": legend}},
+        },
+    ]
+    return _svg({"data": {"values": values}, "layer": layers, "width": _WIDTH, "height": 200})
 
 
 def _inside(end: float | None, edge: float) -> float:
