@@ -59,6 +59,13 @@ class Handbook:
         return found
 
     @property
+    def looks(self) -> list[float]:
+        """Which look each was that models took at the questions that judge."""
+        with self.workspace.ledger.read() as connection:
+            noted = steps.steps_called(connection, "note", "looks at the test rows of handbook")
+        return [each.outputs["look"]["number"] for each in noted]
+
+    @property
     def models(self) -> list[str]:
         with self.workspace.ledger.read() as connection:
             return [each.digest for each in reversed(models.list_models(connection, "handbook"))]
@@ -141,6 +148,7 @@ def test_a_changed_page_makes_another_index_and_package_which_rolls_back(handboo
     assert handbook.pipeline(first).index_version != handbook.pipeline(second).index_version
     assert [each.model for each in handbook.release.routes] == [second], "the same answerer, at once"
     assert "the same as version 1, with the data as of 2026-03-03" in handbook.release.reason
+    assert handbook.looks == [1.0], "the same answerer: no other look at the questions"
     roll_back(handbook.workspace, reason="a test")
     assert [each.model for each in handbook.release.routes] == [first]
 
@@ -163,9 +171,7 @@ def test_another_chunker_builds_its_index_beside_the_serving_one_and_has_to_beat
     handbook.edit(poor, whole)
     done = handbook.run(90)
     assert done.status == "advanced", done.reason
-    with handbook.workspace.ledger.read() as connection:
-        looks = steps.steps_called(connection, "note", "looks at the test rows of handbook")
-    assert [each.outputs["look"]["number"] for each in looks] == [1.0, 2.0]  # two models on the same questions
+    assert handbook.looks == [1.0, 2.0], "two models on the same questions"
     first, second = handbook.models
     one, two = handbook.pipeline(first), handbook.pipeline(second)
     assert one.index != two.index

@@ -53,6 +53,9 @@ class Judging:
     """Whether a candidate is what a package is, with newer data: then there is nothing to be better at."""
     tested: Callable[[str], JudgedRows]
     """The rows that judge a candidate."""
+    lasting: Callable[[TrainedCandidate], Any]
+    """What stays of a candidate when only its data are newer: with it, it is the same model, and another look at the
+    same rows is none. None where newer data make another model."""
     look: Callable[[str, Package | None, Spending | None, Look], Looked]
     """What is to be said of each candidate; takes the chosen one, the champion, the level of their comparison, and
     which look at the rows it is."""
@@ -200,6 +203,8 @@ def _evaluate(state: WayState, judging: Judging, challenger: str) -> StepResult[
 def _look(state: WayState, judging: Judging, challenger: str, model: str) -> Look:
     """Which look it is at the rows that judge, from what is on record; the same for the same model on the same rows."""
     name = f"{_LOOKS} {state.project.name}"
+    lasting = judging.lasting(state.candidates[challenger].output.candidate)
+    model = model if lasting is None else digest_of_document(lasting)
     rows, notes = judging.tested(challenger), state.memory.notes(name, name)
     what = {"model": model, "rows": rows.digest}
     if (known := notes.recall(what)) is not None:

@@ -56,6 +56,7 @@ def perform(state: GenerativeState) -> Verdict:
             decides_alike=_decides_alike,
             refreshes=lambda package, trained: is_refresh(package.manifest.training, trained.training),
             tested=partial(_tested, state),
+            lasting=lambda trained: trained.training.get("parameters"),  # as `is_refresh` has it
             look=partial(_look, state),
         ),
     )

@@ -73,6 +73,7 @@ def perform(state: TabularState) -> Verdict:
             decides_alike=partial(_decides_alike, project),
             refreshes=lambda package, trained: False,  # newer data come to the version in service by themselves
             tested=lambda candidate: _tested(state),
+            lasting=lambda trained: None,
             look=partial(_look, state),
         ),
     )
