@@ -88,7 +88,7 @@ class Compared:
         if not self.crossed:
             said = f"Where it would be right, {often}"
             yield from self._ratio("equal_opportunity", given.true_positive_rate, said, of=of, told=told)
-        right, wrong = (self._between(each) for each in (given.true_positive_rate, given.false_positive_rate))
+        right, wrong = (self._between(each, joint=2) for each in (given.true_positive_rate, given.false_positive_rate))
         yield from self._apart("equal_opportunity_difference", right, f"Where it would be right, {_OFTEN}", given)
         yield from self._odds(right, wrong, given)
         if self.crossed:
@@ -100,14 +100,11 @@ class Compared:
             yield from self._apart("calibration_difference", self._between(given.calibration_gap), _ABOVE, given)
 
     def _odds(self, right: Between | None, wrong: Between | None, given: Selected) -> Iterator[Finding]:
-        """Of the two differences the greater one; the lower bound holds for both at once (Hardt et al. 2016)."""
+        """Of the two differences the greater one; the lower bounds hold for both at once (Hardt et al. 2016)."""
         if right is None or wrong is None:
             return
         more, where = max((right, "right"), (wrong, "wrong"), key=lambda each: each[0].estimate.value)
-        at_once = 1 - (1 - self.level) / 2
-        sure = [self._between(each, at_once) for each in (given.true_positive_rate, given.false_positive_rate)]
-        low = max(each.estimate.low for each in sure if each is not None)
-        high = max(right.estimate.high, wrong.estimate.high)
+        low, high = (max(getattr(each.estimate, end) for each in (right, wrong)) for end in ("low", "high"))
         estimate = msgspec.structs.replace(more.estimate, low=min(low, more.estimate.value), high=high)
         said = self._said_apart(more, f"Where it would be {where}, {_OFTEN}", estimate, given)
         yield self._found("equalised_odds_difference", said, estimate, self._label(more.lowest.code), given.of)
@@ -126,9 +123,9 @@ class Compared:
             said = f"Decisions are furthest off for {self.name} {label!r}: by {_shown(estimate)} on average."
             yield self._found("worst_group_error", said, estimate, label)
 
-    def _between(self, rate: RatioMetric, level: float | None = None) -> Between | None:
-        at = self.level if level is None else level
-        return between(rate, self.rows, self.blocks, self.groups, least=self.least, level=at)
+    def _between(self, rate: RatioMetric, joint: int = 1) -> Between | None:
+        options: dict[str, Any] = {"least": self.least, "level": self.level, "joint": joint}
+        return between(rate, self.rows, self.blocks, self.groups, **options)
 
     def _apart(
         self,

@@ -70,6 +70,7 @@ class Apart(Metric):
     def __init__(self, rate: RatioMetric, first: Booleans, second: Booleans) -> None:
         """Of two groups, as masks of shape (n,)."""
         self._rate, self._first, self._second = rate, first, second
+        self._influence: Floats | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -84,12 +85,13 @@ class Apart(Metric):
         return first - second
 
     def influence(self, rows: Rows) -> Floats:
-        """What each row contributes to the error, shape (n,)."""
-        above, below = self._rate.terms(rows)
-        influence = np.zeros(len(rows))
-        for mask, sign in zip(self._masks(rows), (1, -1), strict=True):
-            influence[mask] = sign * ratio_influence(above[mask], below[mask])
-        return influence
+        """What each row contributes to the error, shape (n,); reckoned once for all levels."""
+        if self._influence is None or len(self._influence) != len(rows):
+            above, below = self._rate.terms(rows)
+            self._influence = np.zeros(len(rows))
+            for mask, sign in zip(self._masks(rows), (1, -1), strict=True):
+                self._influence[mask] = sign * ratio_influence(above[mask], below[mask])
+        return self._influence
 
     def weights(self, rows: Rows) -> Floats:
         """What counts towards either rate."""
@@ -178,7 +180,7 @@ def by_group(
 
 
 def between(
-    rate: RatioMetric, rows: Rows, blocks: Codes, groups: Groups, *, least: int = 1, level: float = 0.95
+    rate: RatioMetric, rows: Rows, blocks: Codes, groups: Groups, *, least: int = 1, level: float = 0.95, joint: int = 1
 ) -> Between | None:
     """The largest difference between two groups' rates; None where there are not two groups.
 
@@ -189,6 +191,7 @@ def between(
         groups: Of each row.
         least: Rows that must count towards a group's rate.
         level: Of the interval.
+        joint: For how many rates at once the lower bound is to hold.
     """
     found = by_group(rate, rows, blocks, groups, least=least)
     if len(found) < 2:
@@ -196,15 +199,18 @@ def between(
     highest, lowest = max(found, key=lambda each: each.value), min(found, key=lambda each: each.value)
     if highest.code == lowest.code:
         lowest = next(each for each in found if each.code != highest.code)
-    at_once = 1 - (1 - level) / (len(found) * (len(found) - 1) / 2)
+    at_once = 1 - (1 - level) / (joint * len(found) * (len(found) - 1) / 2)
     values, errors = np.array([each.value for each in found]), np.array([each.error for each in found])
     apart = values[:, None] - values[None, :]
     spread = np.sqrt(errors[:, None] ** 2 + errors[None, :] ** 2)
     np.fill_diagonal(apart, -math.inf)
 
+    made: dict[tuple[int, int], Apart] = {}
+
     def measured(pair: tuple[int, int], at: float) -> Estimate:
-        first, second = (groups.codes == found[each].code for each in pair)
-        return estimate(Apart(rate, first, second), rows, blocks, level=at)
+        if pair not in made:
+            made[pair] = Apart(rate, *(groups.codes == found[each].code for each in pair))
+        return estimate(made[pair], rows, blocks, level=at)
 
     extreme = found.index(highest), found.index(lowest)
     pairs = {extreme, _place((apart + _z(level) * spread).argmax(), len(found))}
