@@ -9,9 +9,10 @@ import pytest
 from kreis.arrays import Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.blocks import interval
-from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference
+from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference, share_estimate
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.auc import Auc
+from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.task import metric_named
 
@@ -174,3 +175,24 @@ def test_importing_evaluation_brings_in_nothing_heavy():
     code = f"import sys, kreis.evaluation.evaluate; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_share_of_rows_that_come_several_times_is_no_surer_than_of_these_rows_once():
+    hits = np.zeros(40, dtype=bool)
+    hits[:3] = True
+    once = Rows(hits, hits.astype(float), hits, blocks_are="rows")
+    again = Rows(*(np.tile(each, 5) for each in (hits, hits.astype(float), hits)), blocks_are="rows", repeats=5)
+    alone = share_estimate(hits, np.arange(40), once)
+    repeated = share_estimate(np.tile(hits, 5), np.tile(np.arange(40), 5), again)
+    assert (repeated.n, repeated.blocks) == (40, 40)
+    assert (repeated.low, repeated.high) == pytest.approx((alone.low, alone.high))
+    none = share_estimate(np.zeros(200, dtype=bool), np.tile(np.arange(40), 5), again)
+    assert none.high == pytest.approx(1 - 0.025 ** (1 / 40))
+
+
+def test_a_mean_over_groups_does_not_speak_of_days():
+    values = np.arange(30.0)
+    groups = Rows(values, values, values, blocks_are="groups")
+    assert mean_estimate(values, np.arange(30) // 10, rows=groups).warning == (
+        "3 groups are too few to say how much groups differ: at least 8 are needed"
+    )

@@ -18,7 +18,9 @@ __all__ = ["SomeRows"]
 
 @dataclass(frozen=True, eq=False)
 class SomeRows:
-    """An even sample of the rows that judge: whole groups, where rows are decided among each other."""
+    """Some of the rows that judge, drawn by chance: every n-th of them could all be of one hour of the day. Whole
+    groups, where rows are decided among each other; and of a row that judges several times all or none.
+    """
 
     subject: Subject
     features: FeatureRows
@@ -27,11 +29,13 @@ class SomeRows:
     @cached_property
     def kept(self) -> Booleans:
         """Which rows they are, shape (n,)."""
-        count = len(self.features.test)
-        step = -(-count // self.most)
-        groups = self.features.test.groups
-        kept: Booleans = (np.arange(count) if groups is None else groups) % step == 0
-        return kept
+        groups = self.features.split.judging if self.features.test.groups is None else self.features.test.groups
+        names = np.unique(groups)
+        share = self.most / max(len(self.features.test), 1)
+        if share >= 1:
+            return np.ones(len(groups), dtype=bool)
+        drawn = np.random.default_rng(0).permutation(len(names))[: max(int(share * len(names)), 1)]
+        return np.isin(groups, names[drawn])
 
     @cached_property
     def places(self) -> Codes:
@@ -64,7 +68,7 @@ class SomeRows:
     def note(self) -> list[str]:
         """That it is a sample, where it is one."""
         count, some = len(self.kept), len(self.places)
-        return [] if count == some else [f"asked of {some:,} of the {count:,} rows that judge, evenly drawn"]
+        return [] if count == some else [f"asked of {some:,} of the {count:,} rows that judge, drawn by chance"]
 
     def changed(self, matrices: Sequence[Matrix], texts: Sequence[Texts | None]) -> list[Rows]:
         """What the model makes of the rows with other features, for each of several changes.

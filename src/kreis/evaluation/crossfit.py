@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.examinations.examination import FeatureRows, Subject, Tell
 from kreis.models.scoring import Scorer
+from kreis.tasks.metrics.metric import Rows
 from kreis.training.data import TrainingData
 
-__all__ = ["blocks_of", "scores_of", "unseen_scores"]
+__all__ = ["blocks_of", "on_its_own", "scores_of", "unseen_scores"]
 
 _DAY = 86_400_000_000
 
@@ -27,6 +31,11 @@ def blocks_of(subject: Subject, rows: TrainingData) -> Codes:
     if subject.rows.blocks_are == "groups" and rows.labels is not None:
         return as_blocks(rows.labels)
     return np.arange(len(rows))
+
+
+def on_its_own(values: npt.NDArray[Any], blocks_are: str) -> Rows:
+    """Rows of which no more is known than a number of each, shape (n,), and what their blocks are: for intervals."""
+    return Rows(values, values.astype(np.float64), values, blocks_are=blocks_are)
 
 
 def unseen_scores(subject: Subject, features: FeatureRows, folds: int, tell: Tell) -> Floats:

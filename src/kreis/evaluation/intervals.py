@@ -19,10 +19,11 @@ from kreis.evaluation.blocks import as_blocks, block_sums, few_days, interval, l
 from kreis.evaluation.distributions import student_t_quantile
 from kreis.evaluation.overlap import overlap_of
 from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
-from kreis.tasks.metrics.yes_no import Share
+from kreis.tasks.metrics.positive_rate import PositiveRate
+from kreis.tasks.metrics.yes_no import Share, YesNoRows
 from kreis.texts import number
 
-__all__ = ["ENDS", "Estimate", "estimate", "gap_estimate", "mean_estimate", "paired_difference"]
+__all__ = ["ENDS", "Estimate", "estimate", "gap_estimate", "mean_estimate", "paired_difference", "share_estimate"]
 
 _BY_BLOCK = "blocks"
 _BY_COUNT = "blocks, never narrower than the count allows"
@@ -126,13 +127,40 @@ def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, 
 
 
 def mean_estimate(
-    values: Floats, blocks: Codes, *, bounds: tuple[float, float] = (-math.inf, math.inf), level: float = 0.95
+    values: Floats,
+    blocks: Codes,
+    *,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    level: float = 0.95,
+    rows: Rows | None = None,
 ) -> Estimate:
-    """The mean of `values`, shape (n,), with its interval."""
+    """The mean of `values`, shape (n,), with its interval.
+
+    Args:
+        values: Of each row, shape (n,).
+        blocks: The block of each row, as for `estimate`.
+        bounds: Between which each value lies.
+        level: How often the interval is to hold the truth.
+        rows: The rows themselves, which say what blocks are; days, if not given.
+    """
     if not len(values):
-        return _finish(math.nan, values, blocks, bounds, level, None)
+        return _finish(math.nan, values, blocks, bounds, level, None, rows)
     mean = float(values.mean())
-    return _finish(mean, (values - mean) / len(values), blocks, bounds, level, np.ones(len(values)))
+    return _finish(mean, (values - mean) / len(values), blocks, bounds, level, np.ones(len(values)), rows)
+
+
+def share_estimate(hits: Booleans, blocks: Codes, rows: Rows, *, level: float = 0.95) -> Estimate:
+    """The share of some rows that are hits, never narrower than their count allows.
+
+    Args:
+        hits: Of each row, shape (n,).
+        blocks: The block of each row, as for `estimate`.
+        rows: The rows themselves, which say what blocks are, and how often each row comes.
+        level: How often the interval is to hold the truth.
+    """
+    known = {name: getattr(rows, name) for name in ("climate", "spans", "blocks_are", "repeats")}
+    yes_no = YesNoRows(hits, hits.astype(np.float64), hits, **known)
+    return estimate(PositiveRate(), yes_no, blocks, level=level)
 
 
 def gap_estimate(values: Floats, inside: Booleans, blocks: Codes, rows: Rows, *, level: float = 0.95) -> Estimate:

@@ -45,11 +45,11 @@ def test_each_class_has_an_effect_of_its_own() -> None:
     assert ages["high"][0]["effect"] < ages["high"][-1]["effect"]
 
 
-def test_few_features_are_told_and_rows_are_drawn_evenly() -> None:
+def test_few_features_are_told_and_rows_are_drawn_by_chance() -> None:
     found = ask(subject("binary"), features=1, most=100)
     assert len(found.findings) == 1
     assert len({each["feature"] for each in found.tables["effects"]} | {"colour"}) <= 2
-    assert any("evenly drawn" in each for each in found.notes)
+    assert any("drawn by chance" in each for each in found.notes)
 
 
 def test_what_reads_no_features_is_not_asked() -> None:

@@ -64,7 +64,7 @@ def test_a_stale_value_is_the_last_one_of_the_same_entity():
     assert stale[0] > 0.05
 
 
-def test_of_many_rows_an_even_sample_is_asked():
+def test_of_many_rows_some_drawn_by_chance_are_asked():
     found = ask(subject("binary"), most=100)
-    assert found.notes == ["asked of 100 of the 300 rows that judge, evenly drawn"]
+    assert found.notes == ["asked of 100 of the 300 rows that judge, drawn by chance"]
     assert all(each.estimate.n == 100 for each in found.findings)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from kreis.arrays import Codes
-from kreis.evaluation.intervals import mean_estimate
+from kreis.evaluation.intervals import share_estimate
 from kreis.tasks.metrics.calibration_error import bins_by_score
-from kreis.tasks.metrics.counts import FEW, share_interval
 from kreis.tasks.metrics.yes_no import YesNoRows
 
 __all__ = ["reliability_with_bands"]
@@ -29,13 +28,8 @@ def reliability_with_bands(rows: YesNoRows, blocks: Codes, *, level: float = 0.9
     bins = bins_by_score(rows)
     for code in np.unique(bins):
         inside = bins == code
-        happened = rows.outcomes[inside].astype(np.float64)
-        estimate = mean_estimate(happened, blocks[inside], bounds=(0.0, 1.0), level=level)
-        low, high = estimate.low, estimate.high
-        hits, count = float(happened.sum()), len(happened)
-        if min(hits, count - hits) < FEW:
-            exact = share_interval(hits, count, level=level)
-            low, high = min(low, exact[0]), max(high, exact[1])
+        share = share_estimate(rows.outcomes[inside], blocks[inside], rows.where(inside), level=level)
         said = float(rows.scores[inside].mean())
-        found.append({"rows": count, "score": said, "frequency": estimate.value, "low": low, "high": high})
+        ends = {"low": share.low, "high": share.high}
+        found.append({"rows": share.n, "score": said, "frequency": share.value, **ends})
     return found

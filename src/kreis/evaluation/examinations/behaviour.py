@@ -16,8 +16,9 @@ from kreis.code import code_of
 from kreis.declarations import place_of
 from kreis.errors import ProjectError
 from kreis.evaluation.changed import SomeRows
+from kreis.evaluation.crossfit import on_its_own
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
-from kreis.evaluation.intervals import mean_estimate
+from kreis.evaluation.intervals import share_estimate
 from kreis.models.scoring import Matrix, Texts
 from kreis.tasks.metrics.metric import Rows
 
@@ -106,9 +107,9 @@ class Behaviour:
         for number, each in enumerate(self.expectations):
             tell(f"behaviour {each.name}", number, len(self.expectations))
             tried = _on_own_rows(each, subject, features) if each.expects == EXPECTED else _on_these(each, frame, some)
-            failed, count = tried.failed.astype(np.float64), len(tried.failed)
-            rate = mean_estimate(failed, tried.blocks, bounds=(0.0, 1.0), level=subject.level)
-            said = f"{each.name}: {int(failed.sum()):,} of {count:,} rows are {_OTHERWISE[each.expects]}"
+            failed, count = int(tried.failed.sum()), len(tried.failed)
+            rate = share_estimate(tried.failed, tried.blocks, tried.rows, level=subject.level)
+            said = f"{each.name}: {failed:,} of {count:,} rows are {_OTHERWISE[each.expects]}"
             findings.append(Finding(measure="behaviour_failures", column=each.name, estimate=rate, said=said))
             table += tried.examples(each.name)
         return Examined(examination=self.name, findings=findings, tables={"failures": table}, notes=some.note)
@@ -177,6 +178,8 @@ class _Tried:
 
     failed: Booleans
     blocks: Codes
+    rows: Rows
+    """What is known of them, for intervals."""
     before: Floats
     """What was expected, or the score before the change."""
     after: Floats
@@ -207,7 +210,7 @@ def _on_these(test: Expectation, frame: pl.DataFrame, some: SomeRows) -> _Tried:
     before, after = (_decisions(each) if decided else _direction(each) for each in (usual, changed))
     apart = np.abs(after - before) if decided else after - before if test.expects == "not higher" else before - after
     ids = some.features.ids()[some.features.split.judging[some.places]]
-    return _Tried(failed=apart > test.tolerance, blocks=some.blocks, before=before, after=after, ids=ids)
+    return _Tried(failed=apart > test.tolerance, blocks=some.blocks, rows=usual, before=before, after=after, ids=ids)
 
 
 def _on_own_rows(test: Expectation, subject: Subject, features: FeatureRows) -> _Tried:
@@ -224,7 +227,8 @@ def _on_own_rows(test: Expectation, subject: Subject, features: FeatureRows) -> 
     decided = subject.decision.among(np.zeros(made.height, dtype=np.int64)).many(scores).astype(np.float64)
     ids = np.array([f"row {place + 1} of {test.name}" for place in range(made.height)], dtype=object)
     failed = ~(np.abs(decided - expected) <= test.tolerance)
-    return _Tried(failed=failed, blocks=np.arange(made.height), before=expected, after=decided, ids=ids)
+    rows = on_its_own(failed, "rows")
+    return _Tried(failed=failed, blocks=np.arange(made.height), rows=rows, before=expected, after=decided, ids=ids)
 
 
 def _decisions(rows: Rows) -> Floats:

@@ -12,10 +12,8 @@ from kreis.arrays import Booleans, Codes, Floats
 from kreis.evaluation.answer_parts.coverage import Coverage
 from kreis.evaluation.coverage.fit import Covering, Method
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
-from kreis.evaluation.intervals import Estimate, estimate, mean_estimate
+from kreis.evaluation.intervals import Estimate, mean_estimate, share_estimate
 from kreis.models.answer_parts.sets import CoverageSet
-from kreis.tasks.metrics.positive_rate import PositiveRate
-from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.texts import number
 
 __all__ = ["MeasuredCoverage"]
@@ -64,37 +62,36 @@ class MeasuredCoverage:
             texts = subject.features.column(self.by)
             groups = [texts[place] for place in subject.features.split.judging.tolist()]
         held, sizes = _measured(part, subject, groups)
-        rows = _as_shares(subject, held)
-        whole = estimate(PositiveRate(), rows, subject.blocks, level=subject.level)
+        whole = share_estimate(held, subject.blocks, subject.rows, level=subject.level)
         findings = [
             _finding("coverage", "what happened lay in it", whole, self.level),
-            *self._by_group(subject, rows),
-            *self._lately(subject, rows),
+            *self._by_group(subject, held),
+            *self._lately(subject, held),
             _size(part, sizes, subject),
         ]
-        tables = {"over_time": _over_time(subject, rows)} if subject.rows.blocks_are == "days" else {}
+        tables = {"over_time": _over_time(subject, held)} if subject.rows.blocks_are == "days" else {}
         notes = [f"made from {part.rows:,} validation rows, by the scores of what had learned from the others"]
         return Examined(examination=self.name, findings=findings, tables=tables, notes=notes)
 
-    def _by_group(self, subject: Subject, rows: YesNoRows) -> Iterator[Finding]:
+    def _by_group(self, subject: Subject, held: Booleans) -> Iterator[Finding]:
         for column, groups in subject.groups.items():
             counts = np.bincount(groups.codes[groups.codes >= 0], minlength=len(groups.labels))
             for code in np.argsort(-counts, kind="stable")[:_MOST_GROUPS].tolist():
                 inside = groups.codes == code
                 if int(counts[code]) < subject.goal.least:
                     continue
-                found = estimate(PositiveRate(), rows.where(inside), subject.blocks[inside], level=subject.level)
+                found = _held(subject, held, inside)
                 label = groups.labels[code]
                 said = f"of {column} {label!r} what happened lay in it"
                 yield _finding("coverage", said, found, self.level, column=column, group=label)
 
-    def _lately(self, subject: Subject, rows: YesNoRows) -> Iterator[Finding]:
+    def _lately(self, subject: Subject, held: Booleans) -> Iterator[Finding]:
         """The last third of the days: whether it wears off as the world goes on."""
         if subject.rows.blocks_are != "days":
             return
         inside = subject.blocks > subject.blocks.max() * 2 // 3
         if int(inside.sum()) >= subject.goal.least:
-            found = estimate(PositiveRate(), rows.where(inside), subject.blocks[inside], level=subject.level)
+            found = _held(subject, held, inside)
             yield _finding(
                 "coverage_lately", "in the last third of the days what happened lay in it", found, self.level
             )
@@ -118,22 +115,13 @@ def _measured(part: Covering, subject: Subject, groups: Sequence[str] | None) ->
     return (low <= outcomes) & (outcomes <= high), high - low
 
 
-def _as_shares(subject: Subject, held: Booleans) -> YesNoRows:
-    """Rows whose share of yes is the coverage, with all that is known of them."""
-    rows = subject.rows
-    return YesNoRows(
-        held,
-        held.astype(np.float64),
-        held,
-        climate=rows.climate,
-        spans=rows.spans,
-        blocks_are=rows.blocks_are,
-        repeats=rows.repeats,
-    )
+def _held(subject: Subject, held: Booleans, inside: Booleans) -> Estimate:
+    """How often it held, of some rows."""
+    return share_estimate(held[inside], subject.blocks[inside], subject.rows.where(inside), level=subject.level)
 
 
 def _size(part: Covering, sizes: Floats, subject: Subject) -> Finding:
-    found = mean_estimate(sizes, subject.blocks, bounds=(0.0, np.inf), level=subject.level)
+    found = mean_estimate(sizes, subject.blocks, bounds=(0.0, np.inf), level=subject.level, rows=subject.rows)
     if isinstance(part, CoverageSet):
         said = f"a set holds {number(found.value)} of {len(part.classes) or 2} on average"
         return Finding(measure="set_size", said=said, estimate=found)
@@ -141,14 +129,14 @@ def _size(part: Covering, sizes: Floats, subject: Subject) -> Finding:
     return Finding(measure="interval_width", said=said, estimate=found)
 
 
-def _over_time(subject: Subject, rows: YesNoRows) -> list[dict[str, Any]]:
+def _over_time(subject: Subject, held: Booleans) -> list[dict[str, Any]]:
     """Coverage in stretches of days, in their order."""
     count = int(subject.blocks.max()) + 1
     stretches: Codes = subject.blocks * min(_STRETCHES, count) // count
     found = []
     for stretch in np.unique(stretches):
         inside = stretches == stretch
-        share = estimate(PositiveRate(), rows.where(inside), subject.blocks[inside], level=subject.level)
+        share = _held(subject, held, inside)
         days = np.unique(subject.blocks[inside])
         ends = {"low": share.low, "high": share.high}
         found.append({"first_day": int(days[0]), "days": len(days), "rows": share.n, "coverage": share.value, **ends})

@@ -6,11 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from kreis.evaluation.answer_parts.familiarity import Familiarity, fit_familiarity
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
-from kreis.evaluation.intervals import mean_estimate
+from kreis.evaluation.intervals import share_estimate
 from kreis.texts import number
 
 __all__ = ["MeasuredFamiliarity"]
@@ -46,7 +44,7 @@ class MeasuredFamiliarity:
         part, names = fit_familiarity(behind), behind.data.features
         shares, strangest = part.open(lambda digest: b"", names).shares(behind.test.matrix)
         strange = shares <= self.share
-        found = mean_estimate(strange.astype(np.float64), subject.blocks, bounds=(0.0, 1.0), level=subject.level)
+        found = share_estimate(strange, subject.blocks, subject.rows, level=subject.level)
         counts = Counter(part.features[place].name for place in strangest[strange].tolist())
         table = [{"feature": name, "rows": count} for name, count in counts.most_common(20)]
         by = f", most often by {table[0]['feature']!r}" if table else ""

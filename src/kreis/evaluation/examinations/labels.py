@@ -13,9 +13,9 @@ import numpy.typing as npt
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 from kreis.evaluation.confident_learning import probabilities_of, suggested
-from kreis.evaluation.crossfit import blocks_of, unseen_scores
+from kreis.evaluation.crossfit import blocks_of, on_its_own, unseen_scores
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
-from kreis.evaluation.intervals import estimate, mean_estimate
+from kreis.evaluation.intervals import estimate, share_estimate
 from kreis.tasks.task import Task
 from kreis.texts import number
 from kreis.tracking.here import log_artifact
@@ -66,14 +66,16 @@ class LabelErrors:
         if features is None:
             return Examined(examination=self.name, lacks="it reads no features")
         ids, unseen = features.ids(), unseen_scores(subject, features, self.folds, tell)
-        judged = _suspects(subject.task, features.test, subject.rows.scores, ids[features.split.judging], "test")
+        once = np.arange(len(features.test)) < len(features.test) // subject.rows.repeats
+        test, tested = features.test.take(np.flatnonzero(once)), ids[features.split.judging[once]]
+        judged = _suspects(subject.task, test, subject.rows.once.scores, tested, "test")
         taught = _suspects(subject.task, features.train, unseen, ids[features.split.train], "train")
         rows = sorted([*judged.shown(), *taught.shown()], key=lambda row: (row["probability"], row["row"]))
         log_artifact(SUSPECTS, b"\n".join(msgspec.json.encode({"item": row["row"], "shown": row}) for row in rows))
         findings = [
-            judged.share("label_errors", "judge", subject.blocks, subject.level),
-            taught.share("taught_label_errors", "teach", blocks_of(subject, features.train), subject.level),
-            *_without(subject, ~judged.wrong),
+            judged.share("label_errors", "judge", subject, subject.blocks[once]),
+            taught.share("taught_label_errors", "teach", subject, blocks_of(subject, features.train)),
+            *_without(subject, ~judged.wrong, once),
         ]
         notes = [
             "suspected is not wrong: a row that is hard to tell is suspected too; nothing was removed",
@@ -95,10 +97,11 @@ class _Suspects:
     probability: Floats
     """Of the class that is given."""
 
-    def share(self, measure: str, do: str, blocks: Codes, level: float) -> Finding:
+    def share(self, measure: str, do: str, subject: Subject, blocks: Codes) -> Finding:
         """How many of them there are."""
         said = f"{int(self.wrong.sum()):,} of {len(self.wrong):,} rows that {do} have an outcome that is probably wrong"
-        found = mean_estimate(self.wrong.astype(np.float64), blocks, bounds=(0.0, 1.0), level=level)
+        own = on_its_own(self.wrong, subject.rows.blocks_are)
+        found = share_estimate(self.wrong, blocks, own, level=subject.level)
         return Finding(measure=measure, estimate=found, said=f"{said}: a model that has not seen them expects another")
 
     def shown(self) -> Iterator[dict[str, Any]]:
@@ -123,13 +126,14 @@ def _suspects(task: Task, rows: TrainingData, scores: Floats, ids: npt.NDArray[n
     return _Suspects(part, ids, task.plain.names or ("no", "yes"), wrong, given, likely, own)
 
 
-def _without(subject: Subject, kept: Booleans) -> Iterator[Finding]:
+def _without(subject: Subject, kept: Booleans, once: Booleans) -> Iterator[Finding]:
     """What the goal's metric and the headline metrics would be without the suspected rows."""
     if kept.all() or not kept.any():
         return
     for metric in (each for each in subject.task.metrics if each.name in ("value", *subject.task.headlines)):
-        before = estimate(metric, subject.rows, subject.blocks, level=subject.level)
-        after = estimate(metric, subject.rows.where(kept), subject.blocks[kept], level=subject.level)
+        rows, blocks = subject.rows.once, subject.blocks[once]
+        before = estimate(metric, rows, blocks, level=subject.level)
+        after = estimate(metric, rows.where(kept), blocks[kept], level=subject.level)
         said = f"without them {metric.name} would be {number(after.value)}; with them it is {number(before.value)}"
         detail = {"metric": metric.name, "with": before.value}
         yield Finding(measure="metric_without_label_errors", estimate=after, said=said, detail=detail)

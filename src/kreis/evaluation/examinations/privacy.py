@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
 from kreis.evaluation.confident_learning import probabilities_of
-from kreis.evaluation.crossfit import blocks_of, scores_of, unseen_scores
+from kreis.evaluation.crossfit import blocks_of, on_its_own, scores_of, unseen_scores
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
-from kreis.evaluation.intervals import mean_estimate
+from kreis.evaluation.intervals import mean_estimate, share_estimate
 from kreis.texts import number
 
 __all__ = ["Memorising"]
@@ -75,7 +75,8 @@ class Memorising:
         at = _threshold(seen[chosen], unseen[chosen])
         told = (seen[~chosen] <= at).astype(np.float64) - (unseen[~chosen] <= at)
         _, others = np.unique(blocks[~chosen], return_inverse=True)
-        advantage = mean_estimate(told, others.astype(np.int64), bounds=(-1.0, 1.0), level=subject.level)
+        own = on_its_own(told, subject.rows.blocks_are)
+        advantage = mean_estimate(told, others.astype(np.int64), bounds=(-1.0, 1.0), level=subject.level, rows=own)
         findings = [
             Finding(
                 measure="membership_advantage",
@@ -89,7 +90,8 @@ class Memorising:
         if labels.dtype.kind in "bi":
             learned = np.exp(-seen) - np.exp(-unseen)
             by_heart = learned >= _MEMORISED
-            share = mean_estimate(by_heart.astype(np.float64), blocks, bounds=(0.0, 1.0), level=subject.level)
+            own = on_its_own(by_heart, subject.rows.blocks_are)
+            share = share_estimate(by_heart, blocks, own, level=subject.level)
             said = f"{int(by_heart.sum()):,} of {len(rows):,} rows that taught it are known by heart"
             findings.append(Finding(measure="memorised_rows", estimate=share, said=said))
             tables["memorised"] = _shown(features.ids()[features.split.train], learned, by_heart)

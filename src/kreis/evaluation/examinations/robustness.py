@@ -11,7 +11,7 @@ import numpy as np
 from kreis.arrays import Codes
 from kreis.evaluation.changed import SomeRows
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
-from kreis.evaluation.intervals import mean_estimate, paired_difference
+from kreis.evaluation.intervals import paired_difference, share_estimate
 from kreis.models.scoring import Matrix
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.task import metric_named
@@ -120,8 +120,8 @@ _SAID = {
 def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows) -> Iterator[Finding]:
     value = metric_named("value", subject.task)
     loss = paired_difference(value, some.rows, rows, some.blocks, level=subject.level)
-    changed = (rows.decisions != some.rows.decisions).astype(np.float64)
-    share = mean_estimate(changed, some.blocks, bounds=(0.0, 1.0), level=subject.level)
+    changed = rows.decisions != some.rows.decisions
+    share = share_estimate(changed, some.blocks, some.rows, level=subject.level)
     begin, otherwise = (
         _SAID[kind].format(column=column),
         f"decides otherwise on {number(100 * share.value)} % of the rows",
