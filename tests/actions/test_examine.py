@@ -19,6 +19,7 @@ from kreis.governance.pages.model import model_page
 from kreis.governance.views.candidate import candidate_view
 from kreis.governance.views.examined import examinations_view
 from kreis.governance.views.model import model_view
+from kreis.governance.views.run import run_view
 from kreis.ledger import steps
 from kreis.notebook import open_project
 from kreis.workspace import Workspace
@@ -63,6 +64,8 @@ def test_a_question_is_asked_once_and_shown_with_the_candidate(workspace: Worksp
     with workspace.ledger.read() as connection:
         (step,) = steps.steps_beginning(connection, "evaluation", "examination ")
         assert steps.computed_in(connection, step.key) is None, "a run that has ended stays as it was"
+    kept = {each.name: each.step for each in run_view(workspace, asked.run).logged.artefacts}
+    assert kept["counted.txt"] == "examination half", "what it kept stands beside the run"
     for view, page in (
         (candidate_view(workspace, "").evaluation, candidate_page(candidate_view(workspace, ""))),
         (model_view(workspace, "").evaluation, model_page(model_view(workspace, ""))),

@@ -10,11 +10,13 @@ from typing import Any
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject
 from kreis.evaluation.examinations.kinds import EXAMINATIONS, examine, parameters
+from kreis.identifiers import new_id
 from kreis.ledger import runs, steps
 from kreis.ledger.records import Run, Step
 from kreis.loop.steps import Memory, short_digest
 from kreis.loop.taking_over import restored
 from kreis.project import Project
+from kreis.tracking.tracker import Tracker
 from kreis.ways.choice import examining, way_of
 from kreis.ways.results import EXAMINATION, AskedLater, Judged
 from kreis.workspace import Workspace
@@ -98,6 +100,10 @@ def examine_candidate(
     return CandidateExamined(run=walked.id, candidate=asked, found=found)
 
 
+_NO_THREAD = 0
+"""The owner of a tracker that writes at once: few files are kept by an examination, and none gathers."""
+
+
 class _Later:
     """Asks; the rows are read once, and only where something is not remembered."""
 
@@ -115,7 +121,9 @@ class _Later:
         self._judged, self._candidate = judged, candidate
         self._subject: Subject | None = None
         way = way_of(project)
-        self._memory = Memory(workspace.ledger, actor=workspace.actor, libraries=way.libraries)
+        kept = f"asked-{new_id(workspace.clock.now())}"
+        tracker = Tracker(workspace.tracking_folder, run.id, workspace.artifacts, owner=_NO_THREAD, name=kept)
+        self._memory = Memory(workspace.ledger, actor=workspace.actor, libraries=way.libraries, tracker=tracker)
         self._memory.on_working = say
 
     def ask(self, examination: Examination) -> Examined:

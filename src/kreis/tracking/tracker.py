@@ -51,13 +51,17 @@ class Tracker:
         folder: Of all runs.
         run: The run's identifier.
         artifacts: Where artefacts are kept.
+        owner: The process whose thread brings what has gathered to disk; this one if not given.
+        name: Of the file: what is logged after the run has a file of its own.
     """
 
-    def __init__(self, folder: Path, run: str, artifacts: Keeps, *, owner: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, run: str, artifacts: Keeps, *, owner: int | None = None, name: str = "run"
+    ) -> None:
         self.artifacts = artifacts
         self._folder, self._run = folder, run
         self._owner = os.getpid() if owner is None else owner
-        self._writer = _Writer(folder / run, run, "run", behind=self._owner == os.getpid())
+        self._writer = _Writer(folder / run, run, name, behind=self._owner == os.getpid())
         self._pid = os.getpid()
         self._began = time.perf_counter()
         self._usage = Usage()

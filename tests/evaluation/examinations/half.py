@@ -9,6 +9,7 @@ import numpy as np
 
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
 from kreis.evaluation.intervals import mean_estimate
+from kreis.tracking.here import log_artifact
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,5 @@ class Half:
             findings.append(
                 Finding(measure="share_of_yes", said=said, estimate=share, column=column, group=group, serious=serious)
             )
+        log_artifact("counted.txt", str(len(yes)))
         return Examined(examination=self.name, findings=findings, notes=["counted, not sampled"])

@@ -141,11 +141,15 @@ class _Report:
         yield figure(dots(known, title="difference", line=0.0), caption, f"{caption}. The table has the numbers.")
         yield table(
             f"Differences on the same rows, {self._unit}",
-            ("less", "difference"),
-            [[text(name), found.html] for name, found in differences],
+            ("less", "difference", "the smallest that such rows mostly show"),
+            [[text(name), found.html, self._detectable(name)] for name, found in differences],
         )
         if choice := self._report.get("choice", "").value:
             yield f"<p>Why this candidate: {derived(str(choice), self._report['choice'])}.</p>"
+
+    def _detectable(self, name: str) -> str:
+        found = self._report.get("detectable", {}).get(name)
+        return "too few rows to say" if found.value is None else found.html
 
     def _called(self, name: str) -> str:
         return f"value, {self._unit}" if name == "value" else name.replace("_", " ")
