@@ -76,6 +76,7 @@ def model_card(
         f" {report.blocks_are.removesuffix('s')} as the independent unit.",
         *_choice(report),
         "### Gates",
+        *([f"{plain(report.look.paid)}."] if report.look is not None and report.look.paid else []),
         _table(
             ("gate", "outcome", "what was found"),
             ((plain(g.name), "pass" if g.passed else f"**{g.outcome}**", plain(g.explanation)) for g in report.gates),

@@ -93,6 +93,7 @@ def _facts(candidate: CandidateView) -> Iterator[tuple[str, str]]:
         judged = f"{evaluation.rows:,} test rows{of}"
         rarer = "" if evaluation.rarer is None else f", {evaluation.rarer:,} {evaluation.rarer_are}"
         yield "judged on", judged + rarer
+        yield "looks", "" if evaluation.look is None else evaluation.look.paid
     if "rows" in training:
         span = f", {str(training['from'])[:10]} to {str(training['until'])[:10]}" if "from" in training else ""
         yield "learned from", f"{counted(training['rows'], 'row')}{span}"

@@ -10,6 +10,7 @@ import msgspec
 
 from kreis.actions.model_names import model_named
 from kreis.errors import ProjectError
+from kreis.evaluation.looks import Look
 from kreis.governance.views.examined import EstimateView, ExaminedView, examined_later, examined_views
 from kreis.ledger import models, runs, steps
 from kreis.ledger.records import Model, Run, Step
@@ -79,6 +80,8 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     """The business metric less that of each baseline, and of "champion"."""
     detectable: dict[str, float | None]
     """The smallest of these differences that the rows would have shown with a chance of 80 %; None: none."""
+    look: Look | None = None
+    """Which look at these rows it is, and at which level gates decide for that; None where nobody counted."""
     slices: list[SliceView]
     reliability: list[dict[str, float | None]]
     """By bin of the scores: rows, mean score, frequency."""
