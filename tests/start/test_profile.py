@@ -11,7 +11,7 @@ import pytest
 from kreis.errors import ProjectError
 from kreis.start.columns import columns_of
 from kreis.start.profile import profile_of
-from kreis.start.relations import relations_of
+from kreis.training.leaks.relations import relations_of
 
 ROWS = 400
 

@@ -179,6 +179,7 @@ class Views(Tables):
         super().__init__(name, goal=goal)
         self._views = Named[FeatureView | RequestView]("views")
         self._perfect: dict[str, Declared[str]] = {}
+        self._overruled: dict[str, str] = {}
 
     @property
     def views(self) -> Mapping[str, FeatureView]:
@@ -213,7 +214,14 @@ class Views(Tables):
     @property
     def perfect_features(self) -> Mapping[str, str]:
         """Features that may predict the outcome perfectly, and why."""
-        return {feature: because.value for feature, because in self._perfect.items()}
+        return {feature: because.value for feature, because in self._perfect.items()} | {
+            name: because for name, because in self._overruled.items() if name in self.feature_names
+        }
+
+    @property
+    def overruled_leaks(self) -> Mapping[str, str]:
+        """Leaks that a person lets stand, by column, and why."""
+        return {**{feature: because.value for feature, because in self._perfect.items()}, **self._overruled}
 
     def feature_view(
         self,
@@ -299,6 +307,20 @@ class Views(Tables):
         if not because.strip():
             raise ProjectError("no reason is given", where=users_line(), hint='because="a law fixes it beforehand"')
         self._perfect[feature] = Declared(because, users_line())
+
+    def overrule_leak(self, column: str, *, because: str) -> None:
+        """Let a leak stand that a run refuses, or warns of: a person answers for it, by name.
+
+        Args:
+            column: What the refusal names: a feature, a column of the rows, or "twins".
+            because: Why it is none; it stands on record with every run, and among its warnings.
+
+        Raises:
+            ProjectError: no reason is given.
+        """
+        if not because.strip():
+            raise ProjectError("no reason is given", where=users_line(), hint='because="the call is over by then"')
+        self._overruled[column] = because
 
     def check(self) -> None:
         """Check each view against spine and tables, and that features which may be perfect are there."""

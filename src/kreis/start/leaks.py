@@ -13,7 +13,7 @@ from kreis.arrays import Floats
 from kreis.preparation.leaks import STRONG, strengths
 from kreis.start.columns import Column
 from kreis.start.questions.question import Question
-from kreis.start.relations import relations_of
+from kreis.training.leaks.relations import relations_of
 
 __all__ = ["Leak", "later_moments", "likely_leaks", "strengths_of"]
 

@@ -18,11 +18,13 @@ from kreis.evaluation.spending import Spending
 from kreis.generative.stored import StoredFile
 from kreis.loop.steps import StepOutput
 from kreis.preparation.spine import SpineRows
+from kreis.training.leaks.leak import Leak
 from kreis.training.train import TrainedCandidate
 
 __all__ = [
     "EXAMINATION",
     "INDEX",
+    "LEAKS",
     "AskedLater",
     "BuiltKnowledge",
     "BuiltTable",
@@ -30,6 +32,7 @@ __all__ = [
     "JoinedFeatures",
     "Judged",
     "LakeTable",
+    "LeaksFound",
     "LookTaken",
     "Packaged",
     "Spent",
@@ -103,6 +106,14 @@ class JoinedFeatures(LakeTable, frozen=True, kw_only=True):
     """Texts of the features that are categories."""
 
 
+class LeaksFound(StepOutput, frozen=True, kw_only=True):
+    """Preparation: what would let a model look better than it is; overruled or not."""
+
+    leaks: list[Leak] = msgspec.field(default_factory=list)
+
+
+LEAKS = "looked for leaks"
+"""The name of the step that looks for them."""
 INDEX = "index "
 """What the name of a step begins with that builds the index of a knowledge base."""
 

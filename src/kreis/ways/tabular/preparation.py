@@ -98,7 +98,7 @@ def _check_perfect(state: TabularState) -> tuple[dict[str, str], list[str]]:
                     " is the outcome, or was written down after it",
                     where=f"view {view.name!r}",
                     hint="leave it out; if it is truly known at the moment of the decision,"
-                    f' project.allow_perfect_feature("{name}", because="…")',
+                    f' project.overrule_leak("{name}", because="…")',
                 )
     return {name: because for name, because in allowed.items() if name in used}, suspects
 

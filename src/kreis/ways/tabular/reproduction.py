@@ -17,7 +17,7 @@ from kreis.models.scoring import Scores
 from kreis.project import Project
 from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
-from kreis.ways.results import INDEX, BuiltKnowledge, Judged, LakeTable, Trained
+from kreis.ways.results import INDEX, LEAKS, BuiltKnowledge, Judged, LakeTable, Trained
 from kreis.ways.tabular.rows import read_features, rows_with, split_rows
 from kreis.ways.tabular.way import Tabular
 from kreis.workspace import Workspace
@@ -78,6 +78,8 @@ def steps_again(first: _Ran, again: _Ran) -> list[StepAgain]:
             differs = list(_judged(step, now))
         elif step.name.startswith(INDEX) and step.discipline == "preparation":
             differs = list(_index(step, now))
+        elif (step.discipline, step.name) == ("preparation", LEAKS):
+            differs = [] if step.outputs == now.outputs else ["other leaks are found"]
         elif step.discipline in _TABLES:
             differs = list(_tables(workspace, step, scratch, now))
         else:

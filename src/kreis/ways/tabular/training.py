@@ -11,6 +11,7 @@ from kreis.training.declare import CandidateDeclaration
 from kreis.training.searching import SearchPlace
 from kreis.training.train import train
 from kreis.ways.results import Trained
+from kreis.ways.tabular.leaks import look_for_leaks
 from kreis.ways.tabular.rows import features_of, read_rows, spine_of, split_rows
 from kreis.ways.tabular.state import TabularState
 
@@ -18,7 +19,12 @@ __all__ = ["perform"]
 
 
 def perform(state: TabularState) -> Verdict:
-    """Train what has changed. Data are read only if something has."""
+    """Train what has changed, unless something would let it look better than it is. Data are read only if something
+    has changed.
+    """
+    leaks = look_for_leaks(state)
+    if not state.memory.planning and (refused := leaks.refusal()) is not None:
+        return refused
     for declared in state.project.candidates.values():
         state.candidates[declared.name] = _train(state, declared)
     validation = {name: step.output.candidate.validation for name, step in state.candidates.items()}
@@ -37,7 +43,12 @@ def perform(state: TabularState) -> Verdict:
     rows = task.validation_said(validation[best])
     return Advance(
         summary=f"{counted(len(values), 'candidate')}; on the validation part ({rows}) {said}",
-        detail={"validation": values, **validation[best], "warnings": task.validation_doubts(validation[best])},
+        detail={
+            "validation": values,
+            **validation[best],
+            "warnings": [*leaks.warnings, *task.validation_doubts(validation[best])],
+            **({"overruled": leaks.overruled} if leaks.overruled else {}),
+        },
     )
 
 
