@@ -17,6 +17,7 @@ CALLED_FROM_OUTSIDE = {
     "Budgets.set_aside_still": "called in a notebook",
     "route_table": "called in a notebook",
     "Views.allow_perfect_feature": "called in a project's file",
+    "Views.overrule_leak": "called in a project's file",
     "Series.drift_line": "used in a project's file",
     "Series.seasonal_naive": "used in a project's file",
     "Answering.forward": "called by PyTorch",

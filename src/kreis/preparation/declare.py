@@ -214,14 +214,12 @@ class Views(Tables):
     @property
     def perfect_features(self) -> Mapping[str, str]:
         """Features that may predict the outcome perfectly, and why."""
-        return {feature: because.value for feature, because in self._perfect.items()} | {
-            name: because for name, because in self._overruled.items() if name in self.feature_names
-        }
+        return {feature: because.value for feature, because in self._perfect.items()}
 
     @property
     def overruled_leaks(self) -> Mapping[str, str]:
         """Leaks that a person lets stand, by column, and why."""
-        return {**{feature: because.value for feature, because in self._perfect.items()}, **self._overruled}
+        return {**self.perfect_features, **self._overruled}
 
     def feature_view(
         self,

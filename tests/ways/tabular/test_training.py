@@ -30,6 +30,8 @@ def verdict(monkeypatch: pytest.MonkeyPatch, worth: dict[str, float], apart: flo
         return SimpleNamespace(output=SimpleNamespace(candidate=found))
 
     monkeypatch.setattr(training, "_train", trained)
+    nothing = SimpleNamespace(refusal=lambda: None, warnings=[], overruled={})
+    monkeypatch.setattr(training, "look_for_leaks", lambda state: nothing)
     candidates = {
         name: SimpleNamespace(name=name, baseline=name == "rule", complexity=COMPLEXITY[name]) for name in worth
     }

@@ -118,10 +118,11 @@ def overruled_in(connection: Connection, run: Run) -> Iterator[Overruled]:
             if source.report.accepted_by:
                 by = source.report.accepted_by
                 yield Overruled(what=f"source {step.name}", by=by, because=f"accepted: {source.report.changes}")
+    told: dict[str, str] = {}
     for verdict in runs.verdicts_of(connection, run.id):
-        told = {**verdict.detail.get("perfect_features", {}), **verdict.detail.get("overruled", {})}
-        for what, because in told.items():
-            yield Overruled(what=what, by=f"the project's file, run by {runner}", because=str(because))
+        told |= {**verdict.detail.get("perfect_features", {}), **verdict.detail.get("overruled", {})}
+    for what, because in told.items():
+        yield Overruled(what=what, by=f"the project's file, run by {runner}", because=str(because))
 
 
 def _ended(kind: str, to: str | None) -> str:

@@ -14,10 +14,10 @@ from kreis.arrays import Codes, Floats
 from kreis.generative.documents.alike import alike
 from kreis.training.leaks.leak import Leak, Searched
 
-__all__ = ["Entities", "NearTwins", "Twins"]
+__all__ = ["TWINS", "Entities", "NearTwins", "Twins"]
 
-_SHARE = 0.01
-"""Of the rows that judge, so many twins or more are refused."""
+_SHARE, _REFUSED_SHARE = 0.01, 0.05
+"""Of the rows that judge, so many twins are named, and so many refused: by no more than their share are metrics off."""
 _FEWEST = 10
 _GROUP = 4
 """Rows that hold the same: more of them are no copies, but a table of few different rows."""
@@ -59,13 +59,13 @@ class NearTwins:
         found = _refused(searched, _texts(searched), self.name, "repeat a text that teaches, but for a few words")
         if found:
             return found if not _counts(searched, exact) else []
-        filled = np.flatnonzero(~np.isnan(searched.matrix).all(axis=0))
-        spread = np.zeros(searched.matrix.shape[1])
-        spread[filled] = np.nanstd(searched.matrix[:, filled].astype(np.float64), axis=0)
+        names = [name for name in searched.data.features if name not in searched.data.text_fields]
+        matrix = _plain(searched)
+        filled = np.flatnonzero(~np.isnan(matrix).all(axis=0))
+        spread = np.zeros(len(names))
+        spread[filled] = np.nanstd(matrix[:, filled].astype(np.float64), axis=0)
         grid = np.where(spread > 0, spread / 100, 1.0)
-        places = {name: place for place, name in enumerate(searched.data.features)}
-        for name in searched.data.categories:
-            grid[places[name]] = 0.0
+        grid[np.array([name in searched.data.categories for name in names], dtype=bool)] = 0.0
         pairs = [_matched(searched, partial(_on_grid, grid=grid, shift=shift)) for shift in (0.0, 0.5)]
         best = max(pairs, key=lambda each: len(each.judging))
         if len(exact.judging) >= 0.5 * len(best.judging):
@@ -79,11 +79,16 @@ def _on_grid(matrix: npt.NDArray[np.float32], grid: Floats, shift: float) -> npt
     return found
 
 
+def _plain(searched: Searched) -> npt.NDArray[np.float32]:
+    """Features that are no texts."""
+    names = searched.data.features
+    return searched.matrix[:, [place for place, name in enumerate(names) if name not in searched.data.text_fields]]
+
+
 def _matched(searched: Searched, form: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> _Pairs:
     """Rows that judge, each with a row that teaches and has the same features, in a form."""
     data = searched.data
-    plain = [place for place, name in enumerate(data.features) if name not in data.text_fields]
-    matrix = np.nan_to_num(form(searched.matrix[:, plain]), nan=-1.2345e30) + np.float32(0)
+    matrix = np.nan_to_num(form(_plain(searched)), nan=-1.2345e30) + np.float32(0)
     hashed = _hashes(matrix)
     if data.texts is not None:
         _, said = np.unique(np.array([" ".join(row) for row in data.texts]), return_inverse=True)
@@ -150,6 +155,7 @@ def _refused(searched: Searched, pairs: _Pairs, kind: str, how: str) -> list[Lea
                 f"{count:,} of {all_:,} rows that judge ({count / all_:.1%}) {how}, and {agree.mean():.1%} of them have"
                 " its outcome, too"
             ),
+            refused=count >= _REFUSED_SHARE * all_,
             instead="keep each row once, or keep copies on one side: GroupSplit over a column that they share",
             rows=searched.table(both, columns),
         )

@@ -16,6 +16,8 @@ _ROWS = 4_000
 _LEAST_ROWS = 30
 _HOLDS = 0.99
 """Share of rows in which a relation holds before it is one."""
+_FIRST = 64
+"""Rows that show that most relations are none."""
 _MOST_COLUMNS = 30
 """Sums of three are tried among so many columns, those that go most with the outcome."""
 _COUNTS = 0.01
@@ -63,10 +65,14 @@ def relations_of(columns: Mapping[str, Floats], outcome: Floats, *, seed: int = 
 
 def _of(count: int, columns: Mapping[str, Floats], outcome: Floats) -> Iterator[Relation]:
     taken: set[str] = set()
+    first = {name: values[:_FIRST] for name, values in columns.items()}
     for names in combinations(columns, count):
         if taken.intersection(names):
             continue
         for signs in _signs(count):
+            begun = sum(sign * first[name] for name, sign in zip(names, signs, strict=True)) - outcome[:_FIRST]
+            if (np.abs(begun) > 1e-6 * (1 + np.abs(outcome[:_FIRST]))).sum() > _FIRST / 4:
+                continue
             total = np.sum([sign * columns[name] for name, sign in zip(names, signs, strict=True)], axis=0)
             given = np.isfinite(total)
             if given.sum() < max(_LEAST_ROWS, 0.5 * len(total)):

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from kreis.arrays import Booleans, Floats
-from kreis.preparation.leaks import FEWEST, STRONG
+from kreis.preparation.leaks import FEWEST, STRONG, strengths
 from kreis.training.leaks.leak import Leak, Searched
 
-__all__ = ["OnlyAfterwards", "TellsAlone"]
+__all__ = ["FarAhead", "OnlyAfterwards", "TellsAlone"]
 
 _REFUSED_FROM = 0.99
 """The strength (`Task.strength`) whose interval must lie above it."""
@@ -19,6 +19,7 @@ _SAMPLE = 4_000
 _FOLDS = 20
 _ASIDE = "leave it out; if it is known at the moment of the decision"
 _PURE = 0.995
+_AHEAD_FROM, _AHEAD_BY, _FEWEST_COLUMNS, _KINDS = 0.8, 0.06, 5, 20
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,47 @@ class TellsAlone:
                 )
             )
         return found
+
+
+@dataclass(frozen=True)
+class FarAhead:
+    """A feature that alone tells the outcome far better than any other: a question, and no refusal."""
+
+    name: ClassVar[str] = "far ahead"
+
+    def find(self, searched: Searched) -> list[Leak]:
+        """The strongest one, where it is strong and the next one is not near. The duration of a bank's calls has an AUC
+        of 0.82 and the next feature 0.75; the strongest two of a census lie 0.01 apart.
+        """
+        known = searched.known
+        happened = searched.data.outcomes[known]
+        if len(np.unique(happened[:: max(1, len(happened) // _SAMPLE)])) > _KINDS:
+            return []  # of a number the size of a thing may well tell most, honestly
+        columns = {
+            name: searched.matrix[:, place].astype(np.float64)
+            for place, name in enumerate(searched.data.features)
+            if name not in searched.data.text_fields
+        }
+        found = strengths(columns, searched.data.outcomes, searched.task, categories=searched.data.categories)
+        ranked = sorted(found.items(), key=lambda each: -each[1])
+        if len(ranked) < _FEWEST_COLUMNS or ranked[0][1] < _AHEAD_FROM or ranked[0][1] - ranked[1][1] < _AHEAD_BY:
+            return []
+        (name, strength), (_, second) = ranked[:2]
+        word = searched.task.strength_is
+        return [
+            Leak(
+                kind=self.name,
+                column=name,
+                said=(
+                    f"the feature {name!r} alone tells the outcome far better than any other ({word} {strength:.2f},"
+                    f" the next {second:.2f})"
+                ),
+                instead=_ASIDE,
+                refused=False,
+                strength=strength,
+                rows=searched.table(known[:: max(1, len(known) // 10)], {name: columns[name]}),
+            )
+        ]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from kreis.errors import ProjectError
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import SendBack
 from kreis.preparation.spine import teaches
+from kreis.training.leaks.again import TWINS
 from kreis.training.leaks.kinds import LEAKS as KINDS
 from kreis.training.leaks.kinds import find_leaks
 from kreis.training.leaks.leak import Leak, Searched
@@ -27,6 +28,7 @@ __all__ = ["Leaks", "look_for_leaks"]
 
 _FEWEST, _MOST_SHARE = 30, 0.67
 _SHOWN = 3
+_MAKE_SURE = "make sure that it is known at the moment of the decision, and not written down after it"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,13 @@ class Leaks:
     step: StepResult[LeaksFound]
     reasons: Mapping[str, str]
     """Columns of which a person says that they are none, and why."""
+    planning: bool = False
+    """Whether nothing is looked for: it is only said what would be."""
 
     @cached_property
     def found(self) -> list[Leak]:
         """All of them."""
-        return self.step.output.leaks
+        return [] if self.planning else self.step.output.leaks
 
     @property
     def overruled(self) -> dict[str, str]:
@@ -65,10 +69,12 @@ class Leaks:
         """What is overruled, what may be a leak (but for strong features, which preparation names), and what is
         overruled in vain.
         """
+        if self.planning:
+            return []
         held = {each.column: each for each in self.found}
         told = [f"overruled: {held[column].said}; because: {why}" for column, why in self.overruled.items()]
         told += [
-            f"{each.said}: make sure that it is known at the moment of the decision, and not written down after it"
+            f"{each.said}: {each.instead if each.column == TWINS else _MAKE_SURE}"
             for each in self.found
             if not each.refused and each.kind != TellsAlone.name and each.column not in self.reasons
         ]
@@ -129,7 +135,7 @@ def look_for_leaks(state: TabularState) -> Leaks:
         result=LeaksFound,
         compute=compute,
     )
-    return Leaks(step, project.overruled_leaks)
+    return Leaks(step, project.overruled_leaks, planning=state.memory.planning)
 
 
 def _entities(state: TabularState, features: list[str]) -> tuple[np.ndarray, dict[str, Codes]]:

@@ -85,7 +85,7 @@ def _check_perfect(state: TabularState) -> tuple[dict[str, str], list[str]]:
             if name in used
         ]
         for name, area in state.features[view.name].output.perfect.items():
-            if name not in used or name in allowed:
+            if name not in used or name in project.overruled_leaks:
                 continue
             if area < PERFECT:
                 suspects.append(

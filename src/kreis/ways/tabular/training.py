@@ -23,7 +23,7 @@ def perform(state: TabularState) -> Verdict:
     has changed.
     """
     leaks = look_for_leaks(state)
-    if not state.memory.planning and (refused := leaks.refusal()) is not None:
+    if (refused := leaks.refusal()) is not None:
         return refused
     for declared in state.project.candidates.values():
         state.candidates[declared.name] = _train(state, declared)
