@@ -28,7 +28,7 @@ def test_a_run_has_how_it_ended_what_it_chose_and_with_what(workspace: Workspace
     assert [(row.status, row.candidate, row.gates) for row in view.runs] == [("advanced", "logistic", "pass")] * 2
     last, first = view.runs
     assert last.run > first.run
-    assert (first.computed, last.remembered) == (10, 10)
+    assert (first.computed, last.remembered) == (11, 11)
     assert first.headlines == ["auc"]
     assert first.metrics["value"] == _value(candidate_view(workspace, ""))
     assert first.params == {"c": 1.0, "indicators": True, "iterations": 200}
@@ -36,7 +36,7 @@ def test_a_run_has_how_it_ended_what_it_chose_and_with_what(workspace: Workspace
     assert "EUR per 1,000 orders" in page
     assert "2 runs" in page
     assert "auc" in page
-    assert released.document("runs", "--where", "remembered=10")["found"] == 1
+    assert released.document("runs", "--where", "remembered=11")["found"] == 1
 
 
 def _value(candidate: CandidateView) -> float | None:
@@ -51,7 +51,7 @@ def _value(candidate: CandidateView) -> float | None:
         ("status!=advanced", 0),
         ("candidate~LOG", 2),
         ("computed>=10", 1),
-        ("computed>10", 0),
+        ("computed>11", 0),
         ("computed<10", 1),
         ("computed <= 2", 1),
         ("auc>0.5", 2),
@@ -73,14 +73,14 @@ def test_a_condition_keeps_the_runs_that_hold_to_it(workspace: Workspace, condit
 
 def test_conditions_hold_together_and_a_name_sorts(workspace: Workspace) -> None:
     assert runs_view(workspace, where=["status=advanced", "computed<10"]).found == 1
-    assert [row.computed for row in runs_view(workspace, sort="computed").runs] == [2, 10]
-    assert [row.computed for row in runs_view(workspace, sort="-computed").runs] == [10, 2]
+    assert [row.computed for row in runs_view(workspace, sort="computed").runs] == [2, 11]
+    assert [row.computed for row in runs_view(workspace, sort="-computed").runs] == [11, 2]
     rows = runs_view(workspace).runs
     without = msgspec.structs.replace(rows[0], metrics={})
     assert _sorted([without, rows[1]], "auc", descending=False) == [rows[1], without]
     assert _sorted([without, rows[1]], "auc", descending=True) == [rows[1], without]
     view = runs_view(workspace, sort="-computed", limit=1)
-    assert [row.computed for row in view.runs] == [10]
+    assert [row.computed for row in view.runs] == [11]
     assert "1 more: --limit" in str(runs_page(view))
 
 

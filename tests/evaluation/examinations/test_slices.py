@@ -37,7 +37,8 @@ def spoilt() -> Subject:
 def test_slices_finds_what_was_planted(spoilt: Subject):
     found = ask(spoilt)
     first = found.findings[0]
-    assert first.serious
+    assert not first.serious, "a decision may be wrong on purpose, where yes is worth more"
+    assert ask(spoilt, metric="accuracy").findings[0].serious
     assert "colour is 'green'" in first.said
     assert "income is over" in first.said
     assert "are right; elsewhere" in first.said

@@ -85,7 +85,9 @@ class Slices:
         shown = [each for each in chosen if each.gap.low > 0 or not in_days]
         if len(shown) < len(chosen):
             notes.append(f"{len(chosen) - len(shown)} more are not shown: days that hang together could have made them")
-        findings = [each.finding(serious=not place) for place, each in enumerate(shown)]
+        # by what yes and no are worth, a decision is often wrong on purpose: that is no warning
+        on_purpose = self.metric is None and rows.rows.decisions.dtype == np.bool_
+        findings = [each.finding(serious=not place and not on_purpose) for place, each in enumerate(shown)]
         if not shown and (doubtful := searched.suspect or next(iter(searched.found), None)):
             findings = [self._slice(doubtful, columns, rows, searched).finding(shown=False)]
         tables = {"slices": [each.document for each in shown]} if shown else {}
