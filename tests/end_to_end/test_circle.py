@@ -17,7 +17,7 @@ def test_goes_from_nothing_to_a_release(shop):
     document = shop.document("run")
     assert document["status"] == "advanced"
     assert [each["kind"] for each in document["verdicts"]] == ["Advance"] * 6
-    assert document["steps"] == {"computed": 12, "remembered": 0}
+    assert document["steps"] == {"computed": 13, "remembered": 0}
     release = shop.document("status")["release"]
     assert (release["number"], release["kind"]) == (1, "release")
     assert [(each["share"], each["candidate"]) for each in release["routes"]] == [(1.0, "logistic")]
@@ -34,7 +34,7 @@ def test_computes_nothing_when_nothing_has_changed(released):
     document = released.document("run")
     seconds = released.cpu_seconds
     print(f"a run with nothing to do: {seconds:.2f} s of CPU time")  # noqa: T201
-    assert document["steps"] == {"computed": 0, "remembered": 12}
+    assert document["steps"] == {"computed": 0, "remembered": 13}
     assert document["status"] == "advanced"
     assert seconds < 2.0
     assert len(released.document("status")["runs"]) == 3
@@ -57,6 +57,7 @@ def test_a_changed_feature_computes_what_follows_from_it_and_nothing_else(evalua
     document = shop.document("run")
     assert document["computed"] == [
         "preparation/features customer",
+        "preparation/looked for leaks",
         "training/rule",
         "training/logistic",
         "evaluation/logistic",
@@ -91,7 +92,7 @@ def test_from_computes_again_and_comes_to_the_same_model(released):
     before = released.document("status")["release"]
     document = released.document("run", "--from", "training")
     assert {name.split("/")[0] for name in document["computed"]} == {"training", "evaluation", "deployment"}
-    assert document["steps"] == {"computed": 6, "remembered": 6}
+    assert document["steps"] == {"computed": 6, "remembered": 7}
     assert released.document("status")["release"] == before
 
 
@@ -254,7 +255,7 @@ def test_a_canary_goes_on_while_another_model_waits_for_a_yes(canary):
 def test_what_was_done_can_be_looked_up(released):
     run = released.document("show", "run")
     assert [verdict["kind"] for verdict in run["verdicts"]] == ["advance"] * 6
-    assert len(run["steps"]) == 12
+    assert len(run["steps"]) == 13
     model = released.document("show", "model")
     assert model["evaluation"]["passed"]
     assert model["candidate"] == "logistic"
