@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -29,6 +29,9 @@ _KINDS: dict[str, type[Trees] | type[Weights]] = {"trees": Trees, "weights": Wei
 NEVER = -1e4
 """The sum of a class that no training row has: its probability is 0."""
 MOST_COLUMNS = 1_000_000
+MOST_CELLS = 2**24
+"""Columns times numbers that a row is given: so many are computed for each row."""
+MOST_PARTS = 1_000
 
 
 class _Head(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -180,13 +183,20 @@ class Additive:
         ends = [0, *head.origins, head.features - 1] if width else []
         if wrong or any(low > high for low, high in pairwise(ends)):
             raise RefusalError("its columns come from no features, or it gives no numbers", where=where)
+        if width * len(offset) > MOST_CELLS or len(head.parts) > MOST_PARTS:
+            said_of = f"{width:,} columns, {len(offset):,} numbers and {len(head.parts):,} parts"
+            raise RefusalError(f"it has {said_of}, which are too many", where=where)
         if not set(head.parts) <= set(_KINDS):
             raise RefusalError(f"it adds up {sorted(set(head.parts) - set(_KINDS))}", where=where)
         fronts = tuple(arrays.get(f"front.{place}", np.empty(0)).tobytes() for place in range(head.fronts))
-        parts = []
-        for place, kind in enumerate(head.parts):
-            held = {name.partition(".")[2]: each for name, each in arrays.items() if name.startswith(f"{place}.")}
-            parts.append(_KINDS[kind].from_arrays(held, columns=width, outputs=len(offset)))
+        held: dict[str, dict[str, npt.NDArray[Any]]] = {}
+        for name, each in arrays.items():
+            place, _, of = name.partition(".")
+            held.setdefault(place, {})[of] = each
+        parts = [
+            _KINDS[kind].from_arrays(held.get(str(place), {}), columns=width, outputs=len(offset))
+            for place, kind in enumerate(head.parts)
+        ]
         return cls(
             columns=tuple(head.columns),
             origins=tuple(head.origins),

@@ -4,6 +4,7 @@ and the bytes of the arrays one after the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ __all__ = ["read_arrays", "write_arrays"]
 _KINDS = {"F64": "<f8", "F32": "<f4", "I32": "<i4", "I16": "<i2", "U8": "|u1"}
 _LONGEST = 16 * 1024 * 1024
 """No header is longer (bytes)."""
+_MOST_ARRAYS = 20_000
+_MOST_DIMENSIONS = 2
 _WHERE = "file of arrays"
 
 
@@ -64,14 +67,15 @@ def read_arrays(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, 
         held = {name: msgspec.json.decode(each, type=_Array) for name, each in header.items()}
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise RefusalError(f"its header is damaged: {error}", where=_WHERE) from error
+    if len(held) > _MOST_ARRAYS or any(len(each.shape) > _MOST_DIMENSIONS for each in held.values()):
+        said_of = f"more than {_MOST_ARRAYS:,} arrays, or one of more than {_MOST_DIMENSIONS} dimensions"
+        raise RefusalError(f"its header tells of {said_of}", where=_WHERE)
     data, at, found = memoryview(content)[8 + length :], 0, {}
     for name, each in sorted(held.items(), key=lambda pair: pair[1].data_offsets):
         begin, end = each.data_offsets
         kind = np.dtype(_KINDS.get(each.dtype, "V1"))
-        count = 1
-        for size in each.shape:
-            count *= size if 0 <= size <= len(content) else len(content) + 1
-        if each.dtype not in _KINDS or begin != at or end - begin != count * kind.itemsize or end > len(data):
+        whole = each.dtype in _KINDS and all(0 <= size <= len(content) for size in each.shape)
+        if not whole or begin != at or end - begin != math.prod(each.shape) * kind.itemsize or end > len(data):
             raise RefusalError(f"its array {name!r} is not there as the header says", where=_WHERE)
         found[name] = np.frombuffer(data[begin:end], dtype=kind).reshape(each.shape)
         at = end

@@ -65,10 +65,16 @@ class Explainer:
         Args:
             matrix: The features as the model takes them, float32 of shape (n, f), NaN where missing.
             texts: What those say that are read as texts.
+
+        Raises:
+            RefusalError: the operations in front of it give other columns.
         """
         given = matrix
         for front in self._fronts:
             given = front.score(given, texts if front.texts else None).reshape(len(matrix), -1)
+        if given.shape[1] != len(self.model.columns):
+            width = len(self.model.columns)
+            raise RefusalError(f"{given.shape[1]} columns come from its front, not {width}", where="explanation")
         if self.model.finite and not np.isfinite(given).all():
             given = np.where(np.isfinite(given), given, np.float32(np.nan))
         columns = self._parts[0].contributions(given) if self._parts else self._nothing(given)

@@ -29,6 +29,13 @@ AT_ONCE = 2**18
 BLOCK = 2**18
 """Of larger sums so many numbers are computed together, 2 MiB: beyond, arrays leave the cache."""
 _LEAST = np.finfo(np.float32).min
+MOST_SIZE = 2**25
+"""Of the largest sum so many numbers are computed for one row: it takes seconds."""
+MOST_ON_PATH = 512
+"""Columns that one path asks for."""
+MOST_STEPS = 2**26
+"""Of all edges, steps up to the ones above them."""
+_WHERE = "trees of an explanation"
 _TINY = 1e-30
 """A share of no rows at all, so that it can be divided by."""
 
@@ -45,6 +52,9 @@ class TreeShap:
             trees: The trees, checked.
             columns: How many columns a row has.
             outputs: How many numbers it is given.
+
+        Raises:
+            RefusalError: they are too deep, or too many.
         """
         self.columns, self.outputs = columns, outputs
         whole = _Block(trees, columns, outputs)
@@ -52,6 +62,10 @@ class TreeShap:
         if whole.size > BLOCK:
             parts = whole.parted(trees)
             self._blocks = [_Block(trees.some(part), columns, outputs) for part in parts]
+        if sum(each.size for each in self._blocks) > MOST_SIZE:
+            raise RefusalError("they are so many, or so deep, that one answer would take seconds", where=_WHERE)
+        for each in self._blocks:
+            each.prepare()
         self.base: Floats = sum((each.base for each in self._blocks), np.zeros(outputs))
         """What is said where nothing is known, shape (k,)."""
 
@@ -90,11 +104,10 @@ class _Block:
         self._share = _along(before, share, self._levels, np.multiply)
         self._tree = tree[nodes]
         self._distinct = _along(edge_of[asked], (before < 0).astype(np.int64), self._levels, np.add)
-        order = max(1, (int(self._distinct.max(initial=1)) + 1) // 2)
-        at, weight = np.polynomial.legendre.leggauss(order)
-        self._known, self._weight = (at + 1) / 2, weight / 2
-        self._unknown = np.outer(1 - self._known, self._share)
-        """Shape (order, edges)."""
+        most = int(self._distinct.max(initial=1))
+        if most > MOST_ON_PATH:
+            raise RefusalError(f"a path asks for more than {MOST_ON_PATH} columns", where=_WHERE)
+        self._order = max(1, (most + 1) // 2)
         self._values = np.where(trees.leaf[nodes], trees.value[nodes], 1.0)
         """What a leaf adds; 1 for other edges."""
         self._cell = trees.outputs[tree[nodes]].astype(np.intp) * columns + self._column
@@ -103,7 +116,14 @@ class _Block:
     @property
     def size(self) -> int:
         """Numbers in each array that one row takes."""
-        return self._count * len(self._known)
+        return self._count * self._order
+
+    def prepare(self) -> None:
+        """Lay out what rows are computed with."""
+        at, weight = np.polynomial.legendre.leggauss(self._order)
+        self._known, self._weight = (at + 1) / 2, weight / 2
+        self._unknown = np.outer(1 - self._known, self._share)
+        """Shape (order, edges)."""
 
     def parted(self, trees: Trees) -> list[Places]:
         """The trees in parts that a cache holds; those that take quadratures of few nodes together."""
@@ -212,7 +232,7 @@ def _by_level(trees: Trees) -> tuple[Places, list[slice], list[Places]]:
     edges: list[Places] = []
     while len(parents):
         if len(levels) == DEEPEST:
-            raise RefusalError(f"trees are deeper than {DEEPEST:,}", where="trees of an explanation")
+            raise RefusalError(f"trees are deeper than {DEEPEST:,}", where=_WHERE)
         found = np.concatenate([parents + 1, trees.right[parents]])
         inner = np.flatnonzero(~trees.leaf[found])
         levels.append(slice(begin, begin + len(found)))
@@ -237,11 +257,14 @@ def _parents(trees: Trees) -> tuple[Places, Places]:
 def _before(column: Places, above: Places) -> Places:
     """For each edge the nearest one above that asks for the same column; -1 where there is none."""
     at = above.copy()
-    while True:
-        other = (at >= 0) & (column[at] != column)
-        if not other.any():
-            return at
-        at[other] = above[at[other]]
+    left = np.flatnonzero(at >= 0)
+    steps = 0
+    while len(left := left[(at[left] >= 0) & (column[at[left]] != column[left])]):
+        at[left] = above[at[left]]
+        steps += len(left)
+        if steps > MOST_STEPS:
+            raise RefusalError("they are so deep that nobody would wait for an answer", where=_WHERE)
+    return at
 
 
 def _along(before: Places, values: npt.NDArray[Any], levels: list[slice], combine: Any) -> npt.NDArray[Any]:

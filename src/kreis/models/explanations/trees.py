@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ MOST_NODES = 1_000_000
 DEEPEST = 4_096
 MOST_CELLS = 2**26
 """Of nodes that ask for categories, times the categories: so much is held to look them up."""
+_LARGEST = 1e30
+"""No cover is larger, so that shares stay finite."""
 _WHERE = "trees of an explanation"
 
 
@@ -120,9 +123,11 @@ class Trees:
 
     @property
     def cells(self) -> int:
-        """Nodes that ask for categories, times the categories."""
-        widest = max((int(each.max(initial=0)) for each in self.sets), default=0)
-        return int((self.category >= 0).sum()) * (widest + 2)
+        """Nodes that ask for categories, or sets of them, times the categories."""
+        if not self.sets:
+            return 0
+        widest = int(np.concatenate(self.sets).max(initial=0))
+        return max(int((self.category >= 0).sum()), len(self.sets)) * (widest + 2)
 
     def times(self, factor: float) -> Trees:
         """All of it so many times."""
@@ -163,13 +168,19 @@ class Trees:
             RefusalError: they are no trees.
         """
         try:
+            for name, each in held.items():
+                if each.ndim != 1 or (name in _WHOLE and each.dtype.kind == "f"):
+                    raise ValueError(f"{name} is no row of numbers, or not of whole ones")
             column = held["column"].astype(np.int32)
             value = np.zeros(len(column))
             value[column < 0] = held["value"]
-            sizes = held.get("set_sizes", np.empty(0, dtype=np.int32))
-            codes = held.get("set_codes", np.empty(0, dtype=np.int32))
-            if sizes.min(initial=0) < 0 or sizes.sum() != len(codes):
+            sizes = held.get("set_sizes", np.empty(0, dtype=np.int32)).astype(np.int64)
+            codes = held.get("set_codes", np.empty(0, dtype=np.int32)).astype(np.int32)
+            if min(sizes.min(initial=0), codes.min(initial=0)) < 0 or sizes.sum() != len(codes):
                 raise ValueError("sets of categories that are not there")
+            if len(sizes) > len(column):
+                raise ValueError(f"{len(sizes):,} sets of categories of {len(column):,} nodes")
+            ends = np.cumsum(sizes).tolist()
             trees = cls(
                 right=held["right"].astype(np.int32),
                 column=column,
@@ -180,7 +191,7 @@ class Trees:
                 roots=held["roots"].astype(np.int32),
                 outputs=held["outputs"].astype(np.int32),
                 category=held.get("category", np.full(len(column), -1)).astype(np.int32),
-                sets=tuple(np.split(codes, np.cumsum(sizes)[:-1])) if len(sizes) else (),
+                sets=tuple(codes[begin:end] for begin, end in pairwise([0, *ends])),
             )
             trees.check(columns=columns, outputs=outputs)
         except (KeyError, ValueError, IndexError) as error:
@@ -201,17 +212,21 @@ class Trees:
             raise ValueError(f"outputs of other trees, or not from 0 to {outputs - 1}")
         if self.column.max() >= columns or self.category.max() >= len(self.sets):
             raise ValueError("a node asks for what is not there")
-        if any((each < 0).any() for each in self.sets) or self.cells > MOST_CELLS:
-            raise ValueError("too many categories, or one below 0")
+        if self.cells > MOST_CELLS:
+            raise ValueError("too many categories")
         if (self.right[inner] <= inner + 1).any():
             raise ValueError("a child stands before its parent")
         children = np.concatenate([self.roots, inner + 1, self.right[inner]])
         if len(children) != count or not (np.sort(children) == np.arange(count)).all():
             raise ValueError("a node has no parent, or two")
-        if not np.isfinite(self.value).all() or not (np.isfinite(self.cover) & (self.cover >= 0)).all():
+        if not np.isfinite(self.value).all() or not ((self.cover >= 0) & (self.cover <= _LARGEST)).all():
             raise ValueError("a leaf's value, or a cover, is no number")
+        if np.isnan(self.threshold).any():
+            raise ValueError("a threshold is no number")
 
 
+_WHOLE = frozenset(("right", "column", "missing_left", "roots", "outputs", "category", "set_sizes", "set_codes"))
+"""Arrays of whole numbers."""
 _BY_NODE = ("column", "threshold", "missing_left", "cover", "value", "category")
 
 
