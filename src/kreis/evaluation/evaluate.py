@@ -244,6 +244,7 @@ def subject_of(
     reference: Scored | None = None,
     groups: Mapping[str, npt.ArrayLike | Groups] | None = None,
     judge_by: Sequence[str] = (),
+    outcome_column: str = "",
     features: FeatureRows | None = None,
     **known: Any,
 ) -> Subject:
@@ -252,6 +253,7 @@ def subject_of(
     Args:
         scored: The model, as for `evaluate`; so are `goal`, `outcomes`, `blocks`, `reference` and `groups`.
         judge_by: Those of `groups` that were declared to judge by.
+        outcome_column: Which of `groups` is the outcome itself.
         features: The rows behind it, where it is a model of features.
         known: What else is known of the rows: `climate`, `blocks_are`, `repeats`, `spans`, `coming`.
     """
@@ -264,6 +266,7 @@ def subject_of(
         blocks=as_blocks(blocks),
         groups={name: group_codes(column) for name, column in (groups or {}).items()},
         judge_by=tuple(judge_by),
+        outcome_column=outcome_column,
         features=features,
     )
 

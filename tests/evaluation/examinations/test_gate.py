@@ -54,3 +54,11 @@ def test_gate_without_findings_is_undecided_and_says_why():
 def test_gate_needs_one_finite_bound(bounds):
     with pytest.raises(ProjectError, match=r"bound|either"):
         Gate("gap", **bounds)
+
+
+def test_gate_of_many_findings_fails_by_what_holds_for_all_of_them_at_once():
+    slightly = (0.051, 0.089)
+    assert judge_gate(Gate("gap", at_most=0.05), found(slightly)).outcome == "fail"
+    many = found(slightly, *[(0.0, 0.04)] * 29)
+    assert judge_gate(Gate("gap", at_most=0.05), many).outcome == "undecided"
+    assert judge_gate(Gate("gap", at_most=0.05), found((0.1, 0.12), *[(0.0, 0.04)] * 29)).outcome == "fail"

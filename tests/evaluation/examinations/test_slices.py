@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from tests.evaluation.examinations.subjects import goal_of, rows_of, subject, subject_with, without_features
@@ -16,6 +17,7 @@ from kreis.evaluation.examinations.kinds import EXAMINATIONS
 from kreis.evaluation.examinations.slices import Slices
 from kreis.evaluation.scored import Scored
 from kreis.requirements.goal import Goal
+from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.decisions import Rank
 from kreis.tasks.ranking.ranking_value import RankingValue
 
@@ -37,7 +39,7 @@ def spoilt() -> Subject:
 def test_slices_finds_what_was_planted(spoilt: Subject):
     found = ask(spoilt)
     first = found.findings[0]
-    assert not first.serious, "a decision may be wrong on purpose, where yes is worth more"
+    assert first.serious, "the model says that it is surer there than it is right"
     assert ask(spoilt, metric="accuracy").findings[0].serious
     assert "colour is 'green'" in first.said
     assert "income is over" in first.said
@@ -106,3 +108,36 @@ def test_slices_is_asked_by_default_and_refuses_what_is_no_share():
     assert EXAMINATIONS["slices"].by_default
     with pytest.raises(ProjectError, match="support must be between"):
         Slices(support=0.7)
+
+
+@pytest.fixture(scope="module")
+def hard() -> Subject:
+    """With green nobody can tell, others are easy: in the rows that teach as in those that judge."""
+    data, columns = rows_of("binary", 6_000)
+    green = data.matrix[:, 2] == 1
+    data.outcomes[:] = np.nan_to_num(data.matrix[:, 0]) > 0
+    data.outcomes[green] = (np.random.default_rng(5).random(6_000) < 0.5)[green]
+    alike = msgspec.structs.replace(goal_of("binary"), metric=DecisionValue("EUR", true_positive=1, false_positive=-1))
+    return subject_with(alike, data, {**columns, "paint": np.where(green, "green", "other")})
+
+
+def test_rows_that_are_hard_and_that_the_model_says_are_hard_are_no_warning(hard: Subject):
+    found = ask(replace(hard, judge_by=()))
+    assert "green" in found.findings[0].said
+    assert found.findings[0].detail["gap"] > 0.2
+    assert found.serious == []
+
+
+def test_people_by_whom_the_project_looks_are_a_warning_even_then(hard: Subject):
+    by_paint = replace(hard, features=None, judge_by=("paint",))
+    assert "Where paint is 'green'" in ask(by_paint).serious[0]
+
+
+def test_the_outcome_itself_is_no_slice():
+    data, columns = rows_of("multiclass", 2_000)
+    own = subject_with(goal_of("multiclass"), data, {**columns, "outcome": data.outcomes.astype(str)})
+    known = replace(own, outcome_column="outcome")
+    assert any(each.column == "outcome" for each in ask(own).findings)
+    assert not any("outcome" in each.column for each in ask(known).findings)
+    told = EXAMINATIONS["fairness"].examine(known, lambda stage, done, total: None)
+    assert {each.column for each in told.findings} <= {"sex", "region", "sex and region"}

@@ -106,6 +106,8 @@ class Subject:
     judge_by: tuple[str, ...] = ()
     """Those of `groups` that were declared to judge by (`judge_by`, `by` of guardrails); of the others all that is
     known is that they have few values."""
+    outcome_column: str = ""
+    """Which of `groups` is the outcome itself, if one is: by it nobody is treated alike, or fails, for its own sake."""
     features: FeatureRows | None = None
     """Where it is a model of features; None where it answers questions."""
     reviewed: Reviewed | None = None

@@ -95,7 +95,8 @@ class Fairness:
         return Examined(examination=self.name, findings=found, tables=tables, notes=notes)
 
     def _columns(self, subject: Subject) -> list[str]:
-        return [name for name in self.by or subject.judge_by if name in subject.groups]
+        asked = self.by or [name for name in subject.judge_by if name != subject.outcome_column]
+        return [name for name in asked if name in subject.groups]
 
     @staticmethod
     def _tell_calibration(subject: Subject, name: str, groups: Groups, tables: dict[str, list[dict[str, Any]]]) -> None:
@@ -126,7 +127,8 @@ def _proxies(
         best = max(areas, key=areas.__getitem__)
         scores, alone = told[best]
         rows = YesNoRows(members[best], scores, scores >= 0.5, blocks_are=subject.rows.blocks_are)
-        measured = estimate(Auc(), rows, subject.blocks[places], level=subject.level)
+        level = 1 - (1 - subject.level) / len(areas)  # the best of several
+        measured = estimate(Auc(), rows, subject.blocks[places], level=level)
         order = np.argsort(-alone, kind="stable")
         label, most = groups.labels[best], [features[place] for place in order[:_SHOWN]]
         by = ", ".join(f"{features[place]} alone {alone[place]:.2f}" for place in order[:_SHOWN])

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from kreis.errors import ProjectError
+from kreis.evaluation.distributions import student_t_quantile
 from kreis.evaluation.examinations.examination import Examined, Finding
 from kreis.evaluation.gates import GateResult, Outcome, concluded, decide
+from kreis.evaluation.intervals import Estimate
 from kreis.evaluation.power import detectable
 from kreis.tasks.metrics.coming import Coming
 from kreis.texts import number
@@ -50,6 +52,16 @@ class Gate(msgspec.Struct, frozen=True):
         return self.measure + (f" by {self.by}" if self.by else "")
 
 
+def _all_at_once(found: Estimate, count: int) -> Estimate:
+    """With the interval as wide as it must be to hold for so many findings at once."""
+    if count == 1 or found.blocks < 2:
+        return found
+    tails, freedom = (1 - found.level) / 2, found.blocks - 1
+    wider = student_t_quantile(1 - tails / count, freedom) / student_t_quantile(1 - tails, freedom)
+    low, high = (found.value + wider * (end - found.value) for end in (found.low, found.high))
+    return msgspec.structs.replace(found, low=low, high=high)
+
+
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
@@ -61,7 +73,9 @@ def judge_gate(
     level: float = 0.95,
     coming: Coming | None = None,
 ) -> GateResult:
-    """Whether a gate is shown to hold: for each finding of its measure; the hardest one decides.
+    """Whether a gate is shown to hold: for each finding of its measure; the hardest one decides. It fails only where
+    one fails by an interval that holds for all of them at once (Bonferroni): one of thirty groups is outside of its own
+    by chance more often than not.
 
     Args:
         gate: What is asked.
@@ -87,10 +101,14 @@ def judge_gate(
             explanation=f"{gate.name}: undecided, {why}",
             missing=why,
         )
+
+    def decided(estimate: Estimate) -> tuple[Outcome, str]:
+        return decide(estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are, coming=coming)
+
+    outcomes = [decided(each.estimate) for each in found if each.estimate is not None]
     outcomes = [
-        decide(each.estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are, coming=coming)
-        for each in found
-        if each.estimate is not None
+        decided(_all_at_once(each.estimate, len(found))) if each.estimate is not None and own[0] == "fail" else own
+        for each, own in zip(found, outcomes, strict=True)
     ]
 
     def distance(finding: Finding) -> float:

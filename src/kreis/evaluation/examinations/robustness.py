@@ -46,7 +46,8 @@ class Robustness:
     - *stale*: a feature of an entity (a customer, a machine) has the value that it had when that one was asked about
       the last time.
 
-    Of each kind the change that costs most is told, with an interval; all are in its table.
+    Of each kind the change that costs most is told, with an interval that holds for all features at once, since it is
+    the worst of them; all are in its table.
 
     Args:
         features: How many features are changed, the most important ones.
@@ -97,8 +98,9 @@ class Robustness:
         losses = [usual - value.value(rows) for *_, rows in found]
         findings: list[Finding] = []
         for kind in dict.fromkeys(kind for kind, *_ in found):
-            place = max((n for n, each in enumerate(found) if each[0] == kind), key=lambda n: losses[n])
-            findings += _told(subject, some, *found[place])
+            alike = [n for n, each in enumerate(found) if each[0] == kind]
+            place, level = max(alike, key=lambda n: losses[n]), 1 - (1 - subject.level) / len(alike)
+            findings += _told(subject, some, *found[place], level)
         table = [
             {"kind": kind, "feature": column, "loss": loss, "changed": _share(some.rows, rows)}
             for (kind, column, rows), loss in zip(found, losses, strict=True)
@@ -117,11 +119,11 @@ _SAID = {
 }
 
 
-def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows) -> Iterator[Finding]:
+def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows, level: float) -> Iterator[Finding]:
     value = metric_named("value", subject.task)
-    loss = paired_difference(value, some.rows, rows, some.blocks, level=subject.level)
+    loss = paired_difference(value, some.rows, rows, some.blocks, level=level)
     changed = rows.decisions != some.rows.decisions
-    share = share_estimate(changed, some.blocks, some.rows, level=subject.level)
+    share = share_estimate(changed, some.blocks, some.rows, level=level)
     begin, otherwise = (
         _SAID[kind].format(column=column),
         f"decides otherwise on {number(100 * share.value)} % of the rows",

@@ -10,12 +10,14 @@ import numpy as np
 
 from kreis.arrays import Booleans
 from kreis.errors import ProjectError
+from kreis.evaluation.calibration.questions import overall_question
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, gap_estimate
 from kreis.evaluation.slices import Groups
 from kreis.evaluation.slicing.columns import Column, category_column, group_column, number_column
 from kreis.evaluation.slicing.measured import Measured, measured, row_metric
 from kreis.evaluation.slicing.search import Cell, Loss, Searched, search
+from kreis.tasks.metrics.classes import ClassRows
 from kreis.texts import number
 
 __all__ = ["Slices"]
@@ -85,14 +87,16 @@ class Slices:
         shown = [each for each in chosen if each.gap.low > 0 or not in_days]
         if len(shown) < len(chosen):
             notes.append(f"{len(chosen) - len(shown)} more are not shown: days that hang together could have made them")
-        # by what yes and no are worth, a decision is often wrong on purpose: that is no warning
-        on_purpose = self.metric is None and rows.rows.decisions.dtype == np.bool_
-        findings = [each.finding(serious=not place and not on_purpose) for place, each in enumerate(shown)]
+        findings = [each.finding(serious=not place and self._news(subject, each)) for place, each in enumerate(shown)]
         if not shown and (doubtful := searched.suspect or next(iter(searched.found), None)):
             findings = [self._slice(doubtful, columns, rows, searched).finding(shown=False)]
         tables = {"slices": [each.document for each in shown]} if shown else {}
         notes += self._told(searched, rows)
         return Examined(examination=self.name, findings=findings, tables=tables, notes=notes)
+
+    def _news(self, subject: Subject, found: _Slice) -> bool:
+        """Whether a great gap is worth a warning: the project names the metric, or it is astonishing."""
+        return self.metric is not None or _astonishing(subject, found)
 
     def _slice(self, cell: Cell, columns: list[Column], rows: Measured, searched: Searched) -> _Slice:
         family = len(cell.parts) - 1
@@ -111,6 +115,8 @@ class Slices:
             f"of the smallest slices one would have been shown from a gap of about {number(searched.detectable)}"
             f" in {rows.name} on",
         ]
+        if rows.metric.name == "value":
+            found.append("how much a slice is worth also depends on how much can be gained there, whatever the model")
         if len(rows.values) < rows.of:
             found.append(f"{len(rows.values):,} of {rows.of:,} rows were looked at, evenly taken")
         return found
@@ -148,16 +154,33 @@ class _Slice:
         share = self.cell.rows / len(self.inside)
         where = f"here {self.cell.said()} ({share:.0%} of rows), {self.rows.said(self.inside)}"
         said = f"W{where}." if shown else f"No slice is shown to be worse. The most suspect one: w{where}."
-        great = self.cell.expected >= _SERIOUS * float(self.rows.losses.std())
+        great = shown and self.cell.expected >= _SERIOUS * float(self.rows.losses.std())
         return Finding(
             measure=_GAP,
             said=said,
             estimate=self.gap,
             column=self.column,
             group=self.cell.said(),
-            serious=serious and shown and great,
+            serious=serious and great,
             detail={**self.document, "shown": shown},
         )
+
+
+def _astonishing(subject: Subject, found: _Slice) -> bool:
+    """Whether a slice is worth a warning: it is one of people by whom the project looks, or the model is surer of it
+    than it is right, which makes up most of the gap. Every model has rows that are harder than others; where its
+    probabilities say so, that is no news.
+    """
+    if any(name in subject.judge_by for name in found.column.split(" and ")):
+        return True
+    question = overall_question(subject.rows, subject.decision.names)
+    if question is None or found.rows.metric.name != "accuracy":
+        return False
+    of_classes, rows = isinstance(subject.rows, ClassRows), found.rows
+    said = np.where(question.decisions | of_classes, question.scores, 1 - question.scores)
+    surer = said[rows.places] - rows.values
+    unknown = gap_estimate(surer, found.inside, rows.blocks, rows.rows, level=found.gap.level)
+    return unknown.low > 0 and unknown.value > found.gap.value / 2
 
 
 def _columns(subject: Subject, rows: Measured, support: float) -> tuple[list[Column], list[str]]:
@@ -179,6 +202,8 @@ def _columns(subject: Subject, rows: Measured, support: float) -> tuple[list[Col
                     else category_column(name, values, kinds, support)
                 )
     for name, groups in subject.groups.items():
+        if name == subject.outcome_column:
+            continue
         codes = rows.column(groups.codes, subject.rows)
         if codes is not None:
             found[name] = group_column(name, Groups(groups.labels, codes), support)

@@ -199,7 +199,8 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         column=lambda name: [group_text(each) for each in _column(state, name).to_list()],
     )
     by = dict.fromkeys([*columns_to_judge_by(project), *_by_of_guardrails(project)])
-    subject = subject_of(scored[challenger], project.goal, features=behind, judge_by=list(by), **judged_on)
+    known = {"judge_by": list(by), "outcome_column": spine_of(state).outcome or "", **judged_on}
+    subject = subject_of(scored[challenger], project.goal, features=behind, **known)
     return _Seen(scored=scored, serving=serving, baselines=baselines, judged_on=judged_on, subject=subject)
 
 
