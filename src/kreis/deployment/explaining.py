@@ -13,7 +13,7 @@ from kreis.deployment.packages import Package
 from kreis.errors import ProjectError
 from kreis.expressions.scalars import category
 from kreis.expressions.tree import Call, Column, columns
-from kreis.models.explanations.counterfactual import Change, Counterfactual, counterfactuals
+from kreis.models.explanations.counterfactual import Counterfactual, FeatureChange, counterfactuals
 from kreis.models.explanations.explainer import Explainer
 from kreis.models.explanations.reasons import Explained, Spoken, explained, place_of
 from kreis.models.form import Formula
@@ -149,11 +149,11 @@ _NONE = "no change of up to four features within what the training rows held lea
 
 def _changes(
     spoken: Spoken, before: Sequence[float | str | None], row: Matrix, changed: Mapping[str, float]
-) -> list[Change]:
+) -> list[FeatureChange]:
     """What is different in a row, as its user would write it."""
     after = spoken.values([float(str(each)) for each in row], {})  # the shortest number that is this float32
     told = zip(spoken.features, before, after, strict=True)
-    return [Change(name, was, instead) for name, was, instead in told if name in changed and instead is not None]
+    return [FeatureChange(name, was, instead) for name, was, instead in told if name in changed and instead is not None]
 
 
 def _names(feature: str, manifest: Manifest, fixed: Sequence[str]) -> bool:

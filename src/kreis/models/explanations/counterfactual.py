@@ -18,7 +18,7 @@ import numpy.typing as npt
 from kreis.arrays import Booleans, Floats
 from kreis.models.scoring import Matrix
 
-__all__ = ["Change", "Counterfactual", "Seen", "counterfactuals"]
+__all__ = ["Counterfactual", "FeatureChange", "Seen", "counterfactuals"]
 
 MOST_CHANGED = 4
 """Features that are changed together."""
@@ -49,7 +49,7 @@ class Seen(Protocol):
         ...
 
 
-class Change(msgspec.Struct, frozen=True):
+class FeatureChange(msgspec.Struct, frozen=True):
     """What one feature would have to be."""
 
     feature: str
@@ -61,7 +61,7 @@ class Change(msgspec.Struct, frozen=True):
 class Counterfactual(msgspec.Struct, frozen=True):
     """A row that is decided otherwise."""
 
-    changes: list[Change]
+    changes: list[FeatureChange]
     score: float | list[float]
     decision: Any
     """As an answer shows it."""
