@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import threading
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kreis.deployment.server.explaining import MOST_WAITING, Explain, Explaining
+from kreis.deployment.server.messages import Refusal, Unavailable
+from kreis.deployment.server.models import LoadedRelease
 from kreis.expressions.scalars import category
 from kreis.expressions.tree import Call, Column
 from kreis.models.explanations.additive import Additive
@@ -114,6 +121,8 @@ def test_what_would_have_led_to_another_decision(service) -> None:
         ({"rows": []}, "wrong_shape"),
         ({**ROW, "most": 0}, "wrong_shape"),
         ({"fields": {"unheard": 1}}, "unknown_field"),
+        ({**ROW, "immutable": ["x"] * 1_001}, "wrong_shape"),
+        ({"prediction": "../" * 1_000}, "unknown_prediction"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(service, body, code) -> None:
@@ -141,3 +150,46 @@ def test_a_model_that_is_no_sum_says_so(make_service) -> None:
     made.wait_for(1)
     status, answer = made.call("POST", "/v1/explain", {"fields": {"hour": 1}})
     assert (status, answer["error"]["code"]) == (422, "not_explained")
+
+
+def test_few_are_computed_at_once_and_no_more_than_some_wait() -> None:
+    """Each may take a second: whoever asks for many waits, and predictions go on."""
+    go, running = threading.Event(), []
+
+    class Log:
+        def find(self, prediction: str) -> None:
+            running.append(prediction)
+            go.wait(10)
+
+    explaining = Explaining(SimpleNamespace(current=LoadedRelease.__new__(LoadedRelease)), Log())
+
+    async def ask() -> list[Any]:
+        asked = Explain(prediction="0190f5c8-0000-7000-8000-000000000000")
+        all_of_them = [
+            asyncio.ensure_future(explaining.explain(asked, datetime.now(UTC))) for _ in range(MOST_WAITING + 5)
+        ]
+        done, _ = await asyncio.wait(all_of_them, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 5
+        assert len(running) <= 2
+        go.set()
+        return list(await asyncio.gather(*all_of_them, return_exceptions=True))
+
+    said = asyncio.run(ask())
+    assert [each.code for each in said if isinstance(each, Unavailable)] == ["overloaded"] * 5
+    assert [each.code for each in said if type(each) is Refusal] == ["unknown_prediction"] * MOST_WAITING
+
+
+def test_a_log_that_cannot_be_read_is_no_fault_without_a_name(service) -> None:
+    """A pipe stands where a segment should, or a segment was moved meanwhile."""
+    gone = service.config.log / "gone.log"
+    gone.symlink_to(service.config.log / "nothing")
+    body = {"prediction": "0190f5c8-0000-7000-8000-000000000000"}
+    try:
+        assert service.call("POST", "/v1/explain", body)[1]["error"]["code"] == "unknown_prediction"
+        gone.unlink()
+        gone.mkdir()
+        status, answer = service.call("POST", "/v1/explain", body)
+        assert (status, answer["error"]["code"]) == (503, "unavailable")
+        assert str(service.root) not in answer["error"]["message"]
+    finally:
+        gone.rmdir()

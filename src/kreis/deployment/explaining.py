@@ -117,7 +117,8 @@ def instead_of(
     decision, spoken = manifest.decision, spoken_of(manifest)
     if not isinstance(decision, Cut | Cheapest | Above | Placed) or decision.within is not None:
         return Instead([], "its decision is a number, which no change flips")
-    stays = {name for name in manifest.features if _names(name, manifest, fixed)} | set(manifest.text_fields)
+    named = frozenset(fixed)
+    stays = {name for name in manifest.features if _names(name, manifest, named)} | set(manifest.text_fields)
     matrix = spoken.matrix(row)
     found = counterfactuals(
         matrix[0],
@@ -156,12 +157,12 @@ def _changes(
     return [FeatureChange(name, was, instead) for name, was, instead in told if name in changed and instead is not None]
 
 
-def _names(feature: str, manifest: Manifest, fixed: Sequence[str]) -> bool:
+def _names(feature: str, manifest: Manifest, fixed: frozenset[str]) -> bool:
     """Whether a feature, or a column that it is made of, is among those that stay."""
     if feature in fixed or feature.partition("__")[2] in fixed:
         return True
     for view in manifest.request_views:
         expression = view.features.get(feature.removeprefix(f"{view.name}__"))
-        if feature.startswith(f"{view.name}__") and expression is not None and columns(expression) & set(fixed):
+        if feature.startswith(f"{view.name}__") and expression is not None and columns(expression) & fixed:
             return True
     return False

@@ -105,3 +105,20 @@ def test_a_class_becomes_another(decided: int) -> None:
     answers = counterfactuals(row, chances, decision.many, **given)
     assert answers
     assert all(decision.many(said[None, :])[0] != before for _, said, _, _ in answers)
+
+
+@pytest.mark.parametrize(("features", "known"), [(3, 60_000), (300, 20), (3_000, 20)])
+def test_what_a_search_may_cost_is_bounded(features: int, known: int) -> None:
+    """Of a category with very many texts, or very many features, an even selection is tried."""
+    tried = []
+
+    def never(matrix: np.ndarray) -> np.ndarray:
+        tried.append(matrix.size)
+        return np.zeros(len(matrix))
+
+    names = [f"f{place}" for place in range(features)]
+    asked = {"seen": dict.fromkeys(names[1:], seen()["age"]), "categories": {"f0": list(range(known))}}
+    row = np.zeros(features, dtype=np.float32)
+    assert counterfactuals(row, never, Cut(0.5).many, features=names, **asked) == []
+    assert max(tried) <= 2**22
+    assert max(tried) / features <= 10_000

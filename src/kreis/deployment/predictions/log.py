@@ -140,10 +140,14 @@ class FolderLog:
 
     def find(self, prediction: str) -> PredictionRecord | None:
         """A prediction that has not been moved yet; see `PredictionLog.find`."""
+        named = prediction.encode("utf-8", "replace")
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            for record in parse_segment(path, read_regular(path, LARGEST_SEGMENT)).predictions:
-                if record.id == prediction:
-                    return record
+            try:
+                data = read_regular(path, LARGEST_SEGMENT)
+            except FileNotFoundError:  # it was moved meanwhile
+                continue
+            if named in data and (found := [r for r in parse_segment(path, data).predictions if r.id == prediction]):
+                return found[0]
         return None
 
     def ship(self, lake: TableAppender, actor: str) -> Shipped:

@@ -6,7 +6,9 @@ Nothing is written down: an explanation is no prediction, and no decision rests 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,6 +27,13 @@ from kreis.models.scoring import Matrix, Scores
 from kreis.tasks.outcomes import Sent
 
 __all__ = ["Explain", "Explaining", "Explanations"]
+
+_LOG = logging.getLogger("kreis.service")
+_AT_ONCE = 2
+"""Explanations that are computed at once: one may take a second, and predictions come first."""
+MOST_WAITING = 16
+"""That are computed or wait; further ones are refused."""
+MOST_IMMUTABLE = 1_000
 
 
 class Explain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,13 +89,15 @@ class Explaining:
         """
         self._serving = serving
         self._log = log
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="explanations")
+        self._under_way: set[Future[Explanations]] = set()
 
     async def explain(self, asked: Explain, at: datetime) -> Explanations:
         """Explain one answer, in a thread: predictions go on meanwhile.
 
         Raises:
             Refusal: it cannot be explained.
-            Unavailable: nothing is released yet, or the model cannot answer now.
+            Unavailable: nothing is released yet, the model cannot answer now, or too much is asked at once.
         """
         release = self._serving.current
         if release is None:
@@ -95,9 +106,23 @@ class Explaining:
             raise Refusal("asks_otherwise", "this release answers questions; kreis why shows what an answer rested on")
         if asked.most is not None and asked.most < 1:
             raise Refusal("wrong_shape", "most must be at least 1")
-        return await asyncio.get_running_loop().run_in_executor(None, self._explain, asked, release, at)
+        if len(asked.immutable) > MOST_IMMUTABLE:
+            raise Refusal("wrong_shape", f"immutable may name {MOST_IMMUTABLE:,} features")
+        if len(self._under_way) >= MOST_WAITING:
+            raise Unavailable("overloaded", "too many explanations are asked for at once; try again in a second")
+        work = self._pool.submit(self._explain, asked, release, at)
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)  # not before, though its client has gone
+        return await asyncio.wrap_future(work)
 
     def _explain(self, asked: Explain, release: LoadedRelease, at: datetime) -> Explanations:
+        try:
+            return self._told(asked, release, at)
+        except (KreisError, OSError) as error:  # of what is kept to explain with, or of the log
+            _LOG.error("an explanation could not be given: %s", error)
+            raise Unavailable("unavailable", "the reasons cannot be told at the moment; try again") from error
+
+    def _told(self, asked: Explain, release: LoadedRelease, at: datetime) -> Explanations:
         if asked.prediction is not None:
             return self._of_logged(asked, asked.prediction, release)
         row = Asked(asked.keys, asked.fields, asked.reference, asked.features)

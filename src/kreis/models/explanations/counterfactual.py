@@ -8,7 +8,7 @@ all were, categories that the model knows. Each answer is scored by the model it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -24,8 +24,12 @@ MOST_CHANGED = 4
 """Features that are changed together."""
 _BEAM = 12
 """Changes of few features from which those of more are made, at most."""
-_MOST_TRIED = 20_000
-"""Rows that are scored in one round, as far as one change is tried at all: it bounds what a request may cost."""
+MOST_TRIED = 10_000
+"""Rows that are scored in one round: it bounds what a request may cost. Of more values an even selection is tried, and
+fewer changes are followed.
+"""
+_MOST_CELLS = 2**22
+"""Rows times features."""
 _FINER = 12
 """Points between a value and the nearest one that flips, in each round."""
 
@@ -126,6 +130,7 @@ def counterfactuals(
         for place, name in enumerate(features)
         if name not in fixed and (each := _feature(place, name, float(row[place]), seen, categories)) is not None
     ]
+    free, width = _within(free, min(MOST_TRIED, _MOST_CELLS // len(row)))
     at_first = score(row[None, :])
     place = _place(at_first)
     before = decide(at_first)[0]
@@ -139,7 +144,6 @@ def counterfactuals(
         parts = zip(rows, changed, distances, scores, flips.tolist(), progress.tolist(), strict=True)
         return [_Tried(*each) for each in parts]
 
-    wide = max(1, sum(len(each.values) for each in free))
     start = _Tried(row, (), 0.0, at_first[0], False, 0.0)
     beam, found = [start], list[_Tried]()
     for _ in range(min(MOST_CHANGED, len(free))):
@@ -149,7 +153,7 @@ def counterfactuals(
         if len({each.changed for each in found}) >= count:
             break
         left = [each for each in step if not each.flips]
-        beam = sorted(left, key=lambda each: (-each.progress, each.distance))[: max(1, min(_BEAM, _MOST_TRIED // wide))]
+        beam = sorted(left, key=lambda each: (-each.progress, each.distance))[:width]
     chosen = _diverse(found, count * 2)  # how near each can be brought is not known yet
     nearer = [_nearer(each, row, free, tried) for each in chosen]
     return [
@@ -182,6 +186,21 @@ def _feature(
         return None
     whole = bool((values == np.floor(values)).all())
     return _Feature(place, values[values != now], float(values[-1] - values[0]), whole)
+
+
+def _within(free: list[_Feature], most: int) -> tuple[list[_Feature], int]:
+    """Features with so many values, and so many changes to go on from, that a step tries `most` rows at most."""
+    kept = free[: max(1, most)]
+    each = max(1, most // max(1, len(kept)))
+    if sum(len(one.values) for one in kept) > most:
+        kept = [replace(one, values=_even(one.values, each)) for one in kept]
+    values = sum(len(one.values) for one in kept)
+    return kept, max(1, min(_BEAM, most // max(1, values)))
+
+
+def _even(values: Floats, most: int) -> Floats:
+    """At most so many of them, both ends among them."""
+    return values[np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).astype(np.intp))]
 
 
 def _place(scores: npt.NDArray[Any]) -> int:
