@@ -154,13 +154,19 @@ class SignatureError(RefusalError):
     exit_code = 9
 
 
+_LONGEST, _MOST_COMPARED = 200, 2_000
+"""Of a name, and how many: more are not compared, since somebody else may say which name."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known names are nearest to `name`, or list what is known."""
     names = sorted(known)
     if not names:
         return "nothing of that kind is declared yet"
-    alike = [each for each in names if each.lower() == name.lower()]
-    close = alike or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    lowered = name.lower()
+    alike = [each for each in names if each.lower() == lowered]
+    likely = names if len(name) <= _LONGEST and len(names) <= _MOST_COMPARED else []  # each costs microseconds
+    close = alike or difflib.get_close_matches(name, likely, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(each) for each in close) + "?"
     return "known: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

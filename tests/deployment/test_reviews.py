@@ -178,3 +178,10 @@ def test_openapi_describes_the_routes(reviewed: Service) -> None:
     document = reviewed.get("/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"})[1]
     assert {"/v1/reviews/next", "/v1/reviews/labels"} <= document["paths"].keys()
     assert document["components"]["schemas"]["Labels"]["properties"]["labels"]["maxItems"] == 1_000
+
+
+def test_a_very_long_name_is_not_sent_back(reviewed: Service, desk: Desk) -> None:
+    for labels in ({"x" * 900_000: "right"}, {"a0": "y" * 900_000}):
+        status, reply = say(reviewed, "bo", **labels)
+        assert (status, reply["error"]["code"]) == (422, "not_taken")
+        assert len(reply["error"]["message"]) < 200

@@ -26,6 +26,8 @@ from kreis.reviews.items import Given, Item, Label
 __all__ = ["Desk"]
 
 _WAIT_S = 10.0
+_SHOWN = 100
+"""Characters of a name that is not known."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS queues (queue TEXT PRIMARY KEY, labels TEXT, per_item INTEGER, seal TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS items (
@@ -125,9 +127,11 @@ class Desk:
             new = 0
             for each in labels:
                 if each.item not in known:
-                    raise ProjectError.unknown_name("item", each.item, sorted(known), where=where)
+                    raise ProjectError.unknown_name("item", each.item[:_SHOWN], known, where=where)
                 if each.label not in may:
-                    raise ProjectError.unknown_name("label", each.label, may, where=f"{where}, item {each.item}")
+                    raise ProjectError.unknown_name(
+                        "label", each.label[:_SHOWN], may, where=f"{where}, item {each.item}"
+                    )
                 if before.get(each.item, each.label) != each.label:
                     problem = f"{reviewer} said {before[each.item]!r} of {each.item!r} before"
                     hint = "labels stay as they were given; settle a dispute: kreis reviews settle"

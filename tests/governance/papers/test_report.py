@@ -20,7 +20,7 @@ from kreis.governance.views.report import ReportView, report_steps, report_view
 from kreis.ledger.records import Step
 from kreis.workspace import Workspace
 
-HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u2028'
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def hostile(made: tuple[ReportView, dict[str, Step], Page]) -> Page:
     outputs = msgspec.json.decode(msgspec.json.encode(steps[view.evaluation].outputs))
     lacking = Examined(examination="lacking", lacks="it reads no features")
     outputs["report"]["examined"] = msgspec.json.decode(msgspec.json.encode([SHAPES, lacking]))
-    outputs["report"]["challenger"]["name"] = HOSTILE
+    outputs["report"]["challenger"]["name"] = outputs["report"]["unit"] = HOSTILE
     steps = {**steps, view.evaluation: msgspec.structs.replace(steps[view.evaluation], outputs=outputs)}
     return Page(report_html(msgspec.structs.replace(view, project=HOSTILE), steps))
 
@@ -109,7 +109,7 @@ def test_a_page_loads_nothing_and_runs_nothing(made: Any, hostile: Page) -> None
         assert all(each.attributes["src"].startswith("data:image/svg+xml;base64,") for each in page.all("img"))
         assert all(each.attributes["href"].startswith("#") for each in page.all("a"))
         assert not [each for each in page.elements if any(name.startswith("on") for name in each.attributes)]
-    assert HOSTILE in "".join(text for text, _ in hostile.texts), "it is shown as the text that it is"
+    assert HOSTILE.strip() in "".join(text for text, _ in hostile.texts), "it is shown as the text that it is"
 
 
 def test_a_page_can_be_heard(made: Any, hostile: Page) -> None:

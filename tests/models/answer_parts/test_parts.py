@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from kreis.errors import RefusalError
+from kreis.models.answer_parts.familiarity import FamiliarFeature, FamiliarityScore
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.intervals import CoverageInterval
 from kreis.models.answer_parts.opened import OpenedParts
@@ -99,3 +101,12 @@ def test_a_part_that_fails_costs_no_answer(caplog):
     broken = OpenedParts([SAMPLES["classes"].part], {}.__getitem__, ["a", "b"])
     assert broken.one([1.0, 2.0], [0.5, 0.5], ASKED[0]) == {"coverage": None}
     assert "an answer goes without its coverage" in caplog.text
+
+
+def test_a_part_of_other_features_is_refused_in_a_sentence():
+    strange = FamiliarFeature(name="c", surprise=(1.0,), missing=0.0)
+    part = FamiliarityScore(features=(strange,), known=(1.0,), rows=5)
+    with pytest.raises(RefusalError, match="part familiarity of the answers: it cannot be opened"):
+        OpenedParts([part], {}.__getitem__, ["a", "b"])
+    with pytest.raises(RefusalError, match="part reasons"):
+        OpenedParts([SAMPLES["reasons"].part], {}.__getitem__, ["a", "b"])

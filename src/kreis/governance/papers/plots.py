@@ -63,7 +63,7 @@ def dots(rows: Sequence[Dot], *, title: str, line: float | None = None) -> str:
         for name, value, start, end in known
     ]
     scale = {"domain": [bottom, top], "nice": False}
-    across = {"field": "value", "type": "quantitative", "scale": scale, "title": title, "axis": {"tickCount": 4}}
+    across = {"field": "value", "type": "quantitative", "scale": scale, "title": plain(title), "axis": {"tickCount": 4}}
     names = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": _NAMES}}
     whisker = {"mark": {"type": "rule", "size": 2, "color": _INK}}
     whisker["encoding"] = {"x": {**across, "field": "low"}, "x2": {"field": "high"}, "y": names}
@@ -113,7 +113,7 @@ def over_time(values: Sequence[float], *, title: str, line: float | None = None)
         return ""
     x: dict[str, Any] = {"field": "day", "type": "quantitative", "title": "day of the test", "axis": {"tickCount": 5}}
     x["scale"] = {"nice": False, "zero": False}
-    y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": title, "axis": {"tickCount": 4}}
+    y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": plain(title), "axis": {"tickCount": 4}}
     y["scale"] = {"zero": False}
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "line", "color": _BLUE, "point": {"size": 18, "color": _BLUE}}, "encoding": {"x": x, "y": y}}
@@ -140,12 +140,17 @@ def curves(points: Sequence[Mapping[str, Any]], *, x: str, y: str, band: bool) -
         "field": x,
         "type": kind,
         "sort": None,
-        "title": x.replace("_", " "),
+        "title": plain(x.replace("_", " ")),
         "axis": {"tickCount": 5},
     }
     if kind == "quantitative":
         across["scale"] = {"nice": False, "zero": False}
-    up = {"type": "quantitative", "title": y.replace("_", " "), "axis": {"tickCount": 4}, "scale": {"zero": False}}
+    up = {
+        "type": "quantitative",
+        "title": plain(y.replace("_", " ")),
+        "axis": {"tickCount": 4},
+        "scale": {"zero": False},
+    }
     line = {"mark": {"type": "line", "color": _BLUE, "point": {"size": 24, "color": _BLUE}}}
     layers: list[dict[str, Any]] = [{**line, "encoding": {"x": across, "y": {**up, "field": y}}}]
     if band:
@@ -174,7 +179,7 @@ def tradeoff(points: Sequence[Mapping[str, Any]], *, x: str, y: str, by: str) ->
     if len(values) < 2:
         return ""
     kind = {"type": "quantitative", "scale": {"zero": False}, "axis": {"tickCount": 4}}
-    across, up = ({**kind, "field": name, "title": name.replace("_", " ")} for name in (x, y))
+    across, up = ({**kind, "field": name, "title": plain(name.replace("_", " "))} for name in (x, y))
     rule = {"mark": {"type": "rule", "color": _INK, "opacity": 0.5}}
     legend = {"orient": "bottom", "columns": 2, "labelFontSize": 12, "title": None}
     layers: list[dict[str, Any]] = [

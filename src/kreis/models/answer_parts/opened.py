@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kreis.errors import RefusalError
 from kreis.models.answer_parts.part import AnswerPart, Asking, Get, OpenedPart, Raw
 from kreis.models.scoring import Matrix
 
@@ -26,8 +27,17 @@ class OpenedParts:
             parts: As the package has them.
             get: Gives the bytes of a digest.
             features: The names of the model's features, in order.
+
+        Raises:
+            RefusalError: one is not about these features, or what it names is not as it should be.
         """
-        self._opened: list[tuple[str, OpenedPart]] = [(each.name, each.open(get, features)) for each in parts]
+        self._opened: list[tuple[str, OpenedPart]] = []
+        for each in parts:
+            try:
+                self._opened.append((each.name, each.open(get, features)))
+            except (LookupError, ValueError, TypeError) as error:
+                where = f"part {each.name} of the answers"
+                raise RefusalError(f"it cannot be opened: {error}", where=where) from error
 
     def one(self, values: Sequence[float], score: Raw, asked: Asking) -> dict[str, Any]:
         """What goes with one answer, by the parts' names."""
