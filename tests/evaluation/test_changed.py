@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from tests.evaluation.examinations.subjects import subject
 
-from kreis.evaluation.changed import SomeRows
+from kreis.evaluation.changed import SomeRows, loses
+from kreis.evaluation.intervals import Estimate
 from kreis.training.splits.cross_validation import CrossValidation
 
 
@@ -30,3 +32,17 @@ def test_rows_that_judge_several_times_are_drawn_each_time_or_never():
     counts = np.unique(split.judging[some.places], return_counts=True)[1]
     assert set(counts.tolist()) == {4}
     assert len(some.places) <= 700
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((1.0, 2.0, 3.0), "loses 2 (1 to 3) EUR"),
+        ((-1.0, 0.5, 3.0), "is not shown to lose anything: 0.5 (-1 to 3) EUR"),
+        ((-3.0, -2.0, -1.0), "gains 2 (1 to 3) EUR"),
+        ((-1.0, float("nan"), 1.0), "cannot be judged by what it is worth"),
+    ],
+)
+def test_what_a_change_costs_is_said_with_its_direction(ends, said):
+    low, value, high = ends
+    assert loses(Estimate(value=value, low=low, high=high, n=10, blocks=10), "EUR") == said

@@ -10,10 +10,21 @@ import numpy as np
 
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.evaluation.examinations.examination import FeatureRows, Subject
+from kreis.evaluation.intervals import Estimate
 from kreis.models.scoring import Matrix, Texts
 from kreis.tasks.metrics.metric import Rows
+from kreis.texts import number
 
-__all__ = ["SomeRows"]
+__all__ = ["SomeRows", "loses"]
+
+
+def loses(loss: Estimate, unit: str) -> str:
+    """What a change costs, in words that follow "the model"."""
+    if not loss.defined:
+        return "cannot be judged by what it is worth"
+    if loss.high < 0:
+        return f"gains {number(-loss.value)} ({number(-loss.high)} to {number(-loss.low)}) {unit}"
+    return f"loses {loss} {unit}" if loss.low > 0 else f"is not shown to lose anything: {loss} {unit}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from tests.evaluation.examinations.subjects import goal_of, rows_of, subject, subject_with
 
+from kreis.evaluation.examinations.examination import Finding
 from kreis.evaluation.examinations.kinds import examine
 from kreis.evaluation.examinations.package import Packaging, Variants
 from kreis.requirements.goal import ServiceLevels
@@ -23,6 +24,13 @@ def ask(examination, it):
     return found
 
 
+def found_of_a_worse_one() -> Finding:
+    """What is said where it was judged by other scores than it gives."""
+    own = subject("binary")
+    judged = replace(own, rows=replace(own.rows, scores=own.rows.scores + 0.01))
+    return next(each for each in ask(Packaging(), judged).findings if each.measure == "largest_difference")
+
+
 def test_packaging_tells_time_size_and_the_worst_row():
     found = {each.measure: each for each in ask(Packaging(), subject("binary")).findings}
     form = subject("binary").features.trained.form
@@ -30,7 +38,10 @@ def test_packaging_tells_time_size_and_the_worst_row():
     assert 0 < found["model_ms_p99"].estimate.low <= found["model_ms_p99"].estimate.value
     assert found["model_ms_p99"].timed
     assert found["largest_difference"].estimate.value < 1e-6
-    assert "in row row " in found["largest_difference"].said
+    assert found["largest_difference"].said == "asked one by one, it answers exactly as it was judged"
+    apart = found_of_a_worse_one()
+    assert "in row row " in apart.said
+    assert apart.serious
     assert not found["largest_difference"].serious
 
 

@@ -88,12 +88,13 @@ class Calibration:
 
 def _line(rows: YesNoRows, subject: Subject) -> Iterator[Finding]:
     for metric, neutral, below, above in (
-        (CalibrationSlope(), 1.0, "are too extreme", "lie too near to each other"),
+        (CalibrationSlope(), 1.0, "are too extreme", "are too close together"),
         (CalibrationIntercept(), 0.0, "are too high", "are too low"),
     ):
         found: Estimate = estimate(metric, rows, subject.blocks, level=subject.level)
         if not found.defined:
             continue
-        what = below if found.high < neutral else above if found.low > neutral else "are not shown to be otherwise"
-        ideal = f"{metric.name.replace('_', ' ')} {found}, {number(neutral)} if they are right"
+        unclear = f"are not shown to be wrong: neither that they {below} nor that they {above}"
+        what = below if found.high < neutral else above if found.low > neutral else unclear
+        ideal = f"{metric.name.replace('_', ' ')} {found}; {number(neutral)} is right"
         yield Finding(measure=metric.name, said=f"probabilities {what} ({ideal})", estimate=found)

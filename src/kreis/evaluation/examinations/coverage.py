@@ -64,43 +64,45 @@ class MeasuredCoverage:
         held, sizes = _measured(part, subject, groups)
         whole = share_estimate(held, subject.blocks, subject.rows, level=subject.level)
         findings = [
-            _finding("coverage", "what happened lay in it", whole, self.level),
-            *self._by_group(subject, held),
-            *self._lately(subject, held),
+            _finding("coverage", f"{_what(part)} what happened", whole, self.level),
+            *self._by_group(subject, held, _what(part)),
+            *self._lately(subject, held, _what(part)),
             _size(part, sizes, subject),
         ]
         tables = {"over_time": _over_time(subject, held)} if subject.rows.blocks_are == "days" else {}
         notes = [f"made from {part.rows:,} validation rows, by the scores of what had learned from the others"]
         return Examined(examination=self.name, findings=findings, tables=tables, notes=notes)
 
-    def _by_group(self, subject: Subject, held: Booleans) -> Iterator[Finding]:
+    def _by_group(self, subject: Subject, held: Booleans, what: str) -> Iterator[Finding]:
         for column, groups in subject.groups.items():
             counts = np.bincount(groups.codes[groups.codes >= 0], minlength=len(groups.labels))
             for code in np.argsort(-counts, kind="stable")[:_MOST_GROUPS].tolist():
                 inside = groups.codes == code
-                if int(counts[code]) < subject.goal.least:
+                if not subject.goal.least <= int(counts[code]) / subject.rows.repeats < len(subject.rows.once):
                     continue
                 found = _held(subject, held, inside)
                 label = groups.labels[code]
-                said = f"of {column} {label!r} what happened lay in it"
+                said = f"for {column} {label!r} {what} what happened"
                 yield _finding("coverage", said, found, self.level, column=column, group=label)
 
-    def _lately(self, subject: Subject, held: Booleans) -> Iterator[Finding]:
+    def _lately(self, subject: Subject, held: Booleans, what: str) -> Iterator[Finding]:
         """The last third of the days: whether it wears off as the world goes on."""
         if subject.rows.blocks_are != "days":
             return
         inside = subject.blocks > subject.blocks.max() * 2 // 3
         if int(inside.sum()) >= subject.goal.least:
             found = _held(subject, held, inside)
-            yield _finding(
-                "coverage_lately", "in the last third of the days what happened lay in it", found, self.level
-            )
+            yield _finding("coverage_lately", f"in the last third of the days {what} what happened", found, self.level)
 
 
 def _finding(measure: str, said: str, found: Estimate, level: float, *, column: str = "", group: str = "") -> Finding:
-    share = f"in {found.value:.1%} of cases ({found.low:.1%} to {found.high:.1%}), {level:.4g} is asked for"
+    share = f"in {found.value:.1%} of cases ({found.low:.1%} to {found.high:.1%}); {100 * level:.4g}% is asked for"
     serious = found.high < level - _SERIOUS and not group
     return Finding(measure=measure, said=f"{said} {share}", estimate=found, column=column, group=group, serious=serious)
+
+
+def _what(part: Covering) -> str:
+    return "the set held" if isinstance(part, CoverageSet) else "the interval held"
 
 
 def _measured(part: Covering, subject: Subject, groups: Sequence[str] | None) -> tuple[Booleans, Floats]:
@@ -123,7 +125,7 @@ def _held(subject: Subject, held: Booleans, inside: Booleans) -> Estimate:
 def _size(part: Covering, sizes: Floats, subject: Subject) -> Finding:
     found = mean_estimate(sizes, subject.blocks, bounds=(0.0, np.inf), level=subject.level, rows=subject.rows)
     if isinstance(part, CoverageSet):
-        said = f"a set holds {number(found.value)} of {len(part.classes) or 2} on average"
+        said = f"a set holds {number(found.value)} of {len(part.classes) or 2} classes on average"
         return Finding(measure="set_size", said=said, estimate=found)
     said = f"an interval is {number(found.value)} wide on average"
     return Finding(measure="interval_width", said=said, estimate=found)

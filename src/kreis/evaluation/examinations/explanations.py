@@ -10,7 +10,7 @@ import numpy as np
 
 from kreis.arrays import Floats
 from kreis.evaluation.accumulated import bins_of, effects, ends_of
-from kreis.evaluation.changed import SomeRows
+from kreis.evaluation.changed import SomeRows, loses
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, paired_difference
 from kreis.models.scoring import Matrix, Texts
@@ -145,7 +145,7 @@ def _scores(some: SomeRows, matrices: list[Matrix]) -> list[Floats]:
 
 
 def _told(subject: Subject, name: str, loss: Estimate) -> Finding:
-    said = f"with {name!r} shuffled among the rows it loses {loss} {subject.goal.metric.unit}"
+    said = f"with {name!r} shuffled among the rows the model {loses(loss, subject.goal.metric.unit)}"
     return Finding(measure="permutation_loss", estimate=loss, said=said, column=name)
 
 

@@ -9,7 +9,6 @@ from typing import ClassVar
 from kreis.evaluation.answer_parts.familiarity import Familiarity, fit_familiarity
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
 from kreis.evaluation.intervals import share_estimate
-from kreis.texts import number
 
 __all__ = ["MeasuredFamiliarity"]
 
@@ -49,8 +48,8 @@ class MeasuredFamiliarity:
         table = [{"feature": name, "rows": count} for name, count in counts.most_common(20)]
         by = f", most often by {table[0]['feature']!r}" if table else ""
         said = (
-            f"{number(100 * found.value)} % of the rows that judge are as strange as the strangest"
-            f" {number(100 * self.share)} % of the validation rows{by}"
+            f"{found.value:.1%} of the rows that judge are as strange as the strangest {100 * self.share:.4g}% of the"
+            f" validation rows{by}"
         )
         serious = found.low > _SERIOUS * self.share
         finding = Finding(measure="strange_rows", estimate=found, said=said, serious=serious)

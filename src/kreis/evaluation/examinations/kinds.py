@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.behaviour import Behaviour
 from kreis.evaluation.examinations.calibration import Calibration
@@ -90,5 +92,16 @@ def examine(asked: Sequence[Examination], subject: Subject, tell: Tell) -> list[
     for number, each in enumerate(asked):
         tell(each.name, number, len(asked))
         lacks = each.lacks(subject)
-        found.append(each.examine(subject, tell) if lacks is None else Examined(examination=each.name, lacks=lacks))
+        answered = each.examine(subject, tell) if lacks is None else Examined(examination=each.name, lacks=lacks)
+        found.append(_sure(answered))
     return found
+
+
+def _sure(found: Examined) -> Examined:
+    """Nothing is serious whose own interval says that it should not decide anything."""
+    doubtful = [each.serious and each.estimate is not None and bool(each.estimate.warning) for each in found.findings]
+    if not any(doubtful):
+        return found
+    told = zip(found.findings, doubtful, strict=True)
+    findings = [msgspec.structs.replace(each, serious=False) if doubt else each for each, doubt in told]
+    return msgspec.structs.replace(found, findings=findings)

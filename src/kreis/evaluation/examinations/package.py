@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kreis.arrays import Floats
-from kreis.evaluation.changed import SomeRows
+from kreis.evaluation.changed import SomeRows, loses
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, paired_difference
 from kreis.models.form import Onnx
@@ -67,19 +67,20 @@ class Packaging:
                 estimate=spent,
                 timed=True,
                 serious=spent.low > allowed,
-                said=f"at the 99th percentile the model takes {number(spent.value)} ms of an answer; the goal allows"
-                f" {number(allowed)} ms for all of it",
+                said=f"in 99% of answers the model takes at most {number(spent.value)} ms; the goal allows"
+                f" {number(allowed)} ms for the whole answer",
             )
         ]
         if isinstance(form, Onnx):
             exact = _exact(form.size / 1e6, len(places))
-            findings.append(Finding(measure="model_mb", estimate=exact, said=f"the model has {size(form.size)}"))
+            findings.append(Finding(measure="model_mb", estimate=exact, said=f"the model takes {size(form.size)}"))
         if not features.split.folds:
             judged = subject.task.answers(scores)
             apart = np.abs(judged - subject.rows.scores[places]).reshape(len(places), -1).max(axis=1)
             worst = int(np.argmax(apart))
             row = features.ids()[features.split.judging[places[worst]]]
             said = f"asked one by one, it differs from how it was judged by {apart[worst]:.1e} at most, in row {row}"
+            said = said if apart[worst] > 0 else "asked one by one, it answers exactly as it was judged"
             found = _exact(float(apart[worst]), len(places))
             findings.append(
                 Finding(measure="largest_difference", estimate=found, said=said, serious=bool(apart[worst] > 1e-3))
@@ -139,7 +140,8 @@ class Variants:
             rows = some.judged(scores)
             loss = paired_difference(value, some.rows, rows, some.blocks, level=subject.level)
             share = len(content) / form.size
-            said = f"with weights of {kind} it loses {loss} {subject.goal.metric.unit}, and has {share:.0%} of the size"
+            lost = loses(loss, subject.goal.metric.unit)
+            said = f"with weights of {kind} the model {lost}; it has {share:.0%} of the size"
             findings += [
                 Finding(measure="loss_by_smaller", column=kind, estimate=loss, said=said),
                 Finding(measure="size_of_smaller", column=kind, estimate=_exact(share, len(some.rows)), said=said),

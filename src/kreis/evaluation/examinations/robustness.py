@@ -9,13 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from kreis.arrays import Codes
-from kreis.evaluation.changed import SomeRows
+from kreis.evaluation.changed import SomeRows, loses
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import paired_difference, share_estimate
 from kreis.models.scoring import Matrix
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.task import metric_named
-from kreis.texts import number
 
 __all__ = ["Robustness"]
 
@@ -110,7 +109,7 @@ class Robustness:
 
 
 _SAID = {
-    "noise": "with a tenth of its spread as noise on {column!r}",
+    "noise": "with noise on {column!r} (a tenth of its spread)",
     "missing": "without {column!r}",
     "units": "with {column!r} a hundred times as large",
     "unseen": "with a new category in {column!r}",
@@ -124,14 +123,11 @@ def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows, 
     loss = paired_difference(value, some.rows, rows, some.blocks, level=level)
     changed = rows.decisions != some.rows.decisions
     share = share_estimate(changed, some.blocks, some.rows, level=level)
-    begin, otherwise = (
-        _SAID[kind].format(column=column),
-        f"decides otherwise on {number(100 * share.value)} % of the rows",
-    )
-    said = f"{begin} it loses {loss} {subject.goal.metric.unit}, and {otherwise}"
+    begin, otherwise = _SAID[kind].format(column=column), f"decides otherwise on {share.value:.1%} of the rows"
+    said = f"{begin} the model {loses(loss, subject.goal.metric.unit)}; it {otherwise}"
     yield Finding(measure=f"loss_by_{kind}", estimate=loss, said=said, column=column)
     if kind == "noise":
-        said = f"{begin} it {otherwise}"
+        said = f"{begin} the model {otherwise}"
         yield Finding(measure="decisions_changed_by_noise", estimate=share, said=said, column=column)
 
 

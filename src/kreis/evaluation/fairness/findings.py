@@ -39,7 +39,7 @@ MEASURES = (
 )
 _OFTEN = "{high} {gets} in {most} of its rows, {low} in {least}"
 _RIGHTLY = "Where {high} {gets}, that is right in {most} of the rows, for {low} in {least}"
-_ABOVE = "For {high} probabilities are above what happened by {most}, for {low} by {least}"
+_ABOVE = "Mean probability less how often it happened is {most} for {high} and {least} for {low}"
 FOUR_FIFTHS = 0.8
 """Whose rate is shown to be below this share of the rest's is told of (29 CFR 1607.4 D)."""
 
@@ -202,7 +202,9 @@ def _shown(estimate: Estimate) -> str:
 def _parts(estimate: Estimate) -> tuple[str, str]:
     """Value and interval: two digits behind the point where it is a share or a ratio, or small."""
     numbers = estimate.value, estimate.low, estimate.high
-    value, low, high = (f"{each:.2f}" if abs(each) < 10 else number(each) for each in numbers)
+    value, low, high = (
+        f"{each if abs(each) >= 0.005 else 0.0:.2f}" if abs(each) < 10 else number(each) for each in numbers
+    )
     return value, f"{low} to {high}"
 
 
