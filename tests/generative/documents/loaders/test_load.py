@@ -116,4 +116,16 @@ def test_a_document_is_loaded_whole_or_not_at_all(folder):
 
 def test_a_file_that_is_too_large_is_refused(folder, monkeypatch):
     monkeypatch.setattr("kreis.generative.documents.loaders.load._MOST_BYTES", 10)
-    assert all("more than 10 bytes" in each.reason for each in load_folder(folder, "hr/*.md"))
+    assert all("at most 10" in each.reason for each in load_folder(folder, "hr/*.md"))
+
+
+def test_what_is_no_file_of_words_is_told_of_and_never_waited_for(folder):
+    """A pipe that nobody writes to, a link to itself, a name that is no text."""
+    os.mkfifo(folder / "pipe.md")
+    (folder / "loop.md").symlink_to("loop.md")
+    with open(os.fsencode(folder) + b"/\xff.md", "w") as file:
+        file.write("# Leave")
+    found = {each.id: each.reason for each in load_folder(folder, "*.md") if isinstance(each, Unreadable)}
+    assert "not a regular file" in found["pipe.md"]
+    assert "leads back to itself" in found["loop.md"]
+    assert "not UTF-8" in found["\\xff.md"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
-from kreis.errors import KreisError, MissingLibraryError, ProjectError
+from kreis.durable import read_regular
+from kreis.errors import CorruptionError, KreisError, MissingLibraryError, ProjectError
 from kreis.generative.documents.document import Document
 from kreis.generative.documents.loaders.kinds import loader_of
 from kreis.generative.documents.loaders.loader import Found, Gap
@@ -213,7 +215,9 @@ def load_folder(
         name = path.relative_to(root).as_posix()
         told = Path(folder) / name
         try:
-            if not path.resolve().is_relative_to(inside):
+            if not _utf8(name):
+                raise ProjectError("its name is not UTF-8", hint="rename it")
+            if not _leads_to(path).is_relative_to(inside):
                 raise ProjectError("it is a link that leads out of the folder", hint="put the file itself there")
             yield from load_documents(
                 told, name, known_at=known_at, owner=owner, licence=licence, language=language, groups=groups,
@@ -223,7 +227,24 @@ def load_folder(
             raise
         except KreisError as error:
             changed = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-            yield Unreadable(id=name, reason=_told(error), known_at=known_at or changed, source=str(told))
+            called, source = _written(name), _written(str(told))
+            yield Unreadable(id=called, reason=_told(error), known_at=known_at or changed, source=source)
+
+
+def _utf8(name: str) -> bool:
+    return not any("\ud800" <= each <= "\udfff" for each in name)
+
+
+def _written(name: str) -> str:
+    """A file's name as text that can be kept, whatever bytes it has."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _leads_to(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise ProjectError("it is a link that leads back to itself", hint="put the file itself there") from error
 
 
 def _shown(path: PurePath) -> bool:
@@ -237,15 +258,15 @@ def _told(error: KreisError) -> str:
 def _read(path: Path) -> tuple[bytes, datetime]:
     """A file's bytes, and when it was changed."""
     try:
-        with path.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
+        data = read_regular(path, _MOST_BYTES)
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as error:
         raise ProjectError(
             f"it cannot be opened: {error.strerror}", where=str(path), hint="is the path right?"
         ) from error
-    if len(data) > _MOST_BYTES:
-        raise ProjectError(f"it has more than {_MOST_BYTES:,} bytes", where=str(path), hint="part it")
+    except CorruptionError as error:  # a pipe, which nobody writes to, or more than fits
+        hint = f"put a file of at most {_MOST_BYTES:,} bytes there"
+        raise ProjectError(error.message, where=str(path), hint=hint) from error
     return data, changed
 
 
