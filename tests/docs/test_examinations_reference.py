@@ -14,9 +14,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "reference" / "examinations.md"
 HEAD = """# Examinations and their measures
 
-What a model is asked beyond how good it is, in the order in which pages show it. What is not asked in each run is asked where
-the project declares it (`project.examine(…)`), a gate needs it, or a person does (`kreis examine NAME`). A gate is made of
-each measure: `project.gates(Gate("expected_calibration_error", at_most=0.05))`. Each has an interval, unless it is exact.
+What a model is asked beyond how good it is, in the order in which pages show it. What is not asked in each run is
+asked where the project declares it (`project.examine(…)`), a gate needs it, or a person does (`kreis examine NAME`).
+A gate can be made of each measure: `project.gates(Gate("expected_calibration_error", at_most=0.05))`. Each has an
+interval, unless it is exact.
+
+Of 300,000 rows of 20 columns with 200 boosted trees (60,000 rows judge, two columns to judge by) all that is asked in
+each run takes 2 s of CPU, beside 114 s of training; of 2,000 rows of 10 columns 0.15 s (`benchmarks/examinations.py`).
 """
 PAGES = {
     "calibration": "calibration",
@@ -80,7 +84,7 @@ MEASURES = {
     "label_errors": "share of rows that judge whose outcome is probably wrong",
     "taught_label_errors": "share of rows that teach whose outcome is probably wrong",
     "metric_without_label_errors": "a metric without the rows whose outcome is probably wrong",
-    "membership_advantage": "how much better than by guessing one can tell that a row taught the model; 0 is not at all",
+    "membership_advantage": "how much better than by guessing one can tell that a row taught it; 0 is not at all",
     "memorised_rows": "share of rows that teach which the model knows by heart",
     "gain_without_group": "by how much the goal's metric is better without a group of rows that teach",
     "panel_correct": "share of answers that people call right",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,7 @@ def test_rows_that_judge_several_times_are_drawn_each_time_or_never():
         ((1.0, 2.0, 3.0), "loses 2 (1 to 3) EUR"),
         ((-1.0, 0.5, 3.0), "is not shown to lose anything: 0.5 (-1 to 3) EUR"),
         ((-3.0, -2.0, -1.0), "gains 2 (1 to 3) EUR"),
+        ((-math.inf, 0.0, math.inf), "loses nothing: not one of these decisions is worth more or less"),
         ((-1.0, float("nan"), 1.0), "cannot be judged by what it is worth"),
     ],
 )

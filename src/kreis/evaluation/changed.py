@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +23,8 @@ def loses(loss: Estimate, unit: str) -> str:
     """What a change costs, in words that follow "the model"."""
     if not loss.defined:
         return "cannot be judged by what it is worth"
+    if not loss.value and math.isinf(loss.high):
+        return "loses nothing: not one of these decisions is worth more or less"
     if loss.high < 0:
         return f"gains {number(-loss.value)} ({number(-loss.high)} to {number(-loss.low)}) {unit}"
     return f"loses {loss} {unit}" if loss.low > 0 else f"is not shown to lose anything: {loss} {unit}"
