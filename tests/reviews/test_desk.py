@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -109,3 +111,22 @@ def test_without_a_file_nothing_is_up_and_none_is_made(path: Path) -> None:
 def test_an_unknown_queue_is_refused(desk: Desk) -> None:
     with pytest.raises(ProjectError, match="unknown queue 'answer'"):
         desk.next("answer", "Bo", 10)
+
+
+_DIES = """
+import os, signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN IMMEDIATE")
+rows = [(str(n), "x" * 900) for n in range(200)]
+db.executemany("INSERT INTO labels VALUES ('answers', ?, 'Eve', 'right', ?, 1, '')", rows)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_process_left_half_written_is_taken_back_by_whoever_reads_next(desk: Desk, path: Path) -> None:
+    desk.take("answers", "Bo", [Label(item="a1", label="wrong")], 5)
+    subprocess.run([sys.executable, "-c", _DIES, str(path)], check=False)
+    assert path.with_name("reviews.db-journal").stat().st_size > 0
+    assert [each.by for each in desk.given("answers")] == ["Bo"]
+    assert len(desk.next("answers", "Cy", 10)[1]) == 6

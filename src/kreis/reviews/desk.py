@@ -172,7 +172,8 @@ class Desk:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._opened("ro") as db:
+        with self._opened() as db:  # not for reading alone: what a process that died left half written is taken back
+            db.execute("PRAGMA query_only = ON")
             yield db
 
     @contextmanager
@@ -183,7 +184,7 @@ class Desk:
                 make_directory(self._path.parent)
                 self._path.touch(mode=0o640)
                 fsync_directory(self._path.parent)
-        with self._opened("rw") as db:
+        with self._opened() as db:
             db.execute("PRAGMA synchronous = EXTRA")
             db.execute("PRAGMA secure_delete = ON")  # what was erased leaves the file, too
             db.execute("BEGIN IMMEDIATE")
@@ -199,12 +200,12 @@ class Desk:
                 raise
 
     @contextmanager
-    def _opened(self, mode: str) -> Iterator[sqlite3.Connection]:
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         if not self._path.exists():
             hint = "kreis reviews show QUEUE puts what is in the lake there again"
             raise ProjectError("nothing is up for review", where=str(self._path), hint=hint)
         with self._storing():
-            uri = f"{self._path.absolute().as_uri()}?mode={mode}"
+            uri = f"{self._path.absolute().as_uri()}?mode=rw"
             with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None)) as db:
                 yield db
 

@@ -124,3 +124,13 @@ def test_a_group_with_too_few_rows_takes_what_holds_for_all():
     groups = ["few"] * 49 + ["many"] * 451
     part = fit_coverage(TASKS["binary"], Cut(0.5), scores, outcomes, level=0.9, by="group", groups=groups)
     assert list(part.quantile.groups) == ["many"]
+
+
+@pytest.mark.parametrize("level", [0.9, 0.99, 0.995, 0.999])
+@pytest.mark.parametrize("more", [0, 1, 60, 400])
+def test_an_interval_that_may_be_fitted_is_finite(level, more):
+    """Half of the rows tell the spread, where the other half is enough for the level."""
+    count = rows_needed(level) + more
+    scores, outcomes = np.random.default_rng(0).normal(size=(2, count))
+    part = fit_coverage(TASKS["regression"], Identity(), scores, outcomes, level=level)
+    assert np.isfinite(part.quantile.pooled)

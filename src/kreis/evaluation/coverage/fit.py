@@ -33,7 +33,7 @@ _MOST_GROUPS = 1_000
 _PARTS = 10
 """Ranges of the score, of equally many rows, in which the errors' spread is told apart."""
 _LEAST_FOR_SPREAD = 20 * _PARTS
-"""With fewer rows the spread is taken to be the same everywhere."""
+"""With fewer rows, or too few for the quantile of a high level, the spread is taken to be the same everywhere."""
 
 
 def kind_of(task: Task, decision: Decision) -> Kind | None:
@@ -107,19 +107,20 @@ def fit_coverage(
         return CoverageInterval(level=level, quantile=quantile, rows=len(beyond), several=True, **ends)
     given = (scores if scores.ndim == 1 else scores[:, 0]).astype(np.float64)
     errors = np.abs(outcomes - given)
-    edges, spreads, counted = _spread(given, errors)
+    edges, spreads, counted = _spread(given, errors, rows_needed(level))
     units = errors[counted] / np.array(spreads)[np.searchsorted(edges, given[counted], side="left")]
     kept = None if groups is None else [groups[place] for place in np.flatnonzero(counted).tolist()]
     quantile = _grouped(units, level, by, kept)
     return CoverageInterval(level=level, quantile=quantile, rows=len(units), edges=edges, spreads=spreads, **ends)
 
 
-def _spread(scores: Floats, errors: Floats) -> tuple[tuple[float, ...], tuple[float, ...], Booleans]:
+def _spread(scores: Floats, errors: Floats, needed: int) -> tuple[tuple[float, ...], tuple[float, ...], Booleans]:
     """Edges of the score, the mean error up to each and beyond the last, and the rows that are left for the quantile:
-    every other one, because what the spread was found on is not exchangeable with what comes.
+    every other one, because what the spread was found on is not exchangeable with what comes. All where half of them
+    are fewer than needed for the quantile.
     """
     all_rows = np.ones(len(scores), dtype=bool)
-    if len(scores) < _LEAST_FOR_SPREAD:
+    if len(scores) < max(_LEAST_FOR_SPREAD, 2 * needed):
         return (), (1.0,), all_rows
     told = np.arange(len(scores)) % 2 == 1
     edges = np.unique(np.quantile(scores[told], np.linspace(0, 1, _PARTS + 1)[1:-1], method="lower"))
