@@ -12,6 +12,7 @@ from kreis.evaluation.blocks import interval
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference, share_estimate
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.auc import Auc
+from kreis.tasks.metrics.counts import share_interval
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.task import metric_named
@@ -196,3 +197,13 @@ def test_a_mean_over_groups_does_not_speak_of_days():
     assert mean_estimate(values, np.arange(30) // 10, rows=groups).warning == (
         "3 groups are too few to say how much groups differ: at least 8 are needed"
     )
+
+
+def test_a_share_over_repeats_lies_around_all_of_them():
+    first, second = np.zeros(40, dtype=bool), np.zeros(40, dtype=bool)
+    second[:8] = True
+    hits = np.concatenate([first, second])
+    rows = Rows(hits, hits.astype(float), hits, blocks_are="rows", repeats=2)
+    found = share_estimate(hits, np.tile(np.arange(40), 2), rows)
+    assert found.value == pytest.approx(0.1)
+    assert (found.low, found.high) == pytest.approx(share_interval(4, 40))

@@ -105,7 +105,7 @@ def estimate(metric: Metric, rows: Rows, blocks: Codes, *, level: float = 0.95) 
     if excess := metric.excess(rows, as_blocks(blocks)):
         alike = math.sqrt(found.blocks / (found.effective or 1.0))
         found = msgspec.structs.replace(found, low=max(found.low - alike * excess, metric.bounds[0]))
-    return _bounded_by_count(metric, rows.once, found)
+    return _bounded_by_count(metric, rows, found)
 
 
 def paired_difference(metric: Metric, first: Rows, second: Rows, blocks: Codes, *, level: float = 0.95) -> Estimate:
@@ -192,10 +192,11 @@ def _bounded_by_count(metric: Metric, rows: Rows, found: Estimate) -> Estimate:
     """Widened to what the count of rows allows, where few are of the rarer kind."""
     if found.method == _NO_VARIATION and isinstance(metric, RatioMetric):  # its interval comes from the count already
         return found
-    bounds = metric.count_bounds(rows, found.level)
+    once, share = rows.once, isinstance(metric, Share)
+    bounds = metric.count_bounds(rows if share else once, found.level)  # the share is that of all repeats
     if bounds is None:
         return found
-    if isinstance(metric, Share) and rows.blocks_are == "rows" and found.blocks == len(rows):
+    if share and rows.blocks_are == "rows" and found.blocks == len(once):
         return msgspec.structs.replace(found, low=bounds[0], high=bounds[1], method=_COUNT)
     low, high = min(found.low, bounds[0]), max(found.high, bounds[1])
     return msgspec.structs.replace(found, low=low, high=high, method=_BY_COUNT)

@@ -65,7 +65,8 @@ class Fairness:
             tell: Not told: it takes less than a second.
         """
         least = subject.goal.least if self.least is None else self.least
-        columns, notes = compared(subject.groups, self._columns(subject), least=least, pairs=self.pairs)
+        options: dict[str, Any] = {"least": least, "pairs": self.pairs, "repeats": subject.rows.repeats}
+        columns, notes = compared(subject.groups, self._columns(subject), **options)
         notes += [f"{name!r} is no column of these rows" for name in self.by if name not in subject.groups]
         given, left = seen(subject.rows, subject.goal)
         notes += [left] if left else []

@@ -32,7 +32,9 @@ class MeasuredFamiliarity:
     measures: ClassVar[tuple[str, ...]] = ("strange_rows",)
 
     def lacks(self, subject: Subject) -> str | None:
-        """As `Familiarity` does."""
+        """As `Familiarity` does; and rows that teach themselves cannot be strange."""
+        if subject.features is not None and subject.features.split.folds:
+            return "in a cross-validation all rows that judge teach, too"
         return Familiarity().lacks(subject)
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:

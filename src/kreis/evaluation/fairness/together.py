@@ -16,7 +16,7 @@ _MOST_PAIRS = 6
 
 
 def compared(
-    groups: Mapping[str, Groups], columns: Sequence[str], *, least: int, pairs: bool
+    groups: Mapping[str, Groups], columns: Sequence[str], *, least: int, pairs: bool, repeats: int = 1
 ) -> tuple[dict[str, Groups], list[str]]:
     """Columns, and each two of them ("sex and race"), with the groups that have enough rows; and what was left out.
 
@@ -25,6 +25,7 @@ def compared(
         columns: Which of them.
         least: Rows that a group needs; rows of smaller ones are in none (-1).
         pairs: Whether two columns are looked at together.
+        repeats: How often each row comes: it counts once.
     """
     found, notes = {}, []
     asked = {name: groups[name] for name in columns}
@@ -33,7 +34,7 @@ def compared(
     if len(both) > _MOST_PAIRS:
         notes.append(f"of {len(both)} pairs of columns the first {_MOST_PAIRS} are looked at together")
     for name, column in asked.items():
-        sizes = np.bincount(column.codes[column.codes >= 0], minlength=len(column.labels))
+        sizes = np.bincount(column.codes[column.codes >= 0], minlength=len(column.labels)) // repeats
         enough = np.flatnonzero(sizes >= least)
         kept = np.sort(enough[np.argsort(-sizes[enough], kind="stable")[:_MOST_GROUPS]])
         left = int((sizes > 0).sum()) - len(kept)

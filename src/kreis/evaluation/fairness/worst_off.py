@@ -53,7 +53,7 @@ def worst_off(
         level: Of the interval of the least ratio.
     """
     counted = rate.terms(rows)[1] > 0
-    sizes_of = [int((counted & (column.codes == code)).sum()) for code in range(len(column.labels))]
+    sizes_of = [int((counted & (column.codes == code)).sum()) / rows.repeats for code in range(len(column.labels))]
     compared = [code for code, size in enumerate(sizes_of) if size >= least]
     all_at_once = 1 - (1 - level) / max(len(compared), 1)
     known = column.codes >= 0
@@ -124,7 +124,7 @@ def ratio_estimates(
                 low=max(low, 0.0),
                 high=high,
                 level=level,
-                n=int(group.sum()),
+                n=int(group.sum()) // rows.repeats,
                 blocks=days,
                 method="against the rest",
             )

@@ -45,7 +45,7 @@ class Share(RatioMetric):
 
     def count_bounds(self, rows: Rows, level: float) -> tuple[float, float] | None:
         """The interval of the count, where fewer than 50 are hits, or are none."""
-        hits, of = (float(each.sum()) for each in self.terms(rows))
+        hits, of = (float(each.sum()) / rows.repeats for each in self.terms(rows))
         return None if min(hits, of - hits) >= FEW else share_interval(hits, of, level=level)
 
 
