@@ -68,7 +68,9 @@ def perform(
         detail = {"model": model.digest, "review": msgspec.to_builtins(declared.approval)}
         return Hold(needs=declared.approval.said, reason=_said(error), detail=detail)
     shares = ", ".join(f"{route.share:.0%} {route.model[:12]}" for route in released.routes)
-    stays = "" if any(each.model == model.digest for each in released.routes) else " stays, it answers alike"
+    going_on = " and what else is new waits for the end of its canary" if challenger_of(released) else ""
+    serves = any(each.model == model.digest for each in released.routes)
+    stays = "" if serves else f" stays, it answers alike{going_on}"
     planned = (released.detail or {}).get("plan", {}) if released.run == state.run else {}
     return Advance(
         summary=f"{chosen} is version {model.version} ({model.digest[:12]});"
