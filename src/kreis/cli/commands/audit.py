@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, console, emit, print_page, working
-from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -40,6 +39,7 @@ def verify(
     import msgspec
 
     from kreis.ledger import audit
+    from kreis.texts import counted
     from kreis.workspace import Workspace
 
     workspace = Workspace.find()
@@ -83,7 +83,7 @@ def log(
 
     from kreis.governance.pages.page import Grid, Number, Page
     from kreis.ledger import audit
-    from kreis.texts import subject
+    from kreis.texts import counted, subject
     from kreis.workspace import Workspace
 
     with Workspace.find().ledger.read() as connection:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
-from kreis.texts import counted
 
 if TYPE_CHECKING:
     from kreis.actions.erase import Found
@@ -82,6 +81,7 @@ def erase(
 
 def _say(before: str, found: list[Found]) -> None:
     from kreis.actions.erase import holding
+    from kreis.texts import counted
 
     for each in found:
         typer.echo(f"{before}{each.place}: {each.where}" + (f" ({counted(each.rows, 'row')})" if each.rows else ""))

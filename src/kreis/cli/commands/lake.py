@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
-from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -33,6 +32,7 @@ def compact(
         kreis lake compact log/predictions
     """
     from kreis.actions.upkeep import compact_lake
+    from kreis.texts import counted
     from kreis.workspace import Workspace
 
     with working("merging small files", quiet=json):
@@ -61,6 +61,7 @@ def retain(dry_run: DryRun = False, json: JsonOption = False) -> None:
         kreis lake retain --dry-run
     """
     from kreis.actions.upkeep import retain_lake
+    from kreis.texts import counted
     from kreis.workspace import Workspace
 
     with working("looking for what is past its time", quiet=json):

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, emit, working
-from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -31,6 +30,7 @@ def backup(
         kreis ledger backup /backups/returns-2025-08-15.db
     """
     from kreis.actions.ledger import back_up_ledger
+    from kreis.texts import counted
     from kreis.workspace import Workspace
 
     with working("copying the ledger", quiet=json):

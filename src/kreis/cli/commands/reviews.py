@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreis.cli.output import JsonOption, emit, print_page
-from kreis.texts import counted
 
 if TYPE_CHECKING:
     from kreis.governance.pages.page import Page
@@ -167,6 +166,7 @@ def _tell(count: int, what: str, as_json: bool) -> None:
 
 def _page(state: ReviewState) -> Page:
     from kreis.governance.pages.page import Grid, Page
+    from kreis.texts import counted
 
     shares = [[label, str(found), found.method] for label, found in state.shares.items()]
     return Page(

@@ -113,7 +113,7 @@ def overruled_in(connection: Connection, run: Run) -> Iterator[Overruled]:
     """What a run let pass because a person said so: data that a source took back, leaks that are none."""
     runner = actor_of(connection, "run.started", run.id) or "unknown"
     for _, step in steps.steps_of(connection, run.id):
-        if step.discipline == "collection" and "contract" in step.outputs:
+        if step.discipline == "collection":
             source = CollectedSource.from_document(step.outputs)
             if source.report.accepted_by:
                 by = source.report.accepted_by

@@ -94,7 +94,7 @@ def report_view(workspace: Workspace, name: str = "") -> ReportView:
             for each in steps.steps_beginning(connection, "evaluation", EXAMINATION)
             if each.inputs.get("evaluation") == step.key and each.outputs["candidate"] == judged.candidate
         ]
-        collected = [each for each in used if each.discipline == "collection" and "quarantined" in each.outputs]
+        collected = [each for each in used if each.discipline == "collection"]
         goal = documents.get_document(connection, run.goal)
         model = model or _registered(connection, run, step, judged)
         approvals = [] if model is None else models.approvals_of(connection, model.digest)
