@@ -11,19 +11,30 @@ import numpy as np
 
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.evaluation.examinations.examination import FeatureRows, Subject
-from kreis.evaluation.intervals import Estimate
+from kreis.evaluation.intervals import Estimate, paired_difference
 from kreis.models.scoring import Matrix, Texts
-from kreis.tasks.metrics.metric import Rows
+from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.texts import number
 
-__all__ = ["SomeRows", "loses"]
+__all__ = ["SomeRows", "loses", "lost"]
+
+
+def lost(value: Metric, some: SomeRows, changed: Rows, *, level: float) -> Estimate:
+    """By how much a metric is worse on changed rows. Where not one score is another, the model does not look at what
+    was changed, and nothing is lost; a difference that is merely not seen has no ends in a metric without bounds.
+    """
+    if np.array_equal(some.rows.scores, changed.scores, equal_nan=True):
+        count = int(some.blocks.max(initial=-1)) + 1
+        rows = len(changed) // changed.repeats
+        return Estimate(value=0.0, low=0.0, high=0.0, level=level, n=rows, blocks=count, method="no score is another")
+    return paired_difference(value, some.rows, changed, some.blocks, level=level)
 
 
 def loses(loss: Estimate, unit: str) -> str:
     """What a change costs, in words that follow "the model"."""
     if not loss.defined:
         return "cannot be judged by what it is worth"
-    if not loss.value and math.isinf(loss.high):
+    if not loss.value and (math.isinf(loss.high) or loss.low == loss.high):
         return "loses nothing: not one of these decisions is worth more or less"
     if loss.high < 0:
         return f"gains {number(-loss.value)} ({number(-loss.high)} to {number(-loss.low)}) {unit}"

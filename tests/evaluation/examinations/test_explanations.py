@@ -6,10 +6,19 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.evaluation.examinations.subjects import FEATURES, GOALS, subject, without_features
+from tests.evaluation.examinations.subjects import (
+    FEATURES,
+    GOALS,
+    goal_of,
+    rows_of,
+    subject,
+    subject_with,
+    without_features,
+)
 
 from kreis.evaluation.examinations.examination import Examined, Subject
 from kreis.evaluation.examinations.explanations import Explanations
+from kreis.evaluation.examinations.gate import Gate, judge_gate
 
 
 def ask(model: Subject, **options: int) -> Examined:
@@ -62,3 +71,15 @@ def test_shuffling_leaves_the_rows_as_they_were() -> None:
     ask(model)
     assert np.array_equal(model.features.test.matrix, before, equal_nan=True)
     assert dataclasses.asdict(Explanations()) == {"features": 10, "bins": 10, "most": 1_000}
+
+
+def test_a_gate_passes_of_a_feature_at_which_the_model_does_not_look():
+    """A metric without bounds would have an endless interval where nothing differs: the gate stayed undecided."""
+    data, columns = rows_of("regression")
+    data.matrix[:, 3] = 1.0  # one value: no tree can look at it
+    found = ask(subject_with(goal_of("regression"), data, columns))
+    noise = next(each for each in found.findings if each.column == "noise")
+    assert noise.said == (
+        "with 'noise' shuffled among the rows the model loses nothing: not one of these decisions is worth more or less"
+    )
+    assert judge_gate(Gate("permutation_loss", at_most=0.5, by="noise"), [found]).outcome == "pass"

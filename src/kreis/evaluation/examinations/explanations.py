@@ -10,9 +10,9 @@ import numpy as np
 
 from kreis.arrays import Floats
 from kreis.evaluation.accumulated import bins_of, effects, ends_of
-from kreis.evaluation.changed import SomeRows, loses
+from kreis.evaluation.changed import SomeRows, loses, lost
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
-from kreis.evaluation.intervals import Estimate, paired_difference
+from kreis.evaluation.intervals import Estimate
 from kreis.models.scoring import Matrix, Texts
 from kreis.tasks.task import metric_named
 
@@ -131,7 +131,7 @@ def _losses(subject: Subject, some: SomeRows, features: FeatureRows) -> dict[str
             matrices.append(matrix)
             said.append(words)
         for name, rows in zip(part, some.changed(matrices, said), strict=True):
-            found[name] = paired_difference(value, some.rows, rows, some.blocks, level=subject.level)
+            found[name] = lost(value, some, rows, level=subject.level)
     return found
 
 

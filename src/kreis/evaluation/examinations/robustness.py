@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from kreis.arrays import Codes
-from kreis.evaluation.changed import SomeRows, loses
+from kreis.evaluation.changed import SomeRows, loses, lost
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
-from kreis.evaluation.intervals import paired_difference, share_estimate
+from kreis.evaluation.intervals import share_estimate
 from kreis.models.scoring import Matrix
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.task import metric_named
@@ -120,7 +120,7 @@ _SAID = {
 
 def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows, level: float) -> Iterator[Finding]:
     value = metric_named("value", subject.task)
-    loss = paired_difference(value, some.rows, rows, some.blocks, level=level)
+    loss = lost(value, some, rows, level=level)
     changed = rows.decisions != some.rows.decisions
     share = share_estimate(changed, some.blocks, some.rows, level=level)
     begin, otherwise = _SAID[kind].format(column=column), f"decides otherwise on {share.value:.1%} of the rows"
