@@ -79,6 +79,11 @@ def test_places_are_whole_numbers(name: str) -> None:
         {"set_sizes": np.array([1.0, 1.0]), "set_codes": np.array([1, 2], dtype=np.int32)},
         {"set_sizes": np.array([2], dtype=np.int32), "set_codes": np.array([1.5, np.nan])},
         {"set_sizes": np.array([1], dtype=np.int32), "set_codes": np.array([2**31 - 3], dtype=np.int32)},
+        {
+            "category": np.array([0, -1, -1, -1, -1], dtype=np.int32),
+            "set_sizes": np.array([1], dtype=np.int32),
+            "set_codes": np.array([2**24 + 2], dtype=np.int32),
+        },
         {"set_sizes": np.zeros(100_000, dtype=np.uint8), "set_codes": np.empty(0, dtype=np.int32)},
         {"threshold": np.full(5, np.nan, dtype=np.float32)},
         {"cover": np.array([1e-300, 1e308, 1e308, 1e308, 1e308])},

@@ -20,6 +20,8 @@ MOST_NODES = 1_000_000
 DEEPEST = 4_096
 MOST_CELLS = 2**26
 """Of nodes that ask for categories, times the categories: so much is held to look them up."""
+_WIDEST = 2**24
+"""No code of a category is as large: beyond, float32 does not tell one from the next."""
 _LARGEST = 1e30
 """No cover is larger, so that shares stay finite."""
 _WHERE = "trees of an explanation"
@@ -212,7 +214,7 @@ class Trees:
             raise ValueError(f"outputs of other trees, or not from 0 to {outputs - 1}")
         if self.column.max() >= columns or self.category.max() >= len(self.sets):
             raise ValueError("a node asks for what is not there")
-        if self.cells > MOST_CELLS:
+        if self.cells > MOST_CELLS or (self.sets and int(np.concatenate(self.sets).max(initial=0)) >= _WIDEST):
             raise ValueError("too many categories")
         if (self.right[inner] <= inner + 1).any():
             raise ValueError("a child stands before its parent")
