@@ -152,6 +152,31 @@ def test_a_model_that_is_no_sum_says_so(make_service) -> None:
     assert (status, answer["error"]["code"]) == (422, "not_explained")
 
 
+def test_a_model_that_is_no_sum_is_explained_from_the_typical_row(make_service) -> None:
+    made = make_service("along_path")
+    hours = np.arange(25.0)
+    reference = {name: histogram(hours) for name in FEATURES[:2]}
+    reference["request__city"] = histogram(np.full(9, float(category("Bonn"))))
+    model = made.package(
+        made.linear_model(slope=1e-7, width=3),
+        features=FEATURES,
+        request_views=[VIEW],
+        categories={"request__city": CITIES},
+        reference=reference,
+    )
+    made.release(model)
+    made.start()
+    made.wait_for(1)
+    status, found = made.call("POST", "/v1/explain", ROW)
+    assert status == 200
+    (told,) = found["explained"]
+    adds = {each["feature"]: each["adds"] for each in told["reasons"]}
+    assert told["base"] + sum(adds.values()) + told.get("left", 0.0) == pytest.approx(told["margin"], abs=1e-9)
+    assert 1 / (1 + math.exp(-told["margin"])) == pytest.approx(found["score"], abs=2e-6)
+    assert adds["request__city"] == pytest.approx(1e-7 * (category("Köln") - category("Bonn")), abs=1e-5)
+    assert told["map"].endswith("from the typical training row, by integrated gradients")
+
+
 def test_few_are_computed_at_once_and_no_more_than_some_wait() -> None:
     """Each may take a second: whoever asks for many waits, and predictions go on."""
     go, running = threading.Event(), []

@@ -50,6 +50,15 @@ def test_the_first_look_is_judged_as_ever_and_each_further_one_harder():
     assert "gates decide at 99.44 %" in looks[2].paid
 
 
+def test_rows_that_judged_many_models_are_said_to_be_used_up():
+    rows = judged(range(5_000))
+    assert "other models were judged" in look_at(rows, [rows] * 8).paid
+    said = look_at(rows, [rows] * 9).paid
+    assert said.startswith("some 9 models were judged on these 5,000 test rows before this one")
+    assert "Gates decide at 99.95 %, whose intervals are 1.8 times as wide" in said
+    assert "judge the next ones on new rows" in said
+
+
 def test_all_looks_together_err_little_more_than_the_first():
     rows = judged(range(200))
     errors = [1 - look_at(rows, [rows] * before).level for before in range(300)]

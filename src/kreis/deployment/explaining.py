@@ -13,14 +13,17 @@ from kreis.deployment.packages import Package
 from kreis.errors import ProjectError
 from kreis.expressions.scalars import category
 from kreis.expressions.tree import Call, Column, columns
+from kreis.models.explanations.additive import Link
+from kreis.models.explanations.along_path import MOST_FEATURES, AlongPath, typical_row
 from kreis.models.explanations.counterfactual import Counterfactual, FeatureChange, counterfactuals
-from kreis.models.explanations.explainer import Explainer
+from kreis.models.explanations.explainer import Explainer, Explanation
 from kreis.models.explanations.reasons import Explained, Spoken, explained, place_of
 from kreis.models.form import Formula
-from kreis.models.scoring import Matrix, Scores
+from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.decisions import Above, Cheapest, Cut, Placed
+from kreis.tasks.outcomes import OneOf, SomeOf, YesNo
 
-__all__ = ["Instead", "explainer_of", "instead_of", "lacks_reasons", "reasons_of", "spoken_of"]
+__all__ = ["Instead", "explainer_for", "explainer_of", "instead_of", "lacks_reasons", "reasons_of", "spoken_of"]
 
 
 def lacks_reasons(manifest: Manifest) -> str | None:
@@ -29,21 +32,47 @@ def lacks_reasons(manifest: Manifest) -> str | None:
         return None
     if isinstance(manifest.model, Formula):
         return "it is a rule that somebody wrote down: it says itself what it does"
-    return "it is no sum of trees or weights, or was packaged before kreis kept such"
+    if manifest.text_fields:
+        return "it is no sum of trees or weights, and reads texts"
+    if len(manifest.features) > MOST_FEATURES:
+        return f"it is no sum of trees or weights, and has more than {MOST_FEATURES:,} features"
+    if not manifest.reference.keys() >= set(manifest.features):
+        return "it is no sum of trees or weights, and nothing is known of the rows that it learned from"
+    return None
 
 
-def explainer_of(package: Package) -> Explainer:
+def explainer_of(package: Package) -> Explainer | AlongPath:
     """What tells the reasons of a package's answers.
 
     Raises:
-        ProjectError: none is kept.
-        RefusalError: what is kept is no such sum.
+        ProjectError: they are not explained.
+        RefusalError: what is kept is no sum.
     """
-    manifest = package.manifest
-    if package.explanation is None:
-        said = f"its answers are not explained: {lacks_reasons(manifest)}"
-        raise ProjectError(said, where=f"model {package.digest[:12]}")
-    return package.explanation.explainer(len(manifest.features))
+    if (lacks := lacks_reasons(package.manifest)) is not None:
+        raise ProjectError(f"its answers are not explained: {lacks}", where=f"model {package.digest[:12]}")
+    return explainer_for(package.manifest, package.explanation, lambda: package.scorer(threads=1))
+
+
+def explainer_for(
+    manifest: Manifest, explanation: Explanation | None, scorer: Callable[[], Scorer]
+) -> Explainer | AlongPath:
+    """What tells the reasons: the sum that is kept; of what is no sum its scores on the way from the typical row.
+
+    Args:
+        manifest: Of a model whose answers are explained.
+        explanation: What is kept of it.
+        scorer: Gives its scorer.
+
+    Raises:
+        RefusalError: what is kept is no sum.
+    """
+    if explanation is not None:
+        return explanation.explainer(len(manifest.features))
+    form = manifest.outcomes
+    link: Link = "sigmoid" if isinstance(form, YesNo | SomeOf) else "softmax" if isinstance(form, OneOf) else "identity"
+    base = typical_row(manifest.features, manifest.reference, manifest.categories)
+    categories = np.array([name in manifest.categories for name in manifest.features])
+    return AlongPath(scorer(), base, categories, link)
 
 
 def spoken_of(manifest: Manifest) -> Spoken:
@@ -59,7 +88,7 @@ def spoken_of(manifest: Manifest) -> Spoken:
 
 def reasons_of(
     manifest: Manifest,
-    explainer: Explainer,
+    explainer: Explainer | AlongPath,
     row: Sequence[float | None],
     fields: Mapping[str, Any],
     *,

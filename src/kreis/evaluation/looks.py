@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
@@ -29,6 +30,9 @@ _KEPT = 128
 """Row numbers that are kept of a set: two sets' overlap is known to within some 9 points (two standard errors)."""
 _LEAST_SHARE = 0.05
 _LEAST_ERROR = 1e-9
+_FIRST_LEVEL = 0.95
+MANY = 10.0
+"""From this look on it is said in full what the rows have been used for."""
 Words = npt.NDArray[np.uint64]
 
 
@@ -50,7 +54,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     number: float = 1.0
     """Which look it is; with a fraction where earlier looks were at a part of these rows."""
-    level: float = 0.95
+    level: float = _FIRST_LEVEL
     """At which gates decide."""
 
     @property
@@ -58,6 +62,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         """What was paid for it, in words; empty for the first look."""
         if self.number <= 1:
             return ""
+        if self.number >= MANY:
+            first, now = (NormalDist().inv_cdf(1 - (1 - level) / 2) for level in (_FIRST_LEVEL, self.level))
+            return (
+                f"some {self.number - 1:.0f} models were judged on these {self.rows:,} test rows before this one: the"
+                f" best of so many looks better than it is. Gates decide at {100 * self.level:.4g} %, whose intervals"
+                f" are {now / first:.1f} times as wide as on rows that judged none;"
+                " judge the next ones on new rows (decision 58)"
+            )
         return (
             f"look {number(self.number)} at these {self.rows:,} test rows, other models were judged on them before:"
             f" gates decide at {100 * self.level:.4g} % (decision 58)"
@@ -95,7 +107,7 @@ def share_of(rows: JudgedRows, earlier: JudgedRows) -> float:
     return min(share, 1.0) if share >= _LEAST_SHARE else 0.0
 
 
-def look_at(rows: JudgedRows, earlier: Iterable[JudgedRows], *, level: float = 0.95) -> Look:
+def look_at(rows: JudgedRows, earlier: Iterable[JudgedRows], *, level: float = _FIRST_LEVEL) -> Look:
     """Which look it is at these rows.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from kreis.deployment.explaining import explainer_for, lacks_reasons
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import Package
 from kreis.deployment.predictions.records import Several
@@ -22,6 +23,7 @@ from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
 from kreis.models.answer_parts.opened import OpenedParts
 from kreis.models.answer_parts.reasons import FeatureReasons
+from kreis.models.explanations.along_path import AlongPath
 from kreis.models.explanations.explainer import Explainer
 from kreis.models.scoring import Matrix, Texts
 from kreis.preparation.online.reader import OnlineFeatures
@@ -85,12 +87,14 @@ class LoadedModel:
         self._empty = [NAN] * len(self.features)
         self._warm_up()
         self.explanation = package.explanation
-        """What tells the reasons of its answers; None where none is kept."""
+        """The sum that tells the reasons of its answers; None where none is kept."""
 
     @cached_property
-    def explainer(self) -> Explainer | None:
-        """It, prepared when it is first asked for."""
-        return None if self.explanation is None else self.explanation.explainer(len(self.features))
+    def explainer(self) -> Explainer | AlongPath | None:
+        """What tells the reasons of its answers, prepared when it is first asked for; None where they have none."""
+        if lacks_reasons(self.manifest) is not None:
+            return None
+        return explainer_for(self.manifest, self.explanation, lambda: self.scorer)
 
     @property
     def immutable(self) -> list[str]:

@@ -64,7 +64,10 @@ class Reasons:
     def lacks(self, subject: Subject) -> str | None:
         """Why it cannot be fitted to this model; None if it can."""
         if subject.features is None or subject.features.trained.explanation is None:
-            return "it is no sum of trees or weights, or was trained before kreis kept such"
+            return (
+                "it is no sum of trees or weights, or was trained before kreis kept such: its reasons take thousands of"
+                " scores, too many for each answer; kreis why and POST /v1/explain give them"
+            )
         return None
 
     def fit(self, subject: Subject, keep: Keep) -> FeatureReasons:

@@ -115,6 +115,8 @@ def _reasons(walk: WhyView) -> Iterator[Grid]:
             value = "missing" if reason.value is None else reason.value
             words = ", ".join(f"{word} {_signed(adds)}" for word, adds in reason.words.items())
             rows.append((reason.feature, words or value, _signed(reason.adds), f"{reason.share:.0%}"))
+        if each.left:
+            rows.append(("left over", "", _signed(each.left), ""))
         rows.append(("together", "", _signed(each.margin), ""))
         of = f" of {each.of}" if each.of else ""
         yield Grid(f"Why{of} ({each.measured}; {each.map})", ("feature", "value", "adds", "share"), rows)

@@ -21,7 +21,7 @@ __all__ = ["Contributions", "Explainer", "Explanation", "linked"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Contributions:
-    """Of n rows and k numbers what each of f features adds: `base` and they add up to `margin`."""
+    """Of n rows and k numbers what each of f features adds: `base`, they and what is `left` add up to `margin`."""
 
     base: Floats
     """What is said where nothing is known: the mean over the training rows, shape (n, k)."""
@@ -29,11 +29,13 @@ class Contributions:
     """Shape (n, k, f)."""
     columns: Floats
     """The same by the w columns that are made of the features, shape (n, k, w)."""
+    left: Floats | float = 0.0
+    """What they miss of the margin, shape (n, k): a sum's parts miss nothing."""
 
     @property
     def margin(self) -> Floats:
         """What the model says before its link, shape (n, k)."""
-        total: Floats = self.base + self.columns.sum(axis=2)
+        total: Floats = self.base + self.columns.sum(axis=2) + self.left
         return total
 
 
@@ -58,6 +60,11 @@ class Explainer:
         self._starts = np.flatnonzero(np.diff(self._origins, prepend=-1))
         """The first column of each feature that has some."""
         self._as_they_are = model.origins == tuple(range(model.features))
+
+    @property
+    def mapped(self) -> bool:
+        """Whether a rising map of the score stands behind the link."""
+        return self.model.mapped
 
     def explain(self, matrix: Matrix, texts: Texts | None = None) -> Contributions:
         """What each feature adds.

@@ -13,6 +13,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.expressions.scalars import category
 from kreis.models.explanations.additive import Link
+from kreis.models.explanations.along_path import AlongPath
 from kreis.models.explanations.explainer import Contributions, Explainer
 from kreis.models.scoring import Matrix, Texts
 
@@ -34,6 +35,7 @@ MAPS: dict[Link, str] = {
     "exp": "score = exp(margin)",
 }
 """How the score follows from their sum."""
+_ALONG_PATH = "; from the typical training row, by integrated gradients"
 _WORDS = 5
 """Words of a text that are shown."""
 
@@ -56,7 +58,7 @@ class Explained(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why one number came out as it did: `base`, all that features add, and so the margin."""
 
     base: float
-    """What is said on average over the training rows, where no feature is known."""
+    """What is said on average over the training rows; of what is no sum, what is said of the typical row."""
     margin: float
     """The sum, before its link."""
     measured: str
@@ -67,6 +69,8 @@ class Explained(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those that add most first."""
     others: float = 0.0
     """What the features add together that are not shown."""
+    left: float = 0.0
+    """What the parts miss of the margin, where the model is no sum."""
     of: str = ""
     """Which number, where the model gives several."""
 
@@ -137,7 +141,7 @@ def place_of(names: Sequence[str], decided: Any, scores: Sequence[float]) -> int
 
 
 def explained(
-    explainer: Explainer,
+    explainer: Explainer | AlongPath,
     spoken: Spoken,
     row: Sequence[float | None],
     fields: Mapping[str, Any],
@@ -159,14 +163,15 @@ def explained(
     """
     found = explainer.explain(spoken.matrix(row), spoken.said(fields))
     values = spoken.values(row, fields)
-    says = MAPS[explainer.link] + (", then recalibrated" if explainer.model.mapped else "")
+    says = MAPS[explainer.link] + (", then recalibrated" if explainer.mapped else "")
+    says += _ALONG_PATH if isinstance(explainer, AlongPath) else ""
     return [
         _one(explainer, spoken, values, found, place, says, most, names[place] if names else "") for place in places
     ]
 
 
 def _one(
-    explainer: Explainer,
+    explainer: Explainer | AlongPath,
     spoken: Spoken,
     values: Sequence[float | str | None],
     found: Contributions,
@@ -186,7 +191,7 @@ def _one(
             adds=float(adds[at]),
             share=float(sizes[at] / total),
             words=_words(explainer, found.columns[0, place], at, spoken.features[at])
-            if spoken.features[at] in spoken.texts
+            if isinstance(explainer, Explainer) and spoken.features[at] in spoken.texts
             else {},
         )
         for at in order.tolist()
@@ -198,6 +203,7 @@ def _one(
         map=says,
         reasons=shown,
         others=float(adds.sum() - adds[order].sum()) if len(order) < len(adds) else 0.0,
+        left=0.0 if isinstance(found.left, float) else float(found.left[0, place]),
         of=name,
     )
 
