@@ -37,7 +37,9 @@ project.examine(Mitigation(by="sex", at_least=0.8))
 """
 COMPAS = """
 import polars as pl
-from kreis import DecisionValue, Goal, GradientBoosting, Mean, Mitigation, Project, RandomSplit, Risk, read_table
+from kreis import (
+    Canary, DecisionValue, Goal, GradientBoosting, Mean, Mitigation, Project, RandomSplit, Risk, read_table
+)
 
 value = DecisionValue("right less wrong decisions per 1,000", true_positive=1, false_positive=-1)
 project = Project("compas", goal=Goal(
@@ -62,6 +64,7 @@ project.split(RandomSplit(test=0.3))
 project.candidate("mean", Mean(), baseline=True)
 project.candidate("gbdt", GradientBoosting(trees=100, leaves=7))
 project.examine(Mitigation(by="race", at_least=0.8))
+project.release(Canary(steps=(1.0,)), approval=["data scientist", "court"])  # a high risk has two people asked
 """
 
 

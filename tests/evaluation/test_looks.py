@@ -46,7 +46,9 @@ def test_the_first_look_is_judged_as_ever_and_each_further_one_harder():
     assert [each.number for each in looks] == [1, 2, 3, 4]
     assert [each.level for each in looks] == pytest.approx([0.95, 0.9875, 0.99444, 0.996875], abs=1e-5)
     assert looks[0].paid == ""
-    assert looks[2].paid.startswith("look 3 at these 5,000 test rows, other models were judged on them before:")
+    assert looks[2].paid.startswith(
+        "this is look 3 at these 5,000 test rows (other models were judged on them before), so"
+    )
     assert "gates decide at 99.44 %" in looks[2].paid
 
 

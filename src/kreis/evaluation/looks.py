@@ -71,8 +71,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
                 " judge the next ones on new rows (decision 58)"
             )
         return (
-            f"look {number(self.number)} at these {self.rows:,} test rows, other models were judged on them before:"
-            f" gates decide at {100 * self.level:.4g} % (decision 58)"
+            f"this is look {number(self.number)} at these {self.rows:,} test rows (other models were judged on them"
+            f" before), so gates decide at {100 * self.level:.4g} % (decision 58)"
         )
 
 

@@ -112,8 +112,8 @@ class Slices:
         found = [
             f"{sum(searched.looked_at):,} slices of at least {self.support:.0%} of the rows were looked at; of those"
             f" that are shown, {self.rate:.0%} are there by chance at most, on average",
-            f"of the smallest slices one would have been shown from a gap of about {number(searched.detectable)}"
-            f" in {rows.name} on",
+            f"one of the smallest slices would have been shown if its gap in {rows.name} were at least about"
+            f" {number(searched.detectable)}",
         ]
         if rows.metric.name == "value":
             found.append("how much a slice is worth also depends on how much can be gained there, whatever the model")
