@@ -74,7 +74,7 @@ MEASURES = {
     "loss_by_unseen": "by a category that was never there",
     "loss_by_swapped": "by two features that have changed places",
     "loss_by_stale": "by the value that a feature had the last time",
-    "decisions_changed_by_noise": "share of decisions that noise on a feature changes",
+    "decisions_changed_by_noise": "share of decisions that noise changes; amounts, by a tenth of their spread",
     "behaviour_failures": "share of rows on which a declared behaviour fails",
     "model_ms_p99": "milliseconds that the model takes of an answer, 99th percentile",
     "model_mb": "megabytes of the model",

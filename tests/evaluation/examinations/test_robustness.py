@@ -68,3 +68,11 @@ def test_of_many_rows_some_drawn_by_chance_are_asked():
     found = ask(subject("binary"), most=100)
     assert found.notes == ["asked of 100 of the 300 rows that judge, drawn by chance"]
     assert all(each.estimate.n == 100 for each in found.findings)
+
+
+def test_an_amount_that_moves_by_next_to_nothing_is_no_other_decision():
+    found = ask(subject("regression"))
+    by_noise = next(each for each in found.findings if each.measure == "decisions_changed_by_noise")
+    assert "by more than a tenth of their spread on" in by_noise.said
+    assert by_noise.estimate is not None
+    assert by_noise.estimate.value < 0.5

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from kreis.arrays import Codes
+from kreis.arrays import Booleans, Codes
 from kreis.evaluation.changed import SomeRows, loses, lost
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import share_estimate
@@ -101,7 +101,12 @@ class Robustness:
             place, level = max(alike, key=lambda n: losses[n]), 1 - (1 - subject.level) / len(alike)
             findings += _told(subject, some, *found[place], level)
         table = [
-            {"kind": kind, "feature": column, "loss": loss, "changed": _share(some.rows, rows)}
+            {
+                "kind": kind,
+                "feature": column,
+                "loss": loss,
+                "changed": float(_otherwise(subject, some.rows, rows).mean()),
+            }
             for (kind, column, rows), loss in zip(found, losses, strict=True)
             if np.isfinite(loss)
         ]
@@ -121,9 +126,9 @@ _SAID = {
 def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows, level: float) -> Iterator[Finding]:
     value = metric_named("value", subject.task)
     loss = lost(value, some, rows, level=level)
-    changed = rows.decisions != some.rows.decisions
-    share = share_estimate(changed, some.blocks, some.rows, level=level)
-    begin, otherwise = _SAID[kind].format(column=column), f"decides otherwise on {share.value:.1%} of the rows"
+    share = share_estimate(_otherwise(subject, some.rows, rows), some.blocks, some.rows, level=level)
+    far = " by more than a tenth of their spread" if _are_amounts(subject, rows) else ""
+    begin, otherwise = _SAID[kind].format(column=column), f"decides otherwise{far} on {share.value:.1%} of the rows"
     said = f"{begin} the model {loses(loss, subject.goal.metric.unit)}; it {otherwise}"
     yield Finding(measure=f"loss_by_{kind}", estimate=loss, said=said, column=column)
     if kind == "noise":
@@ -131,8 +136,23 @@ def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows, 
         yield Finding(measure="decisions_changed_by_noise", estimate=share, said=said, column=column)
 
 
-def _share(usual: Rows, rows: Rows) -> float:
-    return float((rows.decisions != usual.decisions).mean())
+def _share(subject: Subject, usual: Rows, rows: Rows) -> float:
+    return float(_otherwise(subject, usual, rows).mean())
+
+
+def _are_amounts(subject: Subject, rows: Rows) -> bool:
+    """Whether decisions are amounts: hardly one stays as it is to the last bit. The number of a cluster is none."""
+    return type(rows) is Rows and subject.task.needs_outcomes
+
+
+def _otherwise(subject: Subject, usual: Rows, rows: Rows) -> Booleans:
+    """Which rows are decided otherwise; amounts, by more than a tenth of their spread."""
+    if not _are_amounts(subject, usual):
+        found: Booleans = rows.decisions != usual.decisions
+        return found
+    decided = usual.decisions.astype(np.float64)
+    moved: Booleans = np.abs(rows.decisions - decided) > 0.1 * np.nanstd(decided)
+    return moved
 
 
 def _important(features: FeatureRows, most: int) -> list[int]:
