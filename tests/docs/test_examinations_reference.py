@@ -21,6 +21,8 @@ interval, unless it is exact.
 
 Of 300,000 rows of 20 columns with 200 boosted trees (60,000 rows judge, two columns to judge by) all that is asked in
 each run takes 2 s of CPU, beside 114 s of training; of 2,000 rows of 10 columns 0.15 s (`benchmarks/examinations.py`).
+On 60 clean sets of 2,000 rows and 10 features (yes and no, numbers, three classes; 20 each) no run warned, and none
+on 12 of 20,000 rows.
 """
 PAGES = {
     "calibration": "calibration",
