@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,35 @@ def test_each_number_names_the_row_that_it_comes_from(workspace: Workspace, made
         and not any(each.attributes.get("class") == "key" for each in around)
     ]
     assert loose == []
+
+
+def test_each_number_is_followed_to_the_ledger_by_a_link(workspace: Workspace, made: Any) -> None:
+    """From the link of its table, or of its part, to a place on record that holds it."""
+    html = made[2].html
+    body, _, record = html.partition('<section id="on-record"')
+    places = {
+        block.split('"', 1)[0]: [unescape(each) for each in re.findall(r'<dd class="key">([^<]*)</dd>', block)]
+        for block in record.split('<h3 id="')[1:]
+    }
+    for each in places.values():
+        assert each
+        for place in each:
+            record_view(workspace, place)
+    followed: set[str] = set()
+    begin = body.index("<h1")
+    tables = re.split(r'(<div class="wide".*?</table></div>)', body[begin:], flags=re.DOTALL)
+    rest = re.split("(?=<section [^>]*aria-labelledby)", "".join(tables[::2]))
+    for part in [*tables[1::2], *rest]:
+        traced = Page(part.replace("</section>", "").replace("<section", "<br")).traced if part else []
+        if not traced:
+            continue
+        (anchor,) = re.findall(r'<a href="#(record-\d+)"', part)
+        followed.add(anchor)
+        for each in traced:
+            for place in each.attributes["data-record"].split(" "):
+                assert any(f"{place}/".startswith(f"{listed}/") for listed in places[anchor]), place
+    assert followed == set(places)
+    assert len(re.findall("<a href", body)) < 100, "tables have links, numbers have none"
 
 
 def test_a_page_loads_nothing_and_runs_nothing(made: Any, hostile: Page) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.html import html_page
 from kreis.governance.papers.findings import examined_sections
+from kreis.governance.papers.on_record import linked_to_record
 from kreis.governance.papers.parts import MARKS, STYLE, absent, facts, section, table, text
 from kreis.governance.papers.plots import Dot, dots, figure, over_time, reliability
 from kreis.governance.papers.traced import Traced, derived
@@ -35,12 +37,20 @@ def report_html(view: ReportView, steps: Mapping[str, Step]) -> str:
         steps: The steps that it rests on, by key.
     """
     title = f"Evaluation of {view.candidate.name}: {view.project}"
-    sections = [each for each in _Report(view, steps).sections() if each]
-    names = [(each.split('id="', 1)[1].split('"', 1)[0], each.split(">", 2)[2].split("<", 1)[0]) for each in sections]
+    report = _Report(view, steps)
+    sections = [each for each in report.sections() if each]
+    parts = [("At the top", report.head()), *((unescape(_named(each)[1]), each) for each in sections)]
+    (head, *sections), record = linked_to_record(parts)
+    sections.append(record)
+    names = [_named(each) for each in sections]
     contents = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in names)
     nav = f'<nav aria-label="Contents"><ul>{contents}</ul></nav>'
-    head = _Report(view, steps).head()
     return html_page(title, [head, nav, *sections, _FOOT], style=STYLE)
+
+
+def _named(part: str) -> tuple[str, str]:
+    """By which links find a section, and its title as HTML."""
+    return part.split('id="', 1)[1].split('"', 1)[0], part.split(">", 2)[2].split("<", 1)[0]
 
 
 _FOOT = (
@@ -284,8 +294,8 @@ class _Report:
 
     def _sources(self) -> Iterator[str]:
         yield (
-            "<p>Each number carries the place where it stands on record, in its attribute data-record (table, key,"
-            " path). This shows what stands there:</p>"
+            "<p>Each table and each part has a link to the places on record where its numbers stand (table, key, path);"
+            " each number carries its own in its attribute data-record. This shows what stands there:</p>"
             f'<p class="key">kreis show record {text(self._report["rows"].place)}</p>'
         )
         rows = [
