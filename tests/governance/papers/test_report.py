@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,9 @@ from tests.governance.papers.pages import Page
 
 from kreis.evaluation.examinations.examination import Examined, Finding
 from kreis.evaluation.intervals import Estimate
+from kreis.governance.papers.on_record import linked_to_record
 from kreis.governance.papers.report import report_html
-from kreis.governance.papers.traced import as_read
+from kreis.governance.papers.traced import Traced, as_read, derived
 from kreis.governance.views.record import record_view
 from kreis.governance.views.report import ReportView, report_steps, report_view
 from kreis.ledger.records import Step
@@ -86,7 +88,7 @@ def test_each_number_names_the_row_that_it_comes_from(workspace: Workspace, made
     traced = made[2].traced
     assert len(traced) > 100
     for each in traced:
-        for place in each.attributes["data-record"].split(" "):
+        for place in each.attributes["data-record"].split("\n"):
             found = record_view(workspace, place)
         if "data-made" not in each.attributes:
             assert each.text == as_read(found.value), each
@@ -105,7 +107,9 @@ def test_each_number_is_followed_to_the_ledger_by_a_link(workspace: Workspace, m
     html = made[2].html
     body, _, record = html.partition('<section id="on-record"')
     places = {
-        block.split('"', 1)[0]: [unescape(each) for each in re.findall(r'<dd class="key">([^<]*)</dd>', block)]
+        block.split('"', 1)[0]: [
+            shlex.split(unescape(each))[0] for each in re.findall(r'<dd class="key">([^<]*)</dd>', block)
+        ]
         for block in record.split('<h3 id="')[1:]
     }
     for each in places.values():
@@ -123,7 +127,7 @@ def test_each_number_is_followed_to_the_ledger_by_a_link(workspace: Workspace, m
         (anchor,) = re.findall(r'<a href="#(record-\d+)"', part)
         followed.add(anchor)
         for each in traced:
-            for place in each.attributes["data-record"].split(" "):
+            for place in each.attributes["data-record"].split("\n"):
                 assert any(f"{place}/".startswith(f"{listed}/") for listed in places[anchor]), place
     assert followed == set(places)
     assert len(re.findall("<a href", body)) < 100, "tables have links, numbers have none"
@@ -195,3 +199,17 @@ def test_command_writes_a_page_and_shows_its_places(released: Any) -> None:
     assert released.document("report")["outcome"] == "pass"
     assert "better_than_baseline" in released.kreis("report") or "gains" in released.kreis("report")
     assert "unknown table" in released.kreis("show", "record", "stepz/x", code=2)
+
+
+def test_a_name_that_holds_spaces_is_one_place() -> None:
+    found = Traced("steps/k/outputs", {"differences": {"always the same": 0.5, "other": 1.0}})["differences"]
+    row = f'<tr><th scope="row">it</th><td>{found["always the same"].html}</td></tr>'
+    both = f"<p>{derived('both', *(each for _, each in found.items()))}</p>"
+    page = f'<div class="wide"><table><caption>c</caption><tbody>{row}</tbody></table></div>'
+    linked, record = linked_to_record([("one", page + both)])
+    assert 'href="#record-1"' in linked[0]
+    assert [unescape(each) for each in re.findall('"key">(steps[^<]*|&#x27;[^<]*)</dd>', record)] == [
+        "'steps/k/outputs/differences/always the same'",
+        "'steps/k/outputs/differences/always the same'",
+        "steps/k/outputs/differences/other",
+    ]

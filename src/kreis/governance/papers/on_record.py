@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from html import unescape
+from shlex import quote
 
 from kreis.governance.papers.parts import section, text
 from kreis.governance.papers.traced import Traced, derived
@@ -20,6 +21,8 @@ _LABEL = 70
 """Characters of what is said, by which a reader knows it again."""
 _SHORTEST = 3
 """Parts of a place that names something within a row of the ledger: table, key, path."""
+_BELOW = 2
+"""Parts by which the place of a number may be longer than that of its row."""
 _SAYS = "where these numbers stand"
 
 
@@ -59,7 +62,7 @@ def _linked(name: str, html: str, blocks: list[str]) -> str:
 def _block(said: str, named: Iterator[tuple[str, str]], blocks: list[str]) -> str:
     """The link to the places of one table or part; empty where it has none."""
     rows = "".join(
-        f'<dt>{derived(label, Traced(place, ""))}</dt><dd class="key">{text(place)}</dd>'
+        f'<dt>{derived(label, Traced(place, ""))}</dt><dd class="key">{text(quote(place))}</dd>'
         for place, label in {place: label for place, label in named if place}.items()
     )
     if not rows:
@@ -72,7 +75,9 @@ def _block(said: str, named: Iterator[tuple[str, str]], blocks: list[str]) -> st
 def _rows(table: str) -> Iterator[tuple[str, str]]:
     """Of each row of a table the place that its numbers have in common, else each, and what the row is called."""
     for row in _ROW.findall(table):
-        places = list(dict.fromkeys(place for found, _ in _MARKED.findall(row) for place in unescape(found).split(" ")))
+        places = list(
+            dict.fromkeys(place for found, _ in _MARKED.findall(row) for place in unescape(found).split("\n"))
+        )
         label = _label(row.partition("</th>")[0])
         common = _common(places)
         yield from ((place, label) for place in ([common] if common else places))
@@ -80,15 +85,16 @@ def _rows(table: str) -> Iterator[tuple[str, str]]:
 
 def _texts(html: str) -> Iterator[tuple[str, str]]:
     for found, said in _MARKED.findall(html):
-        yield from ((place, _label(said)) for place in unescape(found).split(" "))
+        yield from ((place, _label(said)) for place in unescape(found).split("\n"))
 
 
 def _common(places: Sequence[str]) -> str:
-    """The place that all lie at or below; empty where that is no place within a row."""
+    """The place that all lie at or little below; empty where there is none."""
     parts = [place.split("/") for place in places]
     same = [each[0] for each in zip(*parts, strict=False) if len(set(each)) == 1]
     count = next((at for at, each in enumerate(zip(*parts, strict=False)) if len(set(each)) > 1), len(same))
-    return "/".join(same[:count]) if count >= _SHORTEST else ""
+    deepest = max((len(each) for each in parts), default=0)
+    return "/".join(same[:count]) if count >= max(_SHORTEST, deepest - _BELOW) else ""
 
 
 def _label(html: str) -> str:

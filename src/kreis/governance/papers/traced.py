@@ -50,8 +50,8 @@ class Traced:
 
 
 def derived(text: str, *sources: Traced) -> str:
-    """A text that was made from places of the record, marked with them."""
-    return _marked(" ".join(each.place for each in sources), text, made=True)
+    """A text that was made from places of the record, marked with them, a line each: names hold spaces."""
+    return _marked("\n".join(each.place for each in sources), text, made=True)
 
 
 def as_read(value: Any) -> str:
