@@ -19,8 +19,8 @@ _MARKED = re.compile(r'<span data-record="([^"]*)"[^>]*>([^<]*)</span>')
 _TAG = re.compile(r"<[^>]*>")
 _LABEL = 70
 """Characters of what is said, by which a reader knows it again."""
-_SHORTEST = 3
-"""Parts of a place that names something within a row of the ledger: table, key, path."""
+_SHORTEST = 5
+"""Parts of a place that is about one thing: table, key, "outputs", "report", and what of it."""
 _BELOW = 2
 """Parts by which the place of a number may be longer than that of its row."""
 _SAYS = "where these numbers stand"
