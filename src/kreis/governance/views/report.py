@@ -17,7 +17,7 @@ from kreis.governance.views.candidate import CandidateView, candidate_of
 from kreis.governance.views.gates import GateExplained, Overruled, explained, overruled_in
 from kreis.ledger import documents, models, runs, steps
 from kreis.ledger.records import Approval, Model, Run, Step
-from kreis.ways.results import EXAMINATION, Judged
+from kreis.ways.results import EXAMINATION, AskedLater, Judged
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def report_view(workspace: Workspace, name: str = "") -> ReportView:
         later = [
             each
             for each in steps.steps_beginning(connection, "evaluation", EXAMINATION)
-            if each.inputs.get("evaluation") == step.key and each.outputs["candidate"] == judged.candidate
+            if each.inputs.get("evaluation") == step.key
+            and AskedLater.from_document(each.outputs).candidate == judged.candidate
         ]
         collected = [each for each in used if each.discipline == "collection"]
         goal = documents.get_document(connection, run.goal)
