@@ -174,7 +174,7 @@ def _candidates(workspace: Workspace) -> list[dict[str, Any]]:
         said += (
             f", {metrics['correctness'].value:.0%} of its answers right, {metrics['abstention'].value:.0%} passed on"
         )
-        said += f", {report.rarer} questions"
+        said += f", {report.rows if report.rarer is None else report.rarer} questions"
         found.append({"name": name, "said": said, "value": value.value, "released": name == judged.candidate})
     return found
 
