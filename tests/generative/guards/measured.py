@@ -21,7 +21,7 @@ from kreis.generative.guards.personal_data.guard import PersonalData
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.guards.toxicity import Toxicity
 
-DATA = Path(os.environ.get("KREIS_SHARED_DATA", "/work/shared/data"))
+DATA = Path(os.environ.get("KREIS_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "guards.md"
 INTRODUCTION = """# Guards: measured
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from tests.generative.guards.measured import DATA, PAGE, page
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared sets are not here (KREIS_SHARED_DATA)")
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared sets are not here (KREIS_TEST_DATA)")
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ from kreis.generative.output.support import SUPPORTED, Read, read_claim, support
 from kreis.generative.sentences import sentences
 from kreis.generative.words import NEGATIONS
 
-DATA = Path(os.environ.get("KREIS_SHARED_DATA", "/work/shared/data")) / "xquad"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared sets are not here (KREIS_SHARED_DATA)")
+DATA = Path(os.environ.get("KREIS_TEST_DATA", Path(__file__).parents[4] / "shared" / "data")) / "xquad"
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared sets are not here (KREIS_TEST_DATA)")
 
 _NAME = re.compile(r"(?<=[a-zäöüß,] )[A-ZÄÖÜ][a-zäöüß]{3,}")
 _BE = re.compile(r"\b(is|are|was|were|ist|sind|war|waren|wird|werden|wurde|wurden)\b(?! not| nicht)")

@@ -36,7 +36,7 @@ from kreis.generative.tools.client import SocketToolCaller
 from kreis.generative.tools.server import ToolServer
 
 SHOP = Path(__file__).parents[1] / "tools" / "shop_tools.py"
-DATA = Path(os.environ.get("KREIS_SHARED_DATA", "/work/shared/data")) / "prompt_injection"
+DATA = Path(os.environ.get("KREIS_TEST_DATA", Path(__file__).parents[4] / "shared" / "data")) / "prompt_injection"
 TRUE = "A parking permit for visitors is given out at the reception."
 PAGES = (page("parking.md", f"# Parking\n\n{TRUE}\n"),)
 
