@@ -35,6 +35,7 @@ PAGES = {
     "robustness": "robustness",
     "behaviour": "robustness",
     "package": "package",
+    "speed": "package",
     "variants": "package",
     "labels": "rows-that-teach",
     "privacy": "rows-that-teach",

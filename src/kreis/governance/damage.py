@@ -24,6 +24,7 @@ from kreis.ledger.store import Ledger
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Onnx
 from kreis.tracking.points import read_run
+from kreis.training.kept_scores import KeptScores
 from kreis.ways.results import Trained
 from kreis.workspace import Workspace
 
@@ -151,8 +152,8 @@ def _trained(workspace: Workspace) -> Iterator[Finding]:
         finished = steps.steps_in(connection, "training")
     for step in finished:
         candidate = Trained.from_document(step.outputs).candidate
-        for each in (candidate.form, candidate.explanation):
-            if isinstance(each, Onnx | Explanation) and not workspace.artifacts.has(each.sha256):
+        for each in (candidate.form, candidate.explanation, candidate.validation_scores):
+            if isinstance(each, Onnx | Explanation | KeptScores) and not workspace.artifacts.has(each.sha256):
                 yield Finding(
                     where=workspace.artifacts.where(each.sha256),
                     what=f"gone artifact (what {step.name} learned)",

@@ -20,7 +20,7 @@ from kreis.evaluation.examinations.gate import Gate
 from kreis.evaluation.examinations.influence import Influence
 from kreis.evaluation.examinations.labels import LabelErrors
 from kreis.evaluation.examinations.mitigation import Mitigation
-from kreis.evaluation.examinations.package import Packaging, Variants
+from kreis.evaluation.examinations.package import Packaging, Speed, Variants
 from kreis.evaluation.examinations.panel import Panel
 from kreis.evaluation.examinations.privacy import Memorising
 from kreis.evaluation.examinations.robustness import Robustness
@@ -39,6 +39,7 @@ _ALL: tuple[Examination, ...] = (
     Robustness(),
     Behaviour(),
     Packaging(),
+    Speed(),
     Variants(),
     LabelErrors(),
     Memorising(),
