@@ -221,7 +221,8 @@ def _examined(state: WayState, report: EvaluationReport, subject: Subject) -> Ev
     asked, over = asked_by_machine(state)
     found = examine(asked, subject, state.memory.progress(subject.name))
     ahead: dict[str, Any] = {"blocks_are": report.blocks_are, "level": subject.level, "coming": subject.rows.coming}
-    gates = [judge_gate(each, found, **ahead) for each in over]
+    measured_by = {measure: each.name for each in asked for measure in each.measures}
+    gates = [judge_gate(each, found, asks=measured_by.get(each.measure, ""), **ahead) for each in over]
     return msgspec.structs.replace(report, examined=found, gates=[*report.gates, *gates])
 
 

@@ -54,7 +54,7 @@ def with_people(state: WayState, step: StepResult[Judged]) -> StepResult[Judged]
     def compute(key: str) -> Judged:
         report = judged.report
         found = examine([panel], _subject(state, judged.candidate, reviewed), lambda stage, done, total: None)
-        over = [judge_gate(each, found, blocks_are="rows", level=report.level) for each in gates]
+        over = [judge_gate(each, found, asks=Panel.name, blocks_are="rows", level=report.level) for each in gates]
         report = msgspec.structs.replace(report, examined=[*report.examined, *found], gates=[*report.gates, *over])
         return msgspec.structs.replace(judged, report=report)
 

@@ -45,9 +45,13 @@ def test_gate_of_one_column_looks_at_no_other():
 
 
 def test_gate_without_findings_is_undecided_and_says_why():
-    result = judge_gate(Gate("gap", at_most=0.05), [Examined(examination="some", lacks="it reads no features")])
+    examined = [
+        Examined(examination="other", lacks="another reason"),
+        Examined(examination="some", lacks="it reads none"),
+    ]
+    result = judge_gate(Gate("gap", at_most=0.05), examined, asks="some")
     assert result.outcome == "undecided"
-    assert "it reads no features" in result.explanation
+    assert result.explanation.endswith("nothing was found of it: it reads none")
 
 
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 0.1, "at_most": 0.2}, {"at_most": float("nan")}])

@@ -38,6 +38,7 @@ def test_packaging_tells_time_size_and_the_worst_row():
     (time,) = ask(Speed(), subject("binary")).findings
     assert 0 < time.estimate.low <= time.estimate.value
     assert time.timed
+    assert time.said.endswith("ms; the goal allows 50 ms for the whole answer")
     assert not any(each.timed for each in found.values())
     assert found["largest_difference"].estimate.value < 1e-6
     assert found["largest_difference"].said == "asked one by one, it answers exactly as it was judged"

@@ -65,10 +65,23 @@ def _all_at_once(found: Estimate, count: int) -> Estimate:
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
+def _nothing_found(gate: Gate, lacks: str) -> GateResult:
+    why = f"nothing was found of it{f': {lacks}' if lacks else ''}"
+    return GateResult(
+        name=gate.name,
+        outcome="undecided",
+        estimate=None,
+        required=gate.bound,
+        explanation=f"{gate.name}: undecided, {why}",
+        missing=why,
+    )
+
+
 def judge_gate(
     gate: Gate,
     examined: Sequence[Examined],
     *,
+    asks: str = "",
     blocks_are: str = "days",
     level: float = 0.95,
     coming: Coming | None = None,
@@ -80,6 +93,7 @@ def judge_gate(
     Args:
         gate: What is asked.
         examined: What was found.
+        asks: The name of the examination that measures it.
         blocks_are: What the intervals rest on.
         level: Of the intervals.
         coming: How fast further rows come, if they do.
@@ -91,16 +105,7 @@ def judge_gate(
         if each.measure == gate.measure and gate.by in (None, each.column) and each.estimate is not None
     ]
     if not found:
-        lacks = next((each.lacks for each in examined if each.lacks), "")
-        why = f"nothing was found of it{f': {lacks}' if lacks else ''}"
-        return GateResult(
-            name=gate.name,
-            outcome="undecided",
-            estimate=None,
-            required=gate.bound,
-            explanation=f"{gate.name}: undecided, {why}",
-            missing=why,
-        )
+        return _nothing_found(gate, next((each.lacks for each in examined if each.examination == asks), ""))
 
     def decided(estimate: Estimate) -> tuple[Outcome, str]:
         return decide(estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are, coming=coming)

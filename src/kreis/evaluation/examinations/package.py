@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 from kreis.evaluation.changed import SomeRows, loses
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, paired_difference
 from kreis.models.form import Onnx
-from kreis.models.scoring import Scorer
+from kreis.models.scoring import Scores
 from kreis.tasks.task import metric_named
 from kreis.texts import number, size
 
@@ -26,8 +26,7 @@ _WARM, _CALLS = 10, 200
 @dataclass(frozen=True, kw_only=True)
 class Packaging:
     """The size of what is packaged, and the proof that it answers as the candidate did when it was judged: it scores
-    rows again, one by one as the service does, and the row on which the two differ
-    most is told.
+    rows again, one by one as the service does, and the row on which the two differ most is told.
 
     Args:
         calls: How many single rows are asked.
@@ -56,11 +55,8 @@ class Packaging:
         features = subject.features
         if features is None:
             return Examined(examination=self.name, lacks="it reads no features")
-        test, form = features.test, features.trained.form
-        places = np.linspace(0, len(test) - 1, min(len(test), self.calls)).astype(np.int64)
-        scorer = form.scorer(features.trained.features, threads=1)
-        scores, _ = _one_by_one(scorer, features, places)
-        findings = []
+        form, findings = features.trained.form, []
+        places, scores, _ = _one_by_one(features, self.calls)
         if isinstance(form, Onnx):
             exact = _exact(form.size / 1e6, len(places))
             findings.append(Finding(measure="model_mb", estimate=exact, said=f"the model takes {size(form.size)}"))
@@ -108,12 +104,9 @@ class Speed:
         features = subject.features
         if features is None:
             return Examined(examination=self.name, lacks="it reads no features")
-        places = np.linspace(0, len(features.test) - 1, min(len(features.test), self.calls)).astype(np.int64)
-        scorer = features.trained.form.scorer(features.trained.features, threads=1)
-        spent, allowed = _p99(_one_by_one(scorer, features, places)[1], subject.level), subject.goal.service.p99_ms
-        said = (
-            f"in 99% of answers the model takes at most {number(spent.value)} ms; the goal allows {number(allowed)} ms"
-        )
+        _, _, times = _one_by_one(features, self.calls)
+        spent, allowed = _p99(times, subject.level), subject.goal.service.p99_ms
+        said = f"in 99% of answers the model takes at most {number(spent.value)} ms; the goal allows"
         finding = Finding(
             measure="model_ms_p99",
             estimate=spent,
@@ -187,11 +180,11 @@ class Variants:
         return Examined(examination=self.name, findings=findings, tables={"variants": table}, notes=some.note)
 
 
-def _one_by_one(
-    scorer: Scorer, features: FeatureRows, places: np.ndarray[Any, np.dtype[np.int64]]
-) -> tuple[Any, Floats]:
-    """Scores of single rows, and the milliseconds of each."""
+def _one_by_one(features: FeatureRows, calls: int) -> tuple[Codes, Scores, Floats]:
+    """The places of some rows, evenly spread, the score of each asked for alone, and the milliseconds that it took."""
     test = features.test
+    places = np.linspace(0, len(test) - 1, min(len(test), calls)).astype(np.int64)
+    scorer = features.trained.form.scorer(features.trained.features, threads=1)
     times, scores = [], []
     for place in (*places[:_WARM], *places):
         row = np.ascontiguousarray(test.matrix[place : place + 1])
@@ -199,7 +192,7 @@ def _one_by_one(
         begin = perf_counter_ns()
         scores.append(scorer.score(row, said))
         times.append((perf_counter_ns() - begin) / 1e6)
-    return np.concatenate(scores[-len(places) :]), np.array(times[-len(places) :])
+    return places, np.concatenate(scores[-len(places) :]), np.array(times[-len(places) :])
 
 
 def _p99(times: Floats, level: float) -> Estimate:
