@@ -42,6 +42,15 @@ def test_suggested_are_those_of_cleanlab_on_real_sets(name: str) -> None:
     assert np.array_equal(suggested(labels, probabilities)[0], by_cleanlab(labels, probabilities))
 
 
+def test_a_row_whose_own_label_is_the_likeliest_is_never_suspected() -> None:
+    probabilities = np.array([[0.99, 0.01], [0.98, 0.02], [0.55, 0.45], [0.6, 0.4], [0.58, 0.42]])
+    labels = np.array([0, 0, 0, 1, 1])  # the third counts as one of class 1 alone, and is likelier one of class 0
+    wrong, likely = suggested(labels, probabilities)
+    assert likely[2] == 1
+    assert not wrong[2]
+    assert np.array_equal(wrong, by_cleanlab(labels, probabilities))
+
+
 def test_a_class_without_rows_is_nobodys() -> None:
     probabilities = np.array([[0.1, 0.1, 0.8], [0.7, 0.1, 0.2], [0.2, 0.7, 0.1]])
     wrong, _ = suggested(np.array([0, 0, 1]), probabilities)

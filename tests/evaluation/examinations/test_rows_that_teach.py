@@ -86,3 +86,4 @@ def test_rows_that_do_harm_are_named_and_no_others(poisoned: bool):
     found = ask(Influence(), it)
     harmful = [(each.column, each.group) for each in found.findings if each.serious]
     assert harmful == ([("time", "stretch 1 of 5")] if poisoned else [])
+    assert {each.estimate.level for each in found.findings} == {1 - (1 - 0.95) / len(found.findings)}

@@ -63,6 +63,12 @@ def test_the_share_of_the_strangest_known_row_is_one_in_all_of_them():
     assert shares[0] == pytest.approx(1 / (1 + part.rows))
 
 
+def test_a_row_is_as_strange_as_itself():
+    part, opened, behind = parts()
+    shares, _ = opened.shares(behind.validation.matrix)
+    assert shares.min() == pytest.approx((1 + part.rows / len(part.known)) / (1 + part.rows))
+
+
 def test_rows_that_judge_and_are_none_that_taught_are_a_warning():
     def ask(it):
         (found,) = examine([MeasuredFamiliarity()], it, lambda stage, done, total: None)

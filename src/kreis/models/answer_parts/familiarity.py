@@ -96,7 +96,7 @@ class OpenedFamiliarity:
 
     def __init__(self, part: FamiliarityScore, places: Sequence[int]) -> None:
         self._features, self._places, self._rows = part.features, places, part.rows
-        self._known = [each - 1e-9 for each in part.known]
+        self._known = [each + 1e-9 for each in part.known]  # rows that are as strange to within rounding count as such
         self._usual = [min((*each.surprise, each.missing)) for each in part.features]
 
     def shares(self, matrix: Matrix) -> tuple[_Floats, npt.NDArray[np.intp]]:
