@@ -62,7 +62,7 @@ def test_the_share_and_the_agreement_are_said_with_intervals() -> None:
 def test_a_gate_is_undecided_until_all_is_labelled(changes: dict[str, Any], said: str) -> None:
     found = ask(reviewed(**changes))
     assert found.lacks.startswith(said)
-    result = judge_gate(Gate("panel_correct", at_least=0.5), [found])
+    result = judge_gate(Gate("panel_correct", at_least=0.5), [found], asks=Panel.name)
     assert result.outcome == "undecided"
     assert said in result.explanation
 
