@@ -77,6 +77,23 @@ def test_a_question_is_asked_once_and_shown_with_the_candidate(workspace: Worksp
         assert shown.findings[0].said in str(page)
 
 
+def test_what_is_asked_later_is_judged_at_the_level_of_the_run(released: Any, half: None) -> None:
+    def asked(workspace: Workspace, **which: str) -> list[float]:
+        found = examine_candidate(workspace, ["half", "calibration"], **which).found
+        return sorted({each.estimate.level for part in found for each in part.findings if each.estimate is not None})
+
+    workspace = Workspace(released.folder)
+    assert asked(workspace) == [0.95]
+    before = candidate_view(workspace, "").name
+    gbdt, logistic = (f'project.candidate("{name}"' for name in ("gbdt", "logistic"))
+    released.edit(*((logistic, f"0 and {logistic}") if before == "logistic" else (gbdt, f"0 and {gbdt}")))
+    run_circle(workspace.load_project(), workspace, as_of=workspace.moment(""), until="evaluation")
+    assert candidate_view(workspace, "").name != before
+    assert asked(workspace) == [0.9875], "the second model on the same rows"
+    assert asked(workspace, candidate="rule") == [0.9875]
+    workspace.ledger.close()
+
+
 def test_another_candidate_is_asked_for_itself(workspace: Workspace) -> None:
     chosen = candidate_view(workspace, "").name
     other = "gbdt" if chosen == "logistic" else "logistic"

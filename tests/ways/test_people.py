@@ -38,3 +38,6 @@ def test_the_rule_helps_where_people_looked_at_some() -> None:
     assert found == share_by_judge(list(people.values()), [rule[name] for name in sample], rest)
     assert found.method.startswith("prediction-powered")
     assert (found.n, found.blocks) == (300, 60)
+    stricter = share_right(people, given, level=0.9875)
+    assert (stricter.level, stricter.value) == (0.9875, found.value)
+    assert stricter.low < found.low

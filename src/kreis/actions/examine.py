@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examination, Examined, Subject
 from kreis.evaluation.examinations.kinds import EXAMINATIONS, examine, parameters
+from kreis.evaluation.looks import Look
 from kreis.identifiers import new_id
 from kreis.ledger import runs, steps
 from kreis.ledger.records import Run, Step
@@ -119,6 +120,7 @@ class _Later:
     ) -> None:
         self._workspace, self._project, self._run, self._step = workspace, project, run, step
         self._judged, self._candidate = judged, candidate
+        self._look = judged.report.look or Look(rows=judged.report.rows)
         self._subject: Subject | None = None
         way = way_of(project)
         kept = f"asked-{new_id(workspace.clock.now())}"
@@ -135,10 +137,11 @@ class _Later:
             return AskedLater(evaluation=self._step.key, candidate=self._candidate, examined=found)
 
         how: dict[str, Any] = parameters([examination])
+        paid = {"level": self._look.level} if self._look.paid else {}
         asked = self._memory.step(
             "evaluation",
             f"{EXAMINATION}{examination.name}",
-            parameters={"examination": how, "candidate": self._candidate},
+            parameters={"examination": how, "candidate": self._candidate, **paid},
             inputs={"evaluation": self._step.key},
             result=AskedLater,
             compute=compute,
@@ -161,7 +164,7 @@ class _Later:
             subject = examining(self._project)(state, self._candidate)
             if subject.features is not None and not self._is_as_judged(subject):  # answers may come out otherwise
                 raise ProjectError("the rows that judge have changed since then", where=where, hint=hint)
-            self._subject = subject
+            self._subject = replace(subject, looks=self._look.number, level=self._look.level)
         return self._subject
 
     def _is_as_judged(self, subject: Subject) -> bool:

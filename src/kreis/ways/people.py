@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from kreis.evaluation.examinations.gate import Gate, judge_gate
 from kreis.evaluation.examinations.kinds import examine, parameters
 from kreis.evaluation.examinations.panel import Panel
 from kreis.evaluation.intervals import Estimate
+from kreis.evaluation.looks import Look
 from kreis.loop.steps import StepResult
 from kreis.loop.verdicts import Hold
 from kreis.reviews.items import Item
@@ -49,19 +51,22 @@ def with_people(state: WayState, step: StepResult[Judged]) -> StepResult[Judged]
         return step
     judged = step.output
     gates = [each for each in state.project.declared_gates if each.measure in Panel.measures]
-    reviewed, said = _reviewed(state, panel, judged)
+    report = judged.report
+    look = report.look or Look(rows=report.rows)
+    reviewed, said = _reviewed(state, panel, judged, look.level)
+    paid = {"level": look.level} if look.paid else {}
 
     def compute(key: str) -> Judged:
-        report = judged.report
-        found = examine([panel], _subject(state, judged.candidate, reviewed), lambda stage, done, total: None)
-        over = [judge_gate(each, found, asks=Panel.name, blocks_are="rows", level=report.level) for each in gates]
-        report = msgspec.structs.replace(report, examined=[*report.examined, *found], gates=[*report.gates, *over])
-        return msgspec.structs.replace(judged, report=report)
+        subject = replace(_subject(state, judged.candidate, reviewed), looks=look.number, level=look.level)
+        found = examine([panel], subject, lambda stage, done, total: None)
+        over = [judge_gate(each, found, asks=Panel.name, blocks_are="rows", level=look.level) for each in gates]
+        with_theirs = {"examined": [*report.examined, *found], "gates": [*report.gates, *over]}
+        return msgspec.structs.replace(judged, report=msgspec.structs.replace(report, **with_theirs))
 
     return state.memory.step(
         "evaluation",
         f"{judged.candidate}, by people",
-        parameters={"panel": parameters([panel]), "gates": [msgspec.to_builtins(each) for each in gates]},
+        parameters={"panel": parameters([panel]), "gates": [msgspec.to_builtins(each) for each in gates], **paid},
         inputs={"judged": digest_of_document(step.document), "said": said},
         result=Judged,
         compute=compute,
@@ -78,7 +83,7 @@ def waits_for_people(state: WayState, judged: Judged) -> Hold | None:
     return Hold(needs="reviewers", reason=lacks, detail={"candidate": judged.candidate, "queue": panel.queue})
 
 
-def _reviewed(state: WayState, panel: Panel, judged: Judged) -> tuple[Reviewed | None, str]:
+def _reviewed(state: WayState, panel: Panel, judged: Judged, level: float) -> tuple[Reviewed | None, str]:
     """What people say of the answers that were given, and a digest of it; the answers are put into the queue."""
     artifacts = state.workspace.artifacts
     if not judged.answers or not artifacts.has(judged.answers):  # an erasure takes what was answered
@@ -92,7 +97,7 @@ def _reviewed(state: WayState, panel: Panel, judged: Judged) -> tuple[Reviewed |
     queue.put([Item(item=name, shown=_shown(given[name])) for name in sample])
     decided = queue.decided(sample)
     done = {name: label == panel.labels[0] for name, label in decided.labels.items()}
-    share = share_right(done, given) if len(done) == len(sample) else None
+    share = share_right(done, given, level=level) if len(done) == len(sample) else None
     reviewed = Reviewed(
         asked=len(sample), given=len(given), done=len(done), disputed=tuple(decided.disputed),
         agreement=decided.agreement, right=share,
@@ -108,14 +113,14 @@ def given_of(lines: Sequence[Mapping[str, Any]], decision: Decision) -> dict[str
     return {digest_of_document([each["question"], each["answer"]])[:16]: each for each in sure}
 
 
-def share_right(done: Mapping[str, bool], given: Mapping[str, Mapping[str, Any]]) -> Estimate:
+def share_right(done: Mapping[str, bool], given: Mapping[str, Mapping[str, Any]], *, level: float = 0.95) -> Estimate:
     """What share of all given answers people would call right, from those that they have looked at: what the fixed rule
     says of the others helps, as far as people confirm it.
     """
     rule = {name: bool(each["right"]) for name, each in given.items()}
     alone = [right for name, right in rule.items() if name not in done]
     looked = sorted(done)
-    return share_by_judge([done[name] for name in looked], [rule[name] for name in looked], alone)
+    return share_by_judge([done[name] for name in looked], [rule[name] for name in looked], alone, level=level)
 
 
 def _queue(state: WayState, panel: Panel) -> Queue:

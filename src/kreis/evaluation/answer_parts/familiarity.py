@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from kreis.errors import ProjectError
 from kreis.evaluation.answer_parts.part import Keep
 from kreis.evaluation.examinations.examination import Examination, FeatureRows, Subject
 from kreis.models.answer_parts.familiarity import FamiliarFeature, FamiliarityScore
@@ -61,9 +60,7 @@ class Familiarity:
 
     def fit(self, subject: Subject, keep: Keep) -> FamiliarityScore:
         """What is packaged, from the rows that fitted it and the validation rows."""
-        if subject.features is None:
-            raise ProjectError("it reads no features", where="Familiarity")
-        return fit_familiarity(subject.features)
+        return fit_familiarity(subject.behind)
 
 
 def fit_familiarity(behind: FeatureRows) -> FamiliarityScore:

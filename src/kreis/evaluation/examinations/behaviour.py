@@ -99,9 +99,7 @@ class Behaviour:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """How often each test fails."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         some, findings, table = SomeRows(subject, features, self.most), [], []
         frame = _frame(some)
         for number, each in enumerate(self.expectations):

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Codes, Floats
+from kreis.errors import ProjectError
 from kreis.evaluation.intervals import Estimate
 from kreis.evaluation.slices import Groups
 from kreis.models.scoring import Matrix, Scorer, Texts
@@ -122,6 +123,17 @@ class Subject:
     def task(self) -> Task:
         """What kind of question the goal asks."""
         return self.goal.task
+
+    @property
+    def behind(self) -> FeatureRows:
+        """`features`, for what is asked of models of features alone and says by `lacks` of the others that it is not.
+
+        Raises:
+            ProjectError: it answers questions.
+        """
+        if self.features is None:
+            raise ProjectError("it reads no features", where=self.name)
+        return self.features
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

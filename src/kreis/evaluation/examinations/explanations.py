@@ -59,9 +59,7 @@ class Explanations:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """The losses of all features, the largest told; the effects of the most important ones."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         some = SomeRows(subject, features, self.most)
         if not len(some.places):
             return Examined(examination=self.name, notes=["no row judges"])

@@ -39,9 +39,7 @@ class MeasuredFamiliarity:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """How many are strange, and by what."""
-        behind = subject.features
-        if behind is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        behind = subject.behind
         part, names = fit_familiarity(behind), behind.data.features
         shares, strangest = part.open(lambda digest: b"", names).shares(behind.test.matrix)
         strange = shares <= self.share

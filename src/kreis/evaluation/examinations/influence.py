@@ -58,9 +58,7 @@ class Influence:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """What the model gains without each group; surely harmful ones are named."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         rows = features.train
         found = sorted(_groups(features, blocks_of(subject, rows), self.times), key=lambda each: -int(each[2].sum()))
         tried, value = found[: self.groups], metric_named("value", subject.task)

@@ -62,9 +62,7 @@ class LabelErrors:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """Suspects among the rows that judge and among those that teach, the least likely first."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         ids, unseen = features.ids(), unseen_scores(subject, features, self.folds, tell)
         once = np.arange(len(features.test)) < len(features.test) // subject.rows.repeats
         test, tested = features.test.take(np.flatnonzero(once)), ids[features.split.judging[once]]

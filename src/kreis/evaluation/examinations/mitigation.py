@@ -106,8 +106,7 @@ class Mitigation:
         return self.by or next(iter(subject.judge_by), "")
 
     def _trial(self, subject: Subject) -> Trial:
-        assert subject.features is not None
-        return Trial(subject, subject.features, self._by(subject), self.of)
+        return Trial(subject, subject.behind, self._by(subject), self.of)
 
     def _measured(self, trial: Trial, option: Option, plain: _Measured | None) -> _Measured:
         """Fairness and value on validation and test rows."""

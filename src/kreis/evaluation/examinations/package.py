@@ -52,9 +52,7 @@ class Packaging:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """Its size, and the worst of the rows that are scored again."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         form, findings = features.trained.form, []
         places, scores, _ = _one_by_one(features, self.calls)
         if isinstance(form, Onnx):
@@ -101,9 +99,7 @@ class Speed:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """The time of single answers."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         _, _, times = _one_by_one(features, self.calls)
         spent, allowed = _p99(times, subject.level), subject.goal.service.p99_ms
         said = f"in 99% of answers the model takes at most {number(spent.value)} ms; the goal allows"
@@ -153,15 +149,15 @@ class Variants:
         """Each form: what it loses on the rows that judge, and its size."""
         from kreis.training.precision import with_weights
 
-        features = subject.features
-        if features is None or not isinstance(features.trained.form, Onnx) or features.trained.form.content is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features, form = subject.behind, subject.behind.trained.form
+        assert isinstance(form, Onnx)
+        assert form.content is not None
         some, value = SomeRows(subject, features, self.most), metric_named("value", subject.task)
-        form, findings = features.trained.form, []
+        findings = []
         table: list[dict[str, Any]] = []
         for kind in ("float16", "int8"):
             tell(f"with weights of {kind}", len(table), 2)
-            content = with_weights(features.trained.form.content, kind)
+            content = with_weights(form.content, kind)
             if content is None:
                 continue
             scorer = Onnx.of(content).scorer(features.trained.features, threads=2)

@@ -61,15 +61,13 @@ class Memorising:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """The attack's advantage, and the rows that the model knows by heart."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         rows = features.train
         labels = subject.task.labels(rows.outcomes)
         seen = _losses(scores_of(subject, features.scorer, rows), labels)
         unseen = _losses(unseen_scores(subject, features, self.folds, tell), labels)
-        if seen is None or unseen is None:
-            return Examined(examination=self.name, lacks="its outcome is neither class nor number")
+        assert seen is not None
+        assert unseen is not None
         blocks = blocks_of(subject, rows)
         chosen = blocks % 2 == 0
         at = _threshold(seen[chosen], unseen[chosen])

@@ -77,9 +77,7 @@ class Robustness:
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
         """Of each kind of change the one that costs most."""
-        features = subject.features
-        if features is None:
-            return Examined(examination=self.name, lacks="it reads no features")
+        features = subject.behind
         some = SomeRows(subject, features, self.most)
         texts = some.texts
         changes = list(_changes(some, _important(features, self.features), subject.seed))
