@@ -81,10 +81,17 @@ def test_the_service_decides_by_the_group_of_the_request(by_group: Any) -> None:
     with serving(by_group) as served:
         answers = [served.post("/v1/predict", row, at=NOW) for row in rows]
         missing = served.post("/v1/predict", {"fields": {"income": 0.0, "height": 0.5, "sex": None}}, at=NOW)
+        told = served.post("/v1/explain", {"prediction": answers[0]["id"]})["explained"][0]
     women, men = ([each["score"] for each in answers[start::2]] for start in (0, 1))
     assert all(woman > man for woman, man in zip(women, men, strict=True))
     assert 0 < missing["score"] < 1
+    assert told["threshold"].startswith(
+        "for row__sex 'f' the decision is yes where the score before the move is at least"
+    )
     by_group.kreis("watch", "--once")
+    (said,) = by_group.document("why", answers[0]["id"])["reasons"]
+    assert said == told
+    assert "then moved by group; for row__sex 'f'" in " ".join(by_group.kreis("why", answers[0]["id"]).split())
     parity = by_group.document("parity")
     assert (parity["ok"], parity["differences"]) == (True, 0), parity
 

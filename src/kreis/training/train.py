@@ -13,6 +13,7 @@ from kreis.arrays import Booleans, Floats
 from kreis.clock import moment
 from kreis.compute.threads import Threads
 from kreis.generative.pipeline import Pipeline
+from kreis.models.by_group import ByGroup
 from kreis.models.calibration_map import is_line
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form, old_form
@@ -25,7 +26,7 @@ from kreis.training.data import TrainingData
 from kreis.training.explaining.proof import adds_up
 from kreis.training.importance import Importance, permutation_importance
 from kreis.training.kept_scores import KeptScores
-from kreis.training.mitigations.thresholds_by_group import ByGroup, ThresholdsByGroup, moved_by_group
+from kreis.training.mitigations.thresholds_by_group import ThresholdsByGroup, moved_by_group
 from kreis.training.preprocessing import PLAIN, Preprocessing, fit_candidate
 from kreis.training.recalibration import Calibrate, Recalibrated, recalibrate
 from kreis.training.reference import Histogram, histogram, reference_histograms

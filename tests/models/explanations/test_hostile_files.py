@@ -137,3 +137,15 @@ def test_a_front_that_gives_other_columns_is_refused() -> None:
         Explainer(Additive.from_bytes(write_arrays({**arrays, **front}, said))).explain(
             np.zeros((1, 2), dtype=np.float32)
         )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"group_at": 2}, {"group_at": -1}, {"cut": 1.0}, {"otherwise": -0.5}, {"at": {"a": 0.0}}, {"numbers": {}}],
+)
+def test_thresholds_of_groups_are_shares_of_a_feature(changes: dict[str, Any]) -> None:
+    sound = {"by": "b", "at": {"a": 0.4}, "otherwise": 0.5, "cut": 0.5, "numbers": {"a": 1.0}}
+    assert Additive.from_bytes(explanation(STUMP, by_group=sound, group_at=1)).group_at == 1
+    place = changes.pop("group_at", 1)
+    with pytest.raises(RefusalError, match=r"thresholds of groups|does not read"):
+        Additive.from_bytes(explanation(STUMP, by_group=sound | changes, group_at=place))

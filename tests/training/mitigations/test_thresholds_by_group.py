@@ -9,6 +9,7 @@ import pytest
 from tests.training.mitigations.rows import TASK, loans, split_of
 
 from kreis.errors import ProjectError
+from kreis.models.explanations.reasons import Spoken, explained
 from kreis.tasks.regression.error_cost import ErrorCost
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 from kreis.training.mitigations.thresholds_by_group import ThresholdsByGroup
@@ -71,6 +72,28 @@ def test_the_model_itself_does_not_learn_from_the_group_and_moves_scores_by_it(f
         moved = 1 / (1 + np.exp(-logits[name]))
         clear = np.abs(own - found["at"][name]) > 1e-4
         assert ((moved >= found["cut"]) == (own >= found["at"][name]))[clear].all()
+
+
+def test_the_reasons_are_those_of_its_own_score_and_the_threshold_of_the_group_is_told(fair: TrainedCandidate):
+    kept, found = fair.explanation, fair.training["thresholds_by_group"]
+    assert kept is not None
+    explainer = kept.explainer(len(fair.features))
+    row = loans().matrix[100].copy()
+    told = {}
+    for name, number in [*found["numbers"].items(), ("nobody", np.nan)]:
+        row[2] = number
+        (told[name],) = explained(explainer, Spoken(fair.features, fair.categories), row.tolist(), {})
+        own = 1 / (1 + np.exp(-told[name].margin))
+        (moved,) = fair.scorer().score(row[None])
+        at = found["at"].get(name, found["otherwise"])
+        odds = np.log(own / (1 - own)) + np.log(found["cut"] / (1 - found["cut"])) - np.log(at / (1 - at))
+        assert 1 / (1 + np.exp(-odds)) == pytest.approx(moved, abs=1e-6)
+        assert f"is at least {at:.3g}" in told[name].threshold
+        assert told[name].base + sum(each.adds for each in told[name].reasons) == pytest.approx(told[name].margin)
+    assert told["f"].threshold.startswith("for sex 'f' the decision is yes")
+    assert told["nobody"].threshold.startswith("for another sex")
+    assert told["f"].map.endswith(", then moved by group")
+    assert {each.adds for each in told["f"].reasons if each.feature == "sex"} == {0.0}
 
 
 def test_the_rate_may_be_that_of_those_who_deserve_it():

@@ -119,7 +119,8 @@ def _reasons(walk: WhyView) -> Iterator[Grid]:
             rows.append(("left over", "", _signed(each.left), ""))
         rows.append(("together", "", _signed(each.margin), ""))
         of = f" of {each.of}" if each.of else ""
-        yield Grid(f"Why{of} ({each.measured}; {each.map})", ("feature", "value", "adds", "share"), rows)
+        decided = f"; {each.threshold}" if each.threshold else ""
+        yield Grid(f"Why{of} ({each.measured}; {each.map}{decided})", ("feature", "value", "adds", "share"), rows)
 
 
 def _instead(walk: WhyView) -> Iterator[Grid]:

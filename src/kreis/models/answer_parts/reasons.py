@@ -65,6 +65,7 @@ class FeatureReasons(
                 "reasons": {"type": "array", "items": {"type": "object", "properties": reason}},
                 "others": _NUMBER,
                 "of": {"type": "string", "description": "the class, label or quantile that is explained"},
+                "threshold": {"type": "string", "description": "by which threshold its group is decided"},
             },
         }
 
@@ -74,7 +75,8 @@ class FeatureReasons(
         of = f" of {value['of']}" if value.get("of") else ""
         rest = f", the others {value['others']:+.3g}" if value.get("others") else ""
         average = f"{value['base']:.3g} on average{of} ({value['measured']})"
-        return f"{', '.join(named) or 'nothing adds anything'}{rest}, to {average}"
+        decided = f"; {value['threshold']}" if value.get("threshold") else ""
+        return f"{', '.join(named) or 'nothing adds anything'}{rest}, to {average}{decided}"
 
     def open(self, get: Get, features: Sequence[str]) -> OpenedReasons:
         """Ready to answer."""

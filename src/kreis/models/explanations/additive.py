@@ -16,6 +16,7 @@ from kreis.arrays import Floats
 from kreis.digests import canonical_json
 from kreis.errors import RefusalError
 from kreis.formats import check_format
+from kreis.models.by_group import ByGroup
 from kreis.models.explanations.arrays_file import read_arrays, write_arrays
 from kreis.models.explanations.trees import Trees
 from kreis.models.explanations.weights import Weights
@@ -45,6 +46,8 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     finite: bool = False
     fronts: int = 0
     mapped: bool = False
+    by_group: ByGroup | msgspec.UnsetType = msgspec.UNSET
+    group_at: int | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,6 +71,10 @@ class Additive:
     """Whether an infinite value counts as missing."""
     mapped: bool = False
     """Whether a rising map of the score stands behind the link: a recalibration."""
+    by_group: ByGroup | None = None
+    """The thresholds by which groups are decided; the score that is answered is moved by them."""
+    group_at: int | None = None
+    """The place of the feature that says the group."""
     fronts: tuple[bytes, ...] = ()
     """The ONNX graphs that make the columns of the features, one after the other."""
 
@@ -125,6 +132,15 @@ class Additive:
         """With a rising map of the score behind the link, which is no part of the sum."""
         return dataclasses.replace(self, mapped=True)
 
+    def decided_by(self, by_group: ByGroup, place: int) -> Additive:
+        """With thresholds of groups behind the link, which are no part of the sum.
+
+        Args:
+            by_group: The thresholds.
+            place: That of the feature that says the group.
+        """
+        return dataclasses.replace(self, by_group=by_group, group_at=place)
+
     def around(self, offsets: npt.ArrayLike) -> Additive:
         """Of one number several, each with something more or less."""
         moved = np.asarray(offsets, dtype=np.float64)
@@ -157,6 +173,8 @@ class Additive:
             finite=self.finite,
             fronts=len(self.fronts),
             mapped=self.mapped,
+            by_group=self.by_group or msgspec.UNSET,
+            group_at=msgspec.UNSET if self.group_at is None else self.group_at,
         )
         return write_arrays(arrays, {"kreis": canonical_json(msgspec.to_builtins(head)).decode()})
 
@@ -186,6 +204,9 @@ class Additive:
         if width * len(offset) > MOST_CELLS or len(head.parts) > MOST_PARTS:
             said_of = f"{width:,} columns, {len(offset):,} numbers and {len(head.parts):,} parts"
             raise RefusalError(f"it has {said_of}, which are too many", where=where)
+        by_group, group_at = head.by_group or None, None if head.group_at is msgspec.UNSET else head.group_at
+        if by_group is not None and not (by_group.sound and group_at in range(head.features)):
+            raise RefusalError("its thresholds of groups are no shares, or of no feature", where=where)
         if not set(head.parts) <= set(_KINDS):
             raise RefusalError(f"it adds up {sorted(set(head.parts) - set(_KINDS))}", where=where)
         fronts = tuple(arrays.get(f"front.{place}", np.empty(0)).tobytes() for place in range(head.fronts))
@@ -208,4 +229,6 @@ class Additive:
             finite=head.finite,
             fronts=fronts,
             mapped=head.mapped,
+            by_group=by_group,
+            group_at=group_at,
         )

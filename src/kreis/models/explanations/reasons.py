@@ -73,6 +73,8 @@ class Explained(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the parts miss of the margin, where the model is no sum."""
     of: str = ""
     """Which number, where the model gives several."""
+    threshold: str = ""
+    """By which threshold it was decided, where groups have their own: of the score before it is moved by group."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,20 @@ def explained(
     found = explainer.explain(spoken.matrix(row), spoken.said(fields))
     values = spoken.values(row, fields)
     says = MAPS[explainer.link] + (", then recalibrated" if explainer.mapped else "")
+    threshold = _threshold(explainer, row)
+    says += ", then moved by group" if threshold else ""
     says += _ALONG_PATH if isinstance(explainer, AlongPath) else ""
-    return [
+    told = [
         _one(explainer, spoken, values, found, place, says, most, names[place] if names else "") for place in places
     ]
+    return [msgspec.structs.replace(each, threshold=threshold) for each in told] if threshold else told
+
+
+def _threshold(explainer: Explainer | AlongPath, row: Sequence[float | None]) -> str:
+    """By which threshold its group is decided; empty where all have the same."""
+    if isinstance(explainer, AlongPath) or (by_group := explainer.model.by_group) is None:
+        return ""
+    return by_group.said(row[explainer.model.group_at or 0])
 
 
 def _one(

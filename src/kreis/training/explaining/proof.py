@@ -40,5 +40,7 @@ def adds_up(
         return False
     found = linked(explainer.explain(rows, said).margin, additive.link)
     found = found if behind is None else behind.apply(found)
+    if additive.by_group is not None and additive.group_at is not None:
+        found = additive.by_group.moved(found[:, 0], rows[:, additive.group_at])[:, None]
     expected = scorer.score(rows, said).reshape(found.shape).astype(np.float64)
     return bool((np.abs(found - expected) <= TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))).all())

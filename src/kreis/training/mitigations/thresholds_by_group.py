@@ -7,16 +7,15 @@ So service, canary, parity and monitors need to know nothing of it.
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
-from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
+from kreis.models.by_group import TINY, ByGroup
+from kreis.models.explanations.additive import Additive
 from kreis.models.form import Onnx
 from kreis.tasks.decisions import Cut, Scores
 from kreis.tasks.task import FittedDecision, Task
@@ -27,27 +26,11 @@ from kreis.training.mitigations.choosing import best_thresholds
 from kreis.training.mitigations.mitigation import Favourable, check_because, check_yes_no
 from kreis.training.temperature import behind
 
-__all__ = ["ByGroup", "ThresholdsByGroup", "moved_by_group"]
+__all__ = ["ThresholdsByGroup", "moved_by_group"]
 
 _LEAST = 30
 _EDGE = 1e-4
 """No threshold is nearer to 0 or 1."""
-_TINY = 1e-6
-
-
-class ByGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """The thresholds that were found, as data in the package."""
-
-    by: str
-    """The feature that says the group."""
-    at: dict[str, float]
-    """By the group's text: yes where the model's own probability is at least this."""
-    otherwise: float
-    """Where the group is missing, was not seen, or had fewer than 30 validation rows."""
-    cut: float
-    """What the moved score is compared with."""
-    numbers: dict[str, float]
-    """By the group's text the number that the feature has in a row."""
 
 
 class ThresholdsByGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +155,7 @@ class ThresholdsByGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def moved_by_group(fitted: Fitted, found: ByGroup, rows: TrainingData) -> Fitted:
-    """A model whose scores are moved by group, proved on rows. What each feature adds is not kept: the move is no part.
+    """A model whose scores are moved by group, proved on rows. What each feature adds is told of its own score.
 
     Args:
         fitted: Gives a probability.
@@ -185,27 +168,10 @@ def moved_by_group(fitted: Fitted, found: ByGroup, rows: TrainingData) -> Fitted
     content = behind(fitted.form.content, _ending(found, place))
 
     def expected(matrix: Any, *texts: Any) -> Any:
-        scores = np.clip(learned.score(matrix, *texts).astype(np.float64), _TINY, 1 - _TINY)
-        return 1 / (1 + np.exp(-(np.log(scores / (1 - scores)) + _moves(found, matrix[:, place]))))
+        return found.moved(learned.score(matrix, *texts), matrix[:, place])
 
     prove_same(content, expected, rows.matrix, where="thresholds by group", texts=rows.texts)
-    return dataclasses.replace(fitted, form=Onnx.of(content), explains=None)
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))
-
-
-def _shifts(found: ByGroup) -> Mapping[float, float]:
-    return {found.numbers[name]: _logit(found.cut) - _logit(at) for name, at in found.at.items()}
-
-
-def _moves(found: ByGroup, column: Any) -> Floats:
-    moves = np.full(len(column), _logit(found.cut) - _logit(found.otherwise))
-    for number, shift in _shifts(found).items():
-        mask: Booleans = column == np.float32(number)
-        moves[mask] = shift
-    return moves
+    return fitted.then(Onnx.of(content), Additive.decided_by, found, place)
 
 
 def _ending(found: ByGroup, place: int) -> tuple[list[Any], list[Any]]:
@@ -220,10 +186,10 @@ def _ending(found: ByGroup, place: int) -> tuple[list[Any], list[Any]]:
     moved = "move otherwise"
     constants = [
         constant("where the group stands", place, np.int64),
-        constant("tiny", _TINY),
-        constant("nearly one", 1 - _TINY),
+        constant("tiny", TINY),
+        constant("nearly one", 1 - TINY),
         constant("one", 1.0),
-        constant(moved, _logit(found.cut) - _logit(found.otherwise)),
+        constant(moved, found.shift_otherwise),
     ]
     nodes = [
         helper.make_node("Gather", [INPUT, "where the group stands"], ["group"], axis=1),
@@ -232,7 +198,7 @@ def _ending(found: ByGroup, place: int) -> tuple[list[Any], list[Any]]:
         helper.make_node("Div", ["bounded", "no"], ["odds"]),
         helper.make_node("Log", ["odds"], ["logit"]),
     ]
-    for count, (number, shift) in enumerate(_shifts(found).items()):
+    for count, (number, shift) in enumerate(found.shifts.items()):
         constants += [constant(f"group {count}", number), constant(f"move {count}", shift)]
         nodes.append(helper.make_node("Equal", ["group", f"group {count}"], [f"is {count}"]))
         nodes.append(helper.make_node("Where", [f"is {count}", f"move {count}", moved], [f"moves {count}"]))
