@@ -55,6 +55,5 @@ def test_a_model_behaves(kind: str, check: Check) -> None:
 def test_a_kind_is_data_in_a_package(kind: str) -> None:
     data = msgspec.json.encode(KINDS[kind])
     assert msgspec.json.decode(data, type=ModelKind) == KINDS[kind]
-    assert msgspec.json.encode(KINDS[kind].parameters()) == data
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(data[:-1] + b',"later": 1}', type=ModelKind)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import msgspec
-
-from kreis.generative.chunking.chunker import Chunk
-from kreis.generative.chunking.spans import Span, check_sizes, fits, joined, sentences, tokens
+from kreis.generative.chunking.chunker import Chunk, Sized
+from kreis.generative.chunking.spans import Span, fits, joined, sentences, tokens
 from kreis.generative.documents.document import Document
 
 __all__ = ["BySentences", "sentences_within"]
 
 
-class BySentences(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker", tag="sentences"
-):
+class BySentences(Sized, frozen=True, kw_only=True, tag="sentences"):
     """Sentences together, as many as have no more than `words`. A longer one is cut between its words.
 
     Example:
@@ -27,29 +22,12 @@ class BySentences(
     ['Ask first. Then go.', 'Then go. And write.']
     """
 
-    words: int = 180
-    """In a chunk, at most."""
-    overlap: int = 30
-    """At the beginning of a chunk the last sentences of the one before come again, with at most so many words."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            ProjectError: no words, or an overlap that is not smaller.
-        """
-        check_sizes(self.words, self.overlap, "BySentences")
-
     def chunks(self, document: Document) -> Iterator[Chunk]:
         """See `Chunker.chunks`."""
         text = document.text
         parts = sentences_within(text, 0, len(text), self.words)
         for start, end in joined(text, parts, words=self.words, overlap=self.overlap):
             yield Chunk(start=start, end=end, page=document.page_of(start))
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return dict(msgspec.to_builtins(self))
 
 
 def sentences_within(text: str, start: int, end: int, words: int) -> list[Span]:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import msgspec
-
-from kreis.generative.chunking.chunker import Chunk
+from kreis.generative.chunking.chunker import Chunk, Sized
 from kreis.generative.chunking.sections import blocks_within, sections
-from kreis.generative.chunking.spans import Span, check_sizes, fits, joined, stripped
+from kreis.generative.chunking.spans import Span, fits, joined, stripped
 from kreis.generative.documents.document import Document
 
 __all__ = ["ByStructure"]
 
 
-class ByStructure(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker", tag="structure"
-):
+class ByStructure(Sized, frozen=True, kw_only=True, tag="structure"):
     """The largest sections that fit: a section with all below it where it has no more than `words`, else its own
     blocks together (paragraphs, items of lists, tables, code: each whole where it fits), then the sections below it.
-    Each chunk knows the headings above it.
+    Each chunk knows the headings above it, which do not count; where a section is cut, `overlap` counts whole blocks.
 
     Example:
 
@@ -30,19 +25,6 @@ class ByStructure(
     >>> [(each.heading, text[each.start : each.end]) for each in ByStructure(words=6, overlap=0).chunks(document)]
     [('Leave', '# Leave\\n\\n30 days a year.'), ('Leave > Parents', '## Parents\\n\\nAsk before the birth.')]
     """
-
-    words: int = 180
-    """In a chunk, at most, its headings aside."""
-    overlap: int = 30
-    """Where a section is cut, the last blocks of a chunk come again in the next one, with at most so many words."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            ProjectError: no words, or an overlap that is not smaller.
-        """
-        check_sizes(self.words, self.overlap, "ByStructure")
 
     def chunks(self, document: Document) -> Iterator[Chunk]:
         """See `Chunker.chunks`."""
@@ -69,7 +51,3 @@ class ByStructure(
             else:
                 continue  # a heading without a text goes to what follows
             begin = end
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return dict(msgspec.to_builtins(self))

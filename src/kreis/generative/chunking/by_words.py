@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from kreis.generative.chunking.chunker import Chunk
-from kreis.generative.chunking.spans import check_sizes
+from kreis.generative.chunking.chunker import Chunk, Sized
 from kreis.generative.documents.document import Document
 
 __all__ = ["ByWords"]
@@ -18,7 +16,7 @@ _BLANKS = np.array([chr(code).isspace() for code in range(0x3001)] + [False])
 """By code point; there are none above."""
 
 
-class ByWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker", tag="words"):
+class ByWords(Sized, frozen=True, kw_only=True, tag="words"):
     """A new chunk every `words - overlap` words, whatever they say.
 
     Example:
@@ -29,19 +27,6 @@ class ByWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ['one two three', 'three four five']
     """
 
-    words: int = 180
-    """In a chunk, at most."""
-    overlap: int = 30
-    """How many words of a chunk come again in the next one."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            ProjectError: no words, or an overlap that is not smaller.
-        """
-        check_sizes(self.words, self.overlap, "ByWords")
-
     def chunks(self, document: Document) -> Iterator[Chunk]:
         """See `Chunker.chunks`."""
         starts, ends = _words(document.text)
@@ -51,10 +36,6 @@ class ByWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             yield Chunk(start=start, end=int(ends[last]), page=document.page_of(start))
             if last == len(starts) - 1:
                 return
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return dict(msgspec.to_builtins(self))
 
 
 def _words(text: str) -> tuple[Any, Any]:

@@ -7,9 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document
 
-__all__ = ["Chunk", "Chunker"]
+__all__ = ["Chunk", "Chunker", "Sized", "check_sizes"]
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,3 +39,37 @@ class Chunker(Protocol):
     def parameters(self) -> dict[str, Any]:
         """As plain data: all that determines the chunks, its kind among it."""
         ...
+
+
+class Sized(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker"):
+    """Chunks of a size in words, as data in a package."""
+
+    words: int = 180
+    """In a chunk, at most."""
+    overlap: int = 30
+    """At the beginning of a chunk the last parts of the one before come again, with at most so many words."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ProjectError: no words, or an overlap that is not smaller.
+        """
+        check_sizes(self.words, self.overlap, type(self).__name__)
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain data."""
+        return dict(msgspec.to_builtins(self))
+
+
+def check_sizes(words: int, overlap: int, where: str) -> None:
+    """Check what chunks are to hold.
+
+    Raises:
+        ProjectError: no words, or an overlap that is not smaller.
+    """
+    if words < 1:
+        raise ProjectError(f"a chunk holds at least one word, not {words}", where=where, hint="words=180")
+    if not 0 <= overlap < words:
+        hint = f"overlap={min(30, words // 4)}"
+        raise ProjectError(f"an overlap of {overlap} words is not within 0 and {words - 1}", where=where, hint=hint)

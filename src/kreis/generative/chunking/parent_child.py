@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import msgspec
 
 from kreis.generative.chunking.by_sentences import BySentences, sentences_within
 from kreis.generative.chunking.by_structure import ByStructure
 from kreis.generative.chunking.by_words import ByWords
-from kreis.generative.chunking.chunker import Chunk
-from kreis.generative.chunking.spans import check_sizes, joined
+from kreis.generative.chunking.chunker import Chunk, Sized, check_sizes
+from kreis.generative.chunking.spans import joined
 from kreis.generative.documents.document import Document
 
 __all__ = ["ParentChild"]
 
 
-class ParentChild(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="chunker", tag="parent and child"
-):
+class ParentChild(Sized, frozen=True, kw_only=True, tag="parent and child"):
     """Parents by another chunker, and in each of them children: sentences together. A small chunk says one thing, so it
     is found more surely; a model understands it better in its surroundings.
 
@@ -45,7 +40,7 @@ class ParentChild(
         Raises:
             ProjectError: no words, an overlap that is not smaller, or parents that are smaller than their children.
         """
-        check_sizes(self.words, self.overlap, "ParentChild")
+        Sized.__post_init__(self)
         check_sizes(self.parents.words, self.words - 1, "ParentChild, parents")
 
     def chunks(self, document: Document) -> Iterator[Chunk]:
@@ -64,7 +59,3 @@ class ParentChild(
                     parent=(parent.start, parent.end),
                     page=document.page_of(start),
                 )
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return dict(msgspec.to_builtins(self))

@@ -8,9 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from kreis.errors import ProjectError
-
-__all__ = ["Span", "check_sizes", "fits", "joined", "sentences", "size", "stripped", "tokens"]
+__all__ = ["Span", "fits", "joined", "sentences", "size", "stripped", "tokens"]
 
 Span: TypeAlias = tuple[int, int]
 """The first character, and the one after the last."""
@@ -35,19 +33,6 @@ _SHORT = re.compile(
     re.IGNORECASE,
 )
 """Words that a full stop follows within a sentence, in English and German."""
-
-
-def check_sizes(words: int, overlap: int, where: str) -> None:
-    """Check what chunks are to hold.
-
-    Raises:
-        ProjectError: no words, or an overlap that is not smaller.
-    """
-    if words < 1:
-        raise ProjectError(f"a chunk holds at least one word, not {words}", where=where, hint="words=180")
-    if not 0 <= overlap < words:
-        hint = f"overlap={min(30, words // 4)}"
-        raise ProjectError(f"an overlap of {overlap} words is not within 0 and {words - 1}", where=where, hint=hint)
 
 
 def size(text: str) -> int:

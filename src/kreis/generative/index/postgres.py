@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,8 +22,8 @@ class PostgresIndexes(
 
     Example:
 
-    >>> PostgresIndexes(env="INDEXES_URL").parameters()
-    {'kind': 'postgres', 'env': 'INDEXES_URL'}
+    >>> PostgresIndexes(env="INDEXES_URL").env
+    'INDEXES_URL'
     """
 
     env: str
@@ -67,10 +67,6 @@ class PostgresIndexes(
         from kreis.generative.index.postgres_index import withdraw
 
         withdraw(self._url(), version)
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"kind": "postgres", "env": self.env}
 
     def _url(self) -> str:
         return address_in(self.env, "database", f"set {self.env}=postgresql://user@host/database")

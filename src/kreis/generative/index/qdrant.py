@@ -24,8 +24,8 @@ class QdrantIndexes(
 
     Example:
 
-    >>> QdrantIndexes(env="QDRANT_URL").parameters()
-    {'kind': 'qdrant', 'env': 'QDRANT_URL'}
+    >>> QdrantIndexes(env="QDRANT_URL").env
+    'QDRANT_URL'
     """
 
     env: str
@@ -71,10 +71,6 @@ class QdrantIndexes(
 
         with closing(self._client()) as client:
             withdraw(client, version)
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"kind": "qdrant", "env": self.env}
 
     def _client(self) -> Any:
         from kreis.generative.index.qdrant_index import client_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -57,8 +56,3 @@ class Budgeted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
                 hint=f"set {self.env} to the path of a file on a local disk; it is made where there is none",
             )
         return OpenBudgeted(self, self.of.open(), Budgets(Path(place)))
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found

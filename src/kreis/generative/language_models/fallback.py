@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any
 
 import msgspec
 
@@ -44,11 +43,6 @@ class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
             ProjectError: as its models.
         """
         return OpenFallback([model.open() for model in self.models], self.share)
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
 
 
 class OpenFallback:

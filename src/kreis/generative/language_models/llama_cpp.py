@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -26,7 +25,7 @@ class LlamaCpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
     >>> LlamaCpp("smollm2-135m").window
     4096
-    >>> LlamaCpp("qwen3-4b", env="QWEN_GGUF").parameters()["env"]
+    >>> LlamaCpp("qwen3-4b", env="QWEN_GGUF").env
     'QWEN_GGUF'
     """
 
@@ -61,11 +60,6 @@ class LlamaCpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
                 hint=f"its digest is {found}; wanted is {self.sha256}",
             )
         return Llama(self.name, weights, self.window)
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
 
     def _weights(self) -> Path:
         if self.env:

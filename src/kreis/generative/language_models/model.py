@@ -167,7 +167,3 @@ class LanguageModel(Protocol):
             ProjectError: a variable of the environment is missing, or there is no such model.
         """
         ...
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -60,8 +60,3 @@ class OpenAICompatible(
                 hint=f"set {self.env}=https://…/v1, and {self.env}_KEY if it asks for a key",
             )
         return Endpoint(self, address, os.environ.get(f"{self.env}_KEY", ""))
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found

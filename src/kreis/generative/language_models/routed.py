@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -70,11 +70,6 @@ class Routed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """
         models = {name: model.open() for name, model in self.models.items()}
         return OpenRouted({route.kind: models[route.model] for route in self.routes}, models, models[self.otherwise])
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
 
 
 class OpenRouted:

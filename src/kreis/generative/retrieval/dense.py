@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from kreis.errors import ProjectError
@@ -30,10 +28,6 @@ class Dense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """See `Search.find`; `score` is the cosine."""
         return index.dense(query, vector_of(index, query, embedder))
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"kind": "dense"}
 
 
 def vector_of(index: Index, query: Query, embedder: Embedder | None) -> Vectors:

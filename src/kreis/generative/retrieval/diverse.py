@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
@@ -25,8 +23,8 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
     Example:
 
-    >>> Diverse(Hybrid(), apart=0.5).parameters()["of"]
-    {'kind': 'hybrid', 'lexical': 0.5, 'depth': 100}
+    >>> Diverse(Hybrid(), apart=0.5).among
+    50
     """
 
     of: Lexical | Dense | Hybrid
@@ -72,7 +70,3 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
             gain = (1 - self.apart) * worth - self.apart * alike
             gain[chosen] = -np.inf
         return [msgspec.structs.replace(hits[place], score=float(worth[place])) for place in chosen]
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"kind": "diverse", "of": self.of.parameters(), "apart": self.apart, "among": self.among}

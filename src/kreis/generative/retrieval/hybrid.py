@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
@@ -21,8 +19,8 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Example:
 
-    >>> Hybrid(lexical=0.4).parameters()["lexical"]
-    0.4
+    >>> Hybrid(lexical=0.4).depth
+    100
     """
 
     lexical: float = 0.5
@@ -50,10 +48,6 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
         cosines = _cosines(index, vector, [hit.chunk for hit in found])
         return [msgspec.structs.replace(hit, dense=cosine) for hit, cosine in zip(found, cosines, strict=True)]
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"kind": "hybrid", "lexical": self.lexical, "depth": self.depth}
 
 
 def _cosines(index: Index, vector: Vectors, chunks: list[int]) -> list[float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from kreis.generative.embeddings.embedding import Embedder
@@ -29,7 +27,3 @@ class Lexical(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """See `Search.find`; `score` is BM25."""
         return index.lexical(query)
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {"kind": "lexical"}

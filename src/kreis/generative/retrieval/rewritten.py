@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from kreis.errors import ProjectError
@@ -32,8 +30,8 @@ class Rewritten(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     Example:
 
     >>> from kreis import LlamaCpp
-    >>> Rewritten(Hybrid(), model=LlamaCpp("smollm2-135m"), queries=2).parameters()["of"]
-    {'kind': 'hybrid', 'lexical': 0.5, 'depth': 100}
+    >>> Rewritten(Hybrid(), model=LlamaCpp("smollm2-135m"), queries=2).own
+    0.5
     """
 
     of: Lexical | Dense | Hybrid | Diverse
@@ -86,15 +84,3 @@ class Rewritten(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
             (weight, self.of.find(index, msgspec.structs.replace(deep, text=text), embedder)) for weight, text in asked
         ]
         return joined(found, top=query.top)
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
-        return {
-            "kind": "rewritten",
-            "of": self.of.parameters(),
-            "model": self.model.parameters(),
-            "queries": self.queries,
-            "own": self.own,
-            "seconds": self.seconds,
-            "depth": self.depth,
-        }

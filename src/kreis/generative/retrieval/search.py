@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.index.index import Hit, Index, Query
@@ -30,8 +30,4 @@ class Search(Protocol):
             ProjectError: the index has no vectors, or those of another model.
             ServiceError: an endpoint of embeddings does not answer.
         """
-        ...
-
-    def parameters(self) -> dict[str, Any]:
-        """As plain data."""
         ...
