@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, get_args
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args
 
 import numpy as np
 
@@ -18,11 +18,6 @@ from kreis.models.form import Form
 from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.task import Labels, Loss
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Declared = TypeVar("Declared", bound=DataclassInstance)
-
 __all__ = [
     "Candidate",
     "Fitted",
@@ -30,8 +25,8 @@ __all__ = [
     "NumberLoss",
     "Outcomes",
     "Score",
+    "UsualCandidate",
     "Watch",
-    "changed",
     "complexity_of",
     "loss_for",
     "needs_classes",
@@ -158,6 +153,28 @@ class Candidate(Protocol):
         ...
 
 
+class UsualCandidate:
+    """What most candidates have in common; frozen dataclasses are made of it, and their fields are their parameters."""
+
+    kind: ClassVar[str]
+
+    def parameters(self) -> dict[str, Any]:
+        """Its kind and its fields."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}  # type: ignore[call-overload]  # a dataclass
+
+    def with_parameters(self, **values: Any) -> Self:
+        """A copy with some fields changed.
+
+        Raises:
+            ProjectError: it has no field of that name.
+        """
+        known = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]  # a dataclass
+        for name in values:
+            if name not in known:
+                raise ProjectError.unknown_name("parameter", name, known, where=type(self).__name__)
+        return dataclasses.replace(self, **values)  # type: ignore[type-var]  # a dataclass
+
+
 def quarters_of(rounds: int) -> dict[int, int]:
     """After which rounds a quarter, a half and three quarters of them are done."""
     return {max(1, rounds * quarter // 4): quarter for quarter in (3, 2, 1)}
@@ -193,19 +210,6 @@ def require_whole(candidate: object, *, where: str, **least: int) -> None:
         value = getattr(candidate, name)
         whole = isinstance(value, int) and not isinstance(value, bool)
         require(whole and value >= lowest, f"{name} must be a whole number from {lowest}, not {value}", where=where)
-
-
-def changed(candidate: Declared, values: dict[str, Any]) -> Declared:
-    """A copy of a candidate that is a dataclass, with some fields changed.
-
-    Raises:
-        ProjectError: it has no field of that name.
-    """
-    known = [field.name for field in dataclasses.fields(candidate)]
-    for name in values:
-        if name not in known:
-            raise ProjectError.unknown_name("parameter", name, known, where=type(candidate).__name__)
-    return dataclasses.replace(candidate, **values)
 
 
 def loss_for(declared: NumberLoss | None, asked: Loss, outcomes: Outcomes, *, where: str) -> Loss:

@@ -30,6 +30,7 @@ from kreis.training.fidelity import prove_same
 from kreis.training.mitigations.mitigation import Mitigation
 from kreis.training.mitigations.reweighed import Reweighed
 from kreis.training.mitigations.thresholds_by_group import ThresholdsByGroup
+from kreis.training.nodes import behind
 from kreis.training.precision import FEWEST, Precision, with_weights
 from kreis.training.recalibration import Calibrate
 from kreis.training.several import fit_outputs
@@ -270,7 +271,7 @@ def fit_candidate(
     if weighing.factors is None or fitted.form.content is None:
         return fitted
     learned, factors = fitted.scorer(), weighing.factors
-    content = corrected(fitted.form.content, factors)
+    content = behind(fitted.form.content, corrected(factors, outputs=task.loss.outputs))
     where = "the correction of probabilities"
     prove_same(
         content, lambda *given: undone(learned.score(*given), factors), rows.matrix, where=where, texts=rows.texts

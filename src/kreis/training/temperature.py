@@ -18,8 +18,9 @@ from kreis.tasks.task import FittedDecision
 from kreis.training.candidate import Fitted
 from kreis.training.data import TrainingData
 from kreis.training.fidelity import prove_same
+from kreis.training.nodes import Ending, Nodes, behind
 
-__all__ = ["behind", "made_true"]
+__all__ = ["made_true"]
 
 
 def made_true(fitted: Fitted, found: FittedDecision, rows: TrainingData) -> Fitted:
@@ -79,110 +80,51 @@ def _on_a_line(additive: Additive, slope: float, offset: float) -> Additive:
 
 def _by_log_odds(truer: LogOdds) -> Ending:
     """sigmoid(of_yes ln p - of_no ln(1 - p) + offset)."""
-    from onnx import helper
 
-    from kreis.training.graph import OUTPUT
+    def ending(graph: Nodes, learned: str) -> str:
+        numbers = (truer.of_yes, truer.of_no, truer.offset, *ENDS, 1.0)
+        of_yes, of_no, offset, least, most, whole = map(graph.constant, numbers)
+        within = graph.node("Clip", learned, least, most)
+        ln_yes = graph.node("Log", within)
+        ln_no = graph.node("Log", graph.node("Sub", whole, within))
+        for_yes, for_no = graph.node("Mul", ln_yes, of_yes), graph.node("Mul", ln_no, of_no)
+        return graph.node("Sigmoid", graph.node("Add", graph.node("Sub", for_yes, for_no), offset))
 
-    node, numbers = (
-        helper.make_node,
-        {"map: of yes": truer.of_yes, "map: of no": truer.of_no, "map: offset": truer.offset},
-    )
-    nodes = [
-        node("Clip", ["learned", "map: least", "map: most"], ["map: within"]),
-        node("Log", ["map: within"], ["map: ln yes"]),
-        node("Sub", ["map: whole", "map: within"], ["map: rest"]),
-        node("Log", ["map: rest"], ["map: ln no"]),
-        node("Mul", ["map: ln yes", "map: of yes"], ["map: for yes"]),
-        node("Mul", ["map: ln no", "map: of no"], ["map: for no"]),
-        node("Sub", ["map: for yes", "map: for no"], ["map: both"]),
-        node("Add", ["map: both", "map: offset"], ["map: odds"]),
-        node("Sigmoid", ["map: odds"], [OUTPUT]),
-    ]
-    numbers |= {"map: least": ENDS[0], "map: most": ENDS[1], "map: whole": 1.0}
-    return nodes, [_constant(name, value) for name, value in numbers.items()]
+    return ending
 
 
 def _by_table(truer: Table) -> Ending:
     """The first value, and of each stretch as much of its rise as the probability has gone through."""
-    from onnx import helper, numpy_helper
-
-    from kreis.training.graph import OUTPUT
-
     at, says = np.array(truer.at), np.array(truer.says)
-    node, widths = helper.make_node, np.diff(at)
-    nodes = [
-        node("Unsqueeze", ["learned", "map: columns"], ["map: column"]),
-        node("Sub", ["map: column", "map: begins"], ["map: beyond"]),
-        node("Max", ["map: beyond", "map: none"], ["map: gone"]),
-        node("Min", ["map: gone", "map: widths"], ["map: through"]),
-        node("MatMul", ["map: through", "map: slopes"], ["map: risen"]),
-        node("Squeeze", ["map: risen", "map: columns"], ["map: rise"]),
-        node("Add", ["map: rise", "map: first"], [OUTPUT]),
-    ]
-    numbers = {
-        "map: begins": at[None, :-1],
-        "map: widths": widths[None, :],
-        "map: slopes": (np.diff(says) / widths)[:, None],
-    }
-    columns = numpy_helper.from_array(np.array([1], dtype=np.int64), "map: columns")
-    constants = {**numbers, "map: none": 0.0, "map: first": float(says[0])}
-    return nodes, [columns, *(_constant(name, value) for name, value in constants.items())]
+    widths = np.diff(at)
 
+    def ending(graph: Nodes, learned: str) -> str:
+        columns = graph.constant([1], np.int64)
+        numbers = (at[None, :-1], widths[None, :], (np.diff(says) / widths)[:, None], 0.0, says[0])
+        begins, width, slopes, none, first = map(graph.constant, numbers)
+        beyond = graph.node("Sub", graph.node("Unsqueeze", learned, columns), begins)
+        through = graph.node("Min", graph.node("Max", beyond, none), width)
+        return graph.node("Add", graph.node("Squeeze", graph.node("MatMul", through, slopes), columns), first)
 
-def _constant(name: str, value: Any) -> Any:
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(np.array(value, dtype=np.float32), name)
-
-
-Ending = tuple[list[Any], list[Any]]
-"""Nodes from "learned" to the score, and their constants."""
+    return ending
 
 
 def _at_temperature(temperature: float) -> Ending:
     """softmax(log(p) / temperature); a probability of 0 stays 0."""
-    from onnx import helper, numpy_helper
 
-    from kreis.training.graph import OUTPUT
+    def ending(graph: Nodes, learned: str) -> str:
+        cooled = graph.node("Mul", graph.node("Log", learned), graph.constant(1 / temperature))
+        return graph.node("Softmax", cooled, axis=1)
 
-    nodes = [
-        helper.make_node("Log", ["learned"], ["logits"]),
-        helper.make_node("Mul", ["logits", "coolness"], ["cooled"]),
-        helper.make_node("Softmax", ["cooled"], [OUTPUT], axis=1),
-    ]
-    return nodes, [numpy_helper.from_array(np.array(1 / temperature, dtype=np.float32), "coolness")]
+    return ending
 
 
 def _with_offsets(offsets: Scores) -> Ending:
     """The sum, in ascending order."""
-    from onnx import helper, numpy_helper
 
-    from kreis.training.graph import OUTPUT
+    def ending(graph: Nodes, learned: str) -> str:
+        moved = graph.node("Add", learned, graph.constant(offsets[None, :]))
+        count = graph.constant([len(offsets)], np.int64)
+        return graph.node("TopK", moved, count, outputs=2, axis=1, largest=0, sorted=1)
 
-    options: dict[str, Any] = {"axis": 1, "largest": 0, "sorted": 1}
-    nodes = [
-        helper.make_node("Add", ["learned", "offsets"], ["moved"]),
-        helper.make_node("TopK", ["moved", "how many"], [OUTPUT, "their places"], **options),
-    ]
-    count = numpy_helper.from_array(np.array([len(offsets)], dtype=np.int64), "how many")
-    return nodes, [numpy_helper.from_array(offsets[None, :].astype(np.float32), "offsets"), count]
-
-
-def behind(content: bytes, ending: Ending) -> bytes:
-    """A finished model with something behind it."""
-    import onnx
-
-    from kreis.training.graph import INPUT, OUTPUT, finish_graph, outputs_of, texts_of, versions_of
-
-    model, (nodes, constants) = onnx.load_from_string(content), ending
-    for node in model.graph.node:
-        node.output[:] = ["learned" if name == OUTPUT else name for name in node.output]
-    return finish_graph(
-        [*model.graph.node, *nodes],
-        [*model.graph.initializer, *constants],
-        INPUT,
-        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value,
-        versions_of(model),
-        outputs=outputs_of(model),
-        texts=texts_of(model),
-    )
+    return ending

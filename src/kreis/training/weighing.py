@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from kreis.errors import ProjectError
 from kreis.models.scoring import Scores
 from kreis.tasks.outcomes import class_text
 from kreis.tasks.task import Labels
+from kreis.training.nodes import Ending, Nodes
 
 __all__ = ["ByClass", "ClassWeight", "Weighing", "check_by_class", "corrected", "undone", "weigh"]
 
@@ -126,46 +127,20 @@ def undone(scores: Scores, factors: Floats) -> Floats:
     return of_classes
 
 
-def corrected(content: bytes, factors: Floats) -> bytes:
-    """A model of probabilities with `undone` behind it.
+def corrected(factors: Floats, *, outputs: int) -> Ending:
+    """`undone`, as what stands behind a model of probabilities.
 
     Args:
-        content: As `finish_graph` leaves it.
         factors: How many times too often each class counted.
+        outputs: Numbers that the model gives for a row: 1 where it gives the probability of yes.
     """
-    import onnx
-    from onnx import helper, numpy_helper
 
-    from kreis.training.graph import INPUT, OUTPUT, finish_graph, outputs_of, texts_of, versions_of
+    def ending(graph: Nodes, learned: str) -> str:
+        if outputs == 1:
+            one, odds = graph.constant(1.0), graph.constant(factors[1] / factors[0])
+            rarer = graph.node("Mul", graph.node("Sub", one, learned), odds)
+            return graph.node("Div", learned, graph.node("Add", learned, rarer))
+        shares = graph.node("Div", learned, graph.constant(factors))
+        return graph.node("Div", shares, graph.node("ReduceSum", shares, graph.constant([1], np.int64), keepdims=1))
 
-    def constant(name: str, values: Any) -> Any:
-        return numpy_helper.from_array(np.asarray(values, dtype=np.float32), name)
-
-    model = onnx.load_from_string(content)
-    width, outputs = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value, outputs_of(model)
-    for node in model.graph.node:
-        node.output[:] = ["learned" if name == OUTPUT else name for name in node.output]
-    if outputs == 1:
-        constants = [constant("one", 1.0), constant("odds", factors[1] / factors[0])]
-        nodes = [
-            helper.make_node("Sub", ["one", "learned"], ["no"]),
-            helper.make_node("Mul", ["no", "odds"], ["rarer"]),
-            helper.make_node("Add", ["learned", "rarer"], ["both"]),
-            helper.make_node("Div", ["learned", "both"], [OUTPUT]),
-        ]
-    else:
-        constants = [constant("factors", factors), numpy_helper.from_array(np.array([1], dtype=np.int64), "columns")]
-        nodes = [
-            helper.make_node("Div", ["learned", "factors"], ["shares"]),
-            helper.make_node("ReduceSum", ["shares", "columns"], ["sum"], keepdims=1),
-            helper.make_node("Div", ["shares", "sum"], [OUTPUT]),
-        ]
-    return finish_graph(
-        [*model.graph.node, *nodes],
-        [*model.graph.initializer, *constants],
-        INPUT,
-        width,
-        versions_of(model),
-        outputs=outputs,
-        texts=texts_of(model),
-    )
+    return ending

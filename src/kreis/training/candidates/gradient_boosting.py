@@ -5,29 +5,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kreis.arrays import Codes, Floats
-from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.tracking.curves import lightgbm_curve
 from kreis.training.candidate import (
     Fitted,
     Matrix,
-    NumberLoss,
     Outcomes,
     Watch,
-    changed,
     loss_for,
     quarters_of,
     ranked,
-    require,
     require_whole,
     varied,
 )
+from kreis.training.candidates.boosted import Boosted
 from kreis.training.encoders.encoder import ColumnKind
 from kreis.training.explaining.lightgbm import lightgbm_sum
 from kreis.training.fidelity import prove_same
@@ -37,7 +34,7 @@ __all__ = ["GradientBoosting", "booster_to_onnx"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GradientBoosting:
+class GradientBoosting(Boosted):
     """Gradient-boosted trees (LightGBM, Ke et al. 2017). Missing values take the branch that fits them best.
 
     Example:
@@ -46,53 +43,22 @@ class GradientBoosting:
     15
     """
 
-    side_by_side: ClassVar[bool] = True
+    kind: ClassVar[str] = "gradient_boosting"
     encode: ClassVar[str] = "order"
     splits_categories: ClassVar[bool] = True
-    trees: int = 200
-    learning_rate: float = 0.05
-    leaves: int = 63
-    """At most so many leaves in a tree."""
     rows_per_leaf: int = 50
     """At least so many training rows in a leaf."""
-    l2: float = 1.0
-    """Penalty on the values of leaves."""
-    column_share: float = 1.0
-    """Share of the features that each tree sees."""
-    row_share: float = 1.0
-    """Share of the rows that each tree sees."""
-    bins: int = 255
-    """A feature is cut into at most so many bins."""
-    loss: NumberLoss | None = None
-    """What it minimises, where the goal asks for a number: "poisson" for counts, "tweedie" for sums that are often 0.
-    What the goal asks for, if not given. How it decides follows from the goal in any case."""
 
     def __post_init__(self) -> None:
-        where = "GradientBoosting"
-        if self.loss is not None and self.loss not in get_args(NumberLoss):
-            raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
-        require_whole(self, where=where, trees=1, leaves=2, rows_per_leaf=1, bins=2)
-        require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
-        require(self.l2 >= 0, f"l2 must not be negative, as {self.l2} is", where=where)
-        for name in ("column_share", "row_share"):
-            share = getattr(self, name)
-            require(0 < share <= 1, f"{name} must be above 0 and at most 1, not {share}", where=where)
+        super().__post_init__()
+        require_whole(self, where="GradientBoosting", rows_per_leaf=1)
 
     def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        fields = dataclasses.asdict(self)
+        """Its kind and its fields."""
+        document = super().parameters()
         if self.loss is None:  # a later field: unsaid, it changes no key
-            del fields["loss"]
-        return {"kind": "gradient_boosting", **fields}
-
-    @property
-    def quantiles(self) -> bool:
-        """Whether, asked for a quantile, it learns that one."""
-        return self.loss in (None, "quantile")
-
-    def with_parameters(self, **values: Any) -> GradientBoosting:
-        """A copy with some fields changed."""
-        return changed(self, values)
+            del document["loss"]
+        return document
 
     def fit(
         self,
@@ -142,9 +108,7 @@ class GradientBoosting:
             return booster.predict(rows, num_threads=threads)
 
         prove_same(content, native, matrix, where=where)
-        gains = booster.feature_importance("gain")
-        shares = (gains / max(gains.sum(), 1e-300)).tolist()
-        gain = dict(zip(features, shares, strict=True))
+        gain = self.shares_of(booster.feature_importance("gain"), features)
         explains = partial(lightgbm_sum, booster, features, outputs=loss.outputs)
         return Fitted(form=Onnx.of(content), features=tuple(features), gain=gain, explains=explains)
 

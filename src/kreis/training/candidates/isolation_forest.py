@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -13,16 +14,18 @@ from kreis.arrays import Codes
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Outcomes, changed, require, require_whole
+from kreis.training.candidate import Fitted, Outcomes, UsualCandidate, require, require_whole
 from kreis.training.candidates.standardised import medians_of
 from kreis.training.fidelity import prove_same
 from kreis.training.float32 import float32_at_most
+from kreis.training.graph import finish_graph
+from kreis.training.nodes import Nodes
 
 __all__ = ["IsolationForest"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IsolationForest:
+class IsolationForest(UsualCandidate):
     """An isolation forest (Liu, Ting and Zhou 2008). It asks for no outcomes; a missing value is taken as the median.
 
     The score is 2 to the power of minus the mean number of cuts, relative to what is usual: about 0.5 of a usual row,
@@ -34,6 +37,7 @@ class IsolationForest:
     128
     """
 
+    kind: ClassVar[str] = "isolation_forest"
     side_by_side: ClassVar[bool] = True
     encode: ClassVar[str] = "one-hot"
     trees: int = 100
@@ -42,14 +46,6 @@ class IsolationForest:
 
     def __post_init__(self) -> None:
         require_whole(self, where="IsolationForest", trees=1, rows_per_tree=2)
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "isolation_forest", **dataclasses.asdict(self)}
-
-    def with_parameters(self, **values: Any) -> IsolationForest:
-        """A copy with some fields changed."""
-        return changed(self, values)
 
     def fit(
         self,
@@ -92,42 +88,27 @@ def _usual_depth(rows: int) -> float:
 
 def _graph(model: Any, medians: Matrix, drawn: int) -> bytes:
     """Missing as median, the sum of the depths over all trees, and 2 to the power of minus their relative mean."""
-    from onnx import helper, numpy_helper
-
-    from kreis.training.graph import finish_graph
-
-    ensemble: dict[str, Any] = {**_ensemble([each.tree_ for each in model.estimators_])}
-    scale = -math.log(2) / (len(model.estimators_) * _usual_depth(drawn))
-    node = helper.make_node
-    nodes = [
-        node("Sub", ["x", "x"], ["nought"]),  # 0, or NaN where x is NaN or infinite
-        node("IsNaN", ["nought"], ["missing"]),
-        node("Where", ["missing", "medians", "x"], ["filled"]),
-        node(
-            "TreeEnsembleRegressor",
-            ["filled"],
-            ["depths"],
-            domain="ai.onnx.ml",
-            n_targets=1,
-            aggregate_function="SUM",
-            post_transform="NONE",
-            **ensemble,
-        ),
-        node("Mul", ["depths", "scale"], ["power"]),
-        node("Exp", ["power"], ["column"]),
-        node("Squeeze", ["column", "axis"], ["score"]),
-    ]
-    constants = [
-        numpy_helper.from_array(medians.astype(np.float32), "medians"),
-        numpy_helper.from_array(np.array(scale, dtype=np.float32), "scale"),
-        numpy_helper.from_array(np.array([1], dtype=np.int64), "axis"),
-    ]
-    return finish_graph(nodes, constants, "x", len(medians), {"": 17, "ai.onnx.ml": 3})
+    graph = Nodes()
+    power = -math.log(2) / (len(model.estimators_) * _usual_depth(drawn))
+    median, scale = graph.constant(medians), graph.constant(power)
+    axis = graph.constant([1], np.int64)
+    ensemble = _ensemble([each.tree_ for each in model.estimators_])
+    depths = graph.node(
+        "TreeEnsembleRegressor",
+        graph.filled("x", median)[0],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="SUM",
+        post_transform="NONE",
+        **ensemble,
+    )
+    score = graph.node("Squeeze", graph.node("Exp", graph.node("Mul", depths, scale)), axis)
+    return finish_graph(graph.nodes, graph.constants, "x", len(medians), {"": 17, "ai.onnx.ml": 3}, score=score)
 
 
-def _ensemble(trees: Sequence[Any]) -> dict[str, list[Any]]:
+def _ensemble(trees: Sequence[Any]) -> dict[str, Any]:
     """The attributes of a TreeEnsembleRegressor whose leaves hold their depth."""
-    found: dict[str, list[Any]] = {name: [] for name in _NODES + _TARGETS}
+    found: dict[str, list[Any]] = defaultdict(list)
     for number, tree in enumerate(trees):
         count, left, right = tree.node_count, tree.children_left, tree.children_right
         leaf = left < 0
@@ -154,15 +135,3 @@ def _ensemble(trees: Sequence[Any]) -> dict[str, list[Any]]:
         for name, values in columns.items():
             found[name] += list(values)
     return found
-
-
-_NODES = (
-    "nodes_treeids",
-    "nodes_nodeids",
-    "nodes_featureids",
-    "nodes_modes",
-    "nodes_values",
-    "nodes_truenodeids",
-    "nodes_falsenodeids",
-)
-_TARGETS = ("target_treeids", "target_nodeids", "target_ids", "target_weights")

@@ -13,9 +13,11 @@ from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
-from kreis.training.candidate import Fitted, Outcomes, changed, require, require_whole
+from kreis.training.candidate import Fitted, Outcomes, UsualCandidate, require, require_whole
 from kreis.training.candidates.standardised import Standardised, standardise
 from kreis.training.fidelity import prove_same
+from kreis.training.graph import finish_graph
+from kreis.training.nodes import Nodes
 
 __all__ = ["KMeans"]
 
@@ -26,7 +28,7 @@ _LOOKED_AT = 4_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class KMeans:
+class KMeans(UsualCandidate):
     """K-means (Lloyd 1982, begun as by Arthur and Vassilvitskii 2007), over standardised features.
 
     A missing value is taken as the median. It asks for no outcomes. How stable its clusters are is measured with each
@@ -39,6 +41,7 @@ class KMeans:
     6
     """
 
+    kind: ClassVar[str] = "kmeans"
     side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process
     encode: ClassVar[str] = "one-hot"
     clusters: int = 8
@@ -49,14 +52,6 @@ class KMeans:
 
     def __post_init__(self) -> None:
         require_whole(self, where="KMeans", clusters=1, batch=0, starts=1)
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "kmeans", **dataclasses.asdict(self)}
-
-    def with_parameters(self, **values: Any) -> KMeans:
-        """A copy with some fields changed."""
-        return changed(self, values)
 
     def fit(
         self,
@@ -129,30 +124,16 @@ def _distances(design: Floats, centres: Floats) -> Floats:
 
 def _graph(rows: Standardised, centres: Floats) -> bytes:
     """Missing as median, standardised, and the Euclidean distance to each centre."""
-    from onnx import helper, numpy_helper
-
-    from kreis.training.graph import finish_graph
-
-    def constant(name: str, values: Any) -> Any:
-        return numpy_helper.from_array(np.asarray(values, dtype=np.float32), name)
-
-    node, count = helper.make_node, len(centres)
-    nodes = [
-        node("Sub", ["x", "x"], ["nought"]),  # 0, or NaN where x is NaN or infinite
-        node("IsNaN", ["nought"], ["missing"]),
-        node("Where", ["missing", "medians", "x"], ["filled"]),
-        node("Sub", ["filled", "means"], ["centred"]),
-        node("Mul", ["centred", "scales"], ["design"]),
-        node("Unsqueeze", ["design", "axis"], ["rows"]),
-        node("Sub", ["rows", "centres"], ["apart"]),
-        node("ReduceL2", ["apart"], ["score"] if count > 1 else ["column"], axes=[2], keepdims=0),
-        *([] if count > 1 else [node("Squeeze", ["column", "axis"], ["score"])]),
-    ]
-    constants = [
-        constant("medians", rows.medians),
-        constant("means", rows.means),
-        constant("scales", 1 / rows.deviations),
-        constant("centres", centres[np.newaxis]),
-        numpy_helper.from_array(np.array([1], dtype=np.int64), "axis"),
-    ]
-    return finish_graph(nodes, constants, "x", len(rows.medians), {"": 17}, outputs=count)
+    graph = Nodes()
+    median, mean = graph.constant(rows.medians), graph.constant(rows.means)
+    scale, centre = graph.constant(1 / rows.deviations), graph.constant(centres[np.newaxis])
+    axis = graph.constant([1], np.int64)
+    filled, _ = graph.filled("x", median)
+    design = graph.node("Mul", graph.node("Sub", filled, mean), scale)
+    apart = graph.node("Sub", graph.node("Unsqueeze", design, axis), centre)
+    score = graph.node("ReduceL2", apart, axes=[2], keepdims=0)
+    if len(centres) == 1:
+        score = graph.node("Squeeze", score, axis)
+    return finish_graph(
+        graph.nodes, graph.constants, "x", len(rows.medians), {"": 17}, outputs=len(centres), score=score
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_numbers, require
+from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, UsualCandidate, needs_numbers, require
 from kreis.training.candidates.standardised import standardise
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -18,7 +18,7 @@ __all__ = ["Linear"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Linear:
+class Linear(UsualCandidate):
     """Least squares with an L2 penalty (ridge regression, Hoerl and Kennard 1970), for goals that ask for a number.
 
     A missing or infinite value becomes the median of its feature; a feature that is ever missing in the training rows
@@ -30,6 +30,7 @@ class Linear:
     10.0
     """
 
+    kind: ClassVar[str] = "linear"
     side_by_side: ClassVar[bool] = False  # threads of BLAS are set for the whole process
     complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
@@ -40,14 +41,6 @@ class Linear:
 
     def __post_init__(self) -> None:
         require(self.penalty > 0, f"penalty must be positive, not {self.penalty}", where="Linear")
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "linear", **dataclasses.asdict(self)}
-
-    def with_parameters(self, **values: Any) -> Linear:
-        """A copy with some fields changed."""
-        return changed(self, values)
 
     def fit(
         self,

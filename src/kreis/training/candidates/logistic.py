@@ -13,7 +13,7 @@ from kreis.arrays import Codes, Floats
 from kreis.models.explanations.additive import NEVER
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, changed, needs_classes, require
+from kreis.training.candidate import LINEAR, Fitted, Matrix, Outcomes, UsualCandidate, needs_classes, require
 from kreis.training.candidates.standardised import standardise
 from kreis.training.encoders.encoder import ColumnKind
 
@@ -21,7 +21,7 @@ __all__ = ["Logistic"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Logistic:
+class Logistic(UsualCandidate):
     """Logistic regression with an L2 penalty; of several classes multinomial.
 
     A missing or infinite value becomes the median of its feature; a feature that is ever missing in the training rows
@@ -33,6 +33,7 @@ class Logistic:
     2.0
     """
 
+    kind: ClassVar[str] = "logistic"
     side_by_side: ClassVar[bool] = False  # threads of BLAS and warnings are set for the whole process
     complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
@@ -46,14 +47,6 @@ class Logistic:
     def __post_init__(self) -> None:
         require(self.c > 0, f"c must be positive, not {self.c}", where="Logistic")
         require(self.iterations >= 1, f"iterations must be at least 1, not {self.iterations}", where="Logistic")
-
-    def parameters(self) -> dict[str, Any]:
-        """Its fields."""
-        return {"kind": "logistic", **dataclasses.asdict(self)}
-
-    def with_parameters(self, **values: Any) -> Logistic:
-        """A copy with some fields changed."""
-        return changed(self, values)
 
     def fit(
         self,

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from kreis.arrays import Codes, Floats
-from kreis.errors import ProjectError
 from kreis.expressions.tree import Literal
 from kreis.models.form import Formula, Onnx
 from kreis.tasks.task import Loss
-from kreis.training.candidate import CONSTANT, Fitted, Matrix, Outcomes, varied
+from kreis.training.candidate import CONSTANT, Fitted, Matrix, Outcomes, UsualCandidate, varied
 
 __all__ = ["Mean"]
 
 
-class Mean:
+@dataclass(frozen=True)
+class Mean(UsualCandidate):
     """Answers the same for all: the mean of the training outcomes, of yes and no, classes or labels their frequencies,
     and quantiles where those are asked for.
 
@@ -29,25 +30,12 @@ class Mean:
     {'kind': 'mean'}
     """
 
+    kind: ClassVar[str] = "mean"
     side_by_side: ClassVar[bool] = True
     several: ClassVar[bool] = True
     """It gives as many numbers as are asked for."""
     complexity: ClassVar[int] = CONSTANT
     encode: ClassVar[None] = None  # it learns nothing of categories
-
-    def parameters(self) -> dict[str, Any]:
-        """Nothing but its kind."""
-        return {"kind": "mean"}
-
-    def with_parameters(self, **values: Any) -> Mean:
-        """It has nothing to change.
-
-        Raises:
-            ProjectError: a parameter is given.
-        """
-        for name in values:
-            raise ProjectError.unknown_name("parameter", name, [], where="Mean")
-        return self
 
     def fit(
         self,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from kreis.arrays import Codes, Floats
-from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
-from kreis.training.candidate import LINEAR, Fitted, Outcomes
+from kreis.training.candidate import LINEAR, Fitted, Outcomes, UsualCandidate
 from kreis.training.candidates.standardised import medians_of
+from kreis.training.graph import finish_graph
+from kreis.training.nodes import Nodes
 
 __all__ = ["RobustZScore"]
 
@@ -21,7 +23,8 @@ _MOST = 1e6
 """A score beyond this says no more."""
 
 
-class RobustZScore:
+@dataclass(frozen=True)
+class RobustZScore(UsualCandidate):
     """The largest modified z-score of a row's features (Iglewicz and Hoaglin 1993, chapter 3).
 
     That is the distance from the median in units of 1.4826 median absolute deviations: 3.5 and more are commonly called
@@ -33,23 +36,10 @@ class RobustZScore:
     {'kind': 'robust_z_score'}
     """
 
+    kind: ClassVar[str] = "robust_z_score"
     side_by_side: ClassVar[bool] = True
     complexity: ClassVar[int] = LINEAR
     encode: ClassVar[str] = "one-hot"
-
-    def parameters(self) -> dict[str, Any]:
-        """Nothing but its kind."""
-        return {"kind": "robust_z_score"}
-
-    def with_parameters(self, **values: Any) -> RobustZScore:
-        """It has nothing to change.
-
-        Raises:
-            ProjectError: a parameter is given.
-        """
-        for name in values:
-            raise ProjectError.unknown_name("parameter", name, [], where="RobustZScore")
-        return self
 
     def fit(
         self,
@@ -80,21 +70,9 @@ def _weight(distances: Matrix) -> float:
 
 def _graph(medians: Matrix, weights: Floats) -> bytes:
     """The largest |x - median| times weight, missing values aside, and no more than `_MOST`."""
-    from onnx import helper, numpy_helper
-
-    from kreis.training.graph import finish_graph
-
-    node = helper.make_node
-    nodes = [
-        node("Sub", ["x", "x"], ["nought"]),  # 0, or NaN where x is NaN or infinite
-        node("IsNaN", ["nought"], ["missing"]),
-        node("Where", ["missing", "medians", "x"], ["filled"]),
-        node("Sub", ["filled", "medians"], ["signed"]),
-        node("Mul", ["signed", "weights"], ["scaled"]),
-        node("Abs", ["scaled"], ["apart"]),
-        node("ReduceMax", ["apart"], ["largest"], axes=[1], keepdims=0),
-        node("Min", ["largest", "most"], ["score"]),
-    ]
-    values = {"medians": medians, "weights": weights.astype(np.float32), "most": np.float32(_MOST)}
-    constants = [numpy_helper.from_array(np.asarray(each, dtype=np.float32), name) for name, each in values.items()]
-    return finish_graph(nodes, constants, "x", len(medians), {"": 17})
+    graph = Nodes()
+    median, weight, most = graph.constant(medians), graph.constant(weights), graph.constant(_MOST)
+    filled, _ = graph.filled("x", median)
+    apart = graph.node("Abs", graph.node("Mul", graph.node("Sub", filled, median), weight))
+    score = graph.node("Min", graph.node("ReduceMax", apart, axes=[1], keepdims=0), most)
+    return finish_graph(graph.nodes, graph.constants, "x", len(medians), {"": 17}, score=score)

@@ -15,6 +15,8 @@ from kreis.models.explanations.additive import Link as SumLink
 from kreis.models.explanations.weights import Weights
 from kreis.training.candidate import Matrix
 from kreis.training.encoders.encoder import ColumnKind
+from kreis.training.graph import finish_graph
+from kreis.training.nodes import Nodes
 
 __all__ = ["Link", "Standardised", "medians_of", "standardise"]
 
@@ -139,37 +141,15 @@ def _graph(
     medians: Matrix, centres: Matrix, weights: Floats, flags: Floats, intercept: float | Floats, link: Link
 ) -> bytes:
     """(where(x missing, median, x) - centre) @ weights + missing @ flags + intercept, or the link of it."""
-    from onnx import helper, numpy_helper
-
-    from kreis.training.graph import finish_graph
-
-    def constant(name: str, values: npt.ArrayLike) -> Any:
-        return numpy_helper.from_array(np.asarray(values, dtype=np.float32), name)
-
-    node = helper.make_node
-    nodes = [
-        # x - x is 0, or NaN where x is NaN or infinite.
-        node("Sub", ["x", "x"], ["nought"]),
-        node("IsNaN", ["nought"], ["missing"]),
-        node("Where", ["missing", "medians", "x"], ["filled"]),
-        node("Sub", ["filled", "centres"], ["centred"]),
-        node("MatMul", ["centred", "weights"], ["linear"]),
-    ]
-    constants = [
-        constant("medians", medians),
-        constant("centres", centres),
-        constant("weights", weights),
-        constant("intercept", intercept),
-    ]
+    graph = Nodes()
+    median, centre, weight, base = map(graph.constant, (medians, centres, weights, intercept))
+    filled, missing = graph.filled("x", median)
+    score = graph.node("MatMul", graph.node("Sub", filled, centre), weight)
     if flags.any():
-        nodes += [
-            node("Cast", ["missing"], ["indicator"], to=1),
-            node("MatMul", ["indicator", "flags"], ["flagged"]),
-            node("Add", ["linear", "flagged"], ["both"]),
-        ]
-        constants.append(constant("flags", flags))
-    nodes.append(node("Add", ["both" if flags.any() else "linear", "intercept"], ["logit" if link else "score"]))
+        flagged = graph.node("MatMul", graph.node("Cast", missing, to=graph.FLOAT), graph.constant(flags))
+        score = graph.node("Add", score, flagged)
+    score = graph.node("Add", score, base)
     if link:
-        nodes.append(node(link, ["logit"], ["score"]))
+        score = graph.node(link, score)
     outputs = 1 if weights.ndim == 1 else weights.shape[1]
-    return finish_graph(nodes, constants, "x", len(medians), {"": 17}, outputs=outputs)
+    return finish_graph(graph.nodes, graph.constants, "x", len(medians), {"": 17}, outputs=outputs, score=score)

@@ -21,8 +21,8 @@ from kreis.training.candidate import (
     Matrix,
     NumberLoss,
     Outcomes,
+    UsualCandidate,
     all_known,
-    changed,
     loss_for,
     require,
     require_whole,
@@ -35,7 +35,7 @@ __all__ = ["Torch"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Torch:
+class Torch(UsualCandidate):
     """A PyTorch module that you write; kreis trains it, stops it in time, and turns it into ONNX, proved on rows.
 
     It gets standardised features: a missing or infinite one becomes the mean. It gives raw outputs, of shape
@@ -54,6 +54,7 @@ class Torch:
     0.01
     """
 
+    kind: ClassVar[str] = "torch"
     side_by_side: ClassVar[bool] = False  # PyTorch's seed and threads are set for the whole process
     complexity: ClassVar[int] = NETWORK
     encode: ClassVar[str] = "one-hot"
@@ -95,10 +96,6 @@ class Torch:
         code = code_of(self.module, Path(file or ".").resolve().parent)
         made = {"module": getattr(self.module, "__name__", "module"), "code": code.digest}
         return {"kind": "torch", "version": version_of("torch"), **made, **fields}
-
-    def with_parameters(self, **values: Any) -> Torch:
-        """A copy with some fields changed."""
-        return changed(self, values)
 
     def fit(
         self,

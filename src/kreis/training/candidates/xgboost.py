@@ -6,30 +6,27 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kreis.arrays import Codes, Floats
-from kreis.errors import ProjectError
 from kreis.models.form import Onnx
 from kreis.tasks.task import Loss
 from kreis.tracking.curves import xgboost_curve
 from kreis.training.candidate import (
     Fitted,
     Matrix,
-    NumberLoss,
     Outcomes,
     Watch,
-    changed,
     loss_for,
     quarters_of,
     ranked,
     require,
-    require_whole,
     varied,
     version_of,
 )
+from kreis.training.candidates.boosted import Boosted
 from kreis.training.explaining.xgboost import xgboost_sum
 from kreis.training.fidelity import prove_same
 
@@ -39,7 +36,7 @@ _DISTRIBUTIONS = ("xgboost-cpu", "xgboost")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class XGBoost:
+class XGBoost(Boosted):
     """Gradient-boosted trees (XGBoost, Chen and Guestrin 2016), grown leaf by leaf from histograms. Missing values take
     the branch that fits them best.
 
@@ -51,48 +48,18 @@ class XGBoost:
     15
     """
 
-    side_by_side: ClassVar[bool] = True
-    trees: int = 200
-    learning_rate: float = 0.05
-    leaves: int = 63
-    """At most so many leaves in a tree."""
+    kind: ClassVar[str] = "xgboost"
     weight_per_leaf: float = 1.0
     """At least so large a sum of second derivatives of the loss in a leaf (`min_child_weight`)."""
-    l2: float = 1.0
-    """Penalty on the values of leaves."""
-    column_share: float = 1.0
-    """Share of the features that each tree sees."""
-    row_share: float = 1.0
-    """Share of the rows that each tree sees."""
-    bins: int = 255
-    """A feature is cut into at most so many bins."""
-    loss: NumberLoss | None = None
-    """What it minimises, where the goal asks for a number; what the goal asks for, if not given."""
 
     def __post_init__(self) -> None:
-        where = "XGBoost"
-        if self.loss is not None and self.loss not in get_args(NumberLoss):
-            raise ProjectError.unknown_name("loss", self.loss, get_args(NumberLoss), where=where)
-        require_whole(self, where=where, trees=1, leaves=2, bins=2)
-        require(self.learning_rate > 0, f"learning_rate must be positive, not {self.learning_rate}", where=where)
-        for name in ("l2", "weight_per_leaf"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative, as {getattr(self, name)} is", where=where)
-        for name in ("column_share", "row_share"):
-            share = getattr(self, name)
-            require(0 < share <= 1, f"{name} must be above 0 and at most 1, not {share}", where=where)
+        super().__post_init__()
+        message = f"weight_per_leaf must not be negative, as {self.weight_per_leaf} is"
+        require(self.weight_per_leaf >= 0, message, where="XGBoost")
 
     def parameters(self) -> dict[str, Any]:
-        """Its fields, and the library's version: no other candidate's result depends on it."""
-        return {"kind": "xgboost", "version": version_of(*_DISTRIBUTIONS), **dataclasses.asdict(self)}
-
-    @property
-    def quantiles(self) -> bool:
-        """Whether, asked for a quantile, it learns that one."""
-        return self.loss in (None, "quantile")
-
-    def with_parameters(self, **values: Any) -> XGBoost:
-        """A copy with some fields changed."""
-        return changed(self, values)
+        """Its kind and its fields, and the library's version: no other candidate's result depends on it."""
+        return {**super().parameters(), "version": version_of(*_DISTRIBUTIONS)}
 
     def fit(
         self,
@@ -133,7 +100,9 @@ class XGBoost:
         content = xgboost_to_onnx(booster, len(features), outputs=loss.outputs)
         prove_same(content, lambda given: booster.inplace_predict(_finite(given)), rows, where=where)
         explains = partial(xgboost_sum, booster, features, outputs=loss.outputs)
-        gain = _gains(booster, features)
+        found = booster.get_score(importance_type="total_gain")
+        gains = np.array([found.get(f"f{place}", 0.0) for place in range(len(features))], dtype=np.float64)
+        gain = self.shares_of(gains, features)
         return Fitted(form=Onnx.of(content), features=tuple(features), gain=gain, explains=explains)
 
     def _settings(self, loss: Loss, seed: int, threads: int) -> dict[str, Any]:
@@ -208,10 +177,3 @@ def xgboost_to_onnx(booster: Any, width: int, *, outputs: int = 1, places: Seque
 
 def _finite(rows: Matrix) -> Matrix:
     return np.where(np.isfinite(rows), rows, np.float32(np.nan))
-
-
-def _gains(booster: Any, features: Sequence[str]) -> dict[str, float]:
-    """Each feature's share of the gain of all splits."""
-    found = booster.get_score(importance_type="total_gain")
-    gains = np.array([found.get(f"f{place}", 0.0) for place in range(len(features))], dtype=np.float64)
-    return dict(zip(features, (gains / max(gains.sum(), 1e-300)).tolist(), strict=True))

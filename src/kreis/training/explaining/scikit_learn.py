@@ -10,9 +10,10 @@ import numpy as np
 
 from kreis.arrays import Floats
 from kreis.models.explanations.additive import NEVER, Additive, Link
-from kreis.models.explanations.trees import MOST_NODES, Trees
+from kreis.models.explanations.trees import MOST_NODES
 from kreis.models.explanations.weights import Weights
 from kreis.models.scoring import Matrix
+from kreis.training.explaining.joined import joined
 from kreis.training.float32 import float32_at_most
 
 __all__ = ["estimator_sum"]
@@ -114,23 +115,21 @@ def _as_sum(
     sizes = [tree.node_count for tree, _ in nodes]
     if sum(sizes) > MOST_NODES:
         return None
-    roots = np.cumsum([0, *sizes[:-1]])
-    begin = np.repeat(roots, sizes)
 
-    def joined(name: str) -> Any:
+    def all_of(name: str) -> Any:
         return np.concatenate([getattr(tree, name) for tree, _ in nodes])
 
-    left, right = joined("children_left"), joined("children_right")
-    leaf = left < 0
-    trees = Trees.of(
-        left=np.where(leaf, 0, begin + left),
-        right=np.where(leaf, 0, begin + right),
-        column=np.where(leaf, -1, joined("feature")),
-        threshold=float32_at_most(joined("threshold")),
-        missing_left=joined("missing_go_to_left"),
-        cover=joined("weighted_n_node_samples"),
-        value=np.where(leaf, np.concatenate([said for _, said in nodes]), 0.0),
-        roots=roots,
+    left = all_of("children_left")
+    trees = joined(
+        sizes,
+        left=left,
+        right=all_of("children_right"),
+        leaf=left < 0,
+        column=all_of("feature"),
+        threshold=float32_at_most(all_of("threshold")),
+        missing_left=all_of("missing_go_to_left"),
+        cover=all_of("weighted_n_node_samples"),
+        value=np.concatenate([said for _, said in nodes]),
         outputs=at,
     )
     return Additive.of(trees, columns, link=link, offset=offset, outputs=len(offset), finite=True)
@@ -142,19 +141,19 @@ def _histogram(model: Any, columns: Sequence[str], outputs: int, chosen: Any) ->
     sizes = [len(each) for each in nodes]
     if sum(sizes) > MOST_NODES or len(rounds[0]) != len(chosen):
         return None
-    joined, roots = np.concatenate(nodes), np.cumsum([0, *sizes[:-1]])
-    leaf, begin = joined["is_leaf"].astype(np.bool_), np.repeat(roots, sizes)
-    if joined["is_categorical"].any():
+    found = np.concatenate(nodes)
+    if found["is_categorical"].any():
         return None
-    trees = Trees.of(
-        left=np.where(leaf, 0, begin + joined["left"]),
-        right=np.where(leaf, 0, begin + joined["right"]),
-        column=np.where(leaf, -1, joined["feature_idx"]),
-        threshold=float32_at_most(joined["num_threshold"]),
-        missing_left=joined["missing_go_to_left"],
-        cover=joined["count"],
-        value=np.where(leaf, joined["value"], 0.0),
-        roots=roots,
+    trees = joined(
+        sizes,
+        left=found["left"],
+        right=found["right"],
+        leaf=found["is_leaf"].astype(np.bool_),
+        column=found["feature_idx"],
+        threshold=float32_at_most(found["num_threshold"]),
+        missing_left=found["missing_go_to_left"],
+        cover=found["count"],
+        value=found["value"],
         outputs=np.tile(chosen, len(rounds)),
     )
     link = _HISTOGRAM_LINKS.get(model.loss, "identity")

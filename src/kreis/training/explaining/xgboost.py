@@ -11,6 +11,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.models.explanations.additive import NEVER, Additive, Link
 from kreis.models.explanations.trees import MOST_NODES, Trees
+from kreis.training.explaining.joined import joined
 
 __all__ = ["xgboost_sum"]
 
@@ -69,23 +70,19 @@ def _margin(score: Floats, link: Link) -> Floats:
 
 
 def _trees(found: Sequence[dict[str, Any]], outputs: Any) -> Trees:
-    sizes = [len(tree["split_indices"]) for tree in found]
-    roots = np.cumsum([0, *sizes[:-1]])
-
-    def joined(name: str, kind: Any) -> Any:
+    def all_of(name: str, kind: Any) -> Any:
         return np.concatenate([np.array(tree[name], dtype=kind) for tree in found])
 
-    begin = np.repeat(roots, sizes)
-    left, right = joined("left_children", np.int64), joined("right_children", np.int64)
-    leaf, said = left < 0, joined("split_conditions", np.float32)
-    return Trees.of(
-        left=np.where(leaf, 0, begin + left),
-        right=np.where(leaf, 0, begin + right),
-        column=np.where(leaf, -1, joined("split_indices", np.int64)),
+    left, said = all_of("left_children", np.int64), all_of("split_conditions", np.float32)
+    return joined(
+        [len(tree["split_indices"]) for tree in found],
+        left=left,
+        right=all_of("right_children", np.int64),
+        leaf=left < 0,
+        column=all_of("split_indices", np.int64),
         threshold=np.nextafter(said, np.float32(-np.inf)),  # it goes left below the condition, not at it
-        missing_left=joined("default_left", np.bool_),
-        cover=joined("sum_hessian", np.float32),
-        value=np.where(leaf, said.astype(np.float64), 0.0),
-        roots=roots,
+        missing_left=all_of("default_left", np.bool_),
+        cover=all_of("sum_hessian", np.float32),
+        value=said.astype(np.float64),
         outputs=outputs,
     )

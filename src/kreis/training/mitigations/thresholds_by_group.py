@@ -22,9 +22,10 @@ from kreis.tasks.task import FittedDecision, Task
 from kreis.training.candidate import Fitted
 from kreis.training.data import TrainingData
 from kreis.training.fidelity import prove_same
+from kreis.training.graph import INPUT
 from kreis.training.mitigations.choosing import best_thresholds
 from kreis.training.mitigations.mitigation import Favourable, check_because, check_yes_no
-from kreis.training.temperature import behind
+from kreis.training.nodes import Ending, Nodes, behind
 
 __all__ = ["ThresholdsByGroup", "moved_by_group"]
 
@@ -174,35 +175,19 @@ def moved_by_group(fitted: Fitted, found: ByGroup, rows: TrainingData) -> Fitted
     return fitted.then(Onnx.of(content), Additive.decided_by, found, place)
 
 
-def _ending(found: ByGroup, place: int) -> tuple[list[Any], list[Any]]:
-    """Nodes from "learned" and the features to the moved score, and their constants."""
-    from onnx import helper, numpy_helper
+def _ending(found: ByGroup, place: int) -> Ending:
+    """From the score and the features to the moved score."""
 
-    from kreis.training.graph import INPUT, OUTPUT
+    def ending(graph: Nodes, learned: str) -> str:
+        at = graph.constant(place, np.int64)
+        tiny, nearly, one = map(graph.constant, (TINY, 1 - TINY, 1.0))
+        moved = graph.constant(found.shift_otherwise)
+        group = graph.node("Gather", INPUT, at, axis=1)
+        bounded = graph.node("Clip", learned, tiny, nearly)
+        logit = graph.node("Log", graph.node("Div", bounded, graph.node("Sub", one, bounded)))
+        for number, shift in found.shifts.items():
+            known, move = graph.constant(number), graph.constant(shift)
+            moved = graph.node("Where", graph.node("Equal", group, known), move, moved)
+        return graph.node("Sigmoid", graph.node("Add", logit, moved))
 
-    def constant(name: str, value: Any, kind: Any = np.float32) -> Any:
-        return numpy_helper.from_array(np.asarray(value, dtype=kind), name)
-
-    moved = "move otherwise"
-    constants = [
-        constant("where the group stands", place, np.int64),
-        constant("tiny", TINY),
-        constant("nearly one", 1 - TINY),
-        constant("one", 1.0),
-        constant(moved, found.shift_otherwise),
-    ]
-    nodes = [
-        helper.make_node("Gather", [INPUT, "where the group stands"], ["group"], axis=1),
-        helper.make_node("Clip", ["learned", "tiny", "nearly one"], ["bounded"]),
-        helper.make_node("Sub", ["one", "bounded"], ["no"]),
-        helper.make_node("Div", ["bounded", "no"], ["odds"]),
-        helper.make_node("Log", ["odds"], ["logit"]),
-    ]
-    for count, (number, shift) in enumerate(found.shifts.items()):
-        constants += [constant(f"group {count}", number), constant(f"move {count}", shift)]
-        nodes.append(helper.make_node("Equal", ["group", f"group {count}"], [f"is {count}"]))
-        nodes.append(helper.make_node("Where", [f"is {count}", f"move {count}", moved], [f"moves {count}"]))
-        moved = f"moves {count}"
-    nodes.append(helper.make_node("Add", ["logit", moved], ["moved"]))
-    nodes.append(helper.make_node("Sigmoid", ["moved"], [OUTPUT]))
-    return nodes, constants
+    return ending
