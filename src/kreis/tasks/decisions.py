@@ -38,7 +38,18 @@ Raw: TypeAlias = float | list[float]
 """The raw output of one row."""
 
 
-class _Alone(msgspec.Struct, frozen=True):
+class _Rule(msgspec.Struct, frozen=True):
+    """A rule for raw outputs of one number each, unless it says otherwise."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+    """What each number of a raw output is about, where there are several."""
+
+    def kept(self, scores: Scores) -> Scores:
+        """What monitoring keeps of raw outputs, shape (n,)."""
+        return scores
+
+
+class _Alone(_Rule, frozen=True):
     """A rule that decides each row by itself."""
 
     within: ClassVar[str | None] = None
@@ -52,7 +63,6 @@ class _Alone(msgspec.Struct, frozen=True):
 class Cut(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="cut"):
     """Yes from a score on."""
 
-    names: ClassVar[tuple[str, ...]] = ()
     at: float
     """Yes where score >= at."""
 
@@ -68,10 +78,6 @@ class Cut(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag
         decided: Booleans = scores.astype(np.float64) >= self.at
         return decided
 
-    def kept(self, scores: Scores) -> Scores:
-        """What monitoring keeps of raw outputs, shape (n,)."""
-        return scores
-
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
         return f"yes{f' ({outcome})' if outcome else ''} from a score of {self.at:.4g}"
@@ -84,8 +90,6 @@ class Cut(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag
 class Identity(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="identity"):
     """The score itself."""
 
-    names: ClassVar[tuple[str, ...]] = ()
-
     def one(self, score: float) -> float:
         """The decision on one row."""
         return score
@@ -93,10 +97,6 @@ class Identity(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule"
     def many(self, scores: Scores) -> Floats:
         """The decisions on rows, shape (n,)."""
         return scores.astype(np.float64)
-
-    def kept(self, scores: Scores) -> Scores:
-        """What monitoring keeps of raw outputs, shape (n,)."""
-        return scores
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
@@ -110,7 +110,6 @@ class Identity(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule"
 class Shift(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", tag="shift"):
     """The score and something more, or less: where errors to one side cost more than errors to the other."""
 
-    names: ClassVar[tuple[str, ...]] = ()
     by: float
 
     def __post_init__(self) -> None:
@@ -124,10 +123,6 @@ class Shift(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", t
         """The decisions on rows, shape (n,)."""
         shifted: Floats = scores.astype(np.float64) + self.by
         return shifted
-
-    def kept(self, scores: Scores) -> Scores:
-        """What monitoring keeps of raw outputs, shape (n,)."""
-        return scores
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
@@ -167,7 +162,7 @@ class Cheapest(
                 _check_number("a cost", cost)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What each number of a raw output is about."""
         return self.classes
 
@@ -224,7 +219,7 @@ class Level(_Alone, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
             raise ProjectError(f"the quantile {self.at} is none of {self.levels}", where="decision")
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What each number of a raw output is about."""
         return tuple(f"{each:.6g}" for each in self.levels)
 
@@ -266,7 +261,7 @@ class Above(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule", t
             _check_number("a threshold", each, endless=True)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What each number of a raw output is about."""
         return self.labels
 
@@ -302,7 +297,6 @@ _SHOWN = 5
 class Placed(_Alone, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="placed"):
     """The class whose place among the classes a rule gives."""
 
-    names: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...]
 
     @cached_property
@@ -317,10 +311,6 @@ class Placed(_Alone, frozen=True, dict=True, forbid_unknown_fields=True, tag_fie
         """The decisions on rows, shape (n,): each a class's number."""
         places = np.rint(scores).clip(0, len(self.classes) - 1)
         return self._numbers[places.astype(np.intp)]
-
-    def kept(self, scores: Scores) -> Scores:
-        """What monitoring keeps of raw outputs, shape (n,)."""
-        return scores
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""
@@ -349,7 +339,7 @@ class Nearest(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule",
             raise ProjectError(f"there are {self.clusters} clusters", where="decision")
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What each number of a raw output is about."""
         return tuple(f"cluster {each}" for each in range(1, self.clusters + 1)) if self.clusters > 1 else ()
 
@@ -376,10 +366,9 @@ class Nearest(_Alone, frozen=True, forbid_unknown_fields=True, tag_field="rule",
         return {"type": "integer", "minimum": 1, "maximum": self.clusters, "description": said}
 
 
-class Rank(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="rank"):
+class Rank(_Rule, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="rule", tag="rank"):
     """The place among the rows of the same group that are asked together: 1, 2, 3 …, the highest score first."""
 
-    names: ClassVar[tuple[str, ...]] = ()
     within: str
     """The key or field of a request, and the spine's column, that names the group."""
 
@@ -403,10 +392,6 @@ class Rank(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, t
         """The decisions on rows, shape (n,); all are of one group where no groups were said."""
         groups = np.zeros(len(scores), dtype=np.int64) if self.groups is None else self.groups
         return places_within(scores.astype(np.float64), groups)
-
-    def kept(self, scores: Scores) -> Scores:
-        """What monitoring keeps of raw outputs, shape (n,)."""
-        return scores
 
     def said(self, outcome: str = "") -> str:
         """In words, after "decides"; `outcome` names what is predicted."""

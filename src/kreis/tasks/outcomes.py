@@ -51,30 +51,33 @@ def class_text(value: str | float | bool) -> str:
     return str(value)
 
 
-class YesNo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="yes_no"):
-    """Yes or no, sent as true and false or 1 and 0."""
+class _Form(msgspec.Struct, frozen=True):
+    """An outcome that is sent as the number which stands for it, unless it says otherwise."""
 
     as_it_is: ClassVar[bool] = True
     """Whether an answer shows the number itself."""
     parted: ClassVar[bool] = False
     """Whether an evaluation shows the rows of each outcome by themselves."""
-
-    @property
-    def decision_type(self) -> str:
-        """The logical type of a decision, as contracts have it."""
-        return "boolean"
-
-    def refusal(self, value: Sent) -> str | None:
-        """Why a value is no outcome; None where it is one."""
-        return None if value in (0, 1) else f"the outcome is {_shown(value)}; it must be 0, 1, false or true"
+    decision_type: ClassVar[str] = "number"
+    """The logical type of a decision, as contracts have it."""
 
     def number(self, value: Sent) -> float:
         """The number that stands for a value which is not refused."""
         return float(value)  # type: ignore[arg-type]
 
     def shown(self, value: float) -> Sent:
-        """The inverse of `number`, for JSON."""
+        """The inverse of `number`, for JSON; of a number that stands for nothing, itself."""
         return value
+
+
+class YesNo(_Form, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="yes_no"):
+    """Yes or no, sent as true and false or 1 and 0."""
+
+    decision_type: ClassVar[str] = "boolean"
+
+    def refusal(self, value: Sent) -> str | None:
+        """Why a value is no outcome; None where it is one."""
+        return None if value in (0, 1) else f"the outcome is {_shown(value)}; it must be 0, 1, false or true"
 
     def schema(self) -> dict[str, Any]:
         """As JSON Schema."""
@@ -85,20 +88,13 @@ class YesNo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         return "yes" if value > 0.5 else "no"
 
 
-class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="number"):
+class Number(_Form, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="number"):
     """A number within bounds, if there are any."""
 
-    as_it_is: ClassVar[bool] = True
-    parted: ClassVar[bool] = False
     at_least: float | None = None
     at_most: float | None = None
     whole: bool = False
     """Whether only whole numbers are."""
-
-    @property
-    def decision_type(self) -> str:
-        """The logical type of a decision, as contracts have it."""
-        return "number"
 
     def refusal(self, value: Sent) -> str | None:
         """Why a value is no outcome; None where it is one."""
@@ -109,14 +105,6 @@ class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
         if self.at_most is not None and value > self.at_most:
             return f"the outcome is {value:g}; it must be at most {self.at_most:g}"
         return f"the outcome is {value:g}; it must be a whole number" if self.whole and value % 1 else None
-
-    def number(self, value: Sent) -> float:
-        """The number that stands for a value which is not refused."""
-        return float(value)  # type: ignore[arg-type]
-
-    def shown(self, value: float) -> Sent:
-        """The inverse of `number`, for JSON."""
-        return value
 
     def schema(self) -> dict[str, Any]:
         """As JSON Schema."""
@@ -129,7 +117,7 @@ class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
         return f"{value:,.6g}"
 
 
-class OneOf(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="form", tag="one_of"):
+class OneOf(_Form, frozen=True, dict=True, forbid_unknown_fields=True, tag_field="form", tag="one_of"):
     """One of some classes, sent by its text; a number stands for it inside (`class_number`)."""
 
     as_it_is: ClassVar[bool] = False
@@ -139,11 +127,6 @@ class OneOf(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, 
     @cached_property
     def _texts(self) -> dict[float, str]:
         return {class_number(each): each for each in self.classes}
-
-    @property
-    def decision_type(self) -> str:
-        """The logical type of a decision, as contracts have it."""
-        return "number"
 
     def refusal(self, value: Sent) -> str | None:
         """Why a value is no outcome; None where it is one."""
@@ -169,17 +152,11 @@ class OneOf(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True, 
         return self._texts.get(value, "another class")
 
 
-class SomeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="some_of"):
+class SomeOf(_Form, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="some_of"):
     """Any of some labels, sent as a list of their texts; one number stands for them inside: a bit for each."""
 
     as_it_is: ClassVar[bool] = False
-    parted: ClassVar[bool] = False
     labels: tuple[str, ...]
-
-    @property
-    def decision_type(self) -> str:
-        """The logical type of a decision, as contracts have it."""
-        return "number"
 
     def refusal(self, value: Sent) -> str | None:
         """Why a value is no outcome; None where it is one."""
@@ -210,16 +187,8 @@ class SomeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
         return ", ".join(label for place, label in enumerate(self.labels) if int(value) >> place & 1) or "no label"
 
 
-class NoOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="none"):
+class NoOutcome(_Form, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="none"):
     """Nothing: what is asked is never answered by what happens."""
-
-    as_it_is: ClassVar[bool] = True
-    parted: ClassVar[bool] = False
-
-    @property
-    def decision_type(self) -> str:
-        """The logical type of a decision, as contracts have it."""
-        return "number"
 
     def refusal(self, value: Sent) -> str | None:
         """Why a value is no outcome: none is."""
@@ -228,10 +197,6 @@ class NoOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     def number(self, value: Sent) -> float:
         """The number that stands for a value which is not refused: there is none."""
         return math.nan
-
-    def shown(self, value: float) -> Sent:
-        """A decision's number, for JSON."""
-        return value
 
     def schema(self) -> dict[str, Any]:
         """As JSON Schema: nothing satisfies it."""
@@ -242,7 +207,7 @@ class NoOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
         return f"number {value:,.6g}"
 
 
-class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="feedback"):
+class Feedback(_Form, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="feedback"):
     """What came of an answer, sent by its name."""
 
     SOLVED: ClassVar[float] = 1.0
@@ -252,12 +217,6 @@ class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     TEXTS: ClassVar[dict[str, float]] = {"solved": 1.0, "wrong": 0.0, "passed_on": 2.0}
     NUMBERS: ClassVar[tuple[float, ...]] = (1.0, 0.0, 2.0)
     as_it_is: ClassVar[bool] = False
-    parted: ClassVar[bool] = False
-
-    @property
-    def decision_type(self) -> str:
-        """The logical type of a decision, as contracts have it."""
-        return "number"
 
     def refusal(self, value: Sent) -> str | None:
         """Why a value is no outcome; None where it is one."""

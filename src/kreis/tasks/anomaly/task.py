@@ -10,21 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
-from kreis.errors import ProjectError
 from kreis.tasks.binary.challengers import challengers
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.binary.thresholds import best_cut
 from kreis.tasks.decisions import Cut, Decision, Scores
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.alarms import AlarmRate, AlarmRows, AveragePrecision, OfKnown
 from kreis.tasks.metrics.auc import area
 from kreis.tasks.metrics.base_rate import BaseRate
 from kreis.tasks.metrics.business_value import BusinessValue
-from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.metric import Metric
 from kreis.tasks.metrics.precision import Precision
 from kreis.tasks.metrics.recall import Recall
 from kreis.tasks.outcomes import YesNo
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.usual import UsualTask, check_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +39,7 @@ NEVER = 3.4028234e38
 
 
 @dataclass(frozen=True)
-class Anomaly:
+class Anomaly(UsualTask):
     """A score says how unusual a row is; a decision is an alarm, or none. Rows teach whether or not their outcome is
     known, and the model is judged by those where it is.
     """
@@ -57,7 +56,6 @@ class Anomaly:
     plain: ClassVar[Decision] = Cut(NEVER)
     rule_decision: ClassVar[Decision] = Cut(0.5)
     sliced = ("value", "alarm_rate", "precision")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
     headlines: ClassVar[Mapping[str, str]] = {"alarm_rate": "alarms on {:.2%} of the rows"}
     strength_is = "AUC"
     usual_difference = 0.01
@@ -114,10 +112,6 @@ class Anomaly:
         best = cut if gain > error else allowed
         return FittedDecision(decision=Cut(best), source="validation", gain=gain, error=error)
 
-    def answers(self, scores: Scores) -> Floats:
-        """As they are."""
-        return scores.astype(np.float64)
-
     def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
         """Rows, how many are known and were anomalous, the share of alarms, and the value: 0 where nothing is known."""
         rows = self.rows(outcomes, self.answers(scores), decision, where="validation")
@@ -160,10 +154,7 @@ class Anomaly:
             ("scores are not numbers", given, ~np.isfinite(given)),
             ("outcomes are neither 0 nor 1 nor unknown", known, ~(np.isin(known, (0.0, 1.0)) | np.isnan(known))),
         ):
-            if bad.any():
-                row = int(np.flatnonzero(bad)[0])
-                said = f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}"
-                raise ProjectError(said, where=where, hint="an outcome that nobody knows is null")
+            check_rows(bad, what, values, where=where, hint="an outcome that nobody knows is null")
         return AlarmRows(known, given, decision.many(given))
 
     @property
@@ -172,12 +163,8 @@ class Anomaly:
         known = [OfKnown(each) for each in (AveragePrecision(), Precision(), Recall(), BaseRate())]
         return [BusinessValue(self.metric), *known, AlarmRate()]
 
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are."""
-        return rows
-
     @property
-    def sanity(self) -> Sequence[Sanity]:
+    def sanity(self) -> Sequence[Sanity]:  # type: ignore[override]
         """The share of alarms holds on new rows: that can be judged without outcomes."""
         return (
             Sanity(
@@ -197,10 +184,6 @@ class Anomaly:
             f"alarms of {name} are not shown to be right more often than alarms by lot: precision {found.value:.3f}"
             f" ({found.low:.3f} to {found.high:.3f}), {rate.value:.3f} of what is known was anomalous"
         ]
-
-    def reliability(self, rows: Rows) -> list[dict[str, float]]:
-        """None: a score is no probability."""
-        return []
 
     def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
         """As of a yes/no question."""

@@ -17,14 +17,14 @@ from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.binary.thresholds import best_cut
 from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import AnswerFrom, Decision, Scores
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.calibration_error import reliability
 from kreis.tasks.metrics.correlation import rank_agreement
 from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.outcomes import Feedback
-from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
+from kreis.tasks.usual import UsualTask, check_rows, no_positive
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,14 +33,13 @@ __all__ = ["Answering"]
 
 
 @dataclass(frozen=True)
-class Answering:
+class Answering(UsualTask):
     """A raw output is how sure an answer is, and the tokens that it took; a decision says whether it is given. Outcomes
     belong to answers: two models that answer the same question have each their own.
     """
 
     metric: AnswerValue
     name = "answering"
-    needs_outcomes = True
     answers_questions = True
     outcome = Feedback()
     loss = Loss("log", outputs=2)
@@ -48,8 +47,6 @@ class Answering:
     baselines = ('project.candidate("passage", BestPassage(kb), baseline=True)',)
     rule_decision = AnswerFrom(0.5)
     sliced = ("value", "correctness", "abstention", "recall")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
-    sanity: ClassVar[Sequence[Sanity]] = ()
     headlines: ClassVar[Mapping[str, str]] = {"correctness": "{:.0%} right", "abstention": "{:.0%} passed on"}
     strength_is = "rank agreement"
     usual_difference = 0.3
@@ -64,9 +61,7 @@ class Answering:
         """
         import polars as pl
 
-        if positive is not None:
-            message = f"positive={positive!r} names a value that means yes, and the goal asks for answers"
-            raise ProjectError(message, where=where, hint="leave positive out")
+        no_positive(positive, "answers", where=where)
         wrong = next((each for each in column.drop_nulls() if self.outcome.refusal(each) is not None), None)
         if wrong is not None:
             raise ProjectError(
@@ -98,10 +93,6 @@ class Answering:
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The rank correlation, brought from [0, 1] to [0.5, 1]."""
         return rank_agreement(values, outcomes)
-
-    def labels(self, outcomes: Floats) -> Floats:
-        """As numbers."""
-        return outcomes
 
     @property
     def plain(self) -> Decision:
@@ -178,20 +169,13 @@ class Answering:
             ("scores are not numbers", given, ~np.isfinite(given[:, :2]).all(axis=1)),
             ("outcomes are none of an answer", known, ~np.isin(known, Feedback.NUMBERS) & rows.evidence),
         ):
-            if bad.any():
-                row = int(np.flatnonzero(bad)[0])
-                said = f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}"
-                raise ProjectError(said, where=where, hint=f"outcomes: {', '.join(Feedback.TEXTS)}")
+            check_rows(bad, what, values, where=where, hint=f"outcomes: {', '.join(Feedback.TEXTS)}")
         return rows
 
     @property
     def metrics(self) -> Sequence[Metric]:
         """Value, then of the answers, then what is measured of each."""
         return [AnswersValue(self.metric), Correctness(), Abstention(), *measured()]
-
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are."""
-        return rows
 
     def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
         """Where it answers next to nothing: its value is then that of a person who answers all."""

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
-from kreis.errors import ProjectError
 from kreis.tasks.binary.challengers import challengers
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.binary.thresholds import choose_threshold, plain_cut
@@ -22,7 +21,6 @@ from kreis.tasks.metrics.base_rate import BaseRate
 from kreis.tasks.metrics.brier import Brier
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.calibration_error import CalibrationError, reliability
-from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.disparate_impact import DisparateImpact
 from kreis.tasks.metrics.equal_opportunity import EqualOpportunity
 from kreis.tasks.metrics.log_loss import LogLoss
@@ -34,6 +32,7 @@ from kreis.tasks.metrics.recall import Recall
 from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.outcomes import YesNo
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,12 +44,11 @@ CALIBRATION_AT_MOST = 0.15
 
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(UsualTask):
     """A score is the probability of yes; a decision is yes or no."""
 
     metric: DecisionValue
     name = "binary classification"
-    needs_outcomes = True
     outcome = YesNo()
     loss = Loss("log")
     losses = ("log_loss",)
@@ -138,14 +136,9 @@ class Binary:
         """Where there are few rows of one outcome."""
         rows, positive = int(found["rows"]), int(found["positives"])
         rarer = min(positive, rows - positive)
-        if rarer >= FEW:
-            return []
         what = "positive" if positive == rarer else "negative"
-        return [
-            f"only {rarer:,} of the {rows:,} rows of the validation part are {what}: which candidate is best, and its"
-            f" threshold, is decided by chance below about {FEW}; collect more rows, or let validation be a larger"
-            " share"
-        ]
+        said = f"only {rarer:,} of the {rows:,} rows of the validation part are {what}"
+        return few_are_chance(rarer, said, chosen=", and its threshold,")
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> YesNoRows:
         """Rows with booleans.
@@ -154,17 +147,12 @@ class Binary:
             ProjectError: a score is no probability, or an outcome neither 0 nor 1.
         """
         known = np.asarray(outcomes, dtype=np.float64)
-        self._check(~np.isin(known, (0.0, 1.0)), known, "outcomes are neither 0 nor 1", where, _UNKNOWN)
-        self._check(~((scores >= 0) & (scores <= 1)), scores, "scores are not probabilities", where, _BEYOND)
+        wrong = ~np.isin(known, (0.0, 1.0))
+        check_rows(wrong, "outcomes are neither 0 nor 1", known, where=where, hint=KNOWN_ONLY)
+        beyond = ~((scores >= 0) & (scores <= 1))
+        check_rows(beyond, "scores are not probabilities", scores, where=where, hint=_BEYOND)
         given = scores.astype(np.float64)
         return YesNoRows(known > 0.5, given, decision.many(given))
-
-    def _check(self, bad: Booleans, values: Scores, what: str, where: str, hint: str) -> None:
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise ProjectError(
-                f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}", where=where, hint=hint
-            )
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -199,4 +187,3 @@ class Binary:
 
 
 _BEYOND = "scores lie between 0 and 1 and are never missing"
-_UNKNOWN = "evaluate only on rows whose outcome is known"

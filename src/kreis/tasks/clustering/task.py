@@ -13,12 +13,12 @@ from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.clustering.cluster_separation import ClusterSeparation
 from kreis.tasks.decisions import Decision, Nearest, Scores
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.clusters import ClusterShare, MeanDistance, Separation
 from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.outcomes import NoOutcome
-from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
+from kreis.tasks.usual import UsualTask
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +30,7 @@ STABLE = 0.6
 
 
 @dataclass(frozen=True)
-class Clustering:
+class Clustering(UsualTask):
     """A score is the distance to each centre, a decision the nearest one's number. There is no outcome."""
 
     metric: ClusterSeparation
@@ -43,8 +43,6 @@ class Clustering:
     plain: ClassVar[Decision] = Nearest(1)
     rule_decision: ClassVar[Decision] = Nearest(1)
     sliced = ("value", "distance")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
-    sanity: ClassVar[Sequence[Sanity]] = ()
     headlines: ClassVar[Mapping[str, str]] = {"smallest_cluster": "smallest cluster {:.1%} of the rows"}
     strength_is = "nothing"
     usual_difference = 0.05
@@ -80,17 +78,9 @@ class Clustering:
         """Nothing tells what is never known."""
         return 0.5
 
-    def labels(self, outcomes: Floats) -> npt.NDArray[Any]:
-        """NaN for each row."""
-        return outcomes
-
     def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
         """The nearest of as many centres as the model has."""
         return FittedDecision(decision=Nearest(1 if scores.ndim == 1 else scores.shape[1]), source="plain")
-
-    def answers(self, scores: Scores) -> Floats:
-        """As they are."""
-        return scores.astype(np.float64)
 
     def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
         """Rows, separation, clusters and their sizes."""
@@ -144,17 +134,9 @@ class Clustering:
         """Separation, then sizes and distances."""
         return [Separation(), ClusterShare(largest=False), ClusterShare(largest=True), MeanDistance()]
 
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are."""
-        return rows
-
     def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
         """A model that passed says nothing of what its clusters are good for."""
         return ["no outcome says what the clusters are good for: look at their rows before they are acted on"]
-
-    def reliability(self, rows: Rows) -> list[dict[str, float]]:
-        """None: a distance is no probability."""
-        return []
 
     def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
         """Models that put some rows into another cluster than the champion."""

@@ -49,8 +49,8 @@ class LabelRows(Rows):
 
 
 @dataclass(frozen=True)
-class OverLabels(Metric):
-    """The mean of a yes/no metric over the labels for which it is defined: every label counts alike ("macro")."""
+class _OfLabels(Metric):
+    """A yes/no metric of labels, under another name."""
 
     metric: Metric
     name: str  # type: ignore[misc]
@@ -64,6 +64,11 @@ class OverLabels(Metric):
     def bounds(self) -> tuple[float, float]:
         """As for each label."""
         return self.metric.bounds
+
+
+@dataclass(frozen=True)
+class OverLabels(_OfLabels):
+    """The mean of a yes/no metric over the labels for which it is defined: every label counts alike ("macro")."""
 
     def value(self, rows: Rows) -> float:
         """The mean; NaN where it is defined for none."""
@@ -87,21 +92,10 @@ class OverLabels(Metric):
 
 
 @dataclass(frozen=True)
-class PooledLabels(RatioMetric):
+class PooledLabels(_OfLabels, RatioMetric):
     """A yes/no share of all labels of all rows together: every label of every row counts alike ("micro")."""
 
     metric: RatioMetric
-    name: str  # type: ignore[misc]
-
-    @property
-    def better(self) -> Better:  # type: ignore[override]
-        """As for each label."""
-        return self.metric.better
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """As for each label."""
-        return self.metric.bounds
 
     def terms(self, rows: Rows) -> tuple[Floats, Floats]:
         """Those of all labels of a row."""

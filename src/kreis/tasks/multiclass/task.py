@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Booleans, Codes, Floats
-from kreis.errors import ProjectError
 from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import Cheapest, Decision, Placed, Scores
 from kreis.tasks.metrics.accuracy import Accuracy
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.auc import area_of_pairs
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.class_calibration import ClassCalibrationError, class_reliability
@@ -27,6 +25,7 @@ from kreis.tasks.multiclass.cost_matrix import CostMatrix
 from kreis.tasks.multiclass.temperature import choose_temperature
 from kreis.tasks.outcomes import OneOf, OutcomeForm
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive, within_0_and_1
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,16 +38,14 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Multiclass:
+class Multiclass(UsualTask):
     """A score is the probability of each class; a decision is the class that costs least."""
 
     metric: CostMatrix
     name = "multi-class classification"
-    needs_outcomes = True
     baselines = ('project.candidate("mean", Mean(), baseline=True)',)
     losses = ("log_loss",)
     sliced = ("value", "accuracy", "macro_recall")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
     sanity = (
         Sanity(
             name="calibration",
@@ -76,11 +73,7 @@ class Multiclass:
         """
         from kreis.tasks.multiclass.outcomes import class_numbers
 
-        if positive is not None:
-            message = (
-                f"positive={positive!r} names a value that means yes, and the goal asks for one of several classes"
-            )
-            raise ProjectError(message, where=where, hint="leave positive out")
+        no_positive(positive, "one of several classes", where=where)
         return class_numbers(column, self.metric.names, where=where)
 
     def describe(self, outcomes: Floats, means: str = "") -> str:
@@ -143,8 +136,7 @@ class Multiclass:
 
     def answers(self, scores: Scores) -> Floats:
         """Within [0, 1]: float32 probabilities may lie a rounding beyond."""
-        given: Floats = np.asarray(scores, dtype=np.float64)
-        return given.clip(0.0, 1.0) if given.ndim == 2 else given
+        return within_0_and_1(scores)
 
     def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
         """Rows, those of other classes than the most frequent, value, accuracy and log loss."""
@@ -160,12 +152,9 @@ class Multiclass:
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows of other classes."""
         rows, rare = int(found["rows"]), int(found["rare"])
-        if rare >= FEW:
-            return []
-        return [
-            f"only {rare:,} of the {rows:,} rows of the validation part are {ClassRows.evidence_is}: which candidate is"
-            f" best is decided by chance below about {FEW}; collect more rows, or let validation be a larger share"
-        ]
+        return few_are_chance(
+            rare, f"only {rare:,} of the {rows:,} rows of the validation part are {ClassRows.evidence_is}"
+        )
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> ClassRows:
         """Rows with the probability of each class; of a rule, which names one, that is certain.
@@ -175,12 +164,12 @@ class Multiclass:
         """
         known, given = np.asarray(outcomes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
         unknown = ~self.metric.places(known)[1]
-        _check(unknown, known, "outcomes are none of the goal's classes", where, _UNKNOWN)
+        check_rows(unknown, "outcomes are none of the goal's classes", known, where=where, hint=KNOWN_ONLY)
         if given.ndim == 1:
-            _check(~np.isfinite(given), given, "scores are not places of classes", where, _BEYOND)
+            check_rows(~np.isfinite(given), "scores are not places of classes", given, where=where, hint=_BEYOND)
         else:
             within: Booleans = np.all((given >= 0) & (given <= 1), axis=1)
-            _check(~within, given, "scores are not probabilities", where, _BEYOND)
+            check_rows(~within, "scores are not probabilities", given, where=where, hint=_BEYOND)
         return self._rows(known, given, decision)
 
     def _rows(self, outcomes: Floats, scores: Scores, decision: Decision) -> ClassRows:
@@ -193,10 +182,6 @@ class Multiclass:
     def metrics(self) -> Sequence[Metric]:
         """Value, then of decisions, then of probabilities."""
         return [BusinessValue(self.metric), Accuracy(), MacroRecall(), ClassLogLoss(), ClassCalibrationError()]
-
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are: no class is the favourable one."""
-        return rows
 
     def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
         """One answer for all may have value, too: it finds one class whole and no other."""
@@ -224,11 +209,4 @@ class Multiclass:
         return [*found, Challenger(name="random", differences=by_lot, most=most)]
 
 
-def _check(bad: Booleans, values: Floats, what: str, where: str, hint: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ProjectError(f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}", where=where, hint=hint)
-
-
 _BEYOND = "the scores of a row are the probability of each class and are never missing"
-_UNKNOWN = "evaluate only on rows whose outcome is known"

@@ -10,16 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Booleans, Floats
-from kreis.errors import ProjectError
 from kreis.tasks.binary.thresholds import choose_threshold, plain_cut
 from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import Above, Cut, Decision, Identity, Scores
 from kreis.tasks.metrics.accuracy import SubsetAccuracy
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.auc import Auc, area_of_pairs
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.calibration_error import CalibrationError
-from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.labels import LabelRows, OverLabels, PooledLabels, bits_of
 from kreis.tasks.metrics.log_loss import LogLoss
 from kreis.tasks.metrics.metric import Metric, Rows
@@ -29,6 +26,7 @@ from kreis.tasks.metrics.reliability import bins_of, diagram
 from kreis.tasks.multilabel.label_value import LabelValue
 from kreis.tasks.outcomes import OutcomeForm, SomeOf
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive, within_0_and_1
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,17 +40,15 @@ _SHOWN, _BINS = 3, 10
 
 
 @dataclass(frozen=True)
-class Multilabel:
+class Multilabel(UsualTask):
     """A score is the probability of each label; a decision is the set of those that pay."""
 
     metric: LabelValue
     name = "multi-label classification"
-    needs_outcomes = True
     losses = ("log_loss",)
     baselines = ('project.candidate("mean", Mean(), baseline=True)',)
     rule_decision: ClassVar[Decision] = Identity()
     sliced = ("value", "micro_recall", "micro_precision", "subset_accuracy")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
     sanity = (
         Sanity(
             name="calibration",
@@ -80,9 +76,7 @@ class Multilabel:
         """
         from kreis.tasks.multilabel.outcomes import label_numbers
 
-        if positive is not None:
-            message = f"positive={positive!r} names a value that means yes, and the goal asks for labels"
-            raise ProjectError(message, where=where, hint="leave positive out")
+        no_positive(positive, "labels", where=where)
         return label_numbers(column, self.metric.names, separator=self.metric.separator, where=where)
 
     def describe(self, outcomes: Floats, means: str = "") -> str:
@@ -143,8 +137,7 @@ class Multilabel:
 
     def answers(self, scores: Scores) -> Floats:
         """Within [0, 1]: float32 probabilities may lie a rounding beyond."""
-        given: Floats = np.asarray(scores, dtype=np.float64)
-        return given.clip(0.0, 1.0) if given.ndim == 2 else given
+        return within_0_and_1(scores)
 
     def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
         """Rows, those with other labels than the most frequent, value and log loss."""
@@ -159,12 +152,9 @@ class Multilabel:
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows with other labels."""
         rows, rare = int(found["rows"]), int(found["rare"])
-        if rare >= FEW:
-            return []
-        return [
-            f"only {rare:,} of the {rows:,} rows of the validation part are {LabelRows.evidence_is}: which candidate is"
-            f" best is decided by chance below about {FEW}; collect more rows, or let validation be a larger share"
-        ]
+        return few_are_chance(
+            rare, f"only {rare:,} of the {rows:,} rows of the validation part are {LabelRows.evidence_is}"
+        )
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> LabelRows:
         """Rows with the probability of each label; of a rule, which names the labels, they are certain.
@@ -175,9 +165,9 @@ class Multilabel:
         known, given = np.asarray(outcomes, dtype=np.float64), np.asarray(scores, dtype=np.float64)
         count = len(self.metric.names)
         inside: Booleans = np.isfinite(known) & (known >= 0) & (known < 2.0**count)
-        _check(~inside, known, "outcomes are no sets of the goal's labels", where, _UNKNOWN)
+        check_rows(~inside, "outcomes are no sets of the goal's labels", known, where=where, hint=KNOWN_ONLY)
         within: Booleans = np.isfinite(given) if given.ndim == 1 else np.all((given >= 0) & (given <= 1), axis=1)
-        _check(~within, given, "scores are not probabilities", where, _BEYOND)
+        check_rows(~within, "scores are not probabilities", given, where=where, hint=_BEYOND)
         decided = np.rint(decision.many(given))
         return LabelRows(known, bits_of(decided, count).astype(np.float64) if given.ndim == 1 else given, decided)
 
@@ -188,10 +178,6 @@ class Multilabel:
         each = (OverLabels(Recall(), "macro_recall"), OverLabels(Precision(), "macro_precision"))
         scores = (OverLabels(Auc(), "auc"), _LOG_LOSS, _CALIBRATION)
         return [BusinessValue(self.metric), *pooled, *each, SubsetAccuracy(), *scores]
-
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are: no label is the favourable one."""
-        return rows
 
     def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
         """One answer for all may have value, too."""
@@ -219,11 +205,4 @@ class Multilabel:
 _LOG_LOSS = OverLabels(LogLoss(), "log_loss")
 
 
-def _check(bad: Booleans, values: Floats, what: str, where: str, hint: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ProjectError(f"{int(bad.sum())} {what}, the first in row {row}: {values[row]}", where=where, hint=hint)
-
-
 _BEYOND = "the scores of a row are the probability of each label and are never missing"
-_UNKNOWN = "evaluate only on rows whose outcome is known"

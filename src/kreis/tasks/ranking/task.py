@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,14 @@ from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import Decision, Rank, Scores
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.correlation import rank_agreement
-from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.metrics.errors import MeanOutcome
-from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.tasks.metrics.metric import Metric
 from kreis.tasks.metrics.ranked import Ndcg, PrecisionAt, RankedRows, RankedValue, ReciprocalRank
 from kreis.tasks.outcomes import Number
 from kreis.tasks.ranking.ranking_value import RankingValue
-from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
+from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,18 +29,15 @@ __all__ = ["Ranking"]
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(UsualTask):
     """A score orders the rows of a group, a decision is a row's place among them, an outcome its grade of relevance."""
 
     metric: RankingValue
     name = "ranking"
-    needs_outcomes = True
     baselines = ('project.candidate("as they come", Mean(), baseline=True)',)
     loss = Loss("rank")
     losses = ("ndcg",)
     sliced = ("value", "ndcg")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
-    sanity: ClassVar[Sequence[Sanity]] = ()
     headlines: ClassVar[Mapping[str, str]] = {"ndcg": "NDCG {:.3f}"}
     strength_is = "rank agreement"
     usual_difference = 0.5
@@ -61,9 +57,8 @@ class Ranking:
         """
         import polars as pl
 
-        if positive is not None:
-            message = f"positive={positive!r} names a value that means yes, and the goal asks for a ranking"
-            raise ProjectError(message, where=where, hint="leave positive out; true and false are grades 1 and 0")
+        hint = "leave positive out; true and false are grades 1 and 0"
+        no_positive(positive, "a ranking", where=where, hint=hint)
         hint = f"grades are 0, 1 … {self.metric.grades}: those that the goal's gains name"
         if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
             raise ProjectError(f"the outcome {column.name!r} is {column.dtype}, not a grade", where=where, hint=hint)
@@ -93,10 +88,6 @@ class Ranking:
         """The rank correlation, brought from [0, 1] to [0.5, 1]."""
         return rank_agreement(values, outcomes)
 
-    def labels(self, outcomes: Floats) -> Floats:
-        """Grades, as numbers."""
-        return outcomes
-
     @property
     def plain(self) -> Decision:
         """The place within the group."""
@@ -110,10 +101,6 @@ class Ranking:
     def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
         """The highest score first: whatever gains and discounts are, no other order is worth more."""
         return FittedDecision(decision=self.plain, source="plain")
-
-    def answers(self, scores: Scores) -> Floats:
-        """As they are."""
-        return scores.astype(np.float64)
 
     def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
         """Rows, groups, value, and NDCG: 0 where no group has anything relevant."""
@@ -129,12 +116,7 @@ class Ranking:
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few groups."""
         groups = int(found["groups"])
-        if groups >= FEW:
-            return []
-        return [
-            f"the validation rows are of only {groups:,} groups: which candidate is best is decided by chance below"
-            f" about {FEW}; collect more, or let validation be a larger share"
-        ]
+        return few_are_chance(groups, f"the validation rows are of only {groups:,} groups", more="more")
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> RankedRows:
         """Rows with the groups that the decision was told of.
@@ -144,11 +126,7 @@ class Ranking:
         """
         known, given = np.asarray(outcomes, dtype=np.float64), scores.astype(np.float64)
         for what, values in (("outcomes", known), ("scores", given)):
-            bad = ~np.isfinite(values)
-            if bad.any():
-                row = int(np.flatnonzero(bad)[0])
-                said = f"{int(bad.sum())} {what} are not numbers, the first in row {row}: {values[row]}"
-                raise ProjectError(said, where=where, hint="evaluate only on rows whose outcome is known")
+            check_rows(~np.isfinite(values), f"{what} are not numbers", values, where=where, hint=KNOWN_ONLY)
         groups = decision.groups if isinstance(decision, Rank) else None
         return RankedRows(known, given, decision.many(given), queries=groups)
 
@@ -158,18 +136,6 @@ class Ranking:
         metric = self.metric
         orders = Ndcg(metric.gains, metric.discounts), ReciprocalRank(), PrecisionAt(metric.at)
         return [RankedValue(metric), *orders, MeanOutcome()]
-
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are: no place is the favourable one."""
-        return rows
-
-    def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
-        """None: the gates compare the orders themselves."""
-        return []
-
-    def reliability(self, rows: Rows) -> list[dict[str, float]]:
-        """None: a score only orders."""
-        return []
 
     def challengers(self, rates: Mapping[str, float], differing: float) -> list[Challenger]:
         """Models whose places are worth half of what a row is worth more or less."""

@@ -15,7 +15,6 @@ from kreis.errors import ProjectError
 from kreis.tasks.challengers import near_alike
 from kreis.tasks.decisions import Decision, Identity, Level, Scores, Shift
 from kreis.tasks.goal_metric import GoalMetric
-from kreis.tasks.metrics.across import AcrossGroups
 from kreis.tasks.metrics.business_value import BusinessValue
 from kreis.tasks.metrics.correlation import Correlation, rank_agreement
 from kreis.tasks.metrics.counts import FEW
@@ -32,7 +31,8 @@ from kreis.tasks.metrics.quantiles import Coverage, PinballLoss, Width
 from kreis.tasks.metrics.reliability import bins_of, diagram
 from kreis.tasks.outcomes import Number, OutcomeForm
 from kreis.tasks.regression.offsets import choose_offsets
-from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
+from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
+from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,21 +61,18 @@ class NumberValue(GoalMetric, Protocol):
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(UsualTask):
     """A score is a number, or several quantiles; a decision is that number, or the quantile that costs least, or one
     beside it.
     """
 
     metric: NumberValue
     name = "regression"
-    needs_outcomes = True
     outcome: ClassVar[OutcomeForm] = Number()
     losses = ("mean_absolute_error", "root_mean_squared_error")
     baselines: ClassVar[Sequence[str]] = ('project.candidate("mean", Mean(), baseline=True)',)
     rule_decision: ClassVar[Decision] = Identity()
     sliced: ClassVar[Sequence[str]] = ("value", "mean_absolute_error", "bias", "mean_outcome")
-    across: ClassVar[Sequence[AcrossGroups]] = ()
-    sanity: ClassVar[Sequence[Sanity]] = ()
     headlines: ClassVar[Mapping[str, str]] = {"mean_absolute_error": "mean absolute error {:.4g}"}
     card_task = "tabular-regression"
     strength_is = "rank agreement"
@@ -102,9 +99,7 @@ class Regression:
         """
         import polars as pl
 
-        if positive is not None:
-            message = f"positive={positive!r} names a value that means yes, and the goal asks for a number"
-            raise ProjectError(message, where=where, hint="leave positive out")
+        no_positive(positive, "a number", where=where)
         if not (column.dtype.is_numeric() or column.dtype == pl.Null):
             hint = f'cast it in the table: .with_columns(pl.col("{column.name}").cast(pl.Float64))'
             raise ProjectError(f"the outcome {column.name!r} is {column.dtype}, not a number", where=where, hint=hint)
@@ -136,10 +131,6 @@ class Regression:
         """The rank correlation (Spearman 1904), brought from [0, 1] to [0.5, 1]."""
         return rank_agreement(values, outcomes)
 
-    def labels(self, outcomes: Floats) -> Floats:
-        """As they are."""
-        return outcomes
-
     def fit_decision(self, scores: Scores, outcomes: Floats) -> FittedDecision:
         """The score, unless a shift by a constant is shown to cost less.
 
@@ -167,10 +158,6 @@ class Regression:
             return float(shifts[0])
         return float(max(shifts, key=lambda by: float(self.metric.values(outcomes, scores + by).mean())))
 
-    def answers(self, scores: Scores) -> Floats:
-        """As they are."""
-        return scores.astype(np.float64)
-
     def validated(self, scores: Scores, outcomes: Floats, decision: Decision) -> dict[str, float]:
         """Rows, value, and mean absolute error."""
         rows = self.rows(outcomes, scores, decision, where="validation")
@@ -184,12 +171,7 @@ class Regression:
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows."""
         rows = int(found["rows"])
-        if rows >= FEW:
-            return []
-        return [
-            f"the validation part has only {rows:,} rows: which candidate is best is decided by chance below about"
-            f" {FEW}; collect more rows, or let validation be a larger share"
-        ]
+        return few_are_chance(rows, f"the validation part has only {rows:,} rows")
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> Rows:
         """Rows with numbers.
@@ -200,10 +182,7 @@ class Regression:
         known, given = np.asarray(outcomes, dtype=np.float64), scores.astype(np.float64)
         for what, values in (("outcomes", known), ("scores", given)):
             bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-            if bad.any():
-                row = int(np.flatnonzero(bad)[0])
-                said = f"{int(bad.sum())} {what} are not numbers, the first in row {row}: {values[row]}"
-                raise ProjectError(said, where=where, hint="evaluate only on rows whose outcome is known")
+            check_rows(bad, f"{what} are not numbers", values, where=where, hint=KNOWN_ONLY)
         decided = decision.many(given)
         if self.metric.levels and given.ndim == 1:  # a rule's number stands for each quantile
             given = np.repeat(given[:, None], len(self.metric.levels), axis=1)
@@ -215,10 +194,6 @@ class Regression:
         errors = (MeanAbsoluteError(), RootMeanSquaredError(), RSquared(), Bias(), Correlation())
         ranges = (PinballLoss(self.metric.levels), Coverage(), Width()) if self.metric.levels else ()
         return [BusinessValue(self.metric), *errors, *ranges, MeanOutcome(), MeanDecision()]
-
-    def favoured(self, rows: Rows, favourable: str | None) -> Rows:
-        """As they are: no decision is the favourable one."""
-        return rows
 
     def doubts(self, metrics: Mapping[str, Any], name: str) -> list[str]:
         """A constant may have value, too."""
