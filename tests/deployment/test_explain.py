@@ -122,6 +122,8 @@ def test_what_would_have_led_to_another_decision(service) -> None:
         ({**ROW, "most": 0}, "wrong_shape"),
         ({"fields": {"unheard": 1}}, "unknown_field"),
         ({**ROW, "immutable": ["x"] * 1_001}, "wrong_shape"),
+        ({**ROW, "immutable": ["city"]}, "wrong_shape"),
+        ({**ROW, "immutable": ["city", "citty"], "counterfactual": True}, "unknown_field"),
         ({"prediction": "../" * 1_000}, "unknown_prediction"),
     ],
 )

@@ -12,6 +12,7 @@ from kreis.clock import SystemClock, microseconds
 from kreis.deployment.predictions.journal import Journal
 from kreis.deployment.predictions.records import PredictionRecord
 from kreis.digests import digest_of
+from kreis.errors import ProjectError
 from kreis.governance.views.why import why_view
 from kreis.identifiers import new_id
 from kreis.ledger import models, releases, steps
@@ -105,4 +106,8 @@ def test_what_would_have_led_to_another_decision(released: Shop) -> None:
     first = found.instead.found[0].changes[0].feature
     kept = why_view(workspace, asked.id, counterfactual=True, immutable=[first])
     assert all(first != change.feature for each in kept.instead.found for change in each.changes)
+    with pytest.raises(ProjectError, match=f"did you mean .*{first!r}"):
+        why_view(workspace, asked.id, counterfactual=True, immutable=[f"{first}s"])
+    with pytest.raises(ProjectError, match="--counterfactual"):
+        why_view(workspace, asked.id, immutable=[first])
     assert "Another decision would follow from" in released.kreis("why", asked.id, "--counterfactual")

@@ -23,7 +23,16 @@ from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.decisions import Above, Cheapest, Cut, Placed
 from kreis.tasks.outcomes import OneOf, SomeOf, YesNo
 
-__all__ = ["Instead", "explainer_for", "explainer_of", "instead_of", "lacks_reasons", "reasons_of", "spoken_of"]
+__all__ = [
+    "Instead",
+    "check_immutable",
+    "explainer_for",
+    "explainer_of",
+    "instead_of",
+    "lacks_reasons",
+    "reasons_of",
+    "spoken_of",
+]
 
 
 def lacks_reasons(manifest: Manifest) -> str | None:
@@ -114,6 +123,19 @@ def reasons_of(
         places = (place_of(names, manifest.outcomes.shown(decision), scores),)
     spoken = spoken_of(manifest)
     return explained(explainer, spoken, row, fields, names=names, places=places, most=most)
+
+
+def check_immutable(manifest: Manifest, names: Sequence[str]) -> None:
+    """Check that what is to stay is a feature of a model, by its full name or without its view's, or a field.
+
+    Raises:
+        ProjectError: one is neither: it would be ignored.
+    """
+    known = {*manifest.features, *(name.partition("__")[2] for name in manifest.features)}
+    known |= {field for view in manifest.request_views for field in view.fields}
+    for name in names:
+        if name not in known:
+            raise ProjectError.unknown_name("feature or field", name, known, where="immutable")
 
 
 class Instead(msgspec.Struct, frozen=True, omit_defaults=True):

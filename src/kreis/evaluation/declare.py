@@ -134,4 +134,4 @@ class Judgement(Candidates):
             with at(self._parts.place(name)):
                 if answers_questions(self.goal.task):
                     raise ProjectError(f"{name} goes with answers about rows; this project answers questions")
-                part.check(self.goal.task, known)
+                part.check(self.goal.task, known, self.feature_names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -179,7 +179,7 @@ class Views(Tables):
         super().__init__(name, goal=goal)
         self._views = Named[FeatureView | RequestView]("views")
         self._perfect: dict[str, Declared[str]] = {}
-        self._overruled: dict[str, str] = {}
+        self._overruled: dict[str, Declared[str]] = {}
 
     @property
     def views(self) -> Mapping[str, FeatureView]:
@@ -219,7 +219,7 @@ class Views(Tables):
     @property
     def overruled_leaks(self) -> Mapping[str, str]:
         """Leaks that a person lets stand, by column, and why."""
-        return {**self.perfect_features, **self._overruled}
+        return {**self.perfect_features, **{column: because.value for column, because in self._overruled.items()}}
 
     def feature_view(
         self,
@@ -318,7 +318,20 @@ class Views(Tables):
         """
         if not because.strip():
             raise ProjectError("no reason is given", where=users_line(), hint='because="the call is over by then"')
-        self._overruled[column] = because
+        self._overruled[column] = Declared(because, users_line())
+
+    def check_overruled(self, known: Collection[str]) -> None:
+        """Check that what is overruled is there.
+
+        Args:
+            known: What else than features may be overruled; which columns there are only a run knows.
+
+        Raises:
+            ProjectError: it is neither.
+        """
+        for column, because in self._overruled.items():
+            if column not in (names := {*self.feature_names, *known}):
+                raise ProjectError.unknown_name("feature or column", column, names, where=because.place)
 
     def check(self) -> None:
         """Check each view against spine and tables, and that features which may be perfect are there."""

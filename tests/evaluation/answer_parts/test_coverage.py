@@ -59,9 +59,9 @@ def test_it_is_refused_where_it_is_declared_wrongly():
     with pytest.raises(ProjectError, match="method"):
         Coverage(method="cqr")
     with pytest.raises(ProjectError, match="regoin"):
-        Coverage(by="regoin").check(task, {"region": "string"})
+        Coverage(by="regoin").check(task, {"region": "string"}, ())
     with pytest.raises(ProjectError, match="moment"):
-        Coverage(by="at").check(task, {"at": "datetime"})
+        Coverage(by="at").check(task, {"at": "datetime"}, ())
     with pytest.raises(ProjectError, match="says no probabilities"):
-        Coverage().check(task_of(AlarmValue("EUR", true_positive=10.0, false_positive=-1.0), None), {})
-    Coverage(by="region").check(task, {"region": "string"})
+        Coverage().check(task_of(AlarmValue("EUR", true_positive=10.0, false_positive=-1.0), None), {}, ())
+    Coverage(by="region").check(task, {"region": "string"}, ())

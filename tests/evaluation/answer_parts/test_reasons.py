@@ -61,7 +61,7 @@ def test_what_cannot_be_asked_is_refused() -> None:
         Reasons(3, immutable="age")
     task = subject("binary").task
     with pytest.raises(ProjectError, match="did you mean 'age'"):
-        Reasons(3, immutable=["agee"]).check(task, {"age": "number"})
-    Reasons(3, immutable=["age", "row__age"]).check(task, {"age": "number"})
-    with pytest.raises(ProjectError, match="unknown feature"):
-        Reasons(3, immutable=["row__unheard"]).fit(subject("binary"), lambda content: "")
+        Reasons(3, immutable=["agee"]).check(task, {"age": "number"}, ["row__income"])
+    with pytest.raises(ProjectError, match="did you mean 'row__income'"):
+        Reasons(3, immutable=["row__incom"]).check(task, {"age": "number"}, ["row__income"])
+    Reasons(3, immutable=["age", "row__age"]).check(task, {"age": "number"}, ["row__age"])

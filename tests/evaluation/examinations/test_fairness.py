@@ -221,4 +221,4 @@ def test_the_feature_that_gives_a_group_away_is_named():
 def test_it_lacks_columns_where_none_is_declared_and_says_so_of_unknown_ones():
     plain = replace(subject("binary"), judge_by=())
     assert "judge_by" in ask(plain).lacks
-    assert "'age' is no column of these rows" in ask(subject("binary"), by=("sex", "age")).notes
+    assert "'age' is not declared to judge by" in ask(subject("binary"), by=("sex", "age")).notes

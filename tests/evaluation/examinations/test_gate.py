@@ -54,6 +54,12 @@ def test_gate_without_findings_is_undecided_and_says_why():
     assert result.explanation.endswith("nothing was found of it: it reads none")
 
 
+def test_gate_by_a_column_of_which_nothing_is_told_is_undecided_with_the_nearest():
+    result = judge_gate(Gate("gap", at_most=0.05, by="sexx"), [*found((0.0, 0.01)), *found((0.0, 0.01), column="race")])
+    assert result.outcome == "undecided"
+    assert result.explanation.endswith("nothing was found of it: by 'sexx'; did you mean 'sex'?")
+
+
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 0.1, "at_most": 0.2}, {"at_most": float("nan")}])
 def test_gate_needs_one_finite_bound(bounds):
     with pytest.raises(ProjectError, match=r"bound|either"):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from tests.ways.tabular.test_rows_that_teach import PROJECT, Folder, parts
 
+from kreis.errors import ProjectError
 from kreis.governance.views.gates import overruled_in
 from kreis.ledger import runs
 from kreis.loop.machine import RunResult
@@ -64,6 +65,13 @@ def test_overruling_what_nobody_refuses_is_said(folder: Folder):
     )
     warnings = folder.run().verdicts["training"].detail["warnings"]
     assert "nothing is held against 'part__heat': project.overrule_leak is not needed" in warnings
+
+
+def test_overruling_what_is_not_there_is_refused_with_the_nearest(folder: Folder):
+    with pytest.raises(ProjectError, match="unknown feature or column 'part__heatt'") as refused:
+        walk(folder, 'project.overrule_leak("part__heatt", because="it is measured before")\n')
+    assert "did you mean 'part__heat'" in str(refused.value)
+    assert "project.py:" in str(refused.value)
 
 
 def test_what_no_candidate_reads_is_not_looked_at(folder: Folder):

@@ -171,13 +171,23 @@ def test_another_positive_value_or_horizon_computes_anew(folder):
     assert taught[1] < taught[0]
 
 
-def test_a_guardrail_by_a_column_that_the_spine_lacks_is_refused_before_training(folder):
-    folder.edit("risk=Risk", 'guardrails=[Guardrail("recall", at_least=0.1, by="machin")], risk=Risk')
-    text = (folder.folder / "project.py").read_text().replace("Goal, Logistic", "Goal, Guardrail, Logistic")
-    (folder.folder / "project.py").write_text(text)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("risk=Risk", 'guardrails=[k.Guardrail("recall", at_least=0.1, by="machin")], risk=Risk'),
+        ('TimeSplit(test="20d")', 'k.GroupSplit(by="machin")'),
+        ('TimeSplit(test="20d")', 'k.CrossValidation(by="machin")'),
+        ("project.candidate(", 'project.examine(k.Fairness(by=("machine", "machin")))\nproject.candidate('),
+        ("project.candidate(", 'project.examine(k.Mitigation(by="machin"))\nproject.candidate('),
+        ("Logistic()", 'Logistic(), mitigate=k.Reweighed(by="machin", because="a test")'),
+    ],
+)
+def test_a_column_that_the_spine_lacks_is_refused_before_training(folder, old, new):
+    file = folder.folder / "project.py"
+    file.write_text("import kreis as k\n" + file.read_text().replace(old, new, 1))
     with pytest.raises(ProjectError, match="unknown column of the spine 'machin'") as caught:
         folder.run()
-    assert "machine" in caught.value.hint
+    assert "'machine'" in caught.value.hint
 
 
 @pytest.mark.parametrize(("share", "few"), [("0.2", True), ("0.3", False)])

@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 
 from kreis.clock import microseconds
-from kreis.deployment.explaining import Instead, instead_of, lacks_reasons, reasons_of
+from kreis.deployment.explaining import Instead, check_immutable, instead_of, lacks_reasons, reasons_of
 from kreis.deployment.predictions.records import PredictionRecord, Several
 from kreis.deployment.server.messages import Asked, Refusal, Unavailable, Value
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.deployment.server.questions.models import QuestionRelease
-from kreis.errors import KreisError
+from kreis.errors import KreisError, ProjectError
 from kreis.models.explanations.reasons import Explained
 from kreis.models.scoring import Matrix, Scores
 from kreis.tasks.outcomes import Sent
@@ -108,6 +108,8 @@ class Explaining:
             raise Refusal("wrong_shape", "most must be at least 1")
         if len(asked.immutable) > MOST_IMMUTABLE:
             raise Refusal("wrong_shape", f"immutable may name {MOST_IMMUTABLE:,} features")
+        if asked.immutable and not asked.counterfactual:
+            raise Refusal("wrong_shape", 'immutable is for a counterfactual: add "counterfactual": true')
         if len(self._under_way) >= MOST_WAITING:
             raise Unavailable("overloaded", "too many explanations are asked for at once; try again in a second")
         work = self._pool.submit(self._explain, asked, release, at)
@@ -160,6 +162,10 @@ def _told(
     asked: Explain,
 ) -> Explanations:
     manifest, explainer = model.manifest, model.explainer
+    try:
+        check_immutable(manifest, asked.immutable)
+    except ProjectError as error:
+        raise Refusal("unknown_field", f"{error.where}: {error.message}; {error.hint}") from error
     if explainer is None and not asked.counterfactual:
         raise Refusal("not_explained", f"this model's answers are not explained: {lacks_reasons(manifest)}")
     explained: list[Explained] = []

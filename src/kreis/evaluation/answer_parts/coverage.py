@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -55,7 +55,7 @@ class Coverage:
 
         return MeasuredCoverage(level=self.level, by=self.by, method=self.method)
 
-    def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
+    def check(self, task: Task, known: Mapping[str, FieldType], features: Collection[str]) -> None:
         """Check that the goal's outcomes can be covered, and that requests name the group.
 
         Raises:

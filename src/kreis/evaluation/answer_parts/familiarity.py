@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,7 +45,7 @@ class Familiarity:
         """It is examined in each run by default."""
         return None
 
-    def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
+    def check(self, task: Task, known: Mapping[str, FieldType], features: Collection[str]) -> None:
         """It can go with every answer of a model of features."""
 
     def lacks(self, subject: Subject) -> str | None:

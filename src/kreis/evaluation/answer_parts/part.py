@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import ClassVar, Protocol
 
 from kreis.evaluation.examinations.examination import Examination, Subject
@@ -27,12 +27,13 @@ class DeclaredPart(Protocol):
         """What measures whether it holds what it says, asked in each run; None where nothing does."""
         ...
 
-    def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
+    def check(self, task: Task, known: Mapping[str, FieldType], features: Collection[str]) -> None:
         """Check that it can go with answers of a project, once all is declared.
 
         Args:
             task: What the goal asks.
             known: Keys (as "string") and fields that a request may bring, with their types.
+            features: All features of the project, by their full names.
 
         Raises:
             ProjectError: it cannot; says what to do.

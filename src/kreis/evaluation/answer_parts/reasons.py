@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,15 +51,17 @@ class Reasons:
         """It is exact, or is not kept: training proves that the parts add up."""
         return None
 
-    def check(self, task: Task, known: Mapping[str, FieldType]) -> None:
+    def check(self, task: Task, known: Mapping[str, FieldType], features: Collection[str]) -> None:
         """Check that what cannot be changed is a field or a feature.
 
         Raises:
             ProjectError: it is neither.
         """
         for name in self.immutable:
-            if name not in known and "__" not in name:
-                raise ProjectError.unknown_name("field", name, sorted(known), where="Reasons(immutable=…)")
+            if name not in known and name not in features:
+                raise ProjectError.unknown_name(
+                    "field or feature", name, [*known, *features], where="Reasons(immutable=…)"
+                )
 
     def lacks(self, subject: Subject) -> str | None:
         """Why it cannot be fitted to this model; None if it can."""
@@ -76,9 +78,6 @@ class Reasons:
         if behind is None or (kept := behind.trained.explanation) is None:
             raise ProjectError(str(self.lacks(subject)), where="Reasons")
         trained, decision = behind.trained, subject.decision
-        for name in self.immutable:
-            if "__" in name and name not in trained.features:
-                raise ProjectError.unknown_name("feature", name, trained.features, where="Reasons(immutable=…)")
         if kept.content is not None:
             keep(kept.content)
         return FeatureReasons(

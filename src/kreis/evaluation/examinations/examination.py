@@ -177,7 +177,8 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
 
 class Examination(Protocol):
     """One question about a model: a frozen dataclass, whose fields are how it is asked. Where these are no plain data,
-    it says by `parameters()` what they are.
+    it says by `parameters()` what they are. A field `by` names columns of the rows: a run refuses names that there are
+    not.
     """
 
     name: ClassVar[str]

@@ -67,7 +67,7 @@ class Fairness:
         least = subject.goal.least if self.least is None else self.least
         options: dict[str, Any] = {"least": least, "pairs": self.pairs, "repeats": subject.rows.repeats}
         columns, notes = compared(subject.groups, self._columns(subject), **options)
-        notes += [f"{name!r} is no column of these rows" for name in self.by if name not in subject.groups]
+        notes += [f"{name!r} is not declared to judge by" for name in self.by if name not in subject.groups]
         given, left = seen(subject.rows, subject.goal)
         notes += [left] if left else []
         tables: dict[str, list[dict[str, Any]]] = {}

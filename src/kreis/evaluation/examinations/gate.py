@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kreis.errors import ProjectError
+from kreis.errors import ProjectError, nearest
 from kreis.evaluation.distributions import student_t_quantile
 from kreis.evaluation.examinations.examination import Examined, Finding
 from kreis.evaluation.gates import GateResult, Outcome, concluded, decide
@@ -105,7 +105,10 @@ def judge_gate(
         if each.measure == gate.measure and gate.by in (None, each.column) and each.estimate is not None
     ]
     if not found:
-        return _nothing_found(gate, next((each.lacks for each in examined if each.examination == asks), ""))
+        lacks = next((each.lacks for each in examined if each.examination == asks), "")
+        others = {each.column for part in examined for each in part.findings if each.measure == gate.measure}
+        by = f"by {gate.by!r}; {nearest(gate.by, others)}" if gate.by and others else ""
+        return _nothing_found(gate, lacks or by)
 
     def decided(estimate: Estimate) -> tuple[Outcome, str]:
         return decide(estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are, coming=coming)

@@ -49,6 +49,8 @@ class Mitigation:
         for each in self.methods:
             if each not in METHODS:
                 raise ProjectError.unknown_name("method", each, METHODS, where=where)
+        if self.of not in (rates := ("selection", "opportunity")):
+            raise ProjectError.unknown_name("rate", self.of, rates, where=where)
         if not 0 < self.at_least < 1:
             hint = "a ratio below 1: 0.8 for four fifths"
             raise ProjectError(f"at_least is {self.at_least}", where=where, hint=hint)

@@ -12,7 +12,15 @@ import numpy as np
 import polars as pl
 
 from kreis.clock import moment
-from kreis.deployment.explaining import Instead, explainer_of, instead_of, lacks_reasons, reasons_of, spoken_of
+from kreis.deployment.explaining import (
+    Instead,
+    check_immutable,
+    explainer_of,
+    instead_of,
+    lacks_reasons,
+    reasons_of,
+    spoken_of,
+)
 from kreis.deployment.manifest import Manifest
 from kreis.deployment.packages import Package
 from kreis.deployment.predictions.records import Several
@@ -152,10 +160,12 @@ def why_view(
         immutable: Features, or fields, that stay as they are in that.
 
     Raises:
-        ProjectError: no such prediction.
+        ProjectError: no such prediction, no such feature or field, or `immutable` and no counterfactual.
         SignatureError: the model's package is not what was signed.
     """
     started = time.perf_counter()
+    if immutable and not counterfactual:
+        raise ProjectError("what stays is said of a counterfactual", where="immutable", hint="--counterfactual")
     record = _find(workspace, prediction)
     with workspace.ledger.read() as connection:
         release = releases.get_release(connection, record["release"])
@@ -200,6 +210,7 @@ def _explained(package: Package, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _instead(package: Package, record: dict[str, Any], immutable: Sequence[str]) -> Instead:
+    check_immutable(package.manifest, immutable)
     scorer, fields = package.scorer(threads=1), record["fields"] or {}
     said = spoken_of(package.manifest).said(fields)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,9 @@ from kreis.preparation.spine import past_rows
 from kreis.preparation.tables import Spine, Table, build
 from kreis.preparation.view_rules import check_view
 from kreis.preparation.views import FeatureView, RequestView
+from kreis.project import Project
 from kreis.texts import counted
+from kreis.training.leaks.again import TWINS
 from kreis.ways.results import BuiltTable, JoinedFeatures
 from kreis.ways.tabular.feeding import feed_from_lake
 from kreis.ways.tabular.rows import read_spine, scan, spine_of
@@ -46,7 +48,7 @@ def perform(state: TabularState) -> Verdict:
             reason=f"the spine {spine.table.name!r} is empty as of {state.as_of:%Y-%m-%d}",
             detail={"warnings": [] if found is None else found.warnings},
         )
-    _check_groups(state, spine)
+    _check_columns(state, spine)
     for view in project.views.values():
         state.features[view.name] = _join(state, spine, view)
     for request_view in project.request_views.values():
@@ -61,13 +63,28 @@ def perform(state: TabularState) -> Verdict:
     )
 
 
-def _check_groups(state: TabularState, spine: Spine) -> None:
-    """Guardrails look by columns of the spine; only now is it known which there are."""
+def _check_columns(state: TabularState, spine: Spine) -> None:
+    """What looks by columns of the spine; only now is it known which there are."""
     columns = state.tables[spine.table.name].output.columns
-    for guardrail in state.project.goal.guardrails:
-        if guardrail.by is not None and guardrail.by not in columns:
-            where = f"Guardrail({guardrail.metric!r}, by={guardrail.by!r})"
-            raise ProjectError.unknown_name("column of the spine", guardrail.by, columns, where=where)
+    for where, column in _columns_named(state.project, spine):
+        if column not in columns:
+            raise ProjectError.unknown_name("column of the spine", column, columns, where=where)
+    state.project.check_overruled([*columns, TWINS])
+
+
+def _columns_named(project: Project, spine: Spine) -> Iterator[tuple[str, str]]:
+    """Who names a column of the spine, and which."""
+    for guardrail in project.goal.guardrails:
+        if guardrail.by is not None:
+            yield f"Guardrail({guardrail.metric!r}, by={guardrail.by!r})", guardrail.by
+    split = project.split_declaration
+    if (parted_by := split.reads(spine)) is not None:
+        yield f"{type(split).__name__}(by={parted_by!r})", parted_by
+    mitigations = (each.preprocessing.mitigate for each in project.candidates.values())
+    yield from ((type(each).__name__, name) for each in mitigations if each is not None for name in each.columns)
+    for examination in project.examinations:
+        by: str | Sequence[str] = getattr(examination, "by", None) or ()
+        yield from ((type(examination).__name__, name) for name in ((by,) if isinstance(by, str) else by))
 
 
 def _check_perfect(state: TabularState) -> tuple[dict[str, str], list[str]]:
