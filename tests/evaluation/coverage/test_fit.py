@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.conftest import Simulations
 from tests.evaluation.examinations.subjects import GOALS
 
 from kreis.evaluation.coverage.fit import conformal_quantile, fit_coverage, kind_of, rows_needed
@@ -134,3 +135,19 @@ def test_an_interval_that_may_be_fitted_is_finite(level, more):
     scores, outcomes = np.random.default_rng(0).normal(size=(2, count))
     part = fit_coverage(TASKS["regression"], Identity(), scores, outcomes, level=level)
     assert np.isfinite(part.quantile.pooled)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("method", ["lac", "aps"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_so_few_rows_cover_a_further_one_at_least_as_often_as_they_say(kind, method, simulations: Simulations):
+    """24 rows have a quantile at 0.9 (the 23rd of 25 places); over all that may be drawn they cover 92% and more."""
+    task, decision = TASKS[kind], {"binary": Cut(0.5), "multiclass": COSTS, "regression": Identity()}[kind]
+    runs = 10 * simulations.runs(200)
+    scores, outcomes, _ = world(kind, 25 * runs, 0)
+    held = 0
+    for run in range(runs):
+        rows, further = slice(25 * run, 25 * run + 24), slice(25 * run + 24, 25 * run + 25)
+        part = fit_coverage(task, decision, scores[rows], outcomes[rows], level=0.9, method=method)
+        held += int(covered(part, scores[further], outcomes[further], None, task)[0])
+    simulations.at_least(f"coverage from 24 rows, {kind} by {method}", held, runs, 0.9)

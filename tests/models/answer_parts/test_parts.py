@@ -9,6 +9,7 @@ import pytest
 
 from kreis.errors import RefusalError
 from kreis.models.answer_parts.familiarity import FamiliarFeature, FamiliarityScore
+from kreis.models.answer_parts.grid import Levels, QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.intervals import CoverageInterval
 from kreis.models.answer_parts.opened import OpenedParts
@@ -21,6 +22,8 @@ from kreis.models.explanations.explainer import Explanation
 from kreis.models.explanations.weights import Weights
 
 BY_REGION = Grouped(0.7, "region", {"north": 0.55, "3": 0.9})
+GRID = QuantileGrid((0.8, 0.9, 0.95), (0.5, 0.7, 0.8), {"north": (0.4, 0.55), "3": (0.6, 0.9, 0.95)})
+ADAPTED = Grouped(0.7, "region", {"north": 0.55, "3": 0.9}, GRID, Levels(0.9))
 ASKED = [Asked(), Asked(fields={"region": "north"}), Asked(fields={"region": 3.0}), Asked(keys={"region": "west"})]
 YES_NO = np.array([0.2, 0.65, 0.65, 0.93])
 CLASSES = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]])
@@ -49,6 +52,10 @@ SAMPLES = {
     "classes, cumulative": sample(
         CoverageSet(level=0.9, classes=["a", "b", "c"], cumulative=True, quantile=Grouped(0.9), rows=100), CLASSES
     ),
+    "yes or no, at a level of its own": sample(
+        CoverageSet(level=0.9, quantile=ADAPTED, rows=100).at_levels(Levels(0.8, {"3": 0.95})), YES_NO
+    ),
+    "a number, at a level of its own": sample(CoverageInterval(level=0.9, quantile=ADAPTED, rows=100), YES_NO),
     "a number": sample(CoverageInterval(level=0.9, quantile=BY_REGION, rows=100, at_least=0.0), YES_NO),
     "a number with spreads": sample(
         CoverageInterval(level=0.9, quantile=Grouped(2.0), rows=9, edges=(0.5,), spreads=(0.1, 1.0)), YES_NO
@@ -69,6 +76,26 @@ def test_a_set_holds_what_is_strange_by_at_most_the_quantile_of_its_group():
     said = SAMPLES["yes or no"].part.many(SAMPLES["yes or no"].matrix, YES_NO, ASKED)
     assert [each["set"] for each in said] == [[False], [True], [False, True], [True]]
     assert [each["group"] for each in said] == [None, "north", "3", None]
+
+
+def test_at_another_level_a_set_says_so_and_holds_what_its_quantile_allows():
+    part = CoverageSet(level=0.9, quantile=ADAPTED, rows=100)
+    said = part.at_levels(Levels(0.8, {"3": 0.95})).many(SAMPLES["yes or no"].matrix, YES_NO, ASKED)
+    assert [each["adapted_level"] for each in said] == [0.8, 0.8, 0.95, 0.8]
+    assert [each["set"] for each in said] == [[False], [True], [False, True], [True]]
+    assert [each["level"] for each in said] == [0.9] * 4
+    assert part.at_levels(Levels(0.9)).many(SAMPLES["yes or no"].matrix, YES_NO, ASKED) == [
+        {**each, "adapted_level": 0.9} for each in SAMPLES["yes or no"].part.many(None, YES_NO, ASKED)
+    ]
+    assert "said at a level of 0.8000" in part.said(said[0])
+    assert SAMPLES["yes or no"].part.at_levels(Levels(0.5)) == SAMPLES["yes or no"].part  # it has no others
+
+
+def test_a_value_is_held_to_what_happened():
+    assert CoverageSet(level=0.9, quantile=BY_REGION, rows=9).held({"set": [True]}, True)
+    assert not CoverageSet(level=0.9, classes=["a", "b"], quantile=BY_REGION, rows=9).held({"set": ["a"]}, 1)
+    interval = CoverageInterval(level=0.9, quantile=Grouped(1.0), rows=9)
+    assert [interval.held({"low": 1.0, "high": 2.0}, each) for each in (1.0, 2.0, 2.1)] == [True, True, False]
 
 
 def test_a_set_of_classes_is_never_empty_and_the_cumulative_one_counts_what_is_likelier():

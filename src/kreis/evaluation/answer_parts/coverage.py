@@ -40,6 +40,10 @@ class Coverage:
     """
     method: Method = "lac"
     """Of classes: "lac" gives the smallest sets, "aps" larger ones where a row is hard and smaller ones elsewhere."""
+    adapts: bool = False
+    """Whether the level follows how much was covered (adaptive conformal inference): `kreis watch` moves it as outcomes
+    come in, each move on the record, and the service takes it over. A new model begins with `level`.
+    """
 
     def __post_init__(self) -> None:
         where = f"Coverage({self.level})"
@@ -53,7 +57,7 @@ class Coverage:
         """How often what happened lay in it."""
         from kreis.evaluation.examinations.coverage import MeasuredCoverage
 
-        return MeasuredCoverage(level=self.level, by=self.by, method=self.method)
+        return MeasuredCoverage(level=self.level, by=self.by, method=self.method, adapts=self.adapts)
 
     def check(self, task: Task, known: Mapping[str, FieldType], features: Collection[str]) -> None:
         """Check that the goal's outcomes can be covered, and that requests name the group.
@@ -103,4 +107,5 @@ class Coverage:
             by=None if groups is None else self.by,
             groups=groups,
             method=self.method,
+            adapts=self.adapts,
         )

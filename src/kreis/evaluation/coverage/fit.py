@@ -9,12 +9,14 @@ sqrt(level (1 - level) / n). With groups, each group has its own quantile (Mondr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from kreis.arrays import Booleans, Floats
+from kreis.models.answer_parts.grid import Levels, QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.intervals import CoverageInterval
 from kreis.models.answer_parts.sets import CoverageSet, strangeness
@@ -30,6 +32,14 @@ Method: TypeAlias = Literal["lac", "aps"]
 Covering: TypeAlias = CoverageInterval | CoverageSet
 _MOST_GROUPS = 1_000
 """The largest groups have quantiles of their own; memory stays bounded."""
+_MOST_ADAPTING = 100
+"""The same, where each of them has many."""
+_LEVELS = tuple(
+    round(float(each), 4)
+    for start, stop, step in ((0.05, 0.8, 0.025), (0.8, 0.95, 0.005), (0.95, 0.99, 0.001), (0.99, 0.9995, 0.0005))
+    for each in np.arange(start, stop - step / 2, step)
+)
+"""From 0.05 to 0.999: at these a level that adapts has quantiles."""
 _PARTS = 10
 """Ranges of the score, of equally many rows, in which the errors' spread is told apart."""
 _LEAST_FOR_SPREAD = 20 * _PARTS
@@ -75,6 +85,7 @@ def fit_coverage(
     by: str | None = None,
     groups: Sequence[str] | None = None,
     method: Method = "lac",
+    adapts: bool = False,
 ) -> Covering:
     """What covers what happens in `level` of all cases.
 
@@ -87,7 +98,9 @@ def fit_coverage(
         by: The key or field that names a row's group.
         groups: The group of each row, where there are any.
         method: By which classes are told strange: "lac" has the smallest sets, "aps" larger ones where rows are hard.
+        adapts: Whether quantiles at other levels are kept.
     """
+    quantile_of = partial(_grouped, level=level, by=by, adapts=adapts)
     kind = kind_of(task, decision)
     if kind in ("yes or no", "classes"):
         happened = task.labels(outcomes).astype(np.intp)
@@ -96,21 +109,21 @@ def fit_coverage(
             level=level,
             classes=list(decision.names),
             cumulative=method == "aps" and kind == "classes",
-            quantile=_grouped(found, level, by, groups),
+            quantile=quantile_of(found, groups),
             rows=len(found),
         )
     bounds = task.outcome if isinstance(task.outcome, Number) else Number()
     ends: dict[str, Any] = {"at_least": bounds.at_least, "at_most": bounds.at_most}
     if kind == "quantiles":
         beyond = np.maximum(scores[:, 0] - outcomes, outcomes - scores[:, -1]).astype(np.float64)
-        quantile = _grouped(beyond, level, by, groups)
+        quantile = quantile_of(beyond, groups)
         return CoverageInterval(level=level, quantile=quantile, rows=len(beyond), several=True, **ends)
     given = (scores if scores.ndim == 1 else scores[:, 0]).astype(np.float64)
     errors = np.abs(outcomes - given)
     edges, spreads, counted = _spread(given, errors, rows_needed(level))
     units = errors[counted] / np.array(spreads)[np.searchsorted(edges, given[counted], side="left")]
     kept = None if groups is None else [groups[place] for place in np.flatnonzero(counted).tolist()]
-    quantile = _grouped(units, level, by, kept)
+    quantile = quantile_of(units, kept)
     return CoverageInterval(level=level, quantile=quantile, rows=len(units), edges=edges, spreads=spreads, **ends)
 
 
@@ -135,12 +148,28 @@ def _spread(scores: Floats, errors: Floats, needed: int) -> tuple[tuple[float, .
     return tuple(edges.tolist()), tuple(spreads.tolist()), ~told
 
 
-def _grouped(values: Floats, level: float, by: str | None, groups: Sequence[str] | None) -> Grouped:
-    pooled = conformal_quantile(values, level)
-    if by is None or groups is None:
-        return Grouped(pooled)
-    names, codes, counts = np.unique(np.array(groups, dtype=str), return_inverse=True, return_counts=True)
-    enough = np.flatnonzero(counts >= max(FEW, rows_needed(level)))
-    largest = enough[np.argsort(-counts[enough], kind="stable")[:_MOST_GROUPS]]
-    found = {str(names[each]): conformal_quantile(values[codes == each], level) for each in sorted(largest)}
-    return Grouped(pooled, by, found)
+def _grouped(values: Floats, groups: Sequence[str] | None, *, level: float, by: str | None, adapts: bool) -> Grouped:
+    own: dict[str, Floats] = {}
+    if by is not None and groups is not None:
+        names, codes, counts = np.unique(np.array(groups, dtype=str), return_inverse=True, return_counts=True)
+        enough = np.flatnonzero(counts >= max(FEW, rows_needed(level)))
+        largest = enough[np.argsort(-counts[enough], kind="stable")[: _MOST_ADAPTING if adapts else _MOST_GROUPS]]
+        own = {str(names[each]): values[codes == each] for each in sorted(largest)}
+    return Grouped(
+        conformal_quantile(values, level),
+        None if groups is None else by,
+        {name: conformal_quantile(each, level) for name, each in own.items()},
+        *((_grid(values, own, level), Levels(level)) if adapts else ()),
+    )
+
+
+def _grid(values: Floats, own: Mapping[str, Floats], level: float) -> QuantileGrid:
+    """The quantiles at all levels that so many rows have, the part's own level among them."""
+    levels = sorted({*_LEVELS, level})
+
+    def found(of: Floats) -> tuple[float, ...]:
+        places = np.ceil((len(of) + 1) * np.array(levels) - 1e-9).astype(int)
+        return tuple(np.sort(of)[places[places <= len(of)] - 1].tolist())
+
+    pooled = found(values)
+    return QuantileGrid(tuple(levels[: len(pooled)]), pooled, {name: found(each) for name, each in own.items()})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.models.answer_parts.grid import Levels, QuantileGrid
 from kreis.models.answer_parts.part import Asking, group_text
 
 __all__ = ["Grouped"]
@@ -22,6 +24,10 @@ class Grouped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key or field that names the group; None where all are of one."""
     groups: dict[str, float] = {}
     """Of each group that had enough rows."""
+    grid: QuantileGrid | None = None
+    """The number at other levels; None where the level stays as it is."""
+    levels: Levels | None = None
+    """At which levels these are, where there are others."""
 
     def group_of(self, asked: Asking) -> str | None:
         """The group whose number holds for a row; None where it is that of all."""
@@ -40,6 +46,18 @@ class Grouped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return np.full(count, self.pooled)
         return np.array([self.at(each) for each in groups])
 
-    def told(self, group: str | None) -> dict[str, str | None]:
-        """What an answer says of its group: nothing where there are none, null where it is that of all rows."""
-        return {} if self.by is None else {"group": group}
+    def at_levels(self, levels: Levels) -> Grouped:
+        """The numbers at other levels; the same where there are none."""
+        grid = self.grid
+        if grid is None:
+            return self
+        groups = {each: grid.quantile(levels.of(each), each) for each in self.groups}
+        pooled = grid.quantile(levels.general)
+        return msgspec.structs.replace(self, pooled=pooled, groups=groups, levels=levels)
+
+    def told(self, group: str | None) -> dict[str, Any]:
+        """What an answer says of its group and of its level: of the group nothing where there are none, and null where
+        its number is that of all rows; of the level nothing where it stays as it is.
+        """
+        said: dict[str, Any] = {} if self.levels is None else {"adapted_level": self.levels.of(group)}
+        return said if self.by is None else {**said, "group": group}

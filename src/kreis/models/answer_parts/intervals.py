@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.models.answer_parts.grid import Levels
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.part import Asking, Get, Raw, Scores
 from kreis.models.answer_parts.sets import group_said, with_group
@@ -43,6 +44,27 @@ class CoverageInterval(
     at_least: float | None = None
     """What outcomes are at least; None where nothing bounds them."""
     at_most: float | None = None
+
+    def at_levels(self, levels: Levels) -> CoverageInterval:
+        """The same, said at other levels."""
+        return msgspec.structs.replace(self, quantile=self.quantile.at_levels(levels))
+
+    def beyond(self, scores: Scores, happened: npt.NDArray[Any]) -> _Floats:
+        """How far off it was what happened, in the unit of the quantiles, shape (n,).
+
+        Args:
+            scores: Raw outputs, shape (n,) or (n, k).
+            happened: The numbers that happened, shape (n,).
+        """
+        if self.several:
+            found: _Floats = np.maximum(scores[:, 0] - happened, happened - scores[:, -1]).astype(np.float64)
+            return found
+        given = (scores if scores.ndim == 1 else scores[:, 0]).astype(np.float64)
+        return np.abs(happened - given) / self.spread_at(given)
+
+    def held(self, value: Any, happened: Any) -> bool:
+        """Whether a value of its own held the number that happened."""
+        return bool(value["low"] <= happened <= value["high"])
 
     def ends(self, scores: Scores, groups: Sequence[str | None] | None) -> tuple[_Floats, _Floats]:
         """The ends of the interval of each row, both of shape (n,).

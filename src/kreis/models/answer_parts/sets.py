@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from kreis.models.answer_parts.grid import Levels
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.part import Asking, Get, Raw, Scores
 from kreis.models.scoring import Matrix
@@ -40,6 +41,26 @@ class CoverageSet(
     @property
     def _values(self) -> list[Any]:
         return list(self.classes) or [False, True]
+
+    def at_levels(self, levels: Levels) -> CoverageSet:
+        """The same, said at other levels."""
+        return msgspec.structs.replace(self, quantile=self.quantile.at_levels(levels))
+
+    def beyond(self, scores: Scores, happened: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """How strange it was what happened, in the unit of the quantiles, shape (n,).
+
+        Args:
+            scores: Raw outputs, shape (n,) or (n, k).
+            happened: As the task labels outcomes: yes and no, or places of classes, shape (n,).
+        """
+        found: npt.NDArray[np.float64] = strangeness(scores, cumulative=self.cumulative)[
+            np.arange(len(scores)), happened.astype(np.intp)
+        ]
+        return found
+
+    def held(self, value: Any, happened: Any) -> bool:
+        """Whether a value of its own held what happened, a label of the task."""
+        return self._values[int(happened)] in value["set"]
 
     def included(self, scores: Scores, groups: Sequence[str | None] | None) -> npt.NDArray[np.bool_]:
         """Which classes are in the set of each row, shape (n, k); of yes and no the first column is no.
@@ -119,15 +140,20 @@ def strangeness(scores: Scores, *, cumulative: bool = False) -> npt.NDArray[np.f
 
 
 def group_said(value: Any, quantile: Grouped) -> str:
-    """Whose rows a value rests on, in words."""
+    """At which level it was said and whose rows a value rests on, in words."""
+    level = f", said at a level of {value['adapted_level']:.4f}" if "adapted_level" in value else ""
     if quantile.by is None:
-        return ""
+        return level
     group = value.get("group")
-    return ", as of all rows: its group has too few" if group is None else f", as of {quantile.by} {group}"
+    of = ", as of all rows: its group has too few" if group is None else f", as of {quantile.by} {group}"
+    return level + of
 
 
 def with_group(properties: dict[str, Any], quantile: Grouped) -> dict[str, Any]:
-    """The schema of an object that may say its group."""
+    """The schema of an object that may say its level and its group."""
+    if quantile.levels is not None:
+        said = "at which it was fitted to rows of before, so that it holds for the share of cases now"
+        properties = {**properties, "adapted_level": {"type": "number", "description": said}}
     required = list(properties)
     if quantile.by is not None:
         said = f"by whose rows: of {quantile.by}; null where it has too few, and all rows are taken"
