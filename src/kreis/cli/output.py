@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kreis.governance.pages.page import Grid, Page
+    from kreis.workspace import Workspace
 
 __all__ = [
     "JsonOption",
@@ -97,6 +98,29 @@ def emit(document: Any) -> None:
 
         text = json.dumps(json.loads(text), indent=2)  # escapes what the encoding lacks
     typer.echo(text)
+
+
+def answer(document: Any, said: str | Callable[[Any], Page], *, json: bool) -> None:
+    """Print what came of a command.
+
+    Args:
+        document: As JSON is to have it.
+        said: For people: a line, or what lays the document out as a page.
+        json: Whether JSON is asked for.
+    """
+    if json:
+        emit(document)
+    elif isinstance(said, str):
+        typer.echo(said)
+    else:
+        print_page(said(document))
+
+
+def here() -> Workspace:
+    """The project's folder in which the command is called."""
+    from kreis.workspace import Workspace
+
+    return Workspace.find()
 
 
 def print_page(page: Page) -> None:

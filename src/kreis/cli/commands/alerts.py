@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["app"]
 
@@ -47,17 +47,13 @@ def alerts(
     from kreis.errors import ProjectError
     from kreis.governance.pages.alert import alert_page
     from kreis.governance.views.alert import alerts_view
-    from kreis.workspace import Workspace
 
     try:
         moment = parse_time(since) if since else None
     except ValueError as error:
         raise ProjectError(f"{since!r} is not a valid time", where="--since", hint="write a day: 2013-05-01") from error
-    view = alerts_view(Workspace.find(), open_only=not everything, monitor=monitor or None, since=moment, page=page)
-    if json:
-        emit(view)
-    else:
-        print_page(alert_page(view))
+    view = alerts_view(here(), open_only=not everything, monitor=monitor or None, since=moment, page=page)
+    answer(view, alert_page, json=json)
 
 
 @app.command()
@@ -75,11 +71,7 @@ def acknowledge(
         kreis alerts acknowledge 013fda7a-1000 --because "a storm; nothing to do"
     """
     from kreis.actions.alerts import acknowledge as record_acknowledgement
-    from kreis.workspace import Workspace
 
-    seen = record_acknowledgement(Workspace.find(), alert, because)
-    if json:
-        emit(seen)
-    else:
-        state = "open while its cause lasts" if seen.closed_at is None else "closed"
-        typer.echo(f"{seen.acknowledged_by} acknowledged the alert of {seen.monitor}; it is {state}.")
+    seen = record_acknowledgement(here(), alert, because)
+    state = "open while its cause lasts" if seen.closed_at is None else "closed"
+    answer(seen, f"{seen.acknowledged_by} acknowledged the alert of {seen.monitor}; it is {state}.", json=json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, emit, here
 
 __all__ = ["approve"]
 
@@ -38,9 +38,8 @@ def approve(
     from kreis.actions.approve import approve_model
     from kreis.governance.views.model import model_view
     from kreis.texts import short
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     approval = approve_model(workspace, model, role=role, reason=reason, seen=seen)
     if json:
         emit(approval)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, console, emit, print_page, working
+from kreis.cli.output import JsonOption, console, emit, here, print_page, working
 
 __all__ = ["app"]
 
@@ -40,9 +40,8 @@ def verify(
 
     from kreis.ledger import audit
     from kreis.texts import counted
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     with working("recomputing the chain", quiet=json), workspace.ledger.read() as connection:
         report = audit.verify(connection, head=head or None)
     if deep:
@@ -84,9 +83,8 @@ def log(
     from kreis.governance.pages.page import Grid, Number, Page
     from kreis.ledger import audit
     from kreis.texts import counted, subject
-    from kreis.workspace import Workspace
 
-    with Workspace.find().ledger.read() as connection:
+    with here().ledger.read() as connection:
         entries = list(deque(audit.entries(connection), maxlen=last))
     if json:
         emit(entries)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, here
 from kreis.errors import ProjectError
 
 __all__ = ["app"]
@@ -41,26 +41,21 @@ def fill(
         kreis card fill --set intended_users="the desk" --set orders.consent="a contract"
     """
     from kreis.actions.statements import asked_for, fill_card
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     texts = dict(_pair(each) for each in said or ())
-    open_questions = {each.key: each.question for each in asked_for(workspace) if each.said is None}
+    asked = asked_for(workspace)
+    open_questions = {each.key: each.question for each in asked if each.said is None}
     if not texts and sys.stdin.isatty() and not json:
         for key, question in open_questions.items():
             if answer := typer.prompt(f"{question} [{key}]", default="", show_default=False).strip():
                 texts[key] = answer
     if not texts:
-        if json:
-            emit(asked_for(workspace))
-        else:
-            typer.echo("\n".join(f"{key:24}  {question}" for key, question in open_questions.items()) or "all is said")
+        lines = [f"{key:24}  {question}" for key, question in open_questions.items()]
+        answer(asked, "\n".join(lines) or "all is said", json=json)
         return
     made = fill_card(workspace, texts)
-    if json:
-        emit(made)
-    else:
-        typer.echo(f"{', '.join(each.key for each in made)}: on record as said by {made[0].actor}")
+    answer(made, f"{', '.join(each.key for each in made)}: on record as said by {made[0].actor}", json=json)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, working
+from kreis.cli.output import JsonOption, emit, here, print_page, working
 
 __all__ = ["compare"]
 
@@ -50,9 +50,8 @@ def compare(
     """
     from kreis.governance.pages.differences import compared_page, patch_lines
     from kreis.governance.views.comparison import comparison
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     with working("Comparing", quiet=json):
         found = comparison(workspace, names or [])
     if html is not None:

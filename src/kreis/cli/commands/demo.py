@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kreis.cli.options import PortOption
 from kreis.cli.output import JsonOption, working
 
 __all__ = ["app"]
@@ -29,9 +30,7 @@ def flights(
     whole: Annotated[
         bool, typer.Option("--all", help="Replay to the end of the year: twice the traffic, twice the time.")
     ] = False,
-    port: Annotated[
-        int, typer.Option(help="Port of the service. [default: a free one]", metavar="NUMBER", show_default=False)
-    ] = 0,
+    port: PortOption = 0,
     json: JsonOption = False,
 ) -> None:
     """Replay a year of flights: which will be late?
@@ -57,9 +56,7 @@ def handbook(
     folder: Annotated[Path, typer.Option(help="Folder to write the project into.", metavar="FOLDER")] = Path(
         "handbook-demo"
     ),
-    port: Annotated[
-        int, typer.Option(help="Port of the service. [default: a free one]", metavar="NUMBER", show_default=False)
-    ] = 0,
+    port: PortOption = 0,
     json: JsonOption = False,
 ) -> None:
     """Ask kreis's own documentation.

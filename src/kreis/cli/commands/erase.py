@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, working
+from kreis.cli.output import JsonOption, emit, here, working
 
 if TYPE_CHECKING:
     from kreis.actions.erase import Found
@@ -44,13 +44,12 @@ def erase(
     """
     from kreis.actions import erase as erasing
     from kreis.errors import ProjectError
-    from kreis.workspace import Workspace
 
     if bool(entity) == bool(document):
         raise ProjectError("name one: whose rows, or a document", where="kreis erase", hint="--entity, or --document")
     key, _, value = entity.partition("=")
     subject = erasing.Subject("id", document, True, tenant or None) if document else erasing.Subject(key, value)
-    workspace = Workspace.find()
+    workspace = here()
     if dry_run:
         found = erasing.find(workspace, subject)
         if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, telling
+from kreis.cli.output import JsonOption, answer, here, telling
 
 __all__ = ["examine"]
 
@@ -35,15 +35,14 @@ def examine(
 
         kreis examine privacy --candidate gbdt --run 01a217ed
     """
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     if not names:
         from kreis.governance.pages.examined import examinations_page
         from kreis.governance.views.examined import examinations_view
 
         listed = examinations_view(workspace, candidate=candidate, run=run)
-        emit(listed) if json else print_page(examinations_page(listed))
+        answer(listed, examinations_page, json=json)
         return
     from kreis.actions.examine import examine_candidate
     from kreis.governance.pages.examined import examined_page
@@ -52,4 +51,4 @@ def examine(
     with telling("examining", quiet=json) as say:
         found = examine_candidate(workspace, names, candidate=candidate, run=run, say=say)
     view = candidate_examined_view(found)
-    emit(view) if json else print_page(examined_page(view))
+    answer(view, examined_page, json=json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["app"]
 
@@ -40,7 +40,6 @@ def explain(
     """
     from kreis.governance.pages.gates import gates_page
     from kreis.governance.views.gates import gates_view
-    from kreis.workspace import Workspace
 
-    view = gates_view(Workspace.find(), run)
-    emit(view) if json else print_page(gates_page(view))
+    view = gates_view(here(), run)
+    answer(view, gates_page, json=json)

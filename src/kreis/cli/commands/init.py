@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, working
+from kreis.cli.options import NoHeaderOption, SeparatorOption, between
+from kreis.cli.output import JsonOption, answer, working
 
 if TYPE_CHECKING:
-    from kreis.start.begin import Begun
+    from kreis.governance.pages.page import Page
 
 __all__ = ["init"]
 
@@ -45,8 +47,8 @@ def init(
     task: Annotated[
         str, typer.Option(help='What is asked: "binary classification", "forecasting" …', metavar="TASK")
     ] = "",
-    separator: Annotated[str | None, typer.Option(help="Between the fields of a CSV file.", metavar="TEXT")] = None,
-    no_header: Annotated[bool, typer.Option("--no-header", help="The first line of a CSV file is a row.")] = False,
+    separator: SeparatorOption = None,
+    no_header: NoHeaderOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write a project that runs.
@@ -70,19 +72,14 @@ def init(
         _begin_with_documents(documents, folder, [name for name, each in given.items() if each], json=json)
         return
     if file is not None or predict:
-        begun = _begin(file, folder, predict, test, id_, time, task, separator, no_header, quiet=json)
-        if json:
-            emit(begun)
-        else:
-            _tell(begun, folder)
+        header = False if no_header else None
+        said = {"test": test, "id": id_, "time": time, "task": task, "separator": between(separator), "header": header}
+        _begin_with_table(file, folder, predict, said, json=json)
         return
     from kreis.demo.examples import write_example
 
-    written = write_example(example, folder)
-    if json:
-        emit({"folder": str(folder.resolve()), "written": [str(path) for path in written]})
-    else:
-        _tell_written(folder, [str(path) for path in written])
+    written = [str(path) for path in write_example(example, folder)]
+    answer({"folder": str(folder.resolve()), "written": written}, _wrote(folder, written), json=json)
 
 
 def _begin_with_documents(documents: Path, folder: Path, besides: list[str], *, json: bool) -> None:
@@ -96,60 +93,30 @@ def _begin_with_documents(documents: Path, folder: Path, besides: list[str], *, 
         raise ProjectError(problem, where="kreis init, --documents", hint="kreis init NAME --documents FOLDER")
     with working(f"reading {documents}", quiet=json):
         begun = begin_with_documents(folder, documents, now=SystemClock().now())
-    if json:
-        emit(begun)
-        return
-    print_page(begun_with_documents_page(begun))
-    typer.echo()
-    _tell_written(folder, begun.written)
+    _say(begun, begun_with_documents_page, folder, json=json)
 
 
-def _begin(
-    file: Path | None,
-    folder: Path,
-    predict: str,
-    test: Path | None,
-    id_: str,
-    time: str,
-    task: str,
-    separator: str | None,
-    no_header: bool,
-    *,
-    quiet: bool,
-) -> Begun:
+def _begin_with_table(file: Path | None, folder: Path, predict: str, said: dict[str, Any], *, json: bool) -> None:
     from kreis.clock import SystemClock
     from kreis.errors import ProjectError
     from kreis.start.begin import begin
+    from kreis.start.page import begun_page
 
     if file is None or not predict or folder == Path():
         lacking = "--file" if file is None else "NAME" if predict else "--predict"
         hint = "kreis init NAME --file FILE --predict COLUMN"
         raise ProjectError(f"{lacking} is missing", where="kreis init", hint=hint)
-    between = None if separator is None else separator.replace("\\t", "\t")
-    with working(f"looking at {file}", quiet=quiet):
-        return begin(
-            folder,
-            file,
-            predict=predict,
-            now=SystemClock().now(),
-            test=test,
-            id=id_,
-            time=time,
-            task=task,
-            separator=between,
-            header=False if no_header else None,
-        )
+    with working(f"looking at {file}", quiet=json):
+        begun = begin(folder, file, predict=predict, now=SystemClock().now(), **said)
+    _say(begun, begun_page, folder, json=json)
 
 
-def _tell(begun: Begun, folder: Path) -> None:
-    from kreis.start.page import begun_page
-
-    print_page(begun_page(begun))
-    typer.echo()
-    _tell_written(folder, begun.written)
+def _say(begun: Any, page: Callable[[Any], Page], folder: Path, *, json: bool) -> None:
+    answer(begun, page, json=json)
+    if not json:
+        typer.echo(f"\n{_wrote(folder, begun.written)}")
 
 
-def _tell_written(folder: Path, written: list[str]) -> None:
-    for path in written:
-        typer.echo(f"wrote {path}")
-    typer.echo(f"Next: cd {shlex.quote(str(folder))} && kreis run" if str(folder) != "." else "Next: kreis run")
+def _wrote(folder: Path, written: list[str]) -> str:
+    following = "" if str(folder) == "." else f"cd {shlex.quote(str(folder))} && "
+    return "\n".join([*(f"wrote {path}" for path in written), f"Next: {following}kreis run"])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["app"]
 
@@ -28,13 +28,9 @@ def new(
         kreis keys new bob
     """
     from kreis.actions.keys import new_person_key
-    from kreis.workspace import Workspace
 
-    made = new_person_key(Workspace.find(), person)
-    if json:
-        emit(made)
-    else:
-        typer.echo(f"{made.person} has the key {made.key[:16]} ({made.file}). Keep the file to yourself.")
+    made = new_person_key(here(), person)
+    answer(made, f"{made.person} has the key {made.key[:16]} ({made.file}). Keep the file to yourself.", json=json)
 
 
 @app.command("list")
@@ -46,16 +42,10 @@ def list_(json: JsonOption = False) -> None:
         kreis keys list
     """
     from kreis.actions.keys import person_keys
-    from kreis.workspace import Workspace
 
-    found = person_keys(Workspace.find())
-    if json:
-        emit(found)
-        return
-    for person, fingerprints in found.items():
-        typer.echo(f"{person}  {', '.join(each[:16] for each in fingerprints)}")
-    if not found:
-        typer.echo("Nobody has a key on record. Next: kreis keys new NAME")
+    found = person_keys(here())
+    lines = [f"{person}  {', '.join(each[:16] for each in fingerprints)}" for person, fingerprints in found.items()]
+    answer(found, "\n".join(lines) or "Nobody has a key on record. Next: kreis keys new NAME", json=json)
 
 
 @app.command()
@@ -73,10 +63,10 @@ def renew(
         kreis keys renew --reason "the laptop was stolen"
     """
     from kreis.actions.keys import renew_keys
-    from kreis.workspace import Workspace
 
-    done = renew_keys(Workspace.find(), reason=reason)
-    if json:
-        emit(done)
-    else:
-        typer.echo(f"{done.models} models are signed with the new key {done.key[:16]}. Next: start the service again")
+    done = renew_keys(here(), reason=reason)
+    answer(
+        done,
+        f"{done.models} models are signed with the new key {done.key[:16]}. Next: start the service again",
+        json=json,
+    )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, working
+from kreis.cli.output import JsonOption, answer, emit, here, working
 
 __all__ = ["app"]
 
@@ -33,20 +33,12 @@ def compact(
     """
     from kreis.actions.upkeep import compact_lake
     from kreis.texts import counted
-    from kreis.workspace import Workspace
 
     with working("merging small files", quiet=json):
-        done = compact_lake(Workspace.find(), tables or (), dry_run=dry_run)
-    if json:
-        emit(done)
-        return
-    for each in done:
-        typer.echo(
-            f"{each.table}: {counted(each.files_before, 'file')} {'would become' if dry_run else 'became'}"
-            f" {each.files_after:,}"
-        )
-    if not done:
-        typer.echo("No table has small files to merge.")
+        done = compact_lake(here(), tables or (), dry_run=dry_run)
+    became = "would become" if dry_run else "became"
+    lines = [f"{each.table}: {counted(each.files_before, 'file')} {became} {each.files_after:,}" for each in done]
+    answer(done, "\n".join(lines) or "No table has small files to merge.", json=json)
 
 
 @app.command()
@@ -62,10 +54,9 @@ def retain(dry_run: DryRun = False, json: JsonOption = False) -> None:
     """
     from kreis.actions.upkeep import retain_lake
     from kreis.texts import counted
-    from kreis.workspace import Workspace
 
     with working("looking for what is past its time", quiet=json):
-        done = retain_lake(Workspace.find(), dry_run=dry_run)
+        done = retain_lake(here(), dry_run=dry_run)
     if json:
         emit(done)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, working
+from kreis.cli.output import JsonOption, answer, emit, here, working
 
 __all__ = ["app"]
 
@@ -31,17 +31,15 @@ def backup(
     """
     from kreis.actions.ledger import back_up_ledger
     from kreis.texts import counted
-    from kreis.workspace import Workspace
 
     with working("copying the ledger", quiet=json):
-        made = back_up_ledger(Workspace.find(), path)
-    if json:
-        emit(made)
-    else:
-        typer.echo(
-            f"{counted(made.entries, 'entry', 'entries')} in {made.path}, read back and whole.\n"
-            f"head {made.head}\nsha256 {made.sha256}"
-        )
+        made = back_up_ledger(here(), path)
+    answer(
+        made,
+        f"{counted(made.entries, 'entry', 'entries')} in {made.path}, read back and whole.\n"
+        f"head {made.head}\nsha256 {made.sha256}",
+        json=json,
+    )
 
 
 @app.command()
@@ -59,10 +57,9 @@ def restore(
         kreis ledger restore /backups/returns-2025-08-15.db --reason "the disk was replaced"
     """
     from kreis.actions.ledger import restore_ledger
-    from kreis.workspace import Workspace
 
     with working("restoring the ledger", quiet=json):
-        done = restore_ledger(Workspace.find(), path, reason=reason)
+        done = restore_ledger(here(), path, reason=reason)
     if json:
         emit(done)
         return
@@ -83,9 +80,8 @@ def accept(reason: ReasonOption, json: JsonOption = False) -> None:
         kreis ledger accept --reason "no backup of that day; 3 entries are lost"
     """
     from kreis.actions.ledger import accept_loss
-    from kreis.workspace import Workspace
 
-    done = accept_loss(Workspace.find(), reason=reason)
+    done = accept_loss(here(), reason=reason)
     if json:
         emit(done)
         return

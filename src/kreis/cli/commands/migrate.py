@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, working
+from kreis.cli.output import JsonOption, emit, here, working
 
 __all__ = ["migrate"]
 
@@ -30,9 +30,8 @@ def migrate(
         kreis migrate
     """
     from kreis.actions.migrate import migrate as migrate_folder
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     with working("copying the ledger, then bringing it up to date", quiet=json):
         done = migrate_folder(workspace, project=project)
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, console, emit, working
+from kreis.cli.output import JsonOption, console, emit, here, working
 
 __all__ = ["parity"]
 
@@ -27,10 +27,9 @@ def parity(
     """
     from kreis.actions.parity import prove_parity
     from kreis.governance.views.parity import parity_view
-    from kreis.workspace import Workspace
 
     with working("replaying what was served", quiet=json):
-        found = prove_parity(Workspace.find(), rows=rows)
+        found = prove_parity(here(), rows=rows)
     if json:
         emit(parity_view(found))
     else:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, counting, emit, print_page
+from kreis.cli.options import ModelOption, NoHeaderOption, SeparatorOption, between
+from kreis.cli.output import JsonOption, answer, counting, here
 
 if TYPE_CHECKING:
     from kreis.actions.predict import Predicted
@@ -28,15 +29,13 @@ def predict(
             help="Where to: .csv, .parquet or .jsonl.", metavar="FILE", show_default="FILE.predictions.csv, here"
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Version or digest; the one in service if not given.", metavar="MODEL")
-    ] = "",
+    model: ModelOption = "",
     id_: Annotated[str, typer.Option("--id", help="The column that names a row.", metavar="COLUMN")] = "",
     as_of: Annotated[
         str, typer.Option(help="What entities did later is not used. Now, if not given.", metavar="MOMENT")
     ] = "",
-    separator: Annotated[str | None, typer.Option(help="Between the fields of a CSV file.", metavar="TEXT")] = None,
-    no_header: Annotated[bool, typer.Option("--no-header", help="The first line of a CSV file is a row.")] = False,
+    separator: SeparatorOption = None,
+    no_header: NoHeaderOption = False,
     json: JsonOption = False,
 ) -> None:
     """Answer each row of a file, as the service would.
@@ -51,26 +50,21 @@ def predict(
         kreis predict applications.parquet --output answers.parquet --model 2
     """
     from kreis.actions.predict import predict_file
-    from kreis.workspace import Workspace
 
     target = output or Path(f"{file.name.partition('.')[0]}.predictions.csv")
-    between = None if separator is None else separator.replace("\\t", "\t")
     with counting(f"answering {file.name}", quiet=json) as said:
         done = predict_file(
-            Workspace.find(),
+            here(),
             file,
             target,
             model=model,
             id=id_,
             as_of=as_of,
-            separator=between,
+            separator=between(separator),
             header=False if no_header else None,
             said=said,
         )
-    if json:
-        emit(done)
-    else:
-        print_page(_page(done))
+    answer(done, _page, json=json)
 
 
 def _page(done: Predicted) -> Page:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, counting, emit, print_page
+from kreis.cli.options import ModelOption
+from kreis.cli.output import JsonOption, answer, counting, here
 
 if TYPE_CHECKING:
     from kreis.generative.redteam.report import RedTeamReport
@@ -25,9 +26,7 @@ def redteam(
     attacks: Annotated[
         list[Path] | None, typer.Option(help='Attacks of your own: {"text": …}, one a line.', metavar="FILE")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Version or digest; the one in service if not given.", metavar="MODEL")
-    ] = "",
+    model: ModelOption = "",
     transcripts: Annotated[
         Path | None, typer.Option(help="Write each attack and its answer, masked, as JSON Lines.", metavar="FILE")
     ] = None,
@@ -45,21 +44,18 @@ def redteam(
         kreis redteam --suite leakage --attacks mine.jsonl --transcripts attacks.jsonl
     """
     from kreis.actions.redteam import attack_model
-    from kreis.workspace import Workspace
 
     with counting("attacking", quiet=json) as said:
         report = attack_model(
-            Workspace.find(),
+            here(),
             model=model,
             names=suite or (),
             files=attacks or (),
             transcripts=transcripts,
             progress=lambda done, _: said(done),
         )
-    if json:
-        emit({"rates": report.rates(), "left_out": report.left_out, "results": report.results})
-    else:
-        print_page(_page(report))
+    document = {"rates": report.rates(), "left_out": report.left_out, "results": report.results}
+    answer(document, lambda _: _page(report), json=json)
     raise typer.Exit(EXIT_HARMED if report.harmful else 0)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["app"]
 
@@ -41,10 +41,6 @@ def plan(
     """
     from kreis.actions.release import plan_canary
     from kreis.governance.pages.release import plan_page
-    from kreis.workspace import Workspace
 
-    planned = plan_canary(Workspace.find(), per_day=per_day, differing=differ)
-    if json:
-        emit(planned)
-        return
-    print_page(plan_page(planned))
+    planned = plan_canary(here(), per_day=per_day, differing=differ)
+    answer(planned, plan_page, json=json)

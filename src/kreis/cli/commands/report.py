@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, working
+from kreis.cli.output import JsonOption, emit, here, print_page, working
 
 __all__ = ["report"]
 
@@ -38,9 +38,8 @@ def report(
         kreis report 2 --json
     """
     from kreis.governance.views.report import report_steps, report_view
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     view = report_view(workspace, name)
     if html is not None:
         from kreis.durable import storing, write_durably

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, working
+from kreis.cli.output import JsonOption, answer, here, working
 
 __all__ = ["reproduce"]
 
@@ -40,12 +40,8 @@ def reproduce(
     """
     from kreis.actions.reproduce import reproduce as reproduce_run
     from kreis.governance.pages.reproduction import reproduction_page
-    from kreis.workspace import Workspace
 
     with working("Walking it again", quiet=json):
-        found = reproduce_run(Workspace.find(), run, folder=folder)
-    if json:
-        emit(found)
-    else:
-        print_page(reproduction_page(found))
+        found = reproduce_run(here(), run, folder=folder)
+    answer(found, reproduction_page, json=json)
     raise typer.Exit(0 if found.same else EXIT_DIFFERS)

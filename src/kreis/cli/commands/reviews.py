@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, here
 
 if TYPE_CHECKING:
     from kreis.governance.pages.page import Page
@@ -46,9 +46,8 @@ def put(
         kreis reviews put answers items.jsonl --label right --label wrong
     """
     from kreis.actions.reviews import put_in
-    from kreis.workspace import Workspace
 
-    _tell(put_in(Workspace.find(), queue, file, labels=label or (), per_item=per_item), "new items", json)
+    _tell(put_in(here(), queue, file, labels=label or (), per_item=per_item), "new items", json)
 
 
 @app.command("next")
@@ -66,9 +65,8 @@ def give(
         kreis reviews next answers --as bo --out bo.jsonl
     """
     from kreis.actions.reviews import give_out
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     _tell(give_out(workspace, queue, reviewer or workspace.actor, out, count), f"items in {out}", json)
 
 
@@ -86,9 +84,8 @@ def take(
         kreis reviews take answers bo.jsonl --as bo
     """
     from kreis.actions.reviews import take_back
-    from kreis.workspace import Workspace
 
-    workspace = Workspace.find()
+    workspace = here()
     _tell(take_back(workspace, queue, reviewer or workspace.actor, file), "new labels", json)
 
 
@@ -106,9 +103,8 @@ def settle(
         kreis reviews settle answers a7 wrong --because "the page says 30 days"
     """
     from kreis.actions.reviews import settle as decide
-    from kreis.workspace import Workspace
 
-    decide(Workspace.find(), queue, item, label, because)
+    decide(here(), queue, item, label, because)
     typer.echo(f"{item} is {label}.")
 
 
@@ -136,32 +132,23 @@ def show(
     from kreis.actions.reviews import state_of
     from kreis.errors import ProjectError
     from kreis.evaluation.agreement import Scale
-    from kreis.workspace import Workspace
 
     if scale not in get_args(Scale):
         raise ProjectError.unknown_name("scale", scale, get_args(Scale), where="--scale")
     if item:
-        said = Workspace.find().reviews.get(queue).said_of(item)
-        if json:
-            emit([{"by": by, "label": label, "comment": comment} for by, label, comment in said])
-        else:
-            typer.echo(
-                "\n".join(f"{by}: {label}" + (f" ({comment})" if comment else "") for by, label, comment in said)
-            )
+        said = here().reviews.get(queue).said_of(item)
+        lines = [f"{by}: {label}" + (f" ({comment})" if comment else "") for by, label, comment in said]
+        answer(
+            [{"by": by, "label": label, "comment": comment} for by, label, comment in said], "\n".join(lines), json=json
+        )
         return
     chosen: Any = scale
-    state = state_of(Workspace.find(), queue, chosen)
-    if json:
-        emit(state)
-    else:
-        print_page(_page(state))
+    state = state_of(here(), queue, chosen)
+    answer(state, _page, json=json)
 
 
 def _tell(count: int, what: str, as_json: bool) -> None:
-    if as_json:
-        emit({"count": count})
-    else:
-        typer.echo(f"{count:,} {what}")
+    answer({"count": count}, f"{count:,} {what}", json=as_json)
 
 
 def _page(state: ReviewState) -> Page:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["rollback"]
 
@@ -29,11 +29,7 @@ def rollback(
     """
     from kreis.actions.release import roll_back
     from kreis.texts import short
-    from kreis.workspace import Workspace
 
-    release = roll_back(Workspace.find(), reason=reason, to=to)
-    if json:
-        emit(release)
-        return
+    release = roll_back(here(), reason=reason, to=to)
     models = ", ".join(f"{route.share:.0%} {short(route.model)}" for route in release.routes)
-    typer.echo(f"Release {release.number} is in service: {models}")
+    answer(release, f"Release {release.number} is in service: {models}", json=json)

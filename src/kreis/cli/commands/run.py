@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, emit, here
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,43 +26,49 @@ def _disciplines() -> list[str]:
     return list(DISCIPLINES[:-1])
 
 
+_AsOf = Annotated[
+    str,
+    typer.Option(
+        help="The moment to run for (ISO 8601, UTC): nothing known later is used. [default: kreis.toml, or today]",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+_Until = Annotated[
+    str, typer.Option(help="Last discipline to walk.", metavar="DISCIPLINE", autocompletion=_disciplines)
+]
+_StartAt = Annotated[
+    str,
+    typer.Option(
+        help="Start at this discipline and recompute from there, whatever is remembered; what comes before it is"
+        " taken over from the last run. [default: the first, nothing recomputed]",
+        metavar="DISCIPLINE",
+        show_default=False,
+        autocompletion=_disciplines,
+    ),
+]
+_Plan = Annotated[bool, typer.Option("--plan", help="Say what would be computed, and why; do nothing.")]
+_SimulatedTime = Annotated[
+    bool,
+    typer.Option("--simulated-time", help="Use --as-of as the current time in the ledger as well. For replays only."),
+]
+_Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Accept that many rows of this source that were collected before are gone or changed; on record.",
+        metavar="SOURCE",
+    ),
+]
+
+
 def run(
-    as_of: Annotated[
-        str,
-        typer.Option(
-            help="The moment to run for (ISO 8601, UTC): nothing known later is used. [default: kreis.toml, or today]",
-            metavar="TIME",
-            show_default=False,
-        ),
-    ] = "",
-    until: Annotated[
-        str, typer.Option(help="Last discipline to walk.", metavar="DISCIPLINE", autocompletion=_disciplines)
-    ] = "deployment",
-    start_at: Annotated[
-        str,
-        typer.Option(
-            help="Start at this discipline and recompute from there, whatever is remembered; what comes before it is"
-            " taken over from the last run. [default: the first, nothing recomputed]",
-            metavar="DISCIPLINE",
-            show_default=False,
-            autocompletion=_disciplines,
-        ),
-    ] = "",
+    as_of: _AsOf = "",
+    until: _Until = "deployment",
+    start_at: _StartAt = "",
     start: Annotated[str, typer.Option("--from", hidden=True, autocompletion=_disciplines)] = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be computed, and why; do nothing.")] = False,
-    simulated_time: Annotated[
-        bool,
-        typer.Option(
-            "--simulated-time", help="Use --as-of as the current time in the ledger as well. For replays only."
-        ),
-    ] = False,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Accept that many rows of this source that were collected before are gone or changed; on record.",
-            metavar="SOURCE",
-        ),
-    ] = None,
+    plan: _Plan = False,
+    simulated_time: _SimulatedTime = False,
+    accept: _Accept = None,
     trigger: Annotated[str, typer.Option(hidden=True)] = "manual",
     present: Annotated[str, typer.Option(hidden=True)] = "",
     json: JsonOption = False,
@@ -86,12 +92,11 @@ def run(
     from kreis.actions.run import moment_of, run_circle
     from kreis.cli.live import observer_for
     from kreis.clock import SimulatedClock
-    from kreis.workspace import Workspace
 
     if start:
         typer.echo("warning: --from is now called --start-at", err=True)
         start_at = start_at or ("" if start == "requirements" else start)
-    workspace = Workspace.find()
+    workspace = here()
     if present or simulated_time:
         workspace.clock = SimulatedClock(workspace.moment(present or as_of))
     project = workspace.load_project()
@@ -138,7 +143,4 @@ def _say_plan(
     from kreis.governance.pages.plan import plan_page
 
     found = plan_circle(project, workspace, as_of=as_of, until=until, start_at=start_at)
-    if json:
-        emit(found)
-    else:
-        print_page(plan_page(found))
+    answer(found, plan_page, json=json)

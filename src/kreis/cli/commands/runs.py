@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, working
+from kreis.cli.output import JsonOption, answer, here, working
 
 __all__ = ["runs"]
 
@@ -46,11 +46,7 @@ def runs(
     """
     from kreis.governance.pages.runs import runs_page
     from kreis.governance.views.runs import runs_view
-    from kreis.workspace import Workspace
 
     with working("Reading runs", quiet=json):
-        view = runs_view(Workspace.find(), where=where or (), sort=sort, limit=limit)
-    if json:
-        emit(view)
-    else:
-        print_page(runs_page(view))
+        view = runs_view(here(), where=where or (), sort=sort, limit=limit)
+    answer(view, runs_page, json=json)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kreis.cli.output import here
+
 __all__ = ["serve"]
 
 
@@ -44,6 +46,5 @@ def serve(
         kreis serve --port 8080 --workers 2
     """
     from kreis.actions.serve import exec_server
-    from kreis.workspace import Workspace
 
-    exec_server(Workspace.find(), host=host, port=port, workers=workers, simulated=simulated_time)
+    exec_server(here(), host=host, port=port, workers=workers, simulated=simulated_time)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, emit, here, print_page
 from kreis.errors import ProjectError
 
 __all__ = ["show"]
@@ -84,19 +84,16 @@ def show(
         kreis show datasheet arrivals --croissant > arrivals.json
     """
     from kreis.governance.views.kinds import SHOW
-    from kreis.workspace import Workspace
 
     if not kind:
-        if json:
-            emit({"kinds": _KINDS})
-        else:
-            typer.echo("\n".join(f"kreis show {name:9}  {what}" for name, what in _KINDS.items()))
+        lines = (f"kreis show {name:9}  {what}" for name, what in _KINDS.items())
+        answer({"kinds": _KINDS}, "\n".join(lines), json=json)
         return
     if kind not in SHOW and _RUN.fullmatch(kind):
         kind, name = "run", kind
     if kind not in SHOW:
         raise ProjectError.unknown_name("kind of thing", kind, SHOW)
-    view = SHOW[kind](Workspace.find(), name, version)
+    view = SHOW[kind](here(), name, version)
     if croissant:
         from kreis.governance.papers.croissant import croissant_of
         from kreis.governance.views.datasheet import DatasheetView

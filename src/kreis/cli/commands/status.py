@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kreis.cli.output import JsonOption, emit, print_page
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["status"]
 
@@ -18,10 +18,6 @@ def status(json: JsonOption = False) -> None:
     """
     from kreis.governance.pages.status import status_page
     from kreis.governance.views.status import status_view
-    from kreis.workspace import Workspace
 
-    view = status_view(Workspace.find())
-    if json:
-        emit(view)
-    else:
-        print_page(status_page(view))
+    view = status_view(here())
+    answer(view, status_page, json=json)

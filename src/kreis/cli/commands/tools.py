@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from kreis.cli.output import JsonOption, console, emit, working
+from kreis.cli.output import JsonOption, console, emit, here, working
 
 if TYPE_CHECKING:
     from kreis.generative.tools.wire import Description
@@ -24,7 +24,6 @@ def tools(json: JsonOption = False) -> None:
         kreis tools
     """
     from kreis.actions.tools import run_tools
-    from kreis.workspace import Workspace
 
     waiting = ExitStack()
 
@@ -41,4 +40,4 @@ def tools(json: JsonOption = False) -> None:
 
     with waiting:
         waiting.enter_context(working("loading the project", quiet=json))
-        run_tools(Workspace.find(), ready)
+        run_tools(here(), ready)

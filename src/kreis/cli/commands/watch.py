@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit
+from kreis.cli.output import JsonOption, answer, here
 
 __all__ = ["watch"]
 
@@ -33,15 +33,11 @@ def watch(
         kreis watch --once --json
     """
     from kreis.watching.watcher import keep_watching
-    from kreis.workspace import Workspace
 
     code = 0
-    for look in keep_watching(Workspace.find(), every=every, once=once, collect=collect):
+    for look in keep_watching(here(), every=every, once=once, collect=collect):
         code = look.exit_code
-        if json:
-            emit(look)
-        else:
-            typer.echo(look.text)
+        answer(look, look.text, json=json)
         if not once:
             typer.echo(f"looking again in {every}; stop it with Ctrl-C", err=True)
     raise typer.Exit(code)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, emit, print_page, working
+from kreis.cli.output import JsonOption, answer, here, working
 
 __all__ = ["why"]
 
@@ -34,11 +34,7 @@ def why(
     """
     from kreis.governance.pages.why import why_page
     from kreis.governance.views.why import why_view
-    from kreis.workspace import Workspace
 
     with working("walking back", quiet=json):
-        walk = why_view(Workspace.find(), prediction, counterfactual=counterfactual, immutable=immutable or ())
-    if json:
-        emit(walk)
-    else:
-        print_page(why_page(walk))
+        walk = why_view(here(), prediction, counterfactual=counterfactual, immutable=immutable or ())
+    answer(walk, why_page, json=json)
