@@ -1,6 +1,12 @@
+import html
+import re
+
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from kreis.errors import ProjectError
 from kreis.evaluation.card import model_card, plain
@@ -178,7 +184,7 @@ def card_of(report: EvaluationReport, facts: dict) -> str:
 def test_a_card_shows_metrics_gates_and_slices():
     card = card_of(judged(), {"project": "flight-delays", "training": {"rows": 100}})
     assert card.startswith("---\nlibrary_name: kreis\n")
-    assert "| better\\_than\\_baseline | pass |" in card
+    assert "| better_than_baseline | pass |" in card
     assert "### By origin" in card
     assert "Late?" in card
     assert "It decides yes from a score of 0.226" in card
@@ -193,22 +199,46 @@ def test_a_card_says_why_a_simpler_candidate_was_chosen():
     assert EvaluationReport.from_document(report.to_document()).choice == report.choice
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    [
-        "<script>alert(1)</script>",
-        "[click](javascript:alert(1))",
-        "![x](http://e.vil/x.png)",
-        "a | b\n# heading",
-        "&lt;img src=x onerror=1&gt;",
-    ],
-)
+MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "[click](javascript:alert(1))",
+    "![x](http://e.vil/x.png)",
+    "see https://e.vil or www.e.vil or mail a@e.vil",
+    "a | b\n# heading",
+    "&lt;img src=x onerror=1&gt;",
+    "1. first",
+    "+ one",
+    "__bold__ _it_ row__sex `code` ~~no~~ a*b*c \\* $x$",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_card_shows_hostile_names_as_text(hostile: str):
-    shown = plain(hostile)
-    assert "<" not in shown
-    assert "\n" not in shown
-    assert "](" not in shown
-    assert " | " not in shown
-    assert "&lt;img" not in shown
     card = card_of(judged(groups={"origin": np.where(ORIGIN == "EWR", hostile, ORIGIN)}), {"f": hostile})
-    assert hostile not in card
+    shown = MARKDOWN.render(card.partition("\n---\n")[2])
+    assert " ".join(hostile.split()) in html.unescape(shown)
+    assert not re.search("<(script|a|img|em|s|li)[ >]", shown)
+
+
+def test_a_value_in_a_card_becomes_no_link_by_itself():
+    assert plain("https://e.vil www.e.vil a@e.vil") == r"https\://e.vil www\.e.vil a\@e.vil"
+
+
+@given(st.text(st.sampled_from("ab1 _*`[]()<>&|~#=+-.!:\\\"'@$\n"), max_size=20))
+def test_a_value_in_a_card_reads_as_it_stands(value: str):
+    said = " ".join(value.split())
+    markdown = MarkdownIt("gfm-like", {"linkify": False})
+    assert markdown.render(plain(value)) == (
+        f"<p>{html.escape(said, quote=False).replace(chr(34), '&quot;')}</p>\n" if said else ""
+    )
+    (cell,) = re.findall("<td>(.*)</td>", markdown.render(f"| a |\n|---|\n| {plain(value)} |"))
+    assert html.unescape(cell) == said
+
+
+def test_a_card_shows_facts_without_brackets():
+    card = card_of(
+        judged(), {"features": ["row__age", "row__job"], "training": {"rows": 100, "parameters": {"c": 1.0}}}
+    )
+    assert "| features | row__age, row__job |" in card
+    assert "| training | rows 100; parameters c 1.0 |" in card

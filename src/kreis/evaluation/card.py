@@ -20,17 +20,25 @@ from kreis.training.mitigations.said import mitigation_said
 
 __all__ = ["model_card", "plain"]
 
-_MEANING = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&:@^=-])")
+_MEANING = re.compile(r"[\\`*\[\]<>|~$&@]|_+|:(?=//)|(?<=www)\.|^[#=+-]|(?:(?<=^\d)|(?<=^\d\d)|(?<=^\d\d\d))[.)]")
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _LONGEST = 500
 
 
 def plain(value: object) -> str:
-    """A value as Markdown that shows as it stands: one line, every character with a meaning escaped."""
+    """A value as Markdown that shows as it stands: one line, every character escaped that has a meaning where it is."""
     text = " ".join(str(value).split())
     text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "…"
-    return _MEANING.sub(r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+    return _MEANING.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    said, before, after = found.group(), found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if said[0] == "_" and before.isalnum() and after.isalnum():
+        return said
+    return "".join(_ENTITIES.get(each, f"\\{each}") for each in said)
 
 
 def model_card(
@@ -189,6 +197,10 @@ def _code(text: str) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} {_shown(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 

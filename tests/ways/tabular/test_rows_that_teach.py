@@ -207,4 +207,4 @@ def test_what_is_positive_stands_in_the_package_and_on_the_card(folder):
     shop = open_project(folder.folder)
     assert result.status == "advanced"
     assert "yes (failed = 'yes') from a score of" in str(shop.show("model"))
-    assert r"It decides yes \(failed \= 'yes'\) from a score of" in shop.card()
+    assert "It decides yes (failed = 'yes') from a score of" in shop.card()

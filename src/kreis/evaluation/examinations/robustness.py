@@ -116,7 +116,7 @@ _SAID = {
     "missing": "without {column!r}",
     "units": "with {column!r} a hundred times as large",
     "unseen": "with a new category in {column!r}",
-    "swapped": "with {column!r} swapped",
+    "swapped": "with {both} swapped",
     "stale": "with an old value of {column!r}",
 }
 
@@ -126,8 +126,10 @@ def _told(subject: Subject, some: SomeRows, kind: str, column: str, rows: Rows, 
     loss = lost(value, some, rows, level=level)
     share = share_estimate(_otherwise(subject, some.rows, rows), some.blocks, some.rows, level=level)
     far = " by more than a tenth of their spread" if _are_amounts(subject, rows) else ""
-    begin, otherwise = _SAID[kind].format(column=column), f"decides otherwise{far} on {share.value:.1%} of the rows"
-    said = f"{begin} the model {loses(loss, subject.goal.metric.unit)}; it {otherwise}"
+    both = " and ".join(repr(each) for each in column.split(" and "))
+    begin, costs = _SAID[kind].format(column=column, both=both), loses(loss, subject.goal.metric.unit)
+    otherwise = f"decides otherwise{far} on {share.value:.1%} of the rows"
+    said = f"{begin} the model {costs}" + ("" if kind == "noise" else f"; it {otherwise}")
     yield Finding(measure=f"loss_by_{kind}", estimate=loss, said=said, column=column)
     if kind == "noise":
         said = f"{begin} the model {otherwise}"

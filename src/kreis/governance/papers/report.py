@@ -202,9 +202,14 @@ class _Report:
             dots(known, title=title), f"{title} by {column}", f"{title} by {column}; the table has the numbers."
         )
 
+    def _asked(self, examination: str) -> bool:
+        """Whether an examination says more of it further below."""
+        found = [each.value for each in self._report.get("examined", [])]
+        return any(each["examination"] == examination and each.get("findings") for each in found)
+
     def _calibration(self) -> Iterator[str]:
         bins = [each for each in self._report["reliability"] if each.value.get("rows") or each.value.get("n")]
-        if not bins:
+        if not bins or self._asked("calibration"):
             return
         columns = [name for name in ("score", "frequency", "rows") if name in bins[0].value]
         if {"score", "frequency"} <= set(columns):
@@ -249,6 +254,8 @@ class _Report:
 
     def _features(self) -> Iterator[str]:
         importance = list(self._trained.get("importance", []))
+        if self._asked("explanations"):
+            return
         order = sorted(importance, key=lambda each: -(each.value.get("loss") or 0.0))
         known = [_lost(each.value) for each in order[:20]]
         caption = f"Lost when a feature's values are shuffled, {self._unit}, validation rows"
