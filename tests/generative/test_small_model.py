@@ -48,7 +48,7 @@ class Counted:
 
     async def complete(self, wish: Wish) -> Completion:
         completion = await self._model.complete(wish)
-        self.spent += completion.spent
+        self.spent += completion
         return completion
 
     async def stream(self, wish: Wish) -> AsyncIterator[str | Completion]:

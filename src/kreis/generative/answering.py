@@ -388,7 +388,7 @@ class _Turn:
         results = asking.tool_results if asking is not None else []
         signals = (
             confidence,
-            float(spent.tokens_in + spent.tokens_out),
+            float(spent.tokens),
             max((hit.dense or hit.score for hit in self._hits), default=math.nan),
             support,
             float(len(words(self.text))),

@@ -226,7 +226,7 @@ class Asking:
                         yield piece
 
     def _count(self, completion: Completion) -> None:
-        self.spent += completion.spent
+        self.spent += completion
         self.model, self._logprob = completion.model, completion.logprob
         self.fell_back = bool(completion.fell_back)
 

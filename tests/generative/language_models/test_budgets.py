@@ -193,7 +193,7 @@ def test_what_failed_is_booked_as_it_was_spent(budgets: Budgets, clock: Simulate
                 async for _ in model.stream(WISH) if stream else _one(model):
                     pass
             except ModelError as error:
-                spent += error.money
+                spent += error.spent.money
         assert budgets.spent("shop", DAY) == pytest.approx(spent)
         assert spent == pytest.approx(sum(PRICE.of(each.tokens_in, each.tokens_out) for each in server.requests))
         assert budgets.set_aside_still("shop") == 0
@@ -268,7 +268,7 @@ def test_it_stops_before_it_asks_and_goes_on_the_next_day(budgets: Budgets, cloc
         assert "budget 'shop': spent are 0.12" in (await model.complete(WISH)).alert
         with pytest.raises(ModelError, match=r"api: the budget 'shop' is used up: 0\.5 for a day") as caught:
             await model.complete(WISH)
-        assert (caught.value.tokens, caught.value.spent.attempts) == (0, 0)
+        assert (caught.value.spent.tokens, caught.value.spent.attempts) == (0, 0)
         with pytest.raises(ModelError, match="used up"):
             await anext(model.stream(WISH))
         assert len(server.requests) == 1

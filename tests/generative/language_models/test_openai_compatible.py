@@ -144,7 +144,7 @@ def test_the_end_for_length_is_said(server: Misbehaving, waits: Waits) -> None:
     assert answers(ask(server, waits, well(finish="length"), stream=True)).finish == "length"
     withheld = errors(ask(server, waits, well(finish="content_filter")))
     assert "withheld" in str(withheld)
-    assert withheld.tokens == server.charged
+    assert withheld.spent.tokens == server.charged
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
@@ -206,7 +206,7 @@ def test_a_refusal_is_tried_again_and_costs_nothing(
 def test_what_is_wrong_with_the_request_is_not_tried_again(server: Misbehaving, waits: Waits, status: int) -> None:
     error = errors(ask(server, waits, refuses(status), well()))
     assert str(error) == f"m at {server.url[7:-3]}: it answered {status}"
-    assert (error.spent.attempts, error.tokens) == (1, 0)
+    assert (error.spent.attempts, error.spent.tokens) == (1, 0)
     assert not waits.slept
 
 
@@ -264,7 +264,7 @@ def test_what_cannot_be_reached_is_tried_again(waits: Waits) -> None:
 
     with pytest.raises(ModelError, match="cannot be reached") as caught:
         asyncio.run(asked())
-    assert (caught.value.spent.attempts, caught.value.tokens) == (3, 0)
+    assert (caught.value.spent.attempts, caught.value.spent.tokens) == (3, 0)
 
 
 # --- what may have been paid is never asked again
@@ -293,8 +293,8 @@ def test_what_was_worked_on_is_paid_once_and_never_asked_again(
     error = errors(ask(server, waits, LOST[name], well(), stream=stream))
     assert len(server.requests) == error.spent.attempts == 1
     assert error.spent.estimated
-    assert error.tokens == server.charged > 0
-    assert error.money == pytest.approx(PRICE.of(error.spent.tokens_in, error.spent.tokens_out))
+    assert error.spent.tokens == server.charged > 0
+    assert error.spent.money == pytest.approx(PRICE.of(error.spent.tokens_in, error.spent.tokens_out))
     assert KEY not in str(error)
     assert not waits.slept
 
@@ -304,7 +304,7 @@ def test_a_stream_that_breaks_off_costs_what_came(server: Misbehaving, waits: Wa
         pieces, error = ask(server, waits, behaviour, stream=True)
         assert "".join(pieces) == "A week has"
         assert isinstance(error, ModelError)
-        assert error.tokens == server.charged
+        assert error.spent.tokens == server.charged
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -312,7 +312,7 @@ def test_the_deadline_ends_a_wait(server: Misbehaving, stream: bool) -> None:
     wish = Wish(messages=WISH.messages, most_tokens=50, deadline_s=0.5)
     error = errors(ask(server, Waits(), slow(), stream=stream, wish=wish, pace=Pace()))
     assert "did not answer within 0.5 s" in str(error)
-    assert error.tokens == server.charged > 0
+    assert error.spent.tokens == server.charged > 0
 
 
 @pytest.mark.parametrize("behaviour", [slow(), silent()], ids=["first", "next"])
@@ -320,7 +320,7 @@ def test_a_stream_waits_for_a_piece_only_so_long(server: Misbehaving, behaviour:
     kind = OpenAICompatible(env="LLM_URL", name="m", first_token_s=0.5)
     error = errors(ask(server, Waits(), behaviour, stream=True, kind=kind, pace=Pace()))
     assert "0.5 s" in str(error)
-    assert error.tokens == server.charged > 0
+    assert error.spent.tokens == server.charged > 0
 
 
 def test_an_answer_without_end_is_cut(server: Misbehaving, waits: Waits) -> None:

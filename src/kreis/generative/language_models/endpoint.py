@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from kreis.generative.addresses import checked_address, checked_key
 from kreis.generative.language_models.breaker import Breaker
 from kreis.generative.language_models.model import Completion, ModelError, Spent, Wish
@@ -296,17 +298,12 @@ class _Call:
         """
         if self.finish == "content_filter":
             raise UnreadableError("its content filter withheld the answer")
-        spent = self.spent()
         return Completion(
             text="".join(self._pieces),
             model=self._kind.name,
-            tokens_in=spent.tokens_in,
-            tokens_out=spent.tokens_out,
-            money=spent.money,
             finish="length" if self.finish == "length" else "stop",
-            attempts=spent.attempts,
             logprob=sum(self._logprobs) / len(self._logprobs) if self._logprobs else None,
-            estimated=spent.estimated,
+            **msgspec.structs.asdict(self.spent()),
         )
 
 

@@ -132,16 +132,8 @@ class _Chain:
 
     def joined(self, done: Completion) -> Completion:
         """An answer, with what the models before it cost."""
-        spent = self.spent + done.spent
-        return msgspec.structs.replace(
-            done,
-            tokens_in=spent.tokens_in,
-            tokens_out=spent.tokens_out,
-            money=spent.money,
-            attempts=spent.attempts,
-            estimated=spent.estimated,
-            fell_back="; ".join([*self._why, *([done.fell_back] if done.fell_back else [])]),
-        )
+        fell_back = "; ".join([*self._why, *([done.fell_back] if done.fell_back else [])])
+        return msgspec.structs.replace(done, fell_back=fell_back, **msgspec.structs.asdict(self.spent + done))
 
     def error(self) -> ModelError:
         """None answered."""

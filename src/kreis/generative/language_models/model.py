@@ -50,6 +50,11 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool = False
     """A request was not answered with its usage: what it may have cost at most is counted."""
 
+    @property
+    def tokens(self) -> int:
+        """Of prompts and of what came of answers."""
+        return self.tokens_in + self.tokens_out
+
     def __add__(self, other: Spent) -> Spent:
         return Spent(
             tokens_in=self.tokens_in + other.tokens_in,
@@ -60,37 +65,21 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Completion(msgspec.Struct, frozen=True, kw_only=True):
+class Completion(Spent, frozen=True, kw_only=True):
     """What a model said, and what it cost. Each paid attempt is in it once, the failed ones too."""
 
     text: str
     model: str
     """The one that answered: "smollm2-135m"."""
-    tokens_in: int
-    tokens_out: int
-    money: float = 0.0
-    """By the price list; in its currency."""
     finish: Literal["stop", "length"] = "stop"
     attempts: int = 1
+    """See `Spent.attempts`."""
     fell_back: str = ""
     """Why an earlier model of a chain did not answer; empty where the first did."""
     logprob: float | None = None
     """Mean log-probability of its tokens, where a model tells."""
-    estimated: bool = False
-    """Tokens and money are an upper estimate, because an attempt came without its usage."""
     alert: str = ""
     """What a person should know, though it answered: that a budget is nearly used up."""
-
-    @property
-    def spent(self) -> Spent:
-        """What it cost, by itself."""
-        return Spent(
-            tokens_in=self.tokens_in,
-            tokens_out=self.tokens_out,
-            money=self.money,
-            attempts=self.attempts,
-            estimated=self.estimated,
-        )
 
 
 class Anew(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,16 +96,6 @@ class ModelError(Exception):
     def __init__(self, said: str, *, spent: Spent = Spent()) -> None:
         super().__init__(said)
         self.spent = spent
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of the prompt and of what came of an answer."""
-        return self.spent.tokens_in + self.spent.tokens_out
-
-    @property
-    def money(self) -> float:
-        """By the price list; in its currency."""
-        return self.spent.money
 
 
 class OpenModel(Protocol):

@@ -55,7 +55,7 @@ class OpenBudgeted:
         try:
             done = await self._model.complete(wish)
         except ModelError as error:
-            await self._book(receipt, error.money)
+            await self._book(receipt, error.spent.money)
             raise
         return msgspec.structs.replace(done, alert=await self._book(receipt, done.money))
 
@@ -70,7 +70,7 @@ class OpenBudgeted:
                     else:
                         yield piece
         except ModelError as error:
-            await self._book(receipt, error.money)
+            await self._book(receipt, error.spent.money)
             raise
 
     async def _set_aside(self, wish: Wish) -> Receipt:

@@ -34,7 +34,6 @@ async def answers_are_whole_and_counted(kind: LanguageModel) -> None:
         assert done.attempts >= 1
         assert done.money >= 0.0
         assert done.finish in ("stop", "length")
-        assert done.spent.tokens_in == done.tokens_in
     finally:
         await model.close()
 
@@ -64,8 +63,8 @@ async def a_deadline_holds(kind: LanguageModel) -> None:
             before = loop.time()
             error = await _error(ask(model, 0.0))
             assert str(error)
-            assert error.tokens >= 0
-            assert error.money >= 0.0
+            assert error.spent.tokens >= 0
+            assert error.spent.money >= 0.0
             assert loop.time() - before < 5.0
         assert (await model.complete(_WISH)).text
     finally:
@@ -105,7 +104,7 @@ async def it_is_closed_once_and_for_all(kind: LanguageModel) -> None:
             await model.complete(_WISH)
         await model.close()
         await model.close()
-        assert (await _error(_completed(model, 5.0))).tokens == 0
+        assert (await _error(_completed(model, 5.0))).spent.tokens == 0
 
 
 async def it_counts_before_it_asks(kind: LanguageModel) -> None:

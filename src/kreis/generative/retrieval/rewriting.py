@@ -82,7 +82,7 @@ async def reworded(
         return Reworded(why=str(error), spent=error.spent, seconds=time.perf_counter() - begun)
     found = _read(completion.text, text)[: search.queries]
     why = "" if found else "the model gave no other wording"
-    return Reworded(wordings=found, why=why, spent=completion.spent, seconds=time.perf_counter() - begun)
+    return Reworded(wordings=found, why=why, spent=Spent() + completion, seconds=time.perf_counter() - begun)
 
 
 def _messages(search: Rewritten, text: str, history: Sequence[Message]) -> tuple[Message, ...]:
