@@ -79,8 +79,72 @@ class Answers(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class BestPassage:
+@dataclass(frozen=True, kw_only=True)
+class FromPassages:
+    """What each way to answer from passages says."""
+
+    knowledge_base: KnowledgeBase = field(kw_only=False)
+    search: SearchKind | None = None
+    """That of the knowledge base if not given."""
+    passages: int = 5
+    """How many are looked at, or shown to the model, at most."""
+    reranks: bool = False
+    """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
+    cache: SemanticCache | None = None
+    """When an answer is given again; None: never."""
+    guards: GuardPolicy = field(default=GuardPolicy())
+    passes_on: str = PASSES_ON["en"]
+    """What is said where the question is passed on."""
+    judged_on: int | None = None
+    """So many questions of each part are answered when it is fitted and judged, for a slow model; None: all."""
+
+    def __post_init__(self) -> None:
+        """Check what it is given.
+
+        Raises:
+            ProjectError: it lacks vectors that it needs, or a number is wrong.
+        """
+        base: Any = self.knowledge_base
+        where = type(self).__name__
+        if not isinstance(base, KnowledgeBase):
+            hint = f"{where}(kb), where kb = project.knowledge_base(…)"
+            raise ProjectError(f"a {type(base).__name__} is no knowledge base", where=where, hint=hint)
+        if self.passages < 1:
+            raise ProjectError(f"passages is {self.passages}", where=where, hint="1 or more")
+        embedded = 'project.knowledge_base(…, embedding=LocalEmbedding("…"))'
+        if self.searched.needs_vectors and base.embedding is None:
+            said = f"it searches by vectors, and knowledge base {base.name!r} has none"
+            raise ProjectError(said, where=where, hint=f"{embedded}, or search=Lexical()")
+        if self.reranks and isinstance(self.searched, Rewritten):
+            hint = "reranks=False, or search the question as it is asked"
+            raise ProjectError("a re-ranker learns from questions as they are asked", where=where, hint=hint)
+        if self.judged_on is not None and self.judged_on < 1:
+            raise ProjectError(f"judged_on is {self.judged_on}", where=where, hint="1 question or more; None for all")
+        if self.cache is not None and base.embedding is None:
+            said = f"its cache compares vectors, and knowledge base {base.name!r} has none"
+            raise ProjectError(said, where=where, hint=f"{embedded}, or no cache")
+
+    @property
+    def searched(self) -> SearchKind:
+        """How it searches."""
+        return self.search or self.knowledge_base.search
+
+    def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
+        """See `Answers.parts`."""
+        base = self.knowledge_base
+        return {
+            "knowledge_base": base.name,
+            "search": self.searched,
+            "embedding": base.embedding,
+            "store": base.store,
+            "passages": self.passages,
+            "guards": self.guards,
+            "passes_on": self.passes_on,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestPassage(FromPassages):
     """What stands in the best passage, word for word: no language model, no invention.
 
     Example:
@@ -92,30 +156,16 @@ class BestPassage:
     0
     """
 
-    knowledge_base: KnowledgeBase
-    search: SearchKind | None = field(default=None, kw_only=True)
-    """That of the knowledge base if not given."""
-    passages: int = field(default=5, kw_only=True)
-    """How many are looked at."""
-    whole: int = field(default=0, kw_only=True)
+    whole: int = 0
     """How many of the best passages are given whole; 0: the best sentences of one."""
-    reranks: bool = field(default=False, kw_only=True)
-    """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
-    cache: SemanticCache | None = field(default=None, kw_only=True)
-    """When an answer is given again; None: never."""
-    guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
-    passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
-    """What is said where the question is passed on."""
-    judged_on: int | None = field(default=None, kw_only=True)
-    """So many questions of each part are answered when it is fitted and judged, where a slow model rewrites them; None:
-    all.
-    """
 
     def __post_init__(self) -> None:
-        _check(self.knowledge_base, self.search, self.passages, "BestPassage")
-        _check_rewritten(self.knowledge_base, self.search, self.reranks, "BestPassage")
-        _check_judged(self.judged_on, "BestPassage")
-        _check_cache(self.knowledge_base, self.cache, "BestPassage")
+        """Check what it is given.
+
+        Raises:
+            ProjectError: see `FromPassages`; or more passages are given whole than are looked at.
+        """
+        super().__post_init__()
         if not 0 <= self.whole <= self.passages:
             hint = "as many as are looked at, at most (passages=); 0 for the best sentences"
             raise ProjectError(f"whole is {self.whole}", where="BestPassage", hint=hint)
@@ -123,16 +173,15 @@ class BestPassage:
     @property
     def complexity(self) -> int:
         """The simplest, unless a language model rewrites what is asked."""
-        return 2 if isinstance(self.search or self.knowledge_base.search, Rewritten) else 0
+        return 2 if isinstance(self.searched, Rewritten) else 0
 
     def parts(self, prompts: Mapping[str, Prompt]) -> dict[str, Any]:
         """No prompt, no model."""
-        parts = _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
-        return {**parts, "whole": self.whole} if self.whole else parts
+        return super().parts(prompts) | ({"whole": self.whole} if self.whole else {})
 
 
-@dataclass(frozen=True)
-class Rag:
+@dataclass(frozen=True, kw_only=True)
+class Rag(FromPassages):
     """A language model that answers from the passages that were found, and cites them.
 
     Retrieval-augmented generation (Lewis et al. 2020).
@@ -146,33 +195,21 @@ class Rag:
     10
     """
 
-    knowledge_base: KnowledgeBase
-    prompt: str | None = field(default=None, kw_only=True)
+    model: ModelKind
+    prompt: str | None = None
     """Its name; without one the model is told to answer briefly, from the passages."""
-    model: ModelKind = field(kw_only=True)
-    search: SearchKind | None = field(default=None, kw_only=True)
-    """That of the knowledge base if not given."""
-    passages: int = field(default=5, kw_only=True)
-    """How many are shown to the model, at most."""
-    reranks: bool = field(default=False, kw_only=True)
-    """Whether the order of what was found is learned from the validation questions, where that is shown to help."""
-    cache: SemanticCache | None = field(default=None, kw_only=True)
-    """When an answer is given again; None: never."""
-    guards: GuardPolicy = field(default=GuardPolicy(), kw_only=True)
-    passes_on: str = field(default=PASSES_ON["en"], kw_only=True)
-    """What is said where the question is passed on."""
-    judged_on: int | None = field(default=None, kw_only=True)
-    """So many questions of each part are answered when it is fitted and judged, for a slow model; None: all."""
-    without_support: Literal["abstain", "extractive"] = field(default="abstain", kw_only=True)
+    without_support: Literal["abstain", "extractive"] = "abstain"
     """Where no passage supports what the model said, also when it was asked again: the question is passed on, or the
     best passage's sentences are the answer.
     """
 
     def __post_init__(self) -> None:
-        _check(self.knowledge_base, self.search, self.passages, "Rag")
-        _check_cache(self.knowledge_base, self.cache, "Rag")
-        _check_rewritten(self.knowledge_base, self.search, self.reranks, "Rag")
-        _check_judged(self.judged_on, "Rag")
+        """Check what it is given.
+
+        Raises:
+            ProjectError: see `FromPassages`; or `without_support` is none of the two.
+        """
+        super().__post_init__()
         if self.without_support not in ("abstain", "extractive"):
             hint = '"abstain" to pass the question on, "extractive" for sentences of the best passage'
             raise ProjectError(f"without_support is {self.without_support!r}", where="Rag", hint=hint)
@@ -190,9 +227,9 @@ class Rag:
         """
         if self.prompt is not None and self.prompt not in prompts:
             raise ProjectError.unknown_name("prompt", self.prompt, prompts, where="Rag")
-        parts = _parts(self.knowledge_base, self.search, self.passages, self.guards, self.passes_on)
-        parts |= {"prompt": None if self.prompt is None else prompts[self.prompt], "model": self.model}
-        return {**parts, "without_support": self.without_support}
+        prompt = None if self.prompt is None else prompts[self.prompt]
+        own = {"prompt": prompt, "model": self.model, "without_support": self.without_support}
+        return super().parts(prompts) | own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,47 +253,3 @@ class AnswererDeclaration:
 
 
 _DEFAULTS = {"guards": GuardPolicy(), "passes_on": PASSES_ON["en"], "without_support": "abstain"}
-
-
-def _parts(
-    base: KnowledgeBase, search: SearchKind | None, passages: int, guards: GuardPolicy, passes_on: str
-) -> dict[str, Any]:
-    return {
-        "knowledge_base": base.name,
-        "search": search or base.search,
-        "embedding": base.embedding,
-        "store": base.store,
-        "passages": passages,
-        "guards": guards,
-        "passes_on": passes_on,
-    }
-
-
-def _check(base: Any, search: SearchKind | None, passages: int, where: str) -> None:
-    if not isinstance(base, KnowledgeBase):
-        hint = f"{where}(kb), where kb = project.knowledge_base(…)"
-        raise ProjectError(f"a {type(base).__name__} is no knowledge base", where=where, hint=hint)
-    if passages < 1:
-        raise ProjectError(f"passages is {passages}", where=where, hint="1 or more")
-    if (search or base.search).needs_vectors and base.embedding is None:
-        hint = 'project.knowledge_base(…, embedding=LocalEmbedding("…")), or search=Lexical()'
-        raise ProjectError(f"it searches by vectors, and knowledge base {base.name!r} has none", where=where, hint=hint)
-
-
-def _check_cache(base: KnowledgeBase, cache: SemanticCache | None, where: str) -> None:
-    if cache is not None and base.embedding is None:
-        hint = 'project.knowledge_base(…, embedding=LocalEmbedding("…")), or no cache'
-        raise ProjectError(
-            f"its cache compares vectors, and knowledge base {base.name!r} has none", where=where, hint=hint
-        )
-
-
-def _check_rewritten(base: KnowledgeBase, search: SearchKind | None, reranks: bool, where: str) -> None:
-    if reranks and isinstance(search or base.search, Rewritten):
-        hint = "reranks=False, or search the question as it is asked"
-        raise ProjectError("a re-ranker learns from questions as they are asked", where=where, hint=hint)
-
-
-def _check_judged(judged_on: int | None, where: str) -> None:
-    if judged_on is not None and judged_on < 1:
-        raise ProjectError(f"judged_on is {judged_on}", where=where, hint="1 question or more; None for all")
