@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 __all__ = [
     "EXTRAS",
@@ -34,6 +35,7 @@ __all__ = [
     "ServiceError",
     "SignatureError",
     "StoreError",
+    "library",
     "nearest",
 ]
 
@@ -134,6 +136,18 @@ class MissingLibraryError(KreisError):
             return None
         work, extra = EXTRAS[library]
         return cls(f"{work} needs {library}, which is not installed", hint=f"pip install 'kreis[{extra}]'")
+
+
+def library(name: str) -> Any:
+    """A library that an extra brings, for work of which whoever reports errors is far away.
+
+    Raises:
+        MissingLibraryError: it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingLibraryError.of(error) or error from error
 
 
 class RefusalError(KreisError):

@@ -66,10 +66,10 @@ def test_append_then_read_gives_the_same_records(journal):
 
 def test_the_segment_in_use_is_not_given_away(journal):
     journal.append_one(prediction(1))
-    with closed_segments(journal.folder, 10) as paths:
+    with closed_segments(journal.folder, 10, 2**20) as paths:
         assert paths == []
     closed = journal.rotate()
-    with closed_segments(journal.folder, 10) as paths:
+    with closed_segments(journal.folder, 10, 2**20) as paths:
         assert paths == [closed]
     assert journal.rotate() is None
 
@@ -218,7 +218,7 @@ def test_a_crashed_writers_segment_is_given_away(tmp_path):
         "journal.append([OutcomeRecord(outcome=1.0, known_at=1)]); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=30)
-    with closed_segments(tmp_path, 10) as paths:
+    with closed_segments(tmp_path, 10, 2**20) as paths:
         assert [len(parse_segment(path, path.read_bytes()).outcomes) for path in paths] == [1]
 
 

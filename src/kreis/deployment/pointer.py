@@ -31,6 +31,7 @@ __all__ = [
     "Pointer",
     "PointerFile",
     "PointerPlace",
+    "named_by",
     "open_pointer",
     "read_highest",
     "read_pointer",
@@ -64,6 +65,12 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the project's other models take: accepted, and ignored (a client may be ahead of a rollback)."""
     ledger: str = ""
     """Id of the ledger that recorded the release; empty where an older kreis published it."""
+
+
+def named_by(release: Release) -> list[str]:
+    """The digests of all models that a release's routes and fallback name, each once."""
+    names = [route.model for route in release.routes] + ([release.fallback] if release.fallback else [])
+    return list(dict.fromkeys(names))
 
 
 class PointerPlace(Protocol):

@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import read_manifest
-from kreis.deployment.pointer import PointedModel, Pointer, PointerPlace, read_pointer, write_pointer
+from kreis.deployment.pointer import PointedModel, Pointer, PointerPlace, named_by, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
 from kreis.ledger.identity import identity_of
@@ -52,7 +52,7 @@ def publish(ledger: Ledger, project: str, place: PointerPlace, keys: Keys) -> Re
             shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
             if _points_to(place, shown, keys, mine):
                 return current
-            models = {digest: get_model(connection, digest) for digest in _named(current)}
+            models = {digest: get_model(connection, digest) for digest in named_by(current)}
             others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
         pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
@@ -74,11 +74,6 @@ def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
             features=sorted({*found.features, *accepts.features}),
         )
     return found
-
-
-def _named(release: Release) -> list[str]:
-    names = [route.model for route in release.routes] + ([release.fallback] if release.fallback else [])
-    return list(dict.fromkeys(names))
 
 
 def _points_to(place: PointerPlace, shown: Release, keys: Keys, ledger: str) -> bool:

@@ -13,8 +13,7 @@ import msgspec
 
 from kreis.errors import CorruptionError, KreisError
 from kreis.generative.asking import Asked, Asking
-from kreis.generative.cache.answer_cache import AnswerCache, Scope
-from kreis.generative.cache.memory import MemoryCache
+from kreis.generative.cache.memory import MemoryCache, Scope
 from kreis.generative.embeddings.embedding import Embedder
 from kreis.generative.extractive import (
     Extract,
@@ -109,7 +108,7 @@ class Answerer:
             embedder = pipeline.embedding.open()
         self._embedder = embedder
         self._reranker = None if pipeline.reranker is None else Reranker.open(files(pipeline.reranker))
-        self.cache: AnswerCache | None = None
+        self.cache: MemoryCache | None = None
         """Answers that may be given again, in the memory of this process."""
         if pipeline.cache is not None and embedder is not None:
             self.cache = MemoryCache(pipeline.cache, embedder)

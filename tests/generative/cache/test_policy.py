@@ -12,8 +12,7 @@ import pytest
 from tests.generative.handbook import E5
 
 from kreis.errors import ProjectError
-from kreis.generative.cache.answer_cache import Scope
-from kreis.generative.cache.memory import MemoryCache
+from kreis.generative.cache.memory import MemoryCache, Scope
 from kreis.generative.cache.policy import CachePolicy, FittedCache, QuestionPair, fit_threshold
 from kreis.generative.embeddings.embedding import Embedder, Vectors
 from kreis.generative.embeddings.kinds import LocalEmbedding

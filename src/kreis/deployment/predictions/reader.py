@@ -137,7 +137,7 @@ def _next_frame(data: bytes, offset: int) -> int | None:
 
 
 @contextmanager
-def closed_segments(folder: Path, limit: int, limit_bytes: int | None = None) -> Iterator[list[Path]]:
+def closed_segments(folder: Path, limit: int, limit_bytes: int) -> Iterator[list[Path]]:
     """Lock some segments that no process writes to any more, oldest first, while the block runs.
 
     Args:
@@ -157,7 +157,7 @@ def closed_segments(folder: Path, limit: int, limit_bytes: int | None = None) ->
                 continue
             handles.append(handle)
             size += os.fstat(handle).st_size
-            if paths and limit_bytes is not None and size > limit_bytes:
+            if paths and size > limit_bytes:
                 break
             paths.append(path)
         yield paths

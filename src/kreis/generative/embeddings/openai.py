@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from kreis.digests import digest_of_document
-from kreis.errors import MissingLibraryError, ServiceError
+from kreis.errors import ServiceError, library
 from kreis.generative.addresses import checked_address, checked_key
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.language_models.waiting import Pace, retry_after
@@ -57,10 +57,7 @@ class OpenAIEmbedder:
             MissingLibraryError: httpx is not installed.
             ProjectError: the address is none that can be asked.
         """
-        try:
-            import httpx
-        except ModuleNotFoundError as error:
-            raise MissingLibraryError.of(error) or error from error
+        httpx = library("httpx")
         base, self._host, loopback = checked_address(address, kind.env, f"the embedding model {kind.model!r}")
         self._kind, self._pace, self._sleep = kind, pace, sleep
         self._url = f"{base}/embeddings"
@@ -71,32 +68,15 @@ class OpenAIEmbedder:
             timeout=kind.timeout_s, follow_redirects=False, trust_env=not loopback, headers=headers
         )
 
-    @property
-    def digest(self) -> str:
-        """Of its name and revision, and of what stands before the texts."""
-        kind = self._kind
         said = [kind.model, kind.revision, kind.dimension, kind.before_passages, kind.before_queries]
-        return digest_of_document(["endpoint", *said])
-
-    @property
-    def dimension(self) -> int:
-        """Numbers in a vector."""
-        return self._kind.dimension
+        self.dimension, self.digest = kind.dimension, digest_of_document(["endpoint", *said])
 
     def passages(self, texts: Sequence[str]) -> Vectors:
-        """Texts that are searched, shape (n, d).
-
-        Raises:
-            ServiceError: the endpoint does not answer, or with something else.
-        """
+        """See `Embedder.passages`."""
         return self._all([self._kind.before_passages + text for text in texts])
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """Questions, shape (n, d).
-
-        Raises:
-            ServiceError: the endpoint does not answer, or with something else.
-        """
+        """See `Embedder.queries`."""
         return self._all([self._kind.before_queries + text for text in texts])
 
     def close(self) -> None:

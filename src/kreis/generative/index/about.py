@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["FORMAT", "TABLES", "About", "searched_text"]
+__all__ = ["FORMAT", "HIT", "TABLES", "About", "searched_text"]
 
 FORMAT: Final = "kreis.index/1"
 TABLES: Final = """
@@ -24,6 +24,13 @@ CREATE TABLE vectors (piece INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE graph (piece INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
 """Numbers count from 0. Moments are microseconds since 1970 UTC. Vectors are float16, little-endian, row by row."""
+
+HIT: Final = """
+chunks.number, documents.id, documents.version, chunks.start, chunks.stop, chunks.text, parents.text, parents.start,
+chunks.heading, documents.title, documents.source, documents.language, documents.licence, chunks.page,
+documents.expires
+"""
+"""The columns of a hit, as `hit_of` takes them."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

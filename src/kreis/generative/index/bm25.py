@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Sequence
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from kreis.generative.index.words import LIKE, is_long, parts_of, term_of, words_of
 
-__all__ = ["K1", "MOST_LIKE", "B", "Bm25", "Postings", "Terms", "candidates", "related"]
+if TYPE_CHECKING:
+    from kreis.generative.index.sqlite import SqliteIndex
+
+__all__ = ["K1", "MOST_LIKE", "B", "Bm25", "Postings", "candidates", "related"]
 
 K1: Final = 1.2
 B: Final = 0.75
@@ -28,22 +31,10 @@ Postings = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]
 Scores = npt.NDArray[np.float32]
 
 
-class Terms(Protocol):
-    """The terms of an index."""
-
-    def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
-        """Of the terms that there are."""
-        ...
-
-    def longer(self, term: str) -> list[str]:
-        """Terms that begin with it, without itself: by length, then by alphabet, at most `MOST_LIKE`."""
-        ...
-
-
 class Bm25:
     """Scores of chunks. Terms that are like one of the question count as that one, with less weight."""
 
-    def __init__(self, terms: Terms, words: npt.NDArray[np.int64]) -> None:
+    def __init__(self, terms: SqliteIndex, words: npt.NDArray[np.int64]) -> None:
         """`words`: of each chunk."""
         self._terms = terms
         mean = max(float(words.mean()), 1.0) if len(words) else 1.0

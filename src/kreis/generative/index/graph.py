@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kreis.errors import MissingLibraryError
+from kreis.errors import library
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.index.exact import Exact, Mask, Numbers
 
@@ -40,7 +40,7 @@ class Graph:
             MissingLibraryError: faiss is not installed.
             ValueError: they do not belong together.
         """
-        faiss = _faiss()
+        faiss = library("faiss")
         try:
             self._graph = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8), faiss.IO_FLAG_SKIP_STORAGE)
         except RuntimeError as error:
@@ -60,7 +60,7 @@ class Graph:
 
     def nearest(self, vector: Vectors, top: int, allowed: Mask | None) -> tuple[Numbers, Vectors]:
         """See `Nearest`. Most of the nearest: `About.recall` says how many, where all chunks are candidates."""
-        faiss = _faiss()
+        faiss = library("faiss")
         count = len(self._vectors) if allowed is None else int(np.count_nonzero(allowed))
         if allowed is not None and count <= _ONE_BY_ONE:
             numbers = np.flatnonzero(allowed)
@@ -96,7 +96,7 @@ def graph_of(pieces: Callable[[], Iterable[Halves]], dimension: int) -> tuple[by
     Raises:
         MissingLibraryError: faiss is not installed.
     """
-    faiss = _faiss()
+    faiss = library("faiss")
     graph = faiss.IndexHNSWSQ(dimension, faiss.ScalarQuantizer.QT_fp16, _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _BUILT_WITH
     graph.is_trained = graph.storage.is_trained = True
@@ -129,11 +129,3 @@ def _one_thread(faiss: Any) -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(before)
-
-
-def _faiss() -> Any:
-    try:
-        import faiss
-    except ModuleNotFoundError as error:
-        raise MissingLibraryError.of(error) or error from error
-    return faiss

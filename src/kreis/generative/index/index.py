@@ -92,15 +92,28 @@ class Index(Protocol):
         ...
 
     def lexical(self, query: Query) -> list[Hit]:
-        """By words, best first."""
+        """By words, best first.
+
+        Raises:
+            ProjectError: there is no such field to filter by.
+            StoreError: its store can't be reached; so in all that follow.
+        """
         ...
 
     def dense(self, query: Query, vector: Vectors) -> list[Hit]:
-        """By a vector of shape (1, d), best first."""
+        """By a vector of shape (1, d), best first.
+
+        Raises:
+            ProjectError: it has no vectors, or those of another model, or no such field to filter by.
+        """
         ...
 
     def hits(self, chunks: Sequence[int]) -> list[Hit]:
-        """Chunks by number, in that order."""
+        """Chunks by number, in that order.
+
+        Raises:
+            ProjectError: there is no such chunk.
+        """
         ...
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:

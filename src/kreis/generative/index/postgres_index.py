@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from kreis.errors import MissingLibraryError, StoreError
+from kreis.errors import StoreError, library
 from kreis.generative.embeddings.embedding import Vectors
-from kreis.generative.index.about import About
+from kreis.generative.index.about import HIT, About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
 from kreis.generative.index.index import Hit, Query
 from kreis.generative.index.postings import postings_of
@@ -56,11 +56,6 @@ LEFT JOIN parents ON parents.number = chunks.parent {joined}
 WHERE (readers.tenant = '' OR readers.tenant = %(tenant)s)
   AND (cardinality(readers.groups) = 0 OR readers.groups && %(groups)s::text[])
   AND (%(at)s::bigint = 0 OR documents.expires IS NULL OR documents.expires > %(at)s) {filters}
-"""
-_COLUMNS: Final = """
-chunks.number, documents.id, documents.version, chunks.start, chunks.stop, chunks.text, parents.text, parents.start,
-chunks.heading, documents.title, documents.source, documents.language, documents.licence, chunks.page,
-documents.expires
 """
 _LEXICAL: Final = """
 WITH wanted AS (SELECT * FROM
@@ -119,15 +114,10 @@ class PostgresIndex(OfAbout):
         self._url = url
         self._free: SimpleQueue[Any] = SimpleQueue()
         self._schema = _SCHEMA + version[:40]
-        self._about = self._read_about(version)
+        super().__init__(self._read_about(version))
 
     def lexical(self, query: Query) -> list[Hit]:
-        """By words (BM25), best first.
-
-        Raises:
-            ProjectError: there is no such field to filter by.
-            StoreError: the database can't be reached.
-        """
+        """See `Index.lexical`."""
         asked = Counter(map(term_of, words_of(query.text)))
         asked.pop("", None)
         wanted = [(part, term, weight) for part in asked for term, weight in self._related(part)]
@@ -139,51 +129,37 @@ class PostgresIndex(OfAbout):
             "k1": K1,
         }
         order = "ORDER BY score DESC, chunks.number LIMIT %(top)s"
-        select = f"{_LEXICAL} SELECT {_COLUMNS}, score"
+        select = f"{_LEXICAL} SELECT {HIT}, score"
         rows = self._ranked(select, "JOIN scored ON scored.chunk = chunks.number", order, query, values)
         return [hit_of(row, {"score": float(score), "lexical": float(score)}) for *row, score in rows]
 
     def dense(self, query: Query, vector: Vectors) -> list[Hit]:
-        """By a vector of shape (1, d), best first.
-
-        Raises:
-            ProjectError: the index has no vectors, or those of another model, or no such field to filter by.
-            StoreError: the database can't be reached.
-        """
+        """See `Index.dense`."""
         check_vector(vector, self._about)
         values = {"vector": str(vector[0].tolist())}
         distance = "chunks.vector <=> %(vector)s::halfvec"
         order = f"ORDER BY {distance}, chunks.number LIMIT %(top)s"
-        rows = self._ranked(f"SELECT {_COLUMNS}, 1 - ({distance})", "", order, query, values)
+        rows = self._ranked(f"SELECT {HIT}, 1 - ({distance})", "", order, query, values)
         return [hit_of(row, {"score": score, "dense": score}) for *row, score in rows]
 
     def hits(self, chunks: Sequence[int]) -> list[Hit]:
-        """Chunks by number, in that order.
-
-        Raises:
-            ProjectError: there is no such chunk.
-            StoreError: the database can't be reached.
-        """
+        """See `Index.hits`."""
         tables = (
             "chunks JOIN documents ON documents.number = chunks.document LEFT JOIN parents ON parents.number = parent"
         )
-        rows = self._rows(f"SELECT {_COLUMNS} FROM {tables} WHERE chunks.number = ANY(%s)", [list(chunks)])
+        rows = self._rows(f"SELECT {HIT} FROM {tables} WHERE chunks.number = ANY(%s)", [list(chunks)])
         found = {row[0]: row for row in rows}
         return [hit_of(row, {}) for row in self._in_order(found, chunks)]
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
-        """The vectors of chunks, shape (n, d)."""
+        """See `Index.vectors`."""
         rows: Any = self._rows("SELECT number, vector::real[] FROM chunks WHERE number = ANY(%s)", [list(chunks)])
         by_number = dict(rows)
         made: Vectors = np.array([by_number[chunk] for chunk in chunks], dtype=np.float32)
         return made.reshape(len(chunks), self._about.dimension)
 
     def private(self, most: int) -> list[Hit]:
-        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does.
-
-        Raises:
-            StoreError: the database can't be reached.
-        """
+        """See `Index.private`."""
         rows: Any = self._rows(
             "SELECT chunks.number FROM chunks JOIN documents ON documents.number = chunks.document JOIN readers"
             " ON readers.number = documents.readers WHERE readers.tenant <> '' OR cardinality(readers.groups) > 0"
@@ -300,9 +276,5 @@ def _speaking() -> Iterator[None]:
 
 
 def _psycopg() -> Any:
-    try:
-        import psycopg
-        import psycopg.sql
-    except ModuleNotFoundError as error:
-        raise MissingLibraryError.of(error) or error from error
-    return psycopg
+    library("psycopg.sql")
+    return library("psycopg")

@@ -32,15 +32,8 @@ class QdrantIndexes(
     """The variable that holds its URL; `{env}_KEY` holds the key."""
 
     def publish(self, file: Path) -> None:
-        """Copy an index file into a collection, which bears the version's name once all is there.
-
-        Args:
-            file: What `build_index` wrote.
-
-        Raises:
-            MissingLibraryError: qdrant-client is not installed.
-            ProjectError: the variable is missing, or another version of kreis wrote the file.
-            StoreError: the server can't be reached, or refuses.
+        """Copy an index file into a collection, which bears the version's name once all is there. See
+        `PostgresIndexes.publish`.
         """
         from kreis.generative.index.qdrant_index import publish
 
@@ -48,25 +41,13 @@ class QdrantIndexes(
             publish(client, file)
 
     def open(self, version: str) -> QdrantIndex:
-        """The index of a version.
-
-        Raises:
-            MissingLibraryError: qdrant-client is not installed.
-            ProjectError: the variable is missing, or another version of kreis published it.
-            StoreError: the server can't be reached, or there is no such version.
-        """
+        """The index of a version; see `PostgresIndexes.open`."""
         from kreis.generative.index.qdrant_index import QdrantIndex
 
         return QdrantIndex(self._client(), version)
 
     def withdraw(self, version: str) -> None:
-        """Delete a version. One that is not there is no error.
-
-        Raises:
-            MissingLibraryError: qdrant-client is not installed.
-            ProjectError: the variable is missing.
-            StoreError: the server can't be reached, or refuses.
-        """
+        """Delete a version; see `PostgresIndexes.withdraw`."""
         from kreis.generative.index.qdrant_index import withdraw
 
         with closing(self._client()) as client:

@@ -15,9 +15,9 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from kreis.errors import KreisError, MissingLibraryError, StoreError
+from kreis.errors import KreisError, StoreError, library
 from kreis.generative.embeddings.embedding import Vectors
-from kreis.generative.index.about import About
+from kreis.generative.index.about import HIT, About
 from kreis.generative.index.bm25 import K1, MOST_LIKE, B, candidates, related
 from kreis.generative.index.index import FILTERS, Hit, Query
 from kreis.generative.index.postings import postings_of
@@ -56,12 +56,9 @@ def client_of(url: str, key: str) -> Any:
         MissingLibraryError: qdrant-client is not installed.
         StoreError: it is no address.
     """
-    try:
-        from qdrant_client import QdrantClient
-    except ModuleNotFoundError as error:
-        raise MissingLibraryError.of(error) or error from error
+    client = library("qdrant_client").QdrantClient
     with _speaking():
-        return QdrantClient(url=url, api_key=key or None, check_compatibility=False)
+        return client(url=url, api_key=key or None, check_compatibility=False)
 
 
 class QdrantIndex(OfAbout):
@@ -75,7 +72,7 @@ class QdrantIndex(OfAbout):
             if self._name not in _aliases(client):
                 raise StoreError(f"no index {version[:12]} is published there", where="Qdrant", hint="publish it first")
             [head] = client.retrieve(self._name, [_special(0)])
-            self._about = about_of(head.payload["about"], where="Qdrant")
+            super().__init__(about_of(head.payload["about"], where="Qdrant"))
             points = client.retrieve(self._name, [_special(1 + place) for place in range(head.payload["pieces"])])
         pieces = sorted((point.payload for point in points), key=lambda payload: int(payload["first"]))
         terms = [term for piece in pieces for term in piece["terms"]]
@@ -84,12 +81,7 @@ class QdrantIndex(OfAbout):
         self._sorted = sorted(terms)
 
     def lexical(self, query: Query) -> list[Hit]:
-        """By words (BM25), best first.
-
-        Raises:
-            ProjectError: there is no such field to filter by.
-            StoreError: the server can't be reached.
-        """
+        """See `Index.lexical`."""
         from qdrant_client.models import SparseVector
 
         wanted: dict[int, float] = {}
@@ -104,36 +96,22 @@ class QdrantIndex(OfAbout):
         return self._found(query, vector, _WORDS, "lexical") if wanted else self._found(query, None, _WORDS, "lexical")
 
     def dense(self, query: Query, vector: Vectors) -> list[Hit]:
-        """By a vector of shape (1, d), best first.
-
-        Raises:
-            ProjectError: the index has no vectors, or those of another model, or no such field to filter by.
-            StoreError: the server can't be reached.
-        """
+        """See `Index.dense`."""
         check_vector(vector, self._about)
         return self._found(query, vector[0].tolist(), _DENSE, "dense")
 
     def hits(self, chunks: Sequence[int]) -> list[Hit]:
-        """Chunks by number, in that order.
-
-        Raises:
-            ProjectError: there is no such chunk.
-            StoreError: the server can't be reached.
-        """
+        """See `Index.hits`."""
         return [_hit(point.payload, {}) for point in self._points(chunks, with_payload=True)]
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
-        """The vectors of chunks, shape (n, d)."""
+        """See `Index.vectors`."""
         points = self._points(chunks, with_payload=False, with_vectors=[_DENSE])
         made: Vectors = np.array([point.vector[_DENSE] for point in points], dtype=np.float32)
         return made.reshape(len(chunks), self._about.dimension)
 
     def private(self, most: int) -> list[Hit]:
-        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does.
-
-        Raises:
-            StoreError: the server can't be reached.
-        """
+        """See `Index.private`."""
         numbers: list[int] = []
         after: Any = None
         with _speaking():
@@ -253,12 +231,10 @@ class _Words:
 
 def _payloads(source: sqlite3.Connection) -> Iterator[tuple[int, int, dict[str, Any]]]:
     rows = source.execute(
-        "SELECT c.number, d.id, d.version, c.start, c.stop, c.text, p.text, p.start, c.heading, d.title, d.source,"
-        " d.language, d.licence, c.page, d.owner, d.expires, r.tenant, r.groups, c.words FROM chunks c"
-        " JOIN documents d ON d.number = c.document JOIN readers r ON r.number = d.readers"
-        " LEFT JOIN parents p ON p.number = c.parent ORDER BY c.number"
+        f"SELECT {HIT}, owner, tenant, groups, words FROM chunks JOIN documents ON documents.number = chunks.document"
+        " JOIN readers ON readers.number = readers LEFT JOIN parents ON parents.number = parent ORDER BY chunks.number"
     )
-    for *hit, owner, expires, tenant, groups, words in rows:
+    for *hit, expires, owner, tenant, groups, words in rows:
         payload = dict(zip(_FIELDS, hit, strict=True)) | {"owner": owner, "tenant": tenant}
         if expires is not None:
             payload["expires"] = expires

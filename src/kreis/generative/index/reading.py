@@ -28,22 +28,10 @@ T = TypeVar("T")
 class OfAbout:
     """What an index of any kind tells of itself, from its head."""
 
-    _about: About
-
-    @property
-    def version(self) -> str:
-        """Digest of all that it was made of."""
-        return self._about.version
-
-    @property
-    def recall(self) -> float | None:
+    def __init__(self, about: About) -> None:
+        self._about, self.version, self.embedding = about, about.version, about.embedding
+        self.recall = about.recall
         """The share of the ten nearest chunks that the file's graph finds; None: it compares all."""
-        return self._about.recall
-
-    @property
-    def embedding(self) -> str:
-        """Digest of the model that its vectors come from; empty where it has none."""
-        return self._about.embedding
 
     def __len__(self) -> int:
         """Chunks."""
@@ -131,8 +119,7 @@ def hit_of(row: Sequence[Any], scores: Mapping[str, float]) -> Hit:
     """A hit.
 
     Args:
-        row: number, document, version, start, stop, text, parent's text and start, heading, title, source, language,
-            licence, page, expires.
+        row: The columns of `HIT`.
         scores: `score`, `lexical`, `dense`; what is not given is 0.
     """
     number, document, version, start, stop, text, parent, parent_start, *said, page, expires = row

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kreis.errors import CorruptionError, StoreError
 from kreis.generative.embeddings.embedding import Vectors
+from kreis.generative.index.about import HIT
 from kreis.generative.index.bm25 import MOST_LIKE, Bm25, Postings
 from kreis.generative.index.exact import Exact, Mask, Nearest, Numbers, best
 from kreis.generative.index.graph import Graph
@@ -27,12 +28,10 @@ __all__ = ["SqliteIndex", "open_index"]
 _MASKS: Final = 64
 """Who may read what, of so many askers, is kept."""
 
-_HITS: Final = """
-SELECT chunks.number, documents.id, documents.version, chunks.start, chunks.stop, chunks.text, parents.text,
-       parents.start, chunks.heading, documents.title, documents.source, documents.language, documents.licence,
-       chunks.page, documents.expires
+_HITS: Final = f"""
+SELECT {HIT}
 FROM chunks JOIN documents ON documents.number = chunks.document LEFT JOIN parents ON parents.number = chunks.parent
-WHERE chunks.number IN ({})
+WHERE chunks.number IN ({{}})
 """
 
 _LONGER: Final = "SELECT term FROM terms WHERE term > ? AND term < ? ORDER BY length(term), term LIMIT ?"
@@ -67,7 +66,7 @@ class SqliteIndex(OfAbout):
             f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self._lock = Lock()  # one connection for all threads; what it reads for a query takes well under a millisecond
-        self._about = read_about(self._file, where=str(path))
+        super().__init__(read_about(self._file, where=str(path)))
         documents = self._columns("SELECT readers, ifnull(expires, 0) FROM documents ORDER BY number", 2)
         chunks = self._columns("SELECT document, words FROM chunks ORDER BY number", 2)
         if (len(documents[0]), len(chunks[0])) != (self._about.documents, self._about.chunks):
@@ -81,11 +80,7 @@ class SqliteIndex(OfAbout):
         self._mask = lru_cache(maxsize=_MASKS)(self._mask_of)
 
     def lexical(self, query: Query) -> list[Hit]:
-        """By words (BM25), best first.
-
-        Raises:
-            ProjectError: there is no such field to filter by.
-        """
+        """See `Index.lexical`."""
         allowed = self._allowed(query)
         scores = self._bm25.scores(query.text)
         if allowed is not None:
@@ -94,41 +89,33 @@ class SqliteIndex(OfAbout):
         return self._hits(numbers, {"score": scores[numbers], "lexical": scores[numbers]})
 
     def dense(self, query: Query, vector: Vectors) -> list[Hit]:
-        """By a vector of shape (1, d), best first.
-
-        Raises:
-            ProjectError: the index has no vectors, or those of another model, or no such field to filter by.
-        """
+        """See `Index.dense`."""
         check_vector(vector, self._about)
         numbers, cosines = self._nearest.nearest(vector[0], query.top, self._allowed(query))
         return self._hits(numbers, {"score": cosines, "dense": cosines})
 
     def hits(self, chunks: Sequence[int]) -> list[Hit]:
-        """Chunks by number, in that order.
-
-        Raises:
-            ProjectError: there is no such chunk.
-        """
+        """See `Index.hits`."""
         return self._hits(np.asarray(chunks, dtype=np.int64), {})
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
-        """The vectors of chunks, shape (n, d)."""
+        """See `Index.vectors`."""
         return self._nearest.of(chunks)
 
     def private(self, most: int) -> list[Hit]:
-        """Chunks of documents that not everybody may read, spread over these: to test that nobody else does."""
+        """See `Index.private`."""
         shared = np.array([not tenant and not groups for tenant, groups in self._readers], dtype=bool)
         numbers = np.flatnonzero(~shared[self._reader_of][self._document_of]) if len(shared) else np.empty(0, np.int64)
         return self.hits(spread(numbers, most))
 
     def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
-        """See `Terms`."""
+        """Of the terms that there are."""
         marks = ",".join("?" * len(terms))
         rows = self._rows(f"SELECT term, postings FROM terms WHERE term IN ({marks})", terms)
         return {term: postings_of(data) for term, data in rows}
 
     def longer(self, term: str) -> list[str]:
-        """See `Terms`."""
+        """Terms that begin with it, without itself: by length, then by alphabet, at most `MOST_LIKE`."""
         rows = self._rows(_LONGER, [term, f"{term}\U0010ffff", MOST_LIKE])
         return [found for (found,) in rows]
 

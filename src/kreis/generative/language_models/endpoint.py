@@ -60,7 +60,7 @@ class Endpoint:
         if find_spec("sniffio") is None:
             # httpcore looks for it four times in each request, and Python through its path each time (0.3 ms in all).
             sys.modules["sniffio"] = None  # type: ignore[assignment]
-        self._kind, self._pace, self._largest = kind, pace, largest
+        self._kind, self._pace, self._largest, self.window = kind, pace, largest, kind.window
         self._breaker = breaker or Breaker(now=pace.now)
         base, self._host, loopback = checked_address(address, kind.env, "a language model")
         self._url = f"{base}/chat/completions"
@@ -69,11 +69,6 @@ class Endpoint:
         if key:
             headers["authorization"] = f"Bearer {checked_key(key, kind.env)}"
         self._client = httpx.AsyncClient(follow_redirects=False, trust_env=not loopback, headers=headers)
-
-    @property
-    def window(self) -> int:
-        """Tokens that prompt and answer may have together."""
-        return self._kind.window
 
     def count(self, text: str) -> int:
         """Tokens of a text, at most."""

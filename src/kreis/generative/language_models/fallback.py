@@ -52,13 +52,9 @@ class OpenFallback:
 
     def __init__(self, models: Sequence[OpenModel], share: float, *, pace: Pace = Pace()) -> None:
         self._models, self._share, self._pace = models, share, pace
+        self.window = min(model.window for model in models)  # any may be asked
         self._named: dict[str, int] = {}
         """Which link answered under which name, as far as they have answered."""
-
-    @property
-    def window(self) -> int:
-        """Of the model with the smallest: any may be asked."""
-        return min(model.window for model in self._models)
 
     def count(self, text: str) -> int:
         """Tokens of a text, at most."""

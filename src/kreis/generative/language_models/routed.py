@@ -77,11 +77,7 @@ class OpenRouted:
 
     def __init__(self, routes: Mapping[str, OpenModel], models: Mapping[str, OpenModel], otherwise: OpenModel) -> None:
         self._routes, self._models, self._otherwise = routes, models, otherwise
-
-    @property
-    def window(self) -> int:
-        """Of the model with the smallest: any may be asked."""
-        return min(model.window for model in self._models.values())
+        self.window = min(model.window for model in models.values())  # any may be asked
 
     def count(self, text: str) -> int:
         """Tokens of a text, at most."""

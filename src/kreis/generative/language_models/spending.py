@@ -34,15 +34,7 @@ class OpenBudgeted:
         assert kind.of.price is not None
         self._budget, self._price, self._name = kind.budget, kind.of.price, kind.of.name
         self._model, self._budgets, self._clock = model, budgets, clock
-
-    @property
-    def window(self) -> int:
-        """Tokens that prompt and answer may have together."""
-        return self._model.window
-
-    def count(self, text: str) -> int:
-        """Tokens of a text, at most."""
-        return self._model.count(text)
+        self.window, self.count = model.window, model.count
 
     async def close(self) -> None:
         """End connections."""

@@ -24,7 +24,7 @@ class PlantedIndex:
     """An index in which one passage is found first, whatever is asked. Nothing is written."""
 
     def __init__(self, index: Index, text: str) -> None:
-        self._index = index
+        self._index, self.version, self.embedding = index, index.version, index.embedding
         self._hit = Hit(
             chunk=_PLANTED,
             document=PLANTED,
@@ -37,16 +37,6 @@ class PlantedIndex:
             title="Notes",
         )
         self._vector: Vectors | None = None
-
-    @property
-    def version(self) -> str:
-        """The index's."""
-        return self._index.version
-
-    @property
-    def embedding(self) -> str:
-        """The index's."""
-        return self._index.embedding
 
     def __len__(self) -> int:
         return len(self._index) + 1
@@ -114,9 +104,6 @@ class WatchedTools:
     async def confirm(self, request: str, question: Question) -> ToolResult:
         """Nobody confirms anything in a drill."""
         return ToolResult(tool="", status="refused", text="nobody confirms anything in a drill")
-
-    async def close(self) -> None:
-        """Nothing of its own is open."""
 
     async def _rehearse(self, name: str) -> ToolResult:
         spec = self._allowed.get(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from kreis.errors import ProjectError
@@ -20,10 +22,7 @@ class Dense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     True
     """
 
-    @property
-    def needs_vectors(self) -> bool:
-        """Yes."""
-        return True
+    needs_vectors: ClassVar[bool] = True
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """See `Search.find`; `score` is the cosine."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 import numpy as np
 
@@ -27,6 +29,7 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     50
     """
 
+    needs_vectors: ClassVar[bool] = True
     of: Lexical | Dense | Hybrid
     """The other search."""
     apart: float = 0.3
@@ -39,11 +42,6 @@ class Diverse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
             raise ProjectError(
                 f"apart={self.apart}, among={self.among}", where="Diverse", hint="apart: 0 to below 1; among: 1 or more"
             )
-
-    @property
-    def needs_vectors(self) -> bool:
-        """Yes: they say what is alike."""
-        return True
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """See `Search.find`; in the order in which they were chosen, with the other search's score over its best."""

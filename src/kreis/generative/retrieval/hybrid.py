@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 import numpy as np
 
@@ -23,6 +25,7 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     100
     """
 
+    needs_vectors: ClassVar[bool] = True
     lexical: float = 0.5
     """Weight of the words; the vectors have the rest."""
     depth: int = 100
@@ -33,11 +36,6 @@ class Hybrid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ProjectError(
                 f"lexical={self.lexical}, depth={self.depth}", where="Hybrid", hint="lexical: 0 to 1; depth: 1 or more"
             )
-
-    @property
-    def needs_vectors(self) -> bool:
-        """Yes."""
-        return True
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """See `Search.find`; `score` is the joined reciprocal rank, 1 where a chunk is the first of both."""

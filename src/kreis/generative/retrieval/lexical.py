@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from kreis.generative.embeddings.embedding import Embedder
@@ -19,10 +21,7 @@ class Lexical(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     False
     """
 
-    @property
-    def needs_vectors(self) -> bool:
-        """No."""
-        return False
+    needs_vectors: ClassVar[bool] = False
 
     def find(self, index: Index, query: Query, embedder: Embedder | None) -> list[Hit]:
         """See `Search.find`; `score` is BM25."""

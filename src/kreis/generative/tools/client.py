@@ -77,9 +77,6 @@ class SocketToolCaller:
         """
         return await self._ask("confirm", request, b"{}", question, None)
 
-    async def close(self) -> None:
-        """Nothing is left open between calls."""
-
     async def _ask(
         self, does: str, tool: str, arguments: bytes, question: Question, spec: ToolSpec | None
     ) -> ToolResult:

@@ -45,7 +45,3 @@ class ToolCaller(Protocol):
     async def confirm(self, request: str, question: Question) -> ToolResult:
         """Have a call made that waits. When whoever asked said so, never by what a model says; never raises."""
         ...
-
-    async def close(self) -> None:
-        """End the connection."""
-        ...

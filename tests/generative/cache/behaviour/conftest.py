@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from tests.generative.handbook import E5
 
-from kreis.generative.cache.answer_cache import AnswerCache
 from kreis.generative.cache.memory import MemoryCache
 from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.embedding import Embedder, Vectors
 from kreis.generative.embeddings.kinds import LocalEmbedding
 
-NewCache = Callable[..., AnswerCache]
+NewCache = Callable[..., MemoryCache]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from tests.generative.cache.behaviour.conftest import AllAlike, NewCache
 from tests.generative.cache.other_questions import OTHER_QUESTIONS, SAME_QUESTIONS
 
-from kreis.generative.cache.answer_cache import AnswerCache, Scope
+from kreis.generative.cache.memory import MemoryCache, Scope
 from kreis.generative.index.index import Access, Hit
 from kreis.generative.language_models.model import Message
 from kreis.generative.questions import SIGNALS, Answered, Citation, Question
@@ -28,12 +28,12 @@ def answer(text: str = "36 months.", question: str = ASKED, document: str = "lea
     return Answered(text=text, question=question, **fields)
 
 
-def keep(cache: AnswerCache, question: Question | None = None, answered: Answered | None = None, scope=SCOPE) -> bool:
+def keep(cache: MemoryCache, question: Question | None = None, answered: Answered | None = None, scope=SCOPE) -> bool:
     question = question or Question(text=ASKED)
     return cache.keep(question, answered or answer(question=question.text), scope)
 
 
-def find(cache: AnswerCache, text: str = ASKED, scope: Scope = SCOPE, **fields) -> Answered | None:
+def find(cache: MemoryCache, text: str = ASKED, scope: Scope = SCOPE, **fields) -> Answered | None:
     return cache.find(Question(text=text, **fields), text, scope)
 
 

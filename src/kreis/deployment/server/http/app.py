@@ -58,7 +58,7 @@ class App:
         follower: Follower,
         answering: Answering,
         questions: Questions,
-        colleagues: Colleagues | None = None,
+        colleagues: Colleagues | None,
     ) -> None:
         self.config = config
         self._clock = clock
@@ -297,10 +297,10 @@ class App:
         return self.encode({"error": {"code": code, "message": message, "id": identifier}})
 
 
-async def tick_periodically(app: App, answering: Answering, every_s: float = 1.0) -> None:
+async def tick_periodically(app: App, answering: Answering) -> None:
     """Every second what need not be done for each request, until cancelled."""
     while not app.draining:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(1.0)
         try:
             app.count_refused()
             answering.tick()

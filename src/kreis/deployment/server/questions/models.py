@@ -105,8 +105,6 @@ class LoadedAnswerer:
         """End it once nobody uses it."""
         await self._idle.wait()
         await self.answerer.close()
-        if self.tools is not None:
-            await self.tools.close()
 
     def failed(self, question: Question, why: str) -> Answered:
         """What stands for an answer where there is none."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from kreis.digests import digest_of, digest_of_file
 from kreis.durable import make_directory, write_durably
-from kreis.errors import MissingLibraryError
+from kreis.errors import MissingLibraryError, library
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.embeddings.minilm.wordpiece import WordPiece
 
@@ -49,22 +49,13 @@ class MiniLM:
 
         weights = _folder() / "model.safetensors"
         vocabulary = _folder() / "vocab.txt"
-        self._digest = digest_of(f"{_RECIPE} {digest_of_file(weights)} {digest_of_file(vocabulary)}".encode())
+        self.dimension = _WIDTH
+        self.digest = digest_of(f"{_RECIPE} {digest_of_file(weights)} {digest_of_file(vocabulary)}".encode())
         self._tokens = WordPiece(vocabulary)
         options = SessionOptions()
         options.intra_op_num_threads = 1
-        graph = _kept(weights, (models or _models()) / f"minilm-l6-int8-{self._digest[:16]}")
+        graph = _kept(weights, (models or _models()) / f"minilm-l6-int8-{self.digest[:16]}")
         self._session: Any = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-    @property
-    def digest(self) -> str:
-        """Of the weights, the vocabulary and how they were made to int8."""
-        return self._digest
-
-    @property
-    def dimension(self) -> int:
-        """384."""
-        return _WIDTH
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Texts that are searched, shape (n, 384)."""
@@ -114,12 +105,10 @@ def _kept(weights: Path, folder: Path) -> bytes:
 
 
 def _made(weights: Path) -> bytes:
-    try:
-        from kreis.generative.embeddings.minilm.graph import quantized_graph, read_safetensors
+    library("onnx")
+    from kreis.generative.embeddings.minilm.graph import quantized_graph, read_safetensors
 
-        return quantized_graph(read_safetensors(weights))
-    except ModuleNotFoundError as error:
-        raise MissingLibraryError.of(error) or error from error
+    return quantized_graph(read_safetensors(weights))
 
 
 def _cores() -> int:
