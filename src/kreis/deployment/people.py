@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import Connection
 
 from kreis.clock import microseconds
-from kreis.deployment.signing import TrustedKeys, create_private, key_id, load_private, sign, verify
+from kreis.deployment.signing import (
+    TrustedKeys,
+    create_private,
+    key_id,
+    load_private,
+    public_key,
+    public_pem,
+    sign,
+    verify,
+)
 from kreis.digests import canonical_json
 from kreis.errors import KreisError, SignatureError, StoreError
 from kreis.ledger.people import keys_of, login, person_of
@@ -79,8 +87,7 @@ def make_person_key(path: Path) -> str:
         private = load_private(path)
     except FileNotFoundError:
         private = create_private(path)
-    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    return private.public_key().public_bytes(encoding, form).decode()
+    return public_pem(private).decode()
 
 
 def read_public(pem: str) -> Ed25519PublicKey:
@@ -89,13 +96,7 @@ def read_public(pem: str) -> Ed25519PublicKey:
     Raises:
         StoreError: it is none.
     """
-    try:
-        key = serialization.load_pem_public_key(pem.encode())
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise StoreError(f"no public key: {error}", where="ledger, a person's key") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise StoreError("no Ed25519 public key", where="ledger, a person's key")
-    return key
+    return public_key(pem.encode(), partial(StoreError, where="ledger, a person's key"))
 
 
 def signed(approval: Approval, proof: Proof) -> Approval:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -27,7 +28,7 @@ from kreis.durable import (
     storing,
     write_durably,
 )
-from kreis.errors import SignatureError, StoreError
+from kreis.errors import KreisError, SignatureError, StoreError
 
 __all__ = [
     "FileKeys",
@@ -39,6 +40,8 @@ __all__ = [
     "load_private",
     "load_trusted",
     "pae",
+    "public_key",
+    "public_pem",
     "sign",
     "verify",
 ]
@@ -113,10 +116,8 @@ class FileKeys:
         """
         make_directory(self.folder / "trusted")
         private = Ed25519PrivateKey.generate()
-        public = private.public_key()
-        public_pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        trusted = self.folder / "trusted" / f"{key_id(public)[:16]}.pub"
-        write_durably(trusted, public_pem)
+        trusted = self.folder / "trusted" / f"{key_id(private.public_key())[:16]}.pub"
+        write_durably(trusted, public_pem(private))
         if not create_privately(self._path, _pem(private)):
             trusted.unlink()
             return load_private(self._path)
@@ -141,6 +142,28 @@ def _pem(private: Ed25519PrivateKey) -> bytes:
     )
 
 
+def public_pem(private: Ed25519PrivateKey) -> bytes:
+    """The public key of a private one, as PEM."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return private.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+
+def public_key(pem: bytes, wrong: Callable[[str], KreisError]) -> Ed25519PublicKey:
+    """A public key from PEM.
+
+    Args:
+        pem: The key.
+        wrong: Makes the error that is raised where it is none.
+    """
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise wrong(f"no public key: {error}") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise wrong("no Ed25519 public key")
+    return key
+
+
 def load_trusted(folder: Path) -> TrustedKeys:
     """Read every `*.pub` (PEM) of a folder.
 
@@ -149,12 +172,7 @@ def load_trusted(folder: Path) -> TrustedKeys:
     """
     found: dict[str, Ed25519PublicKey] = {}
     for path in sorted(folder.glob("*.pub")):
-        try:
-            key = serialization.load_pem_public_key(read_regular(path, _LARGEST_KEY))
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise SignatureError(f"no public key: {error}", where=str(path)) from error
-        if not isinstance(key, Ed25519PublicKey):
-            raise SignatureError("no Ed25519 public key", where=str(path))
+        key = public_key(read_regular(path, _LARGEST_KEY), partial(SignatureError, where=str(path)))
         found[key_id(key)] = key
     if not found:
         raise SignatureError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -22,13 +22,13 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     passages: Sequence[Hit] = ()
 
 
-class Validator(Protocol):
-    """A frozen struct with a tag, one of `ValidatorKind`. Its tests: `tests/generative/output/test_validators.py`."""
+class Validator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):
+    """What an answer must satisfy: each kind has a tag, and is one of `ValidatorKind`. Its tests:
+    `tests/generative/output/test_validators.py`.
+    """
 
-    @property
-    def field(self) -> str:
-        """Which property of an answer it looks at: "sum.currency"; empty: all of the answer."""
-        ...
+    field: str = ""
+    """Which property of an answer it looks at: "sum.currency"; empty: all of the answer."""
 
     def problem(self, said: Said) -> str | None:
         """What is wrong, in a sentence that a model and a person understand; None where nothing is.
@@ -36,7 +36,16 @@ class Validator(Protocol):
         Args:
             said: The answer, with question and passages.
         """
-        ...
+        raise NotImplementedError
+
+    def texts(self, said: Said) -> Iterator[str]:
+        """What it looks at."""
+        return leaves(said.value, self.field)
+
+    @property
+    def named(self) -> str:
+        """What it looks at, as a problem calls it."""
+        return self.field or "the answer"
 
 
 def leaves(value: Any, field: str) -> Iterator[str]:

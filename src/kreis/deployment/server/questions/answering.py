@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter_ns
 from typing import NamedTuple, TypeAlias
@@ -30,7 +29,7 @@ from kreis.deployment.server.questions.messages import (
     Feedback,
 )
 from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRelease
-from kreis.deployment.server.questions.records import answered_by
+from kreis.deployment.server.questions.records import OnItsWay, answered_by
 from kreis.errors import KreisError, nearest
 from kreis.generative.index.index import FILTERS
 from kreis.generative.language_models.model import Message
@@ -60,19 +59,6 @@ class _Most(NamedTuple):
 
 MOST = _Most()
 """What one message may hold."""
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A question on its way."""
-
-    asked: AskQuestion
-    asker: Asker
-    question: Question
-    release: QuestionRelease
-    prediction: str
-    at: datetime
-    started: int
 
 
 class Items:
@@ -210,27 +196,16 @@ class Questions:
             at=microseconds(at),
         )
         given: asyncio.Queue[str | AnswerReply | Exception] = asyncio.Queue()
-        on_its_way = _Asked(asked, asker, question, release, new_id(question.at), at, started or perf_counter_ns())
+        on_its_way = OnItsWay(asked, asker, question, release, new_id(question.at), at, started or perf_counter_ns())
         task = asyncio.get_running_loop().create_task(self._run(on_its_way, given, pieces=pieces))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return Items(on_its_way.prediction, given)
 
-    async def _run(self, way: _Asked, given: asyncio.Queue[str | AnswerReply | Exception], *, pieces: bool) -> None:
+    async def _run(self, way: OnItsWay, given: asyncio.Queue[str | AnswerReply | Exception], *, pieces: bool) -> None:
         try:
             model, answered, flags = await self._ask(way, given.put_nowait if pieces else None)
-            reply, record = answered_by(
-                model,
-                answered,
-                way.asked,
-                way.asker,
-                prediction=way.prediction,
-                release=way.release.id,
-                at=way.at,
-                started=way.started,
-                flags=flags,
-                fallback=model is way.release.fallback and bool(flags),
-            )
+            reply, record = answered_by(model, answered, way, flags)
             await self._answering.keep(record)
             self._count(reply, answered, way.started)
             given.put_nowait(reply)
@@ -244,7 +219,7 @@ class Questions:
         self._metrics.fallbacks += bool(answered.fallback)
         self._metrics.answered(what, seconds, reply.tokens, 0.0 if money != money else money)
 
-    async def _ask(self, way: _Asked, give: _Give | None) -> tuple[LoadedAnswerer, Answered, list[str]]:
+    async def _ask(self, way: OnItsWay, give: _Give | None) -> tuple[LoadedAnswerer, Answered, list[str]]:
         """The model that answers in the end, its answer, and what to say of those that could not."""
         release, loop = way.release, asyncio.get_running_loop()
         first = release.choose(way.asked.reference, way.asker, way.asked.question)

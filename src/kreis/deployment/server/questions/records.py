@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter_ns
 
 import msgspec
 
-from kreis.clock import microseconds
 from kreis.deployment.predictions.records import PredictionRecord, Several
 from kreis.deployment.server.questions.messages import AnswerReply, Asker, AskQuestion, Passage
-from kreis.deployment.server.questions.models import LoadedAnswerer
+from kreis.deployment.server.questions.models import LoadedAnswerer, QuestionRelease
 from kreis.generative.index.index import Hit
-from kreis.generative.questions import Answered, Citation
+from kreis.generative.questions import Answered, Citation, Question
 
-__all__ = ["answered_by"]
+__all__ = ["OnItsWay", "answered_by"]
 
 _BY_FALLBACK = {
     "passages": "fallback: sentences of the passages stand for an answer of the model",
@@ -36,58 +36,53 @@ class _Place(msgspec.Struct, frozen=True):
     score: float
 
 
+@dataclass(frozen=True)
+class OnItsWay:
+    """A question that is being answered."""
+
+    asked: AskQuestion
+    asker: Asker
+    question: Question
+    release: QuestionRelease
+    prediction: str
+    """The id that the answer will have."""
+    at: datetime
+    started: int
+    """The request's arrival by `perf_counter_ns`."""
+
+
 def answered_by(
-    model: LoadedAnswerer,
-    answered: Answered,
-    asked: AskQuestion,
-    asker: Asker,
-    *,
-    prediction: str,
-    release: str,
-    at: datetime,
-    started: int,
-    flags: Sequence[str] = (),
-    fallback: bool = False,
+    model: LoadedAnswerer, answered: Answered, way: OnItsWay, flags: Sequence[str]
 ) -> tuple[AnswerReply, PredictionRecord]:
     """Decide whether an answer is given, and put down what it rested on.
 
     Args:
         model: Answered it.
         answered: Its answer.
-        asked: The question.
-        asker: Who asked.
-        prediction: Its id.
-        release: Id of the release.
-        at: The moment.
-        started: The request's arrival by `perf_counter_ns`.
-        flags: What was unusual beside what guards found.
-        fallback: Whether the model is the release's fallback.
+        way: The question.
+        flags: Which models before it did not answer.
     """
-    at_us = microseconds(at)
     signals = list(answered.signals)
     if answered.outcome != "answered":
         signals[0] = 0.0
     confidence, tokens = signals[0], 0.0 if signals[1] != signals[1] else signals[1]
     decision = model.decide([confidence, tokens])
     given = answered.outcome == "answered" and decision > 0
-    said = [*dict.fromkeys(f"{each.guard}: {each.did} in the {each.where}" for each in answered.verdicts), *flags]
-    if answered.fallback:
-        said.append(_BY_FALLBACK[answered.fallback])
-    if answered.not_reworded:
-        said.append(_NOT_REWORDED)
+    passed_on = answered.outcome == "answered" and not given
+    said = _said(answered, flags)
     reply = AnswerReply(
-        prediction=prediction,
+        prediction=way.prediction,
         answered=given,
-        answer=answered.text if given or answered.outcome != "answered" else model.answerer.passes_on(asked.question),
+        answer=model.answerer.passes_on(way.asked.question) if passed_on else answered.text,
         outcome=answered.outcome,
         confidence=confidence,
         citations=answered.citations if given else (),
         passages=() if answered.outcome == "refused" else tuple(map(_passage, answered.passages)),
         model=model.digest,
         version=model.version,
-        release=release,
-        at=at,
-        fallback=fallback,
+        release=way.release.id,
+        at=way.at,
+        fallback=model is way.release.fallback and bool(flags),
         flags=said,
         tokens=int(tokens),
         value=answered.value if given else None,
@@ -95,20 +90,28 @@ def answered_by(
         waiting=answered.waiting if given else (),
     )
     record = PredictionRecord(
-        id=prediction,
-        at=at_us,
-        release=release,
+        id=way.prediction,
+        at=way.question.at,
+        release=way.release.id,
         model=model.digest,
-        keys={"tenant": asker.tenant} if asker.tenant else {},
+        keys={"tenant": way.asker.tenant} if way.asker.tenant else {},
         fields=_fields(model, answered),
         features=[None if signals[place] != signals[place] else signals[place] for place in model.places],
         score=Several(confidence, [confidence, tokens]),
         decision=decision,
-        latency_us=(perf_counter_ns() - started) // 1000,
-        reference=asked.reference,
+        latency_us=(perf_counter_ns() - way.started) // 1000,
+        reference=way.asked.reference,
         flags=said,
     )
     return reply, record
+
+
+def _said(answered: Answered, flags: Sequence[str]) -> list[str]:
+    """What guards did, and what else was unusual."""
+    said = [*dict.fromkeys(f"{each.guard}: {each.did} in the {each.where}" for each in answered.verdicts), *flags]
+    if answered.fallback:
+        said.append(_BY_FALLBACK[answered.fallback])
+    return [*said, _NOT_REWORDED] if answered.not_reworded else said
 
 
 def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | float | bool | None]:

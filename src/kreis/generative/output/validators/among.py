@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from kreis.generative.output.validator import Said, leaves
+from kreis.generative.output.validator import Said, Validator
 
 __all__ = ["Among"]
 
 
-class Among(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is", tag="among"):
+class Among(Validator, frozen=True, kw_only=True, tag="among"):
     """One of these, letter for letter."""
 
     values: tuple[str, ...]
-    field: str = ""
 
     def problem(self, said: Said) -> str | None:
         """It is another."""
-        for each in leaves(said.value, self.field):
+        for each in self.texts(said):
             if each.strip() not in self.values:
-                return f"{self.field or 'the answer'} must be one of: {', '.join(self.values)}"
+                return f"{self.named} must be one of: {', '.join(self.values)}"
         return None
