@@ -29,9 +29,9 @@ from kreis import (
 from kreis.collection.connectors.files import notes
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
+from kreis.generative.documents.document import Unreadable
 from kreis.generative.documents.loaders.load import load_document, load_folder
 from kreis.generative.documents.table import COLUMNS
-from kreis.generative.documents.unreadable import Unreadable
 from kreis.knowledge.candidates import KnowledgeBase
 
 VALUE = AnswerValue("EUR per 1,000 questions", right=4.0, wrong=-12.0, passed_on=-1.5)

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from kreis.errors import ProjectError
 
-__all__ = ["checked_address", "checked_key"]
+__all__ = ["Address", "checked_address"]
 
 
-def checked_address(address: str, env: str, what: str) -> tuple[str, str, bool]:
-    """An address without a slash at its end, the host as it may be named, and whether it is on this machine.
+class Address(NamedTuple):
+    """Where an endpoint is."""
+
+    base: str
+    """Without a slash at its end."""
+    host: str
+    """As it may be named."""
+    loopback: bool
+    """Whether it is on this machine."""
+    headers: dict[str, str]
+    """Of each request: the key stands among them."""
+
+
+def checked_address(address: str, key: str, env: str, what: str) -> Address:
+    """An address that can be asked.
 
     Args:
         address: As far as `/v1`.
-        env: The variable that it stands in.
-        what: Whose it is: "a language model".
+        key: Empty where none is asked for.
+        env: The variable that the address stands in; the key stands in `{env}_KEY`.
+        what: Whose it is: "the language model 'large'".
 
     Raises:
-        ProjectError: it is none that can be asked.
+        ProjectError: it is none, or the key may not stand in a header.
     """
 
     def no(why: str) -> ProjectError:
@@ -46,17 +61,10 @@ def checked_address(address: str, env: str, what: str) -> tuple[str, str, bool]:
     if parts.username is not None or parts.query or parts.fragment:
         raise no("holds more than scheme, host, port and path")
     host = f"{parts.hostname}:{port}" if port else parts.hostname
-    return address.rstrip("/"), host, parts.hostname in ("localhost", "127.0.0.1", "::1")
-
-
-def checked_key(key: str, env: str) -> str:
-    """A key that may stand in a header.
-
-    Raises:
-        ProjectError: it may not.
-    """
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ProjectError(
-            "a key holds only printable ASCII letters, and no blank", where=f"environment variable {env}_KEY"
-        )
-    return key
+    headers = {"accept-encoding": "identity"}
+    if key:
+        if not key.isascii() or not key.isprintable() or " " in key:
+            said = "a key holds only printable ASCII letters, and no blank"
+            raise ProjectError(said, where=f"environment variable {env}_KEY")
+        headers["authorization"] = f"Bearer {key}"
+    return Address(address.rstrip("/"), host, parts.hostname in ("localhost", "127.0.0.1", "::1"), headers)

@@ -18,10 +18,9 @@ from kreis.collection.connectors.files import noting
 from kreis.collection.sources import Window
 from kreis.declarations import place_of
 from kreis.errors import ProjectError
-from kreis.generative.documents.document import Document
+from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.loaders.load import from_folder
 from kreis.generative.documents.table import documents_frame
-from kreis.generative.documents.unreadable import Unreadable
 
 if TYPE_CHECKING:
     import polars as pl

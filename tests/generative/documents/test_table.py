@@ -16,9 +16,8 @@ from kreis.collection.contracts.contract import Contract
 from kreis.collection.contracts.rules import UNREADABLE
 from kreis.collection.sources import Source
 from kreis.errors import ProjectError
-from kreis.generative.documents.document import Document
+from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.table import COLUMNS, contract_of_documents, documents_frame, documents_of
-from kreis.generative.documents.unreadable import Unreadable
 from kreis.lake.store import Lake
 from kreis.ledger.store import open_ledger
 
@@ -167,7 +166,7 @@ MEASURED = """
 import resource, sys
 from datetime import UTC, datetime
 import polars as pl
-from kreis.generative.documents.document import Document
+from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.table import documents_frame, documents_of
 
 if sys.argv[1] == "write":

@@ -412,7 +412,7 @@ def test_a_busy_endpoint_is_not_sick(server: Misbehaving, waits: Waits) -> None:
     ],
 )
 def test_an_address_that_is_none(address: str) -> None:
-    with pytest.raises(ProjectError, match="the address of a language model") as caught:
+    with pytest.raises(ProjectError, match="the address of the language model") as caught:
         Endpoint(KIND, address, "")
     assert "secret" not in str(caught.value)
 

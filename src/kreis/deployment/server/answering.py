@@ -94,12 +94,7 @@ class Answering:
             return await self._predict_rows(asked, asked.rows, release, at, started)
         flags = release.door.check(asked)
         reply, record = answer_one(asked, release, at, self.metrics, started, flags)
-        self.journal.append_one(record)
-        if self._sync is not None:
-            await self._sync.wait([record.id])
-        self.metrics.rows += 1
-        if flags:
-            self.metrics.flag(flags)
+        await self.keep(record)
         return reply
 
     async def _predict_rows(

@@ -35,18 +35,9 @@ __all__ = ["HEAVY", "serve", "serve_as_worker"]
 
 _LOG = logging.getLogger("kreis.service")
 HEAVY = (
-    "altair",
-    "deltalake",
-    "lightgbm",
-    "onnx",
-    "optuna",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "skl2onnx",
-    "sklearn",
+    "altair", "deltalake", "lightgbm", "onnx", "optuna", "pandas", "polars", "pyarrow", "skl2onnx", "sklearn",
     "sqlalchemy",
-)
+)  # fmt: skip
 """What must never be loaded here: trainers, data frames and databases are attack surface and memory."""
 
 

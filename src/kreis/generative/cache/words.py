@@ -57,22 +57,8 @@ NEGATIONS = _words(
 )
 """Beside all that begins with "kein"."""
 NEGATIVE_PREFIXES = (
-    "un",
-    "in",
-    "im",
-    "ir",
-    "il",
-    "dis",
-    "non",
-    "de",
-    "mis",
-    "anti",
-    "nicht",
-    "miss",
-    "ent",
-    "ab",
-    "zer",
-)
+    "un", "in", "im", "ir", "il", "dis", "non", "de", "mis", "anti", "nicht", "miss", "ent", "ab", "zer",
+)  # fmt: skip
 
 DIRECTIONS = _words(
     "before after until till since during only always maximum minimum max min vor nach vorher nachher bis seit"

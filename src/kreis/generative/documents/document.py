@@ -1,4 +1,4 @@
-"""A document: a text that answers can rest on, and what must be known of it."""
+"""A document: a text that answers can rest on, and what must be known of it; or why there is none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.digests import digest_of
 
-__all__ = ["Document"]
+__all__ = ["Document", "Unreadable"]
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,3 +51,14 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def page_of(self, place: int) -> int | None:
         """The page that a character is on, counted from 1; None where the document has no pages."""
         return max(bisect_right(self.pages, place), 1) if self.pages else None
+
+
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """Stands where its document would: it is set aside with its reason, and the others are read."""
+
+    id: str
+    """As its document would have been named."""
+    reason: str
+    """Why, and what to do: "page images without text; run text recognition (OCR) over it first"."""
+    known_at: datetime
+    source: str = ""

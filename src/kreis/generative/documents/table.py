@@ -8,8 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kreis.errors import ProjectError
-from kreis.generative.documents.document import Document
-from kreis.generative.documents.unreadable import Unreadable
+from kreis.generative.documents.document import Document, Unreadable
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,7 +11,7 @@ import numpy as np
 
 from kreis.digests import digest_of_document
 from kreis.errors import ServiceError, library
-from kreis.generative.addresses import checked_address, checked_key
+from kreis.generative.addresses import checked_address
 from kreis.generative.embeddings.embedding import Vectors
 from kreis.generative.language_models.waiting import Pace, retry_after
 
@@ -58,14 +58,11 @@ class OpenAIEmbedder:
             ProjectError: the address is none that can be asked.
         """
         httpx = library("httpx")
-        base, self._host, loopback = checked_address(address, kind.env, f"the embedding model {kind.model!r}")
+        found = checked_address(address, key, kind.env, f"the embedding model {kind.model!r}")
         self._kind, self._pace, self._sleep = kind, pace, sleep
-        self._url = f"{base}/embeddings"
-        headers = {"accept-encoding": "identity"}
-        if key:
-            headers["authorization"] = f"Bearer {checked_key(key, kind.env)}"
+        self._url, self._host = f"{found.base}/embeddings", found.host
         self._client = httpx.Client(
-            timeout=kind.timeout_s, follow_redirects=False, trust_env=not loopback, headers=headers
+            timeout=kind.timeout_s, follow_redirects=False, trust_env=not found.loopback, headers=found.headers
         )
 
         said = [kind.model, kind.revision, kind.dimension, kind.before_passages, kind.before_queries]

@@ -24,24 +24,9 @@ _FORMS = re.compile(
     r"|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bAGE-SECRET-KEY-1[0-9A-Z]{50,}"
 )
 _BEGINS = (
-    "PRIVATE KEY",
-    "AKIA",
-    "ASIA",
-    "gh",
-    "glpat",
-    "xox",
-    "k_",
-    "sk-",
-    "hf_",
-    "AIza",
-    "ya29",
-    "npm_",
-    "pypi-",
-    "dop_",
-    "eyJ",
-    "SG.",
-    "AGE-",
-)
+    "PRIVATE KEY", "AKIA", "ASIA", "gh", "glpat", "xox", "k_", "sk-", "hf_", "AIza", "ya29", "npm_", "pypi-", "dop_",
+    "eyJ", "SG.", "AGE-",
+)  # fmt: skip
 _NAMES = ("pass", "kennwort", "secret", "key", "token", "bearer")
 _NAMED = re.compile(
     r"(?i:\b(?:pass(?:word|wort|phrase|wd)|kennwort|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?token|token|"

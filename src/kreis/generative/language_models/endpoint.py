@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from kreis.generative.addresses import checked_address, checked_key
+from kreis.generative.addresses import checked_address
 from kreis.generative.language_models.breaker import Breaker
 from kreis.generative.language_models.model import Completion, ModelError, Spent, Wish
 from kreis.generative.language_models.openai_wire import Choice, UnreadableError, Usage, events, read_reply, request_of
@@ -62,13 +62,11 @@ class Endpoint:
             sys.modules["sniffio"] = None  # type: ignore[assignment]
         self._kind, self._pace, self._largest, self.window = kind, pace, largest, kind.window
         self._breaker = breaker or Breaker(now=pace.now)
-        base, self._host, loopback = checked_address(address, kind.env, "a language model")
-        self._url = f"{base}/chat/completions"
+        found = checked_address(address, key, kind.env, f"the language model {kind.name!r}")
+        self._url, self._host = f"{found.base}/chat/completions", found.host
         self._closed = False
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if key:
-            headers["authorization"] = f"Bearer {checked_key(key, kind.env)}"
-        self._client = httpx.AsyncClient(follow_redirects=False, trust_env=not loopback, headers=headers)
+        headers = {"content-type": "application/json", **found.headers}
+        self._client = httpx.AsyncClient(follow_redirects=False, trust_env=not found.loopback, headers=headers)
 
     def count(self, text: str) -> int:
         """Tokens of a text, at most."""

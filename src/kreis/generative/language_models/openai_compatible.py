@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from kreis.errors import ProjectError
 from kreis.generative.language_models.model import OpenModel
 from kreis.generative.language_models.prices import Price
 
@@ -52,11 +51,4 @@ class OpenAICompatible(
         """
         from kreis.generative.language_models.endpoint import Endpoint
 
-        address = os.environ.get(self.env)
-        if not address:
-            raise ProjectError(
-                f"no address of the language model {self.name!r}",
-                where=f"environment variable {self.env}",
-                hint=f"set {self.env}=https://…/v1, and {self.env}_KEY if it asks for a key",
-            )
-        return Endpoint(self, address, os.environ.get(f"{self.env}_KEY", ""))
+        return Endpoint(self, os.environ.get(self.env, ""), os.environ.get(f"{self.env}_KEY", ""))

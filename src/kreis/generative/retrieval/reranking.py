@@ -28,26 +28,10 @@ DEPTH = 50
 """So many hits of a search are put in a new order."""
 
 FEATURES = (
-    "score",
-    "score_to_best",
-    "lexical",
-    "lexical_to_best",
-    "lexical_place",
-    "dense",
-    "dense_to_best",
-    "dense_place",
-    "terms_found",
-    "rare_terms_found",
-    "rarest_term_found",
-    "pairs_found",
-    "best_sentence",
-    "first_sentence",
-    "closeness",
-    "title",
-    "heading",
-    "words",
-    "question_terms",
-)
+    "score", "score_to_best", "lexical", "lexical_to_best", "lexical_place", "dense", "dense_to_best", "dense_place",
+    "terms_found", "rare_terms_found", "rarest_term_found", "pairs_found", "best_sentence", "first_sentence",
+    "closeness", "title", "heading", "words", "question_terms",
+)  # fmt: skip
 """What is known of a hit, in the order of the model's input. A new one comes last: older models take the first ones."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -10,10 +10,9 @@ import msgspec
 
 from kreis.errors import ProjectError
 from kreis.generative.documents.checks import PersonalData
-from kreis.generative.documents.document import Document
+from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.language import language_of
 from kreis.generative.documents.loaders.load import load_folder
-from kreis.generative.documents.unreadable import Unreadable
 
 __all__ = ["Held", "look_at"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from kreis.digests import digest_of_file
 from kreis.durable import make_directory, write_durably
 from kreis.errors import ProjectError
 from kreis.generative.answering import Answerer
+from kreis.generative.output.marks import without_marks
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.questions import SIGNALS, Answered
 from kreis.generative.redteam.attack import suites
@@ -38,8 +38,6 @@ __all__ = ["TRANSCRIPT", "Asked", "Files", "ask", "attacked", "pipeline_of", "tr
 T = TypeVar("T")
 TRANSCRIPT = "answers of "
 """What the name of an artefact begins with that holds what a candidate answered (`transcript`)."""
-_MARK = re.compile(r"\s*\[\d+\]")
-"""A citation's mark in an answer's text: it is no word of the answer."""
 _CONFIDENCE, _TOKENS, _MONEY, _SUPPORT = (SIGNALS.index(name) for name in ("confidence", "tokens", "money", "support"))
 
 
@@ -206,7 +204,7 @@ def _is_right(question: tuple[AskedQuestion, Judged], answered: Answered) -> boo
     if answered.outcome != "answered":
         return False
     cited = [(each.document, each.start, each.end) for each in answered.citations]
-    return asked.is_right(_MARK.sub("", answered.text), cited, judged)
+    return asked.is_right(without_marks(answered.text), cited, judged)
 
 
 def _precision(answered: Answered) -> float:
@@ -218,7 +216,7 @@ def _precision(answered: Answered) -> float:
 
 def _recall(answered: Answered) -> float:
     """The share of an answer's words that stand in a claim with a citation that supports it."""
-    said = len(words(_MARK.sub("", answered.text)))
+    said = len(words(without_marks(answered.text)))
     if answered.outcome != "answered" or not said:
         return math.nan
     claims = {each.claim for each in answered.citations if each.supported}

@@ -8,9 +8,8 @@ from tests.generative.documents.loaders.pdf_writer import PICTURE, pdf
 from tests.generative.documents.loaders.samples import CSV, HTML, MARKDOWN
 
 from kreis.errors import ProjectError
-from kreis.generative.documents.document import Document
+from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.loaders.load import load_document, load_documents, load_folder
-from kreis.generative.documents.unreadable import Unreadable
 
 DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from tests.generative.documents.loaders.pdf_writer import PICTURE, pdf
 from tests.generative.documents.loaders.samples import SAMPLES, message, saved
 
 from kreis.errors import ProjectError
+from kreis.generative.documents.document import Unreadable
 from kreis.generative.documents.loaders.kinds import LOADERS, loader_of
 from kreis.generative.documents.loaders.load import load_document, load_documents
 from kreis.generative.documents.loaders.testing import CHECKS
-from kreis.generative.documents.unreadable import Unreadable
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 LATER = datetime(2026, 6, 1, tzinfo=UTC)

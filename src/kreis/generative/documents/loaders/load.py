@@ -11,10 +11,9 @@ from typing import NamedTuple, TypeVar
 
 from kreis.durable import read_regular
 from kreis.errors import CorruptionError, KreisError, MissingLibraryError, ProjectError
-from kreis.generative.documents.document import Document
+from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.loaders.kinds import loader_of
 from kreis.generative.documents.loaders.loader import Found, Gap
-from kreis.generative.documents.unreadable import Unreadable
 
 __all__ = ["from_folder", "load_document", "load_documents", "load_folder"]
 

@@ -49,21 +49,10 @@ _SAID = re.compile(
     r"|[A-ZÄÖÜ][\w.'äöüß-]+(?:\s[\w.'äöüß-]+){0,3}\s(?!(?:19|20)\d\d\b)\d{1,5}\b)[^\n.;!?]{0,60})"
 )
 
-_GERMAN_CUES: tuple[str, ...] = (
-    "stra",
-    "str.",
-    "weg",
-    "allee",
-    "gasse",
-    "platz",
-    "ufer",
-    "damm",
-    "ring",
-    "chaussee",
-    "steig",
-    "graben",
-)
-_GERMAN_CUES += ("promenade", "am ", "im ", "an de", "auf de", "zum ", "zur ", "unter den")
+_GERMAN_CUES = (
+    "stra", "str.", "weg", "allee", "gasse", "platz", "ufer", "damm", "ring", "chaussee", "steig", "graben",
+    "promenade", "am ", "im ", "an de", "auf de", "zum ", "zur ", "unter den",
+)  # fmt: skip
 _ENGLISH_CUES = tuple(f" {kind.lower()}" for kind in _KINDS.split("|"))
 
 RECOGNISERS = (

@@ -25,22 +25,10 @@ _CALLED = re.compile(
 )
 
 
-_CUES: tuple[str, ...] = (
-    "tel",
-    "fon",
-    "phon",
-    "mobil",
-    "handy",
-    "fax",
-    "call",
-    "dial",
-    "desk",
-    "office",
-    "cell",
-    "whatsapp",
-    "durchwahl",
-)
-_CUES += ("rufnummer", "number is", "reach")
+_CUES = (
+    "tel", "fon", "phon", "mobil", "handy", "fax", "call", "dial", "desk", "office", "cell", "whatsapp", "durchwahl",
+    "rufnummer", "number is", "reach",
+)  # fmt: skip
 
 
 def _is_long_enough(digits: str) -> bool:
