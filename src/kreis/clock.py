@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "SimulatedClock", "SystemClock", "microseconds", "moment", "parse_time"]
+__all__ = ["Clock", "SimulatedClock", "SystemClock", "in_utc", "microseconds", "moment", "parse_time"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,6 +49,11 @@ class SimulatedClock:
         self._at = to.astimezone(UTC)
 
 
+def in_utc(at: datetime) -> datetime:
+    """A moment in UTC; one without a zone is in it already."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
 def microseconds(at: datetime) -> int:
     """Microseconds since 1970-01-01 UTC, exactly."""
     delta = at - _EPOCH
@@ -68,5 +73,4 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: the text is neither.
     """
-    at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return in_utc(datetime.fromisoformat(text))

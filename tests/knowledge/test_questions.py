@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kreis.errors import ProjectError
+from kreis.generative.questions import Citation
 from kreis.generative.retrieval.measures import Relevant
 from kreis.knowledge.questions import AskedQuestion, Passage, Questions, read_questions
 
@@ -109,20 +110,24 @@ def test_an_answer_is_right_that_holds_an_acceptable_text_word_for_word(text: st
     assert LEAVE.is_right(text, [], LEAVE.judged({})) is right
 
 
+def cited(document: str, start: int, end: int) -> Citation:
+    return Citation(document=document, version="1", start=start, end=end, quote="")
+
+
 def test_without_acceptable_texts_an_answer_is_right_that_cites_the_passage() -> None:
     asked = AskedQuestion(id="q", question="How?", passages=(Passage(document="a.md", quote="two weeks"),))
     judged = asked.judged({"a.md": "It takes two weeks."})
     assert judged.relevant == (Relevant(document="a.md", start=9, end=18),)
-    assert asked.is_right("Whatever.", [("a.md", 0, 12)], judged)
-    assert not asked.is_right("Whatever.", [("a.md", 0, 9)], judged)
-    assert not asked.is_right("Whatever.", [("b.md", 0, 12)], judged)
+    assert asked.is_right("Whatever.", [cited("a.md", 0, 12)], judged)
+    assert not asked.is_right("Whatever.", [cited("a.md", 0, 9)], judged)
+    assert not asked.is_right("Whatever.", [cited("b.md", 0, 12)], judged)
     gone = asked.judged({"a.md": "It takes a month."})
     assert gone.relevant == (Relevant(document="a.md"),), "a quote that is gone stands for its document"
 
 
 def test_each_answer_to_a_question_without_one_is_wrong() -> None:
     asked = AskedQuestion(id="q", question="Who?", answerable=False)
-    assert not asked.is_right("Someone.", [("a.md", 0, 5)], asked.judged({}))
+    assert not asked.is_right("Someone.", [cited("a.md", 0, 5)], asked.judged({}))
 
 
 def test_lines_are_utf_8_with_or_without_a_mark_at_the_beginning(tmp_path: Path) -> None:

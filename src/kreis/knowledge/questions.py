@@ -13,7 +13,7 @@ import msgspec
 from kreis.digests import digest_of, digest_of_document
 from kreis.errors import ProjectError
 from kreis.generative.index.index import Access
-from kreis.generative.questions import Question
+from kreis.generative.questions import Citation, Question
 from kreis.generative.retrieval.measures import Judged, Relevant
 from kreis.generative.words import words
 from kreis.tasks.metrics.counts import FEW
@@ -80,7 +80,7 @@ class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         relevant = tuple(_place(each, texts.get(each.document, "")) for each in self.passages)
         return Judged(text=self.question, relevant=relevant, access=self.access)
 
-    def is_right(self, text: str, cited: Sequence[tuple[str, int, int]], judged: Judged) -> bool:
+    def is_right(self, text: str, cited: Sequence[Citation], judged: Judged) -> bool:
         """Whether an answer is right: by one fixed rule, so that it is the same whenever it is asked.
 
         An answerable question is answered rightly by a text that holds one of `answer` word for word (case and
@@ -88,7 +88,7 @@ class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
         Args:
             text: The answer.
-            cited: Of each citation the document, and where it begins and ends in it.
+            cited: What it cites.
             judged: The question with the places of its passages.
         """
         if not self.answerable:
@@ -96,7 +96,7 @@ class AskedQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if self.answer:
             said = f" {' '.join(words(text))} "
             return any(f" {' '.join(words(each))} " in said for each in self.answer)
-        return any(_within(document, start, end, each) for document, start, end in cited for each in judged.relevant)
+        return any(each.held_by(citation) for citation in cited for each in judged.relevant)
 
 
 class Questions(msgspec.Struct, frozen=True):
@@ -224,9 +224,3 @@ def _place(passage: Passage, text: str) -> Relevant:
     if start < 0:
         return Relevant(document=passage.document)
     return Relevant(document=passage.document, start=start, end=start + len(passage.quote))
-
-
-def _within(document: str, start: int, end: int, passage: Relevant) -> bool:
-    if document != passage.document:
-        return False
-    return passage.start is None or passage.end is None or (start < passage.end and passage.start < end)

@@ -187,17 +187,11 @@ class Desk:
         with self._opened() as db:
             db.execute("PRAGMA synchronous = EXTRA")
             db.execute("PRAGMA secure_delete = ON")  # what was erased leaves the file, too
-            db.execute("BEGIN IMMEDIATE")
-            if make:
-                for each in _SCHEMA.split(";\n"):
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for each in _SCHEMA.split(";\n") if make else ():
                     db.execute(each)
-            try:
                 yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -24,7 +24,7 @@ from kreis.deployment.server.models import LoadedRelease
 from kreis.deployment.server.outcomes import record_of
 from kreis.deployment.server.questions.models import QuestionRelease
 
-__all__ = ["LATEST_US", "Answering", "Serving"]
+__all__ = ["LATEST_US", "Answering", "Serving", "released"]
 
 LATEST_US = 253_402_300_800_000_000
 """The end of the year 9999, microseconds since 1970 UTC."""
@@ -38,6 +38,18 @@ class Serving(Protocol):
     @property
     def current(self) -> LoadedRelease | QuestionRelease | None:
         """It; None before the first."""
+
+
+def released(serving: Serving) -> LoadedRelease | QuestionRelease:
+    """The release that answers.
+
+    Raises:
+        Unavailable: there is none yet.
+    """
+    release = serving.current
+    if release is None:
+        raise Unavailable("not_released", "no release is loaded; the service's log says why")
+    return release
 
 
 class Answering:
@@ -85,9 +97,7 @@ class Answering:
             StoreError: the answer could not be kept, so it must not be given.
         """
         started = started or perf_counter_ns()
-        release = self._serving.current
-        if release is None:
-            raise Unavailable("not_released", "no release is loaded; the service's log says why")
+        release = released(self._serving)
         if not isinstance(release, LoadedRelease):
             raise Refusal("asks_otherwise", "this release predicts nothing; it answers questions: POST /v1/answer")
         if asked.rows is not UNSET:

@@ -19,7 +19,7 @@ from kreis.clock import microseconds
 from kreis.deployment.explaining import Instead, check_immutable, instead_of, lacks_reasons, reasons_of
 from kreis.deployment.predictions.log import PredictionLog
 from kreis.deployment.predictions.records import Several
-from kreis.deployment.server.answering import Serving
+from kreis.deployment.server.answering import Serving, released
 from kreis.deployment.server.messages import Asked, Refusal, Unavailable, Value
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.errors import KreisError, ProjectError
@@ -91,9 +91,7 @@ class Explaining:
             Refusal: it cannot be explained.
             Unavailable: nothing is released yet, the model cannot answer now, or too much is asked at once.
         """
-        release = self._serving.current
-        if release is None:
-            raise Unavailable("not_released", "no release is loaded; the service's log says why")
+        release = released(self._serving)
         if not isinstance(release, LoadedRelease):
             raise Refusal("asks_otherwise", "this release answers questions; kreis why shows what an answer rested on")
         if asked.most is not None and asked.most < 1:

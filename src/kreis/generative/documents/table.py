@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from kreis.clock import in_utc
 from kreis.errors import ProjectError
 from kreis.generative.documents.document import Document, Unreadable
 
@@ -148,16 +148,10 @@ def _row(document: Any, unreadable: list[str]) -> tuple[Any, ...]:
         raise ProjectError(f"a documents source gave a {type(document).__name__}, not a document", hint=hint)
     values = {name: getattr(document, name) for name in COLUMNS}
     values |= {name: values[name] or None for name in _TEXTS}
-    values["known_at"], values["expires"] = _aware(document.known_at), _aware(document.expires)
+    values["known_at"] = in_utc(document.known_at)
+    values["expires"] = None if document.expires is None else in_utc(document.expires)
     values["groups"], values["pages"] = list(document.groups), list(document.pages)
     return (*values.values(), None)
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """In UTC; a moment without a zone is in it already."""
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _document(row: dict[str, Any]) -> Document:

@@ -8,7 +8,6 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -16,6 +15,7 @@ from typing import IO, Any, Final
 import msgspec
 import numpy as np
 
+from kreis.clock import in_utc, microseconds
 from kreis.digests import canonical_json, digest_of_file
 from kreis.durable import disk_of, fsync_directory, fsync_file, make_directory, storing
 from kreis.errors import ProjectError, StoreError
@@ -333,8 +333,8 @@ def _entry(document: Document, chunker: Chunker) -> Entry:
         readers=(document.tenant, tuple(sorted(set(document.groups)))),
         said=said,
         licence=document.licence,
-        known_at=_micros(document.known_at),
-        expires=None if document.expires is None else _micros(document.expires),
+        known_at=microseconds(in_utc(document.known_at)),
+        expires=None if document.expires is None else microseconds(in_utc(document.expires)),
         chunks=chunks,
         texts=[document.text[each.start : each.end] for each in chunks],
         parents={each.parent: document.text[slice(*each.parent)] for each in chunks if each.parent},
@@ -367,15 +367,6 @@ def _check(chunk: Chunk, document: Document) -> None:
             where=f"document {document.id}",
             hint="a chunker gives places in the document's text, and a parent holds its chunk",
         )
-
-
-def _micros(at: datetime) -> int:
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
-
-
-_MICROSECOND: Final = datetime(1970, 1, 1, 0, 0, 0, 1) - datetime(1970, 1, 1)  # noqa: DTZ001
 
 
 def _marks(count: int) -> str:

@@ -157,14 +157,9 @@ class Budgets:
         """A transaction; `durably`: a power cut does not undo it."""
         with self._lock, self._storing():
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
 
     @contextmanager
     def _storing(self) -> Iterator[None]:

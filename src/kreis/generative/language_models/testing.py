@@ -8,8 +8,8 @@ def test_a_model_behaves(check):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from kreis.generative.language_models.model import Completion, LanguageModel, Message, ModelError, OpenModel, Wish
@@ -24,8 +24,7 @@ _WISH = Wish(messages=[Message("user", "How many days has a week?")], most_token
 
 async def answers_are_whole_and_counted(kind: LanguageModel) -> None:
     """An answer says who gave it, and what it cost in tokens and requests."""
-    model = kind.open()
-    try:
+    async with _opened(kind) as model:
         done = await model.complete(_WISH)
         assert done.text
         assert done.model
@@ -34,14 +33,11 @@ async def answers_are_whole_and_counted(kind: LanguageModel) -> None:
         assert done.attempts >= 1
         assert done.money >= 0.0
         assert done.finish in ("stop", "length")
-    finally:
-        await model.close()
 
 
 async def a_stream_ends_with_its_completion(kind: LanguageModel) -> None:
     """The pieces are the text, and the last item is what `complete` gives for the same question and seed."""
-    model = kind.open()
-    try:
+    async with _opened(kind) as model:
         items = [item async for item in model.stream(_WISH)]
         *pieces, last = items
         assert isinstance(last, Completion)
@@ -50,14 +46,11 @@ async def a_stream_ends_with_its_completion(kind: LanguageModel) -> None:
         whole = await model.complete(_WISH)
         assert (last.text, last.model, last.finish) == (whole.text, whole.model, whole.finish)
         assert (last.tokens_in, last.tokens_out) == (whole.tokens_in, whole.tokens_out)
-    finally:
-        await model.close()
 
 
 async def a_deadline_holds(kind: LanguageModel) -> None:
     """Without time there is no answer, but an error that says what was spent; then it answers again."""
-    model = kind.open()
-    try:
+    async with _opened(kind) as model:
         loop = asyncio.get_running_loop()
         for ask in (_completed, _streamed):
             before = loop.time()
@@ -67,14 +60,11 @@ async def a_deadline_holds(kind: LanguageModel) -> None:
             assert error.spent.money >= 0.0
             assert loop.time() - before < 5.0
         assert (await model.complete(_WISH)).text
-    finally:
-        await model.close()
 
 
 async def who_stops_listening_leaves_it_well(kind: LanguageModel) -> None:
     """After a stream that was left, and a question that was given up, it answers."""
-    model = kind.open()
-    try:
+    async with _opened(kind) as model:
         async with aclosing(model.stream(_WISH)) as pieces:
             await anext(pieces)
         asked = asyncio.ensure_future(model.complete(_WISH))
@@ -82,18 +72,13 @@ async def who_stops_listening_leaves_it_well(kind: LanguageModel) -> None:
         asked.cancel()
         await asyncio.gather(asked, return_exceptions=True)
         assert (await model.complete(_WISH)).text
-    finally:
-        await model.close()
 
 
 async def several_are_answered_at_once(kind: LanguageModel) -> None:
     """Each question has its own answer."""
-    model = kind.open()
-    try:
+    async with _opened(kind) as model:
         done = await asyncio.gather(*(model.complete(_WISH) for _ in range(3)))
         assert len({each.text for each in done}) == 1
-    finally:
-        await model.close()
 
 
 async def it_is_closed_once_and_for_all(kind: LanguageModel) -> None:
@@ -109,11 +94,17 @@ async def it_is_closed_once_and_for_all(kind: LanguageModel) -> None:
 
 async def it_counts_before_it_asks(kind: LanguageModel) -> None:
     """Its window and its counts are known without a question; longer texts have more tokens."""
-    model = kind.open()
-    try:
+    async with _opened(kind) as model:
         assert model.window > 0
         assert model.count("") == 0
         assert 0 < model.count("a week") < model.count("a week has seven days, or 7")
+
+
+@asynccontextmanager
+async def _opened(kind: LanguageModel) -> AsyncIterator[OpenModel]:
+    model = kind.open()
+    try:
+        yield model
     finally:
         await model.close()
 

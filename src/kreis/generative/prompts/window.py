@@ -25,8 +25,6 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
     passages: tuple[Hit, ...]
     dropped: int
     """Passages that did not fit."""
-    dropped_turns: int = 0
-    """Turns of the history that did not fit."""
 
 
 def fit(
@@ -87,7 +85,6 @@ def fit(
         messages=(system, user, *further),
         passages=tuple(kept),
         dropped=len(passages) - len(kept),
-        dropped_turns=len(history) - len(turns),
     )
 
 

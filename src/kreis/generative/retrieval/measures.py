@@ -16,6 +16,7 @@ import numpy as np
 from kreis.arrays import Floats
 from kreis.errors import ProjectError
 from kreis.generative.index.index import Access, Hit, Query
+from kreis.generative.questions import Citation
 
 __all__ = ["Found", "Judged", "Relevant"]
 
@@ -30,8 +31,8 @@ class Relevant(msgspec.Struct, frozen=True, kw_only=True):
     grade: float = 1.0
     """How relevant it is; above 0."""
 
-    def held_by(self, hit: Hit) -> bool:
-        """Whether a hit is of the document and overlaps the part."""
+    def held_by(self, hit: Hit | Citation) -> bool:
+        """Whether a hit, or what is cited, is of the document and overlaps the part."""
         if hit.document != self.document:
             return False
         return self.start is None or self.end is None or (hit.start < self.end and self.start < hit.end)

@@ -203,8 +203,7 @@ def _is_right(question: tuple[AskedQuestion, Judged], answered: Answered) -> boo
     asked, judged = question
     if answered.outcome != "answered":
         return False
-    cited = [(each.document, each.start, each.end) for each in answered.citations]
-    return asked.is_right(without_marks(answered.text), cited, judged)
+    return asked.is_right(without_marks(answered.text), answered.citations, judged)
 
 
 def _precision(answered: Answered) -> float:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from kreis.clock import microseconds
-from kreis.deployment.server.answering import Answering, Serving
+from kreis.deployment.server.answering import Answering, Serving, released
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.messages import Outcome, Refusal, Unavailable, Unknown
 from kreis.deployment.server.outcomes import record_of
@@ -172,9 +172,7 @@ class Questions:
         return Confirmed(result.tool, result.status, text)
 
     def _release(self, instead: str) -> QuestionRelease:
-        release = self._serving.current
-        if release is None:
-            raise Unavailable("not_released", "no release is loaded; the service's log says why")
+        release = released(self._serving)
         if not isinstance(release, QuestionRelease):
             raise Refusal("asks_otherwise", f"this release answers no questions; it predicts: {instead}")
         return release

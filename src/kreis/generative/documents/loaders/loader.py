@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from kreis.clock import in_utc
 from kreis.errors import ProjectError
 
 __all__ = ["Found", "Gap", "Loader", "as_text", "groups_of", "moment_of", "table_of", "tidy"]
@@ -124,7 +125,7 @@ def moment_of(value: object, what: str, name: str) -> datetime | None:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as error:
         raise ProjectError(f"{what} is no moment: {value!r}", where=name, hint=f"{what}: 2026-12-31") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return in_utc(moment)
 
 
 def groups_of(value: object) -> tuple[str, ...] | None:
