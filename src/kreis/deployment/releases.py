@@ -34,6 +34,10 @@ class Releases:
     """A project's releases. Each change goes on record, and the service is told of it: never the one without the other.
 
     A crash between the two is healed by the next change, or by `publish`.
+
+    Each change says who makes it (`actor`), why (`reason`), which run led to it (`run`) and what the decision rests on
+    (`detail`), for the record. Where it needs a yes (`approval`: of a role, or of a review), that must be to exactly
+    the digest that is released.
     """
 
     ledger: Ledger
@@ -62,13 +66,8 @@ class Releases:
 
         Args:
             model: digest of a registered model.
-            actor: who releases.
-            reason: why.
             fallback: digest of the model that answers when the live one cannot.
             shadows: digests of models that only watch.
-            approval: role, or the review, whose approval of exactly this digest is needed; None where none is.
-            run: the run that led here.
-            detail: what the decision rests on, for the record.
 
         Raises:
             PolicyError: the approval is missing.
@@ -102,11 +101,6 @@ class Releases:
         Args:
             challenger: digest of a registered model.
             share: of the traffic, between 0 and 1.
-            actor: who releases.
-            reason: why.
-            approval: role, or the review, whose approval is needed; None where none is.
-            run: the run that led here.
-            detail: what the decision rests on, for the record.
 
         Raises:
             PolicyError: the approval is missing, or a canary is already going on.
@@ -140,11 +134,6 @@ class Releases:
 
         Args:
             share: of the traffic, above the present one.
-            actor: who releases.
-            reason: why.
-            approval: role, or the review, whose approval is needed; None where none is.
-            run: the run that led here.
-            detail: what the decision rests on, for the record.
 
         Raises:
             PolicyError: the approval is missing.
@@ -178,12 +167,8 @@ class Releases:
         """A new release with the routes of an old one; where an erasure gave a model a successor, with that.
 
         Args:
-            actor: who goes back.
-            reason: why.
             to: number or id of the release to go back to; by default the newest one in which the model that came
                 last (the challenger, or else the champion) did not answer yet.
-            run: the run that led here.
-            detail: what the decision rests on, for the record.
 
         Raises:
             ProjectError: there is nothing to go back to.
@@ -202,15 +187,7 @@ class Releases:
         return self._record("rollback", plan, actor, reason, run, detail)
 
     def replace_succeeded(self, *, actor: str, reason: str) -> Release | None:
-        """Release the successors of models in service in their place, for the same traffic.
-
-        Args:
-            actor: Who erases.
-            reason: Why.
-
-        Returns:
-            The current release; None before the first.
-        """
+        """Release the successors of models in service in their place, for the same traffic; None before the first."""
         current = self.publish()
         with self.ledger.read() as connection:
             heirs = successors(connection)

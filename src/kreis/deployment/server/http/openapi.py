@@ -9,11 +9,12 @@ import msgspec
 from kreis.deployment.server.config import Limits
 from kreis.deployment.server.door import Door
 from kreis.deployment.server.explaining import Explain, Explanations
-from kreis.deployment.server.http.openapi_questions import question_paths, question_schemas
-from kreis.deployment.server.http.openapi_reviews import review_paths, review_schemas
+from kreis.deployment.server.http.openapi_questions import narrow, question_paths, question_schemas
 from kreis.deployment.server.messages import Asked, Outcomes, Replies, Reply
 from kreis.deployment.server.models import LoadedRelease
 from kreis.deployment.server.questions.models import QuestionRelease
+from kreis.deployment.server.reviews.messages import AskItems, Labels, OpenItems
+from kreis.deployment.server.reviews.reviewing import MOST_COMMENT, MOST_ITEMS
 
 __all__ = ["describe"]
 
@@ -45,20 +46,18 @@ def describe(release: LoadedRelease | QuestionRelease | None, project: str, limi
 def _schemas(release: LoadedRelease | QuestionRelease | None, limits: Limits) -> dict[str, Any]:
     """The schemas of the messages, from the structs that are decoded and encoded, narrowed to this release."""
     if isinstance(release, QuestionRelease):
-        return {**question_schemas(release), **review_schemas(limits), "Error": _errors()}
+        return {**question_schemas(release), **_review_schemas(limits), "Error": _errors()}
     _, schemas = msgspec.json.schema_components(
         [Asked, Reply, Replies, Outcomes, Explain, Explanations], ref_template=_REFERENCE
     )
     for name, narrowed in _narrowed(release, limits).items():
-        properties = schemas[name]["properties"]
-        for field, said in narrowed.items():
-            properties[field] = {**({} if said.keys() & {"type", "enum"} else properties[field]), **said}
+        narrow(schemas, name, **narrowed)
     if not _names(release):
         del schemas["Reply"]["properties"]["scores"]
     if not _parts(release):
         del schemas["Reply"]["properties"]["parts"]
     rows = schemas.pop("Asked")["properties"]["rows"]
-    return {**schemas, "Batch": _object({"rows": rows}, ["rows"]), **review_schemas(limits), "Error": _errors()}
+    return {**schemas, "Batch": _object({"rows": rows}, ["rows"]), **_review_schemas(limits), "Error": _errors()}
 
 
 def _errors() -> dict[str, Any]:
@@ -173,6 +172,15 @@ def _object(properties: dict[str, Any], required: list[str] | None = None) -> di
     return {**schema, "required": required} if required else schema
 
 
+def _review_schemas(limits: Limits) -> dict[str, Any]:
+    """The schemas of the messages about reviews."""
+    _, schemas = msgspec.json.schema_components([AskItems, OpenItems, Labels], ref_template=_REFERENCE)
+    schemas["AskItems"]["properties"]["count"] |= {"minimum": 1, "maximum": MOST_ITEMS}
+    schemas["Labels"]["properties"]["labels"]["maxItems"] = limits.rows
+    schemas["Label"]["properties"]["comment"]["maxLength"] = MOST_COMMENT
+    return schemas
+
+
 def _paths(release: LoadedRelease | QuestionRelease | None) -> dict[str, Any]:
     if isinstance(release, QuestionRelease):
         answers = question_paths(_post, _ok)
@@ -185,7 +193,8 @@ def _paths(release: LoadedRelease | QuestionRelease | None) -> dict[str, Any]:
     flush = {"post": {"summary": "Close the prediction log's segment, so that it can be shipped.", "responses": _ok()}}
     return {
         **answers,
-        **review_paths(_post),
+        "/v1/reviews/next": _post("What you may label next.", ["AskItems"], ["OpenItems"], ["422"]),
+        "/v1/reviews/labels": _post("Say what items are.", ["Labels"], [], ["422"]),
         "/v1/outcomes": outcomes,
         "/v1/flush": flush,
         "/healthz": {"get": {"summary": "Whether the process lives.", "responses": _ok()}},

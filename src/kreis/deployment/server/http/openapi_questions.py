@@ -13,7 +13,7 @@ from kreis.deployment.server.questions.messages import AnswerReply, AskQuestion,
 from kreis.deployment.server.questions.models import QuestionRelease
 from kreis.generative.index.index import FILTERS
 
-__all__ = ["question_paths", "question_schemas"]
+__all__ = ["narrow", "question_paths", "question_schemas"]
 
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -28,17 +28,17 @@ def question_schemas(release: QuestionRelease) -> dict[str, Any]:
         "properties": {each: {"type": "string", "maxLength": MOST.text} for each in FILTERS},
         "additionalProperties": False,
     }
-    _narrow(schemas, "AskQuestion", question={"minLength": 1, "maxLength": MOST.question})
-    _narrow(schemas, "AskQuestion", reference=name, filters=filters, history={"maxItems": MOST.turns})
-    _narrow(schemas, "AskQuestion", kind={"maxLength": MOST.text})
-    _narrow(schemas, "ChatAsked", reference=name, filters=filters, messages={"minItems": 1})
-    _narrow(schemas, "Feedback", comment={"maxLength": MOST.comment}, prediction={"maxLength": MOST.text})
-    _narrow(schemas, "Outcome", outcome=release.outcomes.schema(), reference=name)
-    _narrow(schemas, "Outcome", known_at={"type": ["string", "null"], "format": "date-time"})
+    narrow(schemas, "AskQuestion", question={"minLength": 1, "maxLength": MOST.question})
+    narrow(schemas, "AskQuestion", reference=name, filters=filters, history={"maxItems": MOST.turns})
+    narrow(schemas, "AskQuestion", kind={"maxLength": MOST.text})
+    narrow(schemas, "ChatAsked", reference=name, filters=filters, messages={"minItems": 1})
+    narrow(schemas, "Feedback", comment={"maxLength": MOST.comment}, prediction={"maxLength": MOST.text})
+    narrow(schemas, "Outcome", outcome=release.outcomes.schema(), reference=name)
+    narrow(schemas, "Outcome", known_at={"type": ["string", "null"], "format": "date-time"})
     return {str(each): schema for each, schema in schemas.items()}
 
 
-def _narrow(schemas: dict[str, Any], name: str, **fields: dict[str, Any]) -> None:
+def narrow(schemas: dict[str, Any], name: str, **fields: dict[str, Any]) -> None:
     """Add what is known of fields beyond the struct; a type or values replace what it says."""
     properties = schemas[name]["properties"]
     for field, said in fields.items():
