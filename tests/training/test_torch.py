@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from kreis.errors import ProjectError
+from kreis.models.explanations.additive import Additive
+from kreis.models.explanations.explainer import Explainer
 from kreis.tasks.task import Loss
 from kreis.training.candidates.torch import Torch
+from kreis.training.explaining.proof import adds_up
 from kreis.training.testing import CHECKS, CLASSES, FEATURES, NUMBERS, YES_NO, Asked, example_rows
 
 installed = pytest.mark.skipif(
@@ -171,3 +174,114 @@ def test_declaring_a_module_does_not_import_pytorch() -> None:
 def test_wrong_parameters_are_refused_when_declared(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ProjectError, match=message):
         torch(**given)
+
+
+def corners(inputs: int, outputs: int) -> Any:
+    from torch import nn
+
+    hidden = nn.Sequential(nn.BatchNorm1d(inputs), nn.Linear(inputs, 12), nn.ReLU(), nn.Dropout(0.1))
+    return nn.Sequential(
+        hidden, nn.Linear(12, 8, bias=False), nn.BatchNorm1d(8, affine=False), nn.ReLU(), last(8, outputs)
+    )
+
+
+def curves(inputs: int, outputs: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(inputs, 12), nn.Tanh(), nn.Linear(12, 6), nn.GELU(), nn.Sigmoid(), last(6, outputs))
+
+
+def last(inputs: int, outputs: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.Identity())
+
+
+def by_autograd(inner: Any, row: Any, *, smooth: bool) -> Any:
+    """The integral of the gradient from 0 to a row, by 16 of Gauss's points on each of some stretches; where there are
+    corners, a stretch on whose ends it differs is halved, down to 1e-12.
+    """
+    import torch as library
+
+    at, weights = np.polynomial.legendre.leggauss(16)
+    total, begins, size = np.zeros(len(row)), np.arange(16) / 16, 1 / 16
+    while size > 1e-12 and len(begins):
+        places = np.concatenate([[0.0], (at + 1) / 2, [1.0]]) * size
+        given = library.tensor((begins[:, None] + places)[:, :, None] * row)
+        given.requires_grad_()
+        (found,) = library.autograd.grad(inner(given.reshape(-1, len(row)))[:, 0].sum(), given)
+        slopes = found.numpy()
+        same = smooth | (np.abs(slopes[:, 0] - slopes[:, -1]).max(axis=1) <= 1e-12)
+        total += size / 2 * np.einsum("q,nqf->f", weights, slopes[same, 1:-1])
+        begins, size = np.concatenate([begins[~same], begins[~same] + size / 2]), size / 2
+    return total
+
+
+@installed
+@pytest.mark.parametrize("module", [corners, curves], ids=lambda each: each.__name__)
+def test_the_gradients_of_a_chain_are_those_of_torch(module: Any) -> None:
+    from kreis.training.candidates.torch_training import learn
+    from kreis.training.explaining.torch import torch_sum
+
+    matrix, outcomes = example_rows(600)
+    matrix[5, 1] = np.nan
+    kind = torch(module=module, epochs=8, learning_rate=0.02)
+    model = learn(kind, matrix, outcomes, Loss("log"), where="it", note=lambda *told: None)
+    kept = torch_sum(model, FEATURES)
+    assert kept is not None
+    explainer = Explainer(Additive.from_bytes(kept.to_bytes()))
+    found = explainer.explain(matrix[:8])
+    exact = model.inner.double()
+    means, deviations = (each.numpy().astype(np.float64) for each in (model.means, model.deviations))
+    rows = (np.where(np.isfinite(matrix[:8]), matrix[:8], means) - means) / deviations
+    for row, adds in zip(rows[:4], found.features, strict=False):
+        assert adds[0] == pytest.approx(by_autograd(exact, row, smooth=module is curves) * row, abs=1e-9)
+    import torch as library
+
+    raw = exact(library.tensor(rows)).detach().numpy()
+    assert found.left == 0.0
+    assert found.base + found.features.sum(axis=2) == pytest.approx(raw, abs=1e-9)
+
+
+@installed
+@pytest.mark.parametrize("loss", ["squared", "poisson"])
+def test_what_is_kept_of_a_chain_says_what_the_model_says(loss: Any) -> None:
+    matrix, outcomes = example_rows(600)
+    fitted = torch(loss=loss).fit(matrix, outcomes.astype(float) * 3, FEATURES, loss=Loss("squared"), seed=1, threads=1)
+    assert fitted.additive is not None
+    assert adds_up(fitted.additive, fitted.scorer(), matrix, None)
+
+
+@installed
+def test_classes_are_kept_as_logits() -> None:
+    matrix, outcomes = example_rows(600)
+    classes = np.arange(600) % 3 + 0 * outcomes
+    fitted = torch(module=normalised).fit(matrix, classes, FEATURES, loss=Loss("softmax", outputs=3), seed=1, threads=1)
+    assert fitted.additive is not None
+    assert (fitted.additive.link, fitted.additive.outputs) == ("softmax", 3)
+    assert adds_up(fitted.additive, fitted.scorer(), matrix, None)
+
+
+@installed
+def test_what_is_no_plain_chain_is_not_kept() -> None:
+    from torch import nn
+
+    class Twice(nn.Sequential):
+        def forward(self, given: Any) -> Any:
+            return 2 * super().forward(given)
+
+    class Hooked(nn.Linear):
+        pass
+
+    from kreis.training.candidates.torch_training import Answering
+    from kreis.training.explaining.torch import torch_sum
+
+    for inner in (
+        Twice(nn.Linear(3, 1)),
+        nn.Sequential(Hooked(3, 1)),
+        nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 1)),
+        nn.Sequential(nn.Linear(3, 4), nn.GELU(approximate="tanh"), nn.Linear(4, 1)),
+        nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False), nn.Linear(3, 1)),
+        nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=1)),
+    ):
+        assert torch_sum(Answering(inner, np.zeros(3), np.ones(3), Loss("log"), 0.0, 1.0), FEATURES[:3]) is None

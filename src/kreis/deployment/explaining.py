@@ -23,6 +23,8 @@ from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.decisions import Above, Cheapest, Cut, Placed
 from kreis.tasks.outcomes import OneOf, SomeOf, YesNo
 
+_NEITHER = "it is no sum of trees or weights, and no plain network"
+
 __all__ = [
     "Instead",
     "check_immutable",
@@ -42,11 +44,11 @@ def lacks_reasons(manifest: Manifest) -> str | None:
     if isinstance(manifest.model, Formula):
         return "it is a rule that somebody wrote down: it says itself what it does"
     if manifest.text_fields:
-        return "it is no sum of trees or weights, and reads texts"
+        return f"{_NEITHER}, and reads texts"
     if len(manifest.features) > MOST_FEATURES:
-        return f"it is no sum of trees or weights, and has more than {MOST_FEATURES:,} features"
+        return f"{_NEITHER}, and has more than {MOST_FEATURES:,} features"
     if not manifest.reference.keys() >= set(manifest.features):
-        return "it is no sum of trees or weights, and nothing is known of the rows that it learned from"
+        return f"{_NEITHER}, and nothing is known of the rows that it learned from"
     return None
 
 
@@ -65,7 +67,7 @@ def explainer_of(package: Package) -> Explainer | AlongPath:
 def explainer_for(
     manifest: Manifest, explanation: Explanation | None, scorer: Callable[[], Scorer]
 ) -> Explainer | AlongPath:
-    """What tells the reasons: the sum that is kept; of what is no sum its scores on the way from the typical row.
+    """What tells the reasons: what is kept of the model; where nothing is, its scores on the way from the typical row.
 
     Args:
         manifest: Of a model whose answers are explained.

@@ -10,6 +10,7 @@ from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, R
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
@@ -30,10 +31,12 @@ from kreis.training.encoders.one_hot import OneHot
 from kreis.training.encoders.target_mean import TargetMean
 from kreis.training.encoders.targets import Targets
 from kreis.training.encoders.tf_idf import TfIdf
+from kreis.training.explaining.chain import chained
 from kreis.training.several import fit_outputs
 
 FEATURES = ("size", "kind", "age")
 LABELS = Loss("log", outputs=3)
+BENDS = ("identity", "logistic", "tanh", "relu")
 QUANTILES = Loss("quantile", 0.5, outputs=3, levels=(0.1, 0.5, 0.9))
 
 
@@ -77,12 +80,14 @@ def test_labels_of_which_one_is_never_carried(candidate) -> None:
     assert off(fitted, matrix) < 1e-6
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize(
     "estimator",
     [
         ExtraTreesClassifier(10, max_depth=5),
         GradientBoostingClassifier(n_estimators=10),
         make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(StandardScaler(), MLPClassifier((8, 8), max_iter=20)),
     ],
     ids=lambda each: type(each).__name__,
 )
@@ -94,13 +99,54 @@ def test_classes_of_which_one_is_never_seen(estimator) -> None:
     assert off(fitted, matrix) < 1e-6
 
 
-@pytest.mark.parametrize("estimator", [RandomForestRegressor(10, max_depth=5), Ridge()], ids=lambda e: type(e).__name__)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestRegressor(10, max_depth=5),
+        Ridge(),
+        *(MLPRegressor(hidden_layer_sizes=(8, 8), activation=each, max_iter=20) for each in BENDS),
+    ],
+    ids=lambda e: f"{type(e).__name__}-{getattr(e, 'activation', '')}",
+)
 def test_estimators_of_numbers(estimator) -> None:
     matrix, number = rows()
     fitted = Estimator(make_pipeline(SimpleImputer(), estimator)).fit(
         matrix, number, FEATURES, loss=Loss("squared"), seed=1, threads=1
     )
     assert off(fitted, matrix) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_network_of_yes_and_no_with_weights_undone_and_a_temperature() -> None:
+    matrix, number = rows()
+    candidate = Estimator(make_pipeline(SimpleImputer(), MLPClassifier((8,), max_iter=20)))
+    fitted = candidate.fit(matrix, number > 0, FEATURES, loss=Loss("log"), seed=1, threads=1)
+    assert off(fitted, matrix) < 1e-6
+    found = Explainer(fitted.additive).explain(matrix[:50])
+    assert found.left == 0.0
+    assert found.base + found.features.sum(axis=2) == pytest.approx(found.margin, abs=1e-12)
+
+
+def test_a_network_that_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [(np.ones((4, 30)), np.zeros(30)), "relu", (np.ones((30, 1)), np.zeros(1))]
+    assert chained(steps, means=np.zeros(4)) is not None
+    monkeypatch.setattr("kreis.training.explaining.chain.MOST_WEIGHTS", 149)
+    assert chained(steps, means=np.zeros(4)) is None
+
+
+def test_affine_steps_between_two_bends_are_one_layer() -> None:
+    by_itself = (np.array([2.0, 3.0]), np.array([1.0, 0.0]))
+    both = (np.array([[1.0, 0.0], [1.0, -1.0]]), np.array([0.0, 5.0]))
+    made = chained([by_itself, both, by_itself, "relu", "tanh", by_itself, by_itself], means=np.zeros(2))
+    rows = np.array([[0.5, -1.0], [3.0, 2.0]], dtype=np.float32)
+
+    def each(held):
+        return held * by_itself[0] + by_itself[1]
+
+    inner = np.tanh(np.maximum(each(each(rows) @ both[0] + both[1]), 0))
+    assert made.bends == ("relu", "tanh")
+    assert made.says(rows) == pytest.approx(each(each(inner)))
 
 
 def test_a_difference_to_one_feature() -> None:

@@ -20,10 +20,10 @@ __all__ = ["Reasons"]
 @dataclass(frozen=True)
 class Reasons:
     """The features that added most to an answer, with it and in its log (exact Shapley values of trees, exact parts of
-    weighted sums).
+    weighted sums, integrated gradients of plain networks).
 
-    Every model that is such a sum explains its answers to `kreis why` and `POST /v1/explain`; declared, the reasons go
-    with each answer.
+    Every model of which training keeps so much explains its answers to `kreis why` and `POST /v1/explain`; declared,
+    the reasons go with each answer.
 
     Example:
 
@@ -67,8 +67,9 @@ class Reasons:
         """Why it cannot be fitted to this model; None if it can."""
         if subject.features is None or subject.features.trained.explanation is None:
             return (
-                "it is no sum of trees or weights, or was trained before kreis kept such: its reasons take thousands of"
-                " scores, too many for each answer; kreis why and POST /v1/explain give them"
+                "it is no sum of trees or weights and no plain network, or was trained before kreis kept such:"
+                " its reasons take thousands of scores, too many for each answer; kreis why and POST /v1/explain give"
+                " them"
             )
         return None
 

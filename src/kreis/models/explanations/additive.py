@@ -18,6 +18,7 @@ from kreis.errors import RefusalError
 from kreis.formats import check_format
 from kreis.models.by_group import ByGroup
 from kreis.models.explanations.arrays_file import read_arrays, write_arrays
+from kreis.models.explanations.layers import Layers
 from kreis.models.explanations.trees import Trees
 from kreis.models.explanations.weights import Weights
 
@@ -26,7 +27,8 @@ __all__ = ["NEVER", "Additive", "Link"]
 Link: TypeAlias = Literal["identity", "sigmoid", "softmax", "exp"]
 """What turns the sums (the "margin") into what the model says."""
 _FORMAT = "kreis.explanation/1"
-_KINDS: dict[str, type[Trees] | type[Weights]] = {"trees": Trees, "weights": Weights}
+Part: TypeAlias = Trees | Weights | Layers
+_KINDS: dict[str, type[Part]] = {"trees": Trees, "weights": Weights, "layers": Layers}
 NEVER = -1e4
 """The sum of a class that no training row has: its probability is 0."""
 MOST_COLUMNS = 1_000_000
@@ -60,7 +62,7 @@ class Additive:
     """The place of the feature that each column is made of, ascending."""
     features: int
     """How many features there are."""
-    parts: tuple[Trees | Weights, ...]
+    parts: tuple[Part, ...]
     """What is added up."""
     offset: Floats
     """What is added to all, shape (k,)."""
@@ -81,7 +83,7 @@ class Additive:
     @classmethod
     def of(
         cls,
-        part: Trees | Weights,
+        part: Part,
         columns: Sequence[str],
         *,
         link: Link = "identity",
@@ -167,7 +169,7 @@ class Additive:
             features=self.features,
             columns=list(self.columns),
             origins=list(self.origins),
-            parts=["trees" if isinstance(part, Trees) else "weights" for part in self.parts],
+            parts=[name for part in self.parts for name, kind in _KINDS.items() if isinstance(part, kind)],
             link=self.link,
             ascending=self.ascending,
             finite=self.finite,

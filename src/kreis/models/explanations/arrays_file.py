@@ -15,7 +15,7 @@ import numpy.typing as npt
 from kreis.digests import canonical_json
 from kreis.errors import RefusalError
 
-__all__ = ["read_arrays", "write_arrays"]
+__all__ = ["narrow", "read_arrays", "write_arrays"]
 
 _KINDS = {"F64": "<f8", "F32": "<f4", "I32": "<i4", "I16": "<i2", "U8": "|u1"}
 _LONGEST = 16 * 1024 * 1024
@@ -82,3 +82,9 @@ def read_arrays(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, 
     if at != len(data):
         raise RefusalError("it holds more than its header says", where=_WHERE)
     return found, said
+
+
+def narrow(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """As float32 where that says the same."""
+    narrowed = values.astype(np.float32)
+    return narrowed if (narrowed.astype(np.float64) == values).all() else values

@@ -12,11 +12,15 @@ from kreis.arrays import Floats
 from kreis.digests import digest_of
 from kreis.errors import ProjectError, RefusalError
 from kreis.models.explanations.additive import Additive, Link
+from kreis.models.explanations.layers import Layers
 from kreis.models.explanations.tree_shap import TreeShap
 from kreis.models.explanations.trees import Trees
 from kreis.models.scoring import Matrix, OnnxScorer, Texts
 
 __all__ = ["Contributions", "Explainer", "Explanation", "linked"]
+
+_ROUNDED = 1e-9
+"""Less is left of a margin by rounding alone."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +59,8 @@ class Explainer:
         self._parts = [
             TreeShap(part, columns=width, outputs=outputs) if isinstance(part, Trees) else part for part in model.parts
         ]
+        self.by_gradients = any(isinstance(part, Layers) for part in self._parts)
+        """Whether its parts are integrated gradients from the mean row."""
         self._base = sum((part.base for part in self._parts), model.offset)
         self._origins = np.array(model.origins, dtype=np.intp)
         self._starts = np.flatnonzero(np.diff(self._origins, prepend=-1))
@@ -88,11 +94,22 @@ class Explainer:
         for part in self._parts[1:]:
             columns = columns + part.contributions(given)
         base = np.broadcast_to(self._base, columns.shape[:2])
+        left = self._left(given, columns) if self.by_gradients else 0.0
         if self.model.ascending:
-            order = np.argsort(base + columns.sum(axis=2), axis=1, kind="stable")
+            order = np.argsort(base + columns.sum(axis=2) + left, axis=1, kind="stable")
             base = np.take_along_axis(base, order, axis=1)
             columns = np.take_along_axis(columns, order[:, :, None], axis=1)
-        return Contributions(base=base, features=self._by_feature(columns), columns=columns)
+            left = left if isinstance(left, float) else np.take_along_axis(left, order, axis=1)
+        return Contributions(base=base, features=self._by_feature(columns), columns=columns, left=left)
+
+    def _left(self, given: Matrix, columns: Floats) -> Floats | float:
+        """What the parts miss of the sums, shape (n, k); 0 where that is no more than a rounding."""
+        others = [part for part in self._parts if not isinstance(part, Layers)]
+        exact = sum((part.says(given) for part in self._parts if isinstance(part, Layers)), self.model.offset)
+        exact = exact + sum(part.base + part.contributions(given).sum(axis=2) for part in others)
+        left: Floats = exact - self._base - columns.sum(axis=2)
+        told = np.abs(left) > _ROUNDED * np.maximum(1.0, np.abs(exact))
+        return np.where(told, left, 0.0) if told.any() else 0.0
 
     def _nothing(self, given: Matrix) -> Floats:
         return np.zeros((len(given), self.model.outputs, given.shape[1]))

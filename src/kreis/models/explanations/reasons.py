@@ -35,7 +35,7 @@ MAPS: dict[Link, str] = {
     "exp": "score = exp(margin)",
 }
 """How the score follows from their sum."""
-_ALONG_PATH = "; from the typical training row, by integrated gradients"
+_GRADIENTS = "; from the {} training row, by integrated gradients"
 _WORDS = 5
 """Words of a text that are shown."""
 
@@ -58,7 +58,7 @@ class Explained(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why one number came out as it did: `base`, all that features add, and so the margin."""
 
     base: float
-    """What is said on average over the training rows; of what is no sum, what is said of the typical row."""
+    """What is said on average over the training rows; by integrated gradients, what is said where their way begins."""
     margin: float
     """The sum, before its link."""
     measured: str
@@ -168,7 +168,8 @@ def explained(
     says = MAPS[explainer.link] + (", then recalibrated" if explainer.mapped else "")
     threshold = _threshold(explainer, row)
     says += ", then moved by group" if threshold else ""
-    says += _ALONG_PATH if isinstance(explainer, AlongPath) else ""
+    if isinstance(explainer, AlongPath) or explainer.by_gradients:
+        says += _GRADIENTS.format("typical" if isinstance(explainer, AlongPath) else "mean")
     told = [
         _one(explainer, spoken, values, found, place, says, most, names[place] if names else "") for place in places
     ]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kreis.arrays import Floats
 from kreis.errors import RefusalError
+from kreis.models.explanations.arrays_file import narrow
 
 __all__ = ["Trees"]
 
@@ -146,7 +147,7 @@ class Trees:
             "column": self.column.astype(np.int16) if self.column.max(initial=0) < 2**15 else self.column,
             "threshold": self.threshold,
             "missing_left": self.missing_left.astype(np.uint8),
-            "cover": _narrow(self.cover),
+            "cover": narrow(self.cover),
             "value": self.value[self.leaf],
             "roots": self.roots,
             "outputs": self.outputs.astype(np.int16),
@@ -250,9 +251,3 @@ def _preorder(
         at[left[inner]] = at[inner] + 1
         at[right[inner]] = at[inner] + 1 + sizes[left[inner]]
     return at
-
-
-def _narrow(values: Floats) -> npt.NDArray[Any]:
-    """As float32 where that says the same."""
-    narrow = values.astype(np.float32)
-    return narrow if (narrow.astype(np.float64) == values).all() else values

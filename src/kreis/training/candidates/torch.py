@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -116,6 +117,7 @@ class Torch(UsualCandidate):
                 GPU where one is asked for.
         """
         from kreis.training.candidates.torch_training import learn, to_onnx
+        from kreis.training.explaining.torch import torch_sum
 
         where = "Torch"
         all_known(outcomes, where=where)
@@ -127,7 +129,8 @@ class Torch(UsualCandidate):
             model = learn(self, matrix, outcomes, minimised, where=where, note=_note(), weights=weights)
             content = to_onnx(model, matrix.shape[1], where=where)
             prove_same(content, model.answers, matrix, where=where)
-        return Fitted(form=Onnx.of(content), features=tuple(features))
+        explains = functools.partial(torch_sum, model, tuple(features))
+        return Fitted(form=Onnx.of(content), features=tuple(features), explains=explains)
 
 
 def _note() -> Callable[[int, float, float], None]:

@@ -1,4 +1,4 @@
-"""The trees, or weights, of scikit-learn's models."""
+"""The trees, weights or layers of scikit-learn's models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from kreis.arrays import Floats
 from kreis.models.explanations.additive import NEVER, Additive, Link
+from kreis.models.explanations.layers import Activation
 from kreis.models.explanations.trees import MOST_NODES
 from kreis.models.explanations.weights import Weights
 from kreis.models.scoring import Matrix
+from kreis.training.explaining.chain import Step, chained
 from kreis.training.explaining.joined import joined
 from kreis.training.float32 import float32_at_most
 
@@ -21,12 +23,15 @@ __all__ = ["estimator_sum"]
 _FORESTS = ("RandomForest", "ExtraTrees", "DecisionTree", "ExtraTree")
 _HISTOGRAM_LINKS: dict[str, Link] = {"log_loss": "sigmoid", "poisson": "exp", "gamma": "exp"}
 
+_NETWORK_LINKS: dict[str, Link] = {"identity": "identity", "logistic": "sigmoid", "softmax": "softmax", "exp": "exp"}
+_BENDS: dict[str, Activation] = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid"}
+
 
 def estimator_sum(
     model: Any, matrix: Matrix, columns: Sequence[str], *, outputs: int = 1, seen: Any = None
 ) -> Additive | None:
-    """A fitted forest, boosted trees or linear model as a sum, with what a pipeline does to each column before; None
-    for all others.
+    """A fitted forest, boosted trees, linear model or network as a sum, with what a pipeline does to each column
+    before; None for all others.
 
     Args:
         model: As scikit-learn fitted it.
@@ -49,7 +54,7 @@ def estimator_sum(
         return _histogram(model, columns, outputs, chosen)
     if name in ("LinearRegression", "Ridge", "Lasso", "ElasticNet") or type(model).__name__ == "LogisticRegression":
         return _linear(model, matrix, columns, outputs, chosen)
-    return None
+    return _network(model, matrix, columns, outputs, chosen) if name == "MLP" else None
 
 
 def _behind_steps(model: Any, matrix: Matrix, columns: Sequence[str], outputs: int, seen: Any) -> Additive | None:
@@ -174,6 +179,22 @@ def _linear(model: Any, matrix: Matrix, columns: Sequence[str], outputs: int, ch
     if hasattr(model, "classes_"):
         link = "sigmoid" if outputs == 1 else "softmax"
     return Additive.of(part, columns, link=link, offset=_spread(start, outputs, chosen), outputs=outputs)
+
+
+def _network(model: Any, matrix: Matrix, columns: Sequence[str], outputs: int, chosen: Any) -> Additive | None:
+    link = _NETWORK_LINKS.get(model.out_activation_)
+    if link is None or model.n_outputs_ != len(chosen) or np.isnan(matrix).any():
+        return None
+    bends = [_BENDS[model.activation]] if model.activation != "identity" else []
+    means = matrix.mean(axis=0, dtype=np.float64)
+    steps: list[Step] = [(np.ones(len(means)), means)]  # it takes columns as they are, not their distance from the mean
+    for layer in zip(model.coefs_, model.intercepts_, strict=True):
+        steps += [layer, *bends]
+    part = chained(steps[: len(steps) - len(bends)], means=means)
+    if part is None:
+        return None
+    part, offset = part.at_outputs(chosen.tolist(), outputs), _spread(0.0, outputs, chosen)
+    return Additive.of(part, columns, link=link, offset=offset, outputs=outputs)
 
 
 def _spread(start: Any, outputs: int, chosen: Any) -> Floats:
