@@ -8,7 +8,7 @@ import pytest
 
 from kreis.arrays import Codes
 from kreis.errors import ProjectError
-from kreis.evaluation.blocks import interval
+from kreis.evaluation.blocks import _quantile, interval
 from kreis.evaluation.intervals import Estimate, estimate, mean_estimate, paired_difference, share_estimate
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.auc import Auc
@@ -207,3 +207,12 @@ def test_a_share_over_repeats_lies_around_all_of_them():
     found = share_estimate(hits, np.tile(np.arange(40), 2), rows)
     assert found.value == pytest.approx(0.1)
     assert (found.low, found.high) == pytest.approx(share_interval(4, 40))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 1999])
+def test_quantile_is_that_of_numpy_to_the_last_bit(count: int) -> None:
+    rng = np.random.default_rng(count)
+    for _ in range(50):
+        values = np.sort(rng.normal(size=count))
+        for share in (0.0, 1.0, 0.025, 0.975, 1 - 0.0125 / 2, *rng.random(5)):
+            assert _quantile(values, share) == np.quantile(values, share)

@@ -25,6 +25,7 @@ from kreis.digests import digest_of
 from kreis.disciplines import Discipline
 from kreis.errors import ServiceError, StoreError
 from kreis.evaluation.evaluate import EvaluationReport
+from kreis.governance.views.status import status_view
 from kreis.ledger import alerts, audit, models, releases, runs, steps, watchers
 from kreis.ledger.records import Alert, Route, Run, RunStep
 from kreis.monitoring.monitor import Finding
@@ -657,7 +658,7 @@ def test_outcomes_that_name_no_prediction_are_told_until_they_name_one(place: Pl
         journal.append([OutcomeRecord(prediction=name, outcome=1.0, known_at=microseconds(now))])
         journal.close()
         watcher.look(now)
-        found = [each for each in place.alerts(open_only=True) if "name no logged prediction" in each.summary]
+        found = [each for each in status_view(place.workspace).alerts if "name no logged prediction" in each.summary]
         assert len(found) == told
 
 

@@ -14,6 +14,8 @@ from kreis.evaluation.examinations.examination import Examined, Finding, Subject
 from kreis.evaluation.examinations.fairness import Fairness
 from kreis.evaluation.examinations.gate import Gate, judge_gate
 from kreis.evaluation.examinations.kinds import examine
+from kreis.evaluation.fairness.findings import Compared
+from kreis.evaluation.fairness.seen import seen
 from kreis.evaluation.scored import Scored
 from kreis.requirements.goal import Goal
 from kreis.tasks.binary.decision_value import DecisionValue
@@ -170,14 +172,45 @@ def test_a_gate_holds_a_measure_by_one_column(unfair: Subject):
     assert judge_gate(Gate("equalised_odds_difference", at_most=0.3, by="region"), found).outcome == "pass"
 
 
-def test_classes_are_compared_one_by_one():
+def test_of_several_classes_the_worst_is_told_with_bounds_that_hold_for_all():
     found = ask(subject("multiclass"))
-    assert {each.detail.get("class") for each in found.findings if each.measure == "demographic_parity_difference"} == {
-        "low",
-        "middle",
-        "high",
-    }
-    assert "is decided 'high'" in one(found, "disparate_impact", "sex", of="high").said
+    single = [each for each in found.findings if each.column == "sex" and each.measure != "proxy_auc"]
+    assert len(single) == len({each.measure for each in single}) == 9
+    ratios = {"disparate_impact", "demographic_parity_ratio", "equal_opportunity", "predictive_parity"}
+    for each in single:
+        rows = [row for row in found.tables["classes"] if (row["column"], row["measure"]) == ("sex", each.measure)]
+        least, estimate = each.measure in ratios, each.estimate
+        assert estimate is not None
+        worst = (min if least else max)(rows, key=lambda row: row["value"])
+        assert {row["class"] for row in rows} >= {"low", "high"}
+        assert (estimate.value, each.group, each.detail["class"]) == tuple(
+            worst[n] for n in ("value", "group", "class")
+        )
+        outer = min(row["low"] for row in rows) if least else max(row["high"] for row in rows)
+        assert (estimate.low if least else estimate.high) == outer, "no class is beyond it"
+        assert f"{estimate.value:.2f}" in each.said
+        assert f"({estimate.low:.2f} to {estimate.high:.2f})" in each.said.replace("-0.00", "0.00")
+    assert "of 3 classes the worst is told; the table 'classes' has all" in found.notes
+
+
+def test_the_bound_of_the_worst_of_several_classes_is_stricter_than_that_of_one():
+    of = subject("multiclass")
+    groups = {"groups": of.groups["sex"], "rows": of.rows, "blocks": of.blocks, "least": 20, "level": 0.95}
+    each, _ = seen(of.rows, of.goal)
+    for name, place in (("calibration_difference", 2), ("predictive_parity", 0)):
+        alone, of_three = (
+            next(
+                found.estimate
+                for found in Compared(name="sex", classes=classes, **groups).findings(each[place])
+                if found.measure == name and found.estimate is not None
+            )
+            for classes in (1, 3)
+        )
+        assert of_three.value == alone.value
+        if name == "predictive_parity":
+            assert (of_three.low, of_three.high > alone.high) == (alone.low, True)
+        else:
+            assert (of_three.low < alone.low, of_three.high) == (True, alone.high)
 
 
 def test_exposure_in_an_order_is_compared():
@@ -195,9 +228,9 @@ def test_exposure_in_an_order_is_compared():
         blocks_are="groups",
     )
     found = ask(of)
-    seen = 1 / np.log2([2, 3, 4, 5])
-    assert value(found, "exposure_ratio", "sort") == pytest.approx(seen[2:].sum() / seen[:2].sum(), abs=1e-12)
-    assert value(found, "exposure_for_relevance_ratio", "sort") == pytest.approx(seen[2:].sum() / seen[:2].sum())
+    shown = 1 / np.log2([2, 3, 4, 5])
+    assert value(found, "exposure_ratio", "sort") == pytest.approx(shown[2:].sum() / shown[:2].sum(), abs=1e-12)
+    assert value(found, "exposure_for_relevance_ratio", "sort") == pytest.approx(shown[2:].sum() / shown[:2].sum())
     assert one(found, "exposure_ratio", "sort").group == "b"
 
 

@@ -70,6 +70,7 @@ class Fairness:
         notes += [f"{name!r} is not declared to judge by" for name in self.by if name not in subject.groups]
         given, left = seen(subject.rows, subject.goal)
         notes += [left] if left else []
+        notes += [f"of {len(given)} classes the worst is told; the table 'classes' has all"] if len(given) > 1 else []
         tables: dict[str, list[dict[str, Any]]] = {}
         found: list[Finding] = []
         for name, groups in columns.items():
@@ -80,11 +81,12 @@ class Fairness:
                 blocks=subject.blocks,
                 least=least,
                 level=subject.level,
+                classes=len(given),
                 crossed=name not in subject.groups,
                 tables=tables,
             )
-            for each in given:
-                found += own.findings(each)
+            told = [finding for each in given for finding in own.findings(each)]
+            found += own.worst_of_classes(told) if len(given) > 1 else told
             self._tell_calibration(subject, name, groups, tables)
         if subject.features is not None:
             single = {name: groups for name, groups in columns.items() if name in subject.groups}

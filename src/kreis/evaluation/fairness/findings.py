@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,8 @@ MEASURES = (
     "exposure_ratio",
     "exposure_for_relevance_ratio",
 )
+_RATIOS = {"disparate_impact", "demographic_parity_ratio", "equal_opportunity", "predictive_parity"}
+"""Of these the least is the worst, of the others the greatest."""
 _OFTEN = "{high} {gets} in {most} of its rows, {low} in {least}"
 _RIGHTLY = "Where {high} {gets}, that is right in {most} of the rows, for {low} in {least}"
 _ABOVE = "Mean probability less how often it happened is {most} for {high} and {least} for {low}"
@@ -54,6 +57,8 @@ class Compared:
     blocks: Codes
     least: int
     level: float
+    classes: int = 1
+    """Of how many classes the worst one is told: bounds hold for all of them at once."""
     crossed: bool = False
     """Whether these are groups of two columns: then less is told."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -70,12 +75,33 @@ class Compared:
             said = "For what it is worth, {who} is shown {value} times as prominently as"
             yield from self._ratio("exposure_for_relevance_ratio", given.exposure_for_relevance, said)
 
+    def worst_of_classes(self, found: Iterable[Finding]) -> Iterator[Finding]:
+        """Of each measure the worst class alone, with an interval that holds for all classes at once (of differences
+        the lower bound needs a stricter level for that, of ratios the upper one). The table "classes" has each class.
+        """
+        by_measure: dict[str, list[tuple[Estimate, Finding]]] = {}
+        for each in found:
+            if each.estimate is not None:
+                by_measure.setdefault(each.measure, []).append((each.estimate, each))
+        for measure, all_of_it in by_measure.items():
+            self.tables.setdefault("classes", []).extend(_row(estimate, each) for estimate, each in all_of_it)
+            ratio = measure in _RATIOS
+            own, worst = (min if ratio else max)(all_of_it, key=lambda each: each[0].value)
+            lows, highs = ([getattr(estimate, end) for estimate, _ in all_of_it] for end in ("low", "high"))
+            low = min(lows) if ratio else min(max(lows), own.value)
+            high = max(min(highs), own.value) if ratio else max(highs)
+            method = f"worst of {len(all_of_it)} classes, all at once"
+            estimate = msgspec.structs.replace(own, low=low, high=high, method=method)
+            before, _, after = worst.said.rpartition(f"({_parts(own)[1]})")
+            said = f"{before}({_parts(estimate)[1]}){after}"
+            yield msgspec.structs.replace(worst, estimate=estimate, said=said)
+
     def _selected(self, given: Selected) -> Iterator[Finding]:
         of, gets = given.of, given.gets
         often = "{who} {gets} {value} times as often as".replace("{gets}", _plain(gets))
         told = given.favourable
         yield from self._ratio("disparate_impact", given.selection_rate, often, of=of, told=told)
-        options: dict[str, Any] = {"least": self.least, "level": self.level}
+        options: dict[str, Any] = {"least": self.least, "level": self.level, "joint": self.classes}
         ratio = ratio_between(given.selection_rate, self.rows, self.blocks, self.groups, **options)
         yield from self._apart("demographic_parity_difference", self._between(given.selection_rate), _OFTEN, given)
         if ratio is not None:
@@ -124,7 +150,7 @@ class Compared:
             yield self._found("worst_group_error", said, estimate, label)
 
     def _between(self, rate: RatioMetric, joint: int = 1) -> Between | None:
-        options: dict[str, Any] = {"least": self.least, "level": self.level, "joint": joint}
+        options: dict[str, Any] = {"least": self.least, "level": self.level, "joint": joint * self.classes}
         return between(rate, self.rows, self.blocks, self.groups, **options)
 
     def _apart(
@@ -153,12 +179,17 @@ class Compared:
         self, measure: str, rate: RatioMetric, said: str, *, of: str = "", told: bool = False
     ) -> Iterator[Finding]:
         """Each group against the rest, of two groups the one that is worse off, and of two columns the worst off."""
-        found = worst_off(rate, self.rows, self.blocks, self.groups, least=self.least, level=self.level)
+        options: dict[str, Any] = {"least": self.least, "level": self.level, "joint": self.classes}
+        found = worst_off(rate, self.rows, self.blocks, self.groups, **options)
         if found is None:
             return
         serious = told and found.estimate.high < FOUR_FIFTHS
-        shown = {found.group: found.groups[found.group]}
-        if len(self.groups.labels) > 2 and not self.crossed and measure == "disparate_impact":
+        own = found.groups[found.group]
+        shown = {found.group: own}
+        if self.classes > 1:
+            low, high = found.estimate.low, max(found.estimate.high, own.value)
+            shown = {found.group: msgspec.structs.replace(own, low=low, high=high)}
+        elif len(self.groups.labels) > 2 and not self.crossed and measure == "disparate_impact":
             shown = found.groups
         for label, estimate in shown.items():
             value, ends = _parts(estimate)
@@ -192,6 +223,13 @@ class Compared:
                 rows.append(
                     row | {"value": each.value, "low": each.low, "high": each.high} | ({"class": of} if of else {})
                 )
+
+
+def _row(estimate: Estimate, found: Finding) -> dict[str, Any]:
+    """A finding of a class, for tables."""
+    ends = {end: value if math.isfinite(value := getattr(estimate, end)) else None for end in ("low", "high")}
+    named = {"column": found.column, "measure": found.measure, "group": found.group, **found.detail}
+    return {**named, "value": estimate.value, **ends}
 
 
 def _shown(estimate: Estimate) -> str:

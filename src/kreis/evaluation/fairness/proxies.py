@@ -21,6 +21,8 @@ __all__ = ["Told", "binned", "told_by"]
 _BINS = 24
 _PENALTY = 1.0
 _STEPS = 6
+_CLOSE = 1e-9
+"""Newton's steps end where the next one is smaller."""
 
 
 class Told(NamedTuple):
@@ -81,7 +83,10 @@ def _fitted(weights: Floats, member: Booleans, taught: Booleans) -> Floats:
     for _ in range(_STEPS):
         likely = _sigmoid(rows @ beta)
         curvature = (rows * (likely * (1 - likely))[:, None]).T @ rows + penalty
-        beta = beta + np.linalg.solve(curvature, rows.T @ (happened - likely) - penalty @ beta)
+        step = np.linalg.solve(curvature, rows.T @ (happened - likely) - penalty @ beta)
+        beta = beta + step
+        if np.abs(step).max() < _CLOSE:
+            break
     return _sigmoid(given[~taught] @ beta)
 
 

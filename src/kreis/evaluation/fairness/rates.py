@@ -227,7 +227,7 @@ def between(
 
 
 def ratio_between(
-    rate: RatioMetric, rows: Rows, blocks: Codes, groups: Groups, *, least: int = 1, level: float = 0.95
+    rate: RatioMetric, rows: Rows, blocks: Codes, groups: Groups, *, least: int = 1, level: float = 0.95, joint: int = 1
 ) -> Between | None:
     """The lowest group's rate over that of the highest; None where there are not two groups, or all rates are 0.
 
@@ -238,13 +238,14 @@ def ratio_between(
         groups: Of each row.
         least: Rows that must count.
         level: Of the interval.
+        joint: For how many rates at once the upper bound is to hold.
     """
     found = by_group(rate, rows, blocks, groups, least=least)
     highest = max(found, key=lambda each: each.value, default=None)
     if len(found) < 2 or highest is None or not highest.value > 0:
         return None
     lowest = min((each for each in found if each.code != highest.code), key=lambda each: each.value)
-    at_once = 1 - (1 - level) / (len(found) * (len(found) - 1) / 2)
+    at_once = 1 - (1 - level) / (joint * len(found) * (len(found) - 1) / 2)
 
     def measured(first: GroupRate, *levels: float) -> list[Estimate]:
         masks = groups.codes == first.code, groups.codes == highest.code

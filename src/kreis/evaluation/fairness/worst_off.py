@@ -33,7 +33,7 @@ class WorstOff(NamedTuple):
 
 
 def worst_off(
-    rate: RatioMetric, rows: Rows, blocks: Codes, column: Groups, *, least: int = 1, level: float = 0.95
+    rate: RatioMetric, rows: Rows, blocks: Codes, column: Groups, *, least: int = 1, level: float = 0.95, joint: int = 1
 ) -> WorstOff | None:
     """The worst-off group, None if there are not two that have the rate.
 
@@ -51,11 +51,12 @@ def worst_off(
         column: The groups.
         least: Rows that must count towards a group's rate; a smaller one is only part of the others' rest.
         level: Of the interval of the least ratio.
+        joint: For how many rates at once its upper bound is to hold.
     """
     counted = rate.terms(rows)[1] > 0
     sizes_of = [int((counted & (column.codes == code)).sum()) / rows.repeats for code in range(len(column.labels))]
     compared = [code for code, size in enumerate(sizes_of) if size >= least]
-    all_at_once = 1 - (1 - level) / max(len(compared), 1)
+    all_at_once = 1 - (1 - level) / (joint * max(len(compared), 1))
     known = column.codes >= 0
     found: dict[str, Estimate] = {}
     upper: dict[str, float] = {}
