@@ -22,6 +22,8 @@ _FEWEST = 10
 _GROUP = 4
 """Rows that hold the same: more of them are no copies, but a table of few different rows."""
 _AGREE = 0.97
+_TELLING = 5
+"""Pairs of an outcome that say how often copies of it agree."""
 _MOST_TEXTS = 4_000
 _TEXTS_ALIKE = 0.8
 _ENTITIES = 30
@@ -140,8 +142,11 @@ def _refused(searched: Searched, pairs: _Pairs, kind: str, how: str) -> list[Lea
     one, other = outcomes[pairs.judging], outcomes[pairs.teaching]
     agree = np.isclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True)
     expected = _by_chance(outcomes)
-    worst = min(float(agree[one == each].mean()) for each in np.unique(one)) if expected > 0.05 else float(agree.mean())
-    if worst < _AGREE or (expected > 0.05 and len(np.unique(one)) < 2):
+    agreed = [float(agree.mean())]
+    if expected > 0.05:  # else of a rare outcome those that are alike by chance agree, too
+        kinds, sizes = np.unique(one, return_counts=True)
+        agreed = [float(agree[one == each].mean()) for each in kinds[sizes >= _TELLING]]
+    if min(agreed, default=0.0) < _AGREE or (expected > 0.05 and len(agreed) < 2):
         return []
     count, all_ = len(pairs.judging), len(searched.judging)
     data = searched.data

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from kreis.arrays import Codes, Floats
+from kreis.arrays import Booleans, Codes, Floats
 from kreis.training.leaks.leak import Leak, Searched
+from kreis.training.leaks.relations import holds, unusual
 
 __all__ = ["WholeTable"]
 
-_SAME = 0.99
 _GROUPS = 10
 _MOST = 12
 
@@ -38,8 +38,9 @@ class WholeTable:
             sums = np.bincount(codes[rows], outcomes[rows], len(count)).astype(np.float64)
             own = {"mean": sums / np.maximum(count, 1), "sum": sums}
             for what, each in own.items():
+                telling = unusual(each[codes[rows]])
                 for name, values in searched.numbers.items():
-                    if name not in found and name != column and _same(values[rows], each[codes[rows]], codes[rows]):
+                    if name not in found and name != column and _same(values[rows], each[codes[rows]], telling):
                         found[name] = self._leak(searched, name, column, what, values, rows)
         return list(found.values())
 
@@ -64,10 +65,10 @@ class WholeTable:
         )
 
 
-def _same(values: Floats, aggregate: Floats, codes: Codes) -> bool:
+def _same(values: Floats, aggregate: Floats, telling: Booleans) -> bool:
     """Whether a feature is an aggregate, in nearly all rows, and that is no coincidence of few values."""
     given = ~np.isnan(values)
     if given.sum() < 30 or len(np.unique(aggregate[given].round(9))) < _GROUPS:
         return False
     close = np.abs(values[given] - aggregate[given]) <= 1e-4 * (1e-3 + np.abs(aggregate[given]))
-    return bool(close.mean() >= _SAME)
+    return holds(close, telling[given])

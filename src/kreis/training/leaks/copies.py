@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from kreis.arrays import Floats
+from kreis.arrays import Booleans, Floats
 from kreis.preparation.leaks import FEWEST
+from kreis.texts import counted
 from kreis.training.leaks.leak import Leak, Searched
-from kreis.training.leaks.relations import relations_of
+from kreis.training.leaks.relations import holds, relations_of, unusual
 
 __all__ = ["Function", "LaterOutcome", "Together"]
 
@@ -20,7 +21,6 @@ _FUNCTION, _PIECES = 0.97, 30
 """Chatterjee's coefficient of a function of k rising or falling pieces is about 1 - 3 k / rows."""
 _AHEAD = 3
 _LEAST = 100
-_MATCHES = 0.99
 _TOGETHER = 0.999
 _PAIRS = 8
 
@@ -80,6 +80,7 @@ class LaterOutcome:
         outcomes, known_at, time = data.outcomes[order], data.known_at[order], data.time[order]
         if len(order) < _LEAST or np.nanstd(outcomes) == 0:
             return []
+        telling = unusual(outcomes)
         found = []
         for name, given in searched.numbers.items():
             values = given[order]
@@ -91,13 +92,13 @@ class LaterOutcome:
                     both &= np.roll(known_at, -ahead) > time
                 if both.sum() < _LEAST or np.std(own[both]) == 0:
                     continue
-                if _alike(values[both], own[both]):
+                if _alike(values[both], own[both], np.roll(telling, -ahead)[both]):
                     found.append(self._leak(searched, name, given, ahead, order))
                     break
         return found
 
     def _leak(self, searched: Searched, name: str, values: Floats, ahead: int, order: np.ndarray) -> Leak:
-        places = f"{abs(ahead)} row{'s' if abs(ahead) > 1 else ''} {'later' if ahead > 0 else 'before, not known yet'}"
+        places = f"{counted(abs(ahead), 'row')} {'later' if ahead > 0 else 'before, not known yet'}"
         return Leak(
             kind=self.name,
             column=name,
@@ -107,7 +108,7 @@ class LaterOutcome:
         )
 
 
-def _alike(values: Floats, outcomes: Floats) -> bool:
+def _alike(values: Floats, outcomes: Floats, telling: Booleans) -> bool:
     """Whether one is the other, perhaps in another unit, in nearly all rows."""
     if np.std(values) == 0:
         return False
@@ -115,9 +116,9 @@ def _alike(values: Floats, outcomes: Floats) -> bool:
     if slope == 0:
         return False
     apart = np.abs(outcomes - outcomes.mean() - slope * (values - values.mean()))
-    if np.mean(apart <= 1e-4 * np.std(outcomes)) >= _MATCHES:
+    if holds(apart <= 1e-4 * np.std(outcomes), telling):
         return True
-    return bool(np.mean(np.abs(values - outcomes) <= 1e-5 * (1 + np.abs(outcomes))) >= _MATCHES)
+    return holds(np.abs(values - outcomes) <= 1e-5 * (1 + np.abs(outcomes)), telling)
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,9 @@ class Together:
         found: dict[str, Leak] = {}
         for relation in relations_of(numbers, outcomes):
             self._add(found, searched, relation.columns, f"{relation.formula} is the outcome", relation.holds)
-        positive = np.where(outcomes > 0, outcomes, np.nan)
-        if (outcomes > 0).mean() > 0.5 and len(np.unique(outcomes)) > 20:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                logs = {name: np.log(np.where(each > 0, each, np.nan)) for name, each in numbers.items()}
-            for relation in relations_of(logs, np.log(positive)):
+        if (outcomes != 0).mean() > 0.5 and len(np.unique(outcomes)) > 20:
+            logs = {name: _log(each) for name, each in numbers.items()}
+            for relation in relations_of(logs, _log(outcomes)):
                 formula = relation.formula.replace(" + ", " * ").replace(" - ", " / ")
                 self._add(found, searched, relation.columns, f"{formula} is the outcome", relation.holds)
         for (one, other), sign, strength in _parting_pairs(searched, numbers, outcomes):
@@ -162,6 +161,12 @@ class Together:
                     instead="leave them out" if len(columns) > 1 else "leave it out",
                     rows=searched.table(searched.known, {each: searched.numbers[each] for each in columns}),
                 )
+
+
+def _log(values: Floats) -> Floats:
+    """Of a number's size, NaN of none: by it products and quotients are sums and differences."""
+    found: Floats = np.log(np.where(values != 0, np.abs(values), np.nan))
+    return found
 
 
 def _parting_pairs(

@@ -7,10 +7,11 @@ from itertools import combinations, product
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from kreis.arrays import Floats
 
-__all__ = ["Relation", "relations_of"]
+__all__ = ["Relation", "holds", "relations_of", "unusual"]
 
 _ROWS = 4_000
 _LEAST_ROWS = 30
@@ -20,6 +21,7 @@ _FIRST = 64
 """Rows that show that most relations are none."""
 _MOST_COLUMNS = 30
 """Sums of three are tried among so many columns, those that go most with the outcome."""
+_FEW = 5
 _COUNTS = 0.01
 """A part that is zero in nearly all rows makes no sum."""
 
@@ -63,8 +65,28 @@ def relations_of(columns: Mapping[str, Floats], outcome: Floats, *, seed: int = 
     return found
 
 
+def unusual(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which values are another than the most frequent one, shape (n,); missing ones are not."""
+    known, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    found: npt.NDArray[np.bool_] = ~np.isnan(values) & (values != (known[counts.argmax()] if len(known) else 0.0))
+    return found
+
+
+def holds(close: npt.NDArray[np.bool_], telling: npt.NDArray[np.bool_]) -> bool:
+    """Whether something holds in nearly all rows, and in nearly all that tell something too: where yes is rare, most
+    columns of zeros equal the outcome in nearly all rows.
+
+    Args:
+        close: Where it holds, shape (n,).
+        telling: Which rows tell something: `unusual` ones, shape (n,).
+    """
+    enough = bool(close.mean() >= _HOLDS) and int(telling.sum()) >= _FEW
+    return enough and bool(close[telling].mean() >= _HOLDS)
+
+
 def _of(count: int, columns: Mapping[str, Floats], outcome: Floats) -> Iterator[Relation]:
     taken: set[str] = set()
+    telling = unusual(outcome)
     first = {name: values[:_FIRST] for name, values in columns.items()}
     for names in combinations(columns, count):
         if taken.intersection(names):
@@ -78,7 +100,7 @@ def _of(count: int, columns: Mapping[str, Floats], outcome: Floats) -> Iterator[
             if given.sum() < max(_LEAST_ROWS, 0.5 * len(total)):
                 break
             close = np.abs(total[given] - outcome[given]) <= 1e-6 * (1 + np.abs(outcome[given]))
-            if close.mean() >= _HOLDS:
+            if holds(close, telling[given]):
                 taken.update(names)
                 yield Relation(names, _written(names, signs), float(close.mean()))
                 break

@@ -9,6 +9,7 @@ import numpy as np
 
 from kreis.arrays import Booleans, Floats
 from kreis.preparation.leaks import FEWEST, STRONG, strengths
+from kreis.texts import counted
 from kreis.training.leaks.leak import Leak, Searched
 
 __all__ = ["FarAhead", "OnlyAfterwards", "TellsAlone"]
@@ -19,6 +20,8 @@ _SAMPLE = 4_000
 _FOLDS = 20
 _ASIDE = "leave it out; if it is known at the moment of the decision"
 _PURE = 0.995
+_SURE = 9 * np.log(10.0)
+"""So few rows of another kind come by chance once in a thousand million times."""
 _AHEAD_FROM, _AHEAD_BY, _FEWEST_COLUMNS, _KINDS = 0.8, 0.06, 5, 20
 
 
@@ -147,8 +150,8 @@ class OnlyAfterwards:
             kind=self.name,
             column=name,
             said=(
-                f"where the feature {name!r} {has} ({int(rows.sum()):,} rows), {share:.1%} are {said};"
-                f" of all rows {whole:.1%} are: it seems to be filled in afterwards"
+                f"where the feature {name!r} {has} ({counted(int(rows.sum()), 'row')}), {share:.1%} are rows {said};"
+                f" of all {whole:.1%} are: it seems to be filled in afterwards"
             ),
             instead=_ASIDE,
             rows=searched.table(searched.known[np.flatnonzero(rows)], {name: searched.matrix[:, place]}),
@@ -162,9 +165,11 @@ def _tells(rows: Booleans, mask: Booleans) -> bool:
     count = int(rows.sum())
     if count < FEWEST:
         return False
-    share, whole = float(mask[rows].mean()), float(mask.mean())
-    by_chance = count * np.log10(max(whole, 1e-12)) if share >= _PURE else 0.0
-    return share >= _PURE and by_chance < -9 and mask[rows].sum() >= 0.1 * mask.sum()
+    others, usual = int((~mask[rows]).sum()), count * (1 - float(mask.mean()))
+    if others > (1 - _PURE) * count or others >= usual or mask[rows].sum() < 0.1 * mask.sum():
+        return False
+    unlikely = usual - others + (others * np.log(others / usual) if others else 0.0)  # Chernoff's bound, of Poisson
+    return bool(unlikely > _SURE)
 
 
 def _interval(strength: float, values: Floats, outcomes: Floats, searched: Searched) -> tuple[float, float]:
