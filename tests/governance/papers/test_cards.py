@@ -58,6 +58,26 @@ def test_card_has_the_sections_of_mitchell_and_of_hugging_face(workspace: Worksp
     assert card.count("△ Nobody has said this yet") == len(MODEL)
 
 
+def test_the_library_of_hugging_face_reads_the_card_with_the_numbers_of_the_record(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    file = tmp_path / "README.md"
+    file.write_text(card_view(workspace, "").markdown, encoding="utf-8")
+    card = hub.ModelCard.load(file)
+    found = candidate_view(workspace, "")
+    assert found.evaluation is not None
+    assert card.data.library_name == "kreis"
+    assert card.data.model_name
+    told = {each.metric_type: each for each in card.data.eval_results}
+    assert set(told) == {name for name, each in found.evaluation.metrics.items() if each.value is not None}
+    for name, each in told.items():
+        assert each.metric_value == pytest.approx(found.evaluation.metrics[name].value, rel=1e-5)
+        assert (each.task_type, each.dataset_type) == (card.data.pipeline_tag, "held-out")
+    again = hub.ModelCard(str(card)).data.to_dict()
+    assert again == card.data.to_dict(), "written by the library it says the same"
+
+
 def test_what_people_say_stands_in_the_card_with_their_name(workspace: Workspace) -> None:
     fill_card(workspace, {"intended_users": HOSTILE, "license": "Apache-2.0"})
     card = card_view(workspace, "").markdown
