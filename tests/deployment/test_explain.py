@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kreis.clock import SimulatedClock
+from kreis.deployment.predictions.log import FolderLog
 from kreis.deployment.server.explaining import MOST_WAITING, Explain, Explaining
 from kreis.deployment.server.messages import Refusal, Unavailable
 from kreis.deployment.server.models import LoadedRelease
 from kreis.expressions.scalars import category
 from kreis.expressions.tree import Call, Column
+from kreis.lake.store import Lake
+from kreis.ledger.store import open_ledger
 from kreis.models.explanations.additive import Additive
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.explanations.weights import Weights
@@ -92,6 +96,20 @@ def test_a_past_answer_is_explained_by_its_id(service) -> None:
     (told,) = found["explained"]
     assert [each["feature"] for each in told["reasons"]] == ["request__city"]
     assert told["others"] == pytest.approx(told["margin"] - told["base"] - told["reasons"][0]["adds"])
+
+
+def test_a_past_answer_is_explained_until_it_is_in_the_lake_and_then_it_is_said_where(service, tmp_path) -> None:
+    _, answered = service.predict(ROW)
+    asked = {"prediction": answered["id"]}
+    _, before = service.call("POST", "/v1/explain", asked)
+    service.call("POST", "/v1/flush", {})
+    assert service.call("POST", "/v1/explain", asked) == (200, before)  # its segment is closed, and waits to be moved
+    clock = SimulatedClock(datetime(2030, 1, 1, tzinfo=UTC))
+    with open_ledger(tmp_path / "ledger.db", clock=clock) as ledger:
+        FolderLog(service.config.log).ship(Lake(tmp_path / "lake", ledger), "ann")
+    status, refused = service.call("POST", "/v1/explain", asked)
+    assert (status, refused["error"]["code"]) == (422, "unknown_prediction")
+    assert refused["error"]["message"].endswith("is in the lake by now: kreis why ID")
 
 
 def test_what_would_have_led_to_another_decision(service) -> None:

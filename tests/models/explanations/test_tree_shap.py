@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -118,18 +121,59 @@ def test_contributions_are_shapley_values_by_their_definition() -> None:
 
         return sum(at(int(root)) for root in trees.roots)
 
-    width = len(COLUMNS)
-    worths = {
-        frozenset(each): worth(frozenset(each))
-        for size in range(width + 1)
-        for each in combinations(range(width), size)
-    }
-    for column in range(width):
-        others = [each for each in worths if column not in each]
-        value = sum((worths[each | {column}] - worths[each]) / comb(width - 1, len(each)) / width for each in others)
-        found = TreeShap(trees, columns=width, outputs=1).contributions(row[None, :])[0, 0, column]
-        assert found == pytest.approx(value, abs=1e-9)
-    assert TreeShap(trees, columns=width, outputs=1).base[0] == pytest.approx(worths[frozenset()], abs=1e-9)
+    base, parts = shapley(worth, len(COLUMNS))
+    found = TreeShap(trees, columns=len(COLUMNS), outputs=1)
+    assert found.contributions(row[None, :])[0, 0] == pytest.approx(parts, abs=1e-9)
+    assert found.base[0] == pytest.approx(base, abs=1e-9)
+
+
+def shapley(worth: Callable[[frozenset[int]], float], width: int) -> tuple[float, list[float]]:
+    """What nobody is worth, and each one's Shapley value, by asking all sets."""
+    sets = [frozenset(each) for size in range(width + 1) for each in combinations(range(width), size)]
+    worths = {each: worth(each) for each in sets}
+    values = [
+        sum(
+            (worths[each | {one}] - worths[each]) / comb(width - 1, len(each)) / width
+            for each in sets
+            if one not in each
+        )
+        for one in range(width)
+    ]
+    return worths[frozenset()], values
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "count:poisson"])
+def test_contributions_of_xgboost_are_shapley_values_of_what_it_dumps(objective: str) -> None:
+    """XGBoost's own contributions are float32. Here all sets of columns are asked, in float64, of the trees as XGBoost
+    itself writes them down, with codes of categories, missing values, and codes that no training row had.
+    """
+    matrix, target = rows(600, missing=0.1)
+    label = target > 0 if objective == "binary:logistic" else np.round(np.exp(target / 2))
+    settings = {"objective": objective, "max_depth": 4, "base_score": 0.3, "nthread": 1}
+    booster = xgboost.train(settings, xgboost.DMatrix(matrix, label), 8)
+    dumped = [json.loads(each) for each in booster.get_dump(dump_format="json", with_stats=True)]
+    start = np.log(0.3) - (np.log(0.7) if objective == "binary:logistic" else 0.0)
+
+    def at(node: dict[str, Any], row: np.ndarray, known: frozenset[int]) -> float:
+        if "leaf" in node:
+            return float(np.float32(node["leaf"]))
+        children = {each["nodeid"]: each for each in node["children"]}
+        column = int(node["split"].removeprefix("f"))
+        if column in known:
+            side = "yes" if row[column] < np.float32(node["split_condition"]) else "no"
+            return at(children[node["missing" if np.isnan(row[column]) else side]], row, known)
+        covers = [float(np.float32(each["cover"])) for each in children.values()]
+        said = [at(each, row, known) for each in children.values()]
+        return float(np.dot(covers, said)) / float(np.float32(node["cover"]))
+
+    asked = matrix[:4].copy()
+    asked[0, 0], asked[1, 2:5], asked[2, 1] = 77, np.nan, np.nan
+    found = Explainer(xgboost_sum(booster, COLUMNS)).explain(asked)
+    assert np.abs(found.features[:, 0, :3]).min(axis=0).max() > 0
+    for row, adds, stands in zip(asked, found.features[:, 0], found.base[:, 0], strict=True):
+        base, parts = shapley(lambda known, row=row: sum(at(tree, row, known) for tree in dumped), len(COLUMNS))
+        assert adds == pytest.approx(parts, abs=1e-9)
+        assert stands == pytest.approx(base + start, abs=1e-7)  # the model holds 0.3 as float32
 
 
 def test_a_row_is_explained_alike_alone_and_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
