@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kreis.errors import ProjectError
-from kreis.generative.redteam.attack import Leads, Says, Spends, Tells, read_attacks, suite, suites
+from kreis.generative.redteam.attack import Leads, Says, Spends, Tells, read_attacks, suites
 from kreis.generative.redteam.report import AttackResult, Rate, RedTeamReport
 
 SUITES = suites()
@@ -77,7 +77,7 @@ def test_a_file_of_attacks_is_read(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="there is no such file"):
         read_attacks(tmp_path / "none.jsonl")
     with pytest.raises(ProjectError, match="no suite"):
-        suite("injektion")
+        suites(["injektion"])
 
 
 def test_there_are_attacks_enough_to_show_that_one_in_a_hundred_is_too_many() -> None:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from kreis.clock import microseconds
 from kreis.deployment.predictions.records import PredictionRecord, ShadowScore
-from kreis.deployment.server.messages import Ask, Asked, Refusal, Reply, Unavailable
+from kreis.deployment.server.messages import Ask, Refusal, Reply, Unavailable
 from kreis.deployment.server.metrics import Metrics
 from kreis.deployment.server.models import LoadedModel, LoadedRelease
 from kreis.errors import KreisError
@@ -23,14 +23,13 @@ from kreis.tasks.decisions import Raw
 __all__ = ["Answer", "answer_many", "answer_one"]
 
 _LOG = logging.getLogger("kreis.service")
-Row = Ask | Asked
 Answer = tuple[Reply, PredictionRecord]
 _NOTHING: dict[str, float | None] = {}
 _NO_PARTS: dict[str, Any] = {}
 
 
 def answer_one(
-    row: Row, release: LoadedRelease, at: datetime, metrics: Metrics, started: int, flags: list[str]
+    row: Ask, release: LoadedRelease, at: datetime, metrics: Metrics, started: int, flags: list[str]
 ) -> Answer:
     """Answer one checked row.
 
@@ -63,7 +62,7 @@ def answer_one(
 
 
 def _fall_back(
-    row: Row, release: LoadedRelease, at_us: int, failed: LoadedModel, error: Exception
+    row: Ask, release: LoadedRelease, at_us: int, failed: LoadedModel, error: Exception
 ) -> tuple[LoadedModel, list[float], Raw]:
     fallback = release.fallback
     _LOG.error("model %s cannot answer: %s", failed.digest[:12], error, exc_info=not isinstance(error, KreisError))
@@ -77,7 +76,7 @@ def _fall_back(
     raise Unavailable("unavailable", "no model can answer at the moment; try again") from error
 
 
-def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metrics) -> list[ShadowScore]:
+def _shadow_scores(row: Ask, release: LoadedRelease, at_us: int, metrics: Metrics) -> list[ShadowScore]:
     scores = []
     for model in release.shadows:
         try:
@@ -91,7 +90,7 @@ def _shadow_scores(row: Row, release: LoadedRelease, at_us: int, metrics: Metric
 
 
 def _answer(  # noqa: PLR0913 (the hot path: one call for each answer)
-    row: Row,
+    row: Ask,
     release: LoadedRelease,
     model: LoadedModel,
     at: datetime,
@@ -141,7 +140,7 @@ def _answer(  # noqa: PLR0913 (the hot path: one call for each answer)
 
 
 def answer_many(
-    rows: Sequence[Row],
+    rows: Sequence[Ask],
     release: LoadedRelease,
     at: datetime,
     metrics: Metrics,
@@ -179,7 +178,7 @@ def answer_many(
 
 
 def _answer_groups(
-    rows: Sequence[Row],
+    rows: Sequence[Ask],
     release: LoadedRelease,
     at: datetime,
     metrics: Metrics,
@@ -210,7 +209,7 @@ def _answer_groups(
 
 
 def _score_group(
-    rows: Sequence[Row], release: LoadedRelease, at_us: int
+    rows: Sequence[Ask], release: LoadedRelease, at_us: int
 ) -> tuple[LoadedModel, list[list[float]], list[Raw], bool]:
     """The model that answers a group, its rows' features and scores, and whether it is the fallback."""
     model = release.choose(rows[0])
@@ -225,7 +224,7 @@ def _score_group(
 
 
 def _shadows_of_group(
-    rows: Sequence[Row], release: LoadedRelease, at_us: int, metrics: Metrics
+    rows: Sequence[Ask], release: LoadedRelease, at_us: int, metrics: Metrics
 ) -> list[list[ShadowScore]]:
     """What each shadow would have said of each row of a group."""
     found = []

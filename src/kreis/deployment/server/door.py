@@ -9,7 +9,7 @@ from typing import Any
 from kreis.clock import moment
 from kreis.collection.contracts.inputs import InputRule, is_multiple
 from kreis.deployment.manifest import Inputs, Manifest
-from kreis.deployment.server.messages import Ask, Asked, Refusal
+from kreis.deployment.server.messages import Ask, Refusal
 from kreis.errors import nearest
 from kreis.expressions.readers import READERS
 from kreis.expressions.tree import columns
@@ -75,7 +75,7 @@ class Door:
         }
         self.required_keys, self.required_fields = self._required(live)
 
-    def check(self, row: Ask | Asked) -> list[str]:
+    def check(self, row: Ask) -> list[str]:
         """Refuse what must not come in; say what is unusual about the rest: `"FIELD: PROBLEM"`.
 
         Raises:
@@ -101,7 +101,7 @@ class Door:
             self._check_fields(fields, flags)
         return flags
 
-    def _check_required(self, row: Ask | Asked, flags: list[str]) -> None:
+    def _check_required(self, row: Ask, flags: list[str]) -> None:
         features = row.features
         for need in self.required_keys:
             if need[0] not in row.keys and not (features and need[1] <= features.keys()):

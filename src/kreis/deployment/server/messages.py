@@ -28,13 +28,9 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Features that the client computed itself, by full name; they replace stored and computed ones."""
 
 
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Asked(Ask, frozen=True, forbid_unknown_fields=True, gc=False):
     """A single `Ask`, or `rows` of them."""
 
-    keys: dict[str, str] = {}
-    fields: dict[str, Value] = {}
-    reference: str | None = None
-    features: dict[str, float | None] = {}
     rows: list[Ask] | msgspec.UnsetType = msgspec.UNSET
 
 

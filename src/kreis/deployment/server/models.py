@@ -17,7 +17,7 @@ from kreis.deployment.packages import Package
 from kreis.deployment.predictions.records import Several
 from kreis.deployment.routing import Router, unit_of
 from kreis.deployment.server.door import Door
-from kreis.deployment.server.messages import Ask, Asked, Refusal
+from kreis.deployment.server.messages import Ask, Refusal
 from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
@@ -233,14 +233,14 @@ class LoadedRelease:
         """By model: the other live models, with the features that they take and it does not."""
         self.extras = {digest: extras for digest, extras in self.extras.items() if extras}
 
-    def choose(self, row: Ask | Asked) -> LoadedModel:
+    def choose(self, row: Ask) -> LoadedModel:
         """The model that answers a row."""
         if self.only is not None:
             return self.only
         unit = unit_of(row.reference, row.keys, row.fields) if self.within is None else "g" + self.group_of(row)
         return self.models[self.router.choose(unit)]
 
-    def group_of(self, row: Ask | Asked) -> str:
+    def group_of(self, row: Ask) -> str:
         """What names the rows among which a row is decided.
 
         Raises:
@@ -252,7 +252,7 @@ class LoadedRelease:
             raise Refusal("missing", f"{within!r} is missing: it says which rows are ranked among each other")
         return str(group)
 
-    def extra(self, model: LoadedModel, row: Ask | Asked, at_us: int) -> dict[str, float | None]:
+    def extra(self, model: LoadedModel, row: Ask, at_us: int) -> dict[str, float | None]:
         """What other live models would have taken for this row and `model` does not: a canary compares whole rows.
 
         A feature that cannot be had now (a store that does not answer) is left out, and so the row is not whole.

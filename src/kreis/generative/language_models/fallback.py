@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from kreis.generative.language_models.model import Anew, Completion, ModelError, OpenModel, Spent, Wish
+from kreis.generative.language_models.model import Anew, Completion, ModelError, OfModels, OpenModel, Spent, Wish
 from kreis.generative.language_models.routed import Routed, Single
 from kreis.generative.language_models.waiting import Deadline, Pace
 
@@ -45,25 +45,16 @@ class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
         return OpenFallback([model.open() for model in self.models], self.share)
 
 
-class OpenFallback:
+class OpenFallback(OfModels):
     """See `OpenModel`. A stream that broke off after a piece goes on with another model only for who asks for it
     (`Wish.anew`) and forgets what came before: that one says something else. For others it ends with an error.
     """
 
     def __init__(self, models: Sequence[OpenModel], share: float, *, pace: Pace = Pace()) -> None:
-        self._models, self._share, self._pace = models, share, pace
-        self.window = min(model.window for model in models)  # any may be asked
+        super().__init__(models)
+        self._share, self._pace = share, pace
         self._named: dict[str, int] = {}
         """Which link answered under which name, as far as they have answered."""
-
-    def count(self, text: str) -> int:
-        """Tokens of a text, at most."""
-        return max(model.count(text) for model in self._models)
-
-    async def close(self) -> None:
-        """End processes and connections."""
-        for model in self._models:
-            await model.close()
 
     async def complete(self, wish: Wish) -> Completion:
         """An answer as a whole; see `OpenModel.complete`."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-__all__ = ["Anew", "Completion", "LanguageModel", "Message", "ModelError", "OpenModel", "Spent", "Wish"]
+__all__ = ["Anew", "Completion", "LanguageModel", "Message", "ModelError", "OfModels", "OpenModel", "Spent", "Wish"]
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -130,6 +130,23 @@ class OpenModel(Protocol):
     async def close(self) -> None:
         """End processes and connections."""
         ...
+
+
+class OfModels:
+    """What a model of several says before it is asked: any of them may be."""
+
+    def __init__(self, models: Sequence[OpenModel]) -> None:
+        self._models = models
+        self.window = min(model.window for model in models)
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, at most."""
+        return max(model.count(text) for model in self._models)
+
+    async def close(self) -> None:
+        """End processes and connections."""
+        for model in self._models:
+            await model.close()
 
 
 class LanguageModel(Protocol):

@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.generative.language_models.budgeted import Budgeted
 from kreis.generative.language_models.llama_cpp import LlamaCpp
-from kreis.generative.language_models.model import Anew, Completion, OpenModel, Wish
+from kreis.generative.language_models.model import Anew, Completion, OfModels, OpenModel, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 
 __all__ = ["OpenRouted", "Route", "Routed", "Single"]
@@ -72,16 +72,12 @@ class Routed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return OpenRouted({route.kind: models[route.model] for route in self.routes}, models, models[self.otherwise])
 
 
-class OpenRouted:
+class OpenRouted(OfModels):
     """See `OpenModel`."""
 
     def __init__(self, routes: Mapping[str, OpenModel], models: Mapping[str, OpenModel], otherwise: OpenModel) -> None:
-        self._routes, self._models, self._otherwise = routes, models, otherwise
-        self.window = min(model.window for model in models.values())  # any may be asked
-
-    def count(self, text: str) -> int:
-        """Tokens of a text, at most."""
-        return max(model.count(text) for model in self._models.values())
+        super().__init__(list(models.values()))
+        self._routes, self._otherwise = routes, otherwise
 
     async def complete(self, wish: Wish) -> Completion:
         """An answer as a whole; see `OpenModel.complete`."""
@@ -90,11 +86,6 @@ class OpenRouted:
     def stream(self, wish: Wish) -> AsyncGenerator[str | Anew | Completion, None]:
         """Pieces of an answer; see `OpenModel.stream`."""
         return self._of(wish).stream(wish)
-
-    async def close(self) -> None:
-        """End processes and connections."""
-        for model in self._models.values():
-            await model.close()
 
     def _of(self, wish: Wish) -> OpenModel:
         return self._routes.get(wish.kind, self._otherwise)

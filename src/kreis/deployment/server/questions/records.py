@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter_ns
+from typing import TypeVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ _BY_FALLBACK = {
 }
 """What is said of an answer by each fallback within a model (`Answered.fallback`)."""
 _NOT_REWORDED = "rewriting: the question was searched as it is"
+_T = TypeVar("_T")
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -77,7 +79,9 @@ def answered_by(
         outcome=answered.outcome,
         confidence=confidence,
         citations=answered.citations if given else (),
-        passages=() if answered.outcome == "refused" else tuple(map(_passage, answered.passages)),
+        passages=()
+        if answered.outcome == "refused"
+        else msgspec.convert(answered.passages, tuple[Passage, ...], from_attributes=True),
         model=model.digest,
         version=model.version,
         release=way.release.id,
@@ -118,7 +122,7 @@ def _fields(model: LoadedAnswerer, answered: Answered) -> dict[str, str | int | 
     """What the log holds beside numbers. Question and answer are masked already (`Answered`); a quote is a document's
     text, which may hold what the log may not.
     """
-    places = [_Place(each.document, each.version, each.start, each.end, each.score) for each in answered.passages]
+    places = _like(answered.passages, _Place)
     fields: dict[str, str | int | float | bool | None] = {
         "question": answered.question,
         "answer": answered.text,
@@ -149,16 +153,6 @@ def _stored(model: LoadedAnswerer, citation: Citation) -> Citation:
     return msgspec.structs.replace(citation, quote=model.stored_quote(citation.quote))
 
 
-def _passage(hit: Hit) -> Passage:
-    return Passage(
-        document=hit.document,
-        version=hit.version,
-        start=hit.start,
-        end=hit.end,
-        text=hit.text,
-        score=hit.score,
-        heading=hit.heading,
-        title=hit.title,
-        source=hit.source,
-        page=hit.page,
-    )
+def _like(hits: Sequence[Hit], kind: type[_T]) -> tuple[_T, ...]:
+    """What another struct has of hits."""
+    return tuple(msgspec.convert(each, kind, from_attributes=True) for each in hits)
