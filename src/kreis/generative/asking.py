@@ -292,16 +292,7 @@ def _call_of(text: str) -> _Call | None:
 
 def _hit_of(number: int, result: ToolResult) -> Hit:
     """What a tool said, as a passage that can be cited."""
-    text = result.text
-    return Hit(
-        chunk=-1 - number,
-        document=f"tool {result.tool}",
-        version=digest_of(text.encode()),
-        start=0,
-        end=len(text),
-        text=text,
-        shown=text,
-        shown_start=0,
-        title=result.tool,
-        source="tool",
+    version, document = digest_of(result.text.encode()), f"tool {result.tool}"
+    return Hit.whole(
+        result.text, chunk=-1 - number, document=document, version=version, title=result.tool, source="tool"
     )

@@ -14,16 +14,13 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 
 _STOP = {
     "en": """a about above after again all also am an and any are as at be because been before being below between both
-but
-by can could did do does doing down during each few for from further get gets got had has have having he her here
+but by can could did do does doing down during each few for from further get gets got had has have having he her here
 hers him his how i if in into is it its itself just me more most my of off on once only or per other our ours out over
-own
-same she many much should so some such than that the their theirs them then there these they this those
+own same she many much should so some such than that the their theirs them then there these they this those
 through to too under until up us very was we were what when where which while who whom whose why will with
 would you your yours i'm it's don't doesn't isn't aren't wasn't may might must shall""",
     "de": """aber alle allem allen aller alles als also am an ander andere anderem anderen anderer anderes auch auf aus
-bei
-beim bin bis bist da damit dann das dass daß dein deine dem den denn der des dessen dich die dies diese diesem
+bei beim bin bis bist da damit dann das dass daß dein deine dem den denn der des dessen dich die dies diese diesem
 diesen dieser dieses dir doch dort du durch ein eine einem einen einer eines einige er es etwas euch euer eure
 für gegen gibt hab habe haben hat hatte hatten hier hin hinter ich ihm ihn ihnen ihr ihre ihrem ihren ihrer im
 in indem ins ist ja jede jedem jeden jeder jedes jene jetzt kann kannst können könnte lassen man manche mein

@@ -29,17 +29,11 @@ __all__ = ["ITEMS", "LABELS", "Decided", "Queue", "ReviewState"]
 
 ITEMS, LABELS = "log/review_items", "log/review_labels"
 _TIME = pl.Datetime("us", "UTC")
-_OF_ITEMS: dict[str, Any] = {
-    "queue": pl.String,
-    "item": pl.String,
-    "fields": pl.String,
-    "judge": pl.String,
+_OF_ITEMS: dict[str, Any] = dict.fromkeys(["queue", "item", "fields", "judge"], pl.String) | {"at": _TIME}
+_OF_LABELS: dict[str, Any] = {
+    **dict.fromkeys(["queue", "item", "label", "by", "kind", "comment"], pl.String),
     "at": _TIME,
 }
-_OF_LABELS: dict[str, Any] = {
-    "queue": pl.String, "item": pl.String, "label": pl.String, "by": pl.String, "kind": pl.String,
-    "comment": pl.String, "at": _TIME,
-}  # fmt: skip
 
 
 class ReviewState(msgspec.Struct, frozen=True, kw_only=True):

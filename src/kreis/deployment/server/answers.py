@@ -57,7 +57,7 @@ def answer_one(
         model, values, score = _fall_back(row, release, at_us, model, error)
         fallback = True
         metrics.fallbacks += 1
-    shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
+    shadow = [each[0] for each in _shadows([row], release, at_us, metrics)] if release.shadows else []
     return _answer(row, release, model, at, at_us, values, score, shadow, fallback, started, flags)
 
 
@@ -76,17 +76,21 @@ def _fall_back(
     raise Unavailable("unavailable", "no model can answer at the moment; try again") from error
 
 
-def _shadow_scores(row: Ask, release: LoadedRelease, at_us: int, metrics: Metrics) -> list[ShadowScore]:
-    scores = []
+def _shadows(rows: Sequence[Ask], release: LoadedRelease, at_us: int, metrics: Metrics) -> list[list[ShadowScore]]:
+    """What each shadow would have said of each row."""
+    found = []
     for model in release.shadows:
         try:
-            score = model.score_one(model.values(row.keys, row.fields, row.features, at_us), row.fields)
+            values = [model.values(row.keys, row.fields, row.features, at_us) for row in rows]
+            scores = model.score_many(np.array(values, dtype=np.float32), [row.fields for row in rows])
         except Exception as error:
-            metrics.shadow_failures += 1
+            metrics.shadow_failures += len(rows)
             _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
             continue
-        scores.append(ShadowScore(model.digest, model.recorded(score), model.decide(score)))
-    return scores
+        decided = model.manifest.decision.many(np.array(scores)).tolist()
+        said = zip(scores, decided, strict=True)
+        found.append([ShadowScore(model.digest, model.recorded(score), decision) for score, decision in said])
+    return found
 
 
 def _answer(  # noqa: PLR0913 (the hot path: one call for each answer)
@@ -170,7 +174,7 @@ def answer_many(
             continue
         parts = [_NO_PARTS] * len(places) if model.parts is None else model.parts.many(matrix, scores, asked)
         for place, row, row_values, score, part in zip(places, asked, values, scores, parts, strict=True):
-            shadow = _shadow_scores(row, release, at_us, metrics) if release.shadows else []
+            shadow = [each[0] for each in _shadows([row], release, at_us, metrics)] if release.shadows else []
             answers[place] = _answer(
                 row, release, model, at, at_us, row_values, score, shadow, False, started, flags[place], None, part
             )
@@ -200,7 +204,7 @@ def _answer_groups(
         model, values, scores, fallback = _score_group(together, release, at_us)
         metrics.fallbacks += len(places) if fallback else 0
         decided = model.manifest.decision.many(np.array(scores)).tolist()
-        shadows = _shadows_of_group(together, release, at_us, metrics)
+        shadows = _shadows(together, release, at_us, metrics)
         for at_place, place in enumerate(places):
             shadow = [scored[at_place] for scored in shadows]
             given = values[at_place], scores[at_place], shadow, fallback, started, flags[place], decided[at_place]
@@ -221,22 +225,3 @@ def _score_group(
     except Exception as error:
         fallen = [_fall_back(row, release, at_us, model, error) for row in rows]
         return fallen[0][0], [values for _, values, _ in fallen], [score for _, _, score in fallen], True
-
-
-def _shadows_of_group(
-    rows: Sequence[Ask], release: LoadedRelease, at_us: int, metrics: Metrics
-) -> list[list[ShadowScore]]:
-    """What each shadow would have said of each row of a group."""
-    found = []
-    for model in release.shadows:
-        try:
-            values = [model.values(row.keys, row.fields, row.features, at_us) for row in rows]
-            scores = model.score_many(np.array(values, dtype=np.float32), [row.fields for row in rows])
-        except Exception as error:
-            metrics.shadow_failures += len(rows)
-            _LOG.warning("shadow %s cannot answer: %s", model.digest[:12], error)
-            continue
-        decided = model.manifest.decision.many(np.array(scores)).tolist()
-        said = zip(scores, decided, strict=True)
-        found.append([ShadowScore(model.digest, model.recorded(score), decision) for score, decision in said])
-    return found

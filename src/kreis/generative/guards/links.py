@@ -58,19 +58,8 @@ _ENTITY = re.compile(
 )
 """HTML's names of the signs that addresses are made of."""
 _GONE = "[link removed]"
-_STOPS = str.maketrans(
-    {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-    | {
-        0x3002: ".",
-        0xFF61: ".",
-        0x2024: ".",
-        0x2044: "/",
-        0x2215: "/",
-        0x29F8: "/",
-        0x29F5: "\\",
-        0xFE55: ":",
-        0x2236: ":",
-    }
+_STOPS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | str.maketrans(
+    "\u3002\uff61\u2024\u2044\u2215\u29f8\u29f5\ufe55\u2236", "...///\\::"
 )
 """Letters and stops of other widths, which browsers read as their ASCII twins."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -70,6 +70,16 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """BM25 (Robertson and Zaragoza 2009); 0 where no word matched."""
     dense: float = 0.0
     """Cosine of the vectors; 0 where none was asked."""
+
+    @classmethod
+    def whole(cls, text: str, **said: Any) -> Hit:
+        """A text that stands for itself, as a passage.
+
+        Args:
+            text: All of it.
+            said: Other fields.
+        """
+        return cls(start=0, end=len(text), text=text, shown=text, shown_start=0, **said)
 
 
 class Index(Protocol):

@@ -25,17 +25,7 @@ class PlantedIndex:
 
     def __init__(self, index: Index, text: str) -> None:
         self._index, self.version, self.embedding = index, index.version, index.embedding
-        self._hit = Hit(
-            chunk=_PLANTED,
-            document=PLANTED,
-            version="",
-            start=0,
-            end=len(text),
-            text=text,
-            shown=text,
-            shown_start=0,
-            title="Notes",
-        )
+        self._hit = Hit.whole(text, chunk=_PLANTED, document=PLANTED, version="", title="Notes")
         self._vector: Vectors | None = None
 
     def __len__(self) -> int:
