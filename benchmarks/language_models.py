@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.generative.language_models.budgeted import Budgeted
 from kreis.generative.language_models.model import Message, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible

@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from kreis.generative.guards.policy import GuardPolicy
     from kreis.generative.index.postgres import PostgresIndexes
     from kreis.generative.index.qdrant import QdrantIndexes
-    from kreis.generative.language_models.budget import Budget
-    from kreis.generative.language_models.budgeted import Budgeted
+    from kreis.generative.language_models.budgeted import Budget, Budgeted
     from kreis.generative.language_models.fallback import Fallback
     from kreis.generative.language_models.llama_cpp import LlamaCpp
     from kreis.generative.language_models.openai_compatible import OpenAICompatible
@@ -116,7 +115,7 @@ _PLACES = {
     "Rag": "kreis.knowledge.candidates",
     "SemanticCache": "kreis.knowledge.caching",
     "BestPassage": "kreis.knowledge.candidates",
-    "Budget": "kreis.generative.language_models.budget",
+    "Budget": "kreis.generative.language_models.budgeted",
     "Budgeted": "kreis.generative.language_models.budgeted",
     "Fallback": "kreis.generative.language_models.fallback",
     "LlamaCpp": "kreis.generative.language_models.llama_cpp",

@@ -24,8 +24,7 @@ from tests.generative.test_asking import ASKED, GOOD, PAGES, prompt
 from kreis.generative.answering import Answerer
 from kreis.generative.chunking.by_structure import ByStructure
 from kreis.generative.index.build import build_index
-from kreis.generative.language_models.budget import Budget
-from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgeted import Budget, Budgeted
 from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.fallback import Fallback
 from kreis.generative.language_models.kinds import ModelKind

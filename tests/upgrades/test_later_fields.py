@@ -38,7 +38,7 @@ from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import EmbeddingKind
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.index.kinds import IndexStoreKind
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.generative.language_models.kinds import ModelKind
 from kreis.generative.language_models.prices import Price
 from kreis.generative.language_models.routed import Route

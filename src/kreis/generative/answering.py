@@ -122,11 +122,7 @@ class Answerer:
         self.tools = tools
 
     async def answer(self, question: Question) -> Answered:
-        """The answer as a whole. What goes wrong is its outcome, with the reason in `why`.
-
-        Args:
-            question: What is asked, and who asks.
-        """
+        """The answer as a whole. What goes wrong is its outcome, with the reason in `why`."""
         async for item in self._answering(question, stream=False):
             if isinstance(item, Answered):
                 return item

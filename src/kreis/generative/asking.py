@@ -111,9 +111,6 @@ class Asking:
         of support of what was said (`Reading.measure`), and, where the model tells it, of the mean probability of its
         tokens (the exponential of the mean log-probability). Where it rests on what a tool said, how well the passages
         fit is left out.
-
-        Args:
-            retrieval: How well the passages fit, 0 to 1.
         """
         found = len(self.passages) - len(self.tool_results)
         by_tool = any(citation.number > found for citation in self.reading.citations)
@@ -128,9 +125,6 @@ class Asking:
 
         Nothing that was given is taken back. While nothing was, a wrong answer is asked for again; after that, the
         answer ends with what was given.
-
-        Args:
-            stream: Whether pieces are wanted before the answer is whole.
         """
         stream = stream and self._schema is None and not self._prompt.prompt.validators
         further: list[Message] = []

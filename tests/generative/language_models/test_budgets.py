@@ -17,8 +17,7 @@ from tests.generative.misbehaving import Misbehaving, refuses, silent, slow, tru
 
 from kreis.clock import SimulatedClock
 from kreis.errors import ProjectError, StoreError
-from kreis.generative.language_models.budget import Budget
-from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgeted import Budget, Budgeted
 from kreis.generative.language_models.budgets import Budgets, UsedUpError
 from kreis.generative.language_models.endpoint import Endpoint
 from kreis.generative.language_models.model import Completion, Message, ModelError, Wish
@@ -99,7 +98,7 @@ def test_sums_are_exact(budgets: Budgets) -> None:
 WORKER = """
 import sys
 from pathlib import Path
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.generative.language_models.budgets import Budgets, UsedUpError
 
 budgets, budget, had = Budgets(Path(sys.argv[1])), Budget(name="shop", a_day=60.0), 0
@@ -129,7 +128,7 @@ def test_workers_share_a_budget(place: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.generative.language_models.budgets import Budgets
 
 Budgets(Path(sys.argv[1])).set_aside(Budget(name="shop", a_day=10.0), "ann", "2026-11-26", 6.0)
@@ -228,7 +227,7 @@ def test_a_caller_that_goes_away_leaves_what_was_set_aside_spent(budgets: Budget
 
 ASKING = """
 import asyncio
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.generative.language_models.budgeted import Budgeted
 from kreis.generative.language_models.model import Message, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible

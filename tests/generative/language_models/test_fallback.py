@@ -24,8 +24,7 @@ from tests.generative.misbehaving import (
 )
 
 from kreis.clock import SystemClock
-from kreis.generative.language_models.budget import Budget
-from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgeted import Budget, Budgeted
 from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.endpoint import Endpoint
 from kreis.generative.language_models.fallback import Fallback, OpenFallback

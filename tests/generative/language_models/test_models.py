@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.generative.misbehaving import Misbehaving, refuses, well
 
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.generative.language_models.kinds import (
     Budgeted,
     Fallback,

@@ -15,8 +15,7 @@ from kreis.generative.cache.policy import CachePolicy
 from kreis.generative.embeddings.kinds import LocalEmbedding
 from kreis.generative.guards.policy import GuardPolicy
 from kreis.generative.index.index import Access
-from kreis.generative.language_models.budget import Budget
-from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgeted import Budget, Budgeted
 from kreis.generative.language_models.budgets import Budgets
 from kreis.generative.language_models.kinds import LlamaCpp, ModelKind
 from kreis.generative.language_models.model import Message

@@ -96,9 +96,6 @@ def documents_of(frame: pl.LazyFrame | pl.DataFrame) -> Iterator[Document]:
 def contract_of_documents(name: str) -> dict[str, Any]:
     """The contract of a documents source for which the user writes none, as plain data: no document is empty, the same
     as another, or expired; which are nearly the same is told.
-
-    Args:
-        name: The source's.
     """
     properties: list[dict[str, Any]] = [
         {"name": "id", "logicalType": "string", "primaryKey": True, "logicalTypeOptions": {"minLength": 1}},

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from kreis.errors import StoreError
-from kreis.generative.language_models.budget import Budget
+from kreis.generative.language_models.budgeted import Budget
 from kreis.locks import FileLock, holding
 
 __all__ = ["Budgets", "Receipt", "UsedUpError"]

@@ -18,13 +18,8 @@ _LONGEST = 1024**2
 
 
 def control_tokens(path: Path) -> frozenset[str]:
-    """The texts of a vocabulary's control tokens ("<|im_start|>").
-
-    Args:
-        path: A GGUF file.
-
-    Returns:
-        Texts that a message must not hold as they are: llama.cpp reads them as the token, wherever they stand.
+    """The texts of the control tokens ("<|im_start|>") of a GGUF file: a message must not hold them as they
+    are, since llama.cpp reads them as the token, wherever they stand.
 
     Raises:
         ValueError: it is no GGUF file of version 2 or 3, or says nothing of its tokens.

@@ -28,12 +28,6 @@ def estimate_tokens(text: str) -> int:
     Fitted to the vocabulary of SmolLM2 (49,152 entries, mostly English): a quarter to a half too many for prose and
     code, as many as there are for columns of numbers. Later models have larger vocabularies, so fewer tokens. A text
     without words (random letters) may have more than this says.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        An upper estimate.
     """
     pieces = Counter(_PIECES.findall(text))  # a prompt repeats its words: each is looked at once
     words = {piece: count for piece, count in pieces.items() if piece.isascii() and piece.isalpha() and piece.islower()}

@@ -45,9 +45,6 @@ class ClaimCheck:
         The passages that it cites are looked at first. Where none of them supports it, the others are, and the mark is
         set right: a model that names no passage, or a wrong one, may still say what stands there. A sentence that no
         passage supports, and one that says nothing ("Sure!"), is left out.
-
-        Args:
-            text: The sentence, with its marks.
         """
         bare = without_marks(text).strip()
         claim = read_claim(plain_sentence(bare))

@@ -21,9 +21,6 @@ _LONGEST = 100_000
 def schema_of(output: type) -> dict[str, Any]:
     """The JSON Schema of a type: a msgspec struct, a dataclass, a typed dict, or a Pydantic model.
 
-    Args:
-        output: The type.
-
     Raises:
         ProjectError: it has no schema.
     """
