@@ -54,8 +54,6 @@ class FittedReranker(msgspec.Struct, frozen=True, kw_only=True):
     said: str
     test: PairedTest | None = None
     """Of the new order against the search's own; None where there are too few questions."""
-    gain: dict[str, float] = {}
-    """What each feature brought."""
     crossed: tuple[Form, ...] = ()
     """Of each fold what the other folds taught: asked with it, its questions are as new ones."""
     folds: tuple[int, ...] = ()
@@ -162,7 +160,6 @@ def train_reranker(
         form=fitted.form,
         said=said,
         test=test,
-        gain=fitted.gain or {},
         crossed=tuple(crossed),
         folds=tuple(next(of) if each.relevant else -1 for each in questions),
     )
