@@ -156,10 +156,6 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     """
     model = manifest.model
     _check_files(manifest, where)
-    if model.content is not None:
-        raise ProjectError("it holds the model's bytes itself", where=where)
-    if isinstance(model, Onnx) and not 0 < model.size <= size_limit:
-        raise ProjectError(f"the model has {model.size} bytes; from 1 to {size_limit} are taken", where=where)
     if len({part.name for part in manifest.parts}) != len(manifest.parts):
         raise ProjectError("two parts of its answers have one name", where=where)
     if isinstance(model, Pipeline):

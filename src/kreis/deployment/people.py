@@ -101,9 +101,9 @@ def read_public(pem: str) -> Ed25519PublicKey:
 
 def signed(approval: Approval, proof: Proof) -> Approval:
     """The approval with what proves its person."""
-    if proof.private is None:
-        return msgspec.structs.replace(approval, key=proof.by)
     named = msgspec.structs.replace(approval, key=proof.by)
+    if proof.private is None:
+        return named
     return msgspec.structs.replace(named, signature=sign(_statement(named), PAYLOAD_TYPE, _Pen(proof.private)))
 
 

@@ -92,8 +92,8 @@ class QdrantIndex(OfAbout):
                 place, holding = self._terms[term]
                 rarity = np.log1p((len(self) - holding + 0.5) / (holding + 0.5))
                 wanted[place] = wanted.get(place, 0.0) + times * weight * float(rarity)
-        vector = SparseVector(indices=list(wanted), values=list(wanted.values()))
-        return self._found(query, vector, _WORDS, "lexical") if wanted else self._found(query, None, _WORDS, "lexical")
+        vector = SparseVector(indices=list(wanted), values=list(wanted.values())) if wanted else None
+        return self._found(query, vector, _WORDS, "lexical")
 
     def dense(self, query: Query, vector: Vectors) -> list[Hit]:
         """See `Index.dense`."""
