@@ -50,6 +50,7 @@ from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
 from kreis.lake.mark import LakeMark
 from kreis.models.answer_parts.familiarity import FamiliarFeature
+from kreis.models.answer_parts.grid import Levels, QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.kinds import AnswerPartKind
 from kreis.models.explanations.explainer import Explanation
@@ -68,7 +69,7 @@ GROWING: list[type[msgspec.Struct]] = [
     *(*get_args(Form), *get_args(Decision), *get_args(OutcomeForm)),
     *(Pipeline, StoredFile, Prompt, Example, GuardPolicy, ToolSpec, Budget, Price, Route),
     CachePolicy,
-    *(Grouped, FamiliarFeature, *get_args(AnswerPartKind)),
+    *(Grouped, FamiliarFeature, Levels, QuantileGrid, *get_args(AnswerPartKind)),
     *(
         *get_args(EmbeddingKind),
         *get_args(ModelKind),
