@@ -18,8 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from kreis.generative.language_models.budgeted import Budget
-from kreis.generative.language_models.budgeted import Budgeted
+from kreis.generative.language_models.budgeted import Budget, Budgeted
 from kreis.generative.language_models.model import Message, Wish
 from kreis.generative.language_models.openai_compatible import OpenAICompatible
 from kreis.generative.language_models.prices import Price
