@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start many processes: each would compile all of kreis anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all simulate mutate lint bench quality clean lock
 

