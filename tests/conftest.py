@@ -95,6 +95,10 @@ class Shop:
         done = self.run(*arguments, **how)
         return done.stdout + done.stderr
 
+    def python(self, file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a file of Python in the folder."""
+        return forked_kreis().run(list(arguments), self.folder, self.environment(), 120, file=file)
+
     def document(self, *arguments: str, **how: Any) -> Any:
         """Run a command with --json and return the document; `how` as for `run`."""
         return json.loads(self.run(*arguments, "--json", **how).stdout)

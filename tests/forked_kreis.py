@@ -46,12 +46,12 @@ class ForkedKreis:
         self._answers = self._ours.makefile("rb")
 
     def run(
-        self, words: list[str], folder: Path, environment: dict[str, str], limit_s: float
+        self, words: list[str], folder: Path, environment: dict[str, str], limit_s: float, *, file: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end: `kreis`, or a file of Python."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             socket.send_fds(self._ours, [b"!"], [out.fileno(), err.fileno()])
-            asked = {"words": words, "folder": str(folder), "environment": environment}
+            asked = {"words": words, "folder": str(folder), "environment": environment, "file": str(file or "")}
             self._ours.sendall(json.dumps(asked).encode() + b"\n")
             self._ours.settimeout(limit_s)
             try:
@@ -109,15 +109,21 @@ def _fork_until_asked_no_more(end: socket.socket) -> dict[str, Any] | None:
         end.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def _become(words: list[str], folder: str, environment: dict[str, str]) -> None:
+def _become(words: list[str], folder: str, environment: dict[str, str], file: str) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
-    sys.path[:1] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.path[:1] = [
+        os.path.dirname(file) if file else folder,
+        *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)),
+    ]
     sys.argv[1:] = words
-    runpy.run_module("kreis", run_name="__main__", alter_sys=True)
+    if file:
+        runpy.run_path(file, run_name="__main__")
+    else:
+        runpy.run_module("kreis", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

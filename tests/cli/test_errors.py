@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forked_kreis import forked_kreis
 
 from kreis.errors import KreisError, ProjectError, RefusalError
 
@@ -23,9 +24,11 @@ KREIS = [sys.executable, "-m", "kreis"]
 
 
 def kreis(*arguments: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KREIS_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KREIS_")} | more
+    if "PYTHONPATH" not in more:
+        return forked_kreis().run(list(arguments), folder, environment, 120)
     return subprocess.run(
-        [*KREIS, *arguments], cwd=folder, env={**environment, **more}, capture_output=True, text=True, check=False
+        [*KREIS, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 
@@ -189,8 +192,8 @@ def test_a_reader_that_leaves_early_is_no_trouble(arguments: str, released_once:
      "run --from evaluation"],
 )  # fmt: skip
 def test_what_goes_into_a_pipe_is_plain_text(arguments: str, released: Any) -> None:
-    done = subprocess.run([*KREIS, *arguments.split()], cwd=released.folder, capture_output=True, check=False)
-    text = done.stdout.decode() + done.stderr.decode()
+    done = kreis(*arguments.split(), folder=released.folder)
+    text = done.stdout + done.stderr
     assert all(each.isprintable() or each == "\n" for each in text), ascii(text)
     assert not any(line.endswith(" ") for line in text.splitlines())
 

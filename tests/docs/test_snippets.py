@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,7 +84,7 @@ def test_python_runs(page: Path, released: Any) -> None:
             text += "\n" * (block.line - 1 - text.count("\n")) + block.text  # so that errors name the page's line
     script = released.folder / f"{page.stem}_snippets.py"
     script.write_text(text)
-    done = subprocess.run([sys.executable, script], cwd=released.folder, capture_output=True, text=True, check=False)
+    done = released.python(script)
     assert done.returncode == 0, f"{ids(page)}\n{done.stderr}"
 
 

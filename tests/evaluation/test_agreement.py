@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,14 +33,15 @@ def test_labels_by_chance_agree_as_by_chance() -> None:
     assert abs(agreement(draws).value) < 0.02
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+@pytest.mark.simulation
+def test_the_interval_holds_the_truth_as_often_as_it_says(simulations: Any) -> None:
     generator = np.random.default_rng(2)
     truth = agreement(_noisy(generator, 40_000)).value
-    inside = 0
-    for _ in range(100):
+    inside, runs = 0, simulations.runs(100)
+    for _ in range(runs):
         found = agreement(_noisy(generator, 60))
         inside += found.low <= truth <= found.high
-    assert 88 <= inside <= 100
+    simulations.at_least("interval of agreement, of 60 items", inside, runs, 0.93)
 
 
 def _noisy(generator: np.random.Generator, items: int) -> np.ndarray:

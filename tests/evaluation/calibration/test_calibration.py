@@ -59,15 +59,16 @@ def test_line_equals_a_logistic_regression_without_penalty():
             assert float((rows.outcomes - 1 / (1 + np.exp(-fitted))).sum()) == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(("metric", "truth"), [(CalibrationSlope(), 0.8), (CalibrationIntercept(), 0.3)])
-def test_interval_of_the_line_holds_as_often_as_it_says(metric, truth):
-    held = 0
-    for seed in range(200):
+def test_interval_of_the_line_holds_as_often_as_it_says(metric, truth, simulations):
+    held, runs = 0, simulations.runs(200)
+    for seed in range(runs):
         slope, intercept = (0.8, 0.0) if truth == 0.8 else (1.0, 0.3)
         rows = said_and_happened(400, seed, slope, intercept)
         found = estimate(metric, rows, alone(rows))
         held += found.low <= truth <= found.high
-    assert held / 200 == pytest.approx(0.95, abs=0.04)
+    simulations.at_least(f"interval of {type(metric).__name__}", held, runs, 0.95)
 
 
 def test_a_line_that_has_no_value_is_undefined():

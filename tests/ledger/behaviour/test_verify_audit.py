@@ -290,7 +290,7 @@ class Tamperer:
 @pytest.mark.parametrize("start", [0, pytest.param(1000, marks=pytest.mark.slow)])
 def test_every_tampering_is_caught_by_who_holds_the_head(behind: Connection, start: int) -> None:
     head = audit.head(behind)
-    attempts = 140 if start == 0 else 1000
+    attempts = 70 if start == 0 else 1000
     uncaught, refused = [], 0
     for seed in range(start, start + attempts):
         with behind.begin_nested() as savepoint:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kreis.cli.output import JsonOption, here
+from kreis.cli.output import JsonOption, answer, here
 from kreis.errors import ProjectError
 
 __all__ = ["app"]
@@ -48,8 +48,8 @@ def fill(
     open_questions = {each.key: each.question for each in asked if each.said is None}
     if not texts and sys.stdin.isatty() and not json:
         for key, question in open_questions.items():
-            if answer := typer.prompt(f"{question} [{key}]", default="", show_default=False).strip():
-                texts[key] = answer
+            if text := typer.prompt(f"{question} [{key}]", default="", show_default=False).strip():
+                texts[key] = text
     if not texts:
         lines = [f"{key:24}  {question}" for key, question in open_questions.items()]
         answer(asked, "\n".join(lines) or "all is said", json=json)
