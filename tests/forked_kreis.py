@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,11 @@ class ForkedKreis:
 def _import_all() -> None:
     import kreis
 
-    for each in pkgutil.walk_packages(kreis.__path__, "kreis."):
-        if not each.name.endswith(("__main__", ".env", ".torch_training")):  # a script, Alembic's, an extra's
-            importlib.import_module(each.name)
-    for name in LIBRARIES:
-        importlib.import_module(name)
+    names = [each.name for each in pkgutil.walk_packages(kreis.__path__, "kreis.")]
+    for name in [*names, *LIBRARIES]:
+        if not name.endswith(("__main__", "migrations.env")):  # what runs when it is imported
+            with suppress(ModuleNotFoundError):  # an extra that is not installed
+                importlib.import_module(name)
     gc.collect()
     gc.freeze()
 
