@@ -1,3 +1,6 @@
+import functools
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -5,6 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kreis.errors import ProjectError
+from kreis.models.answer_parts.grid import QuantileGrid
+from kreis.models.answer_parts.grouped import Grouped
+from kreis.models.answer_parts.levels import Levels
+from kreis.models.answer_parts.sets import CoverageSet
+from kreis.models.answer_parts.testing import Asked
 from kreis.monitoring.parity import ParityReport, agree, parity
 
 MODEL = "m" * 64
@@ -76,6 +84,32 @@ def test_scores_that_the_package_does_not_give_are_counted():
     report = compared(wrong, data())
     assert (report.scores_differing, report.ok) == (1, False)
     assert report.worst_score == pytest.approx(1e-4, rel=0.01)
+
+
+def test_sets_are_made_again_at_the_level_that_each_names():
+    grid = QuantileGrid((0.8, 0.9, 0.95), (0.6, 0.7, 0.9), {"north": (0.5, 0.55)})
+    part = CoverageSet(level=0.9, quantile=Grouped(0.7, "region", {"north": 0.55}, grid, Levels(0.9)), rows=9)
+    fields = [{"region": "north"} if place % 2 else {} for place in range(50)]
+    levels = [Levels(0.95, {"north": 0.8}) if place < 25 else Levels(0.8) for place in range(50)]
+    predictions = logged()
+    asked = [Asked(fields=each) for each in fields]
+    said = [
+        {"coverage": part.at_levels(at).one(None, score, each)}
+        for at, score, each in zip(levels, predictions["score"], asked, strict=True)
+    ]
+    told = predictions.with_columns(
+        pl.lit("{}").alias("keys"),
+        pl.Series("fields", [json.dumps(each) for each in fields]),
+        pl.Series("parts", [None, *(json.dumps(each) for each in said[1:])]),
+    )
+    again = functools.partial(parity, model=MODEL, features=("x", "y"), scorer=Mean(), covers=part)
+    report = again(told, data())
+    assert (report.covered_checked, report.covered_differing, report.ok) == (49, 0, True)
+    said[2]["coverage"]["set"] = [True, True]
+    told = told.with_columns(pl.Series("parts", [json.dumps(each) for each in said]))
+    report = again(told, data())
+    assert (report.covered_checked, report.covered_differing, report.ok) == (50, 1, False)
+    assert "differing sets or intervals: 1" in report.summary
 
 
 def test_predictions_that_cannot_be_recomputed_are_named():

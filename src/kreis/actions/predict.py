@@ -16,9 +16,11 @@ from polars.io.plugins import register_io_source
 from kreis.actions.model_names import model_in_service
 from kreis.collection.connectors.table import read_table
 from kreis.deployment.batch import Batch
+from kreis.deployment.coverage_levels import levels_in_service
 from kreis.deployment.server.messages import Ask, Refusal, Reply
 from kreis.deployment.server.models import LoadedModel, open_store
 from kreis.errors import ProjectError
+from kreis.ledger.releases import list_releases
 from kreis.preparation.views import FieldType
 from kreis.rows.columns import as_identifiers
 
@@ -117,9 +119,11 @@ def predict_file(
 
 def _model(workspace: Workspace, project: str, name: str) -> LoadedModel:
     found = model_in_service(workspace, project, name)
+    with workspace.ledger.read() as connection:
+        levels = levels_in_service(connection, list_releases(connection, project), found.digest)
     package = workspace.open_model(found.digest)
     stored = open_store(workspace.online) if package.manifest.views else None
-    return LoadedModel(package, found.version, stored)
+    return LoadedModel(package, found.version, stored).at_levels(levels)
 
 
 class _Columns(msgspec.Struct, frozen=True, kw_only=True):

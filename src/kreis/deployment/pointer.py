@@ -21,6 +21,7 @@ from kreis.errors import CorruptionError, SignatureError
 from kreis.formats import always, canonical, check_format
 from kreis.ledger.records import Release
 from kreis.locks import FileLock, holding
+from kreis.models.answer_parts.levels import Levels
 from kreis.places import folder_of
 
 __all__ = [
@@ -65,6 +66,10 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the project's other models take: accepted, and ignored (a client may be ahead of a rollback)."""
     ledger: str = ""
     """Id of the ledger that recorded the release; empty where an older kreis published it."""
+    levels: dict[str, Levels] = {}
+    """By model, at which levels its coverage is said; those that answer as they were fitted are left out."""
+    moved: int = 0
+    """The number of the newest move of a level: a service does not go back behind it."""
 
 
 def named_by(release: Release) -> list[str]:
@@ -193,15 +198,22 @@ class Highest(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     release: str
     """Its id."""
+    moved: int = 0
+    """The number of the newest move of a level that it came with."""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What is later has a greater one."""
+        return self.number, self.moved
 
 
-def remember_highest(folder: Path, release: Release) -> None:
+def remember_highest(folder: Path, release: Release, moved: int = 0) -> None:
     """Write down that a release has been taken, unless another worker has taken a later one meanwhile."""
-    highest = Highest(project=release.project, number=release.number, release=release.id)
+    highest = Highest(project=release.project, number=release.number, release=release.id, moved=moved)
     with holding(FileLock(folder / f".{HIGHEST}.lock")):
         with suppress(CorruptionError):
             before = read_highest(folder)
-            if before is not None and before.project == highest.project and before.number > highest.number:
+            if before is not None and before.project == highest.project and before.order > highest.order:
                 return
         write_durably(folder / HIGHEST, msgspec.json.encode(highest))
 

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kreis.deployment.coverage_levels import levels_in_service
 from kreis.deployment.manifest import Inputs
 from kreis.deployment.packages import read_manifest
 from kreis.deployment.pointer import PointedModel, Pointer, PointerPlace, named_by, read_pointer, write_pointer
 from kreis.deployment.signing import Keys
 from kreis.errors import CorruptionError, ProjectError, SignatureError, StoreError
 from kreis.ledger.identity import identity_of
+from kreis.ledger.levels import newest_move
 from kreis.ledger.models import get_model, list_models
 from kreis.ledger.records import Model, Release
-from kreis.ledger.releases import current_release
+from kreis.ledger.releases import current_release, list_releases
+from kreis.models.answer_parts.levels import Levels
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from kreis.ledger.store import Ledger
 
 __all__ = ["publish"]
@@ -50,14 +55,26 @@ def publish(ledger: Ledger, project: str, place: PointerPlace, keys: Keys) -> Re
             identity = identity_of(connection)
             mine = "" if identity is None else identity.ledger
             shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
-            if _points_to(place, shown, keys, mine):
+            moved, levels = newest_move(connection), _levels(connection, current)
+            if _points_to(place, shown, moved, keys, mine):
                 return current
             models = {digest: get_model(connection, digest) for digest in named_by(current)}
             others = [each for each in list_models(connection, project) if each.digest not in models][:_OTHERS]
         pointed = {digest: PointedModel(model.version, model.signature) for digest, model in models.items()}
-        pointer = Pointer(release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine)
+        pointer = Pointer(
+            release=shown, models=pointed, accepts=_accepted(others, keys), ledger=mine, levels=levels, moved=moved
+        )
         write_pointer(place, pointer, keys)
         return current
+
+
+def _levels(connection: Connection, current: Release) -> dict[str, Levels]:
+    """At which levels the answers of its models are said, where outcomes have moved them."""
+    if not newest_move(connection):
+        return {}
+    history = list_releases(connection, current.project)
+    found = {each: levels_in_service(connection, history, each) for each in named_by(current)}
+    return {model: levels for model, levels in found.items() if levels is not None}
 
 
 def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
@@ -76,7 +93,7 @@ def _accepted(models: Sequence[Model], keys: Keys) -> Inputs:
     return found
 
 
-def _points_to(place: PointerPlace, shown: Release, keys: Keys, ledger: str) -> bool:
+def _points_to(place: PointerPlace, shown: Release, moved: int, keys: Keys, ledger: str) -> bool:
     try:
         pointer = read_pointer(place, keys.trusted())
     except (SignatureError, CorruptionError):
@@ -95,4 +112,4 @@ def _points_to(place: PointerPlace, shown: Release, keys: Keys, ledger: str) -> 
             hint="the ledger has lost its end: `kreis ledger restore BACKUP --reason …`, or"
             " `kreis ledger accept --reason …`",
         )
-    return pointer is not None and pointer.release == shown
+    return pointer is not None and (pointer.release, pointer.moved) == (shown, moved)

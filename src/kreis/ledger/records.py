@@ -16,6 +16,7 @@ __all__ = [
     "Evaluation",
     "Identity",
     "LakeFile",
+    "LevelMove",
     "Model",
     "Release",
     "Removal",
@@ -250,6 +251,24 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None
+    at: datetime
+
+
+class LevelMove(msgspec.Struct, frozen=True, kw_only=True):
+    """The levels at which a model's coverage is said from then on, and the outcomes that led to them."""
+
+    number: int = 0
+    """Counted over all models of the ledger, from 1."""
+    model: str
+    """Its digest."""
+    release: int
+    """The number of the release with which it came into service: in another stay it begins anew."""
+    levels: dict[str, Any]
+    """How far they have come: of all rows (`general`, `outcomes`) and by group."""
+    before: dict[str, Any]
+    """The same before."""
+    days: list[dict[str, Any]]
+    """Of each day (UTC) the answers whose outcomes are known by now, and how many of them were covered as they said."""
     at: datetime
 
 

@@ -7,6 +7,7 @@ moment; then the package's scorer is given the logged features and must give the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,6 +18,9 @@ import polars.selectors as cs
 
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
+from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.kinds import as_said
+from kreis.models.answer_parts.sets import CoverageSet
 from kreis.models.scoring import Scorer, Texts
 from kreis.monitoring.traffic import feature_matrix, logged_texts
 
@@ -62,6 +66,9 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     scores_differing: int
     worst_score: float
     """Largest difference of scores; relative, of scores beyond 1."""
+    covered_checked: int = 0
+    """Answers whose set or interval was made again from what was logged, at the level that they name."""
+    covered_differing: int = 0
     corrected: list[BeforeCorrection] = []
     """Predictions that agree with the tables as they were then, and not as they are now: no difference between
     training and serving."""
@@ -74,7 +81,9 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Whether everything agrees, and something was compared."""
-        return self.rows > 0 and not (self.differing or self.unmatched_rows or self.scores_differing)
+        return self.rows > 0 and not (
+            self.differing or self.unmatched_rows or self.scores_differing or self.covered_differing
+        )
 
     @property
     def summary(self) -> str:
@@ -83,10 +92,12 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.ok:
             agree = f"{self.rows:,} predictions x {self.features} features agree"
             return f"{agree}; scores within {self.worst_score:.1e}{since}"
+        differing = self.covered_differing
+        covered = f"; differing sets or intervals: {differing:,}" if differing else ""
         names = ", ".join(f"{each.feature} ({each.rows:,} rows)" for each in self.differing[:5]) or "none"
         return (
             f"of {self.rows:,} predictions, differing features: {names}; without a counterpart: "
-            f"{self.unmatched_rows:,}; differing scores: {self.scores_differing:,}{since}"
+            f"{self.unmatched_rows:,}; differing scores: {self.scores_differing:,}{covered}{since}"
         )
 
     def _corrected(self) -> str:
@@ -136,6 +147,7 @@ def parity(
     features: Sequence[str],
     scorer: Scorer | None = None,
     texts: Mapping[str, str] | None = None,
+    covers: CoverageInterval | CoverageSet | None = None,
 ) -> ParityReport:
     """Compare one model's logged predictions with what the data say.
 
@@ -148,6 +160,8 @@ def parity(
         features: The model's features in order, from its manifest.
         scorer: The package's; without one, scores are not compared.
         texts: The features that it reads as texts, and the field of each; then `predictions` has `fields`.
+        covers: What makes its sets or intervals; then `predictions` has `keys`, `fields` and, where any were logged,
+            `parts`.
 
     Raises:
         ProjectError: the recomputation lacks a feature or has an id twice.
@@ -168,6 +182,7 @@ def parity(
         for place, name in enumerate(features)
         if (found := _difference(name, joined["id"], served[:, place], joined[name]))
     ]
+    checked, differing = (0, 0) if covers is None else _made_again(predictions.filter(pl.col("model") == model), covers)
     gaps = _score_gaps(joined, served, scorer, logged_texts(joined, texts or {}))
     return ParityReport(
         rows=len(joined),
@@ -178,7 +193,31 @@ def parity(
         scores_checked=len(gaps),
         scores_differing=int((~(gaps <= SCORES_WITHIN)).sum()),
         worst_score=float(gaps.max()) if len(gaps) else 0.0,
+        covered_checked=checked,
+        covered_differing=differing,
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    keys: dict[str, str]
+    fields: dict[str, Any]
+
+
+def _made_again(own: pl.DataFrame, covers: CoverageInterval | CoverageSet) -> tuple[int, int]:
+    """How many sets or intervals were made again, each at the level that it names, and how many are not as logged."""
+    if "parts" not in own.columns:
+        return 0, 0
+    checked = differing = 0
+    decode, nothing = msgspec.json.decode, np.empty(0, dtype=np.float32)
+    for row in own.filter(pl.col("parts").is_not_null()).iter_rows(named=True):
+        value = decode(row["parts"]).get(covers.name)
+        if value is not None:
+            asked = _Asked(decode(row["keys"]), decode(row["fields"]))
+            score = row["score"] if row.get("scores") is None else row["scores"]
+            checked += 1
+            differing += as_said(covers, value).one(nothing, score, asked) != value
+    return checked, differing
 
 
 def _difference(name: str, ids: pl.Series, served: Floats, column: pl.Series) -> FeatureDifference | None:

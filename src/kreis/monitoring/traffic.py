@@ -393,6 +393,7 @@ _EMPTY: _Schema = {
     "extra": pl.String,
     "flags": pl.List(pl.String),
     "scores": pl.List(pl.Float64),
+    "parts": pl.String,
 }
 _NO_OUTCOMES: _Schema = {
     "prediction": pl.String,

@@ -14,7 +14,7 @@ from kreis.ledger.records import WatcherMemory
 from kreis.ledger.transaction import Transaction
 from kreis.workspace import Workspace
 
-__all__ = ["WatchMemory", "WatchedBy", "forget_file", "load_memory", "save_memory"]
+__all__ = ["CoverageWatched", "WatchMemory", "WatchedBy", "forget_file", "load_memory", "save_memory"]
 
 _FILE = "watch.json"
 """Where it was kept before it was on the record; taken over once."""
@@ -30,10 +30,21 @@ class WatchedBy(msgspec.Struct, kw_only=True):
     state: dict[str, Any] | None = None
 
 
+class CoverageWatched(msgspec.Struct, kw_only=True):
+    """How far the levels of a model's coverage have come."""
+
+    release: int
+    """The number of the release with which it came into service."""
+    next_day: date
+    """The first day whose outcomes they have not taken in."""
+
+
 class WatchMemory(msgspec.Struct, kw_only=True):
     """What is kept between looks."""
 
     monitors: dict[str, WatchedBy] = {}
+    coverage: dict[str, CoverageWatched] = {}
+    """By digest of each model in service whose coverage adapts."""
     looked_at: datetime | None = None
     collected_at: datetime | None = None
     """When new data were last collected, or this was tried."""

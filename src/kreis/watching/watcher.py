@@ -20,13 +20,14 @@ from kreis.disciplines import DISCIPLINES, Discipline
 from kreis.durable import make_directory
 from kreis.durations import parse_duration
 from kreis.errors import CorruptionError, ProjectError
-from kreis.ledger import alerts, releases, runs
-from kreis.ledger.records import Alert, Release
+from kreis.ledger import alerts, levels, releases, runs
+from kreis.ledger.records import Alert, LevelMove, Release
 from kreis.ledger.store import Transaction
 from kreis.monitoring.monitor import Finding
 from kreis.monitoring.strays import early_outcomes, stray_outcomes
 from kreis.project import Project
 from kreis.texts import counted
+from kreis.watching.adapting import Adapting, Moved, move_told
 from kreis.watching.alerting import Alerting, open_causes
 from kreis.watching.children import CircleOutcome, collect_in_child, run_in_child
 from kreis.watching.looking import Parts, Shown, Viewer
@@ -43,6 +44,7 @@ _SEVERAL = 3
 _STRAY = "outcomes without a prediction"
 _EARLY = "outcomes from before their prediction"
 _STALE = "features that are too old"
+_LEVELS = "levels of coverage"
 
 
 @dataclass(kw_only=True)
@@ -60,6 +62,8 @@ class Look:
     """What raised or closed an alert."""
     drift: tuple[float, str] | None = None
     """The feature that has moved most over a drift monitor's window, and by how much (corrected PSI)."""
+    moved: list[LevelMove] = field(default_factory=list)
+    """Levels of coverage that outcomes moved."""
     collected: CircleOutcome | None = None
     canary: CanaryMove | None = None
     sent_back: Alert | None = None
@@ -76,6 +80,7 @@ class Look:
         collected = "" if self.collected is None else "; new data collected"
         parts = [f"{self.at:%Y-%m-%d %H:%M} {moved}{collected}"]
         parts += [f"over: {each.summary}" if each.over else each.summary for each in self.findings]
+        parts += [move_told(each) for each in self.moved]
         if self.canary is not None:
             parts.append(self.canary.reason)
         if self.circle is not None:
@@ -115,6 +120,7 @@ class Watcher:
         self._close_log = close_log
         self._stale = stale
         self._viewer = Viewer(project, workspace)
+        self._adapting = Adapting(project, workspace)
         self._alerting = Alerting(project.name, {each.monitor.name: each.sends_back_to for each in project.monitors})
         self._memory: WatchMemory | None = None
         self._on_record = False
@@ -152,7 +158,11 @@ class Watcher:
                 self._memory, self._on_record = load_memory(self._workspace, self._project.name)
         shown = self._show(now, parts)
         look.days = shown.days if shown is not None else []
-        self._record(look, parts, None if shown is None else shown.memory)
+        moves = self._adapt(now, parts, None if shown is None else shown.memory)
+        self._record(look, parts, None if shown is None else shown.memory, moves)
+        if self._adapting.asked:
+            with parts.part("levels"):  # of an earlier look as well, which was ended before it told the service
+                self._workspace.releases(self._project.name).publish()
         with parts.part("canary"):
             look.canary = self._move_canary(now)
         self._send_back(look, now, parts)
@@ -182,7 +192,18 @@ class Watcher:
             causes = set(open_causes(connection, self._project.name))
         return self._viewer.show(self._memory.copy(), history, now, parts, causes) if history else None
 
-    def _record(self, look: Look, parts: Parts, memory: WatchMemory | None) -> None:
+    def _adapt(self, now: datetime, parts: Parts, memory: WatchMemory | None) -> list[LevelMove]:
+        """The moves of levels; `memory` is changed."""
+        moved = Moved()
+        if memory is not None and self._adapting.asked:
+            with parts.part("coverage"):
+                with self._workspace.ledger.read() as connection:
+                    history = releases.list_releases(connection, self._project.name)
+                moved = self._adapting.look(memory, history, now)
+                parts.state(_LEVELS, moved.problem)
+        return moved.moves
+
+    def _record(self, look: Look, parts: Parts, memory: WatchMemory | None, moves: Sequence[LevelMove] = ()) -> None:
         """Put findings and memory on record, in one transaction; nothing is written where nothing has changed."""
         workspace, name = self._workspace, self._project.name
         findings = parts.take()
@@ -190,18 +211,21 @@ class Watcher:
             now_open = open_causes(connection, name)
         needed = self._alerting.needed(findings, now_open)
         changed = memory is not None and (memory != self._memory or not self._on_record)
-        if not needed and not changed:
+        if not needed and not changed and not moves:
             return
         with workspace.ledger.record(
-            event="watch.looked", subject=name, actor=workspace.actor, reason=_reason(needed, look)
+            event="watch.looked", subject=name, actor=workspace.actor, reason=_reason(needed, look, moves)
         ) as tx:
             if changed and not self._on_record:
                 _close_those_of_before(tx, name)
             done = self._alerting.write(tx, needed)
-            tx.set_outputs({"raised": [each.id for each in done.raised], "closed": [each.id for each in done.closed]})
+            moved = [levels.add_move(tx, each) for each in moves]
+            outputs = {"raised": [each.id for each in done.raised], "closed": [each.id for each in done.closed]}
+            tx.set_outputs(outputs | ({"moved": [each.number for each in moved]} if moved else {}))
             if changed and memory is not None:
                 save_memory(tx, name, memory)
         look.findings += needed
+        look.moved += moved
         if changed:
             self._memory = memory
             if not self._on_record:
@@ -283,11 +307,12 @@ def _earliest(waiting: Sequence[Alert]) -> Discipline:
     return next((each for each in DISCIPLINES if each in named), "requirements")
 
 
-def _reason(needed: Sequence[Finding], look: Look) -> str:
-    told = [f"over: {each.summary}" if each.over else each.summary for each in needed]
-    more = [f"and {len(told) - _SEVERAL} more"] if len(told) > _SEVERAL else []
+def _reason(needed: Sequence[Finding], look: Look, moves: Sequence[LevelMove]) -> str:
+    said = [f"over: {each.summary}" if each.over else each.summary for each in needed]
+    said += [move_told(each) for each in moves]
+    more = [f"and {len(said) - _SEVERAL} more"] if len(said) > _SEVERAL else []
     days = f"days up to {look.days[-1]} were looked at" if look.days else "looked"
-    return "; ".join([*told[:_SEVERAL], *more]) or days
+    return "; ".join([*said[:_SEVERAL], *more]) or days
 
 
 def _close_those_of_before(tx: Transaction, project: str) -> None:

@@ -9,8 +9,9 @@ from tests.evaluation.examinations.subjects import GOALS
 
 from kreis.evaluation.coverage.adapting import RATE, GroupLevel, WalkedLevels, at_most, begin, walk
 from kreis.evaluation.coverage.fit import fit_coverage
-from kreis.models.answer_parts.grid import Levels, QuantileGrid
+from kreis.models.answer_parts.grid import QuantileGrid
 from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.levels import Levels
 from kreis.tasks.decisions import Cut, Identity
 from kreis.tasks.goal_metric import task_of
 
@@ -143,3 +144,24 @@ def test_coverage_holds_on_a_drifting_stream_and_costs_little_on_an_exchangeable
             assert wide / width - 1 < 0.03
         else:
             assert abs(fixed - 0.9) > 0.03
+
+
+@pytest.mark.simulation
+def test_each_group_is_covered_while_one_of_them_moves(simulations: Simulations):
+    """Errors of the north grow to 1.6 times what they were, those of the south stay."""
+    found = []
+    for run in range(simulations.runs(20)):
+        rng = np.random.default_rng([9, run])
+        names = np.where(np.arange(A_DAY) % 4 == 0, "north", "south")
+        part = fitted(rng, by="region", groups=np.where(np.arange(2_000) % 4 == 0, "north", "south").tolist())
+        walked, held = begin(part.level), []
+        for day in range(2 * DAYS):
+            grown = np.where(names == "north", 1.0 + 0.6 * day / (2 * DAYS), 1.0)
+            beyond = part.beyond(np.zeros(A_DAY), rng.normal(size=A_DAY) * grown)
+            held.append(beyond <= part.at_levels(walked.served).quantile.numbers(names.tolist(), A_DAY))
+            walked = walk(walked, part.quantile.grid, part.level, beyond, names.tolist())
+        found.append([np.mean(np.array(held)[:, names == name]) for name in ("north", "south")])
+    north, south = np.mean(found, axis=0).tolist()
+    print(f"SIMULATED groups: north, which moves, {north:.1%} and south {south:.1%} of 90%")  # noqa: T201 (as above)
+    assert north == pytest.approx(0.9, abs=0.01)
+    assert south == pytest.approx(0.9, abs=0.01)

@@ -9,9 +9,10 @@ import pytest
 
 from kreis.errors import RefusalError
 from kreis.models.answer_parts.familiarity import FamiliarFeature, FamiliarityScore
-from kreis.models.answer_parts.grid import Levels, QuantileGrid
+from kreis.models.answer_parts.grid import QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.levels import Levels
 from kreis.models.answer_parts.opened import OpenedParts
 from kreis.models.answer_parts.part import AnswerPart
 from kreis.models.answer_parts.reasons import FeatureReasons

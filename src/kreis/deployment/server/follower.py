@@ -32,7 +32,6 @@ from kreis.deployment.signing import TrustedKeys
 from kreis.errors import CorruptionError, KreisError, RefusalError, SignatureError
 from kreis.generative.pipeline import Pipeline
 from kreis.generative.tools.spec import ToolCaller, ToolSpec
-from kreis.ledger.records import Release
 
 __all__ = ["Follower"]
 
@@ -69,6 +68,8 @@ class Follower:
         self._warm: dict[str, LoadedModel | LoadedAnswerer] = {}
         """Models of the present release and of the one before."""
         self.current: LoadedRelease | QuestionRelease | None = None
+        self._moved = 0
+        """The newest move of a level by which it answers."""
         self.refused: str | None = None
         """Why the newest pointer is not what answers; None where it is."""
 
@@ -90,11 +91,12 @@ class Follower:
         self.refused = None
         if loaded is None:
             return False
-        before, self.current = self.current, loaded
-        cold, self._warm = self._warm, {**(before.models if before else {}), **loaded.models}
+        before = self.current
+        self.current, self._moved = loaded
+        cold, self._warm = self._warm, {**(before.models if before else {}), **self.current.models}
         self._retire([each for digest, each in cold.items() if digest not in self._warm])
         self._metrics.swaps += 1
-        _LOG.info("release %d answers (%s)", loaded.number, loaded.id)
+        _LOG.info("release %d answers (%s)", self.current.number, self.current.id)
         return True
 
     async def follow(self) -> None:
@@ -121,28 +123,35 @@ class Follower:
             self._warm = {digest: each for digest, each in self._warm.items() if each not in cold}
             self._retire(cold)
 
-    def _load(self) -> LoadedRelease | QuestionRelease | None:
-        """Runs beside the event loop; None where there is nothing new."""
+    def _load(self) -> tuple[LoadedRelease | QuestionRelease, int] | None:
+        """What the pointer names, and up to which move of a level. Runs beside the event loop; None where there is
+        nothing new.
+        """
         pointer = read_pointer(self._pointer, self._trusted)
         if pointer is None:
             return None
         release, current = pointer.release, self.current
         if release.project != self._config.project:
             raise SignatureError(f"a release of project {release.project!r}", where="release pointer")
-        if current is not None and release.number <= current.number:
-            if release == current.release:
-                return None
-            raise _not_newer(release, current.number, "which answers")
+        same = current is not None and release == current.release
+        if same and pointer.moved == self._moved:
+            return None
+        if same and pointer.moved < self._moved:
+            raise _not_newer(f"move {pointer.moved} of a level", self._moved, "by which it answers")
+        if current is not None and not same and release.number <= current.number:
+            raise _not_newer(f"release {release.number}", current.number, "which answers")
         highest = self._highest()
         again = highest is not None and (release.number, release.id) == (highest.number, highest.release)
+        if highest is not None and again and pointer.moved < highest.moved:
+            raise _not_newer(f"move {pointer.moved} of a level", highest.moved, "by which it answered here before")
         if highest is not None and not again and release.number <= highest.number:
-            raise _not_newer(release, highest.number, "which answered here before")
+            raise _not_newer(f"release {release.number}", highest.number, "which answered here before")
         loaded = _release(pointer, {digest: self._model(digest, pointer) for digest in named_by(release)})
         try:
-            remember_highest(self._config.log, release)
+            remember_highest(self._config.log, release, pointer.moved)
         except OSError as error:  # it answers all the same: a full disk must not keep a release back
             _LOG.error("that release %d was taken is not written down: %s", release.number, error)
-        return loaded
+        return loaded, pointer.moved
 
     def _highest(self) -> Highest | None:
         try:
@@ -153,7 +162,10 @@ class Follower:
         return highest if highest is not None and highest.project == self._config.project else None
 
     def _model(self, digest: str, pointer: Pointer) -> LoadedModel | LoadedAnswerer:
+        levels = pointer.levels.get(digest)
         warm = self._warm.get(digest)
+        if isinstance(warm, LoadedModel):
+            return warm.at_levels(levels)
         if warm is not None:
             return warm
         pointed = pointer.models.get(digest)
@@ -167,7 +179,7 @@ class Follower:
             answerer = LoadedAnswerer(package, pointed.version, self._files, tools)
             self._opened.append(answerer)
             return answerer
-        return LoadedModel(package, pointed.version, self._stored)
+        return LoadedModel(package, pointed.version, self._stored).at_levels(levels)
 
     def _tools(self, specs: Sequence[ToolSpec]) -> ToolCaller:
         from kreis.generative.tools.client import SocketToolCaller
@@ -220,9 +232,9 @@ def _release(pointer: Pointer, models: Mapping[str, LoadedModel | LoadedAnswerer
     return LoadedRelease(pointer.release, scoring, [pointer.accepts])
 
 
-def _not_newer(release: Release, number: int, which: str) -> SignatureError:
+def _not_newer(what: str, number: int, which: str) -> SignatureError:
     return SignatureError(
-        f"release {release.number} is not newer than {number}, {which}",
+        f"{what} is not newer than {number}, {which}",
         where="release pointer",
         hint="to go back, make a new release: `kreis rollback --reason …`. After a ledger was restored from an older"
         f" copy: delete {HIGHEST} in the log's folder and start the service again",

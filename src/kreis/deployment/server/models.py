@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ from kreis.deployment.server.messages import Ask, Refusal
 from kreis.errors import KreisError, RefusalError
 from kreis.expressions.rows import compile_row
 from kreis.ledger.records import Release
+from kreis.models.answer_parts.kinds import adapting_part
+from kreis.models.answer_parts.levels import Levels
 from kreis.models.answer_parts.opened import OpenedParts
 from kreis.models.answer_parts.reasons import FeatureReasons
 from kreis.models.explanations.along_path import AlongPath
@@ -68,6 +71,8 @@ class LoadedModel:
         opened = partial(OpenedParts, manifest.parts, package.files.__getitem__, manifest.features)
         self.parts = opened() if manifest.parts else None
         """What goes with its answers; None where nothing does."""
+        self.levels: Levels | None = None
+        """At which its coverage is said; None: as it was fitted."""
         self.texts = list(manifest.text_fields.values()) if reads else []
         """The fields that it reads as texts, in the order in which it takes them."""
         self._plain = not (self.names or self.texts)
@@ -80,6 +85,16 @@ class LoadedModel:
         self._warm_up()
         self.explanation = package.explanation
         """The sum that tells the reasons of its answers; None where none is kept."""
+
+    def at_levels(self, levels: Levels | None) -> LoadedModel:
+        """The same model, with its coverage said at other levels (None: as it was fitted)."""
+        adapts = adapting_part(self.manifest.parts)
+        if levels == self.levels or self.parts is None or adapts is None:
+            return self
+        moved = copy.copy(self)
+        moved.levels = levels
+        moved.parts = self.parts.with_part(adapts.name, adapts if levels is None else adapts.at_levels(levels))
+        return moved
 
     @cached_property
     def explainer(self) -> Explainer | AlongPath | None:

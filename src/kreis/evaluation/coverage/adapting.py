@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 
 from kreis.arrays import Floats
-from kreis.models.answer_parts.grid import Levels, QuantileGrid
+from kreis.models.answer_parts.grid import QuantileGrid
+from kreis.models.answer_parts.levels import Levels
 from kreis.tasks.metrics.counts import FEW
 
 __all__ = ["RATE", "GroupLevel", "WalkedLevels", "at_most", "begin", "walk"]

@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from kreis.arrays import Booleans, Floats
-from kreis.models.answer_parts.grid import Levels, QuantileGrid
+from kreis.models.answer_parts.grid import QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.levels import Levels
 from kreis.models.answer_parts.sets import CoverageSet, strangeness
 from kreis.tasks.decisions import Cheapest, Cut, Decision, Identity, Level, Scores, Shift
 from kreis.tasks.metrics.counts import FEW

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kreis.governance.pages.page import Grid, Number, Page
+from kreis.tasks.metrics.counts import FEW
 from kreis.texts import date, number, short
 
 if TYPE_CHECKING:
@@ -36,8 +37,24 @@ def release_page(release: ReleaseView) -> Page:
         grids=(
             routes_grid("Routes", release.routes),
             Grid("Releases", ("number", "kind", "at (UTC)", "by", "because"), history),
+            *((_moves_grid(release),) if release.moves else ()),
         ),
     )
+
+
+def _moves_grid(release: ReleaseView) -> Grid:
+    """At which levels coverage was said, and why."""
+    rows = []
+    for move in release.moves:
+        answers, covered = (sum(each[name] for each in move.days) for name in ("answers", "covered"))
+        before, after = move.before["general"], move.levels["general"]
+        days = f"{move.days[0]['day']} to {move.days[-1]['day']}"
+        share = Number(covered / answers, f"{covered / answers:.1%}")
+        own = sum(each["outcomes"] >= FEW for each in move.levels["groups"].values())
+        levels = (Number(before, f"{before:.4f}"), Number(after, f"{after:.4f}"), own)
+        rows.append((move.at, short(move.model), days, answers, share, *levels))
+    columns = ("at (UTC)", "model", "days", "outcomes", "covered", "level before", "level", "groups with their own")
+    return Grid("Levels of coverage", columns, rows)
 
 
 def _rests_on(detail: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,8 @@ class ModelParity(msgspec.Struct, frozen=True, kw_only=True):
     scores_checked: int
     scores_differing: int
     worst_score: float
+    covered_checked: int
+    covered_differing: int
     corrected: list[BeforeCorrection]
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kreis.deployment.coverage_levels import in_service_since
 from kreis.errors import ProjectError
-from kreis.ledger import models, releases, runs
-from kreis.ledger.records import Model, Release, Route
+from kreis.ledger import levels, models, releases, runs
+from kreis.ledger.records import LevelMove, Model, Release, Route
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class ReleaseView(Release, frozen=True, kw_only=True):
     fallback_candidate: str | None = None
     fallback_version: int | None = None
     history: list[FormerRelease]
+    moves: list[LevelMove]
+    """The last moves of the levels at which its models' coverage is said, the newest first; of the current release."""
 
 
 def release_view(workspace: Workspace, name: str) -> ReleaseView:
@@ -62,7 +65,9 @@ def release_view(workspace: Workspace, name: str) -> ReleaseView:
                 raise ProjectError("nothing is in service yet", where=str(workspace.folder), hint="kreis run")
             release = current
         known = {model.digest: model for model in models.list_models(connection, project)}
-        history = releases.list_releases(connection, project, limit=_HISTORY)
+        every = releases.list_releases(connection, project)
+        moves = _moves(connection, release, every)
+    history = every[:_HISTORY]
     fallback = known.get(release.fallback or "")
     return ReleaseView(
         **{**msgspec.structs.asdict(release), "routes": routes_of(release, known)},
@@ -72,7 +77,18 @@ def release_view(workspace: Workspace, name: str) -> ReleaseView:
             FormerRelease(number=each.number, kind=each.kind, at=each.at, actor=each.actor, reason=each.reason)
             for each in history
         ],
+        moves=moves,
     )
+
+
+def _moves(connection: Connection, release: Release, history: list[Release]) -> list[LevelMove]:
+    """Of the models that a release routes to, since they came into service; none where another one is current."""
+    found: list[LevelMove] = []
+    for model in {route.model for route in release.routes} if release.number == history[0].number else ():
+        since = in_service_since(history, model)
+        moves = levels.moves_of(connection, model, limit=_HISTORY) if since is not None else []
+        found += [each for each in moves if since is not None and each.release == since.number]
+    return sorted(found, key=lambda each: -each.number)[:_HISTORY]
 
 
 def routes_of(release: Release, known: dict[str, Model]) -> list[RouteView]:

@@ -1,4 +1,4 @@
-"""Another level is a lookup: the quantiles of a fitted part at many levels, and at which of them it is said."""
+"""Another level is a lookup: the quantiles of a fitted part at many levels."""
 
 from __future__ import annotations
 
@@ -8,20 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Levels", "QuantileGrid"]
-
-
-class Levels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At which levels coverage is said, so that it holds in the share of cases that was asked for."""
-
-    general: float
-    """Of all rows whose group has none of its own."""
-    groups: dict[str, float] = {}
-    """Of groups of which enough outcomes are known."""
-
-    def of(self, group: str | None) -> float:
-        """The level that holds for a group."""
-        return self.general if group is None else self.groups.get(group, self.general)
+__all__ = ["QuantileGrid"]
 
 
 class QuantileGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

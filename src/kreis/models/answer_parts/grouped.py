@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kreis.models.answer_parts.grid import Levels, QuantileGrid
+from kreis.models.answer_parts.grid import QuantileGrid
+from kreis.models.answer_parts.levels import Levels
 from kreis.models.answer_parts.part import Asking, group_text
 
 __all__ = ["Grouped"]

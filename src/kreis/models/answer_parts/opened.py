@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -38,6 +39,12 @@ class OpenedParts:
             except (LookupError, ValueError, TypeError) as error:
                 where = f"part {each.name} of the answers"
                 raise RefusalError(f"it cannot be opened: {error}", where=where) from error
+
+    def with_part(self, name: str, part: OpenedPart) -> OpenedParts:
+        """The same with another part in the place of the one of this name."""
+        found = copy.copy(self)
+        found._opened = [(each, part if each == name else opened) for each, opened in self._opened]
+        return found
 
     def one(self, values: Sequence[float], score: Raw, asked: Asking) -> dict[str, Any]:
         """What goes with one answer, by the parts' names."""

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kreis.models.answer_parts.grid import Levels
 from kreis.models.answer_parts.grouped import Grouped
+from kreis.models.answer_parts.levels import Levels
 from kreis.models.answer_parts.part import Asking, Get, Raw, Scores
 from kreis.models.scoring import Matrix
 

@@ -17,6 +17,8 @@ from kreis.errors import ProjectError
 from kreis.ledger import models
 from kreis.ledger.records import TableVersion
 from kreis.ledger.tables import removals_of, versions_of
+from kreis.models.answer_parts.intervals import CoverageInterval
+from kreis.models.answer_parts.sets import CoverageSet
 from kreis.monitoring.parity import BeforeCorrection, ParityReport, disagreeing, parity
 from kreis.preparation.point_in_time import join
 from kreis.preparation.request_features import request_features
@@ -53,7 +55,10 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     def differences(self) -> int:
         """Features and scores that differ, and predictions without a counterpart, over all models."""
         return sum(
-            sum(each.rows for each in report.differing) + report.scores_differing + report.unmatched_rows
+            sum(each.rows for each in report.differing)
+            + report.scores_differing
+            + report.covered_differing
+            + report.unmatched_rows
             for report in self.models.values()
         )
 
@@ -170,6 +175,7 @@ def _compare(served: pl.DataFrame, package: Package, frames: _Frames) -> ParityR
         features=manifest.features,
         scorer=package.scorer(),
         texts=manifest.text_fields,
+        covers=next((each for each in manifest.parts if isinstance(each, CoverageInterval | CoverageSet)), None),
     )
     return msgspec.structs.replace(report, corrected=corrected)
 
