@@ -65,6 +65,7 @@ def test_a_miss_raises_the_level_and_what_was_covered_lowers_it_so_that_the_shar
     assert missed == WalkedLevels(0.9 + RATE * 0.9, 1)
     assert covered == WalkedLevels(pytest.approx(0.9 - RATE * 0.1), 1)
     assert walk(begin(0.9), GRID, 0.9, np.empty(0), None) == begin(0.9)
+    assert walk(begin(0.8), GRID, 0.8, np.array([2.5]), None).general > 0.8  # the quantile at 0.8 is 2
 
 
 def test_a_level_never_leaves_the_levels_that_say_something_else():

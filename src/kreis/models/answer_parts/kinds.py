@@ -27,7 +27,4 @@ def adapting_part(parts: Sequence[AnswerPartKind]) -> CoverageInterval | Coverag
 def as_said(part: CoverageInterval | CoverageSet, value: Any) -> CoverageInterval | CoverageSet:
     """The part as it was when it said a value: at the level that the value names."""
     level = value.get("adapted_level")
-    if level is None:
-        return part
-    group = value.get("group")
-    return part.at_levels(Levels(level, {} if group is None else {group: level}))
+    return part if level is None else part.at_levels(Levels(level))
