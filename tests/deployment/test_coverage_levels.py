@@ -14,9 +14,11 @@ from kreis.deployment.coverage_levels import in_service_since, levels_in_service
 from kreis.deployment.pointer import PointerFile, read_pointer, write_pointer
 from kreis.deployment.predictions.reader import parse_segment
 from kreis.errors import CorruptionError
+from kreis.ledger import schema
 from kreis.ledger.levels import add_move, last_move, moves_of, newest_move
 from kreis.ledger.records import LevelMove, Route
 from kreis.ledger.releases import list_releases
+from kreis.ledger.rows import row_digest
 from kreis.models.answer_parts.grid import QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.levels import Levels
@@ -65,9 +67,14 @@ def test_moves_are_numbered_and_kept_with_what_they_rest_on(ledger):
 def test_a_move_that_was_put_there_by_something_else_is_refused(ledger, tmp_path):
     move(ledger, A, 1, 0.91)
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
-        other.execute("update documents set kind = 'coverage level 00000009'")
+        found = other.execute("select name, body from documents").fetchone()
+        row = dict(zip(("name", "body"), found, strict=True))
+        row |= {"digest": "f" * 64, "kind": "coverage level 00000009"}
+        row["sha256"] = row_digest(schema.documents, row)
+        into = "documents (digest, kind, name, body, sha256)"
+        other.execute(f"insert into {into} values (:digest, :kind, :name, :body, :sha256)", row)
         other.commit()
-    with pytest.raises(CorruptionError), ledger.read() as connection:
+    with pytest.raises(CorruptionError, match="no audit entry covers"), ledger.read() as connection:
         last_move(connection, A)
 
 

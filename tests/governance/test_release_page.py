@@ -11,6 +11,7 @@ from kreis.deployment.canary import Canary
 from kreis.deployment.canary_plan import CanaryPlan, plan_canary
 from kreis.governance.pages.release import plan_page, release_page
 from kreis.governance.views.release import ReleaseView
+from kreis.ledger.records import LevelMove
 from kreis.tasks.binary.decision_value import DecisionValue
 
 EVIDENCE = {
@@ -41,7 +42,7 @@ def planned() -> CanaryPlan:
     )
 
 
-def shown(detail: dict[str, Any] | None) -> str:
+def shown(detail: dict[str, Any] | None, moves: list[LevelMove] | None = None) -> str:
     release = ReleaseView(
         number=3,
         project="flights",
@@ -53,6 +54,7 @@ def shown(detail: dict[str, Any] | None) -> str:
         detail=detail,
         routes=[],
         history=[],
+        moves=moves or [],
     )
     return str(release_page(release))
 
@@ -72,6 +74,26 @@ def test_a_canary_shows_its_plan_and_what_it_warns_of():
 
 def test_a_release_that_rests_on_nothing_else_shows_its_reason():
     assert "evidence" not in shown(None)
+
+
+def test_a_release_shows_how_its_levels_moved_and_why():
+    own = {"north": {"level": 0.95, "outcomes": 60}, "south": {"level": 0.9, "outcomes": 49}}
+    move = LevelMove(
+        number=2,
+        model="a" * 64,
+        release=3,
+        levels={"general": 0.93, "outcomes": 300, "groups": own},
+        before={"general": 0.9, "outcomes": 100, "groups": {}},
+        days=[
+            {"day": "2013-06-21", "answers": 120, "covered": 100},
+            {"day": "2013-06-22", "answers": 80, "covered": 70},
+        ],
+        at=datetime(2013, 6, 23, tzinfo=UTC),
+    )
+    page = shown(None, [move])
+    (line,) = [each for each in page.splitlines() if "2013-06-21 to 2013-06-22" in each]
+    assert line.split()[-5:] == ["200", "85.0%", "0.9000", "0.9300", "1"]
+    assert "Levels of coverage" not in shown(None)
 
 
 def test_a_plan_is_a_table_of_challengers():

@@ -50,9 +50,10 @@ from kreis.generative.stored import StoredFile
 from kreis.generative.tools.spec import ToolSpec
 from kreis.lake.mark import LakeMark
 from kreis.models.answer_parts.familiarity import FamiliarFeature
-from kreis.models.answer_parts.grid import Levels, QuantileGrid
+from kreis.models.answer_parts.grid import QuantileGrid
 from kreis.models.answer_parts.grouped import Grouped
 from kreis.models.answer_parts.kinds import AnswerPartKind
+from kreis.models.answer_parts.levels import Levels
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Form
 from kreis.preparation.views import FeatureView, RequestView
