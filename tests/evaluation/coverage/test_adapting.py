@@ -18,6 +18,8 @@ from kreis.tasks.goal_metric import task_of
 TASK = task_of(GOALS["regression"], None)
 GRID = QuantileGrid((0.5, 0.8, 0.9, 0.95), (1.0, 2.0, 3.0, 4.0), {"north": (0.0, 0.0, 5.0)})
 A_DAY, DAYS = 100, 200
+MOST_RUNS = 200
+"""Each of 20,000 answers: more say nothing new."""
 
 
 def fitted(rng: np.random.Generator, count: int = 2_000, **how) -> CoverageInterval:
@@ -131,7 +133,7 @@ def test_coverage_holds_on_a_drifting_stream_and_costs_little_on_an_exchangeable
         "errors shrink": lambda at: 1.0 - 0.5 * at,
         "nothing moves": lambda at: 1.0,
     }
-    runs = simulations.runs(20)
+    runs = min(simulations.runs(20), MOST_RUNS)
     for what, spread in worlds.items():
         rng = np.random.default_rng(7)
         found = np.mean([stream(rng, fitted(rng), spread) for _ in range(runs)], axis=0)
@@ -142,7 +144,7 @@ def test_coverage_holds_on_a_drifting_stream_and_costs_little_on_an_exchangeable
         )
         assert moved == pytest.approx(0.9, abs=0.01)
         if what == "nothing moves":
-            assert wide / width - 1 < 0.03
+            assert wide / width - 1 < 0.02
         else:
             assert abs(fixed - 0.9) > 0.03
 
@@ -151,7 +153,7 @@ def test_coverage_holds_on_a_drifting_stream_and_costs_little_on_an_exchangeable
 def test_each_group_is_covered_while_one_of_them_moves(simulations: Simulations):
     """Errors of the north grow to 1.6 times what they were, those of the south stay."""
     found = []
-    for run in range(simulations.runs(20)):
+    for run in range(min(simulations.runs(20), MOST_RUNS)):
         rng = np.random.default_rng([9, run])
         names = np.where(np.arange(A_DAY) % 4 == 0, "north", "south")
         part = fitted(rng, by="region", groups=np.where(np.arange(2_000) % 4 == 0, "north", "south").tolist())
