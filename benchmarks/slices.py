@@ -17,27 +17,32 @@ import numpy as np
 import polars as pl
 
 from kreis.evaluation.slicing.columns import Column, number_column
-from kreis.evaluation.slicing.search import Loss, search
+from kreis.evaluation.slicing.search import search
+from kreis.evaluation.slicing.sums import Loss
 
 
 def by_pairs(columns: list[Column], losses: np.ndarray) -> int:
     """Each pair of columns grouped, as a user of Polars writes it."""
-    frame = pl.DataFrame({each.name: each.binned() for each in columns}).with_columns(loss=losses)
+    frame = pl.DataFrame({each.name: each.binned(each.codes) for each in columns}).with_columns(loss=losses)
     sums = [pl.len(), pl.col("loss").sum(), (pl.col("loss") ** 2).sum().alias("squares")]
     return sum(frame.group_by(a.name, b.name).agg(sums).height for a, b in combinations(columns, 2))
 
 
 def main(rows: int, count: int) -> None:
     rng = np.random.default_rng(0)
-    matrix = rng.normal(size=(rows, count))
-    losses = (rng.random(rows) < 0.15 + 0.1 * (matrix[:, 0] < -1) * (matrix[:, 1] > 0)).astype(np.float64)
+    before = rows * 4 // 5
+    matrix = rng.normal(size=(rows + before, count))
+    worse = (matrix[:, 0] < -1) * (matrix[:, 1] > 0)
+    every = (rng.random(rows + before) < 0.15 + 0.1 * worse).astype(np.float64)
+    losses, earlier = every[:rows], Loss.of(every[rows:], None)
     days = np.arange(rows) * 365 // rows
     begun = time.process_time()
-    columns = [number_column(f"n{place}", matrix[:, place], 0.05) for place in range(count)]
+    columns = [number_column(f"n{place}", matrix[:rows, place], 0.05, matrix[rows:, place]) for place in range(count)]
     print(f"{rows:,} x {count}: columns in bins {time.process_time() - begun:.2f} s")
-    for said, blocks in (("rows", None), ("365 days", days)):
+    kinds = ("rows", None, None), ("rows, validation rows too", None, earlier), ("365 days", days, None)
+    for said, blocks, others in kinds:
         begun = time.process_time()
-        found = search(columns, Loss(losses, blocks), support=0.05, rate=0.1, most=5, least=30)
+        found = search(columns, Loss.of(losses, blocks), support=0.05, rate=0.1, most=5, least=30, before=others)
         taken = time.process_time() - begun
         print(f"kreis, blocks are {said}: {taken:.2f} s for {sum(found.looked_at):,} slices")
         for each in found.found:

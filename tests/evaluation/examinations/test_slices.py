@@ -17,8 +17,9 @@ from kreis.evaluation.examinations.kinds import EXAMINATIONS
 from kreis.evaluation.examinations.slices import Slices
 from kreis.evaluation.scored import Scored
 from kreis.requirements.goal import Goal
+from kreis.tasks.anomaly.alarm_value import AlarmValue
 from kreis.tasks.binary.decision_value import DecisionValue
-from kreis.tasks.decisions import Rank
+from kreis.tasks.decisions import Cut, Rank
 from kreis.tasks.ranking.ranking_value import RankingValue
 
 
@@ -102,6 +103,35 @@ def test_slices_of_ranks_are_of_whole_groups():
     found = ask(examined)
     assert [each.column for each in found.findings] == ["device"], "colour differs within a group"
     assert "the NDCG is" in found.findings[0].said
+
+
+def test_slices_of_alarms_are_of_rows_whose_outcome_is_known_by_right_or_wrong():
+    rng = np.random.default_rng(0)
+    metric = AlarmValue("EUR per 1,000", true_positive=400, false_positive=-5, alarms=0.1)
+    goal = Goal(question="?", decision="Look.", metric=metric, risk=goal_of("binary").risk, least=20)
+    happened, shop = rng.random(3_000) < 0.1, rng.choice(["old", "new"], 3_000, p=[0.8, 0.2])
+    scores = np.where(shop == "new", 1 - happened, happened) + 0.1 * rng.random(3_000)
+    outcomes = np.where(rng.random(3_000) < 0.4, np.nan, happened)
+    examined = subject_of(
+        Scored("far", scores, Cut(0.5)), goal, outcomes=outcomes, blocks=np.arange(3_000), groups={"shop": shop}
+    )
+    found = ask(replace(examined, rows=replace(examined.rows, blocks_are="rows")))
+    assert found.findings[0].said.startswith("Where shop is 'new' (20% of rows), 0% are right; elsewhere 100%")
+    assert any("whose outcome is known" in each for each in found.notes)
+
+
+def test_validation_rows_say_where_to_look_and_nothing_else():
+    found, alone = ask(subject("binary")), ask(without_validation())
+    assert any("validation rows said where to look" in each for each in found.notes)
+    assert not any("validation rows" in each for each in alone.notes)
+
+
+def without_validation() -> Subject:
+    """As of a version that kept no scores of them."""
+    whole = subject("binary")
+    assert whole.features is not None
+    trained = msgspec.structs.replace(whole.features.trained, validation_scores=None)
+    return replace(whole, features=replace(whole.features, trained=trained))
 
 
 def test_slices_is_asked_by_default_and_refuses_what_is_no_share():

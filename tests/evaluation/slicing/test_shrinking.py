@@ -34,3 +34,11 @@ def test_expected_gaps_are_right_for_the_greatest_ones():
 
 def test_all_alike_is_nothing():
     assert shrunken(np.zeros(3), np.ones(3)).tolist() == [0, 0, 0]
+
+
+def test_some_of_many_are_told_as_among_all():
+    rng = np.random.default_rng(3)
+    gaps = np.append(rng.normal(size=5_000), [6.0, -1.0])
+    some = shrunken(gaps, np.ones(5_002), np.array([5_000, 5_001]))
+    np.testing.assert_allclose(some, shrunken(gaps, np.ones(5_002))[5_000:], atol=0.05)
+    assert some[0] > 4

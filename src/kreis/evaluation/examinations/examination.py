@@ -8,7 +8,7 @@ sure is it, does it lean on what it should not. What they find is data: a gate m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -56,6 +56,9 @@ class FeatureRows:
     """To which entity each row of `data` belongs, as codes, of a feature that is one of an entity; None of others."""
     column: Callable[[str], Sequence[str]] | None = None
     """A key or field of requests as texts (`kreis.models.answer_parts.part.group_text`), of all rows of `data`."""
+
+    validation_groups: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """Columns of `Subject.groups` of the rows of `validation`, as texts, as far as they are known."""
 
     @cached_property
     def test(self) -> TrainingData:

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from kreis.arrays import Booleans
+from kreis.arrays import Booleans, Codes
 from kreis.errors import ProjectError
 from kreis.evaluation.calibration.questions import overall_question
-from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
+from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, gap_estimate
-from kreis.evaluation.slices import Groups
+from kreis.evaluation.slices import Groups, group_codes
 from kreis.evaluation.slicing.columns import Column, category_column, group_column, number_column
-from kreis.evaluation.slicing.measured import Measured, measured, row_metric
-from kreis.evaluation.slicing.search import Cell, Loss, Searched, search
+from kreis.evaluation.slicing.measured import Measured, measured, row_metric, validated
+from kreis.evaluation.slicing.search import Cell, Searched, search
+from kreis.evaluation.slicing.sums import Loss
+from kreis.tasks.metrics.alarms import AlarmRows
 from kreis.tasks.metrics.classes import ClassRows
+from kreis.tasks.metrics.metric import Metric
 from kreis.texts import number
 
 __all__ = ["Slices"]
@@ -25,6 +29,7 @@ __all__ = ["Slices"]
 _SERIOUS = 0.4
 """Standard deviations of a row's loss: such a gap is worth a look (Chung et al. 2019, "Slice Finder", section 2.3)."""
 _GAP = "slice_gap"
+_LEAST_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Slices:
     """Looks for slices of the rows in which a metric is worse than elsewhere, over all columns and their pairs.
 
     Each slice that is found stands for itself: none is the shadow of another. How much worse it is has an interval that
-    allows for the choice: its level is the higher, the more slices were looked at (Benjamini and Yekutieli 2005, "False
-    discovery rate-adjusted multiple confidence intervals for selected parameters", section 3).
+    allows for the choice: as wide as the test of that slice is strict, so that all slices that were looked at, not only
+    those that are shown, are above their lower ends together, but for the rate.
 
     Example:
 
@@ -77,36 +82,37 @@ class Slices:
         """Search, then measure what was found with the intervals that all metrics have."""
         rows = measured(row_metric(subject, self.metric, where="Slices"), subject)
         assert rows is not None
-        columns, notes = _columns(subject, rows, self.support)
+        before = _Before.of(subject, rows.metric)
+        columns, notes = _columns(subject, rows, before, self.support)
         by_row = rows.rows.blocks_are == "rows" and rows.rows.repeats == 1
-        loss = Loss(rows.losses, None if by_row else rows.blocks)
+        loss = Loss.of(rows.losses, None if by_row else rows.blocks)
+        earlier = None if before is None else Loss.of(before.rows.losses, None if by_row else before.rows.blocks)
         least = subject.goal.least * rows.rows.repeats
-        searched = search(columns, loss, support=self.support, rate=self.rate, most=self.most, least=least)
-        chosen = [self._slice(cell, columns, rows, searched) for cell in searched.found]
+        searched = search(
+            columns, loss, support=self.support, rate=self.rate, most=self.most, least=least, before=earlier
+        )
+        chosen = [self._slice(cell, columns, rows) for cell in searched.found]
         in_days = rows.rows.blocks_are == "days"
         shown = [each for each in chosen if each.gap.low > 0 or not in_days]
         if len(shown) < len(chosen):
             notes.append(f"{len(chosen) - len(shown)} more are not shown: days that hang together could have made them")
         findings = [each.finding(serious=not place and self._news(subject, each)) for place, each in enumerate(shown)]
         if not shown and (doubtful := searched.suspect or next(iter(searched.found), None)):
-            findings = [self._slice(doubtful, columns, rows, searched).finding(shown=False)]
+            findings = [self._slice(doubtful, columns, rows).finding(shown=False)]
         tables = {"slices": [each.document for each in shown]} if shown else {}
-        notes += self._told(searched, rows)
+        notes += self._told(searched, rows, before)
         return Examined(examination=self.name, findings=findings, tables=tables, notes=notes)
 
     def _news(self, subject: Subject, found: _Slice) -> bool:
         """Whether a great gap is worth a warning: the project names the metric, or it is astonishing."""
         return self.metric is not None or _astonishing(subject, found)
 
-    def _slice(self, cell: Cell, columns: list[Column], rows: Measured, searched: Searched) -> _Slice:
-        family = len(cell.parts) - 1
-        found = sum(len(each.parts) == len(cell.parts) for each in searched.found)
-        level = 1 - self.rate * max(found, 1) / searched.looked_at[family]
-        inside = cell.inside(columns)
-        gap = gap_estimate(rows.losses, inside, rows.blocks, rows.rows, level=level)
-        return _Slice(cell, " and ".join(columns[place].name for place in cell.columns), inside, gap, rows)
+    def _slice(self, cell: Cell, columns: list[Column], rows: Measured) -> _Slice:
+        level = max(1 - 2 * cell.bar, _LEAST_LEVEL)
+        gap = gap_estimate(rows.losses, cell.inside, rows.blocks, rows.rows, level=level)
+        return _Slice(cell, " and ".join(columns[place].name for place in cell.columns), cell.inside, gap, rows)
 
-    def _told(self, searched: Searched, rows: Measured) -> list[str]:
+    def _told(self, searched: Searched, rows: Measured, before: _Before | None) -> list[str]:
         if not sum(searched.looked_at):
             return ["no slice is large enough, and varies enough, to be looked at"]
         found = [
@@ -115,11 +121,42 @@ class Slices:
             f"one of the smallest slices would have been shown if its gap in {rows.name} were at least about"
             f" {number(searched.detectable)}",
         ]
+        if before is not None:
+            found.append(
+                f"{len(before.rows.values):,} validation rows said where to look: a slice that is worse there, too,"
+                " needs a smaller gap; the gaps and their intervals are those of the test rows alone"
+            )
+        if isinstance(rows.rows, AlarmRows):
+            found.append("only rows whose outcome is known were looked at: those that somebody looked into")
         if rows.metric.name == "value":
             found.append("how much a slice is worth also depends on how much can be gained there, whatever the model")
         if len(rows.values) < rows.of:
             found.append(f"{len(rows.values):,} of {rows.of:,} rows were looked at, evenly taken")
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """The validation rows, which the test rows do not depend on: they say where to look."""
+
+    rows: Measured
+    places: npt.NDArray[np.intp]
+    """Which of the validation rows these are, shape (v,)."""
+
+    @classmethod
+    def of(cls, subject: Subject, metric: Metric) -> _Before | None:
+        """None where there are none."""
+        found = validated(subject)
+        rows = None if found is None else measured(metric, found[0])
+        return None if found is None or rows is None else cls(rows, found[1][rows.places])
+
+    def groups(self, name: str, labels: list[str], behind: FeatureRows) -> Codes:
+        """Of which group each is, as codes of the test rows' groups, shape (v,); -1 where it is of none of these."""
+        codes = {label: code for code, label in enumerate(labels)}
+        if name not in behind.validation_groups:
+            return np.full(len(self.places), -1, dtype=np.int64)
+        texts = group_codes(behind.validation_groups[name][self.places])
+        return np.array([codes.get(label, -1) for label in texts.labels], dtype=np.int64)[texts.codes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,29 +220,34 @@ def _astonishing(subject: Subject, found: _Slice) -> bool:
     return unknown.low > 0 and unknown.value > found.gap.value / 2
 
 
-def _columns(subject: Subject, rows: Measured, support: float) -> tuple[list[Column], list[str]]:
+def _columns(
+    subject: Subject, rows: Measured, before: _Before | None, support: float
+) -> tuple[list[Column], list[str]]:
     """Features and columns of groups, and which features cannot be looked at."""
     found: dict[str, Column] = {}
     texts: list[str] = []
-    if subject.features is not None:
-        test = subject.features.test
+    behind = subject.features
+    if behind is not None:
+        test = behind.test
+        earlier = behind.validation.matrix[[] if before is None else before.places]
         for place, name in enumerate(test.features):
             column = rows.column(test.matrix[:, place], subject.rows)
             if name in test.text_fields:
                 texts.append(name)
             elif column is not None:
-                values = column.astype(np.float64)
+                values, others = column.astype(np.float64), earlier[:, place].astype(np.float64)
                 kinds = test.categories.get(name)
                 found[name] = (
-                    number_column(name, values, support)
+                    number_column(name, values, support, others)
                     if kinds is None
-                    else category_column(name, values, kinds, support)
+                    else category_column(name, values, kinds, support, others)
                 )
     for name, groups in subject.groups.items():
         if name == subject.outcome_column:
             continue
         codes = rows.column(groups.codes, subject.rows)
         if codes is not None:
-            found[name] = group_column(name, Groups(groups.labels, codes), support)
+            same = None if before is None or behind is None else before.groups(name, groups.labels, behind)
+            found[name] = group_column(name, Groups(groups.labels, codes), support, same)
     notes = [f"texts are no slices: {', '.join(texts)}"] if texts else []
     return list(found.values()), notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -12,15 +12,18 @@ from kreis.arrays import Booleans, Codes, Floats
 from kreis.evaluation.blocks import as_blocks
 from kreis.evaluation.examinations.examination import Subject
 from kreis.tasks.metrics.accuracy import Accuracy
+from kreis.tasks.metrics.alarms import AlarmRows, RightAlarms
 from kreis.tasks.metrics.metric import Metric, RatioMetric, Rows
 from kreis.tasks.metrics.ranked import RankedRows
 from kreis.tasks.task import metric_named
 from kreis.texts import number
 
-__all__ = ["Measured", "measured", "row_metric"]
+__all__ = ["Measured", "measured", "row_metric", "validated"]
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 _MOST_ROWS = 200_000
+_DAY = 86_400_000_000
+"""Microseconds."""
 _PREFERRED = ("accuracy", "subset_accuracy", "correctness", "mean_absolute_error", "ndcg", "value")
 _SAID = {
     "accuracy": "{} are right",
@@ -92,6 +95,8 @@ def row_metric(subject: Subject, name: str | None, *, where: str) -> Metric:
     rows = subject.rows
     if rows.decisions.dtype == np.bool_ and rows.outcomes.dtype == np.bool_:
         return Accuracy()
+    if isinstance(rows, AlarmRows):
+        return RightAlarms()
     known = {each.name: each for each in subject.task.metrics}
     return next((known[each] for each in _PREFERRED if each in known), subject.task.metrics[0])
 
@@ -114,3 +119,25 @@ def measured(metric: Metric, subject: Subject) -> Measured | None:
     taken[places] = True
     blocks = as_blocks(subject.blocks[places])
     return Measured(metric, subject.goal.metric.unit, places, len(counted), subject.rows.where(taken), blocks, values)
+
+
+def validated(subject: Subject) -> tuple[Subject, npt.NDArray[np.intp]] | None:
+    """The same model on its validation rows, and which of these they are: those whose outcome is known. By scores of
+    what had not learned from them; None where there are no such rows that are no rows that judge.
+    """
+    behind = subject.features
+    if behind is None or behind.split.folds or behind.trained.validation_scores is None:
+        return None
+    data = behind.validation
+    known = np.arange(len(data))
+    if subject.task.needs_outcomes:
+        known = np.flatnonzero(~np.isnan(data.outcomes).reshape(len(data), -1).any(axis=1))
+    if not len(known):
+        return None
+    scores = subject.task.answers(behind.trained.validation_scores.array())[known]
+    decision = behind.trained.decision.among(None if data.groups is None else data.groups[known])
+    rows = subject.task.rows(data.outcomes[known], scores, decision, where=subject.name)
+    days = behind.split.validation_blocks
+    blocks = as_blocks((data.time // _DAY if days is None else days)[known])
+    rows = replace(rows, blocks_are=subject.rows.blocks_are)
+    return replace(subject, rows=rows, blocks=blocks), known

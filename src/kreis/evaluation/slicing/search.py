@@ -1,86 +1,75 @@
 """The search: each part of each column, and of each pair of columns, against all other rows.
 
-How false discoveries are bounded: each slice has a one-sided p-value of Student's t (Welch's; or of the sums by block,
-where rows of one block move together). The k-th slice that is shown has one of at most k times the rate over the number
-of slices that were looked at: the constants of Benjamini and Hochberg (1995), from the clearest slice downward, which
-is the stricter direction. Single columns and pairs have one half of the rate each. All but the first are tested on what
-is left once the rows of those before stand at their own mean: else the shadows of one true slice, of which there are
-hundreds, would make room for false ones. The bound holds for tests that do not pull against each other (Benjamini and
-Yekutieli 2001, theorem 1.2). Slices that exclude each other do so a little; simulation shows that the rate holds
-(`tests/evaluation/slicing/test_search.py`).
+How false discoveries are bounded: each slice has a one-sided chance (`kreis.evaluation.slicing.sums`), and is shown if
+that is below a bar. Where the bar lies is drawn: of 199 losses that have nothing to do with the columns, at most the
+stated rate have any slice beyond it (Westfall and Young 1993, "Resampling-based multiple testing", section 2.3; the
+chances are those of normal sums, of which the overlaps of the slices say how they hang together). The bar of single
+columns is lower than that of their many more pairs.
+
+Other rows that are no part of the test (the validation rows) say where to look: a slice that is worse there, too, is
+given a lower bar, and all bars are raised until the rate holds again. As with any weights that come from independent
+rows (Genovese, Roeder and Wasserman 2006, "False discovery control with p-value weighting", theorem 1), the rate does
+not depend on whether those rows tell the truth.
+
+All but the first that is shown are tested, against the same bars, on what is left once the rows of those before stand
+at their own mean: the shadows of one true slice, of which there are hundreds, are no slices. Simulation shows that the
+rate holds (`tests/evaluation/slicing/test_search.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Booleans, Codes, Floats
-from kreis.evaluation.slicing.columns import Column, Part
+from kreis.evaluation.slicing.apart import apart
+from kreis.evaluation.slicing.chance import Draws
+from kreis.evaluation.slicing.columns import Column, Spans
 from kreis.evaluation.slicing.shrinking import shrunken
+from kreis.evaluation.slicing.sums import Loss, Sums
 
-__all__ = ["Cell", "Loss", "Searched", "search"]
+__all__ = ["Cell", "Searched", "search"]
 
-_FEWEST_BLOCKS = 8
 _MOST_COLUMNS = 40
 _TRIED = 150
 """Of the slices that may be shown, those whose overlaps are looked at; of one column so many."""
-_OF_A_COLUMN = 5
-_SHARED = 0.5
-_FEW_OUTSIDE, _SOME_SHARED, _AS_CLEAR = 0.1, 0.2, 0.95
-_WORSE_WITHIN = 3.5
-"""Standard errors: by so many the worst part of a slice may be worse than its other part by chance."""
-_BLOCKS_AT_MOST = 1_000
+_OF_A_COLUMN, _OF_A_PAIR = 5, 1
+_SIMPLER = 0.4
+"""Standard errors by which the bar of a single column is lower than that of a pair."""
+_AHEAD, _MOST_AHEAD = 0.5, 2.0
+"""For each standard error by which a slice is worse in other rows its bar is lower by so many, and by that at most:
+slices that are bad only now must stay within reach."""
 
 
 class Cell(NamedTuple):
     """A slice that was looked at, and how much worse it is than all other rows."""
 
     columns: tuple[int, ...]
-    parts: tuple[Part, ...]
-    rows: int
+    conditions: tuple[str, ...]
+    inside: Booleans
+    """Which rows these are, shape (n,)."""
     gap: float
     error: float
     chance: float
     """Of so great a gap where there is none."""
+    bar: float
+    """Below which the chance must be."""
     expected: float
     """The gap, drawn towards what all slices show."""
 
+    @property
+    def rows(self) -> int:
+        """How many it has."""
+        return int(self.inside.sum())
+
     def said(self) -> str:
         """Its conditions in words."""
-        return " and ".join(part.said for part in self.parts)
-
-    def inside(self, columns: Sequence[Column]) -> Booleans:
-        """Which rows these are, shape (n,)."""
-        parts = zip(self.columns, self.parts, strict=True)
-        found: Booleans = np.logical_and.reduce([columns[place].rows(part) for place, part in parts])
-        return found
-
-
-@dataclass(frozen=True, eq=False)
-class Loss:
-    """What each row lost."""
-
-    values: Floats
-    """Greater is worse, shape (n,)."""
-    blocks: Codes | None
-    """Rows that move together, shape (n,), codes 0..k-1; None where each row stands for itself."""
-
-    @property
-    def count(self) -> int:
-        """Blocks there are."""
-        return 1 if self.blocks is None else int(self.blocks.max()) + 1
-
-    def coarser(self) -> Loss:
-        """With no more blocks than a table by slice and block may have: neighbours are put together."""
-        if self.count <= _BLOCKS_AT_MOST or self.blocks is None:
-            return self
-        return Loss(self.values, self.blocks * _BLOCKS_AT_MOST // self.count)
+        return " and ".join(self.conditions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +79,25 @@ class Searched:
     found: list[Cell]
     """Shown to be worse, each for itself; greatest expected gap first."""
     suspect: Cell | None
-    """Where nothing is shown, the slice of the greatest expected gap."""
+    """Where nothing is shown, the clearest slice."""
     looked_at: tuple[int, int]
     """Slices that were tested: of one column, and of two."""
     paired: int
     """Columns of which pairs were looked at."""
     detectable: float = 0.0
-    """From which gap on one of the smallest slices would have been shown."""
+    """From which gap on one of the smallest slices would have been shown, if it is no worse in other rows."""
 
 
-def search(columns: Sequence[Column], loss: Loss, *, support: float, rate: float, most: int, least: int) -> Searched:
+def search(
+    columns: Sequence[Column],
+    loss: Loss,
+    *,
+    support: float,
+    rate: float,
+    most: int,
+    least: int,
+    before: Loss | None = None,
+) -> Searched:
     """Look for slices that are worse than all other rows.
 
     Args:
@@ -109,244 +107,210 @@ def search(columns: Sequence[Column], loss: Loss, *, support: float, rate: float
         rate: The share of false ones among those found, at most.
         most: How many are shown.
         least: Rows that a slice has at least.
+        before: What other rows lost, v of them, which are independent of the n rows: where to look.
     """
-    from scipy.special import ndtri
+    from scipy.special import ndtr
 
-    loss = loss.coarser()
     limits = max(support * len(loss.values), least), len(loss.values) / 2
-    totals = _Sums.of(loss, None, 1)
-    single = _Family.of(
-        [
-            _judged((place,), [(part,) for part in each.parts], _of_parts(each, loss), totals, limits)
-            for place, each in enumerate(columns)
-            if each.parts
-        ]
+    looking = _Looking(columns, loss, before, limits, Draws.of(len(loss.values)))
+    single = [looking.alone(place) for place, each in enumerate(columns) if len(each.parts)]
+    paired = _promising(single, _MOST_COLUMNS)
+    among = [place for place in paired if len(columns[place].paired)]
+    pairs = [looking.together(a, b) for a, b in combinations(among, 2)]
+    both = _Family.of([*single, *pairs], rate)
+    count = sum(len(each.rows) for each in single), sum(len(each.rows) for each in pairs)
+    if not sum(count):
+        return Searched([], None, count, len(paired))
+    chances, bars = ndtr(-both.evidence), ndtr(-both.bars)
+
+    def cell(place: int) -> Cell:
+        return looking.cell(both, place, float(chances[place]), float(bars[place]), expected[place])
+
+    tried = _clearest(both, np.flatnonzero(chances <= bars))
+    doubtful = int(np.argmax(both.evidence - both.bars))
+    expected = dict(
+        zip([*tried, doubtful], shrunken(both.gaps, both.errors, np.array([*tried, doubtful])), strict=True)
     )
-    paired = sorted(single.promising(_MOST_COLUMNS, len(columns)))
-    binned = {place: columns[place].binned() for place in paired}
-    pairs = _Family.of(
-        [
-            _of_pair((a, b), columns, binned, loss, totals, limits)
-            for a, b in combinations(paired, 2)
-            if columns[a].paired and columns[b].paired
-        ]
-    )
-    both = _Family.of([single, pairs])
-    if not len(both.gaps):
-        return Searched([], None, (0, 0), len(paired))
-    expected = shrunken(both.gaps, both.errors)
-    tests = np.repeat([len(single.gaps), len(pairs.gaps)], [len(single.gaps), len(pairs.gaps)])
-    tried = _clearest(both, np.flatnonzero(both.chances <= most * rate / 2 / tests))
-    levels = rate / 2 / tests[tried]
-    chosen = _apart([both.cell(each, expected) for each in tried], levels, columns, loss, most)
-    chosen.sort(key=lambda each: -each.expected)
-    suspect = None if chosen else both.cell(int(np.argmin(both.chances)), expected)
-    count = len(single.gaps), len(pairs.gaps)
-    smallest = both.errors[both.rows <= np.quantile(both.rows, 0.1)]
-    detectable = float(np.median(smallest)) * -float(ndtri(rate / 2 / max(count)))
-    return Searched(chosen, suspect, count, len(paired), detectable)
+    cells = [cell(each) for each in tried]
+    masks = [looking.inside(both, each, everywhere=before is not None) for each in tried]
+    shown = apart(masks, np.array([len(each.conditions) for each in cells]), bars[tried], loss, before, most)
+    found = sorted((cells[each] for each in shown), key=lambda each: -each.expected)
+    smallest = both.rows <= np.quantile(both.rows, 0.1)
+    detectable = float(np.median((both.errors * both.unaided)[smallest]))
+    return Searched(found, None if found else cell(doubtful), count, len(paired), detectable)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
-    """Of m slices: rows, what they lost, its squares; or both by block, shape (m, blocks)."""
+class _Tested:
+    """The slices of one column or pair of columns that are large enough and vary, m of them."""
 
+    columns: tuple[int, ...]
+    parts: npt.NDArray[np.intp]
+    """Which parts they are made of, shape (m, 2); of one column the second is -1."""
     rows: Floats
-    lost: Floats
-    squares: Floats | None
-
-    @classmethod
-    def of(cls, loss: Loss, codes: npt.NDArray[np.integer] | None, count: int) -> _Sums:
-        """By code, of `count` codes; of all rows where there are none."""
-
-        def sums(places: npt.NDArray[Any], size: int, weights: Floats | None = None) -> Floats:
-            return np.bincount(places, weights, size).astype(np.float64)
-
-        values = loss.values
-        if loss.blocks is None:
-            places = np.zeros(len(values), dtype=np.int16) if codes is None else codes
-            return cls(sums(places, count), sums(places, count, values), sums(places, count, values**2))
-        shape, size = (count, loss.count), count * loss.count
-        places = loss.blocks if codes is None else codes.astype(np.int64) * loss.count + loss.blocks
-        return cls(sums(places, size).reshape(shape), sums(places, size, values).reshape(shape), None)
-
-    def take(self, chosen: npt.NDArray[Any]) -> _Sums:
-        """Of some of them; or of sums of them, by a matrix of weights."""
-        if chosen.ndim == 1:
-            return _Sums(*(None if each is None else each[chosen] for each in self._all))  # type: ignore[arg-type]
-        return _Sums(*(None if each is None else chosen @ each for each in self._all))  # type: ignore[arg-type]
-
-    @property
-    def _all(self) -> tuple[Floats, Floats, Floats | None]:
-        return self.rows, self.lost, self.squares
-
-    def against_the_rest(self, totals: _Sums) -> tuple[Floats, Floats, Floats]:
-        """How much worse each is than all other rows, the standard error, and its degrees of freedom."""
-        by_block = self.squares is None
-        size, lost = (each.sum(axis=1) if by_block else each for each in (self.rows, self.lost))
-        others, other = totals.rows.sum() - size, totals.lost.sum() - lost
-        mean, rest = lost / size, other / others
-        if self.squares is None:
-            inside = (self.lost - mean[:, None] * self.rows) / size[:, None]
-            outside = (totals.lost - self.lost) - rest[:, None] * (totals.rows - self.rows)
-            apart = inside - outside / others[:, None]
-            effective = size**2 / (self.rows**2).sum(axis=1)
-            count = np.maximum(effective, 1.0 + 1e-9)
-            return mean - rest, np.sqrt((apart**2).sum(axis=1) * count / (count - 1)), effective - 1
-        squares = totals.squares.sum() - self.squares if totals.squares is not None else self.squares
-        own = np.maximum(self.squares / size - mean**2, 0.0) / np.maximum(size - 1, 1)
-        theirs = np.maximum(squares / others - rest**2, 0.0) / np.maximum(others - 1, 1)
-        freedom = (own + theirs) ** 2 / np.maximum(
-            own**2 / np.maximum(size - 1, 1) + theirs**2 / np.maximum(others - 1, 1), 1e-300
-        )
-        return mean - rest, np.sqrt(own + theirs), freedom
+    gaps: Floats
+    errors: Floats
+    evidence: Floats
+    """As in `Judged`."""
+    seen: Floats
+    """The same in other rows."""
+    drawn: Floats
+    """The greatest evidence in each draw, where each is as far ahead as its bar is lower."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Family:
-    """Slices that were tested; all arrays have shape (m,)."""
+    """All slices that were tested; arrays have shape (m,)."""
 
     columns: list[tuple[int, ...]]
-    parts: list[tuple[Part, ...]]
+    which: npt.NDArray[np.intp]
+    """Of `columns`."""
+    parts: npt.NDArray[np.intp]
+    """Shape (m, 2); of single columns the second is -1."""
     rows: Floats
     gaps: Floats
     errors: Floats
-    chances: Floats
+    evidence: Floats
+    seen: Floats
+    bars: Floats
+    """What evidence is enough."""
+    unaided: Floats
+    """The same, if no other rows said where to look."""
 
     @classmethod
-    def of(cls, families: Sequence[_Family]) -> _Family:
-        """Several together."""
-        arrays = [
-            np.concatenate([getattr(each, name) for each in families]) if families else np.zeros(0)
-            for name in ("rows", "gaps", "errors", "chances")
-        ]
-        columns, parts = ([one for each in families for one in getattr(each, name)] for name in ("columns", "parts"))
-        return cls(columns, parts, *arrays)
+    def of(cls, tested: Sequence[_Tested], rate: float) -> _Family:
+        """With the bars that hold the rate."""
+        sizes = [len(each.rows) for each in tested]
 
-    def cell(self, place: int, expected: Floats) -> Cell:
-        """One of them."""
-        arrays = (float(each[place]) for each in (self.gaps, self.errors, self.chances, expected))
-        return Cell(self.columns[place], self.parts[place], int(self.rows[place]), *arrays)
+        def joined(name: str) -> Floats:
+            return np.concatenate([np.zeros(0), *(getattr(each, name) for each in tested)])
 
-    def promising(self, most: int, count: int) -> list[int]:
-        """Of `count` columns those whose own parts differ most from the rest, at most so many."""
-        if count <= most:
-            return list(range(count))
-        best: dict[int, float] = {}
-        for (place, *_), gap, error in zip(self.columns, self.gaps, self.errors, strict=True):
-            best[place] = max(best.get(place, 0.0), abs(gap) / error)
-        return sorted(best, key=lambda place: -best[place])[:most]
+        simpler = np.repeat([_simpler(each.columns) for each in tested], sizes)
+        unaided = Draws.bar([each.drawn for each in tested], rate) - simpler
+        arrays = {name: joined(name) for name in ("rows", "gaps", "errors", "evidence", "seen")}
+        return cls(
+            columns=[each.columns for each in tested],
+            which=np.repeat(np.arange(len(tested)), sizes),
+            parts=np.concatenate([np.zeros((0, 2), dtype=np.intp), *(each.parts for each in tested)]),
+            **arrays,
+            bars=unaided - _ahead(arrays["seen"]),
+            unaided=unaided,
+        )
 
 
-def _of_parts(column: Column, loss: Loss) -> _Sums:
-    sums = _Sums.of(loss, np.where(column.codes < 0, column.count, column.codes), column.count + 1)
-    within = np.zeros((len(column.parts), column.count + 1))
-    for place, part in enumerate(column.parts):
-        within[place, part.first : part.last + 1] = 1.0
-    return sums.take(within)
+def _ahead(seen: Floats) -> Floats:
+    """By how much the bars of slices are lower that are worse in other rows, too."""
+    return np.clip(_AHEAD * seen, 0.0, _MOST_AHEAD)
 
 
-def _of_pair(
-    pair: tuple[int, int],
-    columns: Sequence[Column],
-    binned: dict[int, npt.NDArray[np.int16]],
-    loss: Loss,
-    totals: _Sums,
-    limits: tuple[float, float],
-) -> _Family:
-    first, second = (columns[each] for each in pair)
-    of_first, of_second = first.of_bins(), second.of_bins()
-    high, wide = of_first.shape[1], of_second.shape[1]
-    sums = _Sums.of(loss, binned[pair[0]] * np.int32(wide) + binned[pair[1]], high * wide)
-    parts = [(a, b) for a in first.paired for b in second.paired]
-    return _judged(pair, parts, sums.take(np.kron(of_first, of_second)), totals, limits)
+def _simpler(columns: tuple[int, ...]) -> float:
+    return _SIMPLER if len(columns) == 1 else 0.0
 
 
-def _judged(
-    columns: tuple[int, ...], parts: Sequence[tuple[Part, ...]], sums: _Sums, totals: _Sums, limits: tuple[float, float]
-) -> _Family:
-    """Those that are large enough and vary, with the chance of their gaps."""
-    from scipy.special import stdtr
-
-    rows = sums.rows.sum(axis=1) if sums.squares is None else sums.rows
-    kept = np.flatnonzero((rows >= limits[0]) & (rows <= limits[1]))
-    gaps, errors, freedom = sums.take(kept).against_the_rest(totals)
-    fewest = _FEWEST_BLOCKS if sums.squares is None else 2
-    enough = (errors > 0) & (freedom + 1 >= fewest)
-    kept = kept[enough]
-    gaps, errors, freedom = (each[enough] for each in (gaps, errors, freedom))
-    chances = stdtr(freedom, -gaps / errors)
-    return _Family([columns] * len(kept), [parts[int(each)] for each in kept], rows[kept], gaps, errors, chances)
+def _promising(single: Sequence[_Tested], most: int) -> list[int]:
+    """The columns whose own parts differ most from the rest, at most so many; ascending."""
+    best = {each.columns[0]: np.abs(each.evidence).max(initial=0.0) for each in single}
+    return sorted(sorted(best, key=lambda place: -best[place])[:most])
 
 
-def _clearest(family: _Family, places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+@dataclass(frozen=True, eq=False)
+class _Looking:
+    """The rows that are looked at, those that say where to look, and draws of what chance makes of them."""
+
+    columns: Sequence[Column]
+    loss: Loss
+    before: Loss | None
+    limits: tuple[float, float]
+    draws: Draws
+    kept: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]] = field(default_factory=dict)
+
+    def alone(self, place: int) -> _Tested:
+        """The parts of a column."""
+        column = self.columns[place]
+        codes, earlier = column.coded(column.codes), column.coded(column.before)
+        return self._tested((place,), codes, earlier, column.of_codes())
+
+    def together(self, a: int, b: int) -> _Tested:
+        """The parts of two columns together."""
+        first, second = self.columns[a], self.columns[b]
+        made_of = first.of_bins(), second.of_bins()
+        codes, earlier = (
+            one * np.int32(made_of[1].codes) + other for one, other in zip(self._bins(a), self._bins(b), strict=True)
+        )
+        return self._tested((a, b), codes, earlier, *made_of)
+
+    def _bins(self, place: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """The bins of a column, of both kinds of rows; kept."""
+        if place not in self.kept:
+            column = self.columns[place]
+            self.kept[place] = column.binned(column.codes), column.binned(column.before)
+        return self.kept[place]
+
+    def _tested(
+        self,
+        columns: tuple[int, ...],
+        codes: npt.NDArray[np.integer],
+        earlier: npt.NDArray[np.integer],
+        *made_of: Spans,
+    ) -> _Tested:
+        count = int(np.prod([each.codes for each in made_of]))
+        sums = Sums.of(self.loss, codes, count)
+        slices, totals = sums.together(made_of), sums.totals
+        kept = np.flatnonzero((slices.rows >= self.limits[0]) & (slices.rows <= self.limits[1]))
+        judged = slices.where(kept).judged(totals)
+        enough = judged.errors > 0
+        kept, judged = kept[enough], type(judged)(*(each[enough] for each in judged))
+        seen = self._seen(earlier, count, made_of, kept)
+        rows, parts = slices.rows[kept], np.unravel_index(kept, [len(each.first) for each in made_of])
+        return _Tested(
+            columns,
+            np.stack([*parts, np.full(len(kept), -1)][:2], axis=1),
+            rows,
+            *judged,
+            seen=seen,
+            drawn=self.draws.greatest(codes, made_of, kept, _ahead(seen) + _simpler(columns)),
+        )
+
+    def _seen(
+        self, codes: npt.NDArray[np.integer], count: int, made_of: Sequence[Spans], kept: npt.NDArray[np.intp]
+    ) -> Floats:
+        """How much worse slices are in other rows; 0 where these do not tell."""
+        if self.before is None or not len(codes):
+            return np.zeros(len(kept))
+        sums = Sums.of(self.before, codes, count)
+        with np.errstate(all="ignore"):  # of some slices there may be no rows
+            judged = sums.together(made_of).where(kept).judged(sums.totals)
+        return np.nan_to_num(np.where(judged.errors > 0, judged.evidence, 0.0))
+
+    def cell(self, family: _Family, place: int, chance: float, bar: float, expected: float) -> Cell:
+        """One of the slices."""
+        said = tuple(column.said(part) for column, part in self._parts(family, place))
+        gap, error = float(family.gaps[place]), float(family.errors[place])
+        columns = family.columns[family.which[place]]
+        return Cell(columns, said, self.inside(family, place), gap, error, chance, bar, float(expected))
+
+    def inside(self, family: _Family, place: int, *, everywhere: bool = False) -> Booleans:
+        """Which rows it has, shape (n,); of other rows, too, which stand after these."""
+        of_each = [column.rows(part, everywhere=everywhere) for column, part in self._parts(family, place)]
+        found: Booleans = np.logical_and.reduce(of_each)
+        return found
+
+    def _parts(self, family: _Family, place: int) -> list[tuple[Column, Codes]]:
+        """The columns of a slice, and the part of each."""
+        own = [self.columns[each] for each in family.columns[family.which[place]]]
+        of_each = [own[0].parts] if len(own) == 1 else [each.paired for each in own]
+        return [(column, known[which]) for column, known, which in zip(own, of_each, family.parts[place], strict=False)]
+
+
+def _clearest(family: _Family, places: npt.NDArray[np.intp]) -> list[int]:
     """Of some slices the clearest of each pair of columns, and a few of each column, at most `_TRIED` in all."""
     taken: list[int] = []
-    counts: dict[tuple[int, ...], int] = {}
-    for place in places[np.argsort(family.chances[places], kind="stable")]:
-        columns = family.columns[place]
-        counts[columns] = counts.get(columns, 0) + 1
-        if counts[columns] <= (_OF_A_COLUMN if len(columns) == 1 else 1):
+    counts: dict[int, int] = {}
+    for place in places[np.argsort(-family.evidence[places], kind="stable")]:
+        which = int(family.which[place])
+        counts[which] = counts.get(which, 0) + 1
+        if counts[which] <= (_OF_A_COLUMN if len(family.columns[which]) == 1 else _OF_A_PAIR):
             taken.append(int(place))
             if len(taken) == _TRIED:
                 break
-    return np.array(taken, dtype=np.intp)
-
-
-def _apart(cells: Sequence[Cell], levels: Floats, columns: Sequence[Column], loss: Loss, most: int) -> list[Cell]:
-    """Those that stand for something of their own: in turn the clearest of what is left. Of two that are about as
-    clear and share most rows, the simpler one; none that shares most rows with one before it.
-    """
-    masks = [each.inside(columns) for each in cells]
-    left, chosen = loss, list[Cell]()
-    open_ = list(range(len(cells)))
-    while open_ and len(chosen) < most:
-        clear = _clear(left, {place: masks[place] for place in open_}, levels * (len(chosen) + 1))
-        if not clear:
-            break
-        best = max(clear, key=lambda place: clear[place])
-        simpler = [
-            place
-            for place in clear
-            if len(cells[place].parts) < len(cells[best].parts)
-            and (clear[place] > _AS_CLEAR * clear[best] or _stands_for(masks[place], masks[best], left))
-            and _overlap(masks[place], masks[best]) > _SOME_SHARED
-        ]
-        best = max(simpler, key=lambda place: clear[place], default=best)
-        chosen.append(cells[best])
-        inside, values = masks[best], left.values.copy()
-        values[inside] -= values[inside].mean()
-        values[~inside] -= values[~inside].mean()
-        left = Loss(values, left.blocks)
-        open_ = [place for place in open_ if _overlap(masks[place], inside) < _SHARED]
-    return chosen
-
-
-def _stands_for(wide: Booleans, narrow: Booleans, loss: Loss) -> bool:
-    """Whether a slice holds nearly all rows of another, which is not shown to be worse than its other rows."""
-    if (narrow & ~wide).sum() > _FEW_OUTSIDE * narrow.sum():
-        return False
-    inside, rest = loss.values[narrow], loss.values[wide & ~narrow]
-    if not len(rest):
-        return True
-    error = np.sqrt(inside.var() / len(inside) + rest.var() / len(rest))
-    return bool(inside.mean() - rest.mean() < _WORSE_WITHIN * error)
-
-
-def _clear(loss: Loss, masks: Mapping[int, Booleans], levels: Floats) -> dict[int, float]:
-    """How many standard errors some slices are worse than all other rows, where that is clear."""
-    from scipy.special import stdtr
-
-    totals, found = _Sums.of(loss, None, 1), {}
-    for place, mask in masks.items():
-        (gap,), (error,), (freedom,) = (
-            _Sums.of(loss, mask.view(np.int8), 2).take(np.array([1])).against_the_rest(totals)
-        )
-        if gap > 0 and error > 0 and stdtr(freedom, -gap / error) <= levels[place]:
-            found[place] = float(gap / error)
-    return found
-
-
-def _overlap(first: Booleans, second: Booleans) -> float:
-    """Rows in both over rows in any (Jaccard)."""
-    return float((first & second).sum()) / max(float((first | second).sum()), 1.0)
+    return taken

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from kreis.arrays import Floats
+from kreis.arrays import Codes, Floats
 
 __all__ = ["shrunken"]
 
 _ROUNDS = 100
+_FITTED = 2_000
 _NOTHING = 10.0
 """As in Stephens (2017): so many more observations say that there is nothing."""
 
 
-def shrunken(gaps: Floats, errors: Floats) -> Floats:
+def shrunken(gaps: Floats, errors: Floats, wanted: Codes | None = None) -> Floats:
     """What each gap is expected to be, given all of them (empirical Bayes), shape (m,).
 
     The true gaps are taken to come from a mixture of normal distributions around 0 whose widths are fixed and whose
@@ -24,14 +25,19 @@ def shrunken(gaps: Floats, errors: Floats) -> Floats:
     Args:
         gaps: As measured, shape (m,).
         errors: Their standard errors, above 0, shape (m,).
+        wanted: Of which the expectation is asked; of all if not given. The shares are fitted to 2,000 at most.
     """
+    asked = slice(None) if wanted is None else wanted
+    own, own_errors = gaps[asked], errors[asked]
+    if len(gaps) > _FITTED:
+        some = np.linspace(0, len(gaps) - 1, _FITTED).astype(int)
+        gaps, errors = np.append(gaps[some], own), np.append(errors[some], own_errors)
     most = float(np.sqrt(max(np.max(gaps**2 - errors**2), 0.0))) * 2
     least = float(errors.min()) / 10
     if most <= least:
-        return np.zeros(len(gaps))
+        return np.zeros(len(own))
     widths = np.array([0.0, *np.geomspace(least, most, max(2, int(2 * np.log2(most / least))))])
-    spreads = np.sqrt(widths**2 + errors[:, None] ** 2)
-    fits = np.exp(-0.5 * (gaps[:, None] / spreads) ** 2) / spreads
+    fits, _ = _fits(gaps, errors, widths)
     counts = np.zeros(len(widths))
     counts[0] = _NOTHING - 1
     shares = np.full(len(widths), 1 / len(widths))
@@ -44,7 +50,14 @@ def shrunken(gaps: Floats, errors: Floats) -> Floats:
         shares = new
         if done:
             break
+    fits, spreads = _fits(own, own_errors, widths)
     weights = fits * shares
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-    expected: Floats = (weights * (gaps[:, None] * widths**2 / spreads**2)).sum(axis=1)
+    expected: Floats = (weights * (own[:, None] * widths**2 / spreads**2)).sum(axis=1)
     return expected
+
+
+def _fits(gaps: Floats, errors: Floats, widths: Floats) -> tuple[Floats, Floats]:
+    """How likely each gap is under each width, and how far such gaps spread, both of shape (m, widths)."""
+    spreads = np.sqrt(widths**2 + errors[:, None] ** 2)
+    return np.exp(-0.5 * (gaps[:, None] / spreads) ** 2) / spreads, spreads

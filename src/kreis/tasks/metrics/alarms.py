@@ -11,7 +11,7 @@ from kreis.arrays import Booleans, Floats
 from kreis.tasks.metrics.metric import Better, Metric, Rows
 from kreis.tasks.metrics.yes_no import DecidedShare, YesNoRows, rarer_outcome
 
-__all__ = ["AlarmRate", "AlarmRows", "AveragePrecision", "OfKnown"]
+__all__ = ["AlarmRate", "AlarmRows", "AveragePrecision", "OfKnown", "RightAlarms"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,19 @@ class OfKnown(Metric):
     def count_bounds(self, rows: Rows, level: float) -> tuple[float, float] | None:
         """By the number of known rows."""
         return self._metric.count_bounds(_judged(rows), level)
+
+
+class RightAlarms(DecidedShare):
+    """Of the rows whose outcome is known, those that are rightly alarmed or rightly left alone."""
+
+    name = "accuracy"
+    better = "higher"
+    rests_on = ""
+
+    def terms(self, rows: Rows) -> tuple[Floats, Floats]:
+        """Whether it is right; whether anybody knows."""
+        known = ~np.isnan(rows.outcomes)
+        return (known & (rows.decisions == rows.outcomes)).astype(np.float64), known.astype(np.float64)
 
 
 class AlarmRate(DecidedShare):

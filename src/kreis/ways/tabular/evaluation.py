@@ -171,7 +171,7 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         name = f"version in service ({manifest.candidate})"
         answers = score.by(champion.scorer(), own.matrix, own.texts)
         serving = Scored(name, answers, manifest.decision, champion.digest, groups=test.groups)
-    groups = _groups(state, tested)
+    groups, validation_groups = _groups(state, tested, parts.validation)
     split = project.split_declaration
     climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
     baselines = [name for name, declared in project.candidates.items() if declared.baseline]
@@ -197,6 +197,7 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
         ids=partial(_ids, state),
         entity_of=partial(_entity_of, state),
         column=lambda name: [group_text(each) for each in _column(state, name).to_list()],
+        validation_groups=validation_groups,
     )
     by = dict.fromkeys([*columns_to_judge_by(project), *_by_of_guardrails(project)])
     known = {"judge_by": list(by), "outcome_column": spine_of(state).outcome or "", **judged_on}
@@ -309,27 +310,31 @@ def _by_of_guardrails(project: Project) -> list[str]:
     return [each.by for each in project.goal.guardrails if each.by]
 
 
-def _groups(state: TabularState, tested: npt.NDArray[np.intp]) -> dict[str, npt.ArrayLike]:
-    """Columns of the test rows by which guardrails and slices look."""
+def _groups(
+    state: TabularState, tested: npt.NDArray[np.intp], others: npt.NDArray[np.intp]
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+    """Columns of the test rows by which guardrails and slices look; the same of other rows."""
     spine = spine_of(state)
     asked = {*spine.judge_by, *columns_to_judge_by(state.project), *_by_of_guardrails(state.project)}
     form = state.project.goal.task.outcome
     frame = read_spine(state, spine.time, spine.outcome, *spine.keys, *asked)
-    frame = frame.filter(teaches(spine, state.project.goal.task, state.as_of))[tested]
+    frame = frame.filter(teaches(spine, state.project.goal.task, state.as_of))
+    frame, count = frame[np.concatenate([tested, others])], len(tested)
     parted = (spine.outcome,) if form.parted else ()
-    few = {name for name in (*spine.keys, *parted) if frame[name].n_unique() <= _FEW}
-    found: dict[str, npt.ArrayLike] = {
-        name: _as_groups(frame[name]).fill_null("missing").to_numpy() for name in sorted(asked | few)
+    few = {name for name in (*spine.keys, *parted) if frame[name][:count].n_unique() <= _FEW}
+    found: dict[str, npt.NDArray[Any]] = {
+        name: _as_groups(frame[name], count).fill_null("missing").to_numpy() for name in sorted(asked | few)
     }
     if form.parted and spine.outcome in found:
         found[spine.outcome] = np.array([form.said(each) for each in frame[spine.outcome]])
-    return found
+    return {name: each[:count] for name, each in found.items()}, {name: each[count:] for name, each in found.items()}
 
 
-def _as_groups(column: pl.Series) -> pl.Series:
-    """A column's values as texts; of many numbers the quarter in which each lies."""
-    if not column.dtype.is_numeric() or column.n_unique() <= _FEW:
+def _as_groups(column: pl.Series, count: int) -> pl.Series:
+    """A column's values as texts; of many numbers the quarter of the first `count` rows in which each lies."""
+    first = column[:count]
+    if not column.dtype.is_numeric() or first.n_unique() <= _FEW:
         return column.cast(pl.String)
-    edges = sorted({float(column.quantile(share, "lower") or 0.0) for share in (0.25, 0.5, 0.75)})
+    edges = sorted({float(first.quantile(share, "lower") or 0.0) for share in (0.25, 0.5, 0.75)})
     bounds = [f"up to {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges)), f"over {edges[-1]:g}"]
     return column.cut(edges, labels=bounds).cast(pl.String)
