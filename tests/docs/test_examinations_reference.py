@@ -83,6 +83,7 @@ MEASURES = {
     "decisions_changed_by_noise": "share of decisions that noise changes; amounts, by a tenth of their spread",
     "behaviour_failures": "share of rows on which a declared behaviour fails",
     "model_ms_p99": "milliseconds that the model takes of an answer, 99th percentile",
+    "model_memory_mb": "megabytes of memory that a process needs to hold the model and to answer by it",
     "model_mb": "megabytes of the model",
     "largest_difference": "largest distance of a score that is asked for alone from the one that was judged",
     "loss_by_smaller": "what the goal's metric loses with weights of fewer bits",

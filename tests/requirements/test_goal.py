@@ -83,6 +83,14 @@ def test_a_task_that_the_metric_does_not_fit_is_refused_with_the_nearest_name() 
 def test_a_goal_written_before_a_field_keeps_its_name() -> None:
     document = goal(guardrails=[Guardrail("recall", at_least=0.4)]).to_document()
     assert not {"favourable", "least", "replaced_in_vain"} & set(document)
+    assert set(document["service"]) == {"p99_ms", "availability"}
+    assert goal(service=ServiceLevels(memory_mb=200)).to_document()["service"]["memory_mb"] == 200
+
+
+@pytest.mark.parametrize("amount", [0, -1.0, float("inf"), float("nan")])
+def test_memory_is_some_megabytes(amount: float) -> None:
+    with pytest.raises(ProjectError, match="memory_mb is"):
+        ServiceLevels(memory_mb=amount)
 
 
 @pytest.mark.parametrize("metric", ["disparate_impact", "equal_opportunity", "predictive_parity"])

@@ -69,6 +69,8 @@ class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
     """99th percentile of the time to answer, in milliseconds."""
     availability: float = 0.999
     """Share of requests answered without a server error."""
+    memory_mb: float | None = None
+    """Memory that a process may need to hold and run the model, in megabytes; no limit, if not given."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.p99_ms) and self.p99_ms > 0):
@@ -76,6 +78,8 @@ class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
         if not 0 < self.availability <= 1:
             hint = "a share: 0.999 for 99.9 %"
             raise ProjectError(f"availability is {self.availability}", where="ServiceLevels", hint=hint)
+        if self.memory_mb is not None and not (math.isfinite(self.memory_mb) and self.memory_mb > 0):
+            raise ProjectError(f"memory_mb is {self.memory_mb}", where="ServiceLevels", hint="megabytes above 0")
 
 
 class Risk(msgspec.Struct, frozen=True):
@@ -219,6 +223,8 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("favourable", "least", "replaced_in_vain"):  # goals written before the fields keep their digest
             if document[name] == _DEFAULTS[name]:
                 del document[name]
+        if self.service.memory_mb is None:
+            del document["service"]["memory_mb"]
         for guardrail in document["guardrails"]:
             if guardrail["least"] is None:
                 del guardrail["least"]

@@ -11,9 +11,10 @@ from kreis.evaluation.examinations.examination import Examination, Subject
 from kreis.evaluation.examinations.kinds import EXAMINATIONS
 from kreis.evaluation.examinations.testing import CHECKS
 
+LONG = ("mitigation", "speed")
+"""The one fits some thirty models, the other starts processes."""
 ASKED = [
-    pytest.param(each, id=name, marks=[pytest.mark.slow] if name == "mitigation" else [])  # it fits some thirty models
-    for name, each in EXAMINATIONS.items()
+    pytest.param(each, id=name, marks=[pytest.mark.slow] if name in LONG else []) for name, each in EXAMINATIONS.items()
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,11 +13,15 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from tests.evaluation.examinations.subjects import goal_of, rows_of, subject, subject_with
 
+from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Finding
 from kreis.evaluation.examinations.kinds import examine
 from kreis.evaluation.examinations.package import Packaging, Speed, Variants
+from kreis.evaluation.model_memory import memory_of
+from kreis.models.form import Onnx
 from kreis.requirements.goal import ServiceLevels
 from kreis.training.candidates.estimator import Estimator
+from kreis.training.graph import constant_score
 
 
 def ask(examination, it):
@@ -35,7 +40,10 @@ def test_packaging_tells_time_size_and_the_worst_row():
     found = {each.measure: each for each in ask(Packaging(), subject("binary")).findings}
     form = subject("binary").features.trained.form
     assert found["model_mb"].estimate.value == form.size / 1e6
-    (time,) = ask(Speed(), subject("binary")).findings
+    time, memory = ask(Speed(), subject("binary")).findings
+    assert memory.timed
+    assert 0.5 < memory.estimate.low <= memory.estimate.value <= memory.estimate.high < 50
+    assert memory.said.endswith("MB to hold the model and to answer by it; the goal sets no limit")
     assert 0 < time.estimate.low <= time.estimate.value
     assert time.timed
     assert time.said.endswith("ms; the goal allows 50 ms for the whole answer")
@@ -61,9 +69,41 @@ def test_a_model_that_was_judged_otherwise_is_named():
 
 def test_a_model_slower_than_the_service_may_be_is_named():
     it = subject("binary")
-    goal = msgspec.structs.replace(it.goal, service=ServiceLevels(p99_ms=1e-6))
+    goal = msgspec.structs.replace(it.goal, service=ServiceLevels(p99_ms=1e-6, memory_mb=0.1))
     found = ask(Speed(calls=20), replace(it, goal=goal))
-    assert next(each for each in found.findings if each.measure == "model_ms_p99").serious
+    assert [each.measure for each in found.findings if each.serious] == ["model_ms_p99", "model_memory_mb"]
+    assert found.findings[1].said.endswith("the goal allows 0.1 MB")
+
+
+def test_memory_of_a_model_is_what_opening_it_and_answering_takes(monkeypatch: pytest.MonkeyPatch):
+    """8 MB of weights, and 20 MB that a service keeps beside the model."""
+    rows, names = np.zeros((3, 4), dtype=np.float32), list("abcd")
+    small = memory_of(Onnx.of(constant_score([0.5], 4)), names, rows, None)
+    large = memory_of(Onnx.of(weighty()), names, rows, None, held=[bytes(20_000_000)])
+    assert np.median(large) - np.median(small) > 28
+    assert np.ptp(large) < 0.1 * np.median(large)
+    with pytest.raises(ProjectError, match="cannot be measured"):
+        memory_of(Onnx.of(b"no model"), names, rows, None)
+    monkeypatch.setattr("kreis.evaluation.model_memory._TOLD", Path("/nowhere"))
+    found = ask(Speed(calls=20), subject("binary"))
+    assert [each.measure for each in found.findings] == ["model_ms_p99"]
+    assert found.notes == ["how much memory a process needs is told on Linux alone"]
+
+
+def weighty() -> bytes:
+    """A model of two million weights."""
+    from onnx import helper, numpy_helper
+
+    from kreis.training.graph import finish_graph
+
+    nodes = [
+        helper.make_node("MatMul", ["x", "first"], ["wide"]),
+        helper.make_node("MatMul", ["wide", "second"], ["long"]),
+        helper.make_node("ReduceMean", ["long"], ["score"], axes=[1], keepdims=0),
+    ]
+    shapes = {"first": (4, 2_000), "second": (2_000, 1_000)}
+    constants = [numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in shapes.items()]
+    return finish_graph(nodes, constants, "x", 4, {"": 17})
 
 
 def test_variants_of_a_network_are_measured():

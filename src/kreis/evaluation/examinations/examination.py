@@ -157,7 +157,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
     """What else belongs to it, as plain JSON data."""
     timed: bool = False
-    """Whether it is a measured time: asked again, it is another one."""
+    """Whether it is a time, or memory, that was measured: asked again, it is another one."""
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):

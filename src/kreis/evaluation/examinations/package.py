@@ -13,7 +13,7 @@ from kreis.arrays import Codes, Floats
 from kreis.evaluation.changed import SomeRows, loses
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate, paired_difference
-from kreis.models.form import Onnx
+from kreis.models.form import Formula, Onnx
 from kreis.models.scoring import Scores
 from kreis.tasks.task import metric_named
 from kreis.texts import number, size
@@ -74,8 +74,9 @@ class Packaging:
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What the model takes of an answer on this machine, against the service levels. A measured time is another one
-    each time, so a run asks this only where it is declared, or a gate needs it.
+    """The time that the model takes of an answer on this machine, and the memory that a process needs to hold and run
+    it, against the service levels. What is measured is another number each time, so a run asks this only where it is
+    declared, or a gate needs it.
 
     Args:
         calls: How many single rows are asked.
@@ -89,18 +90,18 @@ class Speed:
     calls: int = _CALLS
 
     name: ClassVar[str] = "speed"
-    asks: ClassVar[str] = "Is it fast enough?"
+    asks: ClassVar[str] = "Is it fast enough, and does it fit into memory?"
     by_default: ClassVar[bool] = False
-    measures: ClassVar[tuple[str, ...]] = ("model_ms_p99",)
+    measures: ClassVar[tuple[str, ...]] = ("model_ms_p99", "model_memory_mb")
 
     def lacks(self, subject: Subject) -> str | None:
         """As `Packaging` does."""
         return Packaging().lacks(subject)
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:
-        """The time of single answers."""
+        """The time of single answers, and the memory of another process that gives them."""
         features = subject.behind
-        _, _, times = _one_by_one(features, self.calls)
+        places, _, times = _one_by_one(features, self.calls)
         spent, allowed = _p99(times, subject.level), subject.goal.service.p99_ms
         said = f"in 99% of answers the model takes at most {number(spent.value)} ms; the goal allows"
         finding = Finding(
@@ -110,7 +111,10 @@ class Speed:
             serious=spent.low > allowed,
             said=f"{said} {number(allowed)} ms for the whole answer",
         )
-        return Examined(examination=self.name, findings=[finding])
+        tell("memory", 0, 1)
+        memory = _memory(subject, features, places)
+        notes = [] if memory else ["how much memory a process needs is told on Linux alone"]
+        return Examined(examination=self.name, findings=[finding, *memory], notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +193,34 @@ def _one_by_one(features: FeatureRows, calls: int) -> tuple[Codes, Scores, Float
         scores.append(scorer.score(row, said))
         times.append((perf_counter_ns() - begin) / 1e6)
     return places, np.concatenate(scores[-len(places) :]), np.array(times[-len(places) :])
+
+
+def _memory(subject: Subject, features: FeatureRows, places: Codes) -> list[Finding]:
+    """What a process needs to hold the model, and what it is explained by, and to answer some rows one by one."""
+    from kreis.evaluation.model_memory import memory_of
+
+    trained, test, form = features.trained, features.test, features.trained.form
+    if not isinstance(form, Onnx | Formula):
+        return []
+    kept = None if trained.explanation is None else trained.explanation.content
+    texts = None if test.texts is None else test.texts[places]
+    found = memory_of(form, trained.features, test.matrix[places], texts, held=[] if kept is None else [kept])
+    if found is None:
+        return []
+    count, value, allowed = len(found), float(np.median(found)), subject.goal.service.memory_mb
+    estimate = Estimate(
+        value=value,
+        low=min(found),
+        high=max(found),
+        level=1 - 0.5 ** (count - 1),
+        n=count,
+        blocks=count,
+        method="order statistics",
+    )
+    limit = "sets no limit" if allowed is None else f"allows {number(allowed)} MB"
+    said = f"a process needs {number(value)} MB to hold the model and to answer by it; the goal {limit}"
+    serious = allowed is not None and estimate.low > allowed
+    return [Finding(measure="model_memory_mb", estimate=estimate, said=said, serious=serious, timed=True)]
 
 
 def _p99(times: Floats, level: float) -> Estimate:
