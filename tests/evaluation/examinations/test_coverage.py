@@ -11,6 +11,7 @@ from tests.evaluation.examinations.subjects import DAY, goal_of, rows_of, subjec
 
 from kreis import Coverage, Project
 from kreis.evaluation.examinations.coverage import MeasuredCoverage
+from kreis.governance.papers.findings import _within_bounds
 
 
 def asked(model, **how):
@@ -56,6 +57,10 @@ def test_a_level_that_follows_what_happened_is_shown_beside_the_fitted_one():
     found = {each.measure: each for each in asked(moved, level=0.8).findings if not each.column}
     assert found["coverage_adapted"].estimate.value > found["coverage"].estimate.value + 0.01
     assert found["interval_width_adapted"].estimate.value > found["interval_width"].estimate.value
+    table = asked(moved, level=0.8).tables["over_time_adapted"]
+    assert table[0]["level"] == pytest.approx(0.8, abs=0.02)
+    assert table[-1]["level"] > table[0]["level"]
+    assert _within_bounds(table) == "coverage"  # what a report draws
     data = moved.features.data
     late = msgspec.structs.replace(data, known_at=data.known_at + 1_000 * DAY)
     behind = dataclasses.replace(moved.features, data=late)

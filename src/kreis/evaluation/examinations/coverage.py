@@ -220,7 +220,7 @@ def _over_time(subject: Subject, held: Booleans, levels: Floats | None = None) -
         share = _held(subject, held, inside)
         days = np.unique(subject.blocks[inside])
         ends = {"low": share.low, "high": share.high}
-        at = {} if levels is None else {"at_level": float(levels[inside].mean())}
+        at = {} if levels is None else {"level": float(levels[inside].mean())}
         row = {"first_day": int(days[0]), "days": len(days), "rows": share.n, "coverage": share.value, **ends, **at}
         found.append(row)
     return found
