@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
 
-from kreis.monitoring.monitor import Finding, State, Watched, already_seen, with_day
+from kreis.evaluation.distributions import chance_of_at_least
+from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
 
-__all__ = ["Looked", "OfLevel"]
+__all__ = ["Looked", "OfLevel", "OfShare"]
 
 _KEPT = 3
 """Days in a row that keep the level, after which its breach is over."""
@@ -17,12 +19,18 @@ Looked: TypeAlias = tuple[State, Finding | None] | None
 """What is to be remembered of a day, and its breach, if it is one; None where there is nothing to look at."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class OfLevel:
     """What monitors of a level have in common: each day is looked at once, another release begins anew, and a breach is
     told once.
     """
 
-    name: str
+    kind: ClassVar[str]
+    name: str = ""
+    """What you call it, where there are several; alerts show it after the kind."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", full_name(self.kind, self.name))
 
     @property
     def needs_outcomes(self) -> bool:
@@ -41,6 +49,22 @@ class OfLevel:
 
     def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
         raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfShare(OfLevel):
+    """A level of a share: what is beyond it, and not by chance, is its breach."""
+
+    false_alarm_every_days: float = 365.0
+    """With exactly the share that is allowed, and cases that come independently."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(type(self).__name__, false_alarm_every_days=self.false_alarm_every_days)
+
+    def _by_chance(self, hits: int, of: int, share: float) -> bool:
+        """Whether so many come by chance often enough where the share is kept."""
+        return chance_of_at_least(hits, of, share) > 1 / self.false_alarm_every_days
 
 
 def _told_once(state: State, broken: Finding | None, monitor: str) -> tuple[State, list[Finding]]:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from kreis.errors import ProjectError
-from kreis.evaluation.distributions import chance_of_at_least, share_interval
-from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive, require_share
+from kreis.evaluation.distributions import share_interval
+from kreis.monitoring.monitor import Finding, State, Watched, require_positive, require_share
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import Looked, OfLevel
+from kreis.monitoring.service_level import Looked, OfShare
 from kreis.tasks.outcomes import Feedback
 
 __all__ = ["BadFeedback"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BadFeedback(OfLevel):
+class BadFeedback(OfShare):
     """Reports, and sends the work back, when a larger share of judged answers is shown to be wrong or of no help.
 
     Looked at are the answers of the last days that somebody judged (`POST /v1/feedback`); who judges, chooses to, so
@@ -29,19 +30,16 @@ class BadFeedback(OfLevel):
     'bad_feedback'
     """
 
-    name: str = ""
-    """What you call it, where there are several; alerts show it after the kind."""
+    kind: ClassVar[str] = "bad_feedback"
     at_most: float = 0.2
     """The share of judged answers that may be wrong, or after which a person had to help all the same."""
     days: int = 7
     """Days whose feedback is counted together."""
-    false_alarm_every_days: float = 365.0
-    """With exactly that share, and feedback that comes independently."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", full_name("bad_feedback", self.name))
+        super().__post_init__()
         require_share("BadFeedback.at_most", self.at_most)
-        require_positive("BadFeedback", days=self.days, false_alarm_every_days=self.false_alarm_every_days)
+        require_positive("BadFeedback", days=self.days)
         if self.days != int(self.days):
             raise ProjectError(f"days is {self.days}", where="BadFeedback", hint="a whole number")
 
@@ -61,7 +59,7 @@ class BadFeedback(OfLevel):
         seen: State = {"recent": recent}
         wrong, no_help, judged = (sum(each[place] for each in recent) for place in (1, 2, 3))
         bad = wrong + no_help
-        if not judged or chance_of_at_least(bad, judged, self.at_most) > 1 / self.false_alarm_every_days:
+        if not judged or self._by_chance(bad, judged, self.at_most):
             return seen, None
         low, high = share_interval(bad, judged)
         summary = (

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar
 
-from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive, require_share
+from kreis.monitoring.monitor import Finding, State, Watched, require_share
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import Looked, OfLevel
+from kreis.monitoring.service_level import Looked, OfShare
 
 __all__ = ["GuardHits"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuardHits(OfLevel):
+class GuardHits(OfShare):
     """Reports a day on which a guard is shown to have found something in a larger share of questions than it may.
 
     It is reported once, until three days in a row have kept the level.
@@ -25,19 +25,18 @@ class GuardHits(OfLevel):
     'guard_hits personal data'
     """
 
+    kind: ClassVar[str] = "guard_hits"
     guard: str = "injection"
     """As verdicts call it; its hits in question, history, passages and answer are counted alike."""
     name: str = ""
     """What you call it, where there are several; the guard, if not given."""
     at_most: float = 0.01
     """The share of questions in which it may find something."""
-    false_alarm_every_days: float = 365.0
-    """With exactly that share, and questions that come independently."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", full_name("guard_hits", self.name or self.guard))
+        object.__setattr__(self, "name", self.name or self.guard)
+        super().__post_init__()
         require_share("GuardHits.at_most", self.at_most)
-        require_positive("GuardHits", false_alarm_every_days=self.false_alarm_every_days)
 
     def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
         if not len(day):
@@ -46,7 +45,7 @@ class GuardHits(OfLevel):
         asked = len(day.questions)
         share = len(hit) / asked if asked else 0.0
         seen: State = {"share": share}
-        if chance_of_at_least(len(hit), asked, self.at_most) > 1 / self.false_alarm_every_days:
+        if self._by_chance(len(hit), asked, self.at_most):
             return seen, None
         did = Counter(did for each in hit for guard, did in set(each.guards) if guard == self.guard)
         said = ", ".join(f"{what} {count:,}" for what, count in did.most_common())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive
+from kreis.monitoring.monitor import Finding, State, Watched
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import Looked, OfLevel
+from kreis.monitoring.service_level import Looked, OfShare
 
 __all__ = ["Latency"]
 
@@ -17,7 +17,7 @@ _SLOW = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Latency(OfLevel):
+class Latency(OfShare):
     """Reports a day on which more than one answer in a hundred is shown to be slower than the service level.
 
     It is reported once, until three days in a row have kept the level.
@@ -28,14 +28,7 @@ class Latency(OfLevel):
     'latency'
     """
 
-    name: str = ""
-    """What you call it, where there are several; alerts show it after the kind."""
-    false_alarm_every_days: float = 365.0
-    """With a service that keeps its level exactly, and slow answers that come independently."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", full_name("latency", self.name))
-        require_positive("Latency", false_alarm_every_days=self.false_alarm_every_days)
+    kind: ClassVar[str] = "latency"
 
     def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
         if not len(day):
@@ -44,7 +37,7 @@ class Latency(OfLevel):
         slow = int(np.count_nonzero(day.latency_us > promised * 1000))
         p99 = float(np.quantile(day.latency_us, 0.99, method="higher")) / 1000
         seen: State = {"p99_ms": p99}
-        if chance_of_at_least(slow, len(day), _SLOW) > 1 / self.false_alarm_every_days:
+        if self._by_chance(slow, len(day), _SLOW):
             return seen, None
         summary = (
             f"on {day.day} the 99th percentile was {p99:.1f} ms, {promised:g} ms are promised; "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive
+from kreis.monitoring.monitor import Finding, State, Watched, require_positive
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.service_level import Looked, OfLevel
 
@@ -25,13 +26,12 @@ class Spending(OfLevel):
     'spending'
     """
 
+    kind: ClassVar[str] = "spending"
     per_day: float
     """In the currency of the price list."""
-    name: str = ""
-    """What you call it, where there are several; alerts show it after the kind."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", full_name("spending", self.name))
+        super().__post_init__()
         require_positive("Spending", per_day=self.per_day)
 
     def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from kreis.evaluation.distributions import chance_of_at_least
-from kreis.monitoring.monitor import Finding, State, Watched, full_name, require_positive, require_share
+from kreis.monitoring.monitor import Finding, State, Watched, require_share
 from kreis.monitoring.observe import DayOfTraffic
-from kreis.monitoring.service_level import Looked, OfLevel
+from kreis.monitoring.service_level import Looked, OfShare
 
 __all__ = ["Unanswered"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unanswered(OfLevel):
+class Unanswered(OfShare):
     """Reports, and sends the work back, on a day on which a larger share of questions is shown to be passed on.
 
     It is reported once, until three days in a row have kept the level.
@@ -27,25 +27,21 @@ class Unanswered(OfLevel):
     'unanswered'
     """
 
-    name: str = ""
-    """What you call it, where there are several; alerts show it after the kind."""
+    kind: ClassVar[str] = "unanswered"
     at_most: float = 0.4
     """The share of questions that may be passed on: no passage was found, a guard refused, no model answered, or the
     answer was not sure enough."""
-    false_alarm_every_days: float = 365.0
-    """With exactly that share, and questions that come independently."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", full_name("unanswered", self.name))
+        super().__post_init__()
         require_share("Unanswered.at_most", self.at_most)
-        require_positive("Unanswered", false_alarm_every_days=self.false_alarm_every_days)
 
     def _look(self, day: DayOfTraffic, before: State, watched: Watched) -> Looked:
         if not len(day):
             return None
         passed_on = int(np.count_nonzero(day.decisions < 0))
         seen: State = {"share": passed_on / len(day)}
-        if chance_of_at_least(passed_on, len(day), self.at_most) > 1 / self.false_alarm_every_days:
+        if self._by_chance(passed_on, len(day), self.at_most):
             return seen, None
         why = Counter(_why(each.outcome) for each in day.questions if not each.given)
         said = "; ".join(f"{count:,} {what}" for what, count in why.most_common())
