@@ -35,7 +35,6 @@ from kreis.training.train import TrainedCandidate
 from kreis.ways.judging import Judging, Looked, judge
 from kreis.ways.tabular.rows import (
     columns_to_judge_by,
-    features_of,
     packaged_features,
     read_rows,
     read_spine,
@@ -149,7 +148,7 @@ class _Seen:
 
 def _on_test_rows(state: TabularState, challenger: str, champion: Package | None) -> _Seen:
     project = state.project
-    used = {name: features_of(state, declared) for name, declared in project.candidates.items()}
+    used = {name: declared.uses(project.feature_names) for name, declared in project.candidates.items()}
     wanted = set().union(*used.values())
     features = [name for name in project.feature_names if name in wanted]
     rows = read_rows(state, features)
@@ -164,13 +163,7 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
     judges = [trained[each] for each in state.chosen_in_folds] if parts.folds else [trained[challenger]]
     if parts.folds:
         scored[challenger] = score.of(challenger, judges, trained[challenger])
-    serving = None
-    if champion is not None:
-        manifest = champion.manifest
-        own = rows_with(state, packaged_features(state, manifest), texts=manifest.text_fields).take(tested)
-        name = f"version in service ({manifest.candidate})"
-        answers = score.by(champion.scorer(), own.matrix, own.texts)
-        serving = Scored(name, answers, manifest.decision, champion.digest, groups=test.groups)
+    serving = None if champion is None else _in_service(state, champion, score, parts)
     groups, validation_groups = _groups(state, tested, parts.validation)
     split = project.split_declaration
     climate = climate_of(rows.outcomes, split.blocks(rows.time, None)) if split.blocks_are == "days" else None
@@ -203,6 +196,14 @@ def _on_test_rows(state: TabularState, challenger: str, champion: Package | None
     known = {"judge_by": list(by), "outcome_column": spine_of(state).outcome or "", **judged_on}
     subject = subject_of(scored[challenger], project.goal, features=behind, **known)
     return _Seen(scored=scored, serving=serving, baselines=baselines, judged_on=judged_on, subject=subject)
+
+
+def _in_service(state: TabularState, champion: Package, score: Scoring, parts: Split) -> Scored:
+    manifest = champion.manifest
+    own = rows_with(state, packaged_features(state, manifest), texts=manifest.text_fields).take(parts.judging)
+    name = f"version in service ({manifest.candidate})"
+    answers = score.by(champion.scorer(), own.matrix, own.texts)
+    return Scored(name, answers, manifest.decision, champion.digest, groups=score.test.groups)
 
 
 def _refit(state: TabularState, name: str, chosen: TrainedCandidate, rows: TrainingData) -> Scorer:

@@ -21,7 +21,7 @@ from kreis.training.leaks.kinds import find_leaks
 from kreis.training.leaks.leak import Leak, Searched
 from kreis.training.leaks.telling import TellsAlone
 from kreis.ways.results import LEAKS, LeaksFound
-from kreis.ways.tabular.rows import features_of, read_rows, read_spine, spine_of, split_rows
+from kreis.ways.tabular.rows import inputs_of, named_task, read_rows, read_spine, spine_of, split_rows
 from kreis.ways.tabular.state import TabularState
 
 __all__ = ["Leaks", "look_for_leaks"]
@@ -89,7 +89,7 @@ class Leaks:
 def look_for_leaks(state: TabularState) -> Leaks:
     """Look for leaks in all that the candidates learn from, once."""
     project, spine = state.project, spine_of(state)
-    used = set().union(*(features_of(state, each) for each in project.candidates.values()))
+    used = set().union(*(each.uses(project.feature_names) for each in project.candidates.values()))
     features = [name for name in project.feature_names if name in used]
 
     def compute(key: str) -> LeaksFound:
@@ -122,16 +122,9 @@ def look_for_leaks(state: TabularState) -> Leaks:
             "split": project.split_declaration.parameters(),
             "outcome_within": spine.outcome_within,
             "as_of": state.moment,
-            **({} if project.goal.named is None else {"task": project.goal.named}),
+            **named_task(state),
         },
-        inputs={
-            spine.table.name: state.version_of(spine.table.name),
-            **{
-                f"features {view.name}": state.features[view.name].output.fingerprint
-                for view in project.all_views
-                if set(view.feature_names) & set(features)
-            },
-        },
+        inputs=inputs_of(state, features),
         result=LeaksFound,
         compute=compute,
     )

@@ -27,7 +27,7 @@ from kreis.texts import counted
 from kreis.training.leaks.again import TWINS
 from kreis.ways.results import BuiltTable, JoinedFeatures
 from kreis.ways.tabular.feeding import feed_from_lake
-from kreis.ways.tabular.rows import read_spine, scan, spine_of
+from kreis.ways.tabular.rows import named_task, read_spine, scan, spine_of
 from kreis.ways.tabular.state import TabularState
 
 __all__ = ["perform"]
@@ -171,7 +171,7 @@ def _build(state: TabularState, table: Table) -> StepResult[BuiltTable]:
         code=code_of(table.function, state.project.folder),
         parameters={"layer": table.layer, "as_of": state.moment}
         | ({"corrections": True} if table.corrections else {})
-        | ({"spine": spine.parameters(), **_named_task(state)} if table is spine.table else {}),
+        | ({"spine": spine.parameters(), **named_task(state)} if table is spine.table else {}),
         inputs={name: state.version_of(name) for name in table.inputs},
         result=BuiltTable,
         compute=compute,
@@ -247,14 +247,8 @@ def _feature_step(
     return state.memory.step(
         "preparation",
         f"features {view.name}",
-        parameters={"view": document_of(view), "time": spine.time, "outcome": spine.outcome, **_named_task(state)},
+        parameters={"view": document_of(view), "time": spine.time, "outcome": spine.outcome, **named_task(state)},
         inputs={spine.table.name: state.version_of(spine.table.name), **inputs},
         result=JoinedFeatures,
         compute=compute,
     )
-
-
-def _named_task(state: TabularState) -> dict[str, str]:
-    """The task reads outcomes; it is part of a step's key where a goal names it."""
-    named = state.project.goal.named
-    return {} if named is None else {"task": named}

@@ -23,13 +23,13 @@ from kreis.preparation.tables import Spine
 from kreis.preparation.views import FeatureView, RequestView, text_fields
 from kreis.project import Project
 from kreis.training.data import TrainingData
-from kreis.training.declare import CandidateDeclaration
 from kreis.training.splits.split import Split
 from kreis.ways.tabular.state import TabularState
 
 __all__ = [
     "columns_to_judge_by",
-    "features_of",
+    "inputs_of",
+    "named_task",
     "packaged_features",
     "read_features",
     "read_rows",
@@ -121,9 +121,18 @@ def used_views(project: Project, features: Iterable[str]) -> tuple[list[FeatureV
     )
 
 
-def features_of(state: TabularState, declared: CandidateDeclaration) -> list[str]:
-    """The features that a candidate uses: as declared, or those that a rule reads, or all."""
-    return declared.uses(state.project.feature_names)
+def named_task(state: TabularState) -> dict[str, str]:
+    """The task reads outcomes; it is part of a step's key where a goal names it."""
+    named = state.project.goal.named
+    return {} if named is None else {"task": named}
+
+
+def inputs_of(state: TabularState, features: Iterable[str]) -> dict[str, str]:
+    """The versions of the spine and of all that some features come from, as inputs of a step."""
+    spine, used = spine_of(state).table.name, set(features)
+    views = [each.name for each in state.project.all_views if used & set(each.feature_names)]
+    found = {f"features {name}": state.features[name].output.fingerprint for name in views}
+    return {spine: state.version_of(spine), **found}
 
 
 def read_rows(state: TabularState, features: list[str]) -> TrainingData:

@@ -12,7 +12,7 @@ from kreis.training.searching import SearchPlace
 from kreis.training.train import train
 from kreis.ways.results import Trained
 from kreis.ways.tabular.leaks import look_for_leaks
-from kreis.ways.tabular.rows import features_of, read_rows, spine_of, split_rows
+from kreis.ways.tabular.rows import inputs_of, named_task, read_rows, spine_of, split_rows
 from kreis.ways.tabular.state import TabularState
 
 __all__ = ["perform"]
@@ -54,8 +54,7 @@ def perform(state: TabularState) -> Verdict:
 
 def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Trained]:
     project, settings = state.project, state.workspace.settings.training
-    spine = spine_of(state)
-    features = features_of(state, declared)
+    features = declared.uses(project.feature_names)
 
     def compute(key: str) -> Trained:
         rows = read_rows(state, features)
@@ -80,33 +79,8 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
         return state.memory.step(
             "training",
             declared.name,
-            parameters={
-                "candidate": declared.candidate.parameters(),
-                "search": None if declared.search is None else declared.search.parameters(),
-                "features": features,
-                "split": project.split_declaration.parameters(),
-                "outcome_within": spine.outcome_within,
-                "metric": project.goal.metric.to_document(),
-                "seed": settings.seed,
-                "threads": settings.threads,
-                "as_of": state.moment,
-                **({} if project.goal.named is None else {"task": project.goal.named}),
-                **declared.preprocessing.parameters,
-                **{
-                    name: value
-                    for name, value in (("weight", spine.weight), ("group", spine.group))
-                    if value is not None
-                },
-                **more,
-            },
-            inputs={
-                spine.table.name: state.version_of(spine.table.name),
-                **{
-                    f"features {view.name}": state.features[view.name].output.fingerprint
-                    for view in project.all_views
-                    if set(view.feature_names) & set(features)
-                },
-            },
+            parameters={**_parameters(state, declared, features), **more},
+            inputs=inputs_of(state, features),
             result=Trained,
             compute=compute,
         )
@@ -115,3 +89,22 @@ def _train(state: TabularState, declared: CandidateDeclaration) -> StepResult[Tr
     if project.answer_parts and found.output.candidate.validation_scores is None:
         return step(keeps="validation scores")  # an earlier version trained it, and kept none
     return found
+
+
+def _parameters(state: TabularState, declared: CandidateDeclaration, features: list[str]) -> dict[str, Any]:
+    project, settings, spine = state.project, state.workspace.settings.training, spine_of(state)
+    columns = {"weight": spine.weight, "group": spine.group}
+    return {
+        "candidate": declared.candidate.parameters(),
+        "search": None if declared.search is None else declared.search.parameters(),
+        "features": features,
+        "split": project.split_declaration.parameters(),
+        "outcome_within": spine.outcome_within,
+        "metric": project.goal.metric.to_document(),
+        "seed": settings.seed,
+        "threads": settings.threads,
+        "as_of": state.moment,
+        **named_task(state),
+        **declared.preprocessing.parameters,
+        **{name: value for name, value in columns.items() if value is not None},
+    }
