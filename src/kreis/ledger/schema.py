@@ -10,6 +10,8 @@ A column that a later revision adds is optional: null in every row written befor
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     REAL,
     BigInteger,
@@ -52,9 +54,11 @@ REVISIONS = ("0001", "0002", "0003", "0004")
 """The revisions in `migrations/versions`, in order. A test holds the two together."""
 HEAD = REVISIONS[-1]
 
-TEXT = Text(collation="C").with_variant(Text(), "sqlite")
-WHOLE = BigInteger().with_variant(Integer(), "sqlite")
-REAL_NUMBER: Double[float] = Double().with_variant(REAL(), "sqlite")
+_KINDS: dict[str, Any] = {
+    "": Text(collation="C").with_variant(Text(), "sqlite"),
+    "whole": BigInteger().with_variant(Integer(), "sqlite"),
+    "real": Double().with_variant(REAL(), "sqlite"),
+}
 
 metadata = MetaData(
     naming_convention={
@@ -66,95 +70,57 @@ metadata = MetaData(
 )
 
 
-def _text(name: str, *references: ForeignKey, optional: bool = False) -> Column[str]:
-    return Column(name, TEXT, *references, nullable=optional)
+def _columns(said: str) -> list[Column[Any]]:
+    """Columns said in a line.
+
+    "id, as_of: whole, seconds: real, ended?, run? > runs.id": a text, a 64-bit integer, a double, a text or null,
+    and the id of a run or null.
+    """
+    columns = []
+    for each in said.split(", "):
+        rest, _, to = each.partition(" > ")
+        name, _, kind = rest.removesuffix("?").partition(": ")
+        refers = [ForeignKey(to)] if to else []
+        columns.append(Column(name, _KINDS[kind], *refers, nullable=rest.endswith("?"), autoincrement=False))
+    return columns
 
 
-def _whole(name: str, *, optional: bool = False) -> Column[int]:
-    return Column(name, WHOLE, nullable=optional, autoincrement=False)
-
-
-def _table(name: str, *parts: Column[str] | Column[int] | Column[float] | Constraint | Index, key: str) -> Table:
-    """A table with its primary key (column names, comma-separated) and the digest beside each row."""
+def _table(name: str, said: str, *more: Constraint | Index, key: str) -> Table:
+    """A table with its columns, its primary key (column names, comma-separated) and the digest beside each row."""
     keys = PrimaryKeyConstraint(*key.split(", "))
-    return Table(name, metadata, *parts, _text("sha256"), keys, sqlite_strict=True)
-
-
-def _run(*, optional: bool = False) -> Column[str]:
-    return _text("run", ForeignKey("runs.id"), optional=optional)
-
-
-def _model() -> Column[str]:
-    return _text("model", ForeignKey("models.digest"))
+    return Table(name, metadata, *_columns(f"{said}, sha256"), *more, keys, sqlite_strict=True)
 
 
 runs = _table(
     "runs",
-    _text("id"),
-    _text("project"),
-    _whole("as_of"),
-    _text("status"),
-    _text("trigger"),
-    _whole("started_at"),
-    _whole("finished_at", optional=True),
-    _text("pins"),
-    _text("goal"),
-    _text("ended", optional=True),
+    "id, project, as_of: whole, status, trigger, started_at: whole, finished_at: whole?, pins, goal, ended?",
     Index(None, "project", "id"),
     key="id",
 )
 
 steps = _table(
     "steps",
-    _text("key"),
-    _text("discipline"),
-    _text("name"),
-    _text("inputs"),
-    _text("outputs"),
-    Column("seconds", REAL_NUMBER, nullable=False),
-    _whole("finished_at"),
-    _text("basis", optional=True),
+    "key, discipline, name, inputs, outputs, seconds: real, finished_at: whole, basis?",
     key="key",
 )
 
 run_steps = _table(
     "run_steps",
-    _run(),
-    _text("key", ForeignKey("steps.key")),
-    _whole("position"),
-    _whole("remembered"),
+    "run > runs.id, key > steps.key, position: whole, remembered: whole",
     Index(None, "key"),
     key="run, key",
 )
 
 verdicts = _table(
     "verdicts",
-    _run(),
-    _whole("number"),
-    _text("discipline"),
-    _text("kind"),
-    _text("reason"),
-    _text("to", optional=True),
-    _text("detail"),
-    _whole("at"),
-    _whole("round", optional=True),
+    "run > runs.id, number: whole, discipline, kind, reason, to?, detail, at: whole, round: whole?",
     key="run, number",
 )
 
 table_versions = _table(
     "table_versions",
-    _text("table"),
-    _whole("version"),
-    _text("step"),
-    _run(optional=True),
-    _text("mode"),
-    _whole("rows"),
-    _text("added"),
-    _text("commit"),
-    _text("commit_sha256"),
-    _text("fingerprint"),
-    _whole("known_until", optional=True),
-    _whole("at"),
+    "table, version: whole, step, run? > runs.id, mode, rows: whole, added, commit, commit_sha256, fingerprint, "
+    "known_until: whole?, at: whole",
     Index(None, "table", "step"),
     Index(None, "run"),
     key="table, version",
@@ -162,37 +128,20 @@ table_versions = _table(
 
 checkpoints = _table(
     "checkpoints",
-    _text("table"),
-    _whole("version"),
-    _text("digest"),
-    _whole("size"),
-    _whole("previous", optional=True),
-    _whole("at"),
+    "table, version: whole, digest, size: whole, previous: whole?, at: whole",
     key="table",
 )
 
 removals = _table(
     "removals",
-    _text("id"),
-    _text("table"),
-    _text("why"),
-    _text("reason"),
-    _text("versions"),
-    _text("files"),
-    _whole("at"),
+    "id, table, why, reason, versions, files, at: whole",
     Index(None, "table", "id"),
     key="id",
 )
 
 models = _table(
     "models",
-    _text("digest"),
-    _text("project"),
-    _whole("version"),
-    _text("candidate"),
-    _run(),
-    _text("signature"),
-    _whole("at"),
+    "digest, project, version: whole, candidate, run > runs.id, signature, at: whole",
     UniqueConstraint("project", "version"),
     Index(None, "run"),
     key="digest",
@@ -200,13 +149,7 @@ models = _table(
 
 evaluations = _table(
     "evaluations",
-    _text("id"),
-    _model(),
-    _run(),
-    _text("metrics"),
-    _text("gates"),
-    _whole("passed"),
-    _whole("at"),
+    "id, model > models.digest, run > runs.id, metrics, gates, passed: whole, at: whole",
     Index(None, "model", "id"),
     Index(None, "run"),
     key="id",
@@ -214,81 +157,42 @@ evaluations = _table(
 
 approvals = _table(
     "approvals",
-    _text("id"),
-    _model(),
-    _text("role"),
-    _text("actor"),
-    _text("reason"),
-    _text("key", optional=True),
-    _text("signature", optional=True),
-    _whole("at"),
-    _text("evaluation", optional=True),
+    "id, model > models.digest, role, actor, reason, key?, signature?, at: whole, evaluation?",
     Index(None, "model", "id"),
     key="id",
 )
 
 releases = _table(
     "releases",
-    _text("id"),
-    _text("project"),
-    _whole("number"),
-    _text("routes"),
-    _text("fallback", ForeignKey("models.digest"), optional=True),
-    _text("previous", ForeignKey("releases.id"), optional=True),
-    _text("kind"),
-    _run(optional=True),
-    _text("actor"),
-    _text("reason"),
-    _text("detail", optional=True),
-    _whole("at"),
+    "id, project, number: whole, routes, fallback? > models.digest, previous? > releases.id, kind, run? > runs.id, "
+    "actor, reason, detail?, at: whole",
     UniqueConstraint("project", "number"),
     key="id",
 )
 
 alerts = _table(
     "alerts",
-    _text("id"),
-    _text("project"),
-    _text("monitor"),
-    _text("level"),
-    _text("summary"),
-    _text("detail"),
-    _text("to", optional=True),
-    _run(optional=True),
-    _text("cause", optional=True),
-    _whole("closed_at", optional=True),
-    _text("closed_because", optional=True),
-    _whole("acknowledged_at", optional=True),
-    _text("acknowledged_by", optional=True),
-    _text("acknowledged_note", optional=True),
-    _whole("at"),
+    "id, project, monitor, level, summary, detail, to?, run? > runs.id, cause?, closed_at: whole?, "
+    "closed_because?, acknowledged_at: whole?, acknowledged_by?, acknowledged_note?, at: whole",
     Index(None, "project", "id"),
     key="id",
 )
 
 watchers = _table(
     "watchers",
-    _text("project"),
-    _text("document"),
-    _whole("at"),
+    "project, document, at: whole",
     key="project",
 )
 
 identity = _table(
     "identity",
-    _text("ledger"),
-    _text("project"),
-    _text("lake"),
-    _whole("at"),
+    "ledger, project, lake, at: whole",
     key="ledger",
 )
 
 documents = _table(
     "documents",
-    _text("digest"),
-    _text("kind"),
-    _text("name"),
-    _text("body"),
+    "digest, kind, name, body",
     Index(None, "kind", "name"),
     key="digest",
 )
@@ -296,17 +200,7 @@ documents = _table(
 audit = Table(
     "audit",
     metadata,
-    _whole("position"),
-    _whole("at"),
-    _text("actor"),
-    _text("event"),
-    _text("subject"),
-    _text("reason"),
-    _text("inputs"),
-    _text("outputs"),
-    _text("rows"),
-    _text("previous"),
-    _text("hash"),
+    *_columns("position: whole, at: whole, actor, event, subject, reason, inputs, outputs, rows, previous, hash"),
     PrimaryKeyConstraint("position"),
     UniqueConstraint("previous"),
     sqlite_strict=True,

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, create_engine, delete, insert, make_url, select, text, update
+from sqlalchemy import BigInteger, Connection, Double, create_engine, delete, insert, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from kreis.errors import CorruptionError
@@ -254,9 +254,9 @@ class Tamperer:
     def _other(self, value, column):
         if column.nullable and value is not None and self.random.random() < 0.3:
             return None
-        if column.type is schema.WHOLE:
+        if isinstance(column.type, BigInteger):
             return (value or 0) + self.random.choice([-1, 1, 1000])
-        if column.type is schema.REAL_NUMBER:
+        if isinstance(column.type, Double):
             return value * (1 + 2**-50)
         text_now = value or ""
         at = self.random.randint(0, len(text_now))
