@@ -85,21 +85,11 @@ def get_model(connection: Connection, model: str | int, *, project: str | None =
         CorruptionError: it was put there by something else than kreis.
     """
     within = [] if project is None else [_models.project == project]
-    if isinstance(model, str):
-        found = [_MODELS.by_prefix(connection, model, *within)]
-    else:
-        found = _MODELS.find(connection, _models.version == model, *within, limit=2)
-    if len(found) == 1:
-        covered(connection, _MODELS, *found)
-        return _as_signed_last(connection, found[0])
-    if found:
-        raise ProjectError(f"several projects have a model version {model}", where="ledger", hint="name the project")
-    newest = connection.execute(select(func.max(_models.version)).where(*within)).scalar()
-    raise ProjectError(
-        f"there is no model version {model}",
-        where="ledger",
-        hint="no model is registered yet" if newest is None else f"the newest version is {newest}",
+    found = _MODELS.named(
+        connection, model, *within, numbers=_models.version, number="model version", none="no model is registered yet"
     )
+    covered(connection, _MODELS, found)
+    return _as_signed_last(connection, found)
 
 
 def list_models(connection: Connection, project: str | None = None) -> list[Model]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from kreis.errors import ProjectError
 from kreis.identifiers import new_id
@@ -89,21 +89,11 @@ def get_release(connection: Connection, release: str | int, *, project: str | No
         CorruptionError: it was put there by something else than kreis.
     """
     within = [] if project is None else [_releases.project == project]
-    if isinstance(release, str):
-        found = [_RELEASES.by_prefix(connection, release, *within)]
-    else:
-        found = _RELEASES.find(connection, _releases.number == release, *within, limit=2)
-    if len(found) == 1:
-        covered(connection, _RELEASES, *found)
-        return found[0]
-    if found:
-        raise ProjectError(f"several projects have a release {release}", where="ledger", hint="name the project")
-    newest = connection.execute(select(func.max(_releases.number)).where(*within)).scalar()
-    raise ProjectError(
-        f"there is no release {release}",
-        where="ledger",
-        hint="nothing is released yet" if newest is None else f"the newest release is {newest}",
+    found = _RELEASES.named(
+        connection, release, *within, numbers=_releases.number, number="release", none="nothing is released yet"
     )
+    covered(connection, _RELEASES, found)
+    return found
 
 
 def list_releases(connection: Connection, project: str | None = None, *, limit: int | None = None) -> list[Release]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Table, UnaryExpression, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, UnaryExpression, func, insert, select, update
 
 from kreis.clock import microseconds, moment
 from kreis.digests import canonical_json, digest_of
@@ -148,6 +148,39 @@ class Records(Generic[_R]):
         newest = select(key).where(*where).order_by(key.desc()).limit(200)
         known = connection.execute(newest).scalars().all()
         raise ProjectError(f"unknown {self.called} {text!r}", where="ledger", hint=nearest(text, known))
+
+    def named(
+        self,
+        connection: Connection,
+        name: str | int,
+        *where: ColumnElement[bool],
+        numbers: ColumnElement[int],
+        number: str,
+        none: str,
+    ) -> _R:
+        """The one record with an identifier, or the beginning of one, or with a number.
+
+        Args:
+            connection: To the ledger.
+            name: Identifier or number.
+            where: Which records count.
+            numbers: The column of numbers.
+            number: What a number is called in a message: "model version".
+            none: What is said where there is no record at all.
+
+        Raises:
+            ProjectError: there is none, or several.
+        """
+        if isinstance(name, str):
+            return self.by_prefix(connection, name, *where)
+        found = self.find(connection, numbers == name, *where, limit=2)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ProjectError(f"several projects have a {number} {name}", where="ledger", hint="name the project")
+        newest = connection.execute(select(func.max(numbers)).where(*where)).scalar()
+        hint = none if newest is None else f"the newest {number.split()[-1]} is {newest}"
+        raise ProjectError(f"there is no {number} {name}", where="ledger", hint=hint)
 
     def _checked(self, row: Row) -> _R:
         if not is_as_written(self.table, row):

@@ -36,12 +36,14 @@ def _create(table: str, *parts: Any, key: str) -> None:
 
 def upgrade() -> None:
     """Create everything."""
-    _runs_and_tables()
-    _models_and_releases()
+    _documents_and_runs()
+    _of_runs_and_tables()
+    _models()
+    _approvals_and_releases()
     _alerts_and_audit()
 
 
-def _runs_and_tables() -> None:
+def _documents_and_runs() -> None:
     _create(
         "documents",
         _text("digest"),
@@ -79,6 +81,9 @@ def _runs_and_tables() -> None:
         _text("sha256"),
         key="key",
     )
+
+
+def _of_runs_and_tables() -> None:
     _create(
         "run_steps",
         _text("run"),
@@ -127,7 +132,7 @@ def _runs_and_tables() -> None:
     op.create_index("ix_table_versions_table_step", "table_versions", ["table", "step"])
 
 
-def _models_and_releases() -> None:
+def _models() -> None:
     _create(
         "models",
         _text("digest"),
@@ -159,6 +164,9 @@ def _models_and_releases() -> None:
     )
     op.create_index("ix_evaluations_model_id", "evaluations", ["model", "id"])
     op.create_index("ix_evaluations_run", "evaluations", ["run"])
+
+
+def _approvals_and_releases() -> None:
     _create(
         "approvals",
         _text("id"),
