@@ -83,12 +83,7 @@ def model_card(
         f"The business metric is {plain(report.unit)}. Intervals are at {report.level:.0%}, with the"
         f" {report.blocks_are.removesuffix('s')} as the independent unit.",
         *_choice(report),
-        "### Gates",
-        *([f"{plain(report.look.paid)}."] if report.look is not None and report.look.paid else []),
-        _table(
-            ("gate", "outcome", "what was found"),
-            ((plain(g.name), "pass" if g.passed else f"**{g.outcome}**", plain(g.explanation)) for g in report.gates),
-        ),
+        *_gates(report),
         "## Evaluation data",
         f"{report.judged_on} that it had not seen.",
         "## Training data",
@@ -107,6 +102,12 @@ def model_card(
         *_asked("Caveats and recommendations", said),
     ]
     return "\n\n".join(each for each in parts if each) + "\n"
+
+
+def _gates(report: EvaluationReport) -> list[str]:
+    paid = report.look.paid if report.look is not None else ""
+    rows = ((plain(g.name), "pass" if g.passed else f"**{g.outcome}**", plain(g.explanation)) for g in report.gates)
+    return ["### Gates", f"{plain(paid)}." if paid else "", _table(("gate", "outcome", "what was found"), rows)]
 
 
 def _asked(section: str, said: Mapping[str, Statement]) -> list[str]:

@@ -190,25 +190,26 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
     measure = _reference([*([reference] if reference else []), *baselines], outcomes, task)
     known: dict[str, Any] = {"climate": climate, "blocks_are": blocks_are, "repeats": repeats}
     known |= {"reference": measure, "spans": spans, "coming": coming}
-    rows = {id(each): replace(each.rows(outcomes, task), **known) for each in (challenger, *others)}
-    own, value = rows[id(challenger)], cast("RatioMetric", task.metrics[0])
+    own, *compared = (replace(each.rows(outcomes, task), **known) for each in (challenger, *others))
+    against = _named(baselines, champion, compared)
+    value = cast("RatioMetric", task.metrics[0])
     columns = {name: group_codes(column) for name, column in (groups or {}).items()}
     judged_at = level if look is None else max(look.level, level)
     levels = {_CHAMPION: spending.level} if spending else {}
     differences = {
-        name: paired_difference(value, own, rows[id(each)], days, level=levels.get(name, judged_at))
-        for name, each in _opponents(baselines, champion).items()
+        name: paired_difference(value, own, each, days, level=levels.get(name, judged_at))
+        for name, each in against.items()
     }
     missing = missing_rows(value, own, goal.least, int(days.max()) + 1)
     ahead: dict[str, Any] = {"missing": missing, "blocks_are": blocks_are, "coming": coming}
-    gates = []
-    if baselines or needs_baseline:
-        gates.append(judge_baselines({each.name: differences[each.name] for each in baselines}, goal, **ahead))
+    beaten = {each.name: differences[each.name] for each in baselines}
+    gates = [judge_baselines(beaten, goal, **ahead)] if beaten or needs_baseline else []
     gates += [judge_guardrail(each, own, days, goal, groups=columns, level=judged_at) for each in goal.guardrails]
     gates += [judge_sanity(each, own, days, least=goal.least, level=judged_at) for each in task.sanity]
     if champion:
         why = spending.why if spending else ""
         gates.append(judge_against_champion(differences[_CHAMPION], goal, champion=champion.name, why=why, **ahead))
+    by_day = {name: _by_day(value, each, days) for name, each in {"": own, **against}.items() if blocks_are == "days"}
     return EvaluationReport(
         goal=goal.digest,
         unit=goal.metric.unit,
@@ -220,16 +221,12 @@ def evaluate(  # noqa: PLR0913 (all that a judgement rests on)
         rarer=int(own.once.evidence.sum()) if own.evidence_is else None,
         rarer_are=own.evidence_is or "with the rarer outcome",
         challenger=_measured(challenger, own, days, goal, level),
-        others=[_measured(each, rows[id(each)], days, goal, level) for each in others],
+        others=[_measured(each, had, days, goal, level) for each, had in zip(others, compared, strict=True)],
         differences=differences,
         gates=gates,
         slices=list(_sliced(own, days, goal, columns, level)),
-        daily=_by_day(value, own, days) if blocks_are == "days" else [],
-        daily_differences={
-            name: _less(_by_day(value, own, days), _by_day(value, rows[id(each)], days))
-            for name, each in _opponents(baselines, champion).items()
-            if blocks_are == "days"
-        },
+        daily=by_day.get("", []),
+        daily_differences={name: _less(by_day[""], each) for name, each in by_day.items() if name},
         reliability=task.reliability(own),
         look=look,
     )
@@ -276,11 +273,12 @@ def _reference(models: Sequence[Scored], outcomes: npt.ArrayLike, task: Task) ->
     return models[0].rows(outcomes, task).decisions.astype(np.float64) if models else None
 
 
-def _opponents(baselines: Sequence[Scored], champion: Scored | None) -> dict[str, Scored]:
-    against = {each.name: each for each in baselines} | ({_CHAMPION: champion} if champion else {})
-    if len(against) != len(baselines) + (champion is not None):
+def _named(baselines: Sequence[Scored], champion: Scored | None, rows: Sequence[Rows]) -> dict[str, Rows]:
+    """The rows of each baseline, then those of the champion, by name."""
+    names = [each.name for each in baselines] + ([_CHAMPION] if champion else [])
+    if len(set(names)) != len(names):
         raise ProjectError(f"models share a name: {sorted(each.name for each in baselines)}", where="evaluate")
-    return against
+    return dict(zip(names, rows, strict=True))
 
 
 def _by_day(value: RatioMetric, rows: Rows, days: Codes) -> list[tuple[float, int]]:

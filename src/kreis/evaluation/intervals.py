@@ -235,24 +235,8 @@ def _finish(
         sums = block_sums(influence, codes)
         sizes = np.bincount(codes).astype(np.float64) if weights is None else block_sums(weights, codes)
         if np.ptp(sums) > 1e-12 * max(1.0, abs(value)):
-            noise = _row_noise(influence, sums, codes)
-            climate = None if rows is None else rows.climate
-            ordered = rows is None or rows.blocks_are == "days"
-            overlap = None if rows is None or rows.spans is None or not ordered else overlap_of(rows.spans, codes)
-            told = rows is not None and climate is None and ordered and overlap is None
-            lasting = lasting_of(rows.outcomes, codes) if rows is not None and told else 0.0
-            low, high, effective = interval(
-                value,
-                sums,
-                level=level,
-                sizes=sizes,
-                noise=noise,
-                climate=climate,
-                lasting=lasting,
-                ordered=ordered,
-                overlap=overlap,
-                symmetric=symmetric,
-            )
+            known = {"noise": _row_noise(influence, sums, codes), **_known_of(rows, codes), "symmetric": symmetric}
+            low, high, effective = interval(value, sums, level=level, sizes=sizes, **known)
             warning = few_days(effective, sizes, "days" if rows is None else rows.blocks_are)
         else:
             # all alike: what differs is rarer than 1 - (alpha/2)^(1/n) (Clopper and Pearson 1934 at 0 of n)
@@ -271,3 +255,14 @@ def _finish(
         effective=effective,
         warning=warning,
     )
+
+
+def _known_of(rows: Rows | None, codes: Codes) -> dict[str, Any]:
+    """What rows tell of how alike their blocks are, for `interval`."""
+    if rows is None:
+        return {"ordered": True}
+    ordered = rows.blocks_are == "days"
+    overlap = overlap_of(rows.spans, codes) if ordered and rows.spans is not None else None
+    told = ordered and rows.climate is None and overlap is None
+    lasting = lasting_of(rows.outcomes, codes) if told else 0.0
+    return {"climate": rows.climate, "lasting": lasting, "ordered": ordered, "overlap": overlap}

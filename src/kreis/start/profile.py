@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -99,16 +99,7 @@ def profile_of(
     Raises:
         ProjectError: no rows, no such column, or nothing can be asked of it.
     """
-    if frame.is_empty():
-        raise ProjectError("the table has no rows", where=where, hint="name the file that holds the rows")
-    for option, name in (("--predict", predict), ("--id", id), ("--time", "" if time == "none" else time)):
-        if name and name not in frame.columns:
-            raise ProjectError.unknown_name("column", name, frame.columns, where=f"{where}, {option}")
-    if frame.width < 2:
-        hint = "is another separator used? --separator ';'"
-        raise ProjectError(
-            f"the table has one column, {predict!r}, and nothing to predict it from", where=where, hint=hint
-        )
+    _check_named(frame, where, {"--predict": predict, "--id": id, "--time": "" if time == "none" else time})
     question = question_of(frame[predict], task)
     columns = columns_of(frame)
     keys = [each.name for each in columns if each.names_rows and each.name != predict]
@@ -142,6 +133,18 @@ def profile_of(
         warnings=_warnings(frame, columns, predict, dated, split=moment is not None),
     )
     return profile, question
+
+
+def _check_named(frame: pl.DataFrame, where: str, named: Mapping[str, str]) -> None:
+    """Refuse a table that nothing can be asked of, and columns that it has not, by the options that name them."""
+    if frame.is_empty():
+        raise ProjectError("the table has no rows", where=where, hint="name the file that holds the rows")
+    for option, name in named.items():
+        if name and name not in frame.columns:
+            raise ProjectError.unknown_name("column", name, frame.columns, where=f"{where}, {option}")
+    if frame.width < 2:
+        why = f"the table has one column, {frame.columns[0]!r}, and nothing to predict it from"
+        raise ProjectError(why, where=where, hint="is another separator used? --separator ';'")
 
 
 def _check_id(columns: Sequence[Column], id: str, where: str) -> None:  # noqa: A002

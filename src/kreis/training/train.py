@@ -197,19 +197,12 @@ def train(
         seed=seed,
         gain=learned.first.gain,
     )
-    chosen = {"seed": seed, "threads": threads, "refit": refit, "parameters": learned.candidate.parameters()}
-    chosen |= preprocessing.parameters | ({"trials": learned.trials} if learned.trials else {})
-    chosen |= {} if learned.by_group is None else {"thresholds_by_group": msgspec.to_builtins(learned.by_group)}
     return TrainedCandidate(
         name=name,
         form=learned.fitted.form,
         features=data.features,
         decision=found.decision,
-        training={
-            **_described(rows, split, task),
-            **chosen,
-            "decision": msgspec.to_builtins(found),
-        },
+        training={**_described(rows, split, task), **learner.chosen(learned)},
         reference=reference_histograms(rows.matrix, data.features, times=rows.time),
         score_reference=histogram(found.decision.kept(learned.scores), times=validation.time),
         validation={**task.validated(learned.scores, validation.outcomes, rule), **learned.first.found},
@@ -219,9 +212,7 @@ def train(
         },
         texts=dict(data.text_fields),
         importance=importance,
-        validation_blocks=_by_block(
-            validation, found.decision.among(validation.groups).many(learned.scores), split, task
-        ),
+        validation_blocks=_by_block(validation, rule.many(learned.scores), split, task),
         folds=learner.folds(candidate, split),
         explanation=_explanation(learned.fitted, rows, found),
         validation_scores=KeptScores.of(learned.scores),
@@ -237,7 +228,7 @@ def _explanation(fitted: Fitted, rows: TrainingData, found: FittedDecision) -> E
     return Explanation.of(additive)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Learned:
     """What came of a candidate on a split."""
 
@@ -272,26 +263,7 @@ class _Learner:
     def learn(self, candidate: Candidate, split: Split, of: str = "") -> _Learned:
         """On one split; `of` names it among several."""
         fit, validation = self.data.take(split.fit), self.data.take(split.validation)
-        trials: list[dict[str, Any]] = []
-        if self.search is not None:
-            searched = run_search(
-                self.search,
-                candidate,
-                fit,
-                validation,
-                task=self.task,
-                seed=self.seed,
-                threads=self.threads,
-                place=self.place,
-                of=of,
-                on_progress=self.tell,
-                preprocessing=self.preprocessing,
-            )
-            candidate, first, trials = searched.candidate, searched.fitted, searched.trials
-        else:
-            self.tell("fit", 0, 1)
-            with part("fit"):
-                first = self._fit(candidate, fit)
+        candidate, first, trials = self._first(candidate, fit, validation, of)
         scores = first.scorer(threads=self.threads).score(validation.matrix, validation.texts)
         mapped = self._recalibrated(first, scores, validation, split)
         found = _decision(first, scores if mapped is None else mapped.scores, validation, self.task)
@@ -316,15 +288,38 @@ class _Learner:
             self.tell("refit", 0, 1)
             with part("refit"):
                 fitted = finished(self._fit(candidate, self.data.take(split.train)))
-        return _Learned(
-            candidate=candidate,
-            first=first,
-            scores=scores,
-            found=found,
-            fitted=fitted,
-            trials=trials,
-            by_group=by_group,
+        return _Learned(candidate, first, scores, found, fitted, trials, by_group)
+
+    def _first(
+        self, candidate: Candidate, fit: TrainingData, validation: TrainingData, of: str
+    ) -> tuple[Candidate, Fitted, list[dict[str, Any]]]:
+        """The candidate with the parameters that are found, fitted, and the trials that found them."""
+        if self.search is None:
+            self.tell("fit", 0, 1)
+            with part("fit"):
+                return candidate, self._fit(candidate, fit), []
+        searched = run_search(
+            self.search,
+            candidate,
+            fit,
+            validation,
+            task=self.task,
+            seed=self.seed,
+            threads=self.threads,
+            place=self.place,
+            of=of,
+            on_progress=self.tell,
+            preprocessing=self.preprocessing,
         )
+        return searched.candidate, searched.fitted, searched.trials
+
+    def chosen(self, learned: _Learned) -> dict[str, Any]:
+        """What it was made with, and what was found."""
+        chosen: dict[str, Any] = {"seed": self.seed, "threads": self.threads, "refit": self.refit}
+        chosen |= {"parameters": learned.candidate.parameters(), **self.preprocessing.parameters}
+        chosen |= {"trials": learned.trials} if learned.trials else {}
+        chosen |= {} if learned.by_group is None else {"thresholds_by_group": msgspec.to_builtins(learned.by_group)}
+        return {**chosen, "decision": msgspec.to_builtins(learned.found)}
 
     def _recalibrated(
         self, first: Fitted, scores: Scores, validation: TrainingData, split: Split
