@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kreis.governance.pages.candidate import comparison_page
 from kreis.governance.pages.differences import compared_page, difference_grids
 from kreis.governance.pages.html import html_page, patch_html
 from kreis.governance.pages.page import Page
-from kreis.governance.pages.plots import interval_plot, line_plot
+from kreis.governance.papers.plots import Dot, dots, figure, lines
+from kreis.texts import number
 
 if TYPE_CHECKING:
     from kreis.governance.views.comparison import CandidatesView
@@ -67,17 +69,25 @@ def _plots(view: CandidatesView, found: DifferencesView) -> Iterator[str]:
             if each is not None and (estimate := each.metrics.get(metric)) is not None and estimate.value is not None
         ]
         unit = next((each.unit for each in judged if each is not None), "value")
-        yield interval_plot(unit if metric == "value" else metric.replace("_", " "), rows)
+        yield _intervals(unit if metric == "value" else metric.replace("_", " "), rows)
     if found.paired is not None:
         value = [each.difference for each in found.paired.metrics if each.name == "value"]
         rows = [("second less first", each.value, each.low, each.high) for each in value if each.value is not None]
         if rows:
-            yield interval_plot(f"{found.paired.unit}, row by row", rows, zero=True)
+            yield _intervals(f"{found.paired.unit}, row by row", rows, zero=True)
     yield from _curves(found)
     for name, each in zip(names, view.candidates, strict=True):
         most = sorted(each.importance, key=lambda one: -one.loss)[:_FEATURES]
         bars = [(one.feature, one.loss, one.loss - 1.96 * one.error, one.loss + 1.96 * one.error) for one in most]
-        yield interval_plot(f"{name}: lost without a feature", bars)
+        yield _intervals(f"{name}: lost without a feature", bars)
+
+
+def _intervals(title: str, rows: Sequence[Dot], *, zero: bool = False) -> str:
+    """Numbers with their intervals, and a line at 0 where they lie on both sides of it, or `zero` is asked for."""
+    ends = [each for _, *values in rows for each in values if each is not None and math.isfinite(each)]
+    line = 0.0 if zero or (ends and min(ends) < 0 < max(ends)) else None
+    said = ", ".join(f"{name} {number(value)}" for name, value, _, _ in rows)
+    return figure(dots(rows, title=title, line=line), title, f"{title}: {said}")
 
 
 def _curves(found: DifferencesView) -> Iterator[str]:
@@ -85,11 +95,12 @@ def _curves(found: DifferencesView) -> Iterator[str]:
     sides = {"first": found.curves.first, "second": found.curves.second}
     places = dict.fromkeys((each.part, each.name) for side in sides.values() for each in side)
     for part, series in [place for place in places if "trial" not in place[0]]:
-        lines = [
+        drawn = [
             (
                 names[side],
                 [point for each in logged if (each.part, each.name) == (part, series) for point in each.points],
             )
             for side, logged in sides.items()
         ]
-        yield line_plot(f"{series.replace('_', ' ')}{f', {part}' if part else ''}", lines)
+        title = f"{series.replace('_', ' ')}{f', {part}' if part else ''}"
+        yield figure(lines(drawn, title=title), title, f"{title}, as it went: {', '.join(name for name, _ in drawn)}")

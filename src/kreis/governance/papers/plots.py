@@ -17,6 +17,8 @@ from kreis.texts import plain
 __all__ = ["Dot", "curves", "dots", "figure", "over_time", "reliability", "tradeoff"]
 
 _INK, _FAINT, _BLUE, _ORANGE = "#222222", "#DDDDDD", "#0072B2", "#B34700"
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A7A7A")
+"""Of Okabe and Ito's palette."""
 _WIDTH = 250
 _NAMES = 150
 _MOST = 24
@@ -98,6 +100,34 @@ def reliability(points: Sequence[tuple[float, float, float]]) -> str:
     ]
     layers[-1]["encoding"] = {"x": x, "y": y, "size": size}
     return _svg({"data": {"values": values}, "layer": layers, "width": _WIDTH, "height": _WIDTH})
+
+
+def lines(series: Sequence[tuple[str, Sequence[tuple[float, float | None]]]], *, title: str) -> str:
+    """Lines over one axis; a gap where a value is not finite.
+
+    Args:
+        series: Names with places and values. Each keeps its colour, whether or not the others have values.
+        title: What is measured.
+    """
+    values, colours = list[dict[str, Any]](), dict[str, str]()
+    for place, (name, points) in enumerate(series):
+        known = [{"of": plain(name), "x": x, "y": None if y is None or not math.isfinite(y) else y} for x, y in points]
+        if any(each["y"] is not None for each in known):
+            values += known
+            colours[plain(name)] = COLOURS[place % len(COLOURS)]
+    if not colours:
+        return ""
+    scale = {"nice": False, "zero": False}
+    kind = {"type": "quantitative", "scale": scale, "axis": {"tickCount": 5}}
+    colour = {"domain": list(colours), "range": list(colours.values())}
+    legend = {"orient": "top", "title": None, "labelFontSize": 12}
+    encoding = {
+        "x": {**kind, "field": "x", "title": None},
+        "y": {**kind, "field": "y", "title": plain(title)},
+        "color": {"field": "of", "type": "nominal", "scale": colour, "legend": legend},
+    }
+    drawn = {"mark": {"type": "line", "point": {"size": 12}}, "encoding": encoding}
+    return _svg({"data": {"values": values}, "layer": [drawn], "width": _WIDTH + 60, "height": 160})
 
 
 def over_time(values: Sequence[float], *, title: str, line: float | None = None) -> str:
