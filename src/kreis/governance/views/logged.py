@@ -117,7 +117,7 @@ class _Gathered:
             if step is not None and (keys is None or step.key in keys):
                 self._take(step, record)
             elif record.number == 0 and keys is None and isinstance(record, Used):
-                self._used.append(_use("", "", record))
+                self._use("", "", record)
         if logged.unreadable:
             self.problems.append(f"{logged.unreadable} lines that run {run} logged cannot be read")
         if logged.lost:
@@ -138,7 +138,11 @@ class _Gathered:
                     discipline=where[0], step=where[1], name=record.name, digest=record.digest, size=record.size
                 )
             case Used():
-                self._used.append(_use(*where, record))
+                self._use(*where, record)
+
+    def _use(self, discipline: str, step: str, used: Used) -> None:
+        took = {**msgspec.structs.asdict(used), "discipline": discipline, "step": step}
+        self._used.append(msgspec.convert(took, StepUse))
 
     def view(self, *, whole: bool) -> LoggedView:
         """All of it."""
@@ -149,16 +153,6 @@ class _Gathered:
             used=self._used,
             problems=self.problems,
         )
-
-
-def _use(discipline: str, step: str, used: Used) -> StepUse:
-    return StepUse(
-        discipline=discipline,
-        step=step,
-        seconds=used.seconds,
-        cpu_seconds=used.cpu_seconds,
-        memory_mb=used.memory_mb,
-    )
 
 
 def _series(

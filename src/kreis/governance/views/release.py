@@ -73,10 +73,7 @@ def release_view(workspace: Workspace, name: str) -> ReleaseView:
         **{**msgspec.structs.asdict(release), "routes": routes_of(release, known)},
         fallback_candidate=None if fallback is None else fallback.candidate,
         fallback_version=None if fallback is None else fallback.version,
-        history=[
-            FormerRelease(number=each.number, kind=each.kind, at=each.at, actor=each.actor, reason=each.reason)
-            for each in history
-        ],
+        history=msgspec.convert(history, list[FormerRelease], from_attributes=True),
         moves=moves,
     )
 

@@ -99,6 +99,7 @@ def report_view(workspace: Workspace, name: str = "") -> ReportView:
         goal = documents.get_document(connection, run.goal)
         model = model or _registered(connection, run, step, judged)
         approvals = [] if model is None else models.approvals_of(connection, model.digest)
+        read = {each.key: each for each in (step, trained, *later, *collected)}
         return ReportView(
             project=run.project,
             run=run.id,
@@ -115,7 +116,7 @@ def report_view(workspace: Workspace, name: str = "") -> ReportView:
             statements=[each for each in said if each.key in about_model],
             evaluation=step.key,
             training=trained.key,
-            steps=[_read(each) for each in {each.key: each for each in (step, trained, *later, *collected)}.values()],
+            steps=msgspec.convert(list(read.values()), list[StepRead], from_attributes=True),
         )
 
 
@@ -148,17 +149,5 @@ def _registered(connection: Connection, run: Run, step: Step, judged: Judged) ->
     return None
 
 
-def _read(step: Step) -> StepRead:
-    return StepRead(key=step.key, discipline=step.discipline, name=step.name, finished_at=step.finished_at)
-
-
 def _source(step: Step) -> SourceRead:
-    found = step.outputs
-    return SourceRead(
-        name=step.name,
-        table=found["table"],
-        version=found["version"],
-        rows=found["rows"],
-        quarantined=found["quarantined"],
-        step=step.key,
-    )
+    return msgspec.convert({**step.outputs, "name": step.name, "step": step.key}, SourceRead)

@@ -67,14 +67,7 @@ def run_view(workspace: Workspace, name: str) -> RunView:
         return RunView(
             **msgspec.structs.asdict(run),
             verdicts=[
-                VerdictView(
-                    round=each.round,
-                    discipline=each.discipline,
-                    kind=each.kind,
-                    to=each.to,
-                    reason=each.reason,
-                    detail=each.detail,
-                )
+                msgspec.convert(each, VerdictView, from_attributes=True)
                 for each in runs.verdicts_of(connection, run.id)
             ],
             steps=[

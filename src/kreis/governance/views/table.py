@@ -91,14 +91,8 @@ def table_view(workspace: Workspace, name: str, version: int | None) -> TableVie
 
 
 def _written(each: TableVersion) -> dict[str, Any]:
-    return {
-        "version": each.version,
-        "mode": each.mode,
-        "rows": each.rows,
-        "added_bytes": sum(file.size for file in each.added),
-        "known_until": each.known_until,
-        "at": each.at,
-    }
+    names = ("version", "mode", "rows", "known_until", "at")
+    return {**{name: getattr(each, name) for name in names}, "added_bytes": sum(file.size for file in each.added)}
 
 
 def _type(kind: str) -> str:
