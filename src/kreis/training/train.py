@@ -186,37 +186,7 @@ def train(
         preprocessing=preprocessing,
         tell=on_progress or (lambda stage, done, total: None),
     )
-    learned = learner.learn(candidate, split)
-    found, validation, rows = learned.found, data.take(split.validation), data.take(split.train)
-    rule = found.decision.among(validation.groups)
-    importance = permutation_importance(
-        learned.first.scorer(threads=threads),
-        validation,
-        decision=found.decision,
-        metric=task.metric,
-        seed=seed,
-        gain=learned.first.gain,
-    )
-    return TrainedCandidate(
-        name=name,
-        form=learned.fitted.form,
-        features=data.features,
-        decision=found.decision,
-        training={**_described(rows, split, task), **learner.chosen(learned)},
-        reference=reference_histograms(rows.matrix, data.features, times=rows.time),
-        score_reference=histogram(found.decision.kept(learned.scores), times=validation.time),
-        validation={**task.validated(learned.scores, validation.outcomes, rule), **learned.first.found},
-        categories={
-            feature: [data.categories[feature].get(number, "?") for number in order]
-            for feature, order in learned.fitted.orders.items()
-        },
-        texts=dict(data.text_fields),
-        importance=importance,
-        validation_blocks=_by_block(validation, rule.many(learned.scores), split, task),
-        folds=learner.folds(candidate, split),
-        explanation=_explanation(learned.fitted, rows, found),
-        validation_scores=KeptScores.of(learned.scores),
-    )
+    return learner.trained(candidate, split, name)
 
 
 def _explanation(fitted: Fitted, rows: TrainingData, found: FittedDecision) -> Explanation | None:
@@ -259,6 +229,41 @@ class _Learner:
     refit: bool
     preprocessing: Preprocessing
     tell: Progress
+
+    def trained(self, candidate: Candidate, split: Split, name: str) -> TrainedCandidate:
+        """A candidate learned on a split, with all that is kept of it."""
+        data, task = self.data, self.task
+        learned = self.learn(candidate, split)
+        found, validation, rows = learned.found, data.take(split.validation), data.take(split.train)
+        rule = found.decision.among(validation.groups)
+        importance = permutation_importance(
+            learned.first.scorer(threads=self.threads),
+            validation,
+            decision=found.decision,
+            metric=task.metric,
+            seed=self.seed,
+            gain=learned.first.gain,
+        )
+        return TrainedCandidate(
+            name=name,
+            form=learned.fitted.form,
+            features=data.features,
+            decision=found.decision,
+            training={**_described(rows, split, task), **self.chosen(learned)},
+            reference=reference_histograms(rows.matrix, data.features, times=rows.time),
+            score_reference=histogram(found.decision.kept(learned.scores), times=validation.time),
+            validation={**task.validated(learned.scores, validation.outcomes, rule), **learned.first.found},
+            categories={
+                feature: [data.categories[feature].get(number, "?") for number in order]
+                for feature, order in learned.fitted.orders.items()
+            },
+            texts=dict(data.text_fields),
+            importance=importance,
+            validation_blocks=_by_block(validation, rule.many(learned.scores), split, task),
+            folds=self.folds(candidate, split),
+            explanation=_explanation(learned.fitted, rows, found),
+            validation_scores=KeptScores.of(learned.scores),
+        )
 
     def learn(self, candidate: Candidate, split: Split, of: str = "") -> _Learned:
         """On one split; `of` names it among several."""

@@ -184,9 +184,8 @@ def _collect_now(
             accept=source.name in state.accept,
         )
     came = {} if before is None else before.came
-    changes = _schema_changes(came or collected.came, collected.came)
-    warnings = [*collected.report.warnings, *changes, *outside.warnings, *(noted | noted_then)]
-    report = msgspec.structs.replace(collected.report, warnings=warnings)
+    said = [*collected.report.warnings, *_schema_changes(came or collected.came, collected.came)]
+    report = msgspec.structs.replace(collected.report, warnings=[*said, *outside.warnings, *(noted | noted_then)])
     if not report.passed or collected.table is None:
         raise _BrokenError(report)
     return CollectedSource(
