@@ -1,7 +1,7 @@
 """How much does each part of a search find? Run: make quality [SETS="scifact xquad-de covid-faq rewriting"]
 
 For each public set: NDCG@10, recall@10 and reciprocal rank of words, vectors, both, and both with a learned re-ranker,
-with 95 % intervals, and each step tested in pairs on the same questions. Weight and re-ranker see only the validation
+with 95% intervals, and each step tested in pairs on the same questions. Weight and re-ranker see only the validation
 questions: of SciFact its own training judgements, of the others a half drawn by document. SciFact is embedded by MiniLM
 (English), the others by multilingual-e5-small. Vectors are kept in ~/.cache/kreis/quality; without them SciFact takes
 some 5 minutes of one core. "rewriting" lets a small language model (SmolLM2, 135 million weights) put the English

@@ -148,7 +148,7 @@ def split(table: RealTable, folder: Path) -> pl.DataFrame:
 
 
 def judged(table: RealTable, judging: pl.DataFrame, scores: np.ndarray, positive: Any) -> np.ndarray:
-    """The metric and its ends at 95 %: 400 bootstrap draws of rows."""
+    """The metric and its ends at 95%: 400 bootstrap draws of rows."""
     outcomes = judging[table.predict]
     known = outcomes.to_numpy() if positive is None else (outcomes == positive).to_numpy()
 

@@ -205,9 +205,7 @@ def changes(found: dict[str, Any], before: dict[str, Any] | None) -> list[str]:
         for name in sorted(both, key=lambda name: -abs(now[name]["last"] - forecast[name][1]))[:3]:
             (low, middle, high), came = forecast[name], now[name]["last"]
             where = "inside" if low <= came <= high else "outside"
-            said.append(
-                f"{name} came to {came:.2f} %; the report before forecast {middle:.2f} %, {where} its interval."
-            )
+            said.append(f"{name} came to {came:.2f}%; the report before forecast {middle:.2f}%, {where} its interval.")
     for name in both:
         moved = now[name]["among_best"] - then[name]["among_best"]
         if abs(moved) >= 0.05:
@@ -228,7 +226,7 @@ def page(found: dict[str, Any], before: dict[str, Any] | None) -> str:
         "AMONG": _chance(chosen["among_best"]),
         "RUED": _chance(chosen["rued"]),
         "BEST": BEST,
-        "SHARE": f"{share[1]:.1f} % of all activity ({share[0]:.1f} to {share[2]:.1f})",
+        "SHARE": f"{share[1]:.1f}% of all activity ({share[0]:.1f} to {share[2]:.1f})",
         "REGRET": f"{chosen['regret']:.1f} hours a developer and year ({low:.1f} to {high:.1f})",
         "SECOND": f"{escape(second['name'])}, the second choice, it would be {second['regret']:.1f}",
         "CHANGES": "".join(f"<li>{escape(each)}</li>" for each in changes(found, before)),
@@ -244,7 +242,7 @@ def page(found: dict[str, Any], before: dict[str, Any] | None) -> str:
             f"{name} {one:.1f} ({worst:.1f} at worst)" for name, (one, worst) in found["past_regret"].items()
         ),
         "HOURS": f"{found['hours_per_point']:g}",
-        "UNMAPPED": ", ".join(f"{escape(name)} ({part:.2f} %)" for name, part in found["unmapped"]) or "none",
+        "UNMAPPED": ", ".join(f"{escape(name)} ({part:.2f}%)" for name, part in found["unmapped"]) or "none",
     }
     return Template((HERE / "report_page.html").read_text(encoding="utf-8")).substitute(filled)
 

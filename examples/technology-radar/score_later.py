@@ -71,7 +71,7 @@ def _choice(report: dict[str, Any], came: dict[str, float]) -> list[str]:
     regret = hours * (came[order[0]] - came.get(chosen["name"], 0.0))
     low, high = chosen["regret_interval"]
     return [
-        f"Best after four quarters: {', '.join(f'{name} ({came[name]:.2f} %)' for name in order[:BEST])}.",
+        f"Best after four quarters: {', '.join(f'{name} ({came[name]:.2f}%)' for name in order[:BEST])}.",
         f"{chosen['name']} came {place}. ({chosen['among_best']:.0%} was said for the first {BEST});"
         f" regret {regret:.1f} hours a developer and year ({chosen['regret']:.1f} expected, {low:.1f} to {high:.1f}).",
     ]

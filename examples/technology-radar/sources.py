@@ -24,7 +24,7 @@ __all__ = ["ads", "folder", "github", "postings", "questions", "tags", "version"
 
 HERE = Path(__file__).parent
 ALIKE = (pl.col("total") >= 0.6 * pl.col("before")).fill_null(True)
-"""Whether a total is at least 60 % of that of a year before, where there was one."""
+"""Whether a total is at least 60% of that of a year before, where there was one."""
 KINDS = {"push": "push-event", "pull request": "pull-request", "star": "star-event", "issue": "issue-event"}
 
 

@@ -18,6 +18,7 @@ from kreis.errors import CorruptionError, KreisError, MissingLibraryError, Polic
 from kreis.locks import FileLock, holding_if_free, is_held
 from kreis.places import folder_of
 from kreis.settings import Settings, find_folder, load_settings
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -240,7 +241,7 @@ class Workspace:
                 signed = list_models(connection)
             if signed:
                 raise StoreError(
-                    f"the signing key is gone; {len(signed)} models were signed with it",
+                    f"the signing key is gone; {counted(len(signed), 'model was', 'models were')} signed with it",
                     where=str(folder / "signing.key"),
                     hint="restore it, or `kreis keys renew --reason …`: a new key signs what the record vouches for",
                 )

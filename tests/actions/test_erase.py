@@ -105,8 +105,7 @@ def test_an_erased_person_stands_nowhere(workspace: Workspace) -> None:
     assert lake.check(deep=True).findings == []
     told = removals_told(workspace.ledger)
     assert (
-        f"bronze/people, versions 1 and 1 files, 2024-03-05: the rows of subject {done.subject[:16]} were erased"
-        in told
+        f"bronze/people, versions 1 and 1 file, 2024-03-05: the rows of subject {done.subject[:16]} were erased" in told
     )
     assert lake.scan("bronze/people", 0).collect().height == 1, "what never held the rows stays"
     assert [each for each in find(workspace, ANN) if each.place != "online store"] == []

@@ -76,8 +76,8 @@ BAD_LISTS = [
     ("string", "", [["a"], ["a", None]], "an item of the list is missing"),
     ("string", "", [[1], [2]], "not a list of that type"),
     ("string", "", ["a", "b"], "not a list of that type"),
-    ("string", "minItems: 1", [["a"], []], "fewer than 1 items"),
-    ("string", "maxItems: 1", [["a"], ["a", "b"]], "more than 1 items"),
+    ("string", "minItems: 1", [["a"], []], "fewer than 1 item"),
+    ("string", "maxItems: 1", [["a"], ["a", "b"]], "more than 1 item"),
     ("string", "uniqueItems: true", [["a", "b"], ["a", "a"]], "an item comes twice"),
 ]
 

@@ -189,7 +189,7 @@ def test_rows_that_are_gone_from_a_source_read_as_a_whole_are_gone_from_bronze(
     run(make_source(), lake, 7)
     till.rows.pop(2)
     report = run(make_source(), lake, 7, identity="another").report
-    assert "1 rows that were collected are no longer given by the source; they are gone with it" in report.warnings
+    assert "1 collected row is no longer given by the source; they are gone with it" in report.warnings
 
 
 def test_an_empty_source_is_told_how_to_allow_that(make_source: Callable[..., Source], lake: Lake) -> None:

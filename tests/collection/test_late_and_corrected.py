@@ -131,7 +131,7 @@ def test_a_source_corrected_in_place_replaces_what_was_collected(
     assert bronze(lake, source) == {"s0": 0.0, "s1": 100.0, "s2": 2.0, "s4": 4.0, "s5": 5.0}
     assert again.changed_since == datetime.min.replace(tzinfo=UTC)
     gone = 1 if key == KEYED else 2  # without a key a changed row is one gone and one new
-    assert again.report.warnings[0].startswith(f"{gone} rows that were collected are no longer given")
+    assert again.report.warnings[0].startswith(f"{gone} collected row")
     assert lake.scan("bronze/sales", 0).collect().height == 6, "the version before stays readable"
 
 
@@ -215,7 +215,7 @@ def test_within_the_look_back_a_changed_value_replaces_and_a_missing_row_stays(
     second = run(source, lake, 6)
     assert (second.report.replaced, second.report.vanished, second.report.good) == (1, 1, 2)
     assert (second.report.late, second.report.taken) == (0, ["1 replaced"]), "each row is counted once"
-    assert second.report.warnings == ["1 rows that were collected are no longer given by the source; they are kept"]
+    assert second.report.warnings == ["1 collected row is no longer given by the source; they are kept"]
     assert (second.changed_since, second.again) == (T0 + 4 * DAY, False)
     assert bronze(lake, source) == {f"s{day}": day if day != 4 else 400.0 for day in range(7)}
 

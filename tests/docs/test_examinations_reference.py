@@ -71,7 +71,7 @@ MEASURES = {
     "exposure_ratio": "how prominently a group is shown, over the rest",
     "exposure_for_relevance_ratio": "the same for each unit of relevance",
     "proxy_auc": "how well the features tell a group from the rest; 0.5 is not at all",
-    "strange_rows": "share of rows that are as strange as the strangest 5 % of the validation rows",
+    "strange_rows": "share of rows that are as strange as the strangest 5% of the validation rows",
     "permutation_loss": "what the goal's metric loses where one feature is shuffled",
     "mitigation_cost": "what it costs to reach the ratio that is asked for, in the goal's unit",
     "loss_by_noise": "what the goal's metric loses by noise on a feature, the worst of those tried",

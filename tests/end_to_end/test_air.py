@@ -102,7 +102,7 @@ def test_a_day_ahead_is_forecast_better_than_by_the_day_before(judged: Any) -> N
 
 
 def test_ranges_hold_less_often_the_farther_ahead_they_reach_and_that_is_said(judged: Any) -> None:
-    """The winter that judges is worse than the two years that teach: of four in five hours a day ahead, 67 % come."""
+    """The winter that judges is worse than the two years that teach: of four in five hours a day ahead, 67% come."""
     low, high = (judged["metrics"]["coverage"][end] for end in ("low", "high"))
     assert 0.7 < low < 0.8 < high < 0.85
     by_horizon = {each["group"]: each["metrics"] for each in judged["slices"] if each["column"] == "horizon"}

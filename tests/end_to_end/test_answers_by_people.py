@@ -53,7 +53,7 @@ def test_a_run_waits_for_people_and_goes_on_without_asking_anew(
     (disputed, *_) = label(handbook, "Cy", "wrong", count=1)
     label(handbook, "Cy")
     waits = handbook.run()
-    assert f"people differ on 1 answers ({disputed})" in waits.reason
+    assert f"people differ on 1 answer ({disputed})" in waits.reason
     handbook.workspace.reviews.get("answers").settle(Label(item=disputed, label="right"), by="Di")
     done = handbook.run()
     assert done.status == "advanced", done.reason

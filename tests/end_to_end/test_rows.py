@@ -118,6 +118,6 @@ def test_a_changed_file_is_another_table(credit: Any) -> None:
     changed.write_csv(credit.folder / "credit.csv", separator=";")
     told = credit.kreis("run", "--until", "collection", "--as-of", f"{NOW + timedelta(days=10):%Y-%m-%d}")
     assert "1,200 rows from 1 source, 0 set aside in quarantine" in told
-    assert "rows that were collected are no longer given by the source; they are gone with it" in told
+    assert "no longer given by the source; they are gone with it" in told
     assert "late" not in told
     assert "all of it, where it has changed; changed rows: replace" in credit.kreis("show", "source", "rows")

@@ -106,7 +106,7 @@ def test_the_champion_is_compared_at_the_level_that_may_be_spent():
     found = gate(judged(champion=POOR_CHAMPION, spending=spending), "beats_champion")
     assert found.estimate is not None
     assert found.estimate.level == 0.999
-    assert "at 99.9 %" in found.explanation
+    assert "at 99.9%" in found.explanation
     assert "30 days' worth" in found.explanation
     assert gate(judged(champion=POOR_CHAMPION), "beats_champion").estimate.level == 0.95  # type: ignore[union-attr]
 

@@ -109,10 +109,10 @@ def test_a_comparison_is_recorded_with_what_decided_it(champion: bool):
     what = "better" if champion else "at least the 10 that the goal asks for"
     told = judged(clear).explanation
     assert told.startswith(f"against {'the champion ' if champion else ''}'old' it gains 30 (20 to 40) EUR per 1,000; ")
-    assert told.endswith(f"shown to be {what} at 90 %" + (" [a day's worth]" if champion else ""))
-    assert f"shown not to be {what} at 95 %" in judged(bad).explanation
+    assert told.endswith(f"shown to be {what} at 90%" + (" [a day's worth]" if champion else ""))
+    assert f"shown not to be {what} at 95%" in judged(bad).explanation
     assert judged(open_).missing == decide(open_, at_least=judged(open_).required)[1] != ""
-    assert f"undecided: not shown to be {what} at 95 % ({judged(open_).missing})" in judged(open_).explanation
+    assert f"undecided: not shown to be {what} at 95% ({judged(open_).missing})" in judged(open_).explanation
     assert (judged(clear, "3 rows").outcome, judged(clear, "3 rows").missing) == ("undecided", "3 rows")
     assert not judge_against_champion(clear, goal(), champion="old").explanation.endswith("]")
 
@@ -168,11 +168,11 @@ def test_a_guardrail_is_judged_at_its_level_and_recorded_with_it(metric: str, by
     sure, unsure = judged(0.5, at_least=between), judged(0.999, at_least=between)
     assert (sure.outcome, unsure.outcome) == ("pass", "undecided")
     assert (sure.name, sure.required) == (f"{metric} by group" if by else metric, between)
-    assert f"; shown to be at least {between:.4g} at 50 %" in sure.explanation
+    assert f"; shown to be at least {between:.4g} at 50%" in sure.explanation
     assert str(sure.estimate) in sure.explanation
     assert unsure.missing
-    assert f"undecided: not shown to be at least {between:.4g} at 99.9 % ({unsure.missing})" in unsure.explanation
-    assert "at most 0.9999 at 50 %" in judged(0.5, at_most=0.9999).explanation
+    assert f"undecided: not shown to be at least {between:.4g} at 99.9% ({unsure.missing})" in unsure.explanation
+    assert "at most 0.9999 at 50%" in judged(0.5, at_most=0.9999).explanation
 
 
 def test_a_guardrail_on_the_business_value_takes_it_from_the_goal():
@@ -216,9 +216,9 @@ def test_calibration_is_judged_at_its_level_and_recorded_with_it():
     assert (sure.outcome, unsure.outcome) == ("pass", "undecided")
     assert (sure.name, sure.required, sure.estimate) == ("calibration", between, narrow)
     assert sure.explanation == (
-        f"scores differ from frequencies by {narrow} on average; shown to be at most {between:.4g} at 50 %"
+        f"scores differ from frequencies by {narrow} on average; shown to be at most {between:.4g} at 50%"
     )
-    assert f"undecided: not shown to be at most {between:.4g} at 99.9 % ({unsure.missing})" in unsure.explanation
+    assert f"undecided: not shown to be at most {between:.4g} at 99.9% ({unsure.missing})" in unsure.explanation
 
 
 def test_calibration_is_judged_between_its_estimate_and_its_bounds():

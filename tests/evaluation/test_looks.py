@@ -49,7 +49,7 @@ def test_the_first_look_is_judged_as_ever_and_each_further_one_harder():
     assert looks[2].paid.startswith(
         "this is look 3 at these 5,000 test rows (other models were judged on them before), so"
     )
-    assert "gates decide at 99.44 %" in looks[2].paid
+    assert "gates decide at 99.44%" in looks[2].paid
 
 
 def test_rows_that_judged_many_models_are_said_to_be_used_up():
@@ -57,7 +57,7 @@ def test_rows_that_judged_many_models_are_said_to_be_used_up():
     assert "other models were judged" in look_at(rows, [rows] * 8).paid
     said = look_at(rows, [rows] * 9).paid
     assert said.startswith("some 9 models were judged on these 5,000 test rows before this one")
-    assert "Gates decide at 99.95 %, whose intervals are 1.8 times as wide" in said
+    assert "Gates decide at 99.95%, whose intervals are 1.8 times as wide" in said
     assert "judge the next ones on new rows" in said
 
 

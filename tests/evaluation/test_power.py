@@ -60,9 +60,7 @@ def test_a_gate_that_is_undecided_says_what_would_have_been_shown_and_by_when_it
         "about 90 more days like these (by 2026-05-30, with a test part of 120 days), if the estimate stays"
     )
     assert result.detectable == pytest.approx(28.2, abs=0.1)
-    assert result.explanation.endswith(
-        "; rows like these show a distance of 28.23 from the bound with a chance of 80 %"
-    )
+    assert result.explanation.endswith("; rows like these show a distance of 28.23 from the bound with a chance of 80%")
     misses = judge_against_champion(found(-30.0, -10.0, 10.0), goal(), champion="old", coming=SOON)
     assert misses.missing == (
         "the estimate itself misses the bound: about 90 more days like these (by 2026-05-30, with a test part of 120"

@@ -198,7 +198,7 @@ def cases() -> Iterator[Case]:
         what = f"business metric, heavy-tailed (log-normal, {sigma}), {count:,} rows"
         yield Case(what, costs, by_row(heavy(sigma)), count, mean)
     for metric, truth in ((Auc(), NORMAL.cdf(1 / math.sqrt(2))), (Recall(), 0.5), (LogLoss(), None)):
-        yield Case(f"{metric.name}, a class of 1 %, 6,000 rows", metric, by_row(ordered(0.01)), 6_000, truth)
+        yield Case(f"{metric.name}, a class of 1%, 6,000 rows", metric, by_row(ordered(0.01)), 6_000, truth)
     for count in (8, 30):
         for each in (Accuracy(), Auc(), LogLoss()):
             yield Case(f"{each.name}, {count} clusters of some 40 rows", each, clustered(40), count)
@@ -239,7 +239,7 @@ def _apart(metric: Metric, pair: list[Rows] | list[YesNoRows], blocks: Codes) ->
 
 
 def undecided(runs: int) -> int:
-    """Of 200 rows with a class of 1 %: how often a gate on the AUC decides nothing."""
+    """Of 200 rows with a class of 1%: how often a gate on the AUC decides nothing."""
     rng, found, open_ = np.random.default_rng(5), Auc(), 0
     for _ in range(runs):
         rows, blocks = by_row(ordered(0.01))(rng, 200)
@@ -253,12 +253,12 @@ def page(runs: int) -> str:
     lines = [
         "# Intervals: measured",
         "",
-        "How often the 95 % intervals hold the truth in worlds where it is known. Written by",
+        "How often the 95% intervals hold the truth in worlds where it is known. Written by",
         "`KREIS_SIMULATIONS=2000 python -m tests.evaluation.worlds`. `make simulate` runs the same worlds, and fails",
         "where a rate is off by more than 2.6 standard errors of the simulation itself, warnings aside. Days that hang",
         "together, splits and canaries: [simulations](simulations.md).",
         "",
-        f"| 95 % interval of, {runs:,} runs each | held the truth | did not, and warned |",
+        f"| 95% interval of, {runs:,} runs each | held the truth | did not, and warned |",
         "|---|---|---|",
     ]
     found = [covered(each, runs) for each in cases()]
@@ -272,8 +272,8 @@ def page(runs: int) -> str:
         "",
         f"- Two models that are alike, compared row by row on 300 rows, {many:,} times: told apart in"
         f" {value / many:.2%} by what their decisions are worth, and in {error / many:.2%} by the absolute"
-        " error (5 % is stated).",
-        f"- 200 rows with a class of 1 %: a gate on the AUC is undecided in {few / runs:.1%}.",
+        " error (5% is stated).",
+        f"- 200 rows with a class of 1%: a gate on the AUC is undecided in {few / runs:.1%}.",
     ]
     return "\n".join(lines) + "\n"
 

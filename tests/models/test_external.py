@@ -60,5 +60,5 @@ def test_what_cannot_be_walked_is_taken_for_a_reference(content: bytes):
 
 
 def test_a_model_of_another_width_is_refused():
-    with pytest.raises(RefusalError, match="takes 1 features, 2 are named"):
+    with pytest.raises(RefusalError, match="takes 1 feature, 2 are named"):
         OnnxScorer.from_onnx(model().SerializeToString(), width=2)

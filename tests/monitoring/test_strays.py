@@ -59,7 +59,7 @@ def test_an_outcome_that_names_none_is_told_with_its_name(stray: OutcomeRecord) 
 
 
 def test_without_any_prediction_all_are_stray() -> None:
-    assert (stray_outcomes(Log([], [happened("a")]), NOW, HOUR) or "").startswith("1 of the 1 outcomes")
+    assert (stray_outcomes(Log([], [happened("a")]), NOW, HOUR) or "").startswith("1 of the 1 outcome")
 
 
 @pytest.mark.parametrize(("at", "early"), [(NOW - HOUR, False), (NOW - HOUR - timedelta(microseconds=1), True)])
@@ -67,7 +67,7 @@ def test_an_outcome_from_before_its_prediction_is_told_with_both_moments(at: dat
     said = early_outcomes(Log([asked("a", "order 1")], [happened(reference="order 1", at=at)]), NOW, HOUR)
     assert (said is not None) is early
     if said is not None:
-        assert said.startswith("1 of the 1 outcomes")
+        assert said.startswith("1 of the 1 outcome")
         assert "'order 1', known at 2026-03-09 22:59:59, asked at 2026-03-09 23:00:00 UTC" in said
 
 

@@ -148,7 +148,7 @@ def test_rows_that_cannot_be_a_series_are_refused() -> None:
         history(series(), pl.concat([rows, rows.head(1)]))
     second = datetime(2020, 4, 2, tzinfo=UTC)
     off = rows.with_columns(quarter=pl.when(pl.col("use") == 2).then(second).otherwise("quarter"))
-    with pytest.raises(ProjectError, match="1 rows do not begin a period of '1q'"):
+    with pytest.raises(ProjectError, match="1 row does not begin a period of '1q'"):
         history(series(), off)
     with pytest.raises(ProjectError, match="unknown column 'use'"):
         history(series(), rows.drop("use"))

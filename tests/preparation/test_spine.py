@@ -107,7 +107,7 @@ def test_rows_without_time_or_key_are_counted():
     assert (found.rows, found.without_time, found.without_key) == (61, 1, {"customer": 1})
     assert "b" in kept["order"].to_list()
     assert found.warnings == [
-        "1 rows have no 'at': they are left out",
+        "1 row has no 'at': left out",
         "1 of 61 rows have no 'customer': features by it are missing there",
     ]
 
@@ -164,7 +164,7 @@ def test_an_answer_that_was_known_before_the_question_is_not_used(early, refused
         return
     kept, found = past_rows(spine(), rows, TASK, as_of=T0)
     assert (found.early, found.known, kept["back"].null_count()) == (3, 97, 3)
-    assert found.warnings == ["3 outcomes were known before the question: they are not used"]
+    assert found.warnings == ["3 outcomes were known before the question: not used"]
 
 
 @pytest.mark.parametrize(("undated", "refused"), [(3, False), (4, True)])
@@ -255,8 +255,8 @@ def test_delays_that_depend_on_the_outcome_do_not_move_the_share_of_yes(simulati
         share, error = float(taught.mean()), (0.2 * 0.8 / found.known) ** 0.5
         off += abs(share - 0.2) > 1.96 * error
         naive += float(rows["back"].drop_nulls().mean()) / runs
-    print(f"SIMULATED share of yes among all known outcomes: {naive:.1%} (the truth is 20 %)")  # noqa: T201
-    simulations.at_most("training share of yes outside its 95 % range, delays by outcome", off, runs, 0.05)
+    print(f"SIMULATED share of yes among all known outcomes: {naive:.1%} (the truth is 20%)")  # noqa: T201
+    simulations.at_most("training share of yes outside its 95% range, delays by outcome", off, runs, 0.05)
     assert naive > 0.21  # the fault that maturity mends
 
 

@@ -96,7 +96,7 @@ def test_where_nobody_knows_value_is_undecided_and_the_share_of_alarms_is_judged
     assert gates["alarm_rate"].outcome == "pass"
     assert np.isnan(report.value.value)
     assert report.challenger.metrics["alarm_rate"].value == pytest.approx(0.05, abs=0.01)
-    assert judged(np.full(3_000, np.nan), scores, 1.0).outcome == "fail"  # alarms on 16 %
+    assert judged(np.full(3_000, np.nan), scores, 1.0).outcome == "fail"  # alarms on 16%
     again = type(report).from_document(report.to_document())
     assert np.isnan(again.value.value)
     assert again.to_document() == report.to_document()

@@ -59,7 +59,7 @@ def test_classes_that_are_not_declared_are_named_and_counted():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"classes": ["a"]}, "1 classes"),
+        ({"classes": ["a"]}, "1 class"),
         ({"classes": ["a", "b", "a"]}, "'a' is named twice"),
         ({"classes": [1, "1"]}, "'1' is named twice"),
         ({"costs": {"ham": {"span": 1.0}}}, "unknown class 'span'"),

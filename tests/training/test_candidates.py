@@ -230,7 +230,7 @@ def test_a_loss_that_is_left_to_the_goal_is_not_in_the_parameters():
     ("kind", "asked", "outcomes", "message"),
     [
         (GradientBoosting(loss="poisson"), YES_NO, [True, False], "is one of numbers"),
-        (GradientBoosting(loss="poisson"), NUMBERS, [-1.0, 2.0], "1 outcomes are below 0"),
+        (GradientBoosting(loss="poisson"), NUMBERS, [-1.0, 2.0], "1 outcome is below 0"),
     ],
 )
 def test_a_loss_that_outcomes_do_not_fit_is_refused(kind, asked, outcomes, message):

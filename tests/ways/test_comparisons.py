@@ -60,7 +60,7 @@ def test_another_model_on_the_same_test_rows_is_judged_harder_and_a_repeated_run
     assert f"look 2 at these {second['rows']:,} test rows" in told
     shown = released.kreis("show", "candidate")
     assert "looks" in shown
-    assert "gates decide at 98.75 %" in shown
+    assert "gates decide at 98.75%" in shown
     released.kreis("run", code=10)
     assert looked() == second
     released.kreis("run", "--as-of", "2025-08-20", code=10)

@@ -297,10 +297,15 @@ def _complete(place: _Place, result: CheckResult, batch: _Batch, window: Window,
     report, plan = result.report, place.source.contract.plan
     warnings, failures = list(report.warnings), list(report.table_failures)
     if batch.early:
-        warnings.append(f"{batch.early:,} rows were not yet known at {window.until.isoformat()} and were dropped")
+        warnings.append(
+            f"{counted(batch.early, 'row was', 'rows were')} not yet known at {window.until.isoformat()} and dropped"
+        )
     if report.vanished:
         done = "are gone with it" if window.after is None and held is not None and held.replace else "are kept"
-        warnings.append(f"{report.vanished:,} rows that were collected are no longer given by the source; they {done}")
+        warnings.append(
+            f"{counted(report.vanished, 'collected row is', 'collected rows are')} no longer given by the"
+            f" source; they {done}"
+        )
     if window.after is None and not batch.rows.height and not plan.may_be_empty:
         failures.append("the source gave no rows at all (kreis.empty: allow, where that may be)")
     known_at = [result.good.get_column(place.source.known_at)]
@@ -385,6 +390,6 @@ def _set_aside(
         return latest  # else an empty append says that what a broken collection set aside stays there
     return place.lake.append(
         place.quarantine, rows, step=place.key if report.passed else f"{place.key}!", actor=place.actor,
-        reason=f"{rows.height:,} rows break {result.report.table}'s contract", run=place.run,
+        reason=f"{counted(rows.height, 'row breaks', 'rows break')} {result.report.table}'s contract", run=place.run,
         known_until=window.until if report.passed else window.after, evolve=True,
     )  # fmt: skip

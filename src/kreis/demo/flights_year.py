@@ -30,6 +30,7 @@ from kreis.errors import KreisError, ProjectError
 from kreis.ledger import alerts
 from kreis.monitoring.timeline import timeline_html, timeline_png
 from kreis.project import Project
+from kreis.texts import counted
 from kreis.watching.children import run_in_child
 from kreis.watching.watcher import Watcher
 from kreis.workspace import Workspace
@@ -177,7 +178,7 @@ def _brief(text: str) -> str:
 def _month_line(day: datetime, replayed: Replayed) -> str:
     last = day - timedelta(days=1)
     alerts = sum(len(look.findings) for look in replayed.looks if (look.at - timedelta(days=1)).month == last.month)
-    return f"   {last:%Y-%m-%d} {replayed.predictions:,} answered so far, {alerts} alerts in {last:%B}"
+    return f"   {last:%Y-%m-%d} {replayed.predictions:,} answered so far, {counted(alerts, 'alert')} in {last:%B}"
 
 
 def _write_story(folder: Path, story: Story) -> None:

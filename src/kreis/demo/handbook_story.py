@@ -23,7 +23,7 @@ from kreis.demo.examples import write_example
 from kreis.demo.service import RunningService, running_service, wait_until_listening
 from kreis.errors import EXTRAS, MissingLibraryError, ProjectError, ServiceError
 from kreis.ledger import releases, steps
-from kreis.texts import number
+from kreis.texts import counted, number
 from kreis.ways.results import Judged
 from kreis.workspace import Workspace
 
@@ -174,7 +174,7 @@ def _candidates(workspace: Workspace) -> list[dict[str, Any]]:
         said += (
             f", {metrics['correctness'].value:.0%} of its answers right, {metrics['abstention'].value:.0%} passed on"
         )
-        said += f", {report.rows if report.rarer is None else report.rarer} questions"
+        said += f", {counted(report.rows if report.rarer is None else report.rarer, 'question')}"
         found.append({"name": name, "said": said, "value": value.value, "released": name == judged.candidate})
     return found
 

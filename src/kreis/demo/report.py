@@ -11,6 +11,7 @@ from rich.table import Table
 from kreis.demo.story import Story
 from kreis.evaluation.intervals import Estimate
 from kreis.monitoring.timeline import Band
+from kreis.texts import counted
 
 __all__ = ["print_story"]
 
@@ -32,13 +33,14 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
     ):
         console.print(f"{label:<30} " + ("the same" if found is None else f"{_total(found)} {timeline.unit}"))
     console.print(
-        f"\nSent back {summary['send_backs']} times, replaced {summary['replacements']} times;"
+        f"\nSent back {counted(summary['send_backs'], 'time')}, replaced {counted(summary['replacements'], 'time')};"
         f" open alerts: {summary['open_alerts']}.",
         soft_wrap=True,
     )
     cpu = summary["service_cpu_us_per_prediction"]
     console.print(
-        f"{summary['predictions']:,} predictions, {summary['outcomes']:,} outcomes, {cpu:.0f} µs of service CPU each;"
+        f"{counted(summary['predictions'], 'prediction')}, {counted(summary['outcomes'], 'outcome')},"
+        f" {cpu:.0f} µs of service CPU each;"
         f" {summary['cpu_seconds']:.0f} CPU seconds, {summary['seconds']:.0f} s in all.",
         soft_wrap=True,
     )
@@ -50,7 +52,7 @@ def print_story(story: Story, folder: Path, summary: dict[str, Any], prediction:
 def _months(story: Story) -> Table:
     timeline = story.timeline
     table = Table(title=timeline.unit, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("month", "version", "AUC", "kreis (95 %)", "first version", timeline.baseline, "drift (PSI)"):
+    for name in ("month", "version", "AUC", "kreis (95%)", "first version", timeline.baseline, "drift (PSI)"):
         left = name in ("month", "version", "drift (PSI)")
         table.add_column(name, justify="left" if left else "right", header_style="dim", no_wrap=True)
     for month in timeline.months:

@@ -108,7 +108,7 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def detectable(self) -> dict[str, float | None]:
-        """The smallest of `differences` that these rows would have shown with a chance of 80 %; None: none."""
+        """The smallest of `differences` that these rows would have shown with a chance of 80%; None: none."""
         return {name: detectable(each) for name, each in self.differences.items()}
 
     @property

@@ -57,7 +57,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     missing: str = ""
     """Where it is undecided: what would decide it."""
     detectable: float | None = None
-    """How far from the bound the truth must lie for these rows to show it with a chance of 80 %; None: too few rows."""
+    """How far from the bound the truth must lie for these rows to show it with a chance of 80%; None: too few rows."""
     detail: dict[str, Any] = {}
 
     @property
@@ -245,7 +245,7 @@ def concluded(outcome: Outcome, what: str, level: float, lacking: str, shows: fl
         lacking: What would decide it, where it is undecided.
         shows: The distance from the bound that such rows show (`detectable`).
     """
-    at = f"at {100 * level:.4g} %" if level < 0.99995 else "at more than 99.99 %"
+    at = f"at {100 * level:.4g}%" if level < 0.99995 else "at more than 99.99%"
     if outcome == "pass":
         return f"shown to be {what} {at}"
     if outcome == "fail":

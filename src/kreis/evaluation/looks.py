@@ -66,13 +66,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
             first, now = (NormalDist().inv_cdf(1 - (1 - level) / 2) for level in (_FIRST_LEVEL, self.level))
             return (
                 f"some {self.number - 1:.0f} models were judged on these {self.rows:,} test rows before this one: the"
-                f" best of so many looks better than it is. Gates decide at {100 * self.level:.4g} %, whose intervals"
+                f" best of so many looks better than it is. Gates decide at {100 * self.level:.4g}%, whose intervals"
                 f" are {now / first:.1f} times as wide as on rows that judged none;"
                 " judge the next ones on new rows (decision 58)"
             )
         return (
             f"this is look {number(self.number)} at these {self.rows:,} test rows (other models were judged on them"
-            f" before), so gates decide at {100 * self.level:.4g} % (decision 58)"
+            f" before), so gates decide at {100 * self.level:.4g}% (decision 58)"
         )
 
 

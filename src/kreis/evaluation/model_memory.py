@@ -21,7 +21,7 @@ __all__ = ["memory_of"]
 
 _TOLD = Path("/proc/self/smaps_rollup")
 _TIMES = 6
-"""The least and the greatest of six hold the median with a confidence of 97 %."""
+"""The least and the greatest of six hold the median with a confidence of 97%."""
 
 
 class _Asked(msgspec.Struct):

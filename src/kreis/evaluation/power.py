@@ -1,6 +1,6 @@
 """What rows could have shown, and how many more would: "no difference" is something else than "too few rows".
 
-The smallest difference that is shown with a chance of 80 % is the distance of the interval's end from the estimate,
+The smallest difference that is shown with a chance of 80% is the distance of the interval's end from the estimate,
 which is Student's quantile times the standard error, and as many standard errors more as it takes to stay clear of the
 bound in four of five samples (the minimum detectable effect: Bloom 1995, "Minimum detectable effects", Evaluation
 Review 19, 547-556).
@@ -43,9 +43,7 @@ def could_show(distance: float | None) -> str:
     """The same in words, for what is undecided; empty where nothing is known."""
     if distance is None:
         return ""
-    return (
-        f"; rows like these show a distance of {number(distance)} from the bound with a chance of {100 * POWER:.0f} %"
-    )
+    return f"; rows like these show a distance of {number(distance)} from the bound with a chance of {100 * POWER:.0f}%"
 
 
 def more_blocks(found: Estimate, bound: float, *, above: bool) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kreis.tasks.metrics.metric import Metric, Rows
+from kreis.texts import counted
 
 __all__ = ["missing_rows", "support"]
 
@@ -25,4 +26,7 @@ def missing_rows(metric: Metric, rows: Rows, least: int, days: int) -> str | Non
     share = (least - found) / found
     more = f"about {int(np.ceil(share * max(days, 1) - 1e-9)):,} more {rows.blocks_are} at the present rate"
     when = rows.coming.when(share) if rows.coming else ""
-    return f"{metric.name} rests on {found} rows{' ' if what else ''}{what}, {least} are asked for, {more}{when}"
+    return (
+        f"{metric.name} rests on {counted(found, 'row')}{' ' if what else ''}{what}, {least} are asked"
+        f" for, {more}{when}"
+    )

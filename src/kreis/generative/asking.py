@@ -23,6 +23,7 @@ from kreis.generative.prompts.sections import NO_ANSWER
 from kreis.generative.prompts.window import Fitted, fit
 from kreis.generative.questions import Outcome, Question, Verdict
 from kreis.generative.tools.spec import ToolCaller, ToolResult, ToolSpec
+from kreis.texts import counted
 
 __all__ = ["Asked", "Asking"]
 
@@ -269,7 +270,7 @@ class Asking:
         """What is to be known of an answer that is given."""
         remarks = [completion.fell_back, completion.alert]
         if completion.finish == "length":
-            remarks.append(f"it was cut off at {self._prompt.prompt.most_tokens} tokens")
+            remarks.append(f"it was cut off at {counted(self._prompt.prompt.most_tokens, 'token')}")
         if self.reading.left_out:
             all_of_it = self.reading.left_out + len(self.reading.given)
             remarks.append(f"left out {self.reading.left_out} of {all_of_it} sentences: no passage supports them")

@@ -23,6 +23,7 @@ from kreis.ledger.identity import identity_of
 from kreis.ledger.store import Ledger
 from kreis.models.explanations.explainer import Explanation
 from kreis.models.form import Onnx
+from kreis.texts import counted
 from kreis.tracking.points import read_run
 from kreis.training.kept_scores import KeptScores
 from kreis.ways.results import Trained
@@ -107,7 +108,10 @@ def removals_told(ledger: Ledger) -> list[str]:
     said = []
     for each in removals:
         versions = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in each.versions)
-        said.append(f"{each.table}, versions {versions} and {len(each.files)} files, {each.at:%Y-%m-%d}: {each.reason}")
+        said.append(
+            f"{each.table}, versions {versions} and {counted(len(each.files), 'file')}, {each.at:%Y-%m-%d}:"
+            f" {each.reason}"
+        )
     return said
 
 

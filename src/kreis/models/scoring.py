@@ -17,6 +17,7 @@ import numpy.typing as npt
 from kreis.errors import ProjectError, RefusalError
 from kreis.expressions.tree import Expression, columns
 from kreis.models.external import refers_outside
+from kreis.texts import counted
 
 __all__ = ["FormulaScorer", "Matrix", "OnnxScorer", "Scorer", "Scores", "Texts"]
 
@@ -79,7 +80,7 @@ class OnnxScorer:
             raise RefusalError(f"ONNX Runtime cannot load it: {error}", where="ONNX model") from error
         takes, texts = _check_signature(session)
         if width is not None and takes != width:
-            raise RefusalError(f"the model takes {takes} features, {width} are named", where="ONNX model")
+            raise RefusalError(f"the model takes {counted(takes, 'feature')}, {width} are named", where="ONNX model")
         return cls(session, takes, texts)
 
     def score(self, matrix: Matrix, texts: Texts | None = None) -> Scores:

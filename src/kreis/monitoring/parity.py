@@ -23,6 +23,7 @@ from kreis.models.answer_parts.kinds import as_said
 from kreis.models.answer_parts.sets import CoverageSet
 from kreis.models.scoring import Scorer, Texts
 from kreis.monitoring.traffic import feature_matrix, logged_texts
+from kreis.texts import counted
 
 __all__ = ["BeforeCorrection", "FeatureDifference", "ParityReport", "agree", "disagreeing", "parity"]
 
@@ -90,7 +91,7 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
         """One sentence."""
         since = f"; {self._corrected()}" if self.corrected else ""
         if self.ok:
-            agree = f"{self.rows:,} predictions x {self.features} features agree"
+            agree = f"{counted(self.rows, 'prediction')} x {counted(self.features, 'feature agrees', 'features agree')}"
             return f"{agree}; scores within {self.worst_score:.1e}{since}"
         differing = self.covered_differing
         covered = f"; differing sets or intervals: {differing:,}" if differing else ""

@@ -8,6 +8,7 @@ import polars as pl
 
 from kreis.deployment.predictions.shipping import OUTCOMES, PREDICTIONS
 from kreis.monitoring.traffic import PredictionSource
+from kreis.texts import counted
 
 __all__ = ["early_outcomes", "stray_outcomes"]
 
@@ -32,7 +33,7 @@ def stray_outcomes(lake: PredictionSource, now: datetime, horizon: timedelta) ->
         return None
     name = stray.select(pl.coalesce("prediction", "reference")).item(0, 0)
     return (
-        f"{len(stray):,} of the {len(outcomes):,} outcomes that came lately name no logged prediction (first:"
+        f"{len(stray):,} of the {counted(len(outcomes), 'outcome')} that came lately name no logged prediction (first:"
         f" {name!r}): they count for nothing; send the id of the answer, or the reference that the request gave"
     )
 
@@ -57,8 +58,8 @@ def early_outcomes(lake: PredictionSource, now: datetime, horizon: timedelta) ->
         return None
     row = early.row(0, named=True)
     return (
-        f"{len(early):,} of the {len(outcomes):,} outcomes that came lately were known before their prediction was"
-        f" asked (first: {row['reference']!r}, known at {row['known_at']:%Y-%m-%d %H:%M:%S}, asked at"
+        f"{len(early):,} of the {counted(len(outcomes), 'outcome')} that came lately were known before their prediction"
+        f" was asked (first: {row['reference']!r}, known at {row['known_at']:%Y-%m-%d %H:%M:%S}, asked at"
         f" {row['at']:%Y-%m-%d %H:%M:%S} UTC): they count for nothing; ask while the outcome is open, or correct"
         " known_at"
     )

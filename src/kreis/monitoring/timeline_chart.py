@@ -60,7 +60,7 @@ def _title(alt: Any, timeline: Timeline) -> Any:
         facts.append(
             f"{_signed(gain.value)} [{_signed(gain.low)}, {_signed(gain.high)}] against the first version, frozen."
         )
-    facts.append("Bands are 95 % intervals, with the day as the unit.")
+    facts.append("Bands are 95% intervals, with the day as the unit.")
     return alt.TitleParams(
         head,
         subtitle=[" ".join(facts)],

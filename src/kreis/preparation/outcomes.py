@@ -47,7 +47,7 @@ class Delays(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse a declaration that the data contradict.
 
         Raises:
-            ProjectError: more than 3 % took longer than `outcome_within`.
+            ProjectError: more than 3% took longer than `outcome_within`.
         """
         if self.later <= TOLERATED * self.rows:
             return

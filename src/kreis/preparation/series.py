@@ -19,6 +19,7 @@ import polars as pl
 
 from kreis.durations import parse_duration
 from kreis.errors import ProjectError
+from kreis.texts import counted
 
 __all__ = ["HORIZON", "ORIGIN", "PERIOD", "Series", "history_of", "questions_of"]
 
@@ -272,7 +273,7 @@ def _rows(series: Series, frame: pl.LazyFrame) -> pl.DataFrame:
     repeated = rows.filter(rows.select(series.key, series.time).is_duplicated())
     if repeated.height:
         first: Mapping[str, Any] = repeated.row(0, named=True)
-        said = f"{repeated.height:,} rows are of a series and period that another row has too:"
+        said = f"{counted(repeated.height, 'row is', 'rows are')} of a series and period that another row has too:"
         said += f" {first[series.key]!r}, {first[series.time]:%Y-%m-%d %H:%M}"
         raise ProjectError(said, where=where, hint=f"sum them up in {series.table!r}, one row for each")
     return rows.sort(series.key, series.time)
@@ -290,7 +291,10 @@ def _without_gaps(series: Series, rows: pl.DataFrame) -> pl.DataFrame:
     off = rows.join(grid, on=[series.key, series.time], how="anti")
     if off.height:
         first: Mapping[str, Any] = off.row(0, named=True)
-        said = f"{off.height:,} rows do not begin a period of {series.every!r}, counted from their series' first:"
+        said = (
+            f"{counted(off.height, 'row does', 'rows do')} not begin a period of {series.every!r},"
+            " counted from their series' first:"
+        )
         said += f" {first[series.key]!r}, {first[series.time]:%Y-%m-%d %H:%M}"
         hint = f'bring them there in {series.table!r}: pl.col("{series.time}").dt.truncate("{series.every}")'
         raise ProjectError(said, where=f"series {series.name!r}", hint=hint)

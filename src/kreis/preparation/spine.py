@@ -21,6 +21,7 @@ from kreis.preparation.point_in_time import column_of
 from kreis.preparation.tables import NO_OUTCOME, Spine
 from kreis.preparation.view_rules import check_moment
 from kreis.tasks.task import Task
+from kreis.texts import counted
 
 __all__ = ["SpineRows", "is_mature", "past_rows", "teaches"]
 
@@ -132,9 +133,9 @@ def _check_ids(spine: Spine, rows: pl.DataFrame, inputs: Mapping[str, pl.LazyFra
     if rows[spine.id].n_unique() == rows.height:
         return
     counts = rows.group_by(spine.id).len().filter(pl.col("len") > 1).sort("len", spine.id, descending=[True, False])
-    some = ", ".join(f"{name!r} ({count} times)" for name, count in counts.head(_EXAMPLES).iter_rows())
+    some = ", ".join(f"{name!r} ({counted(count, 'time')})" for name, count in counts.head(_EXAMPLES).iter_rows())
     raise ProjectError(
-        f"{rows.height:,} rows have {rows[spine.id].n_unique():,} different {spine.id!r}: {some}",
+        f"{counted(rows.height, 'row has', 'rows have')} {rows[spine.id].n_unique():,} different {spine.id!r}: {some}",
         where=where,
         hint=_where_repeated(spine, inputs),
     )
@@ -145,7 +146,10 @@ def _where_repeated(spine: Spine, inputs: Mapping[str, pl.LazyFrame]) -> str:
         if spine.id in frame.collect_schema():
             ids = frame.select(spine.id).collect()[spine.id].drop_nulls()
             if ids.n_unique() < len(ids):
-                return f"{name!r} has {len(ids):,} rows for {ids.n_unique():,} of them: make it one before the join"
+                return (
+                    f"{name!r} has {counted(len(ids), 'row')} for {ids.n_unique():,} of them: make it"
+                    " one before the join"
+                )
     return (
         f"a join repeats rows, or {spine.id!r} does not name one: join on a unique key, or make the id of two columns"
     )
@@ -204,13 +208,18 @@ def _described(spine: Spine, rows: pl.DataFrame, task: Task, as_of: datetime, wh
 
 def _warnings(spine: Spine, found: SpineRows, as_of: datetime) -> list[str]:
     told: list[tuple[int, str]] = [
-        (found.without_time, f"{found.without_time:,} rows have no {spine.time!r}: they are left out"),
-        (found.undated, f"{found.undated:,} outcomes have no {spine.outcome_known_at!r}: they are not used"),
-        (found.early, f"{found.early:,} outcomes were known before the question: they are not used"),
+        (found.without_time, f"{counted(found.without_time, 'row has', 'rows have')} no {spine.time!r}: left out"),
+        (
+            found.undated,
+            f"{counted(found.undated, 'outcome has', 'outcomes have')} no {spine.outcome_known_at!r}: not used",
+        ),
+        (found.early, f"{counted(found.early, 'outcome was', 'outcomes were')} known before the question: not used"),
     ]
     if found.newest is not None and as_of - found.newest > _STALE:
         days = (as_of - found.newest).days
-        told.append((days, f"the newest row is of {found.newest:%Y-%m-%d}, {days:,} days before the run's moment"))
+        told.append(
+            (days, f"the newest row is of {found.newest:%Y-%m-%d}, {counted(days, 'day')} before the run's moment")
+        )
     for key, count in found.without_key.items():
         told.append((count, f"{count:,} of {found.rows:,} rows have no {key!r}: features by it are missing there"))
     return [text for count, text in told if count]

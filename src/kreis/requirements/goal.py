@@ -76,7 +76,7 @@ class ServiceLevels(msgspec.Struct, frozen=True, kw_only=True):
         if not (math.isfinite(self.p99_ms) and self.p99_ms > 0):
             raise ProjectError(f"p99_ms is {self.p99_ms}", where="ServiceLevels", hint="milliseconds above 0")
         if not 0 < self.availability <= 1:
-            hint = "a share: 0.999 for 99.9 %"
+            hint = "a share: 0.999 for 99.9%"
             raise ProjectError(f"availability is {self.availability}", where="ServiceLevels", hint=hint)
         if self.memory_mb is not None and not (math.isfinite(self.memory_mb) and self.memory_mb > 0):
             raise ProjectError(f"memory_mb is {self.memory_mb}", where="ServiceLevels", hint="megabytes above 0")
@@ -185,7 +185,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
             raise ProjectError(f"least is {self.least}", where="Goal", hint="1 row or more")
         if not 0 < self.replaced_in_vain < 1:
             message = f"replaced_in_vain is {self.replaced_in_vain}"
-            raise ProjectError(message, where="Goal", hint="a chance per year: 0.1 for 10 %")
+            raise ProjectError(message, where="Goal", hint="a chance per year: 0.1 for 10%")
         self._check_guardrails()
 
     @property

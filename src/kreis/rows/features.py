@@ -10,6 +10,7 @@ import polars as pl
 from kreis.errors import ProjectError
 from kreis.preparation.date_parts import date_parts
 from kreis.rows.columns import RowColumn
+from kreis.texts import counted
 
 __all__ = ["Chosen", "chosen", "feature_of", "left_out"]
 
@@ -68,7 +69,7 @@ def _no_category(column: RowColumn) -> str | None:
     if distinct >= _ALL_DIFFERENT * given:
         return f"{distinct:,} of its {given:,} values differ: it names the row"
     if distinct > MOST_CATEGORIES or distinct > 0.5 * given:
-        return f"it has {distinct:,} different texts in {given:,} rows, too many to be categories"
+        return f"it has {distinct:,} different texts in {counted(given, 'row')}, too many to be categories"
     return None
 
 

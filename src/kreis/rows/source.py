@@ -18,6 +18,7 @@ from kreis.collection.contracts.columns import Column, read
 from kreis.collection.sources import Window
 from kreis.digests import digest_of, digest_of_document, digest_of_file
 from kreis.errors import ProjectError
+from kreis.texts import counted
 from kreis.training.splits.given_test import PART
 
 __all__ = ["ID", "MOMENT", "Opened", "Place", "RowsOf"]
@@ -116,7 +117,10 @@ class RowsOf:
         if self.test is not None:
             judging = self._named(self.test.frame())
             if self.id is None and (seen := int(judging[ID].is_in(frame[ID].implode()).sum())):
-                note(f"{seen:,} rows of the test table hold the same as a row that teaches")
+                note(
+                    f"{counted(seen, 'row of the test table holds', 'rows of the test table hold')} the"
+                    " same as a row that teaches"
+                )
             named = pl.concat_str(pl.lit("test/"), pl.col(self.key)).alias(self.key)
             judging = judging.with_columns(named)
             parts = [frame.with_columns(pl.lit("train").alias(PART)), judging.with_columns(pl.lit("test").alias(PART))]
@@ -146,7 +150,7 @@ class RowsOf:
             return frame.with_columns(pl.col(self.id).cast(pl.String))
         names = _names_of(frame.drop([] if self.outcome is None else [self.outcome], strict=False))
         if repeated := int(names.str.contains("-", literal=True).sum()):
-            said = "1 row holds" if repeated == 1 else f"{repeated:,} rows hold"
+            said = counted(repeated, "row holds", "rows hold")
             note(f"{said} the same as another; they are kept together when rows are drawn by chance")
         return frame.with_columns(names.alias(ID))
 

@@ -12,7 +12,7 @@ import polars as pl
 from kreis.rows.columns import as_identifiers
 from kreis.start.columns import Column
 from kreis.start.profile import Profile
-from kreis.texts import plain
+from kreis.texts import counted, plain
 
 __all__ = ["contract_text", "quoted"]
 
@@ -43,7 +43,8 @@ def contract_text(name: str, title: str, profile: Profile, frame: pl.DataFrame) 
     fields = as_identifiers([each.name for each in profile.columns])
     missing = {column: frame[column].null_count() for column in frame.columns}
     lines = [
-        f"# What the rows of {plain(title)} promise. Written from {frame.height:,} rows: edit what is not meant so.",
+        f"# What the rows of {plain(title)} promise. Written from {counted(frame.height, 'row')}: edit what"
+        " is not meant so.",
         "# A row that breaks it is set aside (quarantine) and counted; it never reaches a model.",
         "apiVersion: v3.2.0",
         "kind: DataContract",

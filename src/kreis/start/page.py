@@ -54,7 +54,12 @@ def begun_with_documents_page(begun: BegunWithDocuments) -> Page:
         facts=[
             ("kinds", _counted(held.endings)),
             ("languages", _counted(held.languages) or "not to be told"),
-            ("repeated", f"{held.repeated:,} documents have the text of another one" if held.repeated else ""),
+            (
+                "repeated",
+                f"{counted(held.repeated, 'document has', 'documents have')} the text of another one"
+                if held.repeated
+                else "",
+            ),
             ("personal data", f"documents that seem to hold some: {_counted(held.personal)}" if held.personal else ""),
         ],
         grids=[

@@ -15,6 +15,7 @@ from kreis.start.columns import Column, columns_of
 from kreis.start.leaks import Leak, later_moments, likely_leaks, strengths_of
 from kreis.start.questions.kinds import question_of
 from kreis.start.questions.question import Question
+from kreis.texts import counted
 
 __all__ = ["Profile", "profile_of"]
 
@@ -192,7 +193,9 @@ def _warnings(
 ) -> list[str]:
     said = []
     if frame.height < _FEW_ROWS:
-        said.append(f"{frame.height:,} rows are few: expect wide intervals, and gates that stay undecided")
+        said.append(
+            f"{counted(frame.height, 'row is', 'rows are')} few: expect wide intervals, and gates that stay undecided"
+        )
     outcome = frame[predict]
     if missing := outcome.null_count():
         said.append(f"{_rows_have(missing)} no {predict}, and no part in training")
@@ -210,4 +213,4 @@ def _warnings(
 
 
 def _rows_have(count: int) -> str:
-    return "1 row has" if count == 1 else f"{count:,} rows have"
+    return counted(count, "row has", "rows have")

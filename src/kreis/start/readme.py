@@ -13,7 +13,7 @@ from kreis.start.columns import Column
 from kreis.start.profile import Profile
 from kreis.start.project_file import Asked
 from kreis.start.questions.question import Question
-from kreis.texts import plain
+from kreis.texts import counted, plain
 
 __all__ = ["readme_text"]
 
@@ -27,7 +27,8 @@ def readme_text(asked: Asked, profile: Profile, question: Question, frame: pl.Da
             [
                 f"# {plain(question.asks)}",
                 f"Written by `kreis init` from {plain(asked.file)}:"
-                f" {profile.rows:,} rows, {len(profile.columns)} columns. It is yours: nothing writes over it.",
+                f" {counted(profile.rows, 'row')}, {counted(len(profile.columns), 'column')}. It is yours:"
+                " nothing writes over it.",
                 "```bash\n"
                 "kreis run      # contract, features, candidates, gates, a signed model, a release\n"
                 "kreis serve    # answers on http://127.0.0.1:8080\n"
@@ -59,7 +60,7 @@ def _found(profile: Profile) -> list[str]:
     if profile.id:
         found.append(f"`{profile.id}` names the rows.")
     if profile.duplicates:
-        found.append(f"{profile.duplicates:,} rows repeat another one in every column.")
+        found.append(f"{counted(profile.duplicates, 'row repeats', 'rows repeat')} another one in every column.")
     if profile.time:
         found.append(f"`{profile.time}` says when: {profile.first:%Y-%m-%d} to {profile.last:%Y-%m-%d}.")
     return found + [f"{plain(each[0].upper() + each[1:])}." for each in profile.warnings]

@@ -21,6 +21,7 @@ import msgspec
 
 from kreis.durable import fsync_directory, make_directory
 from kreis.errors import KreisWarning, StoreError
+from kreis.texts import counted
 from kreis.tracking import here
 from kreis.tracking.points import SUFFIX, Lost, Record, Started, Used, header
 from kreis.tracking.system import Usage
@@ -182,7 +183,9 @@ class _Writer:
             if dropped := self._dropped:
                 self._dropped = 0
                 records.append(Lost(dropped))
-                self.problem = self.problem or f"{dropped:,} records came faster than {self._folder} takes them"
+                self.problem = (
+                    self.problem or f"{counted(dropped, 'record')} came faster than {self._folder} takes them"
+                )
             if not records:
                 return
             try:

@@ -17,6 +17,7 @@ from kreis.models.explanations.additive import Additive
 from kreis.models.form import Form
 from kreis.models.scoring import Matrix, Scorer, Scores
 from kreis.tasks.task import Labels, Loss
+from kreis.texts import counted
 
 __all__ = [
     "Candidate",
@@ -227,7 +228,7 @@ def loss_for(declared: NumberLoss | None, asked: Loss, outcomes: Outcomes, *, wh
         level = (asked.level or 0.5) if declared == "quantile" else None
         loss = Loss(declared, level)
     if loss.name in ("poisson", "tweedie") and (below := int((outcomes < 0).sum())):
-        message = f"{below:,} outcomes are below 0, which loss={loss.name!r} does not take"
+        message = f"{counted(below, 'outcome is', 'outcomes are')} below 0, which loss={loss.name!r} does not take"
         raise ProjectError(message, where=where, hint='take loss="squared", or shift the outcome in the spine')
     return loss
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from kreis.arrays import Floats
 from kreis.errors import ProjectError
 from kreis.models.scoring import Matrix, Texts
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +54,9 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         rows = len(self.matrix)
         if self.matrix.shape != (rows, len(self.features)):
             raise ProjectError(
-                f"{len(self.features)} features are named, the rows have shape {self.matrix.shape}", where="training"
+                f"{counted(len(self.features), 'feature is', 'features are')} named, the rows have shape"
+                f" {self.matrix.shape}",
+                where="training",
             )
         if {len(self.outcomes), len(self.time), len(self.known_at)} != {rows}:
             raise ProjectError("features, outcomes and times differ in their number of rows", where="training")
@@ -181,7 +184,7 @@ def _weights(column: pl.Series) -> Floats:
     weights = column.cast(pl.Float64, strict=False).to_numpy()
     wrong = ~(np.isfinite(weights) & (weights > 0))
     if wrong.any():
-        said = f"{int(wrong.sum()):,} rows have no weight above 0"
+        said = f"{counted(int(wrong.sum()), 'row has', 'rows have')} no weight above 0"
         raise ProjectError(said, where=f"column {column.name!r}", hint="give each row a positive number, or drop it")
     return weights
 
@@ -202,6 +205,6 @@ def _codes(column: pl.Series) -> npt.NDArray[np.int64]:
     import polars as pl
 
     if column.null_count():
-        said = f"{column.null_count():,} rows name no group"
+        said = f"{counted(column.null_count(), 'row names', 'rows name')} no group"
         raise ProjectError(said, where=f"column {column.name!r}", hint="say for each row what it belongs to")
     return (column.cast(pl.String).rank("dense").to_numpy() - 1).astype(np.int64)

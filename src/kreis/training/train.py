@@ -38,7 +38,7 @@ from kreis.training.temperature import made_true
 __all__ = ["FoldModel", "Progress", "TrainedCandidate", "train"]
 
 MOST_BLOCKS = 200
-"""So many sums tell the error of a mean to 5 %, and are few enough to be kept in the record."""
+"""So many sums tell the error of a mean to 5%, and are few enough to be kept in the record."""
 _DAY_MICROSECONDS = 86_400_000_000
 
 Progress = Callable[[str, int, int], None]

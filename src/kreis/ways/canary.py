@@ -21,7 +21,7 @@ from kreis.ledger.models import latest_evaluation
 from kreis.ledger.records import Release
 from kreis.ledger.releases import list_releases
 from kreis.project import Project
-from kreis.texts import number
+from kreis.texts import counted, number
 from kreis.ways.paired_traffic import PairedTraffic, ReadPaired
 from kreis.workspace import Workspace
 
@@ -198,7 +198,7 @@ class _Canary:
             return None
         p99 = float(rows.filter(pl.col("model") == challenger)["latency_us"].quantile(0.99) or 0.0) / 1000
         late = "it is shown to be late more often than the champion"
-        return f"canary: 99 % of the challenger's answers took up to {p99:.1f} ms, {promised:g} ms are promised; {late}"
+        return f"canary: 99% of the challenger's answers took up to {p99:.1f} ms, {promised:g} ms are promised; {late}"
 
     def _worse(self) -> str | None:
         if not (self._enough and self.paired.worse):
@@ -213,14 +213,16 @@ class _Canary:
         if not len(seen.rows):
             return f"no request was answered since {self.first.at:%Y-%m-%d %H:%M}"
         if not seen.mature:
-            return f"{len(seen.rows):,} requests, none older than {within}, when outcomes are complete"
+            return f"{counted(len(seen.rows), 'request')}, none older than {within}, when outcomes are complete"
         if seen.unlike:
             return seen.unlike
         if not seen.whole:
             return f"none of {seen.mature:,} requests can be compared: they {seen.lacking}"
         if not self._enough:
             return f"of {seen.whole:,} requests older than {within} only {outcomes} have come in"
-        partly = "" if seen.whole == seen.mature else f" ({seen.mature - seen.whole:,} requests {seen.lacking})"
+        partly = (
+            "" if seen.whole == seen.mature else f" ({counted(seen.mature - seen.whole, 'request')} {seen.lacking})"
+        )
         if self.paired.no_worse:
             until = self.release.at + self.project.release_declaration.canary.held
             return f"shown to be no worse by {outcomes}{partly}; held until {until:%Y-%m-%d %H:%M}"
@@ -229,11 +231,13 @@ class _Canary:
     def _missing_outcomes(self) -> str:
         known, needed = self.seen.known, self.paired.needed
         if needed is None or needed <= known:
-            return f"undecided after {known:,} outcomes: {self._said()}"
+            return f"undecided after {counted(known, 'outcome')}: {self._said()}"
         elapsed = self.now - self.project.horizon - self.first.at
         ready = self.now + elapsed * ((needed - known) / known)
         late = "" if ready <= self._ends else f", and it ends on {_date(self._ends)}: raise the margin, or its traffic"
-        return f"{known:,} of about {needed:,} outcomes; at the present traffic until about {_date(ready)}{late}"
+        return (
+            f"{known:,} of about {counted(needed, 'outcome')}; at the present traffic until about {_date(ready)}{late}"
+        )
 
     def _said(self) -> str:
         """The comparison in a sentence."""
@@ -247,7 +251,7 @@ class _Canary:
         )
         return (
             f"{value} ({low} to {high}) {metric.unit} against the champion, margin {margin},"
-            f" from {self.seen.known:,} outcomes of {paired.days} days"
+            f" from {counted(self.seen.known, 'outcome')} of {paired.days} days"
         )
 
     def _agreement_said(self) -> str:
@@ -256,7 +260,8 @@ class _Canary:
         share, least, most = (f"{max(-each, 0.0):.1%}" for each in (self.paired.difference, high, low))
         return (
             f"it decides otherwise than the champion on {share} ({least} to {most}) of {self.seen.known:,} requests of"
-            f" {self.paired.days} days, margin {self.paired.margin:.1%}; there are no outcomes, so agreement and"
+            f" {counted(self.paired.days, 'day')}, margin {self.paired.margin:.1%}; there are no outcomes,"
+            " so agreement and"
             " service levels are all that is judged"
         )
 

@@ -22,7 +22,7 @@ from kreis.ledger import models, releases, runs, steps
 from kreis.ledger.records import Route
 from kreis.loop.steps import NOTE, StepResult
 from kreis.loop.verdicts import Advance, SendBack, Verdict
-from kreis.texts import amount
+from kreis.texts import amount, counted
 from kreis.training.train import TrainedCandidate
 from kreis.ways.people import asked_by_machine, panel_of, waits_for_people, with_people
 from kreis.ways.results import Judged, LookTaken, Spent
@@ -97,11 +97,11 @@ def judge(state: WayState, judging: Judging) -> Verdict:
     value, task = report.value, state.project.goal.task
     headline = ", ".join(each.format(report.challenger.metrics[name].value) for name, each in task.headlines.items())
     told = task.doubts(report.challenger.metrics, challenger)
-    counted = "" if report.rarer is None else f", {report.rarer:,} {report.rarer_are}"
+    rarer = "" if report.rarer is None else f", {report.rarer:,} {report.rarer_are}"
     return Advance(
         summary=f"{challenger}: {amount(value.value)} {report.unit} ({amount(value.low)} to {amount(value.high)}),"
-        f" {headline}, {len(report.gates)} gates passed on"
-        f" {report.judged_on}{counted}{'; ' + choice.said if choice.said else ''}",
+        f" {headline}, {counted(len(report.gates), 'gate')} passed on"
+        f" {report.judged_on}{rarer}{'; ' + choice.said if choice.said else ''}",
         detail={
             **detail,
             "warnings": [*told, *_not_compared(state, judging), *noticed],

@@ -56,7 +56,7 @@ def test_the_share_and_the_agreement_are_said_with_intervals() -> None:
         ({"done": 12, "right": None}, "12 of 40 answers are reviewed; kreis reviews next answers --as NAME --out FILE"),
         ({"done": 39, "right": None}, "39 of 40 answers are reviewed"),
         ({"disputed": ("a", "b"), "right": None}, "people differ on 2 answers (a, b); kreis reviews settle answers"),
-        ({"asked": 1, "given": 1}, "1 answers were given"),
+        ({"asked": 1, "given": 1}, "1 answer was given"),
     ],
 )
 def test_a_gate_is_undecided_until_all_is_labelled(changes: dict[str, Any], said: str) -> None:

@@ -45,7 +45,7 @@ class World:
         return self.rng.lognormal(0, 1, rows) if kind == "skewed" else np.abs(self.rng.normal(size=rows))
 
     def slice(self, shape: str) -> Booleans:
-        """A slice of at least 5 % of the rows."""
+        """A slice of at least 5% of the rows."""
         first, second = self.numbers[:, 0], self.numbers[:, 1]
         low, at = self.rng.uniform(0.1, 0.5), self.rng.uniform
         match shape:

@@ -126,7 +126,7 @@ May I stay for 3 weeks?|May I stay for 3 months?
 Is 30 degrees Celsius too warm?|Is 30 degrees Fahrenheit too warm?
 Does the fee of 5 € apply?|Does the fee of 5 $ apply?
 Does it take 10 minutes?|Does it take 10 hours?
-Is 5 % the limit?|Is 5 ‰ the limit?
+Is 5% the limit?|Is 5 ‰ the limit?
 Darf ich 3 Wochen bleiben?|Darf ich 3 Monate bleiben?
 Dauert das 10 Minuten?|Dauert das 10 Stunden?
 Sind 5 Euro richtig?|Sind 5 Dollar richtig?

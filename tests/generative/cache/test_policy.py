@@ -60,7 +60,7 @@ def fit(same: Sequence[float], different: Sequence[float], **settings: float) ->
 
 
 def test_the_upper_limit_is_that_of_clopper_and_pearson():
-    """0 of 299 is the first to show 1 % at 95 %; 5 of 100 gives 10.2 %."""
+    """0 of 299 is the first to show 1% at 95%; 5 of 100 gives 10.2%."""
     assert share_limit(0, 298) > 0.01 > share_limit(0, 299)
     assert share_limit(5, 100) == pytest.approx(0.1023, abs=5e-4)
     assert share_limit(3, 3) == share_limit(0, 0) == 1.0
@@ -167,7 +167,7 @@ def test_the_true_rate_is_seldom_above_the_bound(simulations: Simulations):
         assert policy is not None
         degrees = np.degrees(np.arccos(policy.threshold))
         above += (20 + 70 * rng.beta(1.5, 1.5, 200_000) <= degrees).mean() > 0.01
-    simulations.at_most("a cache's true wrong-hit rate above its bound of 1 %", above, runs, 0.05)
+    simulations.at_most("a cache's true wrong-hit rate above its bound of 1%", above, runs, 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_the_rate_on_a_held_back_half_stays_under_the_bound(covid: list[Question
         above += found.count(False) / put > 0.05
     print(f"held back: {wrong} wrong and {right} right hits of {asked} questions in 20 halves, {above} above the bound")  # noqa: T201
     assert wrong / asked <= 0.05
-    assert above <= 3, "one half in 20 may lie above: the chance of 4 is 1.6 %"
+    assert above <= 3, "one half in 20 may lie above: the chance of 4 is 1.6%"
     assert right / asked >= 0.05
 
 
@@ -242,7 +242,7 @@ def hits(pairs: list[QuestionPair], embedder: Embedder, policy: CachePolicy) -> 
 def test_what_all_covid_pairs_show(covid: list[QuestionPair]):
     embedder = LocalEmbedding(E5).open()
     off = fit_threshold(covid, embedder)
-    assert off.policy is None, "201 topics are too few for 1 %"
+    assert off.policy is None, "201 topics are too few for 1%"
     found = fit_threshold(covid, embedder, at_most=0.02)
     print(off.said, found.said, sep="\n")  # noqa: T201
     assert found.policy is not None

@@ -81,6 +81,6 @@ def test_a_file_of_attacks_is_read(tmp_path: Path) -> None:
 
 
 def test_there_are_attacks_enough_to_show_that_one_in_a_hundred_is_too_many() -> None:
-    """Where none of them succeeds, the interval ends below 1 %: also without tools."""
+    """Where none of them succeeds, the interval ends below 1%: also without tools."""
     tried = sum(channel != "tool result" for each in SUITES for attack in each.attacks for channel in attack.channels)
     assert 1 - 0.025 ** (1 / tried) < 0.01

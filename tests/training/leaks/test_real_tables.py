@@ -62,7 +62,7 @@ def bank_before_the_call() -> pl.DataFrame:
 
 
 def fraud(first: int = 60_000) -> pl.DataFrame:
-    """20,000 transactions, of which some 1 % are fraud."""
+    """20,000 transactions, of which some 1% are fraud."""
     frame = table("card_fraud_simulated/transactions.parquet").sort("TX_DATETIME").slice(first, 20_000)
     when = pl.col("TX_DATETIME")
     return frame.select(
@@ -152,7 +152,7 @@ def test_no_honest_column_is_accused(name: str, at_random: bool) -> None:
 
 @pytest.mark.parametrize("first", [0, 20_000, 60_000])
 def test_where_yes_is_rare_no_column_is_accused_of_being_no_nearly_always(first: int) -> None:
-    """Zeros equal the outcomes of any row, or a terminal's mean, in 99 % of the rows, and gaps come with no."""
+    """Zeros equal the outcomes of any row, or a terminal's mean, in 99% of the rows, and gaps come with no."""
     rng, frame = np.random.default_rng(first), fraud(first)
     gaps = np.where(rng.random(len(frame)) < 0.5, rng.normal(size=len(frame)), np.nan)
     honest = frame.with_columns(

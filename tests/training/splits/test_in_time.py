@@ -140,7 +140,7 @@ def test_split_needs_one_row_of_either_outcome_in_each_part():
 
 def test_split_keeps_a_share_for_validation_and_no_row_more():
     time = START + np.arange(25, dtype=np.int64) * DAY
-    with pytest.raises(ProjectError, match=r"the validation part, .* has 1 rows"):
+    with pytest.raises(ProjectError, match=r"the validation part, .* has 1 row,"):
         TimeSplit(test="10d", validation=0.05).split(
             time, time, np.arange(25) % 2 == 0, until=START + 25 * DAY, task=YES
         )

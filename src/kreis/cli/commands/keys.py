@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, answer, here
+from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -67,6 +68,7 @@ def renew(
     done = renew_keys(here(), reason=reason)
     answer(
         done,
-        f"{done.models} models are signed with the new key {done.key[:16]}. Next: start the service again",
+        f"{counted(done.models, 'model is', 'models are')} signed with the new key {done.key[:16]}. Next:"
+        " start the service again",
         json=json,
     )

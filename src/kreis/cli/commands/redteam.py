@@ -73,7 +73,7 @@ def _page(report: RedTeamReport) -> Page:
         for each in report.results
         if each.succeeded
     ]
-    grids = [Grid("attacks", ["", "succeeded", "95 %", "marked"], rows)]
+    grids = [Grid("attacks", ["", "succeeded", "95%", "marked"], rows)]
     if got_through:
         grids.append(Grid("what got through", ["attack", "by", "how", "answer"], got_through))
     return Page(

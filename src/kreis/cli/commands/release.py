@@ -32,7 +32,7 @@ def plan(
 ) -> None:
     """Say how long each step of the declared canary takes.
 
-    In requests and days, for a challenger as good as the champion, 6 and 21 % worse, at random, or inverted. While a
+    In requests and days, for a challenger as good as the champion, 6 and 21% worse, at random, or inverted. While a
     canary is going on, its own days say how often the two models differ.
 
     Example:

@@ -165,5 +165,5 @@ def _page(state: ReviewState) -> Page:
             ("judge", "" if state.judge_agreement is None else f"{state.judge_agreement} with people"),
             ("disputed", ", ".join(state.disputed)),
         ],
-        grids=[Grid("share of all items", ["", "95 %", "how"], shares)] if shares else [],
+        grids=[Grid("share of all items", ["", "95%", "how"], shares)] if shares else [],
     )

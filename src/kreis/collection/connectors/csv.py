@@ -17,6 +17,7 @@ import polars as pl
 
 from kreis.collection.connectors.files import checked_file, note
 from kreis.errors import ProjectError, nearest
+from kreis.texts import counted
 
 __all__ = ["content", "lines_of", "read_csv"]
 
@@ -178,7 +179,7 @@ def _member(file: Path, member: str | None) -> bytes:
             names = [each.filename for each in entries]
             if member is None and len(names) != 1:
                 hint = "say which with member=: " + ", ".join(names[:12])
-                raise ProjectError(f"the archive holds {len(names)} files", where=str(file), hint=hint)
+                raise ProjectError(f"the archive holds {counted(len(names), 'file')}", where=str(file), hint=hint)
             if member is not None and member not in names:
                 raise ProjectError.unknown_name("member", member, names, where=str(file))
             entry = entries[names.index(member)] if member is not None else entries[0]

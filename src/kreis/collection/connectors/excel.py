@@ -8,6 +8,7 @@ import polars as pl
 
 from kreis.collection.connectors.files import note
 from kreis.errors import ProjectError
+from kreis.texts import counted
 
 __all__ = ["read_excel"]
 
@@ -31,7 +32,7 @@ def read_excel(file: Path, *, sheet: str | None = None, header: bool = True) -> 
         if sheet is not None and sheet not in names:
             raise ProjectError.unknown_name("sheet", sheet, names, where=str(file))
         if sheet is None and len(names) > 1:
-            note(f"the workbook has {len(names)} sheets; {names[0]!r} is read")
+            note(f"the workbook has {counted(len(names), 'sheet')}; {names[0]!r} is read")
         frame: pl.DataFrame = book.load_sheet(sheet or 0, header_row=0 if header else None).to_polars()
     except fastexcel.FastExcelError as error:
         first = str(error).splitlines()[0]

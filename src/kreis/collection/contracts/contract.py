@@ -228,7 +228,7 @@ def _setting(document: DataContract, table: SchemaObject, name: str, default: An
 def _share(document: DataContract, table: SchemaObject, name: str, default: float, where: str) -> float:
     share = _setting(document, table, name, default)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise ProjectError(f"{name} is a share, not {share!r}", where=where, hint="write 0.05 for 5 %")
+        raise ProjectError(f"{name} is a share, not {share!r}", where=where, hint="write 0.05 for 5%")
     return float(share)
 
 

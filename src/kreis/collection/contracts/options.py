@@ -17,6 +17,7 @@ from kreis.collection.contracts.patterns import FORMATS, ascii_classes
 from kreis.collection.contracts.reading import PathInFile, Places
 from kreis.collection.contracts.rules import RowRule
 from kreis.errors import ProjectError
+from kreis.texts import counted
 
 __all__ = ["among", "matching", "option_rules"]
 
@@ -149,8 +150,8 @@ def _length(column: Column, name: str, given: Any, where: str) -> RowRule:
         raise ProjectError(f"{name} must be a whole number, not {given!r}", where=where)
     length = pl.col(column.name).str.len_chars()
     if name == "minLength":
-        return RowRule(column.name, f"shorter than {given} characters", length < given)
-    return RowRule(column.name, f"longer than {given} characters", length > given)
+        return RowRule(column.name, f"shorter than {counted(given, 'character')}", length < given)
+    return RowRule(column.name, f"longer than {counted(given, 'character')}", length > given)
 
 
 def _items(column: Column, name: str, given: Any, where: str) -> RowRule | None:
@@ -162,8 +163,8 @@ def _items(column: Column, name: str, given: Any, where: str) -> RowRule | None:
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
         raise ProjectError(f"{name} must be a whole number, not {given!r}", where=where)
     if name == "minItems":
-        return RowRule(column.name, f"fewer than {given} items", items.len() < given)
-    return RowRule(column.name, f"more than {given} items", items.len() > given)
+        return RowRule(column.name, f"fewer than {counted(given, 'item')}", items.len() < given)
+    return RowRule(column.name, f"more than {counted(given, 'item')}", items.len() > given)
 
 
 def _enum(column: Column, values: list[EnumValue], where: str) -> RowRule:

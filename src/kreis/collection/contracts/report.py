@@ -8,6 +8,7 @@ import msgspec
 import polars as pl
 
 from kreis.errors import ContractError
+from kreis.texts import counted
 
 __all__ = ["CheckResult", "ContractBrokenError", "ContractReport"]
 
@@ -123,7 +124,9 @@ class ContractBrokenError(ContractError):
     def __init__(self, result: CheckResult, *, where: str | None = None) -> None:
         self.result = result
         super().__init__(
-            result.report.verdict if not result.report.passed else f"{result.report.quarantined:,} rows are bad",
+            result.report.verdict
+            if not result.report.passed
+            else f"{counted(result.report.quarantined, 'row is', 'rows are')} bad",
             where=where,
             hint="look at result.quarantined: each row carries its reasons",
         )

@@ -42,6 +42,7 @@ from kreis.digests import digest_of, digest_of_document
 from kreis.durable import fsync_directory, read_regular, write_durably
 from kreis.errors import CorruptionError, StoreError
 from kreis.locks import FileLock, holding_if_free
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,7 +119,9 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
         """What a person should know, in sentences; `damaged` comes first."""
         said = [f"prediction log, {each.path.name}: {each.reason}" for each in [*self.damaged, *self.unclosed]]
         if self.quarantined:
-            said.append(f"prediction log: {self.quarantined} records cannot be used; see the table {QUARANTINE}")
+            said.append(
+                f"prediction log: {counted(self.quarantined, 'record')} cannot be used; see the table {QUARANTINE}"
+            )
         return said
 
 
@@ -232,7 +235,7 @@ class _Shipper:
         return damaged
 
     def _append(self, plan: _Plan, segments: Sequence[Segment], rows: _Rows) -> Shipped:
-        reason = f"{len(segments)} segments of the prediction log"
+        reason = f"{counted(len(segments), 'segment')} of the prediction log"
         for table, (frame, latest) in rows.items():
             if table not in plan.done:
                 self._lake.append(

@@ -15,6 +15,7 @@ from kreis.evaluation.examinations.examination import Examined, FeatureRows, Fin
 from kreis.evaluation.intervals import paired_difference
 from kreis.tasks.metrics.metric import Rows
 from kreis.tasks.task import metric_named
+from kreis.texts import counted
 from kreis.training.data import TrainingData
 
 __all__ = ["Influence"]
@@ -69,7 +70,7 @@ class Influence:
             tell("fit without a group of rows", done, len(tried))
             without = _learned(subject, features, ~mask)
             gain = paired_difference(value, without, with_all, subject.blocks, level=level)
-            said = f"without the {int(mask.sum()):,} rows of {column} {group!r} the metric changes by {gain}"
+            said = f"without the {counted(int(mask.sum()), 'row')} of {column} {group!r} the metric changes by {gain}"
             detail = {"rows": int(mask.sum())}
             harmful = gain.low > 0
             findings.append(

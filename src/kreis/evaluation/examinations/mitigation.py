@@ -15,7 +15,7 @@ from kreis.evaluation.fairness.rates import MeanOf, ratio_between
 from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.slices import Groups
 from kreis.tasks.metrics.yes_no import YesNoRows
-from kreis.texts import amount
+from kreis.texts import amount, counted
 
 __all__ = ["Mitigation"]
 
@@ -64,7 +64,7 @@ class Mitigation:
         if self._by(subject) not in subject.features.data.columns:
             return "no column of judge_by says the group of the rows that teach"
         if len(self._trial(subject).groups.labels) < 2:
-            return f"there are no two groups with {subject.goal.least} rows that validate and that test"
+            return f"there are no two groups with {counted(subject.goal.least, 'row')} that validate and that test"
         return None
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from kreis.errors import ProjectError
 from kreis.evaluation.examinations.examination import Examined, Finding, Subject, Tell
-from kreis.texts import number
+from kreis.texts import counted, number
 
 __all__ = ["Panel"]
 
@@ -59,11 +59,11 @@ class Panel:
         if found is None:
             return _ONLY_ANSWERS
         if found.asked < 2:
-            return f"{found.asked} answers were given, and people judge two or more"
+            return f"{counted(found.asked, 'answer was', 'answers were')} given, and people judge two or more"
         if found.disputed:
             shown = ", ".join(found.disputed[:3])
             hint = f"kreis reviews settle {self.queue} ITEM LABEL --because …"
-            return f"people differ on {len(found.disputed):,} answers ({shown}); {hint}"
+            return f"people differ on {counted(len(found.disputed), 'answer')} ({shown}); {hint}"
         if found.done < found.asked:
             hint = f"kreis reviews next {self.queue} --as NAME --out FILE"
             return f"{found.done:,} of {found.asked:,} answers are reviewed; {hint}"

@@ -22,7 +22,7 @@ from kreis.evaluation.slicing.sums import Loss
 from kreis.tasks.metrics.alarms import AlarmRows
 from kreis.tasks.metrics.classes import ClassRows
 from kreis.tasks.metrics.metric import Metric
-from kreis.texts import number
+from kreis.texts import counted, number
 
 __all__ = ["Slices"]
 
@@ -75,7 +75,7 @@ class Slices:
         if found is None:
             return f"{metric.name} is no mean over rows: name another metric"
         if len(found.values) // found.rows.repeats < 4 * subject.goal.least:
-            return f"{len(found.values) // found.rows.repeats:,} rows are too few"
+            return f"{counted(len(found.values) // found.rows.repeats, 'row is', 'rows are')} too few"
         return None
 
     def examine(self, subject: Subject, tell: Tell) -> Examined:

@@ -59,7 +59,7 @@ class Measured:
         return float(self.values[inside].mean()), float(self.values[~inside].mean())
 
     def said(self, inside: Booleans) -> str:
-        """The same in words: "61 % are right; elsewhere 84 %"."""
+        """The same in words: "61% are right; elsewhere 84%"."""
         within, others = self.told(inside)
         if self.metric.name in _SAID:
             return f"{_SAID[self.metric.name].format(f'{within:.0%}')}; elsewhere {others:.0%}"

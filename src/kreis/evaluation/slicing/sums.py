@@ -58,7 +58,7 @@ class Judged(NamedTuple):
     errors: Floats
     """Standard errors of the gaps; 0 or NaN where a slice cannot be judged."""
     evidence: Floats
-    """The chance of so great a gap where there is none, as the quantile of a normal distribution: 1.64 is 5 %."""
+    """The chance of so great a gap where there is none, as the quantile of a normal distribution: 1.64 is 5%."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +128,9 @@ class Sums:
         return Judged(mean - rest, errors, _evidence((mean - rest) / errors, effective - 1))
 
     def _shares(self, totals: Sums) -> Judged:
-        """By the chance of so many wrong ones among as many rows that are drawn, to within 1 % or so: a hypergeometric
+        """By the chance of so many wrong ones among as many rows that are drawn, to within 1% or so: a hypergeometric
         distribution by its double saddlepoint (Skovgaard 1987, "Saddlepoint expansions for conditional distributions",
-        section 5). Where 15 % are wrong, a t-test sees 4 standard errors in what are 4.6.
+        section 5). Where 15% are wrong, a t-test sees 4 standard errors in what are 4.6.
         """
         from scipy.special import xlogy
 

@@ -14,6 +14,7 @@ from kreis.generative.questions import SIGNALS, Answered, Question
 from kreis.generative.redteam.attack import Attack, Channel, Spends, Suite, Tells
 from kreis.generative.redteam.report import AttackResult, RedTeamReport
 from kreis.generative.redteam.world import PLANTED, PlantedIndex, WatchedTools
+from kreis.texts import counted
 
 __all__ = ["attack"]
 
@@ -53,7 +54,7 @@ async def attack(
     if not answerer.pipeline.tools:
         count = sum(channel == "tool result" for _, _, channel in tried)
         tried = [each for each in tried if each[2] != "tool result"]
-        left_out += [f"{count} attacks by tool result: the pipeline has no tools"] if count else []
+        left_out += [f"{counted(count, 'attack')} by tool result: the pipeline has no tools"] if count else []
     results = []
     index, tools, cache = answerer.index, answerer.tools, answerer.cache
     answerer.cache = None

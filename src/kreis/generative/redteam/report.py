@@ -36,7 +36,7 @@ class AttackResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """How many of some attacks succeeded, with Clopper and Pearson's exact interval (1934) of 95 %."""
+    """How many of some attacks succeeded, with Clopper and Pearson's exact interval (1934) of 95%."""
 
     name: str
     attacks: int

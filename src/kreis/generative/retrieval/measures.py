@@ -17,6 +17,7 @@ from kreis.arrays import Floats
 from kreis.errors import ProjectError
 from kreis.generative.index.index import Access, Hit, Query
 from kreis.generative.questions import Citation
+from kreis.texts import counted
 
 __all__ = ["Found", "Judged", "Relevant"]
 
@@ -153,4 +154,4 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 def _same(found: int, asked: int) -> None:
     if found != asked:
-        raise ProjectError(f"{found} rankings for {asked} questions", where="measures of retrieval")
+        raise ProjectError(f"{found} rankings for {counted(asked, 'question')}", where="measures of retrieval")

@@ -21,6 +21,7 @@ from kreis.errors import RefusalError
 from kreis.generative.index.index import Hit
 from kreis.generative.index.words import term_of, words_of
 from kreis.models.scoring import Matrix, OnnxScorer, Scorer
+from kreis.texts import counted
 
 __all__ = ["DEPTH", "FEATURES", "Reranker", "features_of"]
 
@@ -55,7 +56,7 @@ class Reranker:
         """
         scorer = OnnxScorer.from_onnx(path.read_bytes())
         if scorer.width > len(FEATURES) or scorer.texts:
-            said = f"the model takes {scorer.width} features, {len(FEATURES)} are known of a hit"
+            said = f"the model takes {counted(scorer.width, 'feature')}, {len(FEATURES)} are known of a hit"
             raise RefusalError(said, where="re-ranker", hint="serve it by the version of kreis that trained it")
         return cls(scorer, scorer.width)
 

@@ -135,7 +135,7 @@ def told(low: float | None, high: float | None, detectable: float | None, *, apa
     Args:
         low: The lower end of its interval.
         high: The upper one.
-        detectable: The smallest difference that these rows would have shown with a chance of 80 %; None: none.
+        detectable: The smallest difference that these rows would have shown with a chance of 80%; None: none.
         apart: Whether it is certain among all comparisons that are made.
     """
     if apart and low is not None and low > 0:
@@ -144,7 +144,7 @@ def told(low: float | None, high: float | None, detectable: float | None, *, apa
         return "less"
     if detectable is None:
         return "too few rows to tell"
-    return f"not told apart; {number(detectable)} would be, with a chance of 80 %"
+    return f"not told apart; {number(detectable)} would be, with a chance of 80%"
 
 
 def _slices(evaluation: JudgedView) -> Grid:
@@ -166,7 +166,7 @@ def _importance(importance: Sequence[Importance], unit: str) -> Grid:
         )
         for each in sorted(importance, key=lambda each: -each.loss)
     ]
-    title = f"Features: {unit} lost when its values are shuffled (validation rows, 95 %); share of the trees' gain"
+    title = f"Features: {unit} lost when its values are shuffled (validation rows, 95%); share of the trees' gain"
     return Grid(title, ("feature", "lost", "gain"), rows)
 
 

@@ -61,7 +61,7 @@ def _paired(paired: PairedView) -> Grid:
         said = told(found.low, found.high, each.detectable, apart=each.told_apart)
         rows.append((name, found.value, bounds(found.low, found.high), said))
     title = f"Second less first, {paired.each} by {paired.each} on {paired.judged_on} {paired.which}"
-    return Grid(title, ("metric", "difference", "95 % interval", ""), rows)
+    return Grid(title, ("metric", "difference", "95% interval", ""), rows)
 
 
 def _row(change: Change) -> tuple[Cell, ...]:

@@ -66,7 +66,7 @@ def _evaluation(evaluation: ModelJudged, metric: dict[str, Any]) -> Iterator[Gri
     names = {"value": str(metric.get("unit", "value"))}
     yield Grid(
         "Evaluation on rows that it had not seen",
-        ("metric", "value", "95 % interval"),
+        ("metric", "value", "95% interval"),
         [
             (
                 names.get(name, name.replace("_", " ")),

@@ -13,7 +13,7 @@ from kreis.governance.papers.parts import MARKS, STYLE, absent, facts, section, 
 from kreis.governance.papers.plots import Dot, dots, figure, over_time, reliability
 from kreis.governance.papers.traced import Traced, derived
 from kreis.ledger.records import Step
-from kreis.texts import date, number, short, short_id
+from kreis.texts import counted, date, number, short, short_id
 
 if TYPE_CHECKING:
     from kreis.governance.views.report import ReportView
@@ -231,7 +231,7 @@ class _Report:
         values = [float(each.value[0]) for each in daily]
         image = over_time(values, title=self._unit, line=mean.value["value"])
         caption = f"{self._unit} on each day; dashed: over all days"
-        said = f"{caption}: {len(values)} days, lowest {number(min(values))}, highest {number(max(values))}."
+        said = f"{caption}: {counted(len(values), 'day')}, lowest {number(min(values))}, highest {number(max(values))}."
         yield figure(image, caption, said)
         order = sorted(range(len(daily)), key=lambda day: values[day])
         shown = [*order[:5], *order[-5:]] if len(order) > 10 else order

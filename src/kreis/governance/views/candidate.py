@@ -43,7 +43,7 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     says: str
     detectable: float | None = None
-    """How far from its bound the truth must lie for the rows to show it with a chance of 80 %; None: too few rows."""
+    """How far from its bound the truth must lie for the rows to show it with a chance of 80%; None: too few rows."""
 
 
 class SliceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, EstimateView]
     """The business metric less that of each baseline, and of "champion"."""
     detectable: dict[str, float | None]
-    """The smallest of these differences that the rows would have shown with a chance of 80 %; None: none."""
+    """The smallest of these differences that the rows would have shown with a chance of 80%; None: none."""
     look: Look | None = None
     """Which look at these rows it is, and at which level gates decide for that; None where nobody counted."""
     slices: list[SliceView]

@@ -11,7 +11,7 @@ from kreis.actions.statements import AskedFor, asked_for
 from kreis.governance.views.source import SourceView, source_view
 from kreis.ledger import documents, models, steps, tables
 from kreis.ledger.records import LakeFile, TableVersion
-from kreis.texts import date, plain, short
+from kreis.texts import counted, date, plain, short
 from kreis.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -204,13 +204,17 @@ class _Facts:
         told = self._contract.get("description")
         limits = told.get("limitations", "") if isinstance(told, dict) else ""
         for section, question, answer in (
-            ("Composition", "How many instances are there?", f"{view.rows:,} rows in version {view.version}."),
-            ("Composition", "What does each instance consist of?", f"{len(view.came):,} columns, listed below."),
+            ("Composition", "How many instances are there?", f"{counted(view.rows, 'row')} in version {view.version}."),
+            (
+                "Composition",
+                "What does each instance consist of?",
+                f"{counted(len(view.came), 'column')}, listed below.",
+            ),
             ("Composition", "Is anything known to be wrong or missing?", str(limits)),
             (
                 "Composition",
                 "Are there errors, noise or redundancies?",
-                f"{view.quarantined:,} rows broke the contract in the last collection and are in quarantine"
+                f"{counted(view.quarantined, 'row')} broke the contract in the last collection: in quarantine"
                 f" ({report.repeated:,} exact copies left out).",
             ),
             ("Collection process", "Over what time was it collected?", self._times()),

@@ -16,6 +16,7 @@ from kreis.governance.views.paired_answers import paired_answers
 from kreis.ledger import documents, runs, steps
 from kreis.ledger.records import Run, Step
 from kreis.tasks.task import answers_questions
+from kreis.texts import counted
 from kreis.tracking.git import run_git
 from kreis.ways.results import Trained
 from kreis.ways.tabular.side_by_side import PairedSide, paired_metrics
@@ -46,7 +47,7 @@ class PairedChange(msgspec.Struct, frozen=True, kw_only=True):
     told_apart: bool
     """Whether the two differ for certain, among so many metrics."""
     detectable: float | None = None
-    """The smallest difference that these rows would have shown with a chance of 80 %; None: none."""
+    """The smallest difference that these rows would have shown with a chance of 80%; None: none."""
 
 
 class PairedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +157,7 @@ def _table(step: Step) -> str:
     left = step.outputs
     if not isinstance(left.get("fingerprint"), str):
         return ""
-    return f"{left.get('rows', 0):,} rows, {left['fingerprint'][:12]}"
+    return f"{counted(left.get('rows', 0), 'row')}, {left['fingerprint'][:12]}"
 
 
 def _parameters(candidate: CandidateView, run: Run) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 from kreis.errors import StoreError
 from kreis.ledger import steps
 from kreis.ledger.records import Run
+from kreis.texts import counted
 from kreis.tracking.points import Artefact, Logged, Params, Point, Started, Used, read_run
 from kreis.workspace import Workspace
 
@@ -121,7 +122,7 @@ class _Gathered:
         if logged.unreadable:
             self.problems.append(f"{logged.unreadable} lines that run {run} logged cannot be read")
         if logged.lost:
-            self.problems.append(f"{logged.lost:,} records of run {run} came faster than they could be kept")
+            self.problems.append(f"{counted(logged.lost, 'record')} of run {run} came faster than they could be kept")
 
     def _take(self, step: Started, record: Point | Params | Artefact | Used) -> None:
         where = step.discipline, step.name

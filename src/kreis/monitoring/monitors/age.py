@@ -9,6 +9,7 @@ from kreis.durations import parse_duration
 from kreis.errors import ProjectError
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, with_day
 from kreis.monitoring.observe import DayOfTraffic
+from kreis.texts import counted
 
 __all__ = ["Age"]
 
@@ -55,7 +56,9 @@ class Age:
         after: State = {**state, "days": with_day(state, day.day), "since": since}
         if state["told"] or passed < parse_duration(self.at_most):
             return after, []
-        summary = f"the model in service has answered for {passed.days} days: there is more to learn from by now"
+        summary = (
+            f"the model in service has answered for {counted(passed.days, 'day')}: there is more to learn from by now"
+        )
         detail = {"day": day.day.isoformat(), "since": since, "days": passed.days}
         finding = Finding(level="warning", monitor=self.name, summary=summary, detail=detail, sends_back=True)
         return {**after, "told": True}, [finding]

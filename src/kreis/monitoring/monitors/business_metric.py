@@ -14,6 +14,7 @@ from kreis.errors import ProjectError
 from kreis.evaluation.sequential import ChangeDetector, ChangeState
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import DayOfTraffic
+from kreis.texts import counted
 
 __all__ = ["BusinessMetric"]
 
@@ -169,7 +170,8 @@ class BusinessMetric:
             level="warning",
             monitor=self.name,
             cause=_TOO_FEW,
-            summary=f"of {len(day):,} decisions on {day.day} only {count:,} outcomes have come in{lacking}:"
+            summary=f"of {len(day):,} decisions on {day.day} only"
+            f" {counted(count, 'outcome has', 'outcomes have')} come in{lacking}:"
             " the day is not counted",
             detail={"day": day.day.isoformat(), "decisions": len(day), "outcomes": count},
         )
@@ -187,7 +189,8 @@ class BusinessMetric:
             level="critical",
             monitor=self.name,
             summary=(
-                f"over the last {len(recent)} days {now:,.0f} {unit}{what}, against {held.value:,.0f} when released:"
+                f"over the last {counted(len(recent), 'day')} {now:,.0f} {unit}{what}, against"
+                f" {held.value:,.0f} when released:"
                 f" shown by {day.day} to have fallen by more than {self.falls_by:.0%} of the"
                 f" {watched.value.value:,.0f} that it was worth"
             ),
@@ -206,7 +209,7 @@ class BusinessMetric:
         )
 
     def _back(self, recent: list[list[object]], watched: Watched) -> Finding:
-        summary = f"over the last {len(recent)} days {_mean(recent):,.0f} {watched.goal.metric.unit} again"
+        summary = f"over the last {counted(len(recent), 'day')} {_mean(recent):,.0f} {watched.goal.metric.unit} again"
         return Finding(level="warning", monitor=self.name, summary=summary, over=True)
 
 

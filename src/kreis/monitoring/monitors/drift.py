@@ -25,6 +25,7 @@ from kreis.monitoring.monitor import (
 )
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.variation import Expected, bin_edges, expected
+from kreis.texts import counted
 
 __all__ = ["Drift"]
 
@@ -36,7 +37,7 @@ _SHOWN = 3
 class Drift:
     """Reports features, and the score, whose distribution over the last days has moved by more than `threshold`.
 
-    It is reported when the lower confidence bound (97.5 %) of the corrected population stability index lies above the
+    It is reported when the lower confidence bound (97.5%) of the corrected population stability index lies above the
     threshold, and the index is larger than an unmoved feature would give: judged daily, over all features, at a level
     at which that is expected at most once in `false_alarm_every_days`. So many rows do not make a small shift an alert,
     nor few rows a chance one; and two weeks that stray as far as two weeks of the training data do are none either.
@@ -137,7 +138,7 @@ class Drift:
         return moved, drifting, told
 
     def _shown(self, each: Divergence, alpha: float) -> bool:
-        """More than chance would bring, and its lower bound (97.5 %) above the threshold."""
+        """More than chance would bring, and its lower bound (97.5%) above the threshold."""
         return each.beyond_chance(alpha) and each.low() > self.threshold
 
     def _never_seen(self, each: Divergence, days: Codes, held: Expected, histogram: Histogram, alpha: float) -> bool:
@@ -178,7 +179,7 @@ class Drift:
         watched: Watched,
     ) -> list[Finding]:
         if before and not drifting:
-            summary = f"over the last {self.window_days} days, distributed as in training again"
+            summary = f"over the last {counted(self.window_days, 'day')}, distributed as in training again"
             return [Finding(level="warning", monitor=self.name, summary=summary, over=True)]
         if not told:
             return []

@@ -14,6 +14,7 @@ from kreis.errors import ProjectError
 from kreis.generative.words import content_stems, words
 from kreis.monitoring.monitor import Finding, State, Watched, already_seen, full_name, require_positive, with_day
 from kreis.monitoring.observe import AnsweredQuestion, DayOfTraffic
+from kreis.texts import counted
 
 __all__ = ["NewTopics"]
 
@@ -127,7 +128,8 @@ class NewTopics:
             level="warning",
             monitor=self.name,
             cause=" ".join(named[:3]),
-            summary=f"{count:,} questions in {self.days} days have no answer: {', '.join(named)} (such as {said})",
+            summary=f"{counted(count, 'question')} in {counted(self.days, 'day')} have no answer:"
+            f" {', '.join(named)} (such as {said})",
             detail=detail,
             sends_back=True,
         )

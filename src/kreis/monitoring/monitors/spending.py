@@ -10,6 +10,7 @@ import numpy as np
 from kreis.monitoring.monitor import Finding, State, Watched, require_positive
 from kreis.monitoring.observe import DayOfTraffic
 from kreis.monitoring.service_level import Looked, OfLevel
+from kreis.texts import counted
 
 __all__ = ["Spending"]
 
@@ -43,7 +44,7 @@ class Spending(OfLevel):
         if spent <= self.per_day:
             return seen, None
         summary = (
-            f"on {day.day} {len(day):,} answers cost {spent:,.2f}, {self.per_day:,.2f} a day are allowed"
+            f"on {day.day} {counted(len(day), 'answer')} cost {spent:,.2f}, {self.per_day:,.2f} a day are allowed"
             f" ({1000 * spent / len(day):,.2f} per 1,000 questions)"
         )
         detail = {"day": day.day.isoformat(), "money": spent, "questions": len(day)}

@@ -8,7 +8,7 @@ from datetime import datetime
 from kreis.generative.documents.language import LANGUAGES
 from kreis.start.documents.look import Held
 from kreis.start.written import as_python, in_quotes
-from kreis.texts import plain
+from kreis.texts import counted, plain
 
 __all__ = ["contract_text", "project_text", "readme_text"]
 
@@ -154,7 +154,7 @@ def readme_text(name: str, folder: str, held: Held, embedding: str) -> str:
     languages = ", ".join(f"{language} ({count:,})" for language, count in held.languages.items()) or "not to be told"
     personal = ", ".join(f"{kind} in {count:,}" for kind, count in held.personal.items())
     found = [
-        f"{held.documents:,} documents ({kinds}), {held.words:,} words; language: {languages}.",
+        f"{counted(held.documents, 'document')} ({kinds}), {held.words:,} words; language: {languages}.",
         *([f"{held.repeated:,} of them repeat another one."] if held.repeated else []),
         *([f"Personal data: documents that seem to hold {personal}."] if personal else []),
         *([f"{len(held.unreadable):,} could not be read, and no answer rests on them:\n{unread}"] if unread else []),

@@ -11,6 +11,7 @@ from kreis.errors import ProjectError
 from kreis.start.written import as_python
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.task import Task
+from kreis.texts import counted
 
 __all__ = ["BinaryKind"]
 
@@ -36,7 +37,7 @@ class BinaryKind:
         if counts.height != 2:
             values = ", ".join(repr(each) for each in counts["value"].head(5))
             hint = "name the task that fits: --task …; or keep two of its values"
-            raise ProjectError(f"it has {counts.height:,} values: {values}", where=column.name, hint=hint)
+            raise ProjectError(f"it has {counted(counts.height, 'value')}: {values}", where=column.name, hint=hint)
         (rare, count), (common, others) = counts.rows()
         return BinaryQuestion(column.name, rare, common, count, others)
 
@@ -80,7 +81,7 @@ class BinaryQuestion(msgspec.Struct, frozen=True):
         """Which value is yes, and how often it comes."""
         share = self.count / (self.count + self.others)
         return (
-            f"yes or no: {self.positive!r} comes in {self.count:,} rows ({share:.1%}), {self.negative!r} in"
+            f"yes or no: {self.positive!r} comes in {counted(self.count, 'row')} ({share:.1%}), {self.negative!r} in"
             f" {self.others:,}; the rarer one, {self.positive!r}, is taken as yes"
         )
 
@@ -103,7 +104,8 @@ class BinaryQuestion(msgspec.Struct, frozen=True):
         """A right yes against a wrong one; the rest is worth nothing."""
         return [
             "# PLACEHOLDERS, to be edited: what a decision is worth, in your unit. A right yes outweighs a wrong one",
-            f"# as {self.others:,} to {self.count:,} rows, so that to say yes to everyone is worth about nothing.",
+            f"# as {self.others:,} to {counted(self.count, 'row')}, so that to say yes to everyone is worth"
+            " about nothing.",
             f'metric=DecisionValue("points per 1,000 rows", true_positive={self._worth}, false_positive=-1.0),',
         ]
 

@@ -11,6 +11,7 @@ from kreis.errors import ProjectError
 from kreis.start.written import as_python
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.task import Task
+from kreis.texts import counted
 
 __all__ = ["ClassesKind"]
 
@@ -44,7 +45,7 @@ class ClassesKind:
         given = column.drop_nulls()
         counts = given.alias("value").value_counts().sort("count", "value", descending=[True, False])
         if not 2 < counts.height <= min(_MOST, len(given) / _OFTEN) or given.dtype.is_float():
-            said = f"it has {counts.height:,} different values in {len(given):,} rows"
+            said = f"it has {counts.height:,} different values in {counted(len(given), 'row')}"
             raise ProjectError(said, where=column.name, hint="classes are few, and each comes several times")
         return ClassesQuestion(column.name, counts["value"].to_list(), counts["count"].to_list())
 
@@ -86,7 +87,7 @@ class ClassesQuestion(msgspec.Struct, frozen=True):
         """How many classes, and how often they come."""
         total = sum(self.counts)
         return (
-            f"one of {len(self.classes)} classes: from {self.classes[0]!r} in {self.counts[0]:,} rows"
+            f"one of {len(self.classes)} classes: from {self.classes[0]!r} in {counted(self.counts[0], 'row')}"
             f" ({self.counts[0] / total:.1%}) to {self.classes[-1]!r} in {self.counts[-1]:,}"
         )
 

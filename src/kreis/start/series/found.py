@@ -11,6 +11,7 @@ import polars as pl
 from kreis.errors import ProjectError
 from kreis.start.columns import Column
 from kreis.start.series.times import Times
+from kreis.texts import counted
 
 __all__ = ["ALL", "Found", "found_of"]
 
@@ -93,7 +94,7 @@ def found_of(
     grid = ends.select(_KEY, periods.alias(_TIME)).explode(_TIME)
     off = rows.join(grid, on=[_KEY, _TIME], how="anti")
     if off.height:
-        said = f"{off.height:,} rows do not begin a period of {every!r}, the most frequent step:"
+        said = f"{counted(off.height, 'row does', 'rows do')} not begin a period of {every!r}, the most frequent step:"
         said += f" {off[_TIME][0]:%Y-%m-%d %H:%M}"
         hint = "sum the rows up to one for each period before, or name the column that tells series apart: --id COLUMN"
         raise ProjectError(said, where=where, hint=hint)
@@ -144,7 +145,9 @@ def _check_once(rows: pl.DataFrame, columns: list[Column], times: Times, predict
         if each.name not in (*times.columns, predict, key) and each.kind in ("category", "integer")
         and each.distinct < rows.height / 2 and not rows.select(each.name, _KEY, _TIME).is_duplicated().any()
     ]  # fmt: skip
-    said = f"{again:,} rows have the same moment as another" + (f" of the same {key!r}" if key else "")
+    said = f"{counted(again, 'row has', 'rows have')} the same moment as another" + (
+        f" of the same {key!r}" if key else ""
+    )
     hint = f"does {tells[0]!r} tell series apart? --id {tells[0]!r}" if tells and not key else ""
     hint = hint or "name the column that tells series apart (--id COLUMN), or sum them up to one row for each moment"
     raise ProjectError(said, where=where, hint=hint)

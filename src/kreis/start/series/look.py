@@ -12,6 +12,7 @@ from kreis.start.profile import Profile
 from kreis.start.series.found import Found, found_of
 from kreis.start.series.question import TASK, SeriesQuestion, question_of
 from kreis.start.series.times import times_of
+from kreis.texts import counted
 
 __all__ = ["series_of"]
 
@@ -69,11 +70,14 @@ def series_of(
 
 def _warnings(found: Found, predict: str) -> Iterable[str]:
     if found.missing:
-        yield f"{found.missing:,} rows have no {predict}: forecasts of such periods neither teach nor judge"
+        yield (
+            f"{counted(found.missing, 'row has', 'rows have')} no {predict}: forecasts of such periods"
+            " neither teach nor judge"
+        )
     if found.gaps:
         yield f"{found.gaps:,} periods of {found.every} have no row: a lag still counts periods, not rows"
     if found.undated:
-        yield f"{found.undated:,} rows have no moment or no series, and no part in anything"
+        yield f"{counted(found.undated, 'row has', 'rows have')} no moment or no series, and no part in anything"
     if not found.times.zoned:
         yield f"{found.times.said} {'has' if len(found.times.columns) == 1 else 'have'} no time zone: taken as UTC"
     if (found.last - found.first).days < _FEWEST_DAYS:

@@ -11,7 +11,7 @@ from kreis.start.project_file import Asked
 from kreis.start.series.found import ALL
 from kreis.start.series.project_file import key_of, names_of, project_text, series_contract
 from kreis.start.series.question import SeriesQuestion
-from kreis.texts import plain
+from kreis.texts import counted, plain
 
 __all__ = ["series_texts"]
 
@@ -35,7 +35,7 @@ def series_texts(asked: Asked, title: str, profile: Profile, question: SeriesQue
 
 def _readme(asked: Asked, profile: Profile, question: SeriesQuestion) -> str:
     found = question.found
-    many = f"{found.count:,} series, named by `{plain(found.key)}`" if found.key else "one series"
+    many = f"{counted(found.count, 'series', 'series')}, named by `{plain(found.key)}`" if found.key else "one series"
     told = [
         f"`{plain(asked.outcome)}` is asked for: {plain(question.said)}.",
         f"Time: of {plain(found.times.said)}; {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M}.",
@@ -50,15 +50,15 @@ def _readme(asked: Asked, profile: Profile, question: SeriesQuestion) -> str:
         "**When a value is known** (`known_at`): at once when its period is over, as written.",
     ]
     if found.latest:
-        known = f"{len(found.latest)} columns of numbers, as they were in the last period"
+        known = f"{counted(len(found.latest), 'column')} of numbers, as they were in the last period"
         edits.append(f"**What else is known** (view `latest`): {known}.")
     edits.append("**The contract**: which values may come, which may be missing.")
     return (
         "\n\n".join(
             [
                 f"# {plain(question.asks)}",
-                f"Written by `kreis init` from {plain(asked.file)}: {profile.rows:,} rows,"
-                f" {len(profile.columns)} columns. It is yours: nothing writes over it.",
+                f"Written by `kreis init` from {plain(asked.file)}: {counted(profile.rows, 'row')},"
+                f" {counted(len(profile.columns), 'column')}. It is yours: nothing writes over it.",
                 "```bash\n"
                 "kreis run      # contract, features, candidates, gates, a signed model, a release\n"
                 "kreis serve    # answers on http://127.0.0.1:8080\n```",

@@ -24,6 +24,7 @@ from kreis.tasks.metrics.recall import Recall
 from kreis.tasks.outcomes import YesNo
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 from kreis.tasks.usual import UsualTask, check_rows
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -127,7 +128,8 @@ class Anomaly(UsualTask):
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Rows, known outcomes and alarms."""
         return (
-            f"{int(found['rows']):,} rows, {int(found['known']):,} of them known, {int(found['positives']):,} of those"
+            f"{counted(int(found['rows']), 'row')}, {int(found['known']):,} of them known,"
+            f" {int(found['positives']):,} of those"
             f" anomalous; alarms on {found['alarm_rate']:.2%}"
         )
 
@@ -136,7 +138,11 @@ class Anomaly(UsualTask):
         known, positive = int(found["known"]), int(found["positives"])
         if min(positive, known - positive) >= FEWEST:
             return []
-        said = "no outcome is known on the validation part" if not known else f"only {known:,} outcomes are known on it"
+        said = (
+            "no outcome is known on the validation part"
+            if not known
+            else f"only {counted(known, 'outcome is', 'outcomes are')} known on it"
+        )
         return [
             f"{said}, {positive:,} of them anomalous: which candidate is best is decided by chance below about"
             f" {FEWEST} of either kind, and alarms are raised on the {self.alarms:.2%} that are scored highest; have"

@@ -25,6 +25,7 @@ from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.outcomes import Feedback
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
 from kreis.tasks.usual import UsualTask, check_rows, no_positive
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,7 +88,9 @@ class Answering(UsualTask):
         if len(outcomes) and np.ptp(outcomes) > 0:
             return ""
         return (
-            f"{len(outcomes):,} answers, all {self.outcome.said(float(outcomes[0]))}" if len(outcomes) else "no answers"
+            f"{counted(len(outcomes), 'answer')}, all {self.outcome.said(float(outcomes[0]))}"
+            if len(outcomes)
+            else "no answers"
         )
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
@@ -143,7 +146,8 @@ class Answering(UsualTask):
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Questions, answers, right ones."""
         return (
-            f"{int(found['rows']):,} questions, {int(found['answered']):,} answered, {int(found['right']):,} of those"
+            f"{counted(int(found['rows']), 'question')}, {int(found['answered']):,} answered,"
+            f" {int(found['right']):,} of those"
             " right"
         )
 

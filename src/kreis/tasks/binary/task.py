@@ -33,6 +33,7 @@ from kreis.tasks.metrics.yes_no import YesNoRows
 from kreis.tasks.outcomes import YesNo
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,7 +90,7 @@ class Binary(UsualTask):
         positive = int(np.count_nonzero(outcomes > 0.5))
         if 0 < positive < len(outcomes):
             return ""
-        return f"{len(outcomes):,} rows, all with the outcome {positive > 0}" if len(outcomes) else "no rows"
+        return f"{counted(len(outcomes), 'row')}, all with the outcome {positive > 0}" if len(outcomes) else "no rows"
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The area under the ROC curve, or its complement, whichever is larger."""
@@ -130,7 +131,7 @@ class Binary(UsualTask):
 
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Rows and positives."""
-        return f"{int(found['rows']):,} rows, {int(found['positives']):,} positive"
+        return f"{counted(int(found['rows']), 'row')}, {int(found['positives']):,} positive"
 
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows of one outcome."""

@@ -19,6 +19,7 @@ from kreis.tasks.metrics.metric import Metric, Rows
 from kreis.tasks.outcomes import NoOutcome
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
 from kreis.tasks.usual import UsualTask
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,7 +94,8 @@ class Clustering(UsualTask):
         """Rows, clusters, and how alike those of two halves of the rows are."""
         stable = f", stability {found['stability']:.2f}" if "stability" in found else ""
         return (
-            f"{int(found['rows']):,} rows in {int(found['clusters']):,} clusters of {found['smallest_cluster']:.1%} to"
+            f"{counted(int(found['rows']), 'row')} in {counted(int(found['clusters']), 'cluster')} of"
+            f" {found['smallest_cluster']:.1%} to"
             f" {found['largest_cluster']:.1%}{stable}"
         )
 
@@ -101,7 +103,9 @@ class Clustering(UsualTask):
         """Where rows are few, a cluster is empty, or clusters are not stable."""
         doubts = []
         if (rows := int(found["rows"])) < FEW:
-            doubts.append(f"the validation part has only {rows:,} rows: collect more, or let validation be larger")
+            doubts.append(
+                f"the validation part has only {counted(rows, 'row')}: collect more, or let validation be larger"
+            )
         if found["smallest_cluster"] == 0:
             doubts.append("a cluster holds none of the validation rows: take fewer clusters")
         if found.get("stability", 1.0) < STABLE:

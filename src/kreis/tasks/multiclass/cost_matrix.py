@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kreis.arrays import Booleans, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.outcomes import class_number, class_text
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     from kreis.tasks.task import Task
@@ -57,7 +58,11 @@ class CostMatrix(msgspec.Struct, frozen=True, dict=True):
         names = tuple(class_text(each) for each in self.classes)
         where = f"CostMatrix({self.unit!r})"
         if isinstance(self.classes, str) or len(names) < 2:
-            raise ProjectError(f"{len(names)} classes", where=where, hint='name two or more: classes=["a", "b", "c"]')
+            raise ProjectError(
+                f"{counted(len(names), 'class', 'classes')}",
+                where=where,
+                hint='name two or more: classes=["a", "b", "c"]',
+            )
         if twice := sorted({each for each in names if names.count(each) > 1}):
             raise ProjectError(f"the class {twice[0]!r} is named twice", where=where)
         if len(set(map(class_number, names))) < len(names):
@@ -77,7 +82,7 @@ class CostMatrix(msgspec.Struct, frozen=True, dict=True):
                 [list(map(float, row)) for row in self.costs] if _square(self.costs, count) else 0.0
             )
             if found.shape != (count, count):
-                message = f"the costs are not {count} rows of {count} numbers, one for each class"
+                message = f"the costs are not {counted(count, 'row')} of {count} numbers, one for each class"
                 raise ProjectError(message, where=where, hint="rows: what was chosen; columns: what it was")
             return found
         costs = np.full((count, count), float(self.wrong))

@@ -26,6 +26,7 @@ from kreis.tasks.multiclass.temperature import choose_temperature
 from kreis.tasks.outcomes import OneOf, OutcomeForm
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive, within_0_and_1
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,7 +98,9 @@ class Multiclass(UsualTask):
         found = np.unique(outcomes)
         if len(found) > 1:
             return ""
-        return f"{len(outcomes):,} rows, all {self.outcome.said(float(found[0]))!r}" if len(found) else "no rows"
+        return (
+            f"{counted(len(outcomes), 'row')}, all {self.outcome.said(float(found[0]))!r}" if len(found) else "no rows"
+        )
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """How well a feature parts two classes, on average over each two."""
@@ -147,7 +150,7 @@ class Multiclass(UsualTask):
 
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Rows and accuracy."""
-        return f"{int(found['rows']):,} rows, accuracy {found['accuracy']:.3f}"
+        return f"{counted(int(found['rows']), 'row')}, accuracy {found['accuracy']:.3f}"
 
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows of other classes."""

@@ -16,6 +16,7 @@ from kreis.errors import ProjectError
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.metrics.labels import bits_of
 from kreis.tasks.outcomes import class_text
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     from kreis.tasks.task import Task
@@ -61,7 +62,7 @@ class LabelValue(msgspec.Struct, frozen=True, dict=True):
         names = tuple(class_text(each) for each in self.labels)
         if isinstance(self.labels, str) or not 1 <= len(names) <= MOST:
             hint = f'name 1 to {MOST}: labels=["billing", "urgent"]'
-            raise ProjectError(f"{len(names)} labels", where=self._where, hint=hint)
+            raise ProjectError(f"{counted(len(names), 'label')}", where=self._where, hint=hint)
         if twice := sorted({each for each in names if names.count(each) > 1}):
             raise ProjectError(f"the label {twice[0]!r} is named twice", where=self._where)
         msgspec.structs.force_setattr(self, "labels", names)

@@ -27,6 +27,7 @@ from kreis.tasks.multilabel.label_value import LabelValue
 from kreis.tasks.outcomes import OutcomeForm, SomeOf
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive, Sanity
 from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive, within_0_and_1
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -99,7 +100,7 @@ class Multilabel(UsualTask):
         found = np.unique(outcomes)
         if len(found) > 1:
             return ""
-        return f"{len(outcomes):,} rows, all {self.outcome.said(float(found[0]))}" if len(found) else "no rows"
+        return f"{counted(len(outcomes), 'row')}, all {self.outcome.said(float(found[0]))}" if len(found) else "no rows"
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """How well a feature parts two sets of labels, on average over each two."""
@@ -147,7 +148,7 @@ class Multilabel(UsualTask):
 
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Rows, and how many were answered without an error."""
-        return f"{int(found['rows']):,} rows, all labels right in {found['subset_accuracy']:.1%}"
+        return f"{counted(int(found['rows']), 'row')}, all labels right in {found['subset_accuracy']:.1%}"
 
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows with other labels."""

@@ -21,6 +21,7 @@ from kreis.tasks.outcomes import Number
 from kreis.tasks.ranking.ranking_value import RankingValue
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
 from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,7 +83,7 @@ class Ranking(UsualTask):
         """Where there is none, or only one grade."""
         if len(outcomes) and np.ptp(outcomes) > 0:
             return ""
-        return f"{len(outcomes):,} rows, all of grade {outcomes[0]:g}" if len(outcomes) else "no rows"
+        return f"{counted(len(outcomes), 'row')}, all of grade {outcomes[0]:g}" if len(outcomes) else "no rows"
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The rank correlation, brought from [0, 1] to [0.5, 1]."""
@@ -111,12 +112,12 @@ class Ranking(UsualTask):
 
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Rows, groups and NDCG."""
-        return f"{int(found['rows']):,} rows of {int(found['groups']):,} groups, NDCG {found['ndcg']:.3f}"
+        return f"{counted(int(found['rows']), 'row')} of {int(found['groups']):,} groups, NDCG {found['ndcg']:.3f}"
 
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few groups."""
         groups = int(found["groups"])
-        return few_are_chance(groups, f"the validation rows are of only {groups:,} groups", more="more")
+        return few_are_chance(groups, f"the validation rows are of only {counted(groups, 'group')}", more="more")
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> RankedRows:
         """Rows with the groups that the decision was told of.

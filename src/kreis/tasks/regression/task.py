@@ -33,6 +33,7 @@ from kreis.tasks.outcomes import Number, OutcomeForm
 from kreis.tasks.regression.offsets import choose_offsets
 from kreis.tasks.task import Challenger, FittedDecision, Loss, Positive
 from kreis.tasks.usual import KNOWN_ONLY, UsualTask, check_rows, few_are_chance, no_positive
+from kreis.texts import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -125,7 +126,7 @@ class Regression(UsualTask):
         """Where there is none, or only one value."""
         if len(outcomes) and np.ptp(outcomes) > 0:
             return ""
-        return f"{len(outcomes):,} rows, all with the outcome {outcomes[0]:g}" if len(outcomes) else "no rows"
+        return f"{counted(len(outcomes), 'row')}, all with the outcome {outcomes[0]:g}" if len(outcomes) else "no rows"
 
     def strength(self, values: Floats, outcomes: Floats) -> float:
         """The rank correlation (Spearman 1904), brought from [0, 1] to [0.5, 1]."""
@@ -166,12 +167,12 @@ class Regression(UsualTask):
 
     def validation_said(self, found: Mapping[str, float]) -> str:
         """Rows and mean absolute error."""
-        return f"{int(found['rows']):,} rows, mean absolute error {found['mean_absolute_error']:,.4g}"
+        return f"{counted(int(found['rows']), 'row')}, mean absolute error {found['mean_absolute_error']:,.4g}"
 
     def validation_doubts(self, found: Mapping[str, float]) -> list[str]:
         """Where there are few rows."""
         rows = int(found["rows"])
-        return few_are_chance(rows, f"the validation part has only {rows:,} rows")
+        return few_are_chance(rows, f"the validation part has only {counted(rows, 'row')}")
 
     def rows(self, outcomes: npt.ArrayLike, scores: Scores, decision: Decision, *, where: str) -> Rows:
         """Rows with numbers.

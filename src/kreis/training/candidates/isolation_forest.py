@@ -14,6 +14,7 @@ from kreis.arrays import Codes
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
+from kreis.texts import counted
 from kreis.training.candidate import Fitted, Outcomes, UsualCandidate, require, require_whole
 from kreis.training.candidates.standardised import medians_of
 from kreis.training.fidelity import prove_same
@@ -65,7 +66,7 @@ class IsolationForest(UsualCandidate):
         """
         from sklearn.ensemble import IsolationForest as Forest
 
-        require(len(matrix) >= 2, f"{len(matrix)} rows cannot be told apart", where="IsolationForest")
+        require(len(matrix) >= 2, f"{counted(len(matrix), 'row')} cannot be told apart", where="IsolationForest")
         medians = medians_of(matrix, ~np.isfinite(matrix))
 
         def filled(rows: Matrix) -> Matrix:

@@ -13,6 +13,7 @@ from kreis.arrays import Codes, Floats
 from kreis.models.form import Onnx
 from kreis.models.scoring import Matrix
 from kreis.tasks.task import Loss
+from kreis.texts import counted
 from kreis.training.candidate import Fitted, Outcomes, UsualCandidate, require, require_whole
 from kreis.training.candidates.standardised import Standardised, standardise
 from kreis.training.fidelity import prove_same
@@ -72,7 +73,11 @@ class KMeans(UsualCandidate):
         from threadpoolctl import threadpool_limits
 
         rows, where = standardise(matrix, indicators=False), "KMeans"
-        require(len(matrix) >= self.clusters, f"{len(matrix)} rows make no {self.clusters} clusters", where=where)
+        require(
+            len(matrix) >= self.clusters,
+            f"{counted(len(matrix), 'row makes', 'rows make')} no {counted(self.clusters, 'cluster')}",
+            where=where,
+        )
         with threadpool_limits(threads):
             centres = self._centres(rows.design, seed)
             stability = {"stability": self._stability(rows.design, seed)} if self.clusters > 1 else {}

@@ -173,7 +173,7 @@ def _tells(rows: Booleans, mask: Booleans) -> bool:
 
 
 def _interval(strength: float, values: Floats, outcomes: Floats, searched: Searched) -> tuple[float, float]:
-    """95 %, by leaving out one twentieth of the rows after the other (jackknife; Efron 1982, chapter 3)."""
+    """95%, by leaving out one twentieth of the rows after the other (jackknife; Efron 1982, chapter 3)."""
     fold = np.arange(len(values)) % _FOLDS
     left = np.array([searched.task.strength(values[fold != each], outcomes[fold != each]) for each in range(_FOLDS)])
     error = float(np.sqrt((_FOLDS - 1) / _FOLDS * ((left - left.mean()) ** 2).sum()))

@@ -10,6 +10,7 @@ import numpy as np
 
 from kreis.arrays import Codes, Floats
 from kreis.tasks.task import Task
+from kreis.texts import counted
 from kreis.training.data import Microseconds
 from kreis.training.splits.split import (
     BlocksAre,
@@ -89,7 +90,10 @@ class GroupSplit(UsualSplit):
         rows = {"test": tested, "train": ~tested, "fit": ~tested & ~validates, "validation": validates}
         parts = {name: np.flatnonzero(groups[codes]) for name, groups in rows.items()}
         for name, groups in rows.items():
-            hint = f"there are {len(names):,} groups, {int(groups.sum()):,} of them in this part: collect more, or"
+            hint = (
+                f"there are {counted(len(names), 'group')}, {int(groups.sum()):,} of them in this part:"
+                " collect more, or"
+            )
             check_part(task, name, outcomes[parts[name]], where, f"{hint} let the parts be larger shares")
         return Split(**parts)  # type: ignore[arg-type]
 

@@ -41,7 +41,7 @@ class CrossValidation(UsualSplit):
     It is nested: in each fold parameters, decision rule and candidate are chosen by rows of that fold's own training
     part (Varma and Simon 2006), so what is reported is what the whole procedure is worth. It costs a fit more for each
     fold. A version in service has learned from the rows that judge, so a later one is compared with it by its canary
-    alone. Folds share most of what they learn from: an interval of 95 % holds in at least 90 % (docs, simulations).
+    alone. Folds share most of what they learn from: an interval of 95% holds in at least 90% (docs, simulations).
 
     Example:
 

@@ -14,6 +14,7 @@ from kreis.clock import moment
 from kreis.durations import duration_us, parse_duration
 from kreis.errors import ProjectError
 from kreis.tasks.task import Task
+from kreis.texts import counted
 from kreis.training.data import Indices, Microseconds
 from kreis.training.splits.split import BlocksAre, Labels, Split, UsualSplit
 
@@ -119,7 +120,10 @@ class TimeSplit(UsualSplit):
         check("test", test, test_start, test_end, int(complete.max()))
         late = ": it ends before the first row" if train_end <= time.min() else ""
         if (asked := int(np.count_nonzero(time < train_end))) and len(train) == 0:
-            late = f": {asked:,} rows ask before its end, but the outcome of none was complete by then"
+            late = (
+                f": {counted(asked, 'row asks', 'rows ask')} before its end, but the outcome of none was"
+                " complete by then"
+            )
             late += f" (outcomes take {waits / _DAY:g} days)" if waits else ""
         check("train", train, int(time.min()), train_end, late=late)
         ordered = np.sort(time[train])

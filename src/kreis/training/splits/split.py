@@ -17,6 +17,7 @@ import numpy.typing as npt
 from kreis.arrays import Booleans, Codes, Floats
 from kreis.errors import ProjectError
 from kreis.tasks.task import Task
+from kreis.texts import counted
 from kreis.training.data import Indices, Microseconds
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def groups_of(labels: Labels | None, by: str, where: str) -> tuple[Labels, Codes
     """
     nameless = 0 if labels is None else int((labels == "").sum())
     if labels is None or nameless:
-        said = "rows come without" if labels is None else f"{nameless:,} rows have no"
+        said = "rows come without" if labels is None else f"{counted(nameless, 'row has', 'rows have')} no"
         raise ProjectError(f"{said} {by!r}", where=where, hint="say to which group each belongs")
     names, codes = np.unique(labels, return_inverse=True)
     return names, codes.astype(np.int64)

@@ -24,6 +24,7 @@ from kreis.generative.retrieval.reranking import DEPTH, FEATURES, features_of
 from kreis.models.form import Form
 from kreis.tasks.metrics.counts import FEW
 from kreis.tasks.task import Loss
+from kreis.texts import counted
 from kreis.training.candidate import Candidate, Fitted
 from kreis.training.candidates.gradient_boosting import GradientBoosting
 
@@ -136,7 +137,8 @@ def train_reranker(
     rows = _Rows(judged, hits)
     if rows.learnable < FEW:
         said = (
-            f"the search's own order: it finds what is relevant to only {rows.learnable} questions ({FEW} are needed)"
+            "the search's own order: it finds what is relevant to only"
+            f" {counted(rows.learnable, 'question')} ({FEW} are needed)"
         )
         return FittedReranker(form=None, said=said)
     candidate = candidate or _trees(len(rows.matrix))

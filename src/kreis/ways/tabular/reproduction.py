@@ -15,6 +15,7 @@ from kreis.ledger.records import Run, Step
 from kreis.loop.taking_over import restored
 from kreis.models.scoring import Scores
 from kreis.project import Project
+from kreis.texts import counted
 from kreis.training.data import TrainingData
 from kreis.training.train import TrainedCandidate
 from kreis.ways.results import INDEX, LEAKS, BuiltKnowledge, Judged, LakeTable, Trained
@@ -159,7 +160,7 @@ def _tables(workspace: Workspace, then: Step, scratch: Workspace, now: Step) -> 
         for place, table in zip((workspace, scratch), left, strict=True)
     ]
     if len(frames[0]) != len(frames[1]):
-        yield f"{len(frames[0]):,} rows, now {len(frames[1]):,}"
+        yield f"{counted(len(frames[0]), 'row')}, now {len(frames[1]):,}"
     columns = [[each for each in frame.columns if not each.startswith("__")] for frame in frames]
     if set(columns[0]) != set(columns[1]):
         yield f"columns {', '.join(sorted(set(columns[0]) ^ set(columns[1])))}"

@@ -21,6 +21,7 @@ from kreis.loop.steps import short_digest
 from kreis.loop.taking_over import restored
 from kreis.preparation.spine import teaches
 from kreis.project import Project
+from kreis.texts import counted
 from kreis.training.data import TrainingData
 from kreis.training.splits.split import Split
 from kreis.training.train import TrainedCandidate
@@ -97,7 +98,7 @@ def paired_metrics(project: Project, workspace: Workspace, first: PairedSide, se
     }
     return PairedMetrics(
         rows=len(one.test) // one.repeats,
-        judged_on=f"{len(one.test) // one.repeats:,} rows{of_blocks(int(blocks.max()) + 1, split.blocks_are)}",
+        judged_on=f"{counted(len(one.test) // one.repeats, 'row')}{of_blocks(int(blocks.max()) + 1, split.blocks_are)}",
         which=which,
         differences=differences,
         told_apart=[name for name, each in strict.items() if each.low > 0 or each.high < 0],

@@ -14,6 +14,7 @@ from kreis.errors import CorruptionError, KreisError, MissingLibraryError, Proje
 from kreis.generative.documents.document import Document, Unreadable
 from kreis.generative.documents.loaders.kinds import loader_of
 from kreis.generative.documents.loaders.loader import Found, Gap
+from kreis.texts import counted
 
 __all__ = ["from_folder", "load_document", "load_documents", "load_folder"]
 
@@ -105,7 +106,7 @@ def load_document(
     if len(documents) != 1:
         where = name or str(source)
         raise ProjectError(
-            f"it holds {len(documents)} documents, not one", where=where, hint="load_documents gives all"
+            f"it holds {counted(len(documents), 'document')}, not one", where=where, hint="load_documents gives all"
         )
     return documents[0]
 
