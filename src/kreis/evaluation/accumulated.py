@@ -22,7 +22,7 @@ class AccumulatedEffects:
     low: Floats
     high: Floats
     rows: Codes
-    """In the bin that ends at each edge; 0 at the first."""
+    """In the bin that ends at each edge, 0 at the first; of categories at each."""
 
 
 def bins_of(values: Floats, most: int) -> Floats:
@@ -47,7 +47,9 @@ def ends_of(matrix: Matrix, place: int, edges: Floats) -> tuple[Matrix, Matrix, 
     return lower, upper, bins.astype(np.int64)
 
 
-def effects(moved: Floats, bins: Codes, edges: Floats, blocks: Codes, *, level: float = 0.95) -> AccumulatedEffects:
+def effects(
+    moved: Floats, bins: Codes, edges: Floats, blocks: Codes, *, level: float = 0.95, at: Codes | None = None
+) -> AccumulatedEffects:
     """Accumulate what the score moves by from edge to edge (Apley and Zhu 2020, equations 15 and 16).
 
     The band at each edge is that of a sum of bins' means, rows of one block (a day) taken together.
@@ -58,6 +60,7 @@ def effects(moved: Floats, bins: Codes, edges: Floats, blocks: Codes, *, level: 
         edges: Of the bins, shape (k + 1,).
         blocks: Which rows belong together, shape (n,).
         level: How often the band at an edge is to hold the truth.
+        at: How many rows lie at each edge, where they lie nowhere else: of categories.
     """
     kept = bins >= 0
     moved, bins, blocks = moved[kept], bins[kept], np.unique(blocks[kept], return_inverse=True)[1]
@@ -67,12 +70,12 @@ def effects(moved: Floats, bins: Codes, edges: Floats, blocks: Codes, *, level: 
     # What each bin's mean adds to the effect at each edge: all below it, less the mean over the rows.
     below = np.tril(np.ones((count + 1, count)), -1)
     middle = (below[:-1] + below[1:]) / 2
-    adds = below - (sizes / max(sizes.sum(), 1)) @ middle
+    adds = below - ((sizes / max(sizes.sum(), 1)) @ middle if at is None else (at / max(at.sum(), 1)) @ below)
     apart = (moved - means[bins]) / sizes[bins]
     by_block = np.zeros((int(blocks.max(initial=-1)) + 1, count))
     np.add.at(by_block, (blocks, bins), apart)
     days = max(len(by_block), 2)
     error = np.sqrt(((by_block @ adds.T) ** 2).sum(axis=0) * days / (days - 1))
     effect, reach = adds @ means, student_t_quantile(0.5 + level / 2, days - 1) * error
-    rows = np.concatenate([[0], sizes]).astype(np.int64)
+    rows = np.concatenate([[0], sizes]).astype(np.int64) if at is None else at
     return AccumulatedEffects(edges=edges, effect=effect, low=effect - reach, high=effect + reach, rows=rows)

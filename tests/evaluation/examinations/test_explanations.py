@@ -43,7 +43,22 @@ def test_an_effect_rises_with_what_the_outcome_rises_with() -> None:
     assert effects[-1]["effect"] > effects[0]["effect"] + 5
     assert effects[-1]["low"] > effects[0]["high"]
     assert all(each["low"] <= each["effect"] <= each["high"] for each in effects)
-    assert "colour" in found.notes[0]
+
+
+@pytest.mark.parametrize("kind", GOALS)
+def test_categories_have_an_effect_at_each_level(kind: str) -> None:
+    """Red raises what is wished; blue and green do nothing."""
+    found = ask(subject(kind)).tables["effects_of_categories"]
+    of = {"multiclass": "high"}.get(kind)
+    red, *others = sorted(
+        (each for each in found if each["feature"] == "colour" and each.get("of") == of),
+        key=lambda each: each["category"] != "red",
+    )
+    assert {each["category"] for each in others} == {"blue", "green"}
+    assert all(each["low"] <= each["effect"] <= each["high"] for each in (red, *others))
+    assert red["effect"] > max(each["effect"] for each in others)
+    assert sum(each["rows"] * each["effect"] for each in (red, *others)) == pytest.approx(0, abs=1e-6)
+    assert all("value" not in each for each in found)
 
 
 def test_each_class_has_an_effect_of_its_own() -> None:

@@ -60,6 +60,11 @@ SHAPES = Examined(
             for f in "ab"
             for x in (1.0, 2.0)
         ],
+        "effects_of_categories": [
+            {"feature": f, "category": c, "effect": 0.1, "low": 0.0, "high": 0.2, "rows": 5}
+            for f in "ab"
+            for c in ("yes", "no")
+        ],
         "groups": [{"measure": "rate", "group": g, "value": 0.2, "low": 0.1, "high": 0.3} for g in "abc"],
         "curve": [
             {"method": m, "ratio": 0.5, "ratio_low": 0.4, "ratio_high": 0.6}
@@ -166,6 +171,8 @@ def test_findings_are_drawn_by_their_shape(hostile: Page) -> None:
     assert any(each.startswith("gap by") for each in said)
     assert any(each.startswith("reliability: a: what happened") for each in said)
     assert sum(each.startswith("effects: ") for each in said) == 2
+    assert sum(each.startswith("effects of categories: ") and "2 values" in each for each in said) == 2
+    assert any(each.startswith("effects of categories: b") and "lowest yes" in each for each in said)
     assert any(each.startswith("groups: rate: 3 values") for each in said)
     assert any(each.startswith("curve: value against ratio, 2 points") for each in said)
     text = " ".join(text for text, _ in hostile.texts)

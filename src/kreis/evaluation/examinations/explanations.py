@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kreis.arrays import Floats
-from kreis.evaluation.accumulated import bins_of, effects, ends_of
+from kreis.evaluation.accumulated import AccumulatedEffects, bins_of, effects, ends_of
 from kreis.evaluation.changed import SomeRows, loses, lost
 from kreis.evaluation.examinations.examination import Examined, FeatureRows, Finding, Subject, Tell
 from kreis.evaluation.intervals import Estimate
+from kreis.evaluation.levels import levels_of, stepped
 from kreis.models.scoring import Matrix, Texts
 from kreis.tasks.task import metric_named
 
@@ -33,7 +34,8 @@ class Explanations:
 
     Args:
         features: Of how many features the loss is told, and the effect drawn of half as many.
-        bins: A feature's values are cut into at most so many bins.
+        bins: A feature's values are cut into at most so many bins; of a category so many levels are drawn, the most
+            frequent ones, neighbours alike.
         most: On how many rows at most.
 
     Example:
@@ -67,47 +69,68 @@ class Explanations:
         order = sorted(losses, key=lambda name: -losses[name].value if losses[name].defined else np.inf)
         findings = [_told(subject, name, losses[name]) for name in order[: self.features]]
         tables = {"importance": [_row(features, name, losses[name]) for name in order]}
-        drawn, notes = self._drawn(some, features, order)
-        if drawn:
-            tables["effects"] = []
-            for found in self._effects(subject, some, drawn):
-                tables["effects"] += found
+        most = order[: (self.features + 1) // 2]
+        tables |= {"effects": self._effects(subject, some, most)}
+        tables |= {"effects_of_categories": self._effects_of_categories(subject, some, most)}
+        texts = [name for name in most if name in features.test.text_fields]
+        notes = [f"no effect is drawn of texts: {', '.join(texts)}"] if texts else []
+        tables = {name: rows for name, rows in tables.items() if rows}
         return Examined(examination=self.name, findings=findings, tables=tables, notes=[*some.note, *notes])
 
-    def _drawn(self, some: SomeRows, features: FeatureRows, order: list[str]) -> tuple[dict[str, Floats], list[str]]:
-        """The most important features that are numbers, with the edges of their bins."""
-        most = (self.features + 1) // 2
-        found: dict[str, Floats] = {}
-        left_out: list[str] = []
-        for name in order[:most]:
-            if name in features.test.categories or name in features.test.text_fields:
-                left_out.append(name)
-                continue
-            edges = bins_of(some.matrix[:, features.test.features.index(name)].astype(np.float64), self.bins)
-            if len(edges) > 1:
-                found[name] = edges
-        notes = [f"no effect is drawn of categories and texts: {', '.join(left_out)}"] if left_out else []
-        return found, notes
-
-    def _effects(self, subject: Subject, some: SomeRows, drawn: dict[str, Floats]) -> Iterator[list[dict[str, Any]]]:
-        """Of each feature its rows of the table."""
-        names = some.features.test.features
-        parts = [ends_of(some.matrix, names.index(name), edges) for name, edges in drawn.items()]
+    def _effects(self, subject: Subject, some: SomeRows, most: list[str]) -> list[dict[str, Any]]:
+        """Of the most important features that are numbers, at the edges of their bins."""
+        test, drawn = some.features.test, dict[str, Floats]()
+        for name in most:
+            if name not in test.categories and name not in test.text_fields:
+                edges = bins_of(some.matrix[:, test.features.index(name)].astype(np.float64), self.bins)
+                drawn |= {name: edges} if len(edges) > 1 else {}
+        parts = [ends_of(some.matrix, test.features.index(name), edges) for name, edges in drawn.items()]
         scores = _scores(some, [each for lower, upper, _ in parts for each in (lower, upper)])
-        called = subject.decision.names[:_NUMBERS] or ("",)
+        rows: list[dict[str, Any]] = []
         for place, (name, edges) in enumerate(drawn.items()):
             moved = scores[2 * place + 1] - scores[2 * place]
-            rows: list[dict[str, Any]] = []
-            for at, of in enumerate(called):
-                one = moved if moved.ndim == 1 else moved[:, at]
+            for of, one in _by_number(subject, moved):
                 found = effects(one, parts[place][2], edges, some.blocks, level=subject.level)
-                told = zip(found.edges, found.effect, found.low, found.high, found.rows, strict=True)
-                rows += [
-                    {"feature": name, **({"of": of} if of else {})}
-                    | {"value": float(v), "effect": float(e), "low": float(lo), "high": float(hi), "rows": int(n)}
-                    for v, e, lo, hi, n in told
-                ]
-            yield rows
+                rows += _points({"feature": name} | of, [{"value": float(each)} for each in found.edges], found)
+        return rows
+
+    def _effects_of_categories(self, subject: Subject, some: SomeRows, most: list[str]) -> list[dict[str, Any]]:
+        """Of the most important features that are categories, at their most frequent levels: what the score moves by
+        from each to the next, of the rows at both.
+        """
+        test, rows = some.features.test, list[dict[str, Any]]()
+        known = np.array([name in test.categories for name in test.features])
+        for name in (each for each in most if each in test.categories and each not in test.text_fields):
+            place, names = test.features.index(name), test.categories[name]
+            others = [at for at, each in enumerate(test.features) if at != place and each not in test.text_fields]
+            levels = levels_of(some.matrix, place, names, others, known, most=self.bins)
+            if len(levels) < 2:
+                continue
+            above, below, level = stepped(some.matrix, place, levels)
+            upper, lower = _scores(some, [above, below])
+            moved = np.concatenate([upper - some.rows.scores, some.rows.scores - lower])
+            bins = np.concatenate([np.where(level < len(levels) - 1, level, -1), np.where(level > 0, level - 1, -1)])
+            at = np.bincount(level[level >= 0], minlength=len(levels)).astype(np.int64)
+            blocks = np.tile(some.blocks, 2)
+            called = [{"category": names.get(float(each), f"{each:g}")} for each in levels]
+            for of, one in _by_number(subject, moved):
+                found = effects(one, bins, levels, blocks, level=subject.level, at=at)
+                rows += _points({"feature": name} | of, called, found)
+        return rows
+
+
+def _by_number(subject: Subject, moved: Floats) -> Iterator[tuple[dict[str, Any], Floats]]:
+    """What each of the first numbers of a score moved by, with what it is about."""
+    for at, of in enumerate(subject.decision.names[:_NUMBERS] or ("",)):
+        yield {"of": of} if of else {}, moved if moved.ndim == 1 else moved[:, at]
+
+
+def _points(
+    named: dict[str, Any], places: Sequence[dict[str, Any]], found: AccumulatedEffects
+) -> Iterator[dict[str, Any]]:
+    """Rows of a table."""
+    for place, effect, low, high, count in zip(places, found.effect, found.low, found.high, found.rows, strict=True):
+        yield {**named, **place, "effect": float(effect), "low": float(low), "high": float(high), "rows": int(count)}
 
 
 def _losses(subject: Subject, some: SomeRows, features: FeatureRows) -> dict[str, Estimate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from kreis.governance.papers.parts import section, table, text
@@ -140,9 +141,14 @@ def _within_bounds(rows: list[dict[str, Any]]) -> str | None:
 
 
 def _naming(rows: list[dict[str, Any]]) -> str:
-    """The column that names the rows: of texts, the one with most different ones."""
+    """The column that names the rows: of texts, the one with most different ones, and that changes most often."""
     texts = [name for name in rows[0] if any(isinstance(row.get(name), str) for row in rows)]
-    return max(texts, key=lambda name: len({row.get(name) for row in rows}), default="")
+
+    def differs(name: str) -> tuple[int, int]:
+        said = [row.get(name) for row in rows]
+        return len(set(said)), sum(one != other for one, other in pairwise(said))
+
+    return max(texts, key=differs, default="")
 
 
 def _place(name: str) -> tuple[int, str]:
