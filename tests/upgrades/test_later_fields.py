@@ -128,8 +128,8 @@ def next_version(tmp_path: Path) -> Path:
         assert add_field(path, 'later: str = "as ever"', names) == len(names)
     add_field(source / "kreis" / "ledger" / "records.py", "later: str | None = None")
     schema = source / "kreis" / "ledger" / "schema.py"
-    replace(schema, '_text("sha256"), keys', '_text("later", optional=True), _text("sha256"), keys')
-    replace(schema, '    _text("hash"),\n', '    _text("hash"),\n    _text("later", optional=True),\n')
+    replace(schema, "{said}, sha256", "{said}, later?, sha256")
+    replace(schema, "previous, hash", "previous, hash, later?")
     return source
 
 
