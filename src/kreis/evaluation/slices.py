@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kreis.arrays import Codes
+from kreis.evaluation.group_order import in_order
 from kreis.evaluation.intervals import Estimate, estimate
 from kreis.evaluation.support import missing_rows
 from kreis.tasks.metrics.metric import Metric, Rows
@@ -38,7 +39,9 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def group_codes(column: npt.ArrayLike | Groups) -> Groups:
-    """A column's values as groups, by text; None and NaN are the group "(missing)". Groups are taken as they are."""
+    """A column's values as groups, in the order of what their texts say (`in_order`), else of the texts; None and NaN
+    are the group "(missing)". Groups are taken as they are.
+    """
     if isinstance(column, Groups):
         return column
     values = np.asarray(column)
@@ -46,8 +49,12 @@ def group_codes(column: npt.ArrayLike | Groups) -> Groups:
         values = np.where(np.isnan(values), _MISSING, values.astype(str))
     elif values.dtype.kind == "O":
         values = np.array([_MISSING if each is None or each != each else str(each) for each in values], dtype=str)
-    labels, codes = np.unique(values.astype(str), return_inverse=True)
-    return Groups([str(label) for label in labels], codes.astype(np.int64))
+    found, codes = np.unique(values.astype(str), return_inverse=True)
+    labels = [str(label) for label in found]
+    order = in_order(labels)
+    if order is None:
+        return Groups(labels, codes.astype(np.int64))
+    return Groups([labels[place] for place in order], np.argsort(order)[codes].astype(np.int64))
 
 
 def slices(
@@ -60,7 +67,7 @@ def slices(
     least: int,
     level: float = 0.95,
 ) -> list[Slice]:
-    """Metrics of each group, the largest group first; each with its interval.
+    """Metrics of each group with their intervals: in the order of what the groups' names say, else the largest first.
 
     Args:
         metrics: What to measure.
@@ -87,4 +94,7 @@ def slices(
                 missing=lacking,
             )
         )
+    order = in_order(groups.labels)
+    if order is not None:
+        return [found[place] for place in order]
     return sorted(found, key=lambda each: (-each.n, each.group))

@@ -17,6 +17,7 @@ from kreis.evaluation.examinations.kinds import examine
 from kreis.evaluation.fairness.findings import Compared
 from kreis.evaluation.fairness.seen import seen
 from kreis.evaluation.scored import Scored
+from kreis.evaluation.slices import group_codes
 from kreis.requirements.goal import Goal
 from kreis.tasks.binary.decision_value import DecisionValue
 from kreis.tasks.decisions import Cut, Rank
@@ -255,3 +256,11 @@ def test_it_lacks_columns_where_none_is_declared_and_says_so_of_unknown_ones():
     plain = replace(subject("binary"), judge_by=())
     assert "judge_by" in ask(plain).lacks
     assert "'age' is not declared to judge by" in ask(subject("binary"), by=("sex", "age")).notes
+
+
+def test_groups_of_numbers_stand_by_their_value():
+    it = subject("binary")
+    hours = np.array(["9", "10", "2"])[np.arange(len(it.rows)) % 3]
+    found = ask(replace(it, groups={"hour": group_codes(hours)}, judge_by=("hour",)))
+    assert [each.group for each in found.findings if each.measure == "disparate_impact"] == ["2", "9", "10"]
+    assert list(dict.fromkeys(row["group"] for row in found.tables["groups"])) == ["2", "9", "10"]

@@ -40,5 +40,5 @@ def test_some_of_many_are_told_as_among_all():
     rng = np.random.default_rng(3)
     gaps = np.append(rng.normal(size=5_000), [6.0, -1.0])
     some = shrunken(gaps, np.ones(5_002), np.array([5_000, 5_001]))
-    np.testing.assert_allclose(some, shrunken(gaps, np.ones(5_002))[5_000:], atol=0.05)
+    np.testing.assert_allclose(some, shrunken(gaps, np.ones(5_002))[5_000:], atol=0.1)
     assert some[0] > 4

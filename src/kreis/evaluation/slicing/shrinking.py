@@ -9,7 +9,7 @@ from kreis.arrays import Codes, Floats
 __all__ = ["shrunken"]
 
 _ROUNDS = 100
-_FITTED = 2_000
+_FITTED = 1_000
 _NOTHING = 10.0
 """As in Stephens (2017): so many more observations say that there is nothing."""
 
@@ -25,7 +25,7 @@ def shrunken(gaps: Floats, errors: Floats, wanted: Codes | None = None) -> Float
     Args:
         gaps: As measured, shape (m,).
         errors: Their standard errors, above 0, shape (m,).
-        wanted: Of which the expectation is asked; of all if not given. The shares are fitted to 2,000 at most.
+        wanted: Of which the expectation is asked; of all if not given. The shares are fitted to 1,000 at most.
     """
     asked = slice(None) if wanted is None else wanted
     own, own_errors = gaps[asked], errors[asked]
