@@ -128,9 +128,8 @@ def search(
 
     tried = _clearest(both, np.flatnonzero(chances <= bars))
     doubtful = int(np.argmax(both.evidence - both.bars))
-    expected = dict(
-        zip([*tried, doubtful], shrunken(both.gaps, both.errors, np.array([*tried, doubtful])), strict=True)
-    )
+    asked = list(dict.fromkeys([*tried, doubtful]))
+    expected = dict(zip(asked, shrunken(both.gaps, both.errors, np.array(asked)), strict=True))
     cells = [cell(each) for each in tried]
     masks = [looking.inside(both, each, everywhere=before is not None) for each in tried]
     shown = apart(masks, np.array([len(each.conditions) for each in cells]), bars[tried], loss, before, most)

@@ -25,13 +25,17 @@ def shrunken(gaps: Floats, errors: Floats, wanted: Codes | None = None) -> Float
     Args:
         gaps: As measured, shape (m,).
         errors: Their standard errors, above 0, shape (m,).
-        wanted: Of which the expectation is asked; of all if not given. The shares are fitted to 1,000 at most.
+        wanted: Of which the expectation is asked; of all if not given. Of the others 1,000 at most are looked at, each
+            for as many as there are.
     """
     asked = slice(None) if wanted is None else wanted
     own, own_errors = gaps[asked], errors[asked]
-    if len(gaps) > _FITTED:
-        some = np.linspace(0, len(gaps) - 1, _FITTED).astype(int)
-        gaps, errors = np.append(gaps[some], own), np.append(errors[some], own_errors)
+    stands_for = np.ones(len(gaps))
+    if wanted is not None and len(gaps) - len(wanted) > _FITTED:
+        others = np.delete(np.arange(len(gaps)), wanted)
+        some = np.append(others[np.linspace(0, len(others) - 1, _FITTED).astype(int)], wanted)
+        gaps, errors, stands_for = gaps[some], errors[some], stands_for[some]
+        stands_for[:_FITTED] = len(others) / _FITTED
     most = float(np.sqrt(max(np.max(gaps**2 - errors**2), 0.0))) * 2
     least = float(errors.min()) / 10
     if most <= least:
@@ -44,7 +48,7 @@ def shrunken(gaps: Floats, errors: Floats, wanted: Codes | None = None) -> Float
     for _ in range(_ROUNDS):
         weights = fits * shares
         weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-        new = weights.sum(axis=0) + counts
+        new = stands_for @ weights + counts
         new /= new.sum()
         done = np.abs(new - shares).max() < 1e-6
         shares = new
