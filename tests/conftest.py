@@ -26,8 +26,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("kreis")
 
-# Each process that tests one thread: as many as there are cores would wait for each other.
+# Each process that tests has one thread, and one that waits sleeps: there are more processes than cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "minimal"
 
