@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from tests.evaluation.examinations.subjects import goal_of, rows_of, subject, subject_with
 
 from kreis.errors import ProjectError
+from kreis.evaluation import model_memory
 from kreis.evaluation.examinations.examination import Finding
 from kreis.evaluation.examinations.kinds import examine
 from kreis.evaluation.examinations.package import Packaging, Speed, Variants
@@ -88,6 +89,17 @@ def test_memory_of_a_model_is_what_opening_it_and_answering_takes(monkeypatch: p
     found = ask(Speed(calls=20), subject("binary"))
     assert [each.measure for each in found.findings] == ["model_ms_p99"]
     assert found.notes == ["how much memory a process needs is told on Linux alone"]
+
+
+def test_what_a_process_had_before_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    content = constant_score([0.5], 4)
+    np.save(tmp_path / "rows.npy", np.zeros((2, 4), dtype=np.float32))
+    (tmp_path / "model").write_bytes(content)
+    asked = {"form": Onnx.of(content).stored, "features": list("abcd"), "texts": None, "held": []}
+    (tmp_path / "asked.json").write_bytes(msgspec.json.encode(asked))
+    told = iter([5.0, 12.0])
+    monkeypatch.setattr(model_memory, "_written", lambda: next(told))
+    assert model_memory._needed(tmp_path) == 7.0
 
 
 def weighty() -> bytes:
