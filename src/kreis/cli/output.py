@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreis.errors import KreisError, KreisWarning
-from kreis.texts import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -235,4 +234,4 @@ def counting(text: str, *, quiet: bool = False) -> Iterator[Callable[[int], None
         yield lambda rows: None
         return
     with console(stderr=True).status(f"{text} …") as status:
-        yield lambda rows: status.update(f"{text} … {counted(rows, 'row')}")
+        yield lambda rows: status.update(f"{text} … {rows:,} rows")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kreis.evaluation.coverage.adapting import WalkedLevels
 from kreis.ledger.levels import last_move
 from kreis.ledger.records import LevelMove, Release
 from kreis.models.answer_parts.levels import Levels
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from kreis.evaluation.coverage.adapting import WalkedLevels
 
 __all__ = ["in_service_since", "levels_in_service", "move_in_service", "walked_of"]
 
@@ -55,4 +56,6 @@ def levels_in_service(connection: Connection, history: Sequence[Release], model:
 
 def walked_of(move: LevelMove) -> WalkedLevels:
     """How far levels have come by a move."""
+    from kreis.evaluation.coverage.adapting import WalkedLevels
+
     return msgspec.convert(move.levels, WalkedLevels)

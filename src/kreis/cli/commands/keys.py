@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from kreis.cli.output import JsonOption, answer, here
-from kreis.texts import counted
 
 __all__ = ["app"]
 
@@ -64,6 +63,7 @@ def renew(
         kreis keys renew --reason "the laptop was stolen"
     """
     from kreis.actions.keys import renew_keys
+    from kreis.texts import counted
 
     done = renew_keys(here(), reason=reason)
     answer(
