@@ -225,7 +225,8 @@ class PostgresServer:
             self._account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         data = self._folder / "data"
         self._run(binaries / "initdb", "-D", data, "-U", "kreis", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=120", "-k", self._folder]
+        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=120")
+        options = [*(part for each in settings for part in ("-c", each)), "-k", self._folder]
         self._log = (self._folder / "log").open("wb")
         self._server = subprocess.Popen(
             [binaries / "postgres", "-D", data, *options],

@@ -61,7 +61,7 @@ def loaded(*arguments: str, folder: Path) -> set[str]:
 
 
 def cpu_seconds(*arguments: str, folder: Path, environment: dict[str, str]) -> float:
-    """The least CPU time of a command in five tries: what it needs when nobody disturbs it."""
+    """The least CPU time of a command in three tries: what it needs when nobody disturbs it."""
 
     def once() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -71,7 +71,7 @@ def cpu_seconds(*arguments: str, folder: Path, environment: dict[str, str]) -> f
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     once()
-    return min(once() for _ in range(5))
+    return min(once() for _ in range(3))
 
 
 def test_help_loads_nothing_but_typer(tmp_path: Path) -> None:
