@@ -144,5 +144,5 @@ def test_search_holds_its_rate(simulations, before: int):
 @pytest.mark.simulation
 @pytest.mark.parametrize("shape", SHAPES)
 def test_search_points_at_planted_slices(simulations, shape: str):
-    runs = simulations.runs(100)
+    runs = simulations.runs(40)
     simulations.at_least(f"a slice worse by 4 standard errors is pointed at: {shape}", hits(shape, runs), runs, 0.85)
