@@ -65,6 +65,7 @@ SHAPES = Examined(
             for f in "ab"
             for c in ("yes", "no")
         ],
+        "over_time": [{"first_day": d, "coverage": 0.9, "low": 0.8, "high": 1.0, "days": 15} for d in (0, 15, 30)],
         "groups": [{"measure": "rate", "group": g, "value": 0.2, "low": 0.1, "high": 0.3} for g in "abc"],
         "curve": [
             {"method": m, "ratio": 0.5, "ratio_low": 0.4, "ratio_high": 0.6}
@@ -173,6 +174,7 @@ def test_findings_are_drawn_by_their_shape(hostile: Page) -> None:
     assert sum(each.startswith("effects: ") for each in said) == 2
     assert sum(each.startswith("effects of categories: ") and "2 values" in each for each in said) == 2
     assert any(each.startswith("effects of categories: b") and "lowest yes" in each for each in said)
+    assert any(each.startswith("over time: coverage by first day, 3 points") for each in said)
     assert any(each.startswith("groups: rate: 3 values") for each in said)
     assert any(each.startswith("curve: value against ratio, 2 points") for each in said)
     text = " ".join(text for text, _ in hostile.texts)

@@ -17,7 +17,9 @@ _PLOTS, _PLOTS_OF_TABLE = 10, 6
 _ROWS = 25
 """Of a table of details."""
 _SHARES = ("frequency", "share", "observed", "outcome")
-_ORDER = ("effect", "gap", "loss", "value", "score", *_SHARES, "low", "high", "rows", "n")
+_ALONG = ("value", "first_day")
+"""What other numbers of a row go along: across in plots."""
+_ORDER = ("first_day", "effect", "gap", "loss", "value", "score", *_SHARES, "low", "high", "rows", "n")
 """Numbers of tables, as they are shown; the others follow by name."""
 _SLACK = 1e-9
 
@@ -108,16 +110,18 @@ def _of_table(name: str, rows: list[dict[str, Any]]) -> Iterator[str]:
     columns = list(rows[0])
     share = next((each for each in _SHARES if each in columns), None)
     centre = _within_bounds(rows)
+    along = next((each for each in _ALONG if each in columns and each != centre), None)
     pairs = [each for each in columns if {f"{each}_low", f"{each}_high"} <= set(columns)]
     if "score" in columns and share is not None:
         for label, part in _series(rows, ("score", share)):
             points = [(row["score"], row[share], row.get("rows", row.get("n", 1))) for row in part]
             said = f"{name}{label}: what happened against what was predicted, {len(points)} bins. The table has them."
             yield figure(reliability(points), f"{name}{label}; dashed: where both agree", said)
-    elif centre is not None and centre != "value" and "value" in columns:
-        for label, part in _series(rows, ("value", centre), without=("value",)):
-            said = f"{name}{label}: {centre} by value, {len(part)} points with their band. The table has them."
-            yield figure(curves(part, x="value", y=centre, band=True), f"{name}{label}", said)
+    elif centre is not None and along is not None:
+        for label, part in _series(rows, (along, centre), without=(along,)):
+            across = along.replace("_", " ")
+            said = f"{name}{label}: {centre} by {across}, {len(part)} points with their band. The table has them."
+            yield figure(curves(part, x=along, y=centre, band=True), f"{name}{label}", said)
     elif centre is not None:
         own = _naming(rows)
         for label, part in _series(rows, (centre,), without=(own,)):
