@@ -76,6 +76,8 @@ def test_a_move_that_was_put_there_by_something_else_is_refused(ledger, tmp_path
         other.commit()
     with pytest.raises(CorruptionError, match="no audit entry covers"), ledger.read() as connection:
         last_move(connection, A)
+    with pytest.raises(CorruptionError, match="no audit entry covers"), ledger.read() as connection:
+        newest_move(connection)  # a service would never go back behind its number
 
 
 def test_levels_hold_for_one_stay_in_service(ledger, releases):

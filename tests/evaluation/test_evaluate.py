@@ -208,6 +208,7 @@ HOSTILE = [
     "a | b\n# heading",
     "&lt;img src=x onerror=1&gt;",
     "1. first",
+    "2024. The year",
     "+ one",
     "__bold__ _it_ row__sex `code` ~~no~~ a*b*c \\* $x$",
 ]
@@ -223,6 +224,10 @@ def test_a_card_shows_hostile_names_as_text(hostile: str):
 
 def test_a_value_in_a_card_becomes_no_link_by_itself():
     assert plain("https://e.vil www.e.vil a@e.vil") == r"https\://e.vil www\.e.vil a\@e.vil"
+
+
+def test_a_number_at_the_beginning_of_a_value_is_escaped_only_where_it_would_number_a_list():
+    assert [plain(each) for each in ("2024) a", "1.5 a", "1234567890. a")] == [r"2024\) a", "1.5 a", "1234567890. a"]
 
 
 @given(st.text(st.sampled_from("ab1 _*`[]()<>&|~#=+-.!:\\\"'@$\n"), max_size=20))

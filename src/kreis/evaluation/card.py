@@ -20,7 +20,7 @@ from kreis.training.mitigations.said import mitigation_said
 
 __all__ = ["model_card", "plain"]
 
-_MEANING = re.compile(r"[\\`*\[\]<>|~$&@]|_+|:(?=//)|(?<=www)\.|^[#=+-]|(?:(?<=^\d)|(?<=^\d\d)|(?<=^\d\d\d))[.)]")
+_MEANING = re.compile(r"[\\`*\[\]<>|~$&@]|_+|:(?=//)|(?<=www)\.|^[#=+-]|^[0-9]{1,9}[.)](?= |$)")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _LONGEST = 500
 
@@ -38,6 +38,8 @@ def _escaped(found: re.Match[str]) -> str:
     said, before, after = found.group(), found.string[: found.start()][-1:], found.string[found.end() :][:1]
     if said[0] == "_" and before.isalnum() and after.isalnum():
         return said
+    if said[0].isdigit():  # the number of an item of a list
+        return f"{said[:-1]}\\{said[-1]}"
     return "".join(_ENTITIES.get(each, f"\\{each}") for each in said)
 
 

@@ -31,8 +31,13 @@ def add_move(tx: Transaction, move: LevelMove) -> LevelMove:
 
 
 def newest_move(connection: Connection) -> int:
-    """The number of the newest move of any model; 0 before the first."""
+    """The number of the newest move of any model; 0 before the first.
+
+    Raises:
+        CorruptionError: it was put there by something else than kreis.
+    """
     newest = _MOVES.first(connection, *_OF_MOVES, order=[_documents.kind.desc()])
+    covered(connection, _MOVES, newest)
     return 0 if newest is None else int(newest.kind.removeprefix(_KIND))
 
 

@@ -251,7 +251,7 @@ class _Canary:
         )
         return (
             f"{value} ({low} to {high}) {metric.unit} against the champion, margin {margin},"
-            f" from {counted(self.seen.known, 'outcome')} of {paired.days} days"
+            f" from {counted(self.seen.known, 'outcome')} of {counted(paired.days, 'day')}"
         )
 
     def _agreement_said(self) -> str:

@@ -75,6 +75,7 @@ def test_a_level_never_leaves_the_levels_that_say_something_else():
     assert walk(begin(0.9), GRID, 0.9, np.full(1_000, 0.0), None).general == 0.5
     assert at_most(WalkedLevels(0.95, 9, {"north": GroupLevel(0.9, 9)}), GRID) == [None, "north"]
     assert at_most(begin(0.9), GRID) == []
+    assert at_most(begin(0.95), GRID) == []  # as it was fitted: nothing has shown that it covers too little
 
 
 def test_many_outcomes_at_once_move_a_level_as_far_as_one_after_the_other():

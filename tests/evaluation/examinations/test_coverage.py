@@ -10,6 +10,7 @@ import pytest
 from tests.evaluation.examinations.subjects import DAY, goal_of, rows_of, subject, subject_with
 
 from kreis import Coverage, Project
+from kreis.evaluation.coverage import fit
 from kreis.evaluation.examinations.coverage import MeasuredCoverage
 from kreis.governance.papers.findings import _within_bounds
 
@@ -74,6 +75,23 @@ def test_what_must_hold_is_what_answers_will_say():
     wild = dataclasses.replace(model, rows=dataclasses.replace(model.rows, outcomes=model.rows.outcomes * 5))
     assert "with a level that follows" not in asked(wild).serious[0]
     assert all("with a level that follows" in each for each in asked(wild, adapts=True).serious[:1])
+
+
+def test_what_is_measured_is_what_is_packaged_where_fewer_groups_may_adapt(monkeypatch):
+    """Of many groups only the largest have the quantiles of a level that follows."""
+    monkeypatch.setattr(fit, "_MOST_ADAPTING", 0)
+    model = subject("binary")
+    region = model.features.data.columns["region"]
+    behind = dataclasses.replace(model.features, column=lambda name: region.tolist())
+    model = dataclasses.replace(model, features=behind)
+    part = Coverage(0.8, by="region").fit(model, lambda content: "")
+    assert part.quantile.groups.keys() == {"north", "south", "west"}
+    sets = part.included(model.rows.scores, region[behind.split.judging].tolist())
+    held = sets[np.arange(len(sets)), model.rows.outcomes.astype(int)]
+    whole, *_ = asked(model, level=0.8, by="region").findings
+    assert whole.estimate.value == pytest.approx(held.mean())
+    pooled, *_ = asked(model, level=0.8, by="region", adapts=True).findings
+    assert pooled.estimate.value != pytest.approx(held.mean())
 
 
 def test_rows_without_moments_have_no_level_that_follows():

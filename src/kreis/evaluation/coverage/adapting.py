@@ -91,7 +91,9 @@ def _moved(at: float, needed: Floats, level: float, bounds: tuple[float, float])
 
 
 def at_most(levels: WalkedLevels, grid: QuantileGrid) -> list[str | None]:
-    """The groups whose levels can rise no further (None is that of all rows): they may cover too little."""
-    every: list[tuple[str | None, float]] = [(None, levels.general)]
+    """The groups whose levels outcomes have raised as far as they can (None is that of all rows): they may cover too
+    little. Of few rows the level as it was fitted is the highest already.
+    """
+    every: list[tuple[str | None, float]] = [(None, levels.general)] if levels.outcomes else []
     every += [(name, each.level) for name, each in levels.groups.items()]
     return [name for name, at in every if at >= grid.bounds(name)[1]]

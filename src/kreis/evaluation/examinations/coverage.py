@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,7 +64,7 @@ class MeasuredCoverage:
 
     @property
     def _part(self) -> Coverage:
-        return Coverage(self.level, by=self.by, method=self.method, adapts=True)
+        return Coverage(self.level, by=self.by, method=self.method, adapts=self.adapts)
 
     def lacks(self, subject: Subject) -> str | None:
         """As `Coverage` does."""
@@ -87,10 +87,11 @@ class MeasuredCoverage:
         sized = [_size(part, sizes, subject)]
         tables = {"over_time": _over_time(subject, held)} if subject.rows.blocks_are == "days" else {}
         if _has_moments(subject):
-            held, sizes, levels = _adapted(part, subject, groups)
+            follows = part if self.adapts else replace(self._part, adapts=True).fit(subject, lambda content: "")
+            held, sizes, levels = _adapted(follows, subject, groups)
             said = f"with a level that follows what is known by each day {_what(part)} what happened"
             findings.append(self._whole("coverage_adapted", said, held, subject))
-            sized.append(_size(part, sizes, subject, "_adapted"))
+            sized.append(_size(follows, sizes, subject, "_adapted"))
             tables["over_time_adapted"] = _over_time(subject, held, levels)
         notes = [f"made from {part.rows:,} validation rows, by the scores of what had learned from the others"]
         if part.rows < _FEW_ROWS:
