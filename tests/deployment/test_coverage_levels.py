@@ -11,7 +11,7 @@ import pytest
 from tests.deployment.test_releases import SAY, A, B, fill, pointed, releases_of
 
 from kreis.deployment.coverage_levels import in_service_since, levels_in_service
-from kreis.deployment.pointer import PointerFile, read_pointer, write_pointer
+from kreis.deployment.pointer import PointerFile, read_highest, read_pointer, remember_highest, write_pointer
 from kreis.deployment.predictions.reader import parse_segment
 from kreis.errors import CorruptionError
 from kreis.ledger import schema
@@ -112,6 +112,16 @@ def test_the_service_is_told_of_a_move_once_it_is_on_record_and_of_none_where_th
     assert (pointed(releases).moved, pointed(releases).levels) == (1, {A: Levels(0.93)})
 
 
+def test_a_worker_that_is_behind_takes_back_no_move_that_another_one_wrote_down(releases, tmp_path):
+    release = releases.release(A, **SAY)
+    for moved in (5, 3):
+        remember_highest(tmp_path, release, moved)
+    assert read_highest(tmp_path).moved == 5
+    later = msgspec.structs.replace(release, number=2)
+    remember_highest(tmp_path, later, 0)
+    assert (read_highest(tmp_path).number, read_highest(tmp_path).moved) == (2, 0)
+
+
 def published(service, route, moved, levels):
     place = PointerFile(service.pointer_folder)
     pointer = read_pointer(place, service.keys.trusted())
@@ -139,8 +149,12 @@ def test_the_service_follows_levels_without_a_restart_logs_them_and_never_goes_b
         "set": [False, True],
         "group": None,
     }
+    published(service, digest, 3, {})
+    service.until(lambda: said()["adapted_level"] == 0.9)  # in another stay a model that is still warm begins anew
+    published(service, digest, 4, {digest: Levels(0.95, {"9": 0.8})})
+    service.until(lambda: said()["adapted_level"] == 0.8)
     published(service, digest, 1, {digest: Levels(0.85)})
-    service.until(lambda: "move 1 of a level is not newer than 2, by which it answers" in service.log())
+    service.until(lambda: "move 1 of a level is not newer than 4, by which it answers" in service.log())
     assert said()["adapted_level"] == 0.8
     service.stop()
     logged = [
@@ -152,6 +166,6 @@ def test_the_service_follows_levels_without_a_restart_logs_them_and_never_goes_b
     service.start()
     service.until(lambda: "by which it answered here before" in service.log())
     assert service.predict(row)[0] == 503
-    published(service, digest, 3, {})
+    published(service, digest, 5, {})
     service.wait_for(1)
     assert said()["adapted_level"] == 0.9  # as it was fitted

@@ -26,6 +26,8 @@ MOST_WEIGHTS = 2**22
 _MOST_LAYERS = 64
 _MOST_PIECES = 2**14
 """The way is cut at corners into at most so many pieces."""
+_MOST_CELLS = 2**24
+"""What the units of the widest layer give in all pieces is at most so many numbers (128 MB)."""
 _MOST_STRETCHES = 64
 """So many stretches are tried of a way without corners."""
 _NEAR = 1e-10
@@ -159,6 +161,8 @@ class Layers:
     def _mean_gradient(self, row: Floats) -> Floats:
         """On the way from 0 to a row, shape (k, w)."""
         slope = row @ self.weights[0]
+        if self.bends == ("relu",):
+            return self._gradient(np.ones(1), [self._let_through(slope)[None]])
         if set(self.bends) <= {"relu"}:
             shares, rises = self._pieces(slope)
             return self._gradient(shares, rises)
@@ -167,6 +171,15 @@ class Layers:
             before, found = found, self._on_stretches(slope, stretches)
             if np.abs(found - before).max(initial=0.0) <= _NEAR * np.abs(found).max(initial=0.0):
                 break
+        return found
+
+    def _let_through(self, slope: Floats) -> Floats:
+        """On how much of the way each unit of the first layer lets something through, shape (units,): of one layer that
+        is all that counts, and it may be as wide as it likes.
+        """
+        ends = np.stack([self.biases[0], self.biases[0] + slope])
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        found: Floats = np.where(low < 0, high.clip(0) / np.where(low < 0, high - low, 1.0).clip(1e-300), high > 0)
         return found
 
     def _on_stretches(self, slope: Floats, count: int) -> Floats:
@@ -185,9 +198,10 @@ class Layers:
         """
         at, held = np.array([0.0, 1.0]), np.stack([self.biases[0], self.biases[0] + slope])
         rises: list[Floats] = []
+        most = min(_MOST_PIECES, _MOST_CELLS // max(map(len, self.biases)))
         for weights, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             piece, unit = np.nonzero(held[:-1] * held[1:] < 0)
-            if len(piece) and len(at) + len(piece) <= _MOST_PIECES:
+            if len(piece) and len(at) + len(piece) <= most:
                 low, high = held[piece, unit], held[piece + 1, unit]
                 share = low / (low - high)
                 corners = at[piece] + share * np.diff(at)[piece]
