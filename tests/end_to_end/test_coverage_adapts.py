@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,19 @@ def credit(tmp_path_factory: pytest.TempPathFactory, new_shop: Any) -> Iterator[
     loans(1_000).write_csv(like / "credit.csv", separator=";")
     shop = new_shop(tmp_path_factory.mktemp("credit") / "credit", like=like)
     workspace = Workspace(shop.folder, clock=SimulatedClock(START))
-    project = workspace.load_project()
     assert run_circle(workspace.load_project(), workspace, as_of=START).status == "advanced"
-    watcher = Watcher(
-        project, workspace, circle=lambda *asked: pytest.fail("no circle"), close_log=lambda: close_segment(workspace)
-    )
     with serving(shop) as served:
-        yield Credit(shop, workspace, watcher, served)
+        yield Credit(shop, workspace, watching(workspace), served)
     workspace.ledger.close()
+
+
+def watching(workspace: Workspace) -> Watcher:
+    return Watcher(
+        workspace.load_project(),
+        workspace,
+        circle=lambda *asked: pytest.fail("no circle"),
+        close_log=lambda: close_segment(workspace),
+    )
 
 
 def test_a_day_of_misses_moves_the_level_on_record_and_the_service_follows(credit: Credit) -> None:
@@ -166,6 +171,13 @@ def test_a_look_that_ends_between_record_and_service_is_made_good_by_the_next(
     assert credit.says(3, "business")["adapted_level"] == look.moved[0].before["general"]
     assert credit.look(3.1).moved == []
     credit.until(lambda: credit.says(3, "business")["adapted_level"] == after["general"])
+
+
+def test_a_day_that_another_watcher_has_taken_in_is_not_taken_in_again(credit: Credit) -> None:
+    credit.happen(3, credit.answer(3, "car"), as_said=True)
+    (move,) = replace(credit, watcher=watching(credit.workspace)).look(4).moved
+    assert move.days[0]["day"] == "2026-09-04"
+    assert credit.look(4.1).moved == []
 
 
 def test_levels_that_can_rise_no_further_are_said(credit: Credit) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import Simulations
 
 from kreis.evaluation.fairness.rates import MeanOf, ShareOf, between, ratio_between, worst_of
+from kreis.evaluation.fairness.worst_off import worst_off
 from kreis.evaluation.slices import Groups
 from kreis.tasks.metrics.metric import RatioMetric, Rows
 
@@ -53,6 +54,19 @@ def test_a_small_group_may_be_worst_and_widens_the_interval():
     assert ratio is not None
     assert (ratio.estimate.value, ratio.estimate.low) == (0.0, 0.0)
     assert ratio.estimate.high > 0.3
+
+
+def test_bounds_that_hold_for_several_rates_at_once_are_wider():
+    rate, rows, days, groups = drawn(np.random.default_rng(2), np.array([0.3, 0.35, 0.4]), 3_000)
+    for measured in (
+        lambda joint: between(rate, rows, days, groups, joint=joint).estimate,
+        lambda joint: ratio_between(rate, rows, days, groups, joint=joint).estimate,
+        lambda joint: worst_off(rate, rows, days, groups, joint=joint).estimate,
+    ):
+        alone, joint = measured(1), measured(9)
+        assert alone.value == joint.value
+        assert (joint.low, joint.high) != (alone.low, alone.high)
+        assert joint.low <= alone.low <= alone.high <= joint.high
 
 
 def test_the_mean_of_the_worst_group_is_bounded():

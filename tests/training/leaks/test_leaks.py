@@ -8,6 +8,7 @@ from tests.training.leaks.planted import TASKS, Planted
 
 from kreis.training.leaks.kinds import find_leaks
 from kreis.training.leaks.leak import Leak
+from kreis.training.leaks.telling import _tells
 from kreis.training.splits.at_random import RandomSplit
 
 SEEDS = (0, 1, 2)
@@ -82,6 +83,16 @@ def test_what_is_filled_in_afterwards_is_refused(kind: str, seed: int):
     leak = refused(planted)["refund"]
     assert leak.kind == "known afterwards"
     assert "filled in afterwards" in leak.said
+
+
+def test_rows_with_more_of_what_is_rare_than_usual_tell_nothing_of_what_is_usual():
+    """Of 20,000 rows with a value 80 are rare ones, of all others 20 in 80,000."""
+    rows, usual = np.arange(100_000) < 20_000, np.ones(100_000, dtype=bool)
+    usual[:80] = usual[-20:] = False
+    assert not _tells(rows, usual)
+    usual[:80] = True
+    usual[-200:] = False
+    assert _tells(rows, usual)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
