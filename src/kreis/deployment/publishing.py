@@ -55,7 +55,8 @@ def publish(ledger: Ledger, project: str, place: PointerPlace, keys: Keys) -> Re
             identity = identity_of(connection)
             mine = "" if identity is None else identity.ledger
             shown = msgspec.structs.replace(current, detail=None)  # the service needs no reasons
-            moved, levels = newest_move(connection), _levels(connection, current)
+            moved = newest_move(connection)
+            levels = _levels(connection, current) if moved else {}
             if _points_to(place, shown, moved, keys, mine):
                 return current
             models = {digest: get_model(connection, digest) for digest in named_by(current)}
@@ -70,8 +71,6 @@ def publish(ledger: Ledger, project: str, place: PointerPlace, keys: Keys) -> Re
 
 def _levels(connection: Connection, current: Release) -> dict[str, Levels]:
     """At which levels the answers of its models are said, where outcomes have moved them."""
-    if not newest_move(connection):
-        return {}
     history = list_releases(connection, current.project)
     found = {each: levels_in_service(connection, history, each) for each in named_by(current)}
     return {model: levels for model, levels in found.items() if levels is not None}
