@@ -9,7 +9,7 @@ import msgspec
 
 from kreis.errors import ProjectError, nearest
 from kreis.evaluation.distributions import student_t_quantile
-from kreis.evaluation.examinations.examination import Examined, Finding
+from kreis.evaluation.examinations.examination import Examined
 from kreis.evaluation.gates import GateResult, Outcome, concluded, decide
 from kreis.evaluation.intervals import Estimate
 from kreis.evaluation.power import detectable
@@ -99,7 +99,7 @@ def judge_gate(
         coming: How fast further rows come, if they do.
     """
     found = [
-        each
+        (each, each.estimate)
         for part in examined
         for each in part.findings
         if each.measure == gate.measure and gate.by in (None, each.column) and each.estimate is not None
@@ -109,34 +109,30 @@ def judge_gate(
         others = {each.column for part in examined for each in part.findings if each.measure == gate.measure}
         by = f"by {gate.by!r}; {nearest(gate.by, others)}" if gate.by and others else ""
         return _nothing_found(gate, lacks or by)
+    above = gate.at_least is not None
 
     def decided(estimate: Estimate) -> tuple[Outcome, str]:
         return decide(estimate, at_least=gate.at_least, at_most=gate.at_most, blocks_are=blocks_are, coming=coming)
 
-    outcomes = [decided(each.estimate) for each in found if each.estimate is not None]
+    def hardness(place: int) -> tuple[int, float]:
+        estimate = found[place][1]
+        return _RANK[outcomes[place][0]], estimate.low - gate.bound if above else gate.bound - estimate.high
+
+    outcomes = [decided(estimate) for _, estimate in found]
     outcomes = [
-        decided(_all_at_once(each.estimate, len(found))) if each.estimate is not None and own[0] == "fail" else own
-        for each, own in zip(found, outcomes, strict=True)
+        decided(_all_at_once(estimate, len(found))) if own[0] == "fail" else own
+        for (_, estimate), own in zip(found, outcomes, strict=True)
     ]
-
-    def distance(finding: Finding) -> float:
-        if finding.estimate is None:
-            return 0.0
-        if gate.at_least is not None:
-            return finding.estimate.low - gate.bound
-        return gate.bound - finding.estimate.high
-
-    hardest = min(range(len(found)), key=lambda place: (_RANK[outcomes[place][0]], distance(found[place])))
-    finding, (outcome, lacking) = found[hardest], outcomes[hardest]
+    hardest = min(range(len(found)), key=hardness)
+    (finding, estimate), (outcome, lacking) = found[hardest], outcomes[hardest]
     of = f" for {finding.column} {finding.group!r}" if finding.group else ""
-    what = f"{'at least' if gate.at_least is not None else 'at most'} {number(gate.bound)}"
-    shows = None if finding.estimate is None else detectable(finding.estimate, above=gate.at_least is not None)
+    what, shows = f"{'at least' if above else 'at most'} {number(gate.bound)}", detectable(estimate, above=above)
     return GateResult(
         name=gate.name,
         outcome=outcome,
-        estimate=finding.estimate,
+        estimate=estimate,
         required=gate.bound,
-        explanation=f"{gate.name} is {finding.estimate}{of}; {concluded(outcome, what, level, lacking, shows)}",
+        explanation=f"{gate.name} is {estimate}{of}; {concluded(outcome, what, level, lacking, shows)}",
         missing=lacking,
         detectable=shows,
         detail={"said": finding.said, "findings": len(found)},
