@@ -41,6 +41,37 @@ def test_loads_the_project_and_finds_its_contracts(shop, tmp_path, monkeypatch):
     assert list(project.sources) == ["orders", "settlements"]
 
 
+@pytest.mark.parametrize("edited", ["project.py", "beside.py", "below/inside.py"])
+def test_runs_what_stands_there_now(tmp_path, monkeypatch, edited):
+    """Also after an edit that Python's cache of bytecode does not see: of the same size, in the same second."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    texts = {
+        "below/__init__.py": "",
+        "below/inside.py": "SAID = 'a'\n",
+        "beside.py": "SAID = 'a'\n",
+        "project.py": "import beside\nfrom below import inside\nSAID = 'a'\n"
+        "raise ValueError(SAID + beside.SAID + inside.SAID)\n",
+    }
+    (tmp_path / "below").mkdir()
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+
+    def asked() -> str:
+        for name in ("beside", "below", "below.inside"):
+            sys.modules.pop(name, None)
+        with pytest.raises(ProjectError) as caught:
+            Workspace(tmp_path, settings=Settings()).load_project()
+        return caught.value.message.removeprefix("ValueError: ")
+
+    assert asked() == "aaa"
+    before = (tmp_path / edited).stat()
+    (tmp_path / edited).write_text(texts[edited].replace("SAID = 'a'", "SAID = 'b'"))
+    os.utime(tmp_path / edited, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert sorted(asked()) == ["a", "a", "b"]
+    for name in ("beside", "below", "below.inside"):
+        del sys.modules[name]
+
+
 def test_registered_model_is_opened_once_and_verified(released):
     workspace = Workspace(released.folder)
     with workspace.ledger.read() as connection:

@@ -9,7 +9,9 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from kreis.clock import Clock, SystemClock, parse_time
@@ -420,14 +422,50 @@ def set_passive_openmp_wait() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+class _AsItStands(SourceFileLoader):
+    """Compiles what stands in a file now. Python keeps bytecode by a file's second and size: after an edit of the same
+    second and size it would run what stood there before, and a step would remember it as what stands there now.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+_FOLDERS: set[Path] = set()
+"""Of projects: what is imported from them is read as it stands."""
+
+
+def _finder(folder: str) -> FileFinder:
+    """What finds modules in a project's folder, or in one below; libraries that are installed there are none of it.
+
+    Raises:
+        ImportError: it is another folder.
+    """
+    place = Path(folder)
+    if "site-packages" in place.parts or not _FOLDERS & {place, *place.parents}:
+        raise ImportError
+    return FileFinder(folder, (_AsItStands, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES))
+
+
+def _importable(folder: Path) -> None:
+    """Let modules beside a project's file be imported, as they stand."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    if folder not in _FOLDERS:
+        _FOLDERS.add(folder)
+        if _finder not in sys.path_hooks:
+            sys.path_hooks.insert(0, _finder)
+        for each in [each for each in sys.path_importer_cache if folder in (Path(each), *Path(each).parents)]:
+            del sys.path_importer_cache[each]
+
+
 def _execute(path: Path) -> object:
     """Run a project's file as a module, with its folder importable."""
     set_passive_openmp_wait()
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    _importable(path.parent)
     name = f"kreis_project_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItStands(name, str(path)))
     if spec is None or spec.loader is None:
         raise ProjectError("not a Python file", where=str(path))
     module = importlib.util.module_from_spec(spec)

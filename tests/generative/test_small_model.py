@@ -54,7 +54,7 @@ class Counted:
     async def stream(self, wish: Wish) -> AsyncIterator[str | Completion]:
         async for piece in self._model.stream(wish):
             if isinstance(piece, Completion):
-                self.spent += piece.spent
+                self.spent += piece
             yield piece
 
     async def close(self) -> None:
