@@ -29,7 +29,7 @@ from kreis.tracking.system import Usage
 __all__ = ["Keeps", "Tracker"]
 
 EVERY_S = 0.5
-"""How often what has gathered goes to disk."""
+"""How often what has gathered goes to disk; what that takes is part of it."""
 MOST = 1_000_000
 """Records that may wait; what comes on top is counted and dropped."""
 _PATIENCE_S = 10.0
@@ -214,8 +214,11 @@ class _Writer:
                 self._thread.start()
 
     def _run_behind(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        took = 0.0
+        while not self._stop.wait(max(0.0, EVERY_S - took)):
+            began = time.perf_counter()
             self.flush()
+            took = time.perf_counter() - began
 
     def _write(self, lines: bytes) -> None:
         if self._handle is None:
