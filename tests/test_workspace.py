@@ -72,6 +72,19 @@ def test_runs_what_stands_there_now(tmp_path, monkeypatch, edited):
         del sys.modules[name]
 
 
+def test_libraries_below_the_folder_keep_their_bytecode(tmp_path, monkeypatch):
+    library = tmp_path / ".venv" / "lib"
+    library.mkdir(parents=True)
+    (library / "of_a_library.py").write_text("SAID = 'a'\n")
+    monkeypatch.syspath_prepend(str(library))
+    workspace = workspace_with(
+        tmp_path, "import of_a_library\nraise ValueError(type(of_a_library.__loader__).__name__)\n"
+    )
+    with pytest.raises(ProjectError, match="SourceFileLoader"):
+        workspace.load_project()
+    del sys.modules["of_a_library"]
+
+
 def test_registered_model_is_opened_once_and_verified(released):
     workspace = Workspace(released.folder)
     with workspace.ledger.read() as connection:

@@ -437,15 +437,18 @@ _FOLDERS: set[Path] = set()
 
 
 def _finder(folder: str) -> FileFinder:
-    """What finds modules in a project's folder, or in one below; libraries that are installed there are none of it.
+    """What finds modules in a project's folder, or in a package below; libraries that are found there by a path of
+    their own are none of it.
 
     Raises:
         ImportError: it is another folder.
     """
-    place = Path(folder)
-    if "site-packages" in place.parts or not _FOLDERS & {place, *place.parents}:
-        raise ImportError
-    return FileFinder(folder, (_AsItStands, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES))
+    for each in (Path(folder), *Path(folder).parents):
+        if each in _FOLDERS:
+            return FileFinder(folder, (_AsItStands, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES))
+        if str(each) in sys.path:
+            break
+    raise ImportError
 
 
 def _importable(folder: Path) -> None:

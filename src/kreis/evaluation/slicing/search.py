@@ -1,7 +1,7 @@
 """The search: each part of each column, and of each pair of columns, against all other rows.
 
 How false discoveries are bounded: each slice has a one-sided chance (`kreis.evaluation.slicing.sums`), and is shown if
-that is below a bar. Where the bar lies is drawn: of 199 losses that have nothing to do with the columns, at most the
+that is below a bar. Where the bar lies is drawn: of 99 losses that have nothing to do with the columns, at most the
 stated rate have any slice beyond it (Westfall and Young 1993, "Resampling-based multiple testing", section 2.3; the
 chances are those of normal sums, of which the overlaps of the slices say how they hang together). The bar of single
 columns is lower than that of their many more pairs.
